@@ -1,0 +1,186 @@
+"""The configuration of a run: typed, frozen, strict. The only place with defaults."""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import tomllib
+import typing
+from typing import Any
+
+from autoint_jax.errors import UsageError, nearest
+
+
+def _option(default: Any, help_text: str) -> Any:
+    return dataclasses.field(default=default, metadata={'help': help_text})
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    dataset: str = _option('movielens_100k', 'data set, as named by scripts/prepare_data.py')
+    recipe: str = _option('with_ids', 'how the raw files were turned into fields, vocabularies and splits')
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    name: str = _option('autoint', 'model, by its name in autoint_jax/models/registry.py')
+    variant: str = _option('paper', "'paper' (the equations) or 'authors' (the published code: ReLU and bias on the "
+                           'projections, scaled scores, LayerNorm)')
+    embedding_dim: int = _option(16, 'embedding dimension d of every field')
+    num_layers: int = _option(3, 'interacting layers; 0 leaves the output layer on the embeddings')
+    num_heads: int = _option(2, 'attention heads of a layer')
+    head_dim: int = _option(32, "width d' of a head; a layer's output is num_heads * head_dim wide")
+    residual: bool = _option(True, 'add W_Res e_m before the activation (Eq. 8)')
+    attention_dropout: float = _option(0.0, 'share of attention weights dropped in training')
+    embedding_dropout: float = _option(0.0, 'share of embedding values dropped in training')
+    head_hidden: tuple[int, ...] = _option((), 'hidden widths of the output layer; none = linear, as in Eq. 9')
+    deep_hidden: tuple[int, ...] = _option((), 'hidden widths of the deep network beside AutoInt (AutoInt+); none = off')
+    deep_dropout: float = _option(0.0, 'share of hidden values dropped in the deep network')
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    name: str = _option('adam', "optimizer of parameters and tables; 'adam' is dense and exact")
+    learning_rate: float = _option(1e-3, 'step size')
+    b1: float = _option(0.9, "decay of Adam's first moment")
+    b2: float = _option(0.999, "decay of Adam's second moment")
+    epsilon: float = _option(1e-8, "added to the root of Adam's second moment")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    batch_size: int = _option(1024, 'rows of a step, over all devices')
+    epochs: int = _option(50, 'passes over the training split, at most')
+    evaluations_per_epoch: int = _option(1, 'how often an epoch is evaluated on the validation split and saved')
+    stop_after_increases: int = _option(0, 'stop after so many successive increases of the validation logloss; 0 = never')
+    slice_rows: int = _option(0, 'rows whose gradients are taken at a time on each device, so that activations stay '
+                              'in its cache; 0 = chosen from the schema and the device')
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A run is a function of this value and of the prepared data."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    training: TrainingConfig = TrainingConfig()
+    seed: int = _option(0, 'seed of initialisation, row order and dropout')
+
+    def __post_init__(self):
+        model, training = self.model, self.training
+        _check(model.variant in ('paper', 'authors'), 'model.variant', model.variant, "'paper' or 'authors'")
+        for name in ('embedding_dim', 'num_heads', 'head_dim'):
+            _check(getattr(model, name) >= 1, f'model.{name}', getattr(model, name), 'at least 1')
+        _check(model.num_layers >= 0, 'model.num_layers', model.num_layers, 'at least 0')
+        for name in ('attention_dropout', 'embedding_dropout', 'deep_dropout'):
+            _check(0 <= getattr(model, name) < 1, f'model.{name}', getattr(model, name), 'at least 0 and below 1')
+        for name in ('head_hidden', 'deep_hidden'):
+            _check(all(width >= 1 for width in getattr(model, name)), f'model.{name}', getattr(model, name),
+                   'made of widths of at least 1')
+        _check(self.optimizer.name == 'adam', 'optimizer.name', self.optimizer.name, "'adam'")
+        _check(self.optimizer.learning_rate > 0, 'optimizer.learning_rate', self.optimizer.learning_rate, 'above 0')
+        for name in ('batch_size', 'epochs', 'evaluations_per_epoch'):
+            _check(getattr(training, name) >= 1, f'training.{name}', getattr(training, name), 'at least 1')
+        for name in ('stop_after_increases', 'slice_rows'):
+            _check(getattr(training, name) >= 0, f'training.{name}', getattr(training, name), 'at least 0')
+        _check(0 <= self.seed < 2**31, 'seed', self.seed, 'at least 0 and below 2**31')
+
+
+class Leaf(typing.NamedTuple):
+    """One option of the configuration: its dotted path, type, default and help."""
+
+    path: str
+    type: Any
+    default: Any
+    help: str
+
+
+def leaves(cls: type = Config, prefix: str = '') -> list[Leaf]:
+    """All options of a configuration class, in order."""
+    found = []
+    for field in dataclasses.fields(cls):
+        path = prefix + field.name
+        if dataclasses.is_dataclass(field.type):
+            found += leaves(field.type, path + '.')
+        else:
+            found.append(Leaf(path, field.type, field.default, field.metadata['help']))
+    return found
+
+
+def replace(config: Config, values: dict[str, Any]) -> Config:
+    """`config` with options replaced, {'model.num_layers': 4}. Raises UsageError on unknown names or wrong values."""
+    known = {leaf.path: leaf for leaf in leaves()}
+    nested: dict[str, dict[str, Any]] = {}
+    for path, value in values.items():
+        if path not in known:
+            raise UsageError(f'unknown option {path!r}{nearest(path, list(known))}; known: {", ".join(known)}')
+        group, _, name = path.rpartition('.')
+        nested.setdefault(group, {})[name] = _typed(known[path], value)
+    top = nested.pop('', {})
+    return dataclasses.replace(config, **top, **{
+        group: dataclasses.replace(getattr(config, group), **options) for group, options in nested.items()})
+
+
+def load(path: str | pathlib.Path) -> Config:
+    """Reads a TOML file that holds what differs from the defaults. Raises UsageError."""
+    path = pathlib.Path(path)
+    try:
+        tree = tomllib.loads(path.read_text())
+        return from_tree(tree)
+    except FileNotFoundError:
+        known = sorted(file.stem for file in path.parent.glob('*.toml'))
+        raise UsageError(f'there is no configuration {str(path)!r}{nearest(path.stem, known)}; '
+                         f'in that folder: {", ".join(known) or "none"}') from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f'{path} is not a TOML file: {error}') from None
+    except UsageError as error:
+        raise UsageError(f'{path}: {error}') from None
+
+
+def from_tree(tree: dict[str, Any]) -> Config:
+    """The configuration written as nested tables, as `to_tree` gives it or with parts left at their defaults."""
+    return replace(Config(), _flatten(tree))
+
+
+def to_tree(config: Config) -> dict[str, Any]:
+    """The whole effective configuration as nested dictionaries of JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def fingerprint(config: Config) -> str:
+    """Twelve hexadecimal digits that name the effective configuration."""
+    canonical = json.dumps(to_tree(config), sort_keys=True, separators=(',', ':'))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def difference(one: Config, other: Config) -> list[str]:
+    """The options in which two configurations differ, as 'model.num_layers: 3 / 4'."""
+    first, second = _flatten(to_tree(one)), _flatten(to_tree(other))
+    return [f'{path}: {first[path]} / {second[path]}' for path in first if first[path] != second[path]]
+
+
+def _flatten(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+    flat = {}
+    for name, value in tree.items():
+        flat.update(_flatten(value, f'{prefix}{name}.') if isinstance(value, dict) else {prefix + name: value})
+    return flat
+
+
+def _typed(leaf: Leaf, value: Any) -> Any:
+    if leaf.type == tuple[int, ...]:
+        valid = isinstance(value, (list, tuple)) and all(type(item) is int for item in value)
+        value = tuple(value) if valid else value
+    elif leaf.type is float:
+        valid = type(value) in (int, float)
+        value = float(value) if valid else value
+    else:
+        valid = type(value) is leaf.type
+    if not valid:
+        raise UsageError(f'option {leaf.path!r} cannot be {value!r}: it takes a value such as {leaf.default!r}')
+    return value
+
+
+def _check(condition: bool, path: str, value: Any, wanted: str) -> None:
+    if not condition:
+        raise UsageError(f'option {path!r} is {value!r}, but must be {wanted}')

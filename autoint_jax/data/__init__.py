@@ -1,0 +1,1 @@
+"""Raw files -> prepared, memory-mapped columns -> batches."""

@@ -1,0 +1,133 @@
+"""Readers of the raw MovieLens files: -> users, movies, ratings, each line checked.
+
+MovieLens-1M: `users.dat`, `movies.dat`, `ratings.dat`, fields separated by `::`, Latin-1.
+MovieLens-100k, in either form: `u.user`, `u.item`, `u.data` as its home publishes it, or `ml-100k.user`,
+`ml-100k.item`, `ml-100k.inter`, tab-separated with a header, as RecBole's wheel carries it.
+"""
+
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from autoint_jax.errors import UsageError
+
+
+class User(NamedTuple):
+    gender: str
+    age: str
+    occupation: str
+    zip_code: str
+
+
+class Movie(NamedTuple):
+    year: int | None
+    genres: tuple[str, ...]
+
+
+class MovieLens(NamedTuple):
+    """Ratings in file order, as parallel arrays [n], with the users and movies they name."""
+
+    users: dict[str, User]
+    movies: dict[str, Movie]
+    user_ids: np.ndarray  # str
+    movie_ids: np.ndarray  # str
+    ratings: np.ndarray  # int64, 1..5
+    timestamps: np.ndarray  # int64, seconds since 1970
+    files: tuple[pathlib.Path, ...]
+
+
+# The order of the genre flags in u.item.
+GENRES_100K = ('unknown', 'Action', 'Adventure', 'Animation', "Children's", 'Comedy', 'Crime', 'Documentary', 'Drama',
+               'Fantasy', 'Film-Noir', 'Horror', 'Musical', 'Mystery', 'Romance', 'Sci-Fi', 'Thriller', 'War', 'Western')
+
+
+def read_1m(folder: pathlib.Path) -> MovieLens:
+    """Reads MovieLens-1M. Raises UsageError on a missing file or a malformed line."""
+    paths = _paths(folder, 'users.dat', 'movies.dat', 'ratings.dat')
+    users = {
+        match[1]: User(match[2], match[3], match[4], match[5])
+        for match in _matches(paths[0], r'(\d+)::([MF])::(\d+)::(\d+)::([^:]+)', 'UserID::Gender::Age::Occupation::Zip')}
+    movies = {
+        match[1]: Movie(int(match[2]), tuple(match[3].split('|')))
+        for match in _matches(paths[1], r'(\d+)::.*\((\d{4})\)\s*::(\S.*)', 'MovieID::Title (Year)::Genre|Genre')}
+    ratings = [
+        match.groups()
+        for match in _matches(paths[2], r'(\d+)::(\d+)::([1-5])::(\d+)', 'UserID::MovieID::Rating::Timestamp')]
+    return _joined(users, movies, ratings, paths)
+
+
+def read_100k(folder: pathlib.Path) -> MovieLens:
+    """Reads MovieLens-100k in either form. Raises UsageError on a missing file or a malformed line."""
+    if (folder / 'ml-100k.inter').exists():
+        return _read_100k_recbole(folder)
+    paths = _paths(folder, 'u.user', 'u.item', 'u.data')
+    users = {
+        match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
+        for match in _matches(paths[0], r'(\d+)\|(\d+)\|([MF])\|([^|]+)\|([^|]+)', 'id|age|gender|occupation|zip code')}
+    movies = {}
+    item = r'(\d+)\|([^|]*)\|([^|]*)\|[^|]*\|[^|]*((?:\|[01]){19})'
+    for match in _matches(paths[1], item, 'id|title|release date|video release date|URL|19 genre flags'):
+        year = re.search(r'\((\d{4})\)\s*$', match[2]) or re.search(r'-(\d{4})$', match[3])
+        flags = match[4].split('|')[1:]
+        movies[match[1]] = Movie(int(year[1]) if year else None,
+                                 tuple(genre for genre, flag in zip(GENRES_100K, flags, strict=True) if flag == '1'))
+    ratings = [match.groups()
+               for match in _matches(paths[2], r'(\d+)\t(\d+)\t([1-5])\t(\d+)', 'user, item, rating, timestamp by tabs')]
+    return _joined(users, movies, ratings, paths)
+
+
+def _read_100k_recbole(folder: pathlib.Path) -> MovieLens:
+    paths = _paths(folder, 'ml-100k.user', 'ml-100k.item', 'ml-100k.inter')
+    users = {
+        match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
+        for match in _matches(paths[0], r'(\d+)\t(\d+)\t([MF])\t([^\t]+)\t([^\t]+)',
+                              'user_id, age, gender, occupation, zip_code by tabs', header=True)}
+    movies = {
+        match[1]: Movie(int(match[2]) if match[2].isdigit() else None, tuple(match[3].split()))
+        for match in _matches(paths[1], r'(\d+)\t[^\t]*\t([^\t]*)\t([^\t]*)',
+                              'item_id, movie_title, release_year, class by tabs', header=True)}
+    ratings = [match.groups()
+               for match in _matches(paths[2], r'(\d+)\t(\d+)\t([1-5])\t(\d+)',
+                                     'user_id, item_id, rating, timestamp by tabs', header=True)]
+    return _joined(users, movies, ratings, paths)
+
+
+def _paths(folder: pathlib.Path, *names: str) -> tuple[pathlib.Path, ...]:
+    for name in names:
+        if not (folder / name).is_file():
+            raise UsageError(f'{folder / name} does not exist: --raw_dir must name the folder with {", ".join(names)}')
+    return tuple(folder / name for name in names)
+
+
+def _matches(path: pathlib.Path, pattern: str, form: str, *, header: bool = False) -> Iterator[re.Match]:
+    """Matches of `pattern` on every line. Raises UsageError with file and line number on the first that differs."""
+    whole = re.compile(pattern)
+    with open(path, encoding='latin-1', newline='\n') as file:
+        for number, line in enumerate(file, start=1):
+            if header and number == 1:
+                continue
+            line = line.rstrip('\r\n')
+            match = whole.fullmatch(line)
+            if match is None:
+                raise UsageError(f'{path} line {number} is {line[:80]!r}, but must have the form {form}')
+            yield match
+
+
+def _joined(users: dict[str, User], movies: dict[str, Movie], ratings: list[tuple[str, ...]],
+            paths: tuple[pathlib.Path, ...]) -> MovieLens:
+    if not ratings:
+        raise UsageError(f'{paths[2]} holds no ratings')
+    user_ids, movie_ids, values, timestamps = map(np.array, zip(*ratings, strict=True))
+    for found, known, path in ((user_ids, users, paths[0]), (movie_ids, movies, paths[1])):
+        missing = set(np.unique(found).tolist()) - known.keys()
+        if missing:
+            raise UsageError(f'{paths[2]} names id {min(missing)}, which {path} does not have')
+    return MovieLens(users, movies, user_ids, movie_ids, values.astype(np.int64), timestamps.astype(np.int64), paths)
+
+
+def _age_group(age: int) -> str:
+    """The age groups of MovieLens-1M, by their lower ends."""
+    return str(max(lower for lower in (1, 18, 25, 35, 45, 50, 56) if age >= lower))

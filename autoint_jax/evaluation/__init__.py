@@ -1,0 +1,1 @@
+"""Logits + labels -> metrics. Plain NumPy, on whole splits."""

@@ -1,0 +1,1 @@
+"""Trained model -> what its attention learned."""

@@ -1,0 +1,1 @@
+"""Schema + configuration -> logits. Pure Flax Linen: no files, no flags, no data sets."""

@@ -1,0 +1,113 @@
+"""Fields, schema and batch: the contract between data and models."""
+
+import dataclasses
+import json
+from typing import Any, NamedTuple
+
+CATEGORICAL = 'categorical'
+MULTIVALUED = 'multivalued'
+NUMERIC = 'numeric'
+KINDS = (CATEGORICAL, MULTIVALUED, NUMERIC)
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldSpec:
+    """One field of the input (paper section 4.2).
+
+    Attributes:
+      name: the name shown in figures and errors.
+      kind: `categorical` (one id), `multivalued` (up to `max_values` ids, averaged, Eq. 3) or `numeric` (Eq. 4).
+      cardinality: number of ids, id 0 included; 0 for numeric fields. In a categorical field id 0 is the unknown
+        value and has an embedding of its own; in a multivalued field it is padding and contributes nothing.
+      max_values: id slots the field owns in a batch; 1 unless multivalued.
+      transform: named transform of a numeric field, already applied in prepared data: `none` or `min_max`.
+      transform_parameters: what the transform needs to be applied to raw rows again; (min, max) for `min_max`.
+      embedding_dim: the field's own embedding dimension, or None for the model's.
+    """
+
+    name: str
+    kind: str
+    cardinality: int = 0
+    max_values: int = 1
+    transform: str = 'none'
+    transform_parameters: tuple[float, ...] = ()
+    embedding_dim: int | None = None
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise ValueError(f'field {self.name!r}: {self.kind=} is none of {KINDS}')
+        if self.kind == NUMERIC and self.cardinality:
+            raise ValueError(f'field {self.name!r}: a numeric field has no ids, but {self.cardinality=}')
+        if self.kind != NUMERIC and self.cardinality < 1:
+            raise ValueError(f'field {self.name!r}: {self.cardinality=} must count at least id 0')
+        if self.kind != MULTIVALUED and self.max_values != 1:
+            raise ValueError(f'field {self.name!r}: only a multivalued field can have {self.max_values=}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """Ordered fields. Id slots and numeric columns of a batch follow the order of the fields."""
+
+    fields: tuple[FieldSpec, ...]
+
+    def __post_init__(self):
+        names = [field.name for field in self.fields]
+        if len(set(names)) != len(names):
+            raise ValueError(f'field names repeat: {names}')
+
+    @property
+    def names(self) -> list[str]:
+        return [field.name for field in self.fields]
+
+    @property
+    def id_fields(self) -> tuple[FieldSpec, ...]:
+        return tuple(field for field in self.fields if field.kind != NUMERIC)
+
+    @property
+    def numeric_fields(self) -> tuple[FieldSpec, ...]:
+        return tuple(field for field in self.fields if field.kind == NUMERIC)
+
+    @property
+    def num_slots(self) -> int:
+        return sum(field.max_values for field in self.id_fields)
+
+    @property
+    def num_ids(self) -> int:
+        return sum(field.cardinality for field in self.id_fields)
+
+    @property
+    def slot_offsets(self) -> list[int]:
+        """For each id slot, the first row of its field in a table that holds all fields one after the other."""
+        offsets, first = [], 0
+        for field in self.id_fields:
+            offsets += [first] * field.max_values
+            first += field.cardinality
+        return offsets
+
+    def to_json(self) -> dict[str, Any]:
+        return {'fields': [dataclasses.asdict(field) for field in self.fields]}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> 'Schema':
+        return cls(tuple(
+            FieldSpec(**{**field, 'transform_parameters': tuple(field['transform_parameters'])})
+            for field in value['fields']))
+
+    def dumps(self) -> str:
+        return json.dumps(self.to_json(), indent=2) + '\n'
+
+
+class Batch(NamedTuple):
+    """Rows as the models see them (NumPy or JAX arrays).
+
+    Attributes:
+      ids: int32 [b, slots], ids within their field; 0 = unknown (categorical) or padding (multivalued).
+      numeric: float32 [b, numeric], transformed values; NaN = missing, which contributes nothing.
+      labels: float32 [b], 0 or 1.
+      weights: float32 [b], 0 for rows that only pad the last batch, else 1.
+    """
+
+    ids: Any
+    numeric: Any
+    labels: Any
+    weights: Any

@@ -1,0 +1,1 @@
+"""Many runs: what is missing is run, records become tables."""

@@ -1,0 +1,1 @@
+"""State, steps, loop, checkpoints: a configuration and prepared data -> a trained run."""

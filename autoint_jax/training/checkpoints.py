@@ -1,0 +1,71 @@
+"""Checkpoints of a run: the latest for resuming and the best for testing. The only code that knows Orbax."""
+
+import pathlib
+from typing import Any
+
+import absl.logging
+import jax
+import orbax.checkpoint as ocp
+from jax.sharding import Mesh, NamedSharding
+from orbax.checkpoint.checkpoint_managers import preservation_policy
+
+from autoint_jax.errors import UsageError
+from autoint_jax.training.devices import EVERYWHERE
+from autoint_jax.training.state import TrainState
+
+
+class Checkpoints:
+    """The checkpoints of one run folder. Saving is asynchronous; a half-written checkpoint is never restored."""
+
+    def __init__(self, folder: pathlib.Path):
+        absl.logging.set_verbosity(absl.logging.WARNING)  # Orbax reports every file it touches
+        keep = preservation_policy.AnyPreservationPolicy([
+            preservation_policy.LatestN(1),
+            preservation_policy.BestN(get_metric_fn=lambda metrics: metrics['logloss'], reverse=True, n=1)])
+        options = ocp.CheckpointManagerOptions(preservation_policy=keep, cleanup_tmp_directories=True)
+        self._manager = ocp.CheckpointManager(
+            folder.absolute(), options=options, item_names=('state', 'progress'))
+
+    def latest(self) -> int | None:
+        """Step of the newest complete checkpoint."""
+        return self._manager.latest_step()
+
+    def save(self, state: TrainState, step: int, progress: dict[str, Any]) -> None:
+        """Saves the state with the run's progress, whose last evaluation's logloss decides which checkpoint is best.
+
+        A step that is already there (a run killed between saving and going on) is left as it is: resuming is exact, so
+        it holds the same values.
+        """
+        if step in self._manager.all_steps():
+            return
+        self._manager.save(
+            step, metrics={'logloss': progress['evaluations'][-1]['valid_logloss']},
+            args=ocp.args.Composite(state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(progress)))
+
+    def restore(self, step: int, like: TrainState, mesh: Mesh) -> tuple[TrainState, dict[str, Any]]:
+        """State (on every device of the mesh) and progress of a checkpoint.
+
+        Args:
+          step: the checkpoint's.
+          like: a state of the same shapes.
+          mesh: where the state shall be; any number of devices.
+
+        Raises:
+          UsageError: the checkpoint is damaged or holds other shapes.
+        """
+        target = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, EVERYWHERE)), like._asdict())
+        try:
+            found = self._manager.restore(step, args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(target), progress=ocp.args.JsonRestore()))
+        except (ValueError, KeyError, OSError) as error:
+            raise UsageError(f'checkpoint {self._manager.directory}/{step} cannot be read, it is damaged or of another '
+                             f'version; delete it to go on from an older one ({str(error).splitlines()[0][:200]})') from None
+        return TrainState(**found['state']), found['progress']
+
+    def wait(self) -> None:
+        """Returns when all saving is done. Raises what saving raised."""
+        self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        self._manager.close()

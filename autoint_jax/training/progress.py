@@ -1,0 +1,62 @@
+"""What a person sees while a run trains."""
+
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+
+class Reporter(Protocol):
+    """Told of a run's progress."""
+
+    def steps(self, done: int, total: int, rate: float) -> None:
+        """`done` of at most `total` steps are taken, the latest at `rate` rows per second."""
+
+    def evaluated(self, evaluation: dict[str, Any], best: bool) -> None: ...
+
+    def say(self, sentence: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Bar:
+    """A progress bar with the time left, and one line an evaluation. Where output is no terminal, the lines only."""
+
+    def __init__(self):
+        self._console = Console(soft_wrap=True, highlight=False)
+        self._progress = Progress(TextColumn('training'), BarColumn(), TaskProgressColumn(), TextColumn('{task.fields[rate]}'),
+                                  TimeRemainingColumn(), console=self._console, transient=True)
+        self._task = None
+
+    def steps(self, done: int, total: int, rate: float) -> None:
+        if self._task is None:
+            self._progress.start()
+            self._task = self._progress.add_task('', total=total, completed=done, rate='')
+        self._progress.update(self._task, completed=done, rate=f'{rate:,.0f} rows/s')
+
+    def evaluated(self, evaluation: dict[str, Any], best: bool) -> None:
+        self.say(f'epoch {evaluation["epoch"]:6.2f}  step {evaluation["step"]:7d}  '
+                 f'train logloss {evaluation["train_logloss"]:.4f}  valid logloss {evaluation["valid_logloss"]:.4f}  '
+                 f'valid AUC {evaluation["valid_auc"]:.4f}{"  best" if best else ""}')
+
+    def say(self, sentence: str) -> None:
+        self._console.print(sentence)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+class Silent:
+    """Says nothing."""
+
+    def steps(self, done: int, total: int, rate: float) -> None:
+        pass
+
+    def evaluated(self, evaluation: dict[str, Any], best: bool) -> None:
+        pass
+
+    def say(self, sentence: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,18 @@
+"""When training ends before its last epoch."""
+
+from collections.abc import Sequence
+
+
+def increases_in_a_row(loglosses: Sequence[float]) -> int:
+    """How many of the latest evaluations each raised the validation logloss over the one before."""
+    count = 0
+    for before, after in zip(loglosses[-2::-1], loglosses[:0:-1], strict=True):
+        if not after > before:
+            break
+        count += 1
+    return count
+
+
+def should_stop(loglosses: Sequence[float], stop_after_increases: int) -> bool:
+    """The authors' rule: stop after so many successive increases of the validation logloss; 0 = never."""
+    return 0 < stop_after_increases <= increases_in_a_row(loglosses)

@@ -1,0 +1,50 @@
+"""Command-line flags of a run's configuration: one `--config.GROUP.OPTION` per option, and `--config=NAME`."""
+
+import pathlib
+
+from absl import flags
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+
+CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
+
+_NAME = flags.DEFINE_string(
+    'config', 'movielens_100k_autoint',
+    f'A named configuration, one of {", ".join(sorted(path.stem for path in CONFIGS.glob("*.toml")))}, or the path of a '
+    'TOML file. The options below replace its values.')
+
+
+def _define(leaf: configuration.Leaf) -> flags.FlagHolder:
+    name, text = f'config.{leaf.path}', f'{leaf.help} (without --config: {leaf.default!r})'
+    if leaf.type is bool:
+        return flags.DEFINE_boolean(name, None, text)
+    if leaf.type is int:
+        return flags.DEFINE_integer(name, None, text)
+    if leaf.type is float:
+        return flags.DEFINE_float(name, None, text)
+    if leaf.type == tuple[int, ...]:
+        return flags.DEFINE_list(name, None, text + '; written as --' + name + '=400,400, or = for none')
+    return flags.DEFINE_string(name, None, text)
+
+
+_LEAVES = {leaf.path: (leaf, _define(leaf)) for leaf in configuration.leaves()}
+
+
+def config_name() -> str:
+    """The configuration's name, for the run folder."""
+    return pathlib.Path(_NAME.value).stem
+
+
+def chosen_config() -> Config:
+    """The configuration the flags ask for. Raises UsageError."""
+    path = pathlib.Path(_NAME.value)
+    config = configuration.load(path if path.suffix == '.toml' else CONFIGS / f'{path}.toml')
+    return configuration.replace(config, {
+        path: _widths(path, holder.value) if leaf.type == tuple[int, ...] else holder.value
+        for path, (leaf, holder) in _LEAVES.items() if holder.value is not None})
+
+
+def _widths(path: str, items: list[str]) -> tuple[int, ...] | list[str]:
+    """['400', '400'] -> (400, 400); anything else is left for the configuration to refuse."""
+    return tuple(int(item) for item in items if item) if all(item.isdigit() or not item for item in items) else items

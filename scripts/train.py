@@ -1,0 +1,49 @@
+"""Trains a named configuration on prepared data, or goes on with a run that was interrupted.
+
+    python scripts/train.py --config=movielens_100k_autoint
+    python scripts/train.py --config=movielens_1m_autoint --config.seed=1 --config.model.num_layers=4
+
+The run folder (runs/NAME-FINGERPRINT unless --run_dir is given) holds run.json (command, configuration, commit, versions),
+metrics.jsonl (one line an evaluation), tensorboard/, checkpoints/ (latest and best) and, when complete, result.json.
+Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
+"""
+
+import pathlib
+
+from absl import app, flags
+from config_flags import chosen_config, config_name
+
+import config_flags
+from autoint_jax import config as configuration
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import reported
+from autoint_jax.training import records
+from autoint_jax.training.loop import fit
+from autoint_jax.training.progress import Bar
+
+_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data, filled by scripts/prepare_data.py.')
+_RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
+_RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder; by default RUNS_DIR/NAME-FINGERPRINT of the configuration.')
+flags.adopt_module_key_flags(config_flags)
+
+
+def main(argv: list[str]) -> None:
+    config = chosen_config()
+    data = open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
+    run_dir = pathlib.Path(_RUN_DIR.value or f'{_RUNS_DIR.value}/{config_name()}-{configuration.fingerprint(config)}')
+    complete = run_dir.exists() and records.read_result(run_dir) is not None
+    result = fit(config, data, run_dir, Bar())
+    if complete:
+        print('This run is complete; nothing was trained again.')
+    print(f'best epoch {result["best_epoch"]:g} of {result["epochs"]:g}: '
+          f'valid AUC {result["valid"]["auc"]:.4f}, logloss {result["valid"]["logloss"]:.4f}')
+    print(f'test AUC {result["test"]["auc"]:.4f}, logloss {result["test"]["logloss"]:.4f}')
+    print(f'trained {result["train_seconds"]:.0f} s, {result["train_rows_per_second"]:,.0f} rows/s, '
+          f'{result["parameters"]:,} parameters and {result["embedding_parameters"]:,} of embeddings')
+    print(f'run folder: {run_dir}')
+    print(f'next: python scripts/explain.py --run_dir={run_dir} draws what attention learned;\n'
+          f'      python scripts/evaluate.py --run_dir={run_dir} --split=valid scores a split')
+
+
+if __name__ == '__main__':
+    app.run(reported(main))
