@@ -22,13 +22,23 @@ class Checkpoints:
         keep = preservation_policy.AnyPreservationPolicy([
             preservation_policy.LatestN(1),
             preservation_policy.BestN(get_metric_fn=lambda metrics: metrics['logloss'], reverse=True, n=1)])
-        options = ocp.CheckpointManagerOptions(preservation_policy=keep, cleanup_tmp_directories=True)
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=keep, cleanup_tmp_directories=True,
+            best_fn=lambda metrics: metrics['logloss'], best_mode='min')  # also stores metrics for a later process
         self._manager = ocp.CheckpointManager(
             folder.absolute(), options=options, item_names=('state', 'progress'))
 
     def latest(self) -> int | None:
         """Step of the newest complete checkpoint."""
         return self._manager.latest_step()
+
+    def steps(self) -> list[int]:
+        """Steps of all complete checkpoints."""
+        return sorted(self._manager.all_steps())
+
+    def progress(self, step: int) -> dict[str, Any]:
+        """The run's progress as saved at a step."""
+        return self._manager.restore(step, args=ocp.args.Composite(progress=ocp.args.JsonRestore()))['progress']
 
     def save(self, state: TrainState, step: int, progress: dict[str, Any]) -> None:
         """Saves the state with the run's progress, whose last evaluation's logloss decides which checkpoint is best.

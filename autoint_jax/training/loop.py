@@ -22,7 +22,7 @@ from autoint_jax.training import devices, order, records, scoring, steps
 from autoint_jax.training.checkpoints import Checkpoints
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.state import initial_state, setup
-from autoint_jax.training.stopping import should_stop
+from autoint_jax.training.stopping import best_evaluation, should_stop
 
 # Steps between two looks at the clock: short enough for a lively bar, long enough that the device never waits.
 REPORT_STEPS = 64
@@ -121,11 +121,6 @@ def _train(made, data, record, checkpoints, reporter) -> dict[str, Any]:
 def evaluation_steps(epoch_steps: int, evaluations_per_epoch: int) -> list[int]:
     """Steps within an epoch after which the run is evaluated: evenly spread, the last step always among them."""
     return sorted({-(-epoch_steps * part // evaluations_per_epoch) for part in range(1, evaluations_per_epoch + 1)})
-
-
-def best_evaluation(evaluations: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first evaluation with the lowest validation logloss."""
-    return min(evaluations, key=lambda evaluation: evaluation['valid_logloss'])
 
 
 def _stopped(evaluations: list[dict[str, Any]], training: configuration.TrainingConfig) -> bool:

@@ -1,6 +1,7 @@
-"""When training ends before its last epoch."""
+"""When training ends before its last epoch, and which evaluation was the best."""
 
 from collections.abc import Sequence
+from typing import Any
 
 
 def increases_in_a_row(loglosses: Sequence[float]) -> int:
@@ -16,3 +17,8 @@ def increases_in_a_row(loglosses: Sequence[float]) -> int:
 def should_stop(loglosses: Sequence[float], stop_after_increases: int) -> bool:
     """The authors' rule: stop after so many successive increases of the validation logloss; 0 = never."""
     return 0 < stop_after_increases <= increases_in_a_row(loglosses)
+
+
+def best_evaluation(evaluations: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first evaluation with the lowest validation logloss."""
+    return min(evaluations, key=lambda evaluation: evaluation['valid_logloss'])

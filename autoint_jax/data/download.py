@@ -1,0 +1,75 @@
+"""Obtains MovieLens-100k, the quick-start data set, verified by checksum."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+
+from autoint_jax.errors import UsageError
+
+HOME = 'https://files.grouplens.org/datasets/movielens/ml-100k.zip'
+HOME_MD5 = '0e33842e24a9c977be4e0107933c0723'  # as its home publishes it
+HOME_FILES = ('ml-100k/u.user', 'ml-100k/u.item', 'ml-100k/u.data')
+
+WHEEL = 'recbole==1.2.1'  # carries the same ratings as plain files; nothing of it is installed or imported
+WHEEL_SHA256 = '9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407'
+WHEEL_FILES = tuple(f'recbole/dataset_example/ml-100k/ml-100k.{part}' for part in ('user', 'item', 'inter'))
+
+
+def movielens_100k(folder: pathlib.Path, *, home: str = HOME, wheel: str = WHEEL) -> pathlib.Path:
+    """Puts the three raw files into `folder`, from their home or else out of the wheel, unless they are there.
+
+    Raises UsageError that says both ways and what failed in each.
+    """
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='.download-', dir=folder.parent) as scratch:
+        files = pathlib.Path(scratch) / 'files'
+        failures = []
+        for way, obtain in ((home, lambda: _from_home(home, files)), (wheel, lambda: _from_wheel(wheel, files))):
+            try:
+                obtain()
+                break
+            except (OSError, ValueError, zipfile.BadZipFile) as error:
+                failures.append(f'{way}: {error}')
+                shutil.rmtree(files, ignore_errors=True)
+        else:
+            raise UsageError(
+                f'MovieLens-100k could not be obtained, neither from its home nor out of the package {wheel} '
+                f'({"; ".join(failures)}): fetch {HOME} by other means, unpack it, and pass --raw_dir=FOLDER')
+        os.rename(files, folder)
+    return folder
+
+
+def _from_home(home: str, files: pathlib.Path) -> None:
+    archive = files.with_name('ml-100k.zip')
+    with urllib.request.urlopen(home, timeout=20) as response, open(archive, 'wb') as file:
+        shutil.copyfileobj(response, file)
+    _extract(archive, HOME_FILES, files, md5=HOME_MD5)
+
+
+def _from_wheel(wheel: str, files: pathlib.Path) -> None:
+    into = files.with_name('wheel')
+    done = subprocess.run([sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', str(into), wheel],
+                          capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError((done.stderr.strip().splitlines() or ['pip download failed'])[-1])
+    _extract(next(into.glob('*.whl')), WHEEL_FILES, files, sha256=WHEEL_SHA256)
+
+
+def _extract(archive: pathlib.Path, names: tuple[str, ...], files: pathlib.Path, **checksum: str) -> None:
+    (kind, expected), = checksum.items()
+    found = hashlib.new(kind, archive.read_bytes()).hexdigest()
+    if found != expected:
+        raise ValueError(f'{archive.name} has {kind} {found}, expected {expected}')
+    files.mkdir()
+    with zipfile.ZipFile(archive) as content:
+        for name in names:
+            (files / pathlib.PurePosixPath(name).name).write_bytes(content.read(name))

@@ -1,0 +1,35 @@
+"""Scores a split with the best (or another) checkpoint of a run and prints AUC and logloss.
+
+    python scripts/evaluate.py --run_dir=runs/movielens_100k_autoint-0123456789ab --split=valid
+"""
+
+import pathlib
+
+from absl import app, flags
+
+from autoint_jax.data.prepared import SPLITS
+from autoint_jax.errors import UsageError, reported
+from autoint_jax.evaluation import metrics
+from autoint_jax.training import devices, scoring
+from autoint_jax.training.trained import open_run
+
+_RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
+_SPLIT = flags.DEFINE_string('split', 'test', f'Split to score: {", ".join(SPLITS)}.')
+_STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
+_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
+
+
+def main(argv: list[str]) -> None:
+    if _RUN_DIR.value is None:
+        raise UsageError('say which run: --run_dir=FOLDER')
+    run = open_run(pathlib.Path(_RUN_DIR.value), _DATA_DIR.value, _STEP.value)
+    columns = run.data.split(_SPLIT.value)
+    mesh = devices.data_mesh()
+    logits = scoring.make_scorer(run.made, mesh)(run.state.params, run.state.tables, devices.resident(columns, mesh))
+    figures = metrics.summary(logits, columns.labels)
+    print(f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, '
+          f'AUC {figures["auc"]:.6f}, logloss {figures["logloss"]:.6f}')
+
+
+if __name__ == '__main__':
+    app.run(reported(main))
