@@ -1,0 +1,44 @@
+"""The published figure beside ours: mean, standard deviation over seeds, PASS or FAIL."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Measured(NamedTuple):
+    mean: float
+    deviation: float  # of the sample; NaN for a single value
+    count: int
+
+    def __str__(self) -> str:
+        spread = '' if math.isnan(self.deviation) else f' ± {self.deviation:.4f}'
+        return f'{self.mean:.4f}{spread}'
+
+
+def measured(values: Sequence[float]) -> Measured:
+    """Mean and sample standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else float('nan')
+    return Measured(statistics.fmean(values), deviation, len(values))
+
+
+def test_figures(records: Sequence[dict[str, Any]]) -> dict[str, Measured]:
+    """Test AUC and logloss over the records of one configuration's seeds."""
+    return {figure: measured([record['test'][figure] for record in records]) for figure in ('auc', 'logloss')}
+
+
+def verdict(passed: bool) -> str:
+    return 'PASS' if passed else 'FAIL'
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    Console(soft_wrap=True).print(table)

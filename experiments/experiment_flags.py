@@ -1,0 +1,36 @@
+"""Flags that all experiments share."""
+
+import pathlib
+
+from absl import flags
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+from autoint_jax.errors import UsageError, nearest
+
+CONFIGS = pathlib.Path(__file__).parent / 'configs'
+
+DATASET = flags.DEFINE_string('dataset', 'movielens_1m', 'Data set the experiment runs on, prepared before.')
+SEEDS = flags.DEFINE_integer('seeds', 3, 'Seeds 0 to SEEDS - 1 are run.', lower_bound=1)
+QUICK = flags.DEFINE_boolean('quick', False, 'One epoch each, to see that everything works; recorded in RUNS_DIR only.')
+DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
+RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
+RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records; runs that have one are not run again.')
+
+
+def published(figures: dict):
+    """The published figures of the chosen data set. Raises UsageError where the table has none."""
+    if DATASET.value not in figures:
+        raise UsageError(f'this experiment has no data set {DATASET.value!r}{nearest(DATASET.value, list(figures))}; '
+                         f'it has: {", ".join(figures)}')
+    return figures[DATASET.value]
+
+
+def base_config(model: str) -> Config:
+    """experiments/configs/DATASET_MODEL.toml, shortened by --quick. Raises UsageError."""
+    config = configuration.load(CONFIGS / f'{DATASET.value}_{model}.toml')
+    return configuration.replace(config, {'training.epochs': 1}) if QUICK.value else config
+
+
+def results_dir() -> pathlib.Path:
+    return pathlib.Path(RUNS_DIR.value, 'quick_results') if QUICK.value else pathlib.Path(RESULTS_DIR.value)
