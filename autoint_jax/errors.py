@@ -1,9 +1,12 @@
 """The one kind of error a user can mend, and how every command reports it."""
 
+import difflib
 import errno
 import functools
 import sys
 from collections.abc import Callable
+
+import absl.logging
 
 
 class UsageError(Exception):
@@ -19,6 +22,7 @@ def reported(main: Callable[[list[str]], int | None]) -> Callable[[list[str]], N
 
     @functools.wraps(main)
     def command(argv: list[str]) -> None:
+        absl.logging.set_verbosity(absl.logging.WARNING)  # JAX and Orbax narrate at INFO
         if len(argv) > 1:
             _fail(f'unexpected argument {argv[1]!r}: options are written --name=value, see --help', status=2)
         try:
@@ -46,7 +50,5 @@ def _fail(sentence: str, *, status: int) -> None:
 
 def nearest(name: str, known: list[str]) -> str:
     """' (did you mean X?)' for a near miss of one of `known`, else ''."""
-    import difflib
-
     close = difflib.get_close_matches(name, known, n=1)
     return f' (did you mean {close[0]!r}?)' if close else ''

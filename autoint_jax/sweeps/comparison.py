@@ -1,6 +1,5 @@
 """The published figure beside ours: mean, standard deviation over seeds, PASS or FAIL."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,17 +10,17 @@ from rich.table import Table
 
 class Measured(NamedTuple):
     mean: float
-    deviation: float  # of the sample; NaN for a single value
+    deviation: float | None  # of the sample; None for a single value
     count: int
 
     def __str__(self) -> str:
-        spread = '' if math.isnan(self.deviation) else f' ± {self.deviation:.4f}'
+        spread = '' if self.deviation is None else f' ± {self.deviation:.4f}'
         return f'{self.mean:.4f}{spread}'
 
 
 def measured(values: Sequence[float]) -> Measured:
     """Mean and sample standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else float('nan')
+    deviation = statistics.stdev(values) if len(values) > 1 else None
     return Measured(statistics.fmean(values), deviation, len(values))
 
 

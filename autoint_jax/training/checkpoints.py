@@ -3,7 +3,6 @@
 import pathlib
 from typing import Any
 
-import absl.logging
 import jax
 import orbax.checkpoint as ocp
 from jax.sharding import Mesh, NamedSharding
@@ -18,7 +17,6 @@ class Checkpoints:
     """The checkpoints of one run folder. Saving is asynchronous; a half-written checkpoint is never restored."""
 
     def __init__(self, folder: pathlib.Path):
-        absl.logging.set_verbosity(absl.logging.WARNING)  # Orbax reports every file it touches
         keep = preservation_policy.AnyPreservationPolicy([
             preservation_policy.LatestN(1),
             preservation_policy.BestN(get_metric_fn=lambda metrics: metrics['logloss'], reverse=True, n=1)])

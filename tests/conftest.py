@@ -1,0 +1,58 @@
+"""Small raw data in MovieLens-1M's format, prepared once for all tests."""
+
+import pathlib
+import random
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+GENRES = ['Action', 'Comedy', 'Drama', 'Horror', 'Romance', 'War', 'Western']
+
+
+def write_raw(folder: pathlib.Path, *, users: int, movies: int, ratings: int) -> pathlib.Path:
+    """Files whose ratings depend on gender and first genre together."""
+    rng = random.Random(7)
+    folder.mkdir(parents=True)
+    genders = {user: rng.choice('MF') for user in range(1, users + 1)}
+    (folder / 'users.dat').write_text(''.join(
+        f'{user}::{genders[user]}::{rng.choice([1, 18, 25, 35])}::{rng.randrange(5)}::{rng.randrange(10000, 10011)}\n'
+        for user in genders))
+    genres = {movie: rng.sample(GENRES, rng.randint(1, 3)) for movie in range(1, movies + 1)}
+    (folder / 'movies.dat').write_text(''.join(
+        f'{movie}::Film {movie} ({rng.randrange(1925, 2001)})::{"|".join(genres[movie])}\n' for movie in genres),
+        encoding='latin-1')
+    lines = []
+    for number in range(ratings):
+        user, movie = rng.randint(1, users), rng.randint(1, movies)
+        liked = (genders[user] == 'M') == (genres[movie][0] < 'E')
+        rating = rng.choice([4, 5, 5, 3, 2]) if liked else rng.choice([1, 2, 2, 3, 4])
+        lines.append(f'{user}::{movie}::{rating}::{956703932 + 977 * number}\n')
+    (folder / 'ratings.dat').write_text(''.join(lines))
+    return folder
+
+
+@pytest.fixture(scope='session')
+def raw_dir(tmp_path_factory) -> pathlib.Path:
+    return write_raw(tmp_path_factory.mktemp('raw') / 'ml-1m', users=101, movies=53, ratings=3011)
+
+
+@pytest.fixture(scope='session')
+def data_dir(tmp_path_factory, raw_dir) -> pathlib.Path:
+    from autoint_jax.data import registry
+
+    folder = tmp_path_factory.mktemp('prepared')
+    registry.prepare('movielens_1m', 'autoint_all_rows', raw_dir, folder)
+    return folder
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Runs a script of this project in an empty folder and returns the finished process."""
+
+    def run(script: str, *arguments: str, timeout: int = 240) -> subprocess.CompletedProcess:
+        return subprocess.run([sys.executable, str(ROOT / script), *arguments], cwd=tmp_path, capture_output=True,
+                              text=True, timeout=timeout)
+
+    return run

@@ -1,0 +1,133 @@
+"""Steps, order, stopping: results do not depend on slices, chunks or devices."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from autoint_jax.config import Config, replace
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.training import devices, order, scoring, steps
+from autoint_jax.training.loop import evaluation_steps
+from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.stopping import best_evaluation, should_stop
+
+OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors',
+           'model.attention_dropout': 0.3, 'model.embedding_dropout': 0.1, 'model.head_dim': 5, 'model.num_layers': 2,
+           'training.batch_size': 61}
+
+
+def losses_of(data_dir, chunks, **options):
+    """Losses of the steps of `chunks` (their lengths), and the state after them."""
+    config = replace(Config(), {**OPTIONS, **{name.replace('__', '.'): value for name, value in options.items()}})
+    data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
+    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('train')
+    cut = devices.cut(config.training.batch_size, config, data.schema, mesh)
+    chunk = steps.make_chunk(made, mesh, cut, max_steps=max(chunks))
+    state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
+    per_epoch = order.steps_per_epoch(len(columns), config.training.batch_size)
+    ordered = devices.replicate(np.concatenate([
+        order.epoch_order(config.seed, epoch, rows=len(columns), batch_size=config.training.batch_size,
+                          padded_batch=cut.padded_batch) for epoch in range(-(-sum(chunks) // per_epoch))]), mesh)
+    losses, first = [], 0
+    for count in chunks:
+        state, of_chunk = chunk(state, resident, ordered, first, count)
+        losses.append(np.asarray(of_chunk)[:count])
+        first += count
+    return np.concatenate(losses), state
+
+
+def test_eight_devices_give_the_losses_of_one(data_dir):
+    """50 steps, dropout on, an epoch's padded last batch among them."""
+    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_training as t; import jax\n'
+            'print(json.dumps([jax.device_count(), t.losses_of(pathlib.Path(sys.argv[2]), [50])[0].tolist()]))')
+    done = subprocess.run([sys.executable, '-c', code, os.path.dirname(__file__), str(data_dir)], capture_output=True,
+                          text=True, env=os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8'})
+    assert done.returncode == 0, done.stderr
+    count, losses = json.loads(done.stdout.splitlines()[-1])
+    assert count == 8
+    np.testing.assert_allclose(losses, losses_of(data_dir, [50])[0], rtol=0, atol=1e-5)
+
+
+def test_slices_do_not_change_the_losses(data_dir):
+    np.testing.assert_allclose(losses_of(data_dir, [20], training__slice_rows=17)[0],
+                               losses_of(data_dir, [20], training__slice_rows=61)[0], rtol=0, atol=1e-5)
+
+
+def test_chunk_lengths_change_no_bit(data_dir):
+    whole, parts = losses_of(data_dir, [12]), losses_of(data_dir, [5, 7])
+    np.testing.assert_array_equal(whole[0], parts[0])
+    for one, other in zip(jax.tree.leaves(whole[1]), jax.tree.leaves(parts[1]), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
+    """One step against automatic differentiation of the whole model at once, tables included."""
+    import jax.numpy as jnp
+    import optax
+
+    from autoint_jax.models.tables import lookup
+
+    losses, after = losses_of(data_dir, [1], model__attention_dropout=0.0, model__embedding_dropout=0.0)
+    config = replace(Config(), {**OPTIONS, 'model.attention_dropout': 0.0, 'model.embedding_dropout': 0.0})
+    data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+    made, columns = setup(config, data.schema), data.split('train')
+    before = initial_state(made)
+    rows = order.epoch_order(0, 0, rows=len(columns), batch_size=61, padded_batch=61)[0]
+    batch = columns.batch(rows)
+
+    def loss(trained):
+        logits = made.model.apply({'params': trained['params']}, lookup(trained['tables'], data.schema, batch), batch,
+                                  train=False, dropout_keys=None)
+        return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, batch.labels))
+
+    value, gradient = jax.value_and_grad(loss)({'params': before.params, 'tables': before.tables})
+    assert losses[0] == pytest.approx(float(value), abs=1e-6)
+    # Adam's first moment after one step is 0.1 times the gradient.
+    moment = after.optimizer[0].mu
+    for ours, theirs in zip(jax.tree.leaves(moment), jax.tree.leaves(gradient), strict=True):
+        np.testing.assert_allclose(ours, 0.1 * theirs, rtol=1e-4, atol=1e-7)
+
+
+def test_scores_are_in_row_order_and_complete(data_dir):
+    config = replace(Config(), OPTIONS)
+    data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('valid')
+    state = initial_state(made)
+    logits = scoring.make_scorer(made, mesh)(state.params, state.tables, devices.resident(columns, mesh))
+    from autoint_jax.models.tables import lookup
+
+    batch = columns.batch()
+    expected = made.model.apply({'params': state.params}, lookup(state.tables, data.schema, batch), batch, train=False,
+                                dropout_keys=None)
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own():
+    one, two = (order.epoch_order(3, epoch, rows=103, batch_size=10, padded_batch=16) for epoch in (0, 1))
+    assert one.shape == (11, 16)
+    assert sorted(one[one >= 0].tolist()) == list(range(103))
+    assert (one[:, 10:] == -1).all() and (one[:-1, :10] >= 0).all()
+    assert (one != two).any()
+    np.testing.assert_array_equal(one, order.epoch_order(3, 0, rows=103, batch_size=10, padded_batch=16))
+
+
+@pytest.mark.parametrize('loglosses, stops', [
+    ([5, 4, 3, 4, 5, 6], False), ([3, 4, 5, 6, 7], True), ([3, 4, 5, 4.5, 5, 6, 7], False), ([3, 3, 3, 3, 3], False), ([], False)])
+def test_training_ends_after_four_successive_increases(loglosses, stops):
+    assert should_stop(loglosses, 4) == stops
+    assert not should_stop(loglosses, 0)
+
+
+def test_the_first_lowest_logloss_is_best():
+    assert best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in ((1, 3), (2, 2), (3, 2))])['step'] == 2
+
+
+def test_evaluations_are_spread_and_the_last_step_is_among_them():
+    assert evaluation_steps(577, 1) == [577]
+    assert evaluation_steps(10, 4) == [3, 5, 8, 10]
+    assert evaluation_steps(2, 5) == [1, 2]
