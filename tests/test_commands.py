@@ -1,0 +1,127 @@
+"""The commands as a user runs them, mistakes included: one clear sentence, a non-zero status, nothing lost."""
+
+import json
+
+import pytest
+
+QUICK = ['--config=movielens_1m_autoint', '--config.training.epochs=1', '--config.training.batch_size=64',
+         '--config.model.num_layers=1']
+
+
+@pytest.fixture(scope='module')
+def run_dir(data_dir, tmp_path_factory):
+    import subprocess
+    import sys
+
+    from conftest import ROOT
+
+    folder = tmp_path_factory.mktemp('runs') / 'run'
+    done = subprocess.run([sys.executable, str(ROOT / 'scripts/train.py'), *QUICK, f'--data_dir={data_dir}',
+                           f'--run_dir={folder}'], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'test AUC' in done.stdout and str(folder) in done.stdout and 'next:' in done.stdout
+    return folder
+
+
+def fails(done, *parts):
+    assert done.returncode not in (0, None)
+    assert 'Traceback' not in done.stderr, done.stderr
+    for part in parts:
+        assert part in done.stderr
+
+
+MISTAKES = {
+    'typo in a flag': (['--config.model.num_layer=3'], ["'config.model.num_layer'", 'config.model.num_layers']),
+    'wrong type': (['--config.model.num_layers=three'], ['num_layers', 'three']),
+    'bad value': (['--config.model.num_heads=0'], ["'model.num_heads' is 0", 'at least 1']),
+    'bad list': (['--config.model.deep_hidden=400,wide'], ["'model.deep_hidden'", 'wide']),
+    'unknown configuration': (['--config=movielens_1m_autoin'], ['no configuration', "did you mean 'movielens_1m_autoint'"]),
+    'unknown model': (['--config.model.name=autoimt'], ["unknown model 'autoimt'", "did you mean 'autoint'"]),
+    'not prepared': (['--config.data.recipe=with_ids'], ['no prepared data', '--recipe=with_ids']),
+    'no flag': (['train'], ["unexpected argument 'train'"]),
+}
+
+
+@pytest.mark.parametrize('arguments, parts', MISTAKES.values(), ids=MISTAKES)
+def test_training_mistakes(command, data_dir, arguments, parts):
+    fails(command('scripts/train.py', '--config=movielens_1m_autoint', f'--data_dir={data_dir}', *arguments), *parts)
+
+
+def test_a_run_folder_of_another_configuration_is_left_alone(command, data_dir, run_dir):
+    before = (run_dir / 'result.json').read_bytes(), (run_dir / 'run.json').read_bytes()
+    fails(command('scripts/train.py', *QUICK, '--config.seed=7', f'--data_dir={data_dir}', f'--run_dir={run_dir}'),
+          'another configuration', 'seed: 0 / 7', '--run_dir')
+    assert before == ((run_dir / 'result.json').read_bytes(), (run_dir / 'run.json').read_bytes())
+
+
+def test_records_of_a_run(run_dir):
+    run, result = (json.loads((run_dir / f'{name}.json').read_text()) for name in ('run', 'result'))
+    assert run['config']['model']['num_layers'] == 1 and run['starts'][0]['versions']['jax']
+    assert run['data_hash'] == result['data_hash'] and run['fingerprint'] == result['fingerprint']
+    line, = map(json.loads, (run_dir / 'metrics.jsonl').read_text().splitlines())
+    assert line['valid_auc'] == result['valid']['auc']
+    assert list((run_dir / 'tensorboard').glob('events*'))
+
+
+def test_evaluate_gives_the_result_of_training(command, data_dir, run_dir):
+    done = command('scripts/evaluate.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}')
+    assert done.returncode == 0, done.stderr
+    assert f'AUC {json.loads((run_dir / "result.json").read_text())["test"]["auc"]:.6f}' in done.stdout
+
+
+def test_explain_writes_maps(command, data_dir, run_dir):
+    done = command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=0,3', '--split=valid')
+    assert done.returncode == 0, done.stderr
+    for name in ('valid_average', 'valid_average_mean', 'valid_row_0', 'valid_row_3'):
+        assert (run_dir / 'attention' / f'{name}.png').read_bytes().startswith(b'\x89PNG')
+    fails(command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=999999'), 'row 999999')
+
+
+@pytest.mark.parametrize('arguments, parts', [
+    (['--run_dir=nowhere'], ['nowhere is not a run folder']),
+    ([], ['--run_dir']),
+])
+def test_evaluation_mistakes(command, arguments, parts):
+    fails(command('scripts/evaluate.py', *arguments), *parts)
+
+
+@pytest.mark.parametrize('option, parts', [('--split=dev', ["unknown split 'dev'"]), ('--step=5', ['no checkpoint of step 5'])])
+def test_evaluation_of_what_is_not_there(command, data_dir, run_dir, option, parts):
+    fails(command('scripts/evaluate.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', option), *parts)
+
+
+@pytest.mark.parametrize('arguments, parts', [
+    (['--dataset=movielens_2m'], ["unknown data set 'movielens_2m'", 'movielens_1m']),
+    (['--dataset=movielens_1m'], ['--raw_dir']),
+    (['--dataset=movielens_1m', '--raw_dir=nowhere'], ['nowhere is not a folder']),
+    (['--dataset=movielens_1m', '--raw_dir=.'], ['users.dat does not exist']),
+    (['--dataset=movielens_1m', '--recipe=x'], ["no recipe 'x'", 'autoint_all_rows']),
+])
+def test_preparation_mistakes(command, arguments, parts):
+    fails(command('scripts/prepare_data.py', *arguments), *parts)
+
+
+def test_preparation_shows_the_papers_figures_and_is_not_repeated(command, raw_dir):
+    arguments = ['--dataset=movielens_1m', f'--raw_dir={raw_dir}']
+    done = command('scripts/prepare_data.py', *arguments)
+    assert done.returncode == 0, done.stderr
+    assert '739,012' in done.stdout and '3,529' in done.stdout
+    assert 'already prepared' in command('scripts/prepare_data.py', *arguments).stdout
+
+
+def test_table4_runs_what_is_missing_and_judges(command, data_dir):
+    arguments = ['--seeds=2', '--quick', f'--data_dir={data_dir}']
+    done = command('experiments/table4_residual_ablation.py', *arguments)
+    assert done.returncode == 3, done.stderr  # one epoch of made-up data: FAIL
+    assert done.stdout.count('\nrun movielens_1m') + done.stdout.startswith('run ') == 4
+    assert '0.8460' in done.stdout and 'FAIL' in done.stdout
+    again = command('experiments/table4_residual_ablation.py', *arguments)
+    assert 'run movielens_1m' not in again.stdout and 'FAIL' in again.stdout
+    fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
+
+
+@pytest.mark.parametrize('script', ['scripts/prepare_data.py', 'scripts/train.py', 'scripts/evaluate.py',
+                                    'scripts/explain.py', 'experiments/table4_residual_ablation.py'])
+def test_help_says_what_the_command_does(command, script):
+    done = command(script, '--help')
+    assert 'python ' + script.split('/')[0] in done.stdout and '--data_dir' in done.stdout.replace('[no]', '')

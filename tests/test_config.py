@@ -1,0 +1,43 @@
+import pytest
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config, replace
+from autoint_jax.errors import UsageError
+
+
+def test_an_unknown_option_is_named_with_the_nearest():
+    with pytest.raises(UsageError, match="unknown option 'model.num_layer' .*'model.num_layers'"):
+        configuration.from_tree({'model': {'num_layer': 3}})
+
+
+@pytest.mark.parametrize('path, value', [('model.num_layers', '3'), ('model.residual', 1), ('model.deep_hidden', [1.5]),
+                                         ('optimizer.learning_rate', 'fast'), ('training.batch_size', 0), ('seed', -1)])
+def test_wrong_values_are_refused(path, value):
+    with pytest.raises(UsageError, match=path.replace('.', r'\.')):
+        replace(Config(), {path: value})
+
+
+def test_the_whole_configuration_survives_its_record_and_names_itself():
+    config = replace(Config(), {'model.deep_hidden': (400, 200), 'optimizer.learning_rate': 3e-4, 'seed': 3})
+    assert configuration.from_tree(configuration.to_tree(config)) == config
+    assert configuration.fingerprint(config) == configuration.fingerprint(configuration.from_tree(configuration.to_tree(config)))
+
+
+def test_different_configurations_have_different_names():
+    one = replace(Config(), {'model.deep_hidden': (400, 200)})
+    other = replace(Config(), {'model.deep_hidden': (200, 400)})
+    assert configuration.fingerprint(one) != configuration.fingerprint(other)
+    assert configuration.difference(one, other) == ['model.deep_hidden: [400, 200] / [200, 400]']
+
+
+def test_every_option_has_help():
+    assert all(leaf.help for leaf in configuration.leaves())
+
+
+def test_every_option_is_read_somewhere():
+    import pathlib
+
+    package = pathlib.Path(configuration.__file__).parent
+    code = ''.join(path.read_text() for path in package.rglob('*.py') if path.name != 'config.py')
+    code += (package.parent / 'scripts/train.py').read_text()
+    assert [leaf.path for leaf in configuration.leaves() if f'.{leaf.path.split(".")[-1]}' not in code] == []
