@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from autoint_jax.config import Config, replace
-from autoint_jax.data.prepared import open_prepared
+from autoint_jax.data.prepared import Columns, open_prepared
+from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import devices, order, scoring, steps
 from autoint_jax.training.loop import evaluation_steps
 from autoint_jax.training.state import initial_state, setup
@@ -91,6 +92,23 @@ def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
     moment = after.optimizer[0].mu
     for ours, theirs in zip(jax.tree.leaves(moment), jax.tree.leaves(gradient), strict=True):
         np.testing.assert_allclose(ours, 0.1 * theirs, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize('fields', [
+    (FieldSpec('a', CATEGORICAL, 5), FieldSpec('b', CATEGORICAL, 3)), (FieldSpec('x', NUMERIC), FieldSpec('y', NUMERIC)),
+    (FieldSpec('tags', MULTIVALUED, 5, max_values=3),)], ids=['categorical', 'numeric', 'multivalued'])
+def test_schemas_of_one_kind_of_field_train_and_score(fields):
+    schema, rng = Schema(fields), np.random.default_rng(0)
+    config, mesh = replace(Config(), OPTIONS), devices.data_mesh()
+    made = setup(config, schema)
+    columns = Columns(rng.integers(0, 3, (61, schema.num_slots)).astype(np.int32),
+                      rng.normal(size=(61, len(schema.numeric_fields))).astype(np.float32),
+                      rng.integers(0, 2, 61).astype(np.float32))
+    cut, resident = devices.cut(61, config, schema, mesh), devices.resident(columns, mesh)
+    ordered = devices.replicate(order.epoch_order(0, 0, rows=61, batch_size=61, padded_batch=cut.padded_batch), mesh)
+    state, losses = steps.make_chunk(made, mesh, cut, max_steps=1)(initial_state(made), resident, ordered, 0, 1)
+    assert np.isfinite(losses).all()
+    assert np.isfinite(scoring.make_scorer(made, mesh)(state.params, state.tables, resident)).all()
 
 
 def test_scores_are_in_row_order_and_complete(data_dir):

@@ -38,5 +38,7 @@ def table_rows(schema: Schema, ids: Any) -> Any:
 
 def lookup(tables: Tables, schema: Schema, batch: Batch) -> Rows:
     """The rows a batch needs, {name: [b, slots, d]}. Prepared ids are in range; they are clipped, not checked."""
+    if not schema.num_slots:  # numeric fields only
+        return {name: jnp.zeros((len(batch.labels), 0, table.shape[1])) for name, table in tables.items()}
     numbers = table_rows(schema, batch.ids)
     return {name: jnp.take(table, numbers, axis=0, mode='clip') for name, table in tables.items()}

@@ -43,12 +43,12 @@ def make_gradients(made: Setup, mesh: Mesh, slice_rows: int) -> Callable:
             loss, (of_params, of_rows) = jax.value_and_grad(loss_of_slice, (0, 1))(params, *part)
             return jax.tree.map(jnp.add, sums, (loss, of_params)), of_rows
 
-        parts = jax.tree.map(lambda x: x.reshape(-1, slice_rows, *x.shape[1:]),
+        parts = jax.tree.map(lambda x: x.reshape(len(x) // slice_rows, slice_rows, *x.shape[1:]),
                              (lookup(tables, made.schema, batch), batch, places))
         nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params))
         sums, of_rows = jax.lax.scan(add_slice, nothing, parts)
         loss, of_params = jax.lax.psum(sums, DATA_AXIS)
-        return loss, of_params, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), of_rows)
+        return loss, of_params, jax.tree.map(lambda x: x.reshape(len(rows), *x.shape[2:]), of_rows)
 
     return jax.shard_map(of_device, mesh=mesh, check_vma=False,
                          in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE), out_specs=(EVERYWHERE, EVERYWHERE, BY_ROW))
