@@ -8,7 +8,9 @@ metrics.jsonl (one line an evaluation), tensorboard/, checkpoints/ (latest and b
 Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
 """
 
+import os
 import pathlib
+import sys
 
 from absl import app, flags
 from config_flags import chosen_config, config_name
@@ -41,8 +43,10 @@ def main(argv: list[str]) -> None:
     print(f'trained {result["train_seconds"]:.0f} s, {result["train_rows_per_second"]:,.0f} rows/s, '
           f'{result["parameters"]:,} parameters and {result["embedding_parameters"]:,} of embeddings')
     print(f'run folder: {run_dir}')
-    print(f'next: python scripts/explain.py --run_dir={run_dir} draws what attention learned;\n'
-          f'      python scripts/evaluate.py --run_dir={run_dir} --split=valid scores a split')
+    python = min(sys.executable, os.path.relpath(sys.executable), key=len)
+    where = f'--run_dir={run_dir}' + (f' --data_dir={_DATA_DIR.value}' if _DATA_DIR.value != _DATA_DIR.default else '')
+    print(f'next: {python} scripts/explain.py {where} draws what attention learned;\n'
+          f'      {python} scripts/evaluate.py {where} --split=valid scores a split')
 
 
 if __name__ == '__main__':

@@ -1,0 +1,44 @@
+"""The results of the README, written from the records."""
+
+import json
+import pathlib
+from typing import Any
+
+from autoint_jax.sweeps.comparison import test_figures
+
+BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
+
+# Run name without fingerprint -> (what it is, published AUC, published logloss, source).
+PUBLISHED = {
+    'movielens_1m_autoint': ("AutoInt, MovieLens-1M, authors' variant and settings", 0.8456, 0.3797, 'Table 2'),
+    'movielens_1m_autoint_no_residual': ('the same without residual connections', 0.8299, 0.3959, 'Table 4'),
+}
+
+
+def results_section(results_dir: pathlib.Path) -> str:
+    """Markdown between the README's markers: test figures of all runs by seeds, and the benchmarks."""
+    lines = ['Test split, mean ± standard deviation over seeds (`results/runs/`); the paper\'s figure in brackets.', '',
+             '| run | AUC | logloss | seeds | training, rows/s |', '|---|---|---|---|---|']
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted((results_dir / 'runs').glob('*.json')):
+        record = json.loads(path.read_text())
+        groups.setdefault(record['run'].rpartition('-')[0], []).append(record)
+    for name, records in groups.items():
+        title, auc, logloss, source = PUBLISHED[name]
+        ours = test_figures(records)
+        rates = [record['train_rows_per_second'] for record in records]
+        lines.append(f'| {title} | {ours["auc"]} ({source}: {auc:.4f}) | {ours["logloss"]} ({logloss:.4f}) | '
+                     f'{len(records)} | {min(rates):,.0f} to {max(rates):,.0f} |')
+    for path in sorted((results_dir / 'benchmarks').glob('*.json')):
+        record = json.loads(path.read_text())
+        peer, ratio = min(record['ratios'].items(), key=lambda item: item[1])
+        lines += ['', f'A whole training step on the `{record["shape"]}` shape, batch {record["batch"]}, '
+                  f'{record["device"]["cpus"]} CPU cores: {record["medians"]["autoint_jax"]:,.0f} rows/s, {ratio:.2f} times '
+                  f'the fastest peer measured in turn, `{peer}` ({record["medians"][peer]:,.0f} rows/s; `{path.as_posix()}`).']
+    return '\n'.join(lines)
+
+
+def updated(readme: str, section: str) -> str:
+    """The README with the text between its markers replaced."""
+    before, rest = readme.split(BEGIN)
+    return f'{before}{BEGIN}\n{section}\n{END}{rest.split(END)[1]}'

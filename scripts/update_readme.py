@@ -1,0 +1,25 @@
+"""Writes the results section of README.md from the records under results/.
+
+    python scripts/update_readme.py
+
+Run it from the root of the project, after an experiment has added records.
+"""
+
+import pathlib
+
+from absl import app
+
+from autoint_jax.errors import UsageError, reported
+from autoint_jax.sweeps import readme
+
+
+def main(argv: list[str]) -> None:
+    path, results = pathlib.Path('README.md'), pathlib.Path('results')
+    if not path.exists() or not results.is_dir():
+        raise UsageError('there is no README.md with results/ here: run this from the root of the project')
+    path.write_text(readme.updated(path.read_text(), readme.results_section(results)))
+    print(f'wrote {path}')
+
+
+if __name__ == '__main__':
+    app.run(reported(main))
