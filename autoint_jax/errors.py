@@ -3,6 +3,7 @@
 import difflib
 import errno
 import functools
+import os
 import sys
 from collections.abc import Callable
 
@@ -22,7 +23,7 @@ def reported(main: Callable[[list[str]], int | None]) -> Callable[[list[str]], N
 
     @functools.wraps(main)
     def command(argv: list[str]) -> None:
-        absl.logging.set_verbosity(absl.logging.WARNING)  # JAX and Orbax narrate at INFO
+        absl.logging.set_verbosity(absl.logging.FATAL)  # Orbax logs what it also raises
         if len(argv) > 1:
             _fail(f'unexpected argument {argv[1]!r}: options are written --name=value, see --help', status=2)
         try:
@@ -44,8 +45,9 @@ def reported(main: Callable[[list[str]], int | None]) -> Callable[[list[str]], N
 
 
 def _fail(sentence: str, *, status: int) -> None:
+    sys.stdout.flush()
     print(f'error: {sentence}', file=sys.stderr, flush=True)
-    sys.exit(status)
+    os._exit(status)  # Orbax's writing threads would otherwise add their tracebacks on the way out
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -7,6 +7,7 @@ A folder appears by one rename when it is complete, so a half-made one is never 
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -139,9 +140,18 @@ def _write_split(folder: pathlib.Path, columns: Columns) -> dict[str, Any]:
     sums = {}
     for name, dtype in (('ids', np.int32), ('numeric', np.float32), ('labels', np.float32)):
         array = np.ascontiguousarray(getattr(columns, name), dtype)
-        np.save(folder / f'{name}.npy', array)
+        _save(folder / f'{name}.npy', array)
         sums[f'{name}_sha256'] = hashlib.sha256(array.tobytes()).hexdigest()
     return {'rows': len(columns), 'positives': int(columns.labels.sum()), **sums}
+
+
+def _save(path: pathlib.Path, array: np.ndarray) -> None:
+    try:
+        np.save(path, array)
+    except OSError as error:
+        if error.errno is None:  # NumPy reports a short write without its cause, which is a full disk
+            raise OSError(errno.ENOSPC, 'no space left', str(path)) from error
+        raise
 
 
 def _put_in_place(unfinished: pathlib.Path, folder: pathlib.Path) -> None:

@@ -1,6 +1,10 @@
 """Checkpoints of a run: the latest for resuming and the best for testing. The only code that knows Orbax."""
 
+import contextlib
+import errno
 import pathlib
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -11,6 +15,9 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 from autoint_jax.errors import UsageError
 from autoint_jax.training.devices import EVERYWHERE
 from autoint_jax.training.state import TrainState
+
+# Room a checkpoint needs beside its arrays.
+SPARE_BYTES = 2_000_000
 
 
 class Checkpoints:
@@ -46,9 +53,13 @@ class Checkpoints:
         """
         if step in self._manager.all_steps():
             return
-        self._manager.save(
-            step, metrics={'logloss': progress['evaluations'][-1]['valid_logloss']},
-            args=ocp.args.Composite(state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(progress)))
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + SPARE_BYTES
+        if shutil.disk_usage(self._manager.directory).free < needed:
+            raise OSError(errno.ENOSPC, 'no space left', str(self._manager.directory))
+        with self._full_disk_named():
+            self._manager.save(
+                step, metrics={'logloss': progress['evaluations'][-1]['valid_logloss']}, args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(progress)))
 
     def restore(self, step: int, like: TrainState, mesh: Mesh) -> tuple[TrainState, dict[str, Any]]:
         """State (on every device of the mesh) and progress of a checkpoint.
@@ -73,7 +84,18 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Returns when all saving is done. Raises what saving raised."""
-        self._manager.wait_until_finished()
+        with self._full_disk_named():
+            self._manager.wait_until_finished()
+
+    @contextlib.contextmanager
+    def _full_disk_named(self) -> Iterator[None]:
+        """Orbax's storage reports a full disk as ValueError; here it becomes the OSError that it is."""
+        try:
+            yield
+        except ValueError as error:
+            if 'RESOURCE_EXHAUSTED' not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, 'no space left', str(self._manager.directory)) from error
 
     def close(self) -> None:
         self._manager.close()
