@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
     logits = scoring.make_scorer(run.made, mesh)(run.state.params, run.state.tables, devices.resident(columns, mesh))
     figures = metrics.summary(logits, columns.labels)
     print(f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, '
-          f'AUC {figures["auc"]:.6f}, logloss {figures["logloss"]:.6f}')
+          f'AUC {metrics.shown_auc(figures["auc"], 6)}, logloss {figures["logloss"]:.6f}')
 
 
 if __name__ == '__main__':

@@ -19,6 +19,7 @@ import config_flags
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import reported
+from autoint_jax.evaluation.metrics import shown_auc
 from autoint_jax.training import records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
@@ -38,8 +39,8 @@ def main(argv: list[str]) -> None:
     if complete:
         print('This run is complete; nothing was trained again.')
     print(f'best epoch {result["best_epoch"]:g} of {result["epochs"]:g}: '
-          f'valid AUC {result["valid"]["auc"]:.4f}, logloss {result["valid"]["logloss"]:.4f}')
-    print(f'test AUC {result["test"]["auc"]:.4f}, logloss {result["test"]["logloss"]:.4f}')
+          f'valid AUC {shown_auc(result["valid"]["auc"], 4)}, logloss {result["valid"]["logloss"]:.4f}')
+    print(f'test AUC {shown_auc(result["test"]["auc"], 4)}, logloss {result["test"]["logloss"]:.4f}')
     print(f'trained {result["train_seconds"]:.0f} s, {result["train_rows_per_second"]:,.0f} rows/s, '
           f'{result["parameters"]:,} parameters and {result["embedding_parameters"]:,} of embeddings')
     print(f'run folder: {run_dir}')

@@ -28,8 +28,9 @@ def test_auc_does_not_change_under_increasing_maps():
     assert metrics.auc(logits, labels) == metrics.auc(np.exp(logits) * 0.01, labels)
 
 
-def test_auc_of_one_class_is_nan():
-    assert math.isnan(metrics.auc([0.1, 0.2], [1, 1]))
+def test_auc_of_one_class_is_an_explained_nan():
+    area = metrics.auc([0.1, 0.2], [1, 1])
+    assert math.isnan(area) and metrics.shown_auc(area, 4) == 'not defined (one class only)'
 
 
 def test_logloss_of_extreme_logits_is_finite_and_exact():

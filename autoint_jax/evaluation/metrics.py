@@ -34,3 +34,8 @@ def logloss(logits: np.ndarray, labels: np.ndarray) -> float:
 def summary(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """The figures every evaluation reports."""
     return {'auc': auc(logits, labels), 'logloss': logloss(logits, labels)}
+
+
+def shown_auc(area: float, digits: int) -> str:
+    """The area for a person, with the reason where it is not defined."""
+    return 'not defined (one class only)' if np.isnan(area) else f'{area:.{digits}f}'

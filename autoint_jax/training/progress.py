@@ -5,6 +5,8 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from autoint_jax.evaluation.metrics import shown_auc
+
 
 class Reporter(Protocol):
     """Told of a run's progress."""
@@ -37,7 +39,7 @@ class Bar:
     def evaluated(self, evaluation: dict[str, Any], best: bool) -> None:
         self.say(f'epoch {evaluation["epoch"]:6.2f}  step {evaluation["step"]:7d}  '
                  f'train logloss {evaluation["train_logloss"]:.4f}  valid logloss {evaluation["valid_logloss"]:.4f}  '
-                 f'valid AUC {evaluation["valid_auc"]:.4f}{"  best" if best else ""}')
+                 f'valid AUC {shown_auc(evaluation["valid_auc"], 4)}{"  best" if best else ""}')
 
     def say(self, sentence: str) -> None:
         self._console.print(sentence)
