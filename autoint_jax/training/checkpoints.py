@@ -1,6 +1,7 @@
 """Checkpoints of a run: the latest for resuming and the best for testing. The only code that knows Orbax."""
 
 import contextlib
+import copy
 import errno
 import pathlib
 import shutil
@@ -59,7 +60,7 @@ class Checkpoints:
         with self._full_disk_named():
             self._manager.save(
                 step, metrics={'logloss': progress['evaluations'][-1]['valid_logloss']}, args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(progress)))
+                    state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(copy.deepcopy(progress))))  # written later, by a thread
 
     def restore(self, step: int, like: TrainState, mesh: Mesh) -> tuple[TrainState, dict[str, Any]]:
         """State (on every device of the mesh) and progress of a checkpoint.

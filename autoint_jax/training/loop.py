@@ -14,14 +14,14 @@ import numpy as np
 
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.prepared import SPLITS, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.registry import parameter_count
 from autoint_jax.training import devices, order, records, scoring, steps
 from autoint_jax.training.checkpoints import Checkpoints
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.state import Setup, TrainState, initial_state, setup
 from autoint_jax.training.stopping import best_evaluation, should_stop
 
 # Steps between two looks at the clock: short enough for a lively bar, long enough that the device never waits.
@@ -38,8 +38,7 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     record = records.RunRecords(run_dir)
     checkpoints = None
     try:
-        record.start(config, data)
-        result = records.read_result(run_dir)
+        result = record.start(config, data)
         if result is None:
             checkpoints = Checkpoints(run_dir / 'checkpoints')
             result = _train(made, data, record, checkpoints, reporter)
@@ -52,19 +51,25 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
         record.close()
 
 
-def _train(made, data, record, checkpoints, reporter) -> dict[str, Any]:
+def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoints: Checkpoints,
+           reporter: Reporter) -> dict[str, Any]:
     training, mesh = made.config.training, devices.data_mesh()
-    columns = {split: data.split(split) for split in ('train', 'valid', 'test')}
-    for split, rows in columns.items():
-        if not len(rows):
+    columns = {split: data.split(split) for split in SPLITS}
+    for split, part in columns.items():
+        if not len(part):
             raise UsageError(f'the {split} split of {data.folder} has no rows: prepare the data with another split')
-    train_rows = len(columns['train'])
-    epoch_steps = order.steps_per_epoch(train_rows, training.batch_size)
-    ends = evaluation_steps(epoch_steps, training.evaluations_per_epoch)
-    cut = devices.cut(min(training.batch_size, train_rows), made.config, made.schema, mesh)
+    rows = len(columns['train'])
+    batch_size = min(training.batch_size, rows)
+    epoch_steps = order.steps_per_epoch(rows, batch_size)
+    last_step = training.epochs * epoch_steps
+    evaluated_after = evaluation_steps(epoch_steps, training.evaluations_per_epoch)
+    cut = devices.cut(batch_size, made.config, made.schema, mesh)
     chunk = steps.make_chunk(made, mesh, cut, max_steps=REPORT_STEPS)
+    resident = {split: devices.resident(part, mesh) for split, part in columns.items()}
     score = scoring.make_scorer(made, mesh)
-    resident = {split: devices.resident(rows, mesh) for split, rows in columns.items()}
+
+    def evaluate(state: TrainState, split: str) -> dict[str, float]:
+        return metrics.summary(score(state.params, state.tables, resident[split]), columns[split].labels)
 
     state = devices.replicate(initial_state(made), mesh)
     progress: dict[str, Any] = {'evaluations': [], 'seconds': 0.0}
@@ -74,30 +79,23 @@ def _train(made, data, record, checkpoints, reporter) -> dict[str, Any]:
     evaluations = progress['evaluations']
     record.evaluations(evaluations)
 
-    step, ordered_epoch, ordered = int(state.step), None, None
-    while step < training.epochs * epoch_steps and not _stopped(evaluations, training):
-        epoch, within = divmod(step, epoch_steps)
-        if epoch != ordered_epoch:
-            ordered_epoch, ordered = epoch, devices.replicate(order.epoch_order(
-                made.config.seed, epoch, rows=train_rows, batch_size=min(training.batch_size, train_rows),
-                padded_batch=cut.padded_batch), mesh)
-        stop = next(end for end in ends if end > within)
+    step, ordered, order_of = int(state.step), None, None
+    while step < last_step and not _stopped(evaluations, training):
+        epoch, first = divmod(step, epoch_steps)
+        if epoch != order_of:
+            order_of, ordered = epoch, devices.replicate(order.epoch_order(
+                made.config.seed, epoch, rows=rows, batch_size=batch_size, padded_batch=cut.padded_batch), mesh)
+        stop = next(end for end in evaluated_after if end > first)
         began, losses = time.perf_counter(), []
-        for first in range(within, stop, REPORT_STEPS):
+        while first < stop:
             count, chunk_began = min(REPORT_STEPS, stop - first), time.perf_counter()
-            state, chunk_losses = chunk(state, resident['train'], ordered, first, count)
-            losses.append(np.asarray(chunk_losses)[:count])
-            step += count
-            reporter.steps(step, training.epochs * epoch_steps,
-                           count * training.batch_size / (time.perf_counter() - chunk_began))
+            state, of_chunk = chunk(state, resident['train'], ordered, first, count)
+            losses.append(np.asarray(of_chunk)[:count])
+            first, step = first + count, step + count
+            reporter.steps(step, last_step, count * batch_size / (time.perf_counter() - chunk_began))
         progress['seconds'] += time.perf_counter() - began
-        train_logloss = float(np.concatenate(losses).mean(dtype=np.float64))
-        valid = metrics.summary(score(state.params, state.tables, resident['valid']), columns['valid'].labels)
-        if not math.isfinite(train_logloss + valid['logloss']):
-            raise UsageError(f'training diverged before step {step}: logloss is {train_logloss} on train, '
-                             f'{valid["logloss"]} on valid; lower optimizer.learning_rate')
-        evaluations.append({'step': step, 'epoch': step / epoch_steps, 'train_logloss': train_logloss,
-                            'valid_logloss': valid['logloss'], 'valid_auc': valid['auc']})
+
+        evaluations.append(_evaluation(step, step / epoch_steps, np.concatenate(losses), evaluate(state, 'valid')))
         checkpoints.save(state, step, progress)
         record.evaluations(evaluations)
         record.events(evaluations[-1])
@@ -105,17 +103,25 @@ def _train(made, data, record, checkpoints, reporter) -> dict[str, Any]:
 
     checkpoints.wait()
     best = best_evaluation(evaluations)
-    best_state, _ = checkpoints.restore(best['step'], state, mesh)
-    test = metrics.summary(score(best_state.params, best_state.tables, resident['test']), columns['test'].labels)
+    state, _ = checkpoints.restore(best['step'], state, mesh)
     return {
         'fingerprint': configuration.fingerprint(made.config), 'data_hash': data.hash, 'seed': made.config.seed,
-        'test': test, 'valid': {'auc': best['valid_auc'], 'logloss': best['valid_logloss']},
+        'test': evaluate(state, 'test'), 'valid': {'auc': best['valid_auc'], 'logloss': best['valid_logloss']},
         'best_step': best['step'], 'best_epoch': best['epoch'], 'steps': step, 'epochs': step / epoch_steps,
-        'parameters': parameter_count(best_state.params),
-        'embedding_parameters': sum(x.size for x in jax.tree.leaves(
-            [best_state.tables, best_state.params.get('embedding', {})])),
-        'train_seconds': progress['seconds'], 'train_rows_per_second': step / epoch_steps * train_rows / progress['seconds'],
+        'parameters': parameter_count(state.params),
+        'embedding_parameters': sum(x.size for x in jax.tree.leaves([state.tables, state.params.get('embedding', {})])),
+        'train_seconds': progress['seconds'], 'train_rows_per_second': step / epoch_steps * rows / progress['seconds'],
     }
+
+
+def _evaluation(step: int, epoch: float, losses: np.ndarray, valid: dict[str, float]) -> dict[str, Any]:
+    """The record of an evaluation. Raises UsageError where training has diverged."""
+    train_logloss = float(losses.mean(dtype=np.float64))
+    if not math.isfinite(train_logloss + valid['logloss']):
+        raise UsageError(f'training diverged before step {step}: logloss is {train_logloss} on train, '
+                         f'{valid["logloss"]} on valid; lower optimizer.learning_rate')
+    return {'step': step, 'epoch': epoch, 'train_logloss': train_logloss, 'valid_logloss': valid['logloss'],
+            'valid_auc': valid['auc']}
 
 
 def evaluation_steps(epoch_steps: int, evaluations_per_epoch: int) -> list[int]:

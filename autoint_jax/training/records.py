@@ -38,12 +38,16 @@ class RunRecords:
             raise UsageError(f'another process is training in {folder}: wait for it or choose another --run_dir') from None
         self._events = None
 
-    def start(self, config: Config, data: PreparedData) -> None:
-        """Writes run.json, or checks that the folder's is of this configuration and data. Raises UsageError."""
+    def start(self, config: Config, data: PreparedData) -> dict[str, Any] | None:
+        """Opens the run of a configuration on some data: writes run.json, or adds this start to it.
+
+        Returns the result if the run is complete; then nothing is written. Raises UsageError where the folder's run is
+        of another configuration or other data.
+        """
         path = self._folder / 'run.json'
         run = read_run(self._folder) if path.exists() else {
             'fingerprint': configuration.fingerprint(config), 'seed': config.seed,
-            'config': configuration.to_tree(config), 'data_hash': data.hash, 'parameters': None, 'starts': []}
+            'config': configuration.to_tree(config), 'data_hash': data.hash, 'starts': []}
         if run['fingerprint'] != configuration.fingerprint(config):
             theirs = configuration.from_tree(run['config'])
             raise UsageError(f'{self._folder} holds a run of another configuration '
@@ -51,9 +55,13 @@ class RunRecords:
         if run['data_hash'] != data.hash:
             raise UsageError(f'{self._folder} holds a run on other data than {data.folder} (hash {run["data_hash"][:12]}, '
                              f'not {data.hash[:12]}): choose another --run_dir')
+        result = read_result(self._folder)
+        if result is not None:
+            return result
         run['starts'].append({'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'command': sys.argv,
                               'commit': commit(), 'versions': versions(), 'device': device()})
         write_json(path, run)
+        return None
 
     def evaluations(self, evaluations: list[dict[str, Any]]) -> None:
         """Rewrites metrics.jsonl, one line an evaluation, so that it never holds more than the checkpoint does."""
