@@ -1,4 +1,6 @@
 import random
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -66,6 +68,17 @@ def test_unknown_values_become_id_0():
 
 def test_preparing_twice_gives_the_same_hash(raw_dir, data_dir, tmp_path):
     assert registry.prepare('movielens_1m', 'autoint_all_rows', raw_dir, tmp_path).hash == prepared(data_dir).hash
+
+
+def test_two_processes_preparing_at_once_leave_whole_data(raw_dir, tmp_path):
+    code = ('import pathlib, sys; from autoint_jax.data import registry\n'
+            'for _ in range(3): registry.prepare("movielens_1m", "with_ids", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))')
+    both = [subprocess.Popen([sys.executable, '-c', code, str(raw_dir), str(tmp_path)], stderr=subprocess.PIPE, text=True)
+            for _ in range(2)]
+    assert [process.communicate()[1] for process in both] == ['', '']
+    data = open_prepared(tmp_path, 'movielens_1m', 'with_ids')
+    assert sum(len(data.split(split)) for split in ('train', 'valid', 'test')) == len(naive_rows(raw_dir))
+    assert [path.name for path in (tmp_path / 'movielens_1m').iterdir()] == ['with_ids']
 
 
 @pytest.mark.parametrize('year, period', [(1919, '1919-1929'), (1930, '1930s'), (1969, '1960s'), (1970, '1970'), (None, '')])

@@ -6,6 +6,7 @@
 A folder appears by one rename when it is complete, so a half-made one is never believed.
 """
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
@@ -155,12 +156,17 @@ def _save(path: pathlib.Path, array: np.ndarray) -> None:
 
 
 def _put_in_place(unfinished: pathlib.Path, folder: pathlib.Path) -> None:
-    replaced = None
-    if folder.exists():
-        replaced = unfinished.with_name(unfinished.name + '-replaced')
-        os.rename(folder, replaced)
-    os.rename(unfinished, folder)
-    if replaced:
+    """Renames, setting an earlier folder aside first. Of two processes preparing at once, the last one's data stays."""
+    while True:
+        try:
+            os.rename(unfinished, folder)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        replaced = pathlib.Path(tempfile.mkdtemp(prefix=f'.{folder.name}-replaced-', dir=folder.parent))
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(folder, replaced)
         shutil.rmtree(replaced, ignore_errors=True)
 
 

@@ -18,7 +18,7 @@ PUBLISHED = {
 def results_section(results_dir: pathlib.Path) -> str:
     """Markdown between the README's markers: test figures of all runs by seeds, and the benchmarks."""
     lines = ['Test split, mean ± standard deviation over seeds (`results/runs/`); the paper\'s figure in brackets.', '',
-             '| run | AUC | logloss | seeds | training, rows/s |', '|---|---|---|---|---|']
+             '| run | AUC | logloss | seeds |', '|---|---|---|---|']
     groups: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((results_dir / 'runs').glob('*.json')):
         record = json.loads(path.read_text())
@@ -26,9 +26,8 @@ def results_section(results_dir: pathlib.Path) -> str:
     for name, records in groups.items():
         title, auc, logloss, source = PUBLISHED[name]
         ours = test_figures(records)
-        rates = [record['train_rows_per_second'] for record in records]
         lines.append(f'| {title} | {ours["auc"]} ({source}: {auc:.4f}) | {ours["logloss"]} ({logloss:.4f}) | '
-                     f'{len(records)} | {min(rates):,.0f} to {max(rates):,.0f} |')
+                     f'{len(records)} |')
     for path in sorted((results_dir / 'benchmarks').glob('*.json')):
         record = json.loads(path.read_text())
         peer, ratio = min(record['ratios'].items(), key=lambda item: item[1])

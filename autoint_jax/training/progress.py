@@ -46,19 +46,3 @@ class Bar:
 
     def close(self) -> None:
         self._progress.stop()
-
-
-class Silent:
-    """Says nothing."""
-
-    def steps(self, done: int, total: int, rate: float) -> None:
-        pass
-
-    def evaluated(self, evaluation: dict[str, Any], best: bool) -> None:
-        pass
-
-    def say(self, sentence: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
