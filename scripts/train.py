@@ -12,10 +12,9 @@ import os
 import pathlib
 import sys
 
-from absl import app, flags
-from config_flags import chosen_config, config_name
-
 import config_flags
+from absl import app, flags
+
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import reported
@@ -31,9 +30,9 @@ flags.adopt_module_key_flags(config_flags)
 
 
 def main(argv: list[str]) -> None:
-    config = chosen_config()
+    config = config_flags.chosen_config()
     data = open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
-    run_dir = pathlib.Path(_RUN_DIR.value or f'{_RUNS_DIR.value}/{config_name()}-{configuration.fingerprint(config)}')
+    run_dir = pathlib.Path(_RUN_DIR.value or f'{_RUNS_DIR.value}/{config_flags.config_name()}-{configuration.fingerprint(config)}')
     complete = run_dir.exists() and records.read_result(run_dir) is not None
     result = fit(config, data, run_dir, Bar())
     if complete:

@@ -8,8 +8,8 @@ from autoint_jax.data.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training import devices, records
 from autoint_jax.training.checkpoints import Checkpoints
-from autoint_jax.training.stopping import best_evaluation
 from autoint_jax.training.state import Setup, TrainState, initial_state, setup
+from autoint_jax.training.stopping import best_evaluation
 
 
 class TrainedRun(NamedTuple):
