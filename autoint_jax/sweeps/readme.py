@@ -24,10 +24,12 @@ def results_section(results_dir: pathlib.Path) -> str:
         record = json.loads(path.read_text())
         groups.setdefault(record['run'].rpartition('-')[0], []).append(record)
     for name, records in groups.items():
-        title, auc, logloss, source = PUBLISHED[name]
         ours = test_figures(records)
-        lines.append(f'| {title} | {ours["auc"]} ({source}: {auc:.4f}) | {ours["logloss"]} ({logloss:.4f}) | '
-                     f'{len(records)} |')
+        title, auc, logloss = name, '', ''
+        if name in PUBLISHED:
+            title, published_auc, published_logloss, source = PUBLISHED[name]
+            auc, logloss = f' ({source}: {published_auc:.4f})', f' ({published_logloss:.4f})'
+        lines.append(f'| {title} | {ours["auc"]}{auc} | {ours["logloss"]}{logloss} | {len(records)} |')
     for path in sorted((results_dir / 'benchmarks').glob('*.json')):
         record = json.loads(path.read_text())
         peer, ratio = min(record['ratios'].items(), key=lambda item: item[1])
