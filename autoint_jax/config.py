@@ -36,15 +36,29 @@ class ModelConfig:
     head_hidden: tuple[int, ...] = _option((), 'hidden widths of the output layer; none = linear, as in Eq. 9')
     deep_hidden: tuple[int, ...] = _option((), 'hidden widths of the deep network beside AutoInt (AutoInt+); none = off')
     deep_dropout: float = _option(0.0, 'share of hidden values dropped in the deep network')
+    compute_dtype: str = _option('float32', "type of the interacting layers' products: 'float32' or 'bfloat16'; sums, softmax, "
+                                 'tables, parameters and optimizer are float32 in both')
+    form: str = _option('automatic', "form in which the interacting layers are computed, by its name in "
+                        "autoint_jax/models/forms.py; all give the same values; 'automatic' is the fastest for the device")
+
+
+TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'rowwise_adagrad')
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    name: str = _option('adam', "optimizer of parameters and tables; 'adam' is dense and exact")
+    name: str = _option('adam', "optimizer of parameters, 'adam'")
+    tables: str = _option('adam', "optimizer of tables: 'adam' (dense and exact), 'deferred_adam' (touches a batch's "
+                          "rows and makes up for the steps a row missed when it is next read, so it follows 'adam') "
+                          "or 'rowwise_adagrad' (touches a batch's rows; one accumulator a row)")
+    tables_form: str = _option('automatic', "form of the sparse optimizers of tables: 'xla', 'cpu_kernel' (compiled), or "
+                               "'automatic', the fastest for the device; both give the same values")
     learning_rate: float = _option(1e-3, 'step size')
     b1: float = _option(0.9, "decay of Adam's first moment")
     b2: float = _option(0.999, "decay of Adam's second moment")
-    epsilon: float = _option(1e-8, "added to the root of Adam's second moment")
+    epsilon: float = _option(1e-8, 'added to the root of the second moment')
+    l2_rows: float = _option(0.0, 'times a row, added to the gradient of each row of a batch, once a row')
+    l2_tables: float = _option(0.0, "times a table, added to the gradient of whole tables; needs tables 'adam'")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +84,7 @@ class Config:
     def __post_init__(self):
         model, training = self.model, self.training
         _check(model.variant in ('paper', 'authors'), 'model.variant', model.variant, "'paper' or 'authors'")
+        _check(model.compute_dtype in ('float32', 'bfloat16'), 'model.compute_dtype', model.compute_dtype, "'float32' or 'bfloat16'")
         for name in ('embedding_dim', 'num_heads', 'head_dim'):
             _check(getattr(model, name) >= 1, f'model.{name}', getattr(model, name), 'at least 1')
         _check(model.num_layers >= 0, 'model.num_layers', model.num_layers, 'at least 0')
@@ -79,12 +94,28 @@ class Config:
             _check(all(width >= 1 for width in getattr(model, name)), f'model.{name}', getattr(model, name),
                    'made of widths of at least 1')
         _check(self.optimizer.name == 'adam', 'optimizer.name', self.optimizer.name, "'adam'")
-        _check(self.optimizer.learning_rate > 0, 'optimizer.learning_rate', self.optimizer.learning_rate, 'above 0')
+        self._check_tables()
         for name in ('batch_size', 'epochs', 'evaluations_per_epoch'):
             _check(getattr(training, name) >= 1, f'training.{name}', getattr(training, name), 'at least 1')
         for name in ('stop_after_increases', 'slice_rows'):
             _check(getattr(training, name) >= 0, f'training.{name}', getattr(training, name), 'at least 0')
         _check(0 <= self.seed < 2**31, 'seed', self.seed, 'at least 0 and below 2**31')
+
+    def _check_tables(self):
+        optimizer = self.optimizer
+        for name in ('learning_rate', 'epsilon'):
+            _check(getattr(optimizer, name) > 0, f'optimizer.{name}', getattr(optimizer, name), 'above 0')
+        for name in ('l2_rows', 'l2_tables'):
+            _check(getattr(optimizer, name) >= 0, f'optimizer.{name}', getattr(optimizer, name), 'at least 0')
+        _check(optimizer.tables in TABLE_OPTIMIZERS, 'optimizer.tables', optimizer.tables,
+               f'one of {", ".join(TABLE_OPTIMIZERS)}')
+        _check(optimizer.tables_form in ('automatic', 'xla', 'cpu_kernel'), 'optimizer.tables_form', optimizer.tables_form,
+               "'automatic', 'xla' or 'cpu_kernel'")
+        _check(optimizer.tables != 'deferred_adam' or 0 < optimizer.b1 < optimizer.b2 < 1, 'optimizer.b1', optimizer.b1,
+               f"above 0 and below optimizer.b2 ({optimizer.b2}), itself below 1, for optimizer.tables 'deferred_adam'")
+        _check(optimizer.tables == 'adam' or not optimizer.l2_tables, 'optimizer.l2_tables', optimizer.l2_tables,
+               f'0 with optimizer.tables {optimizer.tables!r}: it would give rows that are not in the batch a gradient, '
+               "and they are skipped; use optimizer.l2_rows, or optimizer.tables 'adam'")
 
 
 class Leaf(typing.NamedTuple):
@@ -149,8 +180,14 @@ def to_tree(config: Config) -> dict[str, Any]:
 
 
 def fingerprint(config: Config) -> str:
-    """Twelve hexadecimal digits that name the effective configuration."""
-    canonical = json.dumps(to_tree(config), sort_keys=True, separators=(',', ':'))
+    """Twelve hexadecimal digits that name the effective configuration.
+
+    Made from what differs from the defaults, so that an option added later, off by default, leaves older runs their
+    names. A default is therefore never changed.
+    """
+    values, defaults = _flatten(to_tree(config)), _flatten(to_tree(Config()))
+    canonical = json.dumps({path: value for path, value in values.items() if value != defaults[path]}, sort_keys=True,
+                           separators=(',', ':'))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 

@@ -7,6 +7,7 @@ from absl import flags
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.errors import UsageError, nearest
+from autoint_jax.training import compilation
 
 CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
@@ -34,3 +35,9 @@ def base_config(model: str) -> Config:
 
 def results_dir() -> pathlib.Path:
     return pathlib.Path(RUNS_DIR.value, 'quick_results') if QUICK.value else pathlib.Path(RESULTS_DIR.value)
+
+
+def start_cache() -> None:
+    """Keeps compiled programs in the user's cache folder, so that the runs of an experiment share them."""
+    if problem := compilation.cache_compilations(compilation.default_folder()):
+        print(problem)

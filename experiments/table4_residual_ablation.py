@@ -32,6 +32,7 @@ SHARE_OF_LOSS = 0.5
 
 
 def main(argv: list[str]) -> int:
+    common.start_cache()
     published = common.published(PUBLISHED)
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)

@@ -1,63 +1,148 @@
-"""Measures a whole training step (tables and optimizer included) on a made-up shape, beside a peer if one is given.
+"""Measures how fast this project is on made-up data: against peers, goals, and the peaks of the machine.
 
     python scripts/benchmark.py --shape=ml1m
-    python scripts/benchmark.py --shape=ml1m --peer='PYTHON SCRIPT --shape ml1m --windows 1' --record=results/benchmark.json
+    python scripts/benchmark.py --shape=ml1m --peer='COMMAND --shape ml1m --windows 1' --record=FILE
+    python scripts/benchmark.py --suite=table_growth
+    python scripts/benchmark.py --suite=gpu --record=results/benchmarks/gpu.json
 
-The peer is a command that prints a JSON line with `examples_per_second`. Both are measured in turn, ours first, on an
-otherwise idle machine; the ratio is that of the medians. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields,
-1,000,000 features); model: AutoInt as in the paper, d = 16, 3 layers, 2 heads of 32.
+Suites: step (a whole training step), inference (scoring), epoch (the training loop against the step), table_growth
+(step time and memory by table rows), batch_growth (by batch size), replicas (copies in one program), data (making
+batches), gpu (all that concerns a GPU, in under eight minutes). A peer is a command that prints a JSON line with
+`examples_per_second`. What is compared is measured in turn, on an otherwise idle machine; figures are medians of
+windows. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields, 1,000,000 features); model: AutoInt as in the
+paper, d = 16, 3 layers, 2 heads of 32.
 """
 
-import json
 import pathlib
-import shlex
-import statistics
-import subprocess
 import sys
+from collections.abc import Callable
+from typing import NamedTuple
 
+import jax
 from absl import app, flags
 
+from autoint_jax.benchmarks import epoch, feeding, gpu, growth, replicas, report, speed
+from autoint_jax.benchmarks.report import Outcome
+from autoint_jax.benchmarks.shapes import SHAPES
+from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config import Config, replace
 from autoint_jax.errors import UsageError, nearest, reported
-from autoint_jax.training import records
-from autoint_jax.training.benchmark import SHAPES, StepBenchmark
 
+_SUITE = flags.DEFINE_string('suite', 'step', 'What to measure, one of those above.')
 _SHAPE = flags.DEFINE_string('shape', 'ml1m', f'Shape of the data: {", ".join(SHAPES)}.')
-_BATCH = flags.DEFINE_integer('batch', 1024, 'Rows of a step.', lower_bound=1)
-_WINDOWS = flags.DEFINE_integer('windows', 5, 'Windows measured of each.', lower_bound=1)
-_SECONDS = flags.DEFINE_float('seconds', 2.0, 'Length of a window.', lower_bound=0.01)
+_BATCH = flags.DEFINE_integer('batch', None, 'Rows of a step (by default 1024), or scored at a time (8192).',
+                              lower_bound=1)
+_FORM = flags.DEFINE_string('form', 'automatic', 'Form of the interacting layers, as --config.model.form.')
+_DTYPE = flags.DEFINE_string('dtype', 'float32', 'Type of their products, as --config.model.compute_dtype.')
+_TABLES = flags.DEFINE_string('tables', 'deferred_adam', 'Optimizer of tables, as --config.optimizer.tables.')
+_VARIANT = flags.DEFINE_string('variant', 'paper', 'Variant of AutoInt, as --config.model.variant.')
 _PEER = flags.DEFINE_multi_string('peer', [], 'Command of a peer to measure in turn; may be repeated.')
+_ROWS = flags.DEFINE_integer('rows', None, 'Rows trained on (epoch; 131072 by default) or in files (data; 1000000).',
+                             lower_bound=8)
+_TABLE_ROWS = flags.DEFINE_list('table_rows', ['60000', '1000000', '6000000'], 'Rows of the tables, 1,000 at least.')
+_BATCHES = flags.DEFINE_list('batches', None, 'Batch sizes; by default 256 to 16384 (batch_growth; on a GPU 65536), or '
+                             '1024 to 65536 (data).')
+_COPIES = flags.DEFINE_list('copies', None, 'Numbers of copies; by default 1 to 8, on a GPU 32.')
+_WINDOWS = flags.DEFINE_integer('windows', None, 'Windows measured of each; by default 5, of gpu 3.', lower_bound=1)
+_SECONDS = flags.DEFINE_float('seconds', None, 'Length of a window; by default 2, of gpu 0.5.', lower_bound=0.001)
+_QUICK = flags.DEFINE_boolean('quick', False, 'To try things out: peaks from small arrays; gpu small throughout, and '
+                              'without one too.')
 _RECORD = flags.DEFINE_string('record', None, 'JSON file to write the figures to.')
 
 
-def main(argv: list[str]) -> None:
+class Suite(NamedTuple):
+    """A suite's title in records, what it runs, and the flags that concern it beside those of all."""
+
+    title: str
+    run: Callable[[], Outcome]
+    flags: set[str]
+
+
+def _config(batch: int) -> Config:
+    return replace(Config(), {
+        'training.batch_size': _BATCH.value or batch, 'model.form': _FORM.value, 'model.compute_dtype': _DTYPE.value,
+        'model.variant': _VARIANT.value, 'optimizer.tables': _TABLES.value})
+
+
+def _shape() -> str:
     if _SHAPE.value not in SHAPES:
-        raise UsageError(f'unknown shape {_SHAPE.value!r}{nearest(_SHAPE.value, list(SHAPES))}; known: {", ".join(SHAPES)}')
-    ours = StepBenchmark(replace(Config(), {'training.batch_size': _BATCH.value}), SHAPES[_SHAPE.value])
-    rates = {'autoint_jax': [], **{peer: [] for peer in _PEER.value}}
-    for _ in range(_WINDOWS.value):
-        rates['autoint_jax'].append(ours.window(_SECONDS.value))
-        for peer in _PEER.value:
-            rates[peer].append(_peer_rate(peer))
-    medians = {name: statistics.median(windows) for name, windows in rates.items()}
-    print(f'{_SHAPE.value}, batch {_BATCH.value}, slices of {ours.cut.slice_rows}, first chunk after {ours.first_seconds:.1f} s')
-    for name, windows in rates.items():
-        ratio = medians['autoint_jax'] / medians[name]
-        print(f'{medians[name]:>10,.0f} rows/s ({min(windows):,.0f} to {max(windows):,.0f})  ours is {ratio:.2f} times  {name}')
+        raise UsageError(f'unknown shape {_SHAPE.value!r}{nearest(_SHAPE.value, list(SHAPES))}; '
+                         f'known: {", ".join(SHAPES)}')
+    return _SHAPE.value
+
+
+def _timing(windows: int = 5, seconds: float = 2.0) -> Timing:
+    return Timing(_WINDOWS.value or windows, _SECONDS.value or seconds)
+
+
+def _numbers(flag: flags.FlagHolder, default: list[int], least: int = 1) -> list[int]:
+    if flag.value is None:
+        return default
+    if not flag.value or not all(item.isdigit() and int(item) >= least for item in flag.value):
+        raise UsageError(f'--{flag.name}={",".join(flag.value)} must be whole numbers of at least {least}, such as '
+                         f'--{flag.name}={",".join(map(str, default))}')
+    return [int(item) for item in flag.value]
+
+
+def _powers(first: int, last: int) -> list[int]:
+    return [1 << power for power in range(first, last + 1)]
+
+
+def _on_gpu() -> bool:
+    return jax.default_backend() == 'gpu'
+
+
+def _gpu() -> Outcome:
+    figures = {}
+    for name, outcome in gpu.gpu(_config(1024), _timing(3, 0.5), quick=_QUICK.value):
+        print(f'\n{name}', *outcome.lines, sep='\n', flush=True)
+        figures[name] = outcome.figures
+        _write(figures)  # after each part, so that an interruption costs one
+    return Outcome([], figures)
+
+
+MODEL = {'form', 'dtype', 'tables', 'variant', 'batch', 'quick'}
+SUITES = {
+    'step': Suite('training step', lambda: speed.step(
+        _config(1024), _shape(), _PEER.value, _timing(), quick=_QUICK.value), MODEL | {'shape', 'peer'}),
+    'inference': Suite('inference', lambda: speed.inference(
+        _config(8192), _shape(), _PEER.value, _timing(), quick=_QUICK.value), MODEL | {'shape', 'peer'}),
+    'epoch': Suite('epoch', lambda: epoch.epoch(
+        _config(1024), _shape(), _ROWS.value or 131072, _timing(), quick=_QUICK.value), MODEL | {'shape', 'rows'}),
+    'table_growth': Suite('table growth', lambda: growth.table_growth(
+        _config(1024), _numbers(_TABLE_ROWS, [60_000, 1_000_000, 6_000_000], 1000), _timing(), quick=_QUICK.value),
+        MODEL | {'table_rows'}),
+    'batch_growth': Suite('batch growth', lambda: growth.batch_growth(
+        _config(1024), _shape(), _numbers(_BATCHES, [256, 1024, 4096, 8192, 16384] + [32768, 65536] * _on_gpu()),
+        _timing(), quick=_QUICK.value), MODEL - {'batch'} | {'shape', 'batches'}),
+    'replicas': Suite('replicas', lambda: replicas.replicas(
+        _config(1024), _shape(), _numbers(_COPIES, _powers(0, 5 if _on_gpu() else 3)), _timing(), quick=_QUICK.value),
+        MODEL | {'shape', 'copies'}),
+    'data': Suite('data', lambda: feeding.data(
+        _shape(), _ROWS.value or 1_000_000, _numbers(_BATCHES, [1024, 4096, 16384, 65536]), _timing(),
+        quick=_QUICK.value),
+        {'shape', 'rows', 'batches', 'quick'}),
+    'gpu': Suite('gpu', _gpu, MODEL),
+}
+
+
+def main(argv: list[str]) -> None:
+    if _SUITE.value not in SUITES:
+        raise UsageError(f'unknown suite {_SUITE.value!r}{nearest(_SUITE.value, list(SUITES))}; '
+                         f'known: {", ".join(SUITES)}')
+    suite = SUITES[_SUITE.value]
+    for name in set().union(*(other.flags for other in SUITES.values())) - suite.flags:
+        if flags.FLAGS[name].present:
+            raise UsageError(f'--{name} means nothing to --suite={_SUITE.value}: leave it out')
+    outcome = suite.run()
+    for line in outcome.lines:
+        print(line)
+    _write(outcome.figures)
+
+
+def _write(figures: dict) -> None:
     if _RECORD.value:
-        records.write_json(pathlib.Path(_RECORD.value), {
-            'benchmark': 'training step', 'shape': _SHAPE.value, 'batch': _BATCH.value, 'rows_per_second': rates,
-            'medians': medians, 'ratios': {name: medians['autoint_jax'] / medians[name] for name in _PEER.value},
-            'command': sys.argv, 'commit': records.commit(), 'versions': records.versions(), 'device': records.device()})
-
-
-def _peer_rate(command: str) -> float:
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True)
-    try:
-        return float(json.loads(done.stdout.strip().splitlines()[-1])['examples_per_second'])
-    except (IndexError, ValueError, KeyError, TypeError):
-        reason = (done.stderr.strip().splitlines() or ['it printed no such line'])[-1]
-        raise UsageError(f'the peer {command!r} gave no JSON line with examples_per_second: {reason}') from None
+        report.write_record(pathlib.Path(_RECORD.value), SUITES[_SUITE.value].title, figures, sys.argv)
 
 
 if __name__ == '__main__':

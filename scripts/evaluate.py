@@ -5,6 +5,7 @@
 
 import pathlib
 
+import compilation_flags
 from absl import app, flags
 
 from autoint_jax.data.prepared import SPLITS
@@ -17,16 +18,20 @@ _RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to score: {", ".join(SPLITS)}.')
 _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
+flags.adopt_module_key_flags(compilation_flags)
 
 
 def main(argv: list[str]) -> None:
     if _RUN_DIR.value is None:
         raise UsageError('say which run: --run_dir=FOLDER')
+    compilation_flags.start_cache()
     run = open_run(pathlib.Path(_RUN_DIR.value), _DATA_DIR.value, _STEP.value)
     columns = run.data.split(_SPLIT.value)
+    if not len(columns):
+        raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')
     mesh = devices.data_mesh()
-    logits = scoring.make_scorer(run.made, mesh)(run.state.params, run.state.tables, devices.resident(columns, mesh))
-    figures = metrics.summary(logits, columns.labels)
+    figures = metrics.figures(scoring.make_evaluator(run.made, mesh)(
+        run.state.params, run.state.tables, devices.resident(columns, mesh)))
     print(f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, '
           f'AUC {metrics.shown_auc(figures["auc"], 6)}, logloss {figures["logloss"]:.6f}')
 

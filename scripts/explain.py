@@ -8,6 +8,7 @@ Row f of a map says how much field f attends to every field; each row sums to 1.
 
 import pathlib
 
+import compilation_flags
 import numpy as np
 from absl import app, flags
 
@@ -21,6 +22,7 @@ _SPLIT = flags.DEFINE_string('split', 'test', f'Split to explain: {", ".join(SPL
 _ROWS = flags.DEFINE_list('rows', ['0'], 'Rows of the split to draw one by one, counted from 0.')
 _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
+flags.adopt_module_key_flags(compilation_flags)
 
 
 def main(argv: list[str]) -> None:
@@ -28,6 +30,7 @@ def main(argv: list[str]) -> None:
         raise UsageError('say which run: --run_dir=FOLDER')
     if not all(row.isdigit() for row in _ROWS.value):
         raise UsageError(f'--rows={",".join(_ROWS.value)} is no list of row numbers such as 0,17,42')
+    compilation_flags.start_cache()
     run_dir, rows = pathlib.Path(_RUN_DIR.value), [int(row) for row in _ROWS.value]
     run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
     columns, names, folder = run.data.split(_SPLIT.value), run.made.schema.names, run_dir / 'attention'

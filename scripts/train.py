@@ -3,15 +3,16 @@
     python scripts/train.py --config=movielens_100k_autoint
     python scripts/train.py --config=movielens_1m_autoint --config.seed=1 --config.model.num_layers=4
 
-The run folder (runs/NAME-FINGERPRINT unless --run_dir is given) holds run.json (command, configuration, commit, versions),
-metrics.jsonl (one line an evaluation), tensorboard/, checkpoints/ (latest and best) and, when complete, result.json.
-Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
+The run folder (runs/NAME-FINGERPRINT unless --run_dir is given) holds run.json (command, configuration, commit,
+versions), metrics.jsonl (one line an evaluation), tensorboard/, checkpoints/ (latest and best) and, when complete,
+result.json. Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
 """
 
 import os
 import pathlib
 import sys
 
+import compilation_flags
 import config_flags
 from absl import app, flags
 
@@ -23,16 +24,21 @@ from autoint_jax.training import records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
 
-_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data, filled by scripts/prepare_data.py.')
+_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared',
+                                'Folder of prepared data, filled by scripts/prepare_data.py.')
 _RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
-_RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder; by default RUNS_DIR/NAME-FINGERPRINT of the configuration.')
+_RUN_DIR = flags.DEFINE_string('run_dir', None,
+                               'Run folder; by default RUNS_DIR/NAME-FINGERPRINT of the configuration.')
 flags.adopt_module_key_flags(config_flags)
+flags.adopt_module_key_flags(compilation_flags)
 
 
 def main(argv: list[str]) -> None:
+    compilation_flags.start_cache()
     config = config_flags.chosen_config()
     data = open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
-    run_dir = pathlib.Path(_RUN_DIR.value or f'{_RUNS_DIR.value}/{config_flags.config_name()}-{configuration.fingerprint(config)}')
+    run_name = f'{config_flags.config_name()}-{configuration.fingerprint(config)}'
+    run_dir = pathlib.Path(_RUN_DIR.value or f'{_RUNS_DIR.value}/{run_name}')
     complete = run_dir.exists() and records.read_result(run_dir) is not None
     result = fit(config, data, run_dir, Bar())
     if complete:
@@ -40,6 +46,8 @@ def main(argv: list[str]) -> None:
     print(f'best epoch {result["best_epoch"]:g} of {result["epochs"]:g}: '
           f'valid AUC {shown_auc(result["valid"]["auc"], 4)}, logloss {result["valid"]["logloss"]:.4f}')
     print(f'test AUC {shown_auc(result["test"]["auc"], 4)}, logloss {result["test"]["logloss"]:.4f}')
+    if not complete and result['first_step_seconds'] is not None:
+        print(f'first step after {result["first_step_seconds"]:.1f} s')
     print(f'trained {result["train_seconds"]:.0f} s, {result["train_rows_per_second"]:,.0f} rows/s, '
           f'{result["parameters"]:,} parameters and {result["embedding_parameters"]:,} of embeddings')
     print(f'run folder: {run_dir}')

@@ -1,5 +1,6 @@
 """Small raw data in MovieLens-1M's format, prepared once for all tests."""
 
+import os
 import pathlib
 import random
 import subprocess
@@ -45,6 +46,12 @@ def data_dir(tmp_path_factory, raw_dir) -> pathlib.Path:
     folder = tmp_path_factory.mktemp('prepared')
     registry.prepare('movielens_1m', 'autoint_all_rows', raw_dir, folder)
     return folder
+
+
+@pytest.fixture(scope='session', autouse=True)
+def compilation_cache(tmp_path_factory) -> None:
+    """Commands keep compiled programs in a folder of the tests, not in the user's."""
+    os.environ['JAX_COMPILATION_CACHE_DIR'] = str(tmp_path_factory.mktemp('compiled'))
 
 
 @pytest.fixture

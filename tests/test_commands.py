@@ -1,6 +1,8 @@
 """The commands as a user runs them, mistakes included: one clear sentence, a non-zero status, nothing lost."""
 
 import json
+import os
+import pathlib
 
 import pytest
 
@@ -58,9 +60,33 @@ def test_records_of_a_run(run_dir):
     run, result = (json.loads((run_dir / f'{name}.json').read_text()) for name in ('run', 'result'))
     assert run['config']['model']['num_layers'] == 1 and run['starts'][0]['versions']['jax']
     assert run['data_hash'] == result['data_hash'] and run['fingerprint'] == result['fingerprint']
+    assert 0 < result['first_step_seconds']
     line, = map(json.loads, (run_dir / 'metrics.jsonl').read_text().splitlines())
     assert line['valid_auc'] == result['valid']['auc']
     assert list((run_dir / 'tensorboard').glob('events*'))
+
+
+def test_compiled_programs_are_kept_and_change_no_bit(command, data_dir, run_dir, tmp_path, monkeypatch):
+    """The run of the fixture kept its programs; one that reads them and one that has none end with its bits."""
+    kept = pathlib.Path(os.environ['JAX_COMPILATION_CACHE_DIR'])
+    before = sorted(kept.glob('jit_*'))
+    assert any(path.name.startswith('jit_chunk') for path in before)
+    arguments = ['scripts/train.py', *QUICK, f'--data_dir={data_dir}', '--compilation_cache=']
+    assert command(*arguments, '--run_dir=reads').returncode == 0
+    assert sorted(kept.glob('jit_*')) == before
+    monkeypatch.delenv('JAX_COMPILATION_CACHE_DIR')
+    assert command(*arguments, '--run_dir=none').returncode == 0
+    for run in ('reads', 'none'):
+        assert (tmp_path / run / 'metrics.jsonl').read_bytes() == (run_dir / 'metrics.jsonl').read_bytes()
+
+
+def test_no_room_for_compiled_programs_stops_nothing(command, data_dir, run_dir, tmp_path, monkeypatch):
+    monkeypatch.delenv('JAX_COMPILATION_CACHE_DIR')
+    (tmp_path / 'file').touch()
+    done = command('scripts/evaluate.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}',
+                   '--compilation_cache=file/folder')
+    assert done.returncode == 0, done.stderr
+    assert 'file/folder cannot be written' in done.stdout and 'AUC' in done.stdout
 
 
 def test_evaluate_gives_the_result_of_training(command, data_dir, run_dir):
@@ -120,8 +146,15 @@ def test_table4_runs_what_is_missing_and_judges(command, data_dir):
     fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
 
 
+def test_exactness_compares_seed_by_seed(command, data_dir):
+    done = command('experiments/exactness.py', '--seeds=1', '--quick', '--followed_steps=30', f'--data_dir={data_dir}')
+    assert done.returncode == 0, done.stdout + done.stderr  # after one short epoch the optimizers agree
+    assert done.stdout.count('run movielens_1m_autoint') == 3 and 'PASS' in done.stdout
+
+
 @pytest.mark.parametrize('script', ['scripts/prepare_data.py', 'scripts/train.py', 'scripts/evaluate.py',
-                                    'scripts/explain.py', 'experiments/table4_residual_ablation.py'])
+                                    'scripts/explain.py', 'scripts/doctor.py', 'experiments/table4_residual_ablation.py',
+                                    'experiments/exactness.py'])
 def test_help_says_what_the_command_does(command, script):
     done = command(script, '--help')
     assert 'python ' + script.split('/')[0] in done.stdout and '--data_dir' in done.stdout.replace('[no]', '')

@@ -11,11 +11,14 @@ PACKAGE = pathlib.Path(__file__).parents[1] / 'autoint_jax'
 # A part may import itself and what is listed.
 ALLOWED = {
     'errors': set(), 'schema': set(), 'config': {'errors'},
-    'data': {'errors', 'schema', 'config'}, 'models': {'errors', 'schema', 'config'},
+    'data': {'errors', 'schema', 'config'}, 'kernels': set(), 'models': {'errors', 'schema', 'config', 'kernels'},
     'evaluation': {'errors', 'schema', 'config'},
-    'training': {'errors', 'schema', 'config', 'data', 'models', 'evaluation'},
+    'training': {'errors', 'schema', 'config', 'kernels', 'data', 'models', 'evaluation'},
     'explain': {'errors', 'schema', 'config', 'data', 'models', 'evaluation', 'training'},
+    'diagnosis': {'errors', 'schema', 'config', 'data', 'kernels', 'models', 'evaluation', 'training'},
     'sweeps': {'errors', 'schema', 'config', 'data', 'models', 'evaluation', 'training', 'explain'},
+    'benchmarks': {'errors', 'schema', 'config', 'kernels', 'data', 'models', 'evaluation', 'training', 'explain',
+                   'sweeps'},
 }
 FILES = sorted(PACKAGE.rglob('*.py'))
 

@@ -11,7 +11,8 @@ import pytest
 from autoint_jax.config import ModelConfig
 from autoint_jax.models import registry
 from autoint_jax.models.dropout import row_keys, scaled_mask
-from autoint_jax.models.interacting import attend, attention_weights
+from autoint_jax.models.interacting import attention_weights
+from autoint_jax.models.interacting_heads import attend
 from autoint_jax.models.registry import parameter_count
 from autoint_jax.models.tables import initial_tables, lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, Batch, FieldSpec, Schema
@@ -171,8 +172,8 @@ def test_capturing_attention_changes_no_logit_and_rows_sum_to_one(variant):
     model, tables, params = made(dataclasses.replace(SMALL, variant=variant))
     logits, captured = forward(model, tables, params, batch(), mutable=['intermediates'])
     np.testing.assert_array_equal(logits, forward(model, tables, params, batch()))
-    attention = captured['intermediates']['interacting_1']['attention'][0]
-    assert attention.shape == (ROWS, 2, 5, 5)
+    attention = captured['intermediates']['attention'][0]
+    assert attention.shape == (ROWS, 2, 2, 5, 5)
     np.testing.assert_allclose(attention.sum(-1), 1, rtol=1e-5)
 
 

@@ -89,7 +89,7 @@ def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
     value, gradient = jax.value_and_grad(loss)({'params': before.params, 'tables': before.tables})
     assert losses[0] == pytest.approx(float(value), abs=1e-6)
     # Adam's first moment after one step is 0.1 times the gradient.
-    moment = after.optimizer[0].mu
+    moment = {'params': after.optimizer[0].mu, 'tables': {name: slots[0].mu for name, slots in after.slots.items()}}
     for ours, theirs in zip(jax.tree.leaves(moment), jax.tree.leaves(gradient), strict=True):
         np.testing.assert_allclose(ours, 0.1 * theirs, rtol=1e-4, atol=1e-7)
 

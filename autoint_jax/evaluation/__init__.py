@@ -1,1 +1,1 @@
-"""Logits + labels -> metrics. Plain NumPy, on whole splits."""
+"""Logits + labels -> metrics of whole splits, on the devices or in NumPy."""

@@ -28,9 +28,7 @@ class Explained(NamedTuple):
 def _explained(made: Setup, params, tables, batch: Batch) -> Explained:
     logits, captured = made.model.apply({'params': params}, lookup(tables, made.schema, batch), batch, train=False,
                                         dropout_keys=None, mutable=['intermediates'])
-    layers = [captured['intermediates'][f'interacting_{layer}']['attention'][0]
-              for layer in range(made.config.model.num_layers)]
-    return Explained(logits, jnp.stack(layers, 1))
+    return Explained(logits, captured['intermediates']['attention'][0])
 
 
 def of_rows(made: Setup, state: TrainState, columns: Columns, rows: list[int]) -> Explained:

@@ -2,11 +2,13 @@
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from autoint_jax.config import ModelConfig
 from autoint_jax.models.dropout import scaled_mask
 from autoint_jax.models.embedding import FieldEmbedding
-from autoint_jax.models.interacting import InteractingLayer
+from autoint_jax.models.forms import chosen_form, interacting_stack
+from autoint_jax.models.interacting import InteractingWeights, StackSpec, einsum_attention
 from autoint_jax.models.mlp import MLP
 from autoint_jax.models.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
@@ -49,16 +51,28 @@ class AutoInt(nn.Module):
         if train and config.embedding_dropout:
             embedded = embedded * scaled_mask(dropout_keys, site=EMBEDDING_SITE, rate=config.embedding_dropout,
                                               shape=embedded.shape[1:])
-        x = embedded
-        for layer in range(config.num_layers):
-            x = InteractingLayer(
-                config.num_heads, config.head_dim, config.residual, projection_bias=authors, projection_relu=authors,
-                scaled=authors, layer_norm=authors, dropout=config.attention_dropout,
-                site=LAYER_SITE * (layer + 1), name=f'interacting_{layer}')(
-                    x, train=train, dropout_keys=dropout_keys)  # [b, f, n * a]
+        x = self._interact(embedded, train, dropout_keys)
         logits = MLP(config.head_hidden, 0.0, authors, HEAD_SITE, name='head')(
             x.reshape(x.shape[0], -1), train=train, dropout_keys=dropout_keys)
         if config.deep_hidden:
             logits = logits + MLP(config.deep_hidden, config.deep_dropout, authors, DEEP_SITE, name='deep')(
                 embedded.reshape(x.shape[0], -1), train=train, dropout_keys=dropout_keys)
         return logits  # [b]
+
+    def _interact(self, embedded: jax.Array, train: bool, dropout_keys: jax.Array | None) -> jax.Array:
+        """[b, f, d] -> float32 [b, f, w] through the interacting layers; sows their attention weights if asked to."""
+        config, authors = self.config, self.config.variant == 'authors'
+        spec = StackSpec(config.num_heads, config.head_dim, config.residual, projection_relu=authors,
+                         scale=config.head_dim**-0.5 if authors else 1.0)
+        inputs = [config.embedding_dim] + [spec.num_heads * spec.head_dim] * config.num_layers
+        layers = tuple(InteractingWeights(spec, inputs[layer], bias=authors, layer_norm=authors, name=f'interacting_{layer}')()
+                       for layer in range(config.num_layers))
+        masks, f = [None] * config.num_layers, embedded.shape[1]
+        if train and config.attention_dropout:  # one site a head
+            masks = [jnp.stack([scaled_mask(dropout_keys, site=LAYER_SITE * (layer + 1) + head, rate=config.attention_dropout,
+                                            shape=(f, f)) for head in range(spec.num_heads)], 1)
+                     for layer in range(config.num_layers)]
+        x = embedded.astype(config.compute_dtype)
+        if layers and self.is_mutable_collection('intermediates'):
+            self.sow('intermediates', 'attention', einsum_attention(x, layers, spec))  # [b, l, n, f, g]
+        return interacting_stack(chosen_form(config.form, config.compute_dtype), x, layers, tuple(masks), spec).astype(jnp.float32)

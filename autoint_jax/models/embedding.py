@@ -1,10 +1,12 @@
 """Field embeddings: the rows of a batch -> one vector a field (paper section 4.3, Eqs. 2-4)."""
 
+import itertools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.schema import CATEGORICAL, MULTIVALUED, Batch, Schema
+from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, Schema
 
 
 def mean_of_values(rows: jax.Array, ids: jax.Array) -> jax.Array:
@@ -43,16 +45,19 @@ class FieldEmbedding(nn.Module):
             vectors = self.param('numeric_vectors', nn.initializers.normal(self.stddev),
                                  (len(self.schema.numeric_fields), self.embedding_dim))
             numeric = scaled_vectors(vectors, batch.numeric)
-        fields, slot, column = [], 0, 0
-        for field in self.schema.fields:
-            if field.kind == CATEGORICAL:
-                fields.append(rows[:, slot])
-            elif field.kind == MULTIVALUED:
-                slots = slice(slot, slot + field.max_values)
-                fields.append(mean_of_values(rows[:, slots], batch.ids[:, slots]))
+        # Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model.
+        pieces, slot, column = [], 0, 0
+        for kind, run in itertools.groupby(self.schema.fields, lambda field: field.kind):
+            run = list(run)
+            if kind == NUMERIC:
+                pieces.append(numeric[:, column:column + len(run)])
+                column += len(run)
+            elif kind == CATEGORICAL:
+                pieces.append(rows[:, slot:slot + len(run)])
+                slot += len(run)
             else:
-                fields.append(numeric[:, column])
-                column += 1
-                continue
-            slot += field.max_values
-        return jnp.stack(fields, 1)  # [b, f, d]
+                for field in run:
+                    slots = slice(slot, slot + field.max_values)
+                    pieces.append(mean_of_values(rows[:, slots], batch.ids[:, slots])[:, None])
+                    slot += field.max_values
+        return jnp.concatenate(pieces, 1)  # [b, f, d]

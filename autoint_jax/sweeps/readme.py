@@ -32,6 +32,8 @@ def results_section(results_dir: pathlib.Path) -> str:
         lines.append(f'| {title} | {ours["auc"]}{auc} | {ours["logloss"]}{logloss} | {len(records)} |')
     for path in sorted((results_dir / 'benchmarks').glob('*.json')):
         record = json.loads(path.read_text())
+        if record['benchmark'] != 'training step' or not record['ratios']:
+            continue
         peer, ratio = min(record['ratios'].items(), key=lambda item: item[1])
         lines += ['', f'A whole training step on the `{record["shape"]}` shape, batch {record["batch"]}, '
                   f'{record["device"]["cpus"]} CPU cores: {record["medians"]["autoint_jax"]:,.0f} rows/s, {ratio:.2f} times '

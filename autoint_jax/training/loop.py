@@ -7,6 +7,7 @@ so the state alone, with its step, resumes a run bit for bit.
 import math
 import pathlib
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -24,16 +25,18 @@ from autoint_jax.training.progress import Reporter
 from autoint_jax.training.state import Setup, TrainState, initial_state, setup
 from autoint_jax.training.stopping import best_evaluation, should_stop
 
-# Steps between two looks at the clock: short enough for a lively bar, long enough that the device never waits.
+# Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
 REPORT_STEPS = 64
 
 
 def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> dict[str, Any]:
     """Trains a run, or goes on with it, and returns its result; a complete run is returned as it is.
 
-    The order of a round is: steps up to the next evaluation, evaluate, save, report. The state with the lowest
-    validation logloss is tested in the end. Raises UsageError where the folder belongs to another run.
+    The order of a round is: steps up to the next evaluation, evaluate, save; it is reported when the steps of the next
+    round are under way. The state with the lowest validation logloss is tested in the end. Raises UsageError where the
+    folder belongs to another run.
     """
+    began = time.perf_counter()
     made = setup(config, data.schema)
     record = records.RunRecords(run_dir)
     checkpoints = None
@@ -41,7 +44,7 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
         result = record.start(config, data)
         if result is None:
             checkpoints = Checkpoints(run_dir / 'checkpoints')
-            result = _train(made, data, record, checkpoints, reporter)
+            result = _train(made, data, record, checkpoints, reporter, began)
             record.result(result)
         return result
     finally:
@@ -52,7 +55,7 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
 
 
 def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoints: Checkpoints,
-           reporter: Reporter) -> dict[str, Any]:
+           reporter: Reporter, fit_began: float) -> dict[str, Any]:
     training, mesh = made.config.training, devices.data_mesh()
     columns = {split: data.split(split) for split in SPLITS}
     for split, part in columns.items():
@@ -64,12 +67,16 @@ def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoi
     last_step = training.epochs * epoch_steps
     evaluated_after = evaluation_steps(epoch_steps, training.evaluations_per_epoch)
     cut = devices.cut(batch_size, made.config, made.schema, mesh)
-    chunk = steps.make_chunk(made, mesh, cut, max_steps=REPORT_STEPS)
+    chunk, flush = steps.make_chunk(made, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(made)
     resident = {split: devices.resident(part, mesh) for split, part in columns.items()}
-    score = scoring.make_scorer(made, mesh)
+    evaluator = scoring.make_evaluator(made, mesh)
 
     def evaluate(state: TrainState, split: str) -> dict[str, float]:
-        return metrics.summary(score(state.params, state.tables, resident[split]), columns[split].labels)
+        return metrics.figures(evaluator(state.params, state.tables, resident[split]))
+
+    def order_of(epoch: int) -> jax.Array:
+        return devices.replicate(order.epoch_order(
+            made.config.seed, epoch, rows=rows, batch_size=batch_size, padded_batch=cut.padded_batch), mesh)
 
     state = devices.replicate(initial_state(made), mesh)
     progress: dict[str, Any] = {'evaluations': [], 'seconds': 0.0}
@@ -79,28 +86,37 @@ def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoi
     evaluations = progress['evaluations']
     record.evaluations(evaluations)
 
-    step, ordered, order_of = int(state.step), None, None
-    while step < last_step and not _stopped(evaluations, training):
-        epoch, first = divmod(step, epoch_steps)
-        if epoch != order_of:
-            order_of, ordered = epoch, devices.replicate(order.epoch_order(
-                made.config.seed, epoch, rows=rows, batch_size=batch_size, padded_batch=cut.padded_batch), mesh)
-        stop = next(end for end in evaluated_after if end > first)
-        began, losses = time.perf_counter(), []
-        while first < stop:
-            count, chunk_began = min(REPORT_STEPS, stop - first), time.perf_counter()
-            state, of_chunk = chunk(state, resident['train'], ordered, first, count)
-            losses.append(np.asarray(of_chunk)[:count])
-            first, step = first + count, step + count
-            reporter.steps(step, last_step, count * batch_size / (time.perf_counter() - chunk_began))
-        progress['seconds'] += time.perf_counter() - began
-
-        evaluations.append(_evaluation(step, step / epoch_steps, np.concatenate(losses), evaluate(state, 'valid')))
-        checkpoints.save(state, step, progress)
+    def report() -> None:
         record.evaluations(evaluations)
         record.events(evaluations[-1])
         reporter.evaluated(evaluations[-1], best=evaluations[-1] is best_evaluation(evaluations))
 
+    unreported = False
+    step, first_step_seconds, orders = int(state.step), None, order.Ahead(order_of, training.epochs)
+    while step < last_step and not _stopped(evaluations, training):
+        epoch, first = divmod(step, epoch_steps)
+        stop, ordered = next(end for end in evaluated_after if end > first), orders.of(epoch)
+        began = before = time.perf_counter()
+        losses = []
+        lengths = _chunk_lengths(stop - first, opening=REPORT_STEPS if first_step_seconds else 1)
+        for state, of_chunk, count in _dispatched(chunk, state, resident['train'], ordered, first, lengths):
+            if unreported:
+                report()
+                unreported = False
+            losses.append(np.asarray(of_chunk)[:count])
+            now, step = time.perf_counter(), step + count
+            first_step_seconds = first_step_seconds or now - fit_began
+            reporter.steps(step, last_step, count * batch_size / (now - before))
+            before = now
+        state = flush(state)  # here only: a flush after every report would change rounding, and cost
+        progress['seconds'] += time.perf_counter() - began
+
+        evaluations.append(_evaluation(step, step / epoch_steps, np.concatenate(losses), evaluate(state, 'valid')))
+        checkpoints.save(state, step, progress)
+        unreported = True
+
+    if unreported:
+        report()
     checkpoints.wait()
     best = best_evaluation(evaluations)
     state, _ = checkpoints.restore(best['step'], state, mesh)
@@ -110,8 +126,31 @@ def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoi
         'best_step': best['step'], 'best_epoch': best['epoch'], 'steps': step, 'epochs': step / epoch_steps,
         'parameters': parameter_count(state.params),
         'embedding_parameters': sum(x.size for x in jax.tree.leaves([state.tables, state.params.get('embedding', {})])),
+        'first_step_seconds': first_step_seconds,  # of this start, None where there was no step left
         'train_seconds': progress['seconds'], 'train_rows_per_second': step / epoch_steps * rows / progress['seconds'],
     }
+
+
+def _chunk_lengths(count: int, *, opening: int) -> list[int]:
+    """Lengths of the chunks that take `count` steps; the first has `opening`: one step tells when a start got going."""
+    opening = min(opening, count)
+    return [opening] + [min(REPORT_STEPS, count - done) for done in range(opening, count, REPORT_STEPS)]
+
+
+def _dispatched(chunk: Callable, state: TrainState, columns: devices.Resident, ordered: jax.Array, first: int,
+                lengths: list[int]) -> Iterator[tuple[TrainState, jax.Array, int]]:
+    """Dispatches chunks from step `first` of an epoch on; yields the state after each, its losses and its length.
+
+    The chunk after it is dispatched by then, so that the device has work while the host waits for losses; of the
+    states, which are donated, only the last is therefore of use.
+    """
+    ahead = None
+    for count in lengths:
+        state, losses = chunk(state, columns, ordered, first, count)
+        if ahead is not None:
+            yield ahead
+        ahead, first = (state, losses, count), first + count
+    yield ahead
 
 
 def _evaluation(step: int, epoch: float, losses: np.ndarray, valid: dict[str, float]) -> dict[str, Any]:

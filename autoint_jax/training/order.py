@@ -1,5 +1,9 @@
 """The order of rows: a function of (seed, epoch)."""
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 
 
@@ -16,3 +20,19 @@ def epoch_order(seed: int, epoch: int, *, rows: int, batch_size: int, padded_bat
     filled[:rows] = np.random.default_rng((seed, epoch)).permutation(rows)
     order[:, :batch_size] = filled.reshape(steps, batch_size)
     return order
+
+
+class Ahead:
+    """Orders of successive epochs, each made by a thread while the epoch before it is trained."""
+
+    def __init__(self, make: Callable[[int], Any], epochs: int):
+        """Orders are what `make` gives for an epoch, of 0 to `epochs - 1`."""
+        self._make, self._epochs = make, epochs
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix='order')
+        self._made: dict[int, Future] = {}
+
+    def of(self, epoch: int) -> Any:
+        """The order of an epoch; that of the next one is begun. Earlier ones are forgotten."""
+        self._made = {number: self._made.get(number) or self._thread.submit(self._make, number)
+                      for number in range(epoch, min(epoch + 2, self._epochs))}
+        return self._made[epoch].result()

@@ -48,8 +48,8 @@ class RunRecords:
         run = read_run(self._folder) if path.exists() else {
             'fingerprint': configuration.fingerprint(config), 'seed': config.seed,
             'config': configuration.to_tree(config), 'data_hash': data.hash, 'starts': []}
-        if run['fingerprint'] != configuration.fingerprint(config):
-            theirs = configuration.from_tree(run['config'])
+        theirs = configuration.from_tree(run['config'])
+        if theirs != config:
             raise UsageError(f'{self._folder} holds a run of another configuration '
                              f'({"; ".join(configuration.difference(theirs, config))}): choose another --run_dir')
         if run['data_hash'] != data.hash:

@@ -1,4 +1,4 @@
-"""Logits of a whole split as one compiled sweep."""
+"""Logits and metrics of a whole split as one compiled sweep."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,35 +6,55 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
+from autoint_jax.evaluation import metrics
 from autoint_jax.models.tables import Tables, lookup
 from autoint_jax.training.devices import EVERYWHERE, Resident, cut, gathered
 from autoint_jax.training.state import Setup
 from autoint_jax.training.steps import BY_ROW
 
 
-def make_scorer(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], np.ndarray]:
-    """(params, tables, resident columns [n]) -> logits, float32 [n] on the host, in row order."""
+def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], metrics.Sums]:
+    """(params, tables, resident columns [n]) -> sums on the devices, for `metrics.figures`; does not wait for them.
 
-    def of_device(params, tables, columns, rows, slice_rows):
-        def of_slice(rows):
-            batch = gathered(columns, rows)
-            return made.model.apply({'params': params}, lookup(tables, made.schema, batch), batch, train=False,
-                                    dropout_keys=None)
-
-        return jax.lax.map(of_slice, rows.reshape(-1, slice_rows)).reshape(-1)
+    Devices share the rows to score; each then sorts all logits, so that figures do not depend on their number.
+    """
 
     @jax.jit
-    def sweep(params, tables, columns):
-        count = columns.labels.shape[0]
-        # Scored in batches of the training size, cut as in training; rows past the end repeat row 0.
-        part = cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh)
-        padded = -(-count // part.padded_batch) * part.padded_batch
-        rows = jnp.arange(padded)
-        rows = jnp.where(rows < count, rows, -1)
-        on_devices = jax.shard_map(lambda *args: of_device(*args, part.slice_rows), mesh=mesh, check_vma=False,
-                                   in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW), out_specs=BY_ROW)
-        return on_devices(params, tables, columns, rows)[:count]
+    def evaluate(params, tables, columns):
+        logits = jax.lax.with_sharding_constraint(
+            _logits(made, mesh, params, tables, columns), NamedSharding(mesh, EVERYWHERE))
+        return metrics.sums(logits, columns.labels)
 
-    return lambda params, tables, columns: np.asarray(sweep(params, tables, columns))
+    return evaluate
+
+
+def make_scorer(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], np.ndarray]:
+    """(params, tables, resident columns [n]) -> logits, float32 [n] on the host, in row order."""
+    score = jax.jit(lambda params, tables, columns: _logits(made, mesh, params, tables, columns))
+    return lambda params, tables, columns: np.asarray(score(params, tables, columns))
+
+
+def _logits(made: Setup, mesh: Mesh, params: Any, tables: Tables, columns: Resident) -> jax.Array:
+    """Logits of all rows, float32 [n].
+
+    Scored in batches of the training size, cut as in training; rows past the end repeat row 0 and are dropped.
+    """
+    count = columns.labels.shape[0]
+    part = cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh)
+    rows = jnp.arange(-(-count // part.padded_batch) * part.padded_batch)
+    rows = jnp.where(rows < count, rows, -1)
+
+    def of_slice(params, tables, columns, rows):
+        batch = gathered(columns, rows)
+        return made.model.apply({'params': params}, lookup(tables, made.schema, batch), batch, train=False,
+                                dropout_keys=None)
+
+    def of_device(params, tables, columns, rows):
+        return jax.lax.map(lambda rows: of_slice(params, tables, columns, rows),
+                           rows.reshape(-1, part.slice_rows)).reshape(-1)
+
+    on_devices = jax.shard_map(of_device, mesh=mesh, check_vma=False,
+                               in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW), out_specs=BY_ROW)
+    return on_devices(params, tables, columns, rows)[:count]

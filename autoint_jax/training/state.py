@@ -1,4 +1,4 @@
-"""What a checkpoint holds: parameters, tables, optimizer state, step. Nothing random is carried."""
+"""What a checkpoint holds: parameters, tables, the state of their optimizers, step. Nothing random is carried."""
 
 from typing import Any, NamedTuple
 
@@ -9,9 +9,14 @@ import numpy as np
 import optax
 
 from autoint_jax.config import Config, OptimizerConfig
+from autoint_jax.errors import UsageError
+from autoint_jax.kernels import library
 from autoint_jax.models import registry
 from autoint_jax.models.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
+from autoint_jax.training.deferred_adam import deferred_adam
+from autoint_jax.training.table_kernels import deferred_adam_kernel, rowwise_adagrad_kernel
+from autoint_jax.training.table_optimizers import TableOptimizer, dense, rowwise_adagrad
 
 
 class TrainState(NamedTuple):
@@ -19,29 +24,32 @@ class TrainState(NamedTuple):
     step: int32 [], steps taken.
     params: the model's parameters.
     tables: {name: [v, d]}.
-    optimizer: Optax state over {'params', 'tables'}.
+    optimizer: Optax state of the parameters.
+    slots: {name: what the tables' optimizer keeps for a table}.
     """
 
     step: jax.Array
     params: Any
     tables: Tables
     optimizer: Any
+    slots: dict[str, Any]
 
 
 class Setup(NamedTuple):
-    """What a configuration means for a schema: the model, its tables and the optimizer."""
+    """What a configuration means for a schema: the model, its tables, the optimizers of parameters and of tables."""
 
     config: Config
     schema: Schema
     model: nn.Module
     table_specs: dict[str, TableSpec]
     optimizer: optax.GradientTransformation
+    table_optimizer: TableOptimizer
 
 
 def setup(config: Config, schema: Schema) -> Setup:
     """Raises UsageError on an unknown model."""
     model, table_specs = registry.build(config.model, schema)
-    return Setup(config, schema, model, table_specs, _optimizer(config.optimizer))
+    return Setup(config, schema, model, table_specs, _adam(config.optimizer), table_optimizer(config.optimizer))
 
 
 def initial_state(made: Setup) -> TrainState:
@@ -53,8 +61,32 @@ def initial_state(made: Setup) -> TrainState:
                   labels=np.zeros(1, np.float32), weights=np.ones(1, np.float32))
     params = made.model.init(jax.random.fold_in(key, 1), lookup(tables, made.schema, batch), batch, train=False,
                              dropout_keys=None)['params']
-    return TrainState(jnp.zeros((), jnp.int32), params, tables, made.optimizer.init({'params': params, 'tables': tables}))
+    return TrainState(jnp.zeros((), jnp.int32), params, tables, made.optimizer.init(params),
+                      {name: made.table_optimizer.init(table) for name, table in tables.items()})
 
 
-def _optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
+def table_optimizer(config: OptimizerConfig) -> TableOptimizer:
+    """The optimizer of tables that a configuration names, in its form. Raises UsageError where that does not run here."""
+    learning_rate = optax.constant_schedule(config.learning_rate)
+    compiled = chosen_table_form(config) == 'cpu_kernel'
+    if config.tables == 'deferred_adam':
+        return (deferred_adam_kernel if compiled else deferred_adam)(
+            learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows, constant_after=0)
+    if config.tables == 'rowwise_adagrad':
+        return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(
+            learning_rate, epsilon=config.epsilon, l2_rows=config.l2_rows)
+    return dense(_adam(config), l2_rows=config.l2_rows, l2_tables=config.l2_tables)
+
+
+def chosen_table_form(config: OptimizerConfig) -> str:
+    """The form of the tables' optimizer on the default device: 'xla' or 'cpu_kernel'; dense Adam has the first only."""
+    platform, asked = jax.default_backend(), config.tables_form
+    reason = (f'it runs on CPUs, not on {platform}' if platform != 'cpu' else
+              "optimizer.tables 'adam' has no such form" if config.tables == 'adam' else library.unavailable())
+    if asked == 'cpu_kernel' and reason:
+        raise UsageError(f"option 'optimizer.tables_form' is 'cpu_kernel', but {reason}; use 'automatic'")
+    return 'xla' if reason or asked == 'xla' else 'cpu_kernel'
+
+
+def _adam(config: OptimizerConfig) -> optax.GradientTransformation:
     return optax.adam(config.learning_rate, b1=config.b1, b2=config.b2, eps=config.epsilon)

@@ -1,0 +1,93 @@
+"""Making batches out of prepared columns: gathered on the device, or on the host from memory-mapped files."""
+
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.epoch import prepared
+from autoint_jax.benchmarks.report import Outcome
+from autoint_jax.benchmarks.roofline import measured_peak
+from autoint_jax.benchmarks.shapes import SHAPES, made_up
+from autoint_jax.benchmarks.windows import Timing, in_turn, medians
+from autoint_jax.data.prepared import Columns
+from autoint_jax.errors import UsageError
+from autoint_jax.schema import Batch
+from autoint_jax.training import devices
+from autoint_jax.training.order import epoch_order
+
+WAYS = ('resident, on the device', 'memory map, on the host', 'memory map, sent to the device')
+
+
+def resident_gather(columns: devices.Resident, order: jax.Array) -> Callable[[float], float]:
+    """Window of batches gathered within one compiled loop, rows in a shuffled order [batches, b]."""
+    @jax.jit
+    def gather(columns, order):
+        # The batch is carried, so that each is made.
+        return jax.lax.fori_loop(0, len(order), lambda number, _: devices.gathered(columns, order[number]),
+                                 jax.tree.map(jnp.zeros_like, devices.gathered(columns, order[0])))
+
+    jax.block_until_ready(gather(columns, order))
+
+    def window(seconds: float) -> float:
+        began, made = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            jax.block_until_ready(gather(columns, order))
+            made += order.size
+        return made / (time.perf_counter() - began)
+
+    return window
+
+
+def host_gather(columns: Columns, order: np.ndarray, *, sent: bool) -> Callable[[float], float]:
+    """Window of batches made with np.take from memory-mapped columns, and sent to the default device where asked."""
+    stored, weights = (columns.ids, columns.numeric, columns.labels), np.ones(order.shape[1], np.float32)
+
+    def window(seconds: float) -> float:
+        began, made = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            rows = order[made % len(order)]
+            ids, numeric, labels = (np.take(column, rows, axis=0) for column in stored)
+            batch = Batch(ids, numeric, labels, weights)
+            if sent:
+                jax.block_until_ready(jax.device_put(batch))
+            made += 1
+        return made * order.shape[1] / (time.perf_counter() - began)
+
+    return window
+
+
+def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bool) -> Outcome:
+    """Rows per second of making batches in shuffled order, by batch size and way. The files are in the page cache.
+
+    Raises UsageError where there are fewer rows than in the largest batch.
+    """
+    if max(batches) > rows:
+        raise UsageError(f'--rows={rows} are fewer than a batch of {max(batches)}: '
+                         'give more --rows or smaller --batches')
+    schema, columns = made_up(SHAPES[shape], rows + 2, seed=3)
+    with tempfile.TemporaryDirectory() as folder:
+        mapped = prepared(pathlib.Path(folder) / 'data', schema, columns, rows).split('train')
+        resident = devices.resident(mapped, devices.data_mesh())
+        candidates = {}
+        for batch in batches:
+            order = epoch_order(0, 0, rows=rows, batch_size=batch, padded_batch=batch)[:rows // batch]  # whole batches
+            ways = (resident_gather(resident, jnp.asarray(order)), host_gather(mapped, order, sent=False),
+                    host_gather(mapped, order, sent=True))
+            candidates |= {f'{way}, {batch}': window for way, window in zip(WAYS, ways, strict=True)}
+        rates = in_turn(candidates, timing)
+    middle, peak = medians(rates), measured_peak('float32', quick=quick)
+    row_bytes = 2 * sum(column[:1].nbytes for column in (columns.ids, columns.numeric, columns.labels))  # read, written
+    lines = [f'shape {shape}, {rows:,} rows, shuffled; peak of copying: {peak.bytes / 1e9:,.1f} GB/s']
+    lines += report.table(['batch', 'rows/s', 'share of peak', 'way'], [
+        (batch, middle[f'{way}, {batch}'], middle[f'{way}, {batch}'] * row_bytes / peak.bytes, way)
+        for way in WAYS for batch in batches])
+    return Outcome(lines, {
+        'shape': shape, 'rows': rows, 'batch': batches, 'rows_per_second': rates, 'medians': middle,
+        'roofline': {'bytes_per_row': row_bytes, 'peak_bytes_per_second': peak.bytes, 'peak_measured_by': peak.how,
+                     'share_of_bytes': {name: rate * row_bytes / peak.bytes for name, rate in middle.items()}}})

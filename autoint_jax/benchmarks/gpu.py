@@ -1,0 +1,137 @@
+"""Everything worth knowing of a GPU in one command of a few minutes."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.epoch import epoch
+from autoint_jax.benchmarks.growth import batch_growth, of_each
+from autoint_jax.benchmarks.replicas import replicas
+from autoint_jax.benchmarks.report import Outcome
+from autoint_jax.benchmarks.roofline import measured_peak, roofline
+from autoint_jax.benchmarks.shapes import SHAPES, Shape, criteo, made_up
+from autoint_jax.benchmarks.stepping import StepBenchmark
+from autoint_jax.benchmarks.windows import Timing, in_turn, medians
+from autoint_jax.config import TABLE_OPTIMIZERS, Config, replace
+from autoint_jax.errors import UsageError
+from autoint_jax.models.forms import FORMS
+from autoint_jax.models.tables import table_rows
+
+LIMIT_SECONDS = 390.0  # no part is begun later, so that the whole stays under eight minutes
+KNOWN_BAD_RATIO = 20  # scatter-add this much slower than the same sum over sorted rows, as in jaxlib 0.10.2 and 0.11.0
+DTYPES = ('float32', 'bfloat16')
+
+
+def scatter_check(shape: Shape, timing: Timing) -> Outcome:
+    """Milliseconds of adding 1,024 rows' gradients into a table, as they come and sorted, and of reading those rows."""
+    schema, columns = made_up(shape, 1024, seed=1)
+    numbers = jnp.asarray(table_rows(schema, columns.ids).reshape(-1))
+    gradients = jnp.asarray(np.random.default_rng(0).normal(size=(len(numbers), 16)), jnp.float32)
+    table = jnp.zeros((schema.num_ids, 16))
+
+    def sorted_sum(numbers):
+        order = jnp.argsort(numbers)
+        return jax.ops.segment_sum(gradients[order], numbers[order], num_segments=len(table), indices_are_sorted=True)
+
+    ways: dict[str, Callable[[jax.Array], jax.Array]] = {
+        'scatter-add': lambda numbers: jnp.zeros_like(table).at[numbers].add(gradients),
+        'sort and segment sum': sorted_sum, 'gather': lambda numbers: table[numbers]}
+    rates = in_turn({name: _calls(jax.jit(way), numbers) for name, way in ways.items()}, timing)
+    milliseconds = {name: 1000 / rate for name, rate in medians(rates).items()}
+    ratio = milliseconds['scatter-add'] / milliseconds['sort and segment sum']
+    known_bad = ratio > KNOWN_BAD_RATIO
+    verdict = 'known to be bad: use another jaxlib' if known_bad else 'good'
+    return Outcome([f'rows {len(numbers):,} with repeats, table {schema.num_ids:,} x 16',
+                    *report.table(['ms', 'of'], [(value, name) for name, value in milliseconds.items()]),
+                    f'scatter-add takes {ratio:.1f} times the sorted sum: {verdict} (bad above {KNOWN_BAD_RATIO})'],
+                   {'milliseconds': milliseconds, 'ratio': ratio, 'known_bad': known_bad,
+                    'known_bad_above': KNOWN_BAD_RATIO})
+
+
+def _calls(program: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> Callable[[float], float]:
+    jax.block_until_ready(program(numbers))
+
+    def window(seconds: float) -> float:
+        began, calls = time.perf_counter(), 0
+        while True:
+            # Dispatched ahead, or a GPU would wait for the host.
+            jax.block_until_ready([program(numbers) for _ in range(4)])
+            calls += 4
+            if (passed := time.perf_counter() - began) >= seconds:
+                return calls / passed
+
+    return window
+
+
+def forms(config: Config, shape: Shape, timing: Timing, *, quick: bool) -> Outcome:
+    """Rows per second of a step by form and type: einsum, and the GPU kernel where there is one."""
+    named = ['einsum', *(name for name in ('gpu_kernel',) if name in FORMS and jax.default_backend() == 'gpu')]
+    choices = {f'{form} {dtype}': {'model.form': form, 'model.compute_dtype': dtype}
+               for form in named for dtype in DTYPES}
+    rates, built = of_each(config, choices, lambda chosen: StepBenchmark(chosen, shape), timing)
+    middle, peaks = medians(rates), {dtype: measured_peak(dtype, quick=quick) for dtype in DTYPES}
+    reached = {name: roofline(rate, built[name].work, peaks[name.split()[1]]) for name, rate in middle.items()}
+    lines = report.table(['rows/s', 'times einsum', 'share of peak', 'form'], [
+        (rate, rate / middle[f'einsum {name.split()[1]}'], reached[name]['share'], name)
+        for name, rate in middle.items()])
+    lines += [f'peak in {dtype}: {peak.operations / 1e12:.2f} Top/s, {peak.bytes / 1e9:,.0f} GB/s ({peak.how})'
+              for dtype, peak in peaks.items()]
+    return Outcome(lines, {'rows_per_second': rates, 'medians': middle, 'roofline': reached})
+
+
+def tables(config: Config, sizes: list[int], timing: Timing) -> Outcome:
+    """Milliseconds of a step by rows of the table (Criteo's fields) and its optimizer."""
+    figures: dict[str, Any] = {}
+    for size in sizes:
+        choices = {name: {'optimizer.tables': name} for name in TABLE_OPTIMIZERS}
+        rates, _ = of_each(config, choices, lambda chosen: StepBenchmark(chosen, criteo(size)), timing)  # noqa: B023
+        figures[str(size)] = {name: 1000 * config.training.batch_size / rate for name, rate in medians(rates).items()}
+    return Outcome(report.table(['table rows', *(f'{name}, ms' for name in TABLE_OPTIMIZERS)], [
+        (int(size), *(of_size.get(name, 'out of memory') for name in TABLE_OPTIMIZERS))
+        for size, of_size in figures.items()]), {'milliseconds': figures})
+
+
+def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Callable[[], Outcome]]]:
+    """The parts in order, the most telling first."""
+    shape = 'ml1m' if quick else 'criteo'
+    yield 'scatter_add', lambda: scatter_check(SHAPES[shape], timing)
+    yield 'forms', lambda: forms(config, SHAPES[shape], timing, quick=quick)
+    yield 'epoch', lambda: epoch(config, shape, 200 if quick else 1_000_000, timing._replace(windows=1), quick=quick)
+    yield 'tables', lambda: tables(config, [2000] if quick else [1_000_000, 6_000_000], timing)
+    yield 'replicas', lambda: replicas(config, 'ml1m', [2] if quick else [1, 2, 4, 8, 16, 32], timing, quick=quick)
+    yield 'batches', lambda: batch_growth(
+        config, shape, [32] if quick else [1 << power for power in range(10, 17)], timing, quick=quick)
+
+
+def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Outcome]]:
+    """All parts, each given as it is done: (its name, its outcome). Parts that would begin too late say so instead.
+
+    A part that fails says so; its error is raised after the last part, so that a defect costs no more than one part.
+    Raises UsageError on a machine without a GPU, unless `quick`, which shrinks everything.
+    """
+    if jax.default_backend() != 'gpu' and not quick:
+        raise UsageError(f'--suite=gpu needs a GPU, and JAX runs on {jax.default_backend()} here: install the GPU '
+                         'build of jaxlib (see requirements.txt), or try it out small with --quick')
+    if quick:
+        config = replace(config, {'training.batch_size': min(32, config.training.batch_size), 'model.num_layers': 1})
+    began, failures = time.perf_counter(), []
+    for name, measure in parts(config, timing, quick=quick):
+        passed = time.perf_counter() - began
+        if passed > LIMIT_SECONDS:
+            yield name, Outcome([f'left out: {passed:.0f} s have passed'], {'left_out_after_seconds': passed})
+            continue
+        try:
+            outcome = measure()
+        except UsageError:
+            raise
+        except Exception as error:
+            failures.append(error)
+            outcome = Outcome([f'failed: {error}'], {'failed': type(error).__name__})
+        yield name, outcome
+    if failures:
+        raise failures[0]

@@ -1,0 +1,58 @@
+"""Made-up data of stated shapes."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from autoint_jax.data.prepared import Columns
+from autoint_jax.models.tables import table_rows
+from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
+
+PIECE_ROWS = 65536  # rows drawn at a time, so that float64 numbers of millions of rows are never held
+
+
+class Shape(NamedTuple):
+    """Cardinalities of categorical fields."""
+
+    cardinalities: tuple[int, ...]
+
+
+def log_spaced(fields: int, smallest: int, total: int) -> tuple[int, ...]:
+    """Cardinalities that grow by one factor from `smallest` and sum to `total`, at least `fields * smallest`."""
+    low, high = 1.0001, 10.0
+    for _ in range(200):
+        ratio = (low + high) / 2
+        low, high = (ratio, high) if smallest * (ratio**fields - 1) / (ratio - 1) < total else (low, ratio)
+    sizes = [max(smallest, int(smallest * ratio**number)) for number in range(fields)]
+    sizes[-1] += total - sum(sizes)
+    return tuple(sizes)
+
+
+def criteo(features: int) -> Shape:
+    """Criteo's 39 fields: 13 bucketed numbers of 64 ids each and 26 categories, `features` ids in all."""
+    return Shape((64,) * 13 + log_spaced(26, 4, features - 13 * 64))
+
+
+SHAPES = {
+    'ml1m': Shape(log_spaced(8, 2, 3500)),
+    'criteo': criteo(1_000_000),
+}
+
+
+@functools.lru_cache(maxsize=2)
+def made_up(shape: Shape, rows: int, seed: int) -> tuple[Schema, Columns]:
+    """Rows whose ids are log-uniform in each field: many repeats, a long tail. A quarter of the labels are 1."""
+    rng, sizes = np.random.default_rng(seed), np.array(shape.cardinalities)
+    schema = Schema(tuple(FieldSpec(f'field_{number}', CATEGORICAL, size)
+                          for number, size in enumerate(shape.cardinalities)))
+    ids = np.empty((rows, len(sizes)), np.int32)
+    for start in range(0, rows, PIECE_ROWS):
+        piece = ids[start:start + PIECE_ROWS]
+        piece[:] = np.minimum(np.exp(rng.random(piece.shape) * np.log(sizes + 1.0)).astype(np.int64) - 1, sizes - 1)
+    return schema, Columns(ids, np.zeros((rows, 0), np.float32), (rng.random(rows) < 0.25).astype(np.float32))
+
+
+def distinct_rows(schema: Schema, columns: Columns, batch: int) -> int:
+    """Table rows that the first batch reads, each counted once."""
+    return len(np.unique(table_rows(schema, columns.ids[:batch])))

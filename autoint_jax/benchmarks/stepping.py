@@ -1,0 +1,128 @@
+"""Speed of a whole training step, and of scoring, on made-up data, in rows per second."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from autoint_jax.benchmarks.roofline import Work, scoring_work, step_work
+from autoint_jax.benchmarks.shapes import Shape, distinct_rows, made_up
+from autoint_jax.config import Config
+from autoint_jax.training import devices, scoring, steps
+from autoint_jax.training.state import Setup, TrainState, initial_state, setup
+
+DATA_ROWS = 1 << 18  # different rows that the windows go round, or two batches where that is more
+CHUNK_STEPS = 64  # of a program at most, as in training
+CHUNK_SECONDS = 0.1  # of a program, about, so that windows end in time
+SCORED_BATCHES = 4
+
+
+def batches_in_order(rows: int, batch: int, padded_batch: int) -> np.ndarray:
+    """Row numbers of whole batches in row order, int32 [rows // batch, padded_batch], padded with -1."""
+    order = np.full((rows // batch, padded_batch), -1, np.int32)
+    order[:, :batch] = np.arange(rows // batch * batch).reshape(-1, batch)
+    return order
+
+
+class Ready(NamedTuple):
+    """What a benchmark of steps needs: setup, devices, cut, resident rows, their order in batches, a row's work."""
+
+    made: Setup
+    mesh: Mesh
+    cut: devices.Cut
+    columns: devices.Resident
+    order: jax.Array
+    work: Work
+
+
+def ready(config: Config, shape: Shape) -> Ready:
+    batch, mesh = config.training.batch_size, devices.data_mesh()
+    schema, columns = made_up(shape, max(DATA_ROWS, 2 * batch), seed=1)
+    cut = devices.cut(batch, config, schema, mesh)
+    order = batches_in_order(len(columns), batch, cut.padded_batch)
+    return Ready(setup(config, schema), mesh, cut, devices.resident(columns, mesh), devices.replicate(order, mesh),
+                 step_work(schema, config, batch, distinct_rows(schema, columns, batch)))
+
+
+class Rounds:
+    """Goes round the batches with a compiled chunk of steps, and times it."""
+
+    def __init__(self, chunk: Callable, state: TrainState, prepared: Ready, *, rows_of_step: int):
+        """`chunk` is (state, columns, order, first, count) -> state, losses; its state is donated."""
+        self._chunk, self.state, self._columns, self._order = chunk, state, prepared.columns, prepared.order
+        self._batches, self._rows_of_step, self._first = len(prepared.order), rows_of_step, 0
+        self.first_seconds = self._run(1)
+        self._chunk_steps = max(1, min(CHUNK_STEPS, self._batches, int(CHUNK_SECONDS / self._run(1))))
+
+    def _run(self, count: int) -> float:
+        """Takes `count` steps and returns their seconds."""
+        began = time.perf_counter()
+        if self._first + count > self._batches:
+            self._first = 0
+        self.state, losses = self._chunk(self.state, self._columns, self._order, self._first, count)
+        jax.block_until_ready((self.state, losses))
+        self._first += count
+        return time.perf_counter() - began
+
+    def window(self, seconds: float) -> float:
+        """Rows per second over at least `seconds`."""
+        began, taken = time.perf_counter(), 0
+        while True:
+            self._run(self._chunk_steps)
+            taken += self._chunk_steps
+            if (passed := time.perf_counter() - began) >= seconds:
+                return taken * self._rows_of_step / passed
+
+
+class StepBenchmark:
+    """The compiled training loop on made-up data; `window` measures it."""
+
+    def __init__(self, config: Config, shape: Shape):
+        prepared = ready(config, shape)
+        self.cut, self.work = prepared.cut, prepared.work
+        self._flush = steps.make_flush(prepared.made)
+        self._rounds = Rounds(
+            steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS),
+            devices.replicate(initial_state(prepared.made), prepared.mesh), prepared,
+            rows_of_step=config.training.batch_size)
+        self.first_seconds = self._rounds.first_seconds
+        self.window = self._rounds.window
+
+    def flush(self) -> None:
+        """Brings all table rows up to date, as before an evaluation."""
+        self._rounds.state = jax.block_until_ready(self._flush(self._rounds.state))
+
+    def table_bytes(self) -> int:
+        """Bytes of the tables and of what their optimizer keeps."""
+        state = self._rounds.state
+        return sum(array.nbytes for array in jax.tree.leaves((state.tables, state.slots)))
+
+
+class ScoringBenchmark:
+    """Scoring of made-up rows in batches of the configuration's size; `window` measures it, logits fetched."""
+
+    def __init__(self, config: Config, shape: Shape):
+        batch = config.training.batch_size
+        schema, columns = made_up(shape, SCORED_BATCHES * batch, seed=1)
+        mesh, made = devices.data_mesh(), setup(config, schema)
+        self.cut = devices.cut(batch, config, schema, mesh)
+        self.work = scoring_work(schema, config, batch, distinct_rows(schema, columns, batch))
+        state = devices.replicate(initial_state(made), mesh)
+        self._score = scoring.make_scorer(made, mesh)
+        self._arguments: tuple[Any, ...] = (state.params, state.tables, devices.resident(columns, mesh))
+        self._rows = len(columns)
+        began = time.perf_counter()
+        self._score(*self._arguments)
+        self.first_seconds = time.perf_counter() - began
+
+    def window(self, seconds: float) -> float:
+        """Rows per second over at least `seconds`."""
+        began, calls = time.perf_counter(), 0
+        while True:
+            self._score(*self._arguments)
+            calls += 1
+            if (passed := time.perf_counter() - began) >= seconds:
+                return calls * self._rows / passed

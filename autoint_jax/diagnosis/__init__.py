@@ -1,0 +1,1 @@
+"""Is this machine and installation fit: versions, devices, operations against NumPy, memory."""

@@ -1,0 +1,72 @@
+"""The stack of interacting layers as one compiled kernel for CPUs (`kernels/interacting.cc`), forward and backward."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoint_jax.kernels.library import library
+from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec
+
+MAX_TASKS = 16  # partial sums of the weights' gradients, whatever the number of threads; of at least MIN_BLOCKS blocks each
+MIN_BLOCKS = 4
+
+
+def cpu_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:
+    """The stack, float32 [b, f, d] -> [b, f, w], with all cores. Raises kernels.library.Unavailable."""
+    if not layers:
+        return x
+    library()
+    return _stack(spec, x, layers, masks)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _stack(spec, x, layers, masks):
+    return _forward_call(spec, x, layers, masks, keep=False)[0]
+
+
+def _forward(spec, x, layers, masks):
+    y, kept = _forward_call(spec, x, layers, masks, keep=True)
+    return y, (x, kept, layers, masks)
+
+
+def _backward(spec, saved, of_y):
+    x, kept, layers, masks = saved
+    tasks = max(1, min(MAX_TASKS, kept.shape[0] // MIN_BLOCKS))
+    sizes = [math.prod(array.shape) for array in jax.tree.leaves(layers)]
+    call = jax.ffi.ffi_call(
+        'autoint_interacting_backward',
+        [jax.ShapeDtypeStruct(x.shape, jnp.float32), jax.ShapeDtypeStruct((tasks + 1, sum(sizes)), jnp.float32)],
+        vmap_method='sequential')
+    of_x, sums = call(x, of_y, kept, *_arguments(layers, masks), **_attributes(spec, layers, masks))
+    parts = jnp.split(sums[-1], np.cumsum(sizes)[:-1])
+    leaves, structure = jax.tree.flatten(layers)
+    of_layers = structure.unflatten([part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
+    return of_x, of_layers, jax.tree.map(jnp.zeros_like, masks)
+
+
+_stack.defvjp(_forward, _backward)
+
+
+def _forward_call(spec, x, layers, masks, *, keep):
+    b, f, d = x.shape
+    results = [jax.ShapeDtypeStruct((b, f, spec.num_heads * spec.head_dim), jnp.float32)]
+    if keep:
+        floats = library().interacting_block_floats(
+            f, d, len(layers), spec.num_heads, spec.head_dim, layers[0].kernel.shape[1], layers[0].norm_scale is not None)
+        results.append(jax.ShapeDtypeStruct((-(-b // library().interacting_block_examples(f)), floats), jnp.float32))
+    call = jax.ffi.ffi_call('autoint_interacting_forward', results, vmap_method='sequential')
+    return call(x, *_arguments(layers, masks), **_attributes(spec, layers, masks))
+
+
+def _arguments(layers, masks):
+    return [array for layer, mask in zip(layers, masks, strict=True) for array in (*layer, mask) if array is not None]
+
+
+def _attributes(spec, layers, masks):
+    return {'layers': np.int64(len(layers)), 'heads': np.int64(spec.num_heads), 'head_width': np.int64(spec.head_dim),
+            'projections': np.int64(4 if spec.residual else 3), 'scale': np.float32(spec.scale),
+            'bias': layers[0].bias is not None, 'projection_relu': spec.projection_relu,
+            'norm': layers[0].norm_scale is not None, 'mask': masks[0] is not None}

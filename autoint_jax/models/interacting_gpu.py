@@ -1,0 +1,25 @@
+"""The stack of interacting layers as fused GPU kernels, one a layer (`interacting_pallas.py`)."""
+
+import jax
+import jax.numpy as jnp
+
+from autoint_jax.errors import UsageError
+from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, layer_norm
+from autoint_jax.models.interacting_pallas import interacting_layer, supported
+
+
+def gpu_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec, *,
+              interpret: bool = False) -> jax.Array:
+    """The stack, [b, f, d] -> [b, f, w], in the type of x; `interpret` runs the kernels on a CPU, slowly.
+
+    Raises UsageError where a layer's shapes do not fit the kernel.
+    """
+    for layer, mask in zip(layers, masks, strict=True):
+        f, d = x.shape[1:]
+        if not supported(f, d, spec.num_heads, spec.head_dim):
+            raise UsageError(f"option 'model.form' is 'gpu_kernel', which {f} fields, inputs of width {d} and "
+                             f"{spec.num_heads} heads of {spec.head_dim} do not fit; use 'einsum'")
+        x = interacting_layer(x, layer.kernel, layer.bias, mask, scale=spec.scale, residual=spec.residual,
+                              projection_relu=spec.projection_relu, interpret=interpret)
+        x = layer_norm(x.astype(jnp.float32), layer).astype(x.dtype)
+    return x

@@ -1,0 +1,37 @@
+"""Two configurations followed step by step from one start: how far apart their parameters are."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from autoint_jax.config import Config
+from autoint_jax.data.prepared import PreparedData
+from autoint_jax.training import devices, order, steps
+from autoint_jax.training.state import TrainState, initial_state, setup
+
+
+def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
+    """The state after `count` steps of a run (0 = its start), every table row up to date."""
+    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('train')
+    batch_size = min(config.training.batch_size, len(columns))
+    cut = devices.cut(batch_size, config, data.schema, mesh)
+    chunk = steps.make_chunk(made, mesh, cut, max_steps=count)
+    state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
+    per_epoch = order.steps_per_epoch(len(columns), batch_size)
+    for epoch in range(-(-count // per_epoch)):
+        ordered = devices.replicate(order.epoch_order(config.seed, epoch, rows=len(columns), batch_size=batch_size,
+                                                      padded_batch=cut.padded_batch), mesh)
+        state, _ = chunk(state, resident, ordered, 0, min(per_epoch, count - epoch * per_epoch))
+    return steps.make_flush(made)(state)
+
+
+def distances(start: TrainState, reference: TrainState, other: TrainState) -> dict[str, float]:
+    """Mean absolute difference of `other` from `reference`, for tables and parameters, and how far `reference` has moved."""
+    return {f'{part}_{name}': _mean_difference(getattr(state, part), getattr(reference, part))
+            for part in ('tables', 'params') for name, state in (('difference', other), ('movement', start))}
+
+
+def _mean_difference(one: Any, other: Any) -> float:
+    differences = [np.abs(np.asarray(a - b, np.float64)) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)]
+    return float(sum(array.sum() for array in differences) / sum(array.size for array in differences))

@@ -1,0 +1,126 @@
+"""Says whether this machine and installation are fit for a run, and whether the run fits into memory and disk.
+
+    python scripts/doctor.py                                              (the quick start's configuration)
+    python scripts/doctor.py --config=movielens_1m_autoint --config.model.num_layers=6
+    python scripts/doctor.py --cardinalities=6000000,64,1000 --rows=45000000 --config.optimizer.tables=deferred_adam
+
+Prints a line a check: ok, note (worth knowing) or bad (with what to do). Exit status 1 where anything is bad, else 0.
+The memory plan takes its schema from prepared data, --schema=FILE or --cardinalities; nothing is allocated for it.
+"""
+
+import os
+import pathlib
+import platform
+import sys
+import typing
+
+from absl import app, flags
+
+from autoint_jax.diagnosis import versions
+
+if too_old := versions.known_bad({'python': platform.python_version()}, gpu=False):
+    sys.exit(f'error: {too_old[0].text}')  # what is imported below does not run there
+
+import config_flags
+
+from autoint_jax.config import Config
+from autoint_jax.diagnosis.checks import BAD, NOTE, Check, lines
+from autoint_jax.errors import UsageError, reported
+
+if typing.TYPE_CHECKING:
+    from autoint_jax.diagnosis.planned import Planned
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data; the memory plan takes schema'
+                                ' and rows of config.data.dataset and config.data.recipe from there.')
+_SCHEMA = flags.DEFINE_string('schema', None, 'A schema.json to plan for instead, as it lies with prepared data.')
+_CARDINALITIES = flags.DEFINE_list('cardinalities', None, 'Ids of each categorical field to plan for instead, such as '
+                                   '64,1000,6000000.')
+_ROWS = flags.DEFINE_integer('rows', None, 'With --schema or --cardinalities: rows of data, of which 8 in 10 are for '
+                             'training, 1 each for validation and test.', lower_bound=10)
+_RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
+flags.adopt_module_key_flags(config_flags)
+
+
+def main(argv: list[str]) -> int:
+    config = config_flags.chosen_config()
+    pinned = versions.pins(ROOT / 'requirements.txt')
+    backend, problem = _backend()
+    found = versions.checks(pinned, versions.installed(list(pinned)), versions.needed(), gpu=backend == 'gpu')
+    bad = _shown('versions', found)
+    if problem:
+        return _summary(bad + _shown('devices', [problem]))
+    from autoint_jax.diagnosis import hardware, operations, scatter  # needs what the versions were checked for
+    from autoint_jax.training import compilation
+
+    asked = _planned(config)
+    runs_dir, compiled = pathlib.Path(_RUNS_DIR.value), pathlib.Path(compilation.default_folder())
+    bad += _shown('devices', hardware.device_checks(config.model))
+    bad += _shown('disk', hardware.disk_checks({'runs': runs_dir, 'compiled programs': compiled}))
+    bad += _shown('speed of scatter-add', [scatter.check()])
+    bad += _shown('operations against NumPy', operations.checks())
+    bad += _shown('memory plan', _plan(config, asked, runs_dir))
+    return _summary(bad)
+
+
+def _backend() -> tuple[str, Check | None]:
+    """JAX's default platform, or why there is none."""
+    try:
+        import jax
+
+        import autoint_jax.training.loop  # noqa: F401 - all that a run imports
+
+        return jax.default_backend(), None
+    except ImportError as error:
+        return '', Check(BAD, f'the other checks need what cannot be imported: {error}')
+    except (RuntimeError, AssertionError) as error:  # the latter where no backend of JAX_PLATFORMS is installed
+        reason = (str(error).splitlines() or ['none of those that are asked for'])[0]
+        return '', Check(BAD, f'JAX finds no device (JAX_PLATFORMS={os.environ.get("JAX_PLATFORMS", "")}): {reason}')
+
+
+def _shown(title: str, found: list[Check]) -> int:
+    """Prints a section; the number of bad checks."""
+    print(f'{title}\n{lines(found)}', flush=True)
+    return sum(check.verdict == BAD for check in found)
+
+
+def _summary(bad: int) -> int:
+    print(f'{bad} bad' if bad else 'nothing is bad')
+    return 1 if bad else 0
+
+
+def _planned(config: Config) -> 'Planned | None':
+    """What to plan for, or None where there is nothing to take it from. Raises UsageError."""
+    from autoint_jax.diagnosis import planned
+
+    if _SCHEMA.value is not None and _CARDINALITIES.value is not None:
+        raise UsageError('--schema and --cardinalities both say which fields to plan for: give one of them')
+    if _SCHEMA.value is not None:
+        return planned.Planned(planned.schema_file(pathlib.Path(_SCHEMA.value)), planned.rows_of(_ROWS.value))
+    if _CARDINALITIES.value is not None:
+        return planned.Planned(planned.schema_of(_CARDINALITIES.value), planned.rows_of(_ROWS.value))
+    if _ROWS.value is not None:
+        raise UsageError('--rows belongs to --schema or --cardinalities: prepared data knows its own rows')
+    return planned.prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
+
+
+def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> list[Check]:
+    import jax
+
+    from autoint_jax.diagnosis import hardware, memory
+    from autoint_jax.training import devices
+
+    if asked is None:
+        return [Check(NOTE, f'no plan: {config.data.dataset} is not prepared with recipe {config.data.recipe} in '
+                      f'{_DATA_DIR.value}; give --cardinalities, --schema or another --data_dir')]
+    mesh = devices.data_mesh()
+    found = memory.checks(
+        memory.plan(config, asked.schema, asked.rows, mesh), copies=mesh.size, on_cpu=jax.default_backend() == 'cpu',
+        device_memory=hardware.device_memory(jax.local_devices()[0]), ram=hardware.available_ram(),
+        disk=hardware.free_disk(runs_dir))
+    return found if asked.rows else [Check(NOTE, 'data is not counted: --rows=N gives its rows'), *found]
+
+
+if __name__ == '__main__':
+    app.run(reported(main))

@@ -1,0 +1,133 @@
+"""All forms of the stack of interacting layers give one function's values and gradients."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoint_jax.errors import UsageError
+from autoint_jax.kernels import library
+from autoint_jax.models import forms
+from autoint_jax.models.interacting import LayerWeights, StackSpec, einsum_stack
+
+# rows, fields, embedding, layers, heads, head width: the shapes of the data sets, and sizes that divide nothing.
+SIZES = {'criteo': (11, 39, 16, 3, 2, 32), 'movielens': (23, 7, 16, 3, 2, 32), 'primes': (5, 3, 5, 2, 3, 7),
+         'one field': (3, 1, 2, 1, 2, 3), 'many fields': (2, 173, 3, 1, 1, 11), 'wide': (3, 11, 67, 2, 5, 13)}
+
+
+def drawn(sizes, *, authors, residual, dropout, dtype=jnp.float32):
+    """x, layers, masks, spec; values N(0, 1) / sqrt(width), so that scores are of order one."""
+    b, f, d, depth, n, a = sizes
+    rng = np.random.default_rng(f)
+    normal = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)  # noqa: E731
+    spec = StackSpec(n, a, residual, projection_relu=authors, scale=a**-0.5 if authors else 1.0)
+    p, layers, masks = 4 if residual else 3, [], []
+    for layer in range(depth):
+        inputs = d if layer == 0 else n * a
+        kernel = (normal(inputs, p, n, a) / (inputs * a**0.5)**0.5).astype(dtype)
+        extra = (normal(p, n, a) / 3, 1 + normal(n * a) / 3, normal(n * a) / 3) if authors else (None, None, None)
+        layers.append(LayerWeights(kernel, *extra))
+        masks.append(jnp.asarray((rng.random((b, n, f, f)) < 0.8) / 0.8, jnp.float32) if dropout else None)
+    return normal(b, f, d).astype(dtype), tuple(layers), tuple(masks), spec
+
+
+def stack_of(form):
+    """The form's function; the GPU kernel as it runs on a CPU."""
+    return functools.partial(forms.FORMS[form], interpret=True) if form == 'gpu_kernel' else forms.FORMS[form]
+
+
+def values_and_gradients(form, x, layers, masks, spec):
+    out = jnp.asarray(np.random.default_rng(1).normal(size=(*x.shape[:2], spec.num_heads * spec.head_dim)), jnp.float32)
+
+    def summed(x, layers):
+        y = stack_of(form)(x, layers, masks, spec).astype(jnp.float32)
+        return jnp.vdot(y, out), y
+
+    with jax.default_matmul_precision('highest'):
+        (_, y), gradients = jax.jit(jax.value_and_grad(summed, (0, 1), has_aux=True))(x, layers)
+    return [y, *jax.tree.leaves(gradients)]
+
+
+def differences(ours, theirs):
+    """Largest difference of each array, over the largest entry of the reference."""
+    return [float(jnp.abs(one.astype(jnp.float32) - other.astype(jnp.float32)).max() / jnp.abs(other.astype(jnp.float32)).max())
+            for one, other in zip(ours, theirs, strict=True)]
+
+
+@pytest.mark.parametrize('form', ['heads', 'cpu_kernel'])
+@pytest.mark.parametrize('authors, residual, dropout', [(False, True, False), (True, True, True), (False, False, True),
+                                                        (True, False, False)])
+@pytest.mark.parametrize('sizes', SIZES.values(), ids=SIZES)
+def test_forms_agree_forward_and_backward(form, sizes, authors, residual, dropout):
+    case = drawn(sizes, authors=authors, residual=residual, dropout=dropout)
+    assert max(differences(values_and_gradients(form, *case), values_and_gradients('einsum', *case))) < 1e-5
+
+
+def test_gpu_kernel_agrees_with_its_layer_norms():
+    case = drawn((3, 7, 6, 2, 2, 5), authors=True, residual=True, dropout=True)
+    assert max(differences(values_and_gradients('gpu_kernel', *case), values_and_gradients('einsum', *case))) < 1e-5
+
+
+def test_forms_agree_in_bfloat16_to_a_hundredth():
+    def error(one, other):
+        return float(jnp.sqrt(jnp.mean((one.astype(jnp.float32) - other.astype(jnp.float32))**2) / jnp.mean(other.astype(jnp.float32)**2)))
+
+    x, (layer,), masks, spec = drawn((11, 39, 16, 1, 2, 32), authors=False, residual=True, dropout=True, dtype=jnp.bfloat16)
+    # All outputs positive: a ReLU that rounding flips turns the whole gradient of a value, in whatever form.
+    layers = (layer._replace(bias=jnp.zeros((4, 2, 32)).at[3].set(8.0)),)
+    exact = (layers[0]._replace(kernel=layer.kernel.astype(jnp.float32)),)
+    einsum, heads = (values_and_gradients(form, x, layers, masks, spec) for form in ('einsum', 'heads'))
+    assert einsum[1].dtype == einsum[2].dtype == jnp.bfloat16
+    reference = values_and_gradients('einsum', x.astype(jnp.float32), exact, masks, spec)
+    for values in (einsum, heads):
+        assert max(error(one, other) for one, other in zip(values, reference, strict=True)) < 1e-2
+
+
+def test_compiled_kernel_does_not_depend_on_neighbours_or_threads():
+    x, layers, masks, spec = drawn((301, 7, 16, 3, 2, 32), authors=False, residual=True, dropout=False)
+    whole = forms.FORMS['cpu_kernel'](x, layers, masks, spec)
+    np.testing.assert_array_equal(forms.FORMS['cpu_kernel'](x[100:113], layers, masks, spec), whole[100:113])
+    once = values_and_gradients('cpu_kernel', x, layers, masks, spec)
+    for one, other in zip(once, values_and_gradients('cpu_kernel', x, layers, masks, spec), strict=True):
+        np.testing.assert_array_equal(one, other)  # partial sums are added in one order, whichever thread made them
+    np.testing.assert_allclose(whole, einsum_stack(x, layers, masks, spec), rtol=1e-4, atol=1e-5)
+
+
+def test_attention_with_large_scores_stays_finite():
+    x, layers, masks, spec = drawn(SIZES['movielens'], authors=False, residual=True, dropout=False)
+    x = x * 30
+    ours, theirs = (values_and_gradients(form, x, layers, masks, spec) for form in ('cpu_kernel', 'einsum'))
+    assert all(np.isfinite(array).all() for array in ours)
+    assert max(differences(ours[:1], theirs[:1])) < 1e-4
+
+
+def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
+    assert forms.chosen_form('automatic', 'float32') == 'cpu_kernel'
+    assert forms.chosen_form('automatic', 'bfloat16') == 'heads'
+    monkeypatch.setattr(library, 'unavailable', lambda: 'no C++ compiler was found')
+    assert forms.chosen_form('automatic', 'float32') == 'heads'
+    with pytest.raises(UsageError, match="'cpu_kernel', but no C\\+\\+ compiler was found; use 'automatic'"):
+        forms.chosen_form('cpu_kernel', 'float32')
+    with pytest.raises(UsageError, match="'gpu_kernel', but it runs on GPUs, not on cpu"):
+        forms.chosen_form('gpu_kernel', 'float32')
+    with pytest.raises(UsageError, match='101 fields, inputs of width 4 and 1 heads of 3 do not fit'):
+        forms.FORMS['gpu_kernel'](*drawn((1, 101, 4, 1, 1, 3), authors=False, residual=True, dropout=False))
+    with pytest.raises(UsageError, match="did you mean 'einsum'"):
+        forms.chosen_form('einsun', 'float32')
+
+
+def test_kernels_are_compiled_once_and_a_broken_compiler_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    compiler = tmp_path / 'broken++'
+    compiler.write_text('#!/bin/sh\necho "error: no such option" >&2\nexit 1\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv('CXX', str(compiler))
+    with pytest.raises(library.Unavailable, match='broken.. does not compile the kernels: error: no such option'):
+        library.built()
+    assert list((tmp_path / 'autoint_jax').iterdir()) == []
+    monkeypatch.setenv('CXX', 'g++')
+    built = library.built()
+    before = built.stat().st_mtime_ns
+    assert library.built() == built and built.stat().st_mtime_ns == before

@@ -1,0 +1,50 @@
+"""Scoring of whole splits: rows in order, figures as NumPy has them, whatever the number of devices."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from autoint_jax.config import Config, replace
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.evaluation import metrics
+from autoint_jax.training import devices, scoring
+from autoint_jax.training.state import initial_state, setup
+
+OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors',
+           'model.head_dim': 5, 'model.num_layers': 1}
+
+
+def scored(data_dir, batch_size):
+    """Logits on the host, figures from the devices, labels; of the train split with untrained parameters."""
+    config = replace(Config(), {**OPTIONS, 'training.batch_size': batch_size})
+    data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
+    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('train')
+    state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
+    sums = scoring.make_evaluator(made, mesh)(state.params, state.tables, resident)
+    logits = scoring.make_scorer(made, mesh)(state.params, state.tables, resident)
+    return logits, metrics.figures(sums), columns.labels, sums
+
+
+@pytest.mark.parametrize('batch_size', [61, 100_000])
+def test_figures_from_the_devices_are_those_of_the_logits(data_dir, batch_size):
+    logits, figures, labels, sums = scored(data_dir, batch_size)
+    assert len(logits) % 61 and 0.05 < labels.mean() < 0.95
+    assert figures['auc'] == pytest.approx(metrics.auc(logits, labels), abs=1e-12)
+    assert figures['logloss'] == pytest.approx(metrics.logloss(logits, labels), rel=2e-7)
+    assert sum(array.size for array in jax.tree.leaves(sums)) == 5  # one block: all that goes to the host
+
+
+def test_eight_devices_give_the_figures_of_one(data_dir):
+    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_scoring as t; import jax\n'
+            'print(json.dumps([jax.device_count(), t.scored(pathlib.Path(sys.argv[2]), 61)[1]]))')
+    done = subprocess.run([sys.executable, '-c', code, os.path.dirname(__file__), str(data_dir)], capture_output=True,
+                          text=True, env=os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8'})
+    assert done.returncode == 0, done.stderr
+    count, figures = json.loads(done.stdout.splitlines()[-1])
+    assert count == 8
+    alone = scored(data_dir, 61)[1]
+    assert figures == {name: pytest.approx(value, abs=2e-7) for name, value in alone.items()}

@@ -1,0 +1,224 @@
+"""Optimizers of tables against NumPy and Optax, on rows that repeat within a batch and stay away for many steps."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from test_training import losses_of
+
+from autoint_jax.config import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
+from autoint_jax.data.prepared import Columns
+from autoint_jax.errors import UsageError
+from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
+from autoint_jax.training import devices, steps
+from autoint_jax.training.deferred_adam import step_sums
+from autoint_jax.training.state import initial_state, setup, table_optimizer
+from autoint_jax.training.table_optimizers import distinct_rows
+
+V, D, N = 211, 3, 23
+SKEW = 1 / np.arange(1, V + 1)**1.3
+
+
+@pytest.fixture(params=['xla', 'cpu_kernel'])
+def form(request):
+    return request.param
+
+
+def batches(count, *, scale=1e-3, seed=0):
+    """Skewed row numbers [count, N], the last 5 of every third batch not in it, and gradients [count, N, D]."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.choice(V - 20, size=(count, N), p=SKEW[:V - 20] / SKEW[:V - 20].sum()).astype(np.int32)
+    numbers[::3, -5:] = V
+    gradients = scale * (rng.normal(size=(count, N, D)) + 0.3 * np.sin(numbers)[:, :, None])
+    return numbers, gradients.astype(np.float32)
+
+
+def first_table():
+    return jnp.asarray(0.01 * np.random.default_rng(1).normal(size=(V, D)), jnp.float32)
+
+
+def trained(numbers, gradients, *, flush_every=0, **options):
+    """Table and slots, flushed, after steps through the seam."""
+    optimizer = table_optimizer(OptimizerConfig(**options))
+
+    @jax.jit
+    def step(table, slots, numbers, gradients, count):
+        _, kept = optimizer.read(table, slots, numbers, count)
+        return optimizer.update(table, slots, kept, gradients, count)
+
+    flush, table = jax.jit(optimizer.flush), first_table()
+    slots = optimizer.init(table)
+    for count, (of_batch, gradient) in enumerate(zip(numbers, gradients, strict=True)):
+        table, slots = step(table, slots, of_batch, gradient, jnp.int32(count))
+        if flush_every and count % flush_every == 0:
+            table, slots = flush(table, slots, jnp.int32(count + 1))
+    return flush(table, slots, jnp.int32(len(numbers)))
+
+
+def whole_gradient(table, numbers, gradients, *, l2_rows=0.0, l2_tables=0.0):
+    """The gradient of the whole table in float64, written from the definitions."""
+    table = np.asarray(table, np.float64)
+    total = l2_tables * table
+    for number, gradient in zip(numbers, gradients, strict=True):
+        if number < V:
+            total[number] += gradient
+    for number in set(numbers.tolist()) - {V}:
+        total[number] += l2_rows * table[number]
+    return total
+
+
+def adam(numbers, gradients, **l2):
+    """Optax's Adam on whole gradients, and its first and second moments."""
+    optimizer, table = optax.adam(1e-3), first_table()
+    state, update = optimizer.init(table), jax.jit(optimizer.update)
+    for of_batch, gradient in zip(numbers, gradients, strict=True):
+        changes, state = update(jnp.asarray(whole_gradient(table, of_batch, gradient, **l2), jnp.float32), state)
+        table = table + changes
+    return table, state[0].mu, state[0].nu
+
+
+def mean_difference(one, other):
+    return np.abs(np.asarray(one, np.float64) - np.asarray(other, np.float64)).mean()
+
+
+def varying(step):
+    return 1e-3 * (1 + np.sin(np.minimum(step, 300) / 20)) / np.sqrt(np.minimum(step, 300))
+
+
+@pytest.mark.parametrize('learning_rate, constant_after, b2', [(lambda step: 1e-3, 0, 0.999), (varying, 300, 0.999),
+                                                               (varying, 300, 0.95)])
+def test_sums_of_missed_steps_are_the_explicit_sums(learning_rate, constant_after, b2):
+    b1, sums = 0.9, step_sums(learning_rate, 0.9, b2, constant_after=constant_after)
+    ends = len(sums.sizes) - 1
+    for start, end in [(0, 1), (0, 40), (3, 4), (7, 7), (250, 420), (1000, 1300), (ends - 20, ends + 50),
+                       (ends + 9, ends + 99)]:
+        s = np.arange(start + 1, end + 1, dtype=np.float64)
+        e = np.sqrt(1 - b2**s)
+        weights = np.broadcast_to(learning_rate(s), s.shape) * e / (1 - b1**s) * (b1 / b2**0.5)**(s - start)
+        for all_after, ratio, terms in ((sums.sizes, b1 / b2**0.5, weights),
+                                        (sums.epsilons, b1 / b2, weights * e * b2**((start - s) / 2))):
+            after_start, after_end = (np.float64(all_after[min(t, ends)]) for t in (start, end))
+            found = after_start - ratio**(end - start) * after_end
+            assert found == pytest.approx(terms.sum(), rel=3e-6, abs=1e-10)
+
+
+@pytest.mark.parametrize('scale, bound', [(1e-3, 2e-7), (1e-6, 2e-6)])  # at 1e-6 epsilon's factor matters
+def test_deferred_adam_follows_dense_adam(form, scale, bound):
+    numbers, gradients = batches(330, scale=scale)
+    table, slots = trained(numbers, gradients, tables='deferred_adam', tables_form=form)
+    expected, m, nu = adam(numbers, gradients)
+    assert mean_difference(expected, first_table()) > 0.005
+    assert mean_difference(table, expected) < bound
+    np.testing.assert_allclose(slots.m, m, rtol=1e-4, atol=1e-6 * scale)
+    np.testing.assert_allclose(slots.nu, nu, rtol=2e-4, atol=1e-6 * scale**2)
+    assert (np.asarray(slots.last) == 330).all()
+
+
+def test_rows_read_at_every_step_are_dense_adams_and_others_stay_bit_for_bit(form):
+    _, gradients = batches(50)
+    numbers = np.tile(np.r_[np.arange(20), 4, 4, 4].astype(np.int32), (50, 1))
+    table, _ = trained(numbers, gradients, tables='deferred_adam', tables_form=form)
+    # The forms' powers of b2 differ in the last digit, which 1 - b2^s magnifies in the first steps.
+    np.testing.assert_allclose(table[:20], adam(numbers, gradients)[0][:20], rtol=0, atol=2e-8 if form == 'xla' else 2e-7)
+    np.testing.assert_array_equal(table[20:], first_table()[20:])
+
+
+@pytest.mark.parametrize('flush_every', [1, 7, 50])
+def test_flushing_changes_only_rounding(form, flush_every):
+    numbers, gradients = batches(150)
+    often, _ = trained(numbers, gradients, tables='deferred_adam', tables_form=form, flush_every=flush_every)
+    once, _ = trained(numbers, gradients, tables='deferred_adam', tables_form=form)
+    assert np.abs(often - once).max() < 1e-6
+
+
+@pytest.mark.parametrize('tables, l2', [('adam', {}), ('adam', {'l2_rows': 0.02}), ('adam', {'l2_tables': 0.02}),
+                                        ('deferred_adam', {'l2_rows': 0.02, 'tables_form': 'xla'}),
+                                        ('deferred_adam', {'l2_rows': 0.02, 'tables_form': 'cpu_kernel'})])
+def test_penalties_are_the_equations(tables, l2):
+    l2 = dict(l2)
+    numbers, gradients = batches(60)
+    ours, _ = trained(numbers, gradients, tables=tables, **l2)
+    l2.pop('tables_form', None)
+    assert mean_difference(ours, adam(numbers, gradients, **l2)[0]) < 3e-7
+
+
+@pytest.mark.parametrize('l2_rows', [0.0, 0.02])
+def test_rowwise_adagrad_is_the_equations(form, l2_rows):
+    numbers, gradients = batches(60)
+    table, accumulator = np.asarray(first_table(), np.float64), np.zeros(V)
+    for of_batch, gradient in zip(numbers, gradients, strict=True):
+        gradient = whole_gradient(table, of_batch, gradient, l2_rows=l2_rows)
+        accumulator += (gradient**2).mean(1)
+        table -= 1e-3 * gradient / (np.sqrt(accumulator) + 1e-8)[:, None]
+    ours, slots = trained(numbers, gradients, tables='rowwise_adagrad', tables_form=form, l2_rows=l2_rows)
+    np.testing.assert_allclose(ours, table, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(slots, accumulator, rtol=1e-5)
+
+
+@pytest.mark.parametrize('numbers', [[5, 2, 5, 9, 2, 5], [11, 3, 11, 3], [0], [11, 11], [10, 9, 8], []])
+def test_distinct_rows_are_each_row_once(numbers):
+    numbers, v = np.array(numbers, np.int32), 11
+    rows = jax.tree.map(np.asarray, distinct_rows(jnp.asarray(numbers), v))
+    expected = np.unique(numbers[numbers < v])
+    np.testing.assert_array_equal(rows.numbers[:len(expected)], expected)
+    assert (rows.numbers[len(expected):] >= v).all() and (np.diff(rows.numbers) > 0).all()
+    np.testing.assert_array_equal(np.minimum(rows.numbers[rows.of_batch], v), numbers)
+    np.testing.assert_array_equal(rows.of_batch[rows.order], rows.of_sorted)
+
+
+@pytest.mark.parametrize('tables, form', [('adam', 'xla'), *itertools.product(TABLE_OPTIMIZERS[1:], ('xla', 'cpu_kernel'))])
+def test_rows_that_pad_a_batch_touch_nothing(tables, form):
+    """A batch of two rows padded to five: padding reads row 0 of the columns, whose ids no other row has."""
+    schema, mesh = Schema((FieldSpec('a', CATEGORICAL, 4), FieldSpec('b', CATEGORICAL, 3))), devices.data_mesh()
+    config = replace(Config(), {'optimizer.tables': tables, 'optimizer.tables_form': form, 'optimizer.l2_rows': 0.1,
+                                'training.batch_size': 5})
+    made = setup(config, schema)
+    ids = np.array([[3, 2], [1, 0], [2, 0]], np.int32)
+    columns = Columns(ids, np.zeros((3, 0), np.float32), np.ones(3, np.float32))
+    cut = devices.cut(5, config, schema, mesh)
+    ordered = np.full((1, cut.padded_batch), -1, np.int32)
+    ordered[0, :2] = 1, 2
+    before = np.asarray(initial_state(made).tables['embedding'])
+    state, _ = steps.make_chunk(made, mesh, cut, max_steps=1)(initial_state(made), devices.resident(columns, mesh),
+                                                              jnp.asarray(ordered), 0, 1)
+    after = np.asarray(steps.make_flush(made)(state).tables['embedding'])
+    assert (after != before).any(1).tolist() == [False, True, True, False, True, False, False]
+
+
+@pytest.mark.parametrize('tables', ['deferred_adam', 'rowwise_adagrad'])
+def test_chunk_lengths_change_no_bit(data_dir, form, tables):
+    """More than an epoch, its padded last batch among the steps."""
+    whole, parts = (losses_of(data_dir, chunks, optimizer__tables=tables, optimizer__tables_form=form, model__num_layers=0)
+                    for chunks in ([42], [17, 1, 24]))
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_two_devices_give_the_losses_of_one_and_deferred_adam_those_of_adam(data_dir):
+    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_training as t; import jax\n'
+            'print(json.dumps([jax.device_count(), t.losses_of(pathlib.Path(sys.argv[2]), [42],'
+            ' optimizer__tables="deferred_adam", model__num_layers=1)[0].tolist()]))')
+    done = subprocess.run([sys.executable, '-c', code, os.path.dirname(__file__), str(data_dir)], capture_output=True,
+                          text=True, env=os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=2'})
+    assert done.returncode == 0, done.stderr
+    count, losses = json.loads(done.stdout.splitlines()[-1])
+    assert count == 2
+    np.testing.assert_allclose(losses, losses_of(data_dir, [42], model__num_layers=1)[0], rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize('options, named', [
+    ({'tables': 'lazy_adam'}, "optimizer.tables' is 'lazy_adam', but must be one of adam, deferred_adam"),
+    ({'tables': 'deferred_adam', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
+    ({'tables': 'rowwise_adagrad', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
+    ({'tables': 'deferred_adam', 'b1': 0.95, 'b2': 0.9}, 'optimizer.b1.*below optimizer.b2'),
+    ({'tables_form': 'gpu'}, 'optimizer.tables_form'), ({'l2_rows': -1.0}, 'optimizer.l2_rows'), ({'epsilon': 0.0}, 'optimizer.epsilon')])
+def test_options_that_mean_nothing_are_refused(options, named):
+    with pytest.raises(UsageError, match=named):
+        replace(Config(), {f'optimizer.{name}': value for name, value in options.items()})
