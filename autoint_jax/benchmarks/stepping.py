@@ -108,7 +108,7 @@ class ScoringBenchmark:
         batch = config.training.batch_size
         schema, columns = made_up(shape, SCORED_BATCHES * batch, seed=1)
         mesh, made = devices.data_mesh(), setup(config, schema)
-        self.cut = devices.cut(batch, config, schema, mesh)
+        self.cut = devices.scoring_cut(batch, config, schema, mesh)
         self.work = scoring_work(schema, config, batch, distinct_rows(schema, columns, batch))
         state = devices.replicate(initial_state(made), mesh)
         self._score = scoring.make_scorer(made, mesh)

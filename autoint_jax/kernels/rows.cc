@@ -146,6 +146,30 @@ static ffi::Error deferred_adam_update(ffi::ThreadPool pool, Floats, Floats, Flo
   return ffi::Error::Success();
 }
 
+// Every row as of `step`, in the arguments' own memory.
+static ffi::Error deferred_adam_flush(ffi::ThreadPool pool, Floats, Floats, Floats, Integers, Integers step, Floats sizes,
+                                      Floats epsilons, ffi::Result<Floats> table, ffi::Result<Floats> m, ffi::Result<Floats> nu,
+                                      ffi::Result<Integers> last, float b1, float b2, float epsilon) {
+  const Adam adam = adam_of(sizes, epsilons, b1, b2, epsilon);
+  const long rows = table->dimensions()[0], width = table->dimensions()[1];
+  const int32_t now = step.typed_data()[0];
+  parallel_for(pool, kTasks, [&](long task) {
+    for (long row = rows * task / kTasks; row < rows * (task + 1) / kTasks; ++row) {
+      int32_t& before = last->typed_data()[row];
+      if (before == now) continue;
+      const Adam::Missed missed = adam.missed(before, now);
+      float *values = table->typed_data() + row * width, *first = m->typed_data() + row * width, *second = nu->typed_data() + row * width;
+      for (long j = 0; j < width; ++j) {
+        values[j] -= missed.size * first[j] / (std::sqrt(second[j]) + missed.epsilon);
+        first[j] *= missed.m;
+        second[j] *= missed.nu;
+      }
+      before = now;
+    }
+  });
+  return ffi::Error::Success();
+}
+
 static ffi::Error rowwise_adagrad_update(ffi::ThreadPool pool, Floats, Floats, Integers numbers, Floats gradients,
                                          Floats learning_rate, ffi::Result<Floats> table, ffi::Result<Floats> accumulator,
                                          float epsilon, float l2_rows) {
@@ -182,6 +206,12 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(
         .Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>()
         .Ret<autoint::Floats>().Ret<autoint::Integers>().Attr<float>("b1").Attr<float>("b2").Attr<float>("epsilon")
         .Attr<float>("l2_rows"));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(
+    deferred_adam_flush, autoint::deferred_adam_flush,
+    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>()
+        .Arg<autoint::Integers>().Arg<autoint::Integers>().Arg<autoint::Floats>().Arg<autoint::Floats>()
+        .Ret<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Integers>().Attr<float>("b1")
+        .Attr<float>("b2").Attr<float>("epsilon"));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(
     rowwise_adagrad_update, autoint::rowwise_adagrad_update,
     xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Integers>()

@@ -11,7 +11,7 @@ from autoint_jax.kernels.library import library
 from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec
 
 MAX_TASKS = 16  # partial sums of the weights' gradients, whatever the number of threads; of at least MIN_BLOCKS blocks each
-MIN_BLOCKS = 4
+MIN_BLOCKS = 2
 
 
 def cpu_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:
@@ -34,7 +34,7 @@ def _forward(spec, x, layers, masks):
 
 def _backward(spec, saved, of_y):
     x, kept, layers, masks = saved
-    tasks = max(1, min(MAX_TASKS, kept.shape[0] // MIN_BLOCKS))
+    tasks = min(MAX_TASKS, -(-kept.shape[0] // MIN_BLOCKS))
     sizes = [math.prod(array.shape) for array in jax.tree.leaves(layers)]
     call = jax.ffi.ffi_call(
         'autoint_interacting_backward',

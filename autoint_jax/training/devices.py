@@ -1,5 +1,6 @@
 """Devices that share a batch, and how a batch is cut among and within them."""
 
+import os
 from typing import NamedTuple
 
 import jax
@@ -9,13 +10,15 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import Columns
+from autoint_jax.models.forms import chosen_form
 from autoint_jax.schema import Batch, Schema
 
 DATA_AXIS = 'data'
 EVERYWHERE = PartitionSpec()
 
-# Bytes of one layer's projections of a slice; measured on CPUs with 1 MiB of second-level cache a core, 7 and 39 fields.
-CPU_SLICE_BYTES = 8_000_000
+# Bytes of one layer's projections of a slice, by form; measured with 1 MiB of second-level cache a core, 7 and 39 fields.
+HEADS_SLICE_BYTES = 8_000_000
+KERNEL_SLICE_BYTES = 650_000  # for each core that works on it
 
 
 def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
@@ -32,20 +35,40 @@ class Cut(NamedTuple):
 
 
 def cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
-    """The cut of a batch of `rows` rows over a mesh."""
+    """The cut of a batch of `rows` rows to train on, over a mesh."""
+    return _cut(rows, config.training.slice_rows or _automatic_slice_rows(config, schema, mesh), mesh)
+
+
+def scoring_cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
+    """The cut of a batch of `rows` rows to score. The compiled kernel keeps nothing then: whole parts suit it best."""
+    slice_rows = config.training.slice_rows
+    if not slice_rows and _form(config) != 'cpu_kernel':
+        slice_rows = _automatic_slice_rows(config, schema, mesh)
+    return _cut(rows, slice_rows, mesh)
+
+
+def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
     devices = mesh.size
     on_each = -(-rows // devices)
-    slice_rows = config.training.slice_rows or _automatic_slice_rows(config, schema, mesh.devices.flat[0].platform)
     slice_rows = min(slice_rows, on_each) if slice_rows else on_each
     return Cut(slice_rows, -(-on_each // slice_rows) * slice_rows * devices)
 
 
-def _automatic_slice_rows(config: Config, schema: Schema, platform: str) -> int:
-    if platform != 'cpu':
+def _automatic_slice_rows(config: Config, schema: Schema, mesh: Mesh) -> int:
+    """A power of two, or 0 where slices bring nothing."""
+    if mesh.devices.flat[0].platform != 'cpu':
         return 0
+    room = HEADS_SLICE_BYTES
+    if _form(config) == 'cpu_kernel':
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+        room = KERNEL_SLICE_BYTES * max(1, cores // mesh.size)
     width = max(config.model.embedding_dim, 4 * config.model.num_heads * config.model.head_dim)
-    fitting = max(32, CPU_SLICE_BYTES // (4 * len(schema.fields) * width))
+    fitting = max(16, room // (4 * len(schema.fields) * width))
     return 1 << (fitting.bit_length() - 1)
+
+
+def _form(config: Config) -> str:
+    return chosen_form(config.model.form, config.model.compute_dtype)
 
 
 def replicate(tree, mesh: Mesh):

@@ -10,7 +10,7 @@ from jax.sharding import Mesh, NamedSharding
 
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.tables import Tables, lookup
-from autoint_jax.training.devices import EVERYWHERE, Resident, cut, gathered
+from autoint_jax.training.devices import EVERYWHERE, Resident, gathered, scoring_cut
 from autoint_jax.training.state import Setup
 from autoint_jax.training.steps import BY_ROW
 
@@ -39,10 +39,10 @@ def make_scorer(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], np
 def _logits(made: Setup, mesh: Mesh, params: Any, tables: Tables, columns: Resident) -> jax.Array:
     """Logits of all rows, float32 [n].
 
-    Scored in batches of the training size, cut as in training; rows past the end repeat row 0 and are dropped.
+    Scored in batches of the training size; rows past the end repeat row 0 and are dropped.
     """
     count = columns.labels.shape[0]
-    part = cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh)
+    part = scoring_cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh)
     rows = jnp.arange(-(-count // part.padded_batch) * part.padded_batch)
     rows = jnp.where(rows < count, rows, -1)
 

@@ -1,6 +1,6 @@
 """Deferred Adam and row-wise Adagrad as compiled kernels for CPUs (`kernels/rows.cc`), in place of their XLA form.
 
-The same values as in `deferred_adam.py` and `table_optimizers.py`; init and flush are theirs.
+The same values as in `deferred_adam.py` and `table_optimizers.py`; init is theirs.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from autoint_jax.training.table_optimizers import TableOptimizer, rowwise_adagra
 
 def deferred_adam_kernel(learning_rate: Callable[[Any], Any], *, b1: float, b2: float, epsilon: float, l2_rows: float,
                          constant_after: int) -> TableOptimizer:
-    """`deferred_adam` with its read and update compiled. Raises kernels.library.Unavailable."""
+    """`deferred_adam` with its read, update and flush compiled. Raises kernels.library.Unavailable."""
     library()
     plain = deferred_adam(learning_rate, b1=b1, b2=b2, epsilon=epsilon, l2_rows=l2_rows, constant_after=constant_after)
     sums = step_sums(learning_rate, b1, b2, constant_after=constant_after)
@@ -36,7 +36,13 @@ def deferred_adam_kernel(learning_rate: Callable[[Any], Any], *, b1: float, b2: 
                              *map(jnp.asarray, sums), l2_rows=np.float32(l2_rows), **constants)
         return table, DeferredAdamSlots(*slots)
 
-    return plain._replace(read=read, update=update)
+    def flush(table, slots, step):
+        call = jax.ffi.ffi_call('autoint_deferred_adam_flush', _like(table, *slots), vmap_method='sequential',
+                                input_output_aliases={argument: argument for argument in range(4)})
+        table, *slots = call(table, *slots, step.reshape(1), *map(jnp.asarray, sums), **constants)
+        return table, DeferredAdamSlots(*slots)
+
+    return plain._replace(read=read, update=update, flush=flush)
 
 
 def rowwise_adagrad_kernel(learning_rate: Callable[[Any], Any], *, epsilon: float, l2_rows: float) -> TableOptimizer:
