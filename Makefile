@@ -15,20 +15,24 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
-# Every suite that a CPU can run, recorded in results/benchmarks/; about twenty minutes on an otherwise idle machine.
-# PEER='COMMAND' is measured beside the step on the ml1m shape.
-RECORD = --record=results/benchmarks
+# Every suite that a CPU can run, recorded in results/benchmarks/; about thirty minutes on an otherwise idle machine.
+# PEER='COMMAND' is measured beside steps and scoring; it gets --shape, --batch, --mode and --windows.
+BENCHMARK = $(BIN)/python scripts/benchmark.py --record=results/benchmarks
+beside = $(if $(PEER),--peer='$(PEER) --shape $(1) --batch $(2) --mode $(3) --windows 1')
 bench: $(INSTALLED)
-	$(BIN)/python scripts/benchmark.py --suite=step --shape=ml1m $(if $(PEER),--peer='$(PEER)') $(RECORD)/step_ml1m.json
-	$(BIN)/python scripts/benchmark.py --suite=step --shape=criteo $(RECORD)/step_criteo.json
-	$(BIN)/python scripts/benchmark.py --suite=inference --shape=ml1m $(RECORD)/inference_ml1m.json
-	$(BIN)/python scripts/benchmark.py --suite=inference --shape=criteo $(RECORD)/inference_criteo.json
-	$(BIN)/python scripts/benchmark.py --suite=epoch --shape=ml1m $(RECORD)/epoch_ml1m.json
-	$(BIN)/python scripts/benchmark.py --suite=epoch --shape=criteo --windows=1 $(RECORD)/epoch_criteo.json
-	$(BIN)/python scripts/benchmark.py --suite=table_growth $(RECORD)/table_growth.json
-	$(BIN)/python scripts/benchmark.py --suite=batch_growth $(RECORD)/batch_growth_ml1m.json
-	$(BIN)/python scripts/benchmark.py --suite=replicas $(RECORD)/replicas_ml1m.json
-	$(BIN)/python scripts/benchmark.py --suite=data --shape=criteo $(RECORD)/data_criteo.json
+	$(BENCHMARK)/step_ml1m_1024.json --suite=step --shape=ml1m $(call beside,ml1m,1024,step)
+	$(BENCHMARK)/step_criteo_1024.json --suite=step --shape=criteo $(call beside,criteo,1024,step)
+	$(BENCHMARK)/step_ml1m_8192.json --suite=step --shape=ml1m --batch=8192 $(call beside,ml1m,8192,step)
+	$(BENCHMARK)/step_criteo_8192.json --suite=step --shape=criteo --batch=8192 $(call beside,criteo,8192,step)
+	$(BENCHMARK)/inference_ml1m_8192.json --suite=inference --shape=ml1m $(call beside,ml1m,8192,infer)
+	$(BENCHMARK)/inference_criteo_8192.json --suite=inference --shape=criteo $(call beside,criteo,8192,infer)
+	$(BENCHMARK)/epoch_ml1m.json --suite=epoch --shape=ml1m
+	$(BENCHMARK)/epoch_criteo.json --suite=epoch --shape=criteo --windows=1
+	$(BENCHMARK)/table_growth.json --suite=table_growth
+	$(BENCHMARK)/batch_growth_ml1m.json --suite=batch_growth --shape=ml1m
+	$(BENCHMARK)/batch_growth_criteo.json --suite=batch_growth --shape=criteo --batches=256,1024,4096
+	$(BENCHMARK)/replicas_ml1m.json --suite=replicas
+	$(BENCHMARK)/data_criteo.json --suite=data --shape=criteo
 
 install: $(INSTALLED)
 

@@ -34,7 +34,7 @@ def _forward(spec, x, layers, masks):
 
 def _backward(spec, saved, of_y):
     x, kept, layers, masks = saved
-    tasks = min(MAX_TASKS, -(-kept.shape[0] // MIN_BLOCKS))
+    tasks = max(1, min(MAX_TASKS, -(-kept.shape[0] // MIN_BLOCKS)))
     sizes = [math.prod(array.shape) for array in jax.tree.leaves(layers)]
     call = jax.ffi.ffi_call(
         'autoint_interacting_backward',

@@ -5,18 +5,21 @@ import pathlib
 from typing import Any
 
 from autoint_jax.sweeps.comparison import test_figures
+from autoint_jax.sweeps.speed import exactness_lines, speed_lines
 
 BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
 
 # Run name without fingerprint -> (what it is, published AUC, published logloss, source).
 PUBLISHED = {
     'movielens_1m_autoint': ("AutoInt, MovieLens-1M, authors' variant and settings", 0.8456, 0.3797, 'Table 2'),
+    'movielens_1m_autoint_deferred_adam': ('the same with deferred Adam', 0.8456, 0.3797, 'Table 2'),
+    'movielens_1m_autoint_bfloat16': ('the same in bfloat16', 0.8456, 0.3797, 'Table 2'),
     'movielens_1m_autoint_no_residual': ('the same without residual connections', 0.8299, 0.3959, 'Table 4'),
 }
 
 
 def results_section(results_dir: pathlib.Path) -> str:
-    """Markdown between the README's markers: test figures of all runs by seeds, and the benchmarks."""
+    """Markdown between the README's markers: test figures of all runs by seeds, exactness, speed."""
     lines = ['Test split, mean ± standard deviation over seeds (`results/runs/`); the paper\'s figure in brackets.', '',
              '| run | AUC | logloss | seeds |', '|---|---|---|---|']
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -30,14 +33,8 @@ def results_section(results_dir: pathlib.Path) -> str:
             title, published_auc, published_logloss, source = PUBLISHED[name]
             auc, logloss = f' ({source}: {published_auc:.4f})', f' ({published_logloss:.4f})'
         lines.append(f'| {title} | {ours["auc"]}{auc} | {ours["logloss"]}{logloss} | {len(records)} |')
-    for path in sorted((results_dir / 'benchmarks').glob('*.json')):
-        record = json.loads(path.read_text())
-        if record['benchmark'] != 'training step' or not record['ratios']:
-            continue
-        peer, ratio = min(record['ratios'].items(), key=lambda item: item[1])
-        lines += ['', f'A whole training step on the `{record["shape"]}` shape, batch {record["batch"]}, '
-                  f'{record["device"]["cpus"]} CPU cores: {record["medians"]["autoint_jax"]:,.0f} rows/s, {ratio:.2f} times '
-                  f'the fastest peer measured in turn, `{peer}` ({record["medians"][peer]:,.0f} rows/s; `{path.as_posix()}`).']
+    lines += exactness_lines(results_dir)
+    lines += ['', *speed_lines(results_dir)]
     return '\n'.join(lines)
 
 

@@ -1,0 +1,60 @@
+"""What the README says of speed and exactness, written from the records of benchmarks."""
+
+import json
+import pathlib
+from typing import Any
+
+KINDS = {'training step': 'training step', 'inference': 'scoring'}
+
+
+def speed_lines(results_dir: pathlib.Path) -> list[str]:
+    """Markdown: steps and scoring beside peers, growth with tables, the loop beside the step. Empty without records."""
+    records = [json.loads(path.read_text()) for path in sorted((results_dir / 'benchmarks').glob('*.json'))]
+    compared = [record for record in records if record['benchmark'] in KINDS and record['ratios']]
+    lines = []
+    if compared:
+        lines += [f'Rows per second on {compared[0]["machine"]["cores"]} CPU cores ({compared[0]["machine"]["cpu"]}), measured in '
+                  'turn with each peer (`results/benchmarks/`); AutoInt as in the paper, tables and optimizer included.', '',
+                  '| | shape | batch | autoint_jax | fastest peer | ratio | share of peak |', '|---|---|---|---|---|---|---|']
+        lines += [_compared(record) for record in compared]
+    for record in records:
+        if record['benchmark'] == 'table growth':
+            sizes = sorted(map(int, record['milliseconds']))
+            lines += ['', f'A step with a table of {sizes[-1]:,} rows takes {record["ratio"]:.2f} times that with {sizes[0]:,} '
+                      f'(`{record["tables"]}`, goal {record["goal_ratio"]}); peak memory is at most '
+                      f'{_beyond(record):.2f} GB beyond tables and optimizer, evaluation included (goal '
+                      f'{record["goal_extra_bytes"] / 1e9:.0f}).']
+        if record['benchmark'] == 'epoch':
+            lines += ['', f'The training loop on the `{record["shape"]}` shape, data included, runs at {record["share"]:.2f} of the '
+                      f'step\'s rate, {record["share_with_evaluation"]:.2f} with evaluation and checkpoint (goal '
+                      f'{record["goal_share"]}).']
+    return lines
+
+
+def _compared(record: dict[str, Any]) -> str:
+    peer = max(record['ratios'], key=lambda name: record['medians'][name])
+    ours, theirs = record['medians']['autoint_jax'], record['medians'][peer]
+    tables = f' ({record["tables"]})' if record['benchmark'] == 'training step' else ''
+    return (f'| {KINDS[record["benchmark"]]}{tables} | {record["shape"]} | {record["batch"]} | {ours:,.0f} | {theirs:,.0f} '
+            f'(`{peer}`) | {ours / theirs:.2f} | {record["roofline"]["share"]:.2f} |')
+
+
+def _beyond(record: dict[str, Any]) -> float:
+    return max(held['peak_bytes_with_flush'] - held['state_bytes'] for held in record['memory'].values()) / 1e9
+
+
+def exactness_lines(results_dir: pathlib.Path) -> list[str]:
+    """Markdown: deferred Adam and bfloat16 beside dense Adam in float32. Empty without a record."""
+    lines = []
+    for path in sorted(results_dir.glob('exactness_*.json')):
+        record = json.loads(path.read_text())
+        lines += ['', f'What faster arithmetic costs (`{path.name}`; {record["criterion"]}: {record["verdict"]}). Parameters are those '
+                  f'after {record["followed_steps"]:,} steps; the last row is dense Adam once more, rounded differently.', '',
+                  '| variant | AUC | minus dense Adam, by seed | logloss | tables differ by, share of movement |',
+                  '|---|---|---|---|---|']
+        for row in record['rows']:
+            share = row['tables_difference'] / row['tables_movement']
+            trained = ('| | |' if 'auc' not in row else
+                       f'| {row["auc"]:.4f} | {", ".join(row["auc_differences"])} | {row["logloss"]:.4f}')
+            lines.append(f'| {row["variant"].replace("_", " ")} {trained} | {share:.1e} |')
+    return lines
