@@ -56,13 +56,16 @@ def differences(ours, theirs):
             for one, other in zip(ours, theirs, strict=True)]
 
 
-@pytest.mark.parametrize('form', ['heads', 'cpu_kernel'])
-@pytest.mark.parametrize('authors, residual, dropout', [(False, True, False), (True, True, True), (False, False, True),
-                                                        (True, False, False)])
-@pytest.mark.parametrize('sizes', SIZES.values(), ids=SIZES)
-def test_forms_agree_forward_and_backward(form, sizes, authors, residual, dropout):
-    case = drawn(sizes, authors=authors, residual=residual, dropout=dropout)
-    assert max(differences(values_and_gradients(form, *case), values_and_gradients('einsum', *case))) < 1e-5
+CASES = [(sizes, *options) for sizes in SIZES for options in ((False, True, False), (True, True, True))]
+CASES += [('primes', False, False, True), ('primes', True, False, False)]
+
+
+@pytest.mark.parametrize('sizes, authors, residual, dropout', CASES)
+def test_forms_agree_forward_and_backward(sizes, authors, residual, dropout):
+    case = drawn(SIZES[sizes], authors=authors, residual=residual, dropout=dropout)
+    reference = values_and_gradients('einsum', *case)
+    for form in ('heads', 'cpu_kernel'):
+        assert max(differences(values_and_gradients(form, *case), reference)) < 1e-5, form
 
 
 def test_gpu_kernel_agrees_with_its_layer_norms():

@@ -36,7 +36,7 @@ def _compared(record: dict[str, Any]) -> str:
     ours, theirs = record['medians']['autoint_jax'], record['medians'][peer]
     tables = f' ({record["tables"]})' if record['benchmark'] == 'training step' else ''
     return (f'| {KINDS[record["benchmark"]]}{tables} | {record["shape"]} | {record["batch"]} | {ours:,.0f} | {theirs:,.0f} '
-            f'(`{peer}`) | {ours / theirs:.2f} | {record["roofline"]["share"]:.2f} |')
+            f'(`{peer.split()[0]}`) | {ours / theirs:.2f} | {record["roofline"]["share"]:.2f} |')
 
 
 def _beyond(record: dict[str, Any]) -> float:
