@@ -1,10 +1,12 @@
 """Small raw data in MovieLens-1M's format, prepared once for all tests."""
 
+import json
 import os
 import pathlib
 import random
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -52,6 +54,24 @@ def data_dir(tmp_path_factory, raw_dir) -> pathlib.Path:
 def compilation_cache(tmp_path_factory) -> None:
     """Commands keep compiled programs in a folder of the tests, not in the user's."""
     os.environ['JAX_COMPILATION_CACHE_DIR'] = str(tmp_path_factory.mktemp('compiled'))
+
+
+@pytest.fixture
+def on_host_devices():
+    """Evaluates an expression of a test module `t` in a process of its own with so many forced CPU devices."""
+
+    def run(count: int, module: str, expression: str) -> Any:
+        code = (f'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import {module} as t; import jax\n'
+                f'print(json.dumps([jax.device_count(), {expression}]))')
+        done = subprocess.run(
+            [sys.executable, '-c', code, str(ROOT / 'tests')], capture_output=True, text=True,
+            env=os.environ | {'XLA_FLAGS': f'--xla_force_host_platform_device_count={count}'})
+        assert done.returncode == 0, done.stderr
+        devices, value = json.loads(done.stdout.splitlines()[-1])
+        assert devices == count
+        return value
+
+    return run
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from autoint_jax.config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models import forms
@@ -111,6 +112,8 @@ def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
     assert forms.chosen_form('automatic', 'bfloat16') == 'heads'
     monkeypatch.setattr(library, 'unavailable', lambda: 'no C++ compiler was found')
     assert forms.chosen_form('automatic', 'float32') == 'heads'
+    assert forms.missed_kernel(ModelConfig()) == 'no C++ compiler was found'
+    assert forms.missed_kernel(ModelConfig(form='heads')) == ''
     with pytest.raises(UsageError, match="'cpu_kernel', but no C\\+\\+ compiler was found; use 'automatic'"):
         forms.chosen_form('cpu_kernel', 'float32')
     with pytest.raises(UsageError, match="'gpu_kernel', but it runs on GPUs, not on cpu"):

@@ -1,9 +1,5 @@
 """Scoring of whole splits: rows in order, figures as NumPy has them, whatever the number of devices."""
 
-import json
-import os
-import subprocess
-import sys
 
 import jax
 import pytest
@@ -38,13 +34,7 @@ def test_figures_from_the_devices_are_those_of_the_logits(data_dir, batch_size):
     assert sum(array.size for array in jax.tree.leaves(sums)) == 5  # one block: all that goes to the host
 
 
-def test_eight_devices_give_the_figures_of_one(data_dir):
-    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_scoring as t; import jax\n'
-            'print(json.dumps([jax.device_count(), t.scored(pathlib.Path(sys.argv[2]), 61)[1]]))')
-    done = subprocess.run([sys.executable, '-c', code, os.path.dirname(__file__), str(data_dir)], capture_output=True,
-                          text=True, env=os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8'})
-    assert done.returncode == 0, done.stderr
-    count, figures = json.loads(done.stdout.splitlines()[-1])
-    assert count == 8
+def test_eight_devices_give_the_figures_of_one(data_dir, on_host_devices):
+    figures = on_host_devices(8, 'test_scoring', f't.scored(pathlib.Path({str(data_dir)!r}), 61)[1]')
     alone = scored(data_dir, 61)[1]
     assert figures == {name: pytest.approx(value, abs=2e-7) for name, value in alone.items()}

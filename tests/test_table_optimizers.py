@@ -1,10 +1,6 @@
 """Optimizers of tables against NumPy and Optax, on rows that repeat within a batch and stay away for many steps."""
 
 import itertools
-import json
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -201,15 +197,9 @@ def test_chunk_lengths_change_no_bit(data_dir, form, tables):
         np.testing.assert_array_equal(one, other)
 
 
-def test_two_devices_give_the_losses_of_one_and_deferred_adam_those_of_adam(data_dir):
-    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_training as t; import jax\n'
-            'print(json.dumps([jax.device_count(), t.losses_of(pathlib.Path(sys.argv[2]), [42],'
-            ' optimizer__tables="deferred_adam", model__num_layers=1)[0].tolist()]))')
-    done = subprocess.run([sys.executable, '-c', code, os.path.dirname(__file__), str(data_dir)], capture_output=True,
-                          text=True, env=os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=2'})
-    assert done.returncode == 0, done.stderr
-    count, losses = json.loads(done.stdout.splitlines()[-1])
-    assert count == 2
+def test_two_devices_give_the_losses_of_one_and_deferred_adam_those_of_adam(data_dir, on_host_devices):
+    losses = on_host_devices(2, 'test_training', f't.losses_of(pathlib.Path({str(data_dir)!r}), [42], '
+                             'optimizer__tables="deferred_adam", model__num_layers=1)[0].tolist()')
     np.testing.assert_allclose(losses, losses_of(data_dir, [42], model__num_layers=1)[0], rtol=0, atol=2e-5)
 
 

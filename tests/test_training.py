@@ -1,9 +1,5 @@
 """Steps, order, stopping: results do not depend on slices, chunks or devices."""
 
-import json
-import os
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -42,15 +38,9 @@ def losses_of(data_dir, chunks, **options):
     return np.concatenate(losses), state
 
 
-def test_eight_devices_give_the_losses_of_one(data_dir):
+def test_eight_devices_give_the_losses_of_one(data_dir, on_host_devices):
     """50 steps, dropout on, an epoch's padded last batch among them."""
-    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_training as t; import jax\n'
-            'print(json.dumps([jax.device_count(), t.losses_of(pathlib.Path(sys.argv[2]), [50])[0].tolist()]))')
-    done = subprocess.run([sys.executable, '-c', code, os.path.dirname(__file__), str(data_dir)], capture_output=True,
-                          text=True, env=os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8'})
-    assert done.returncode == 0, done.stderr
-    count, losses = json.loads(done.stdout.splitlines()[-1])
-    assert count == 8
+    losses = on_host_devices(8, 'test_training', f't.losses_of(pathlib.Path({str(data_dir)!r}), [50])[0].tolist()')
     np.testing.assert_allclose(losses, losses_of(data_dir, [50])[0], rtol=0, atol=1e-5)
 
 

@@ -129,7 +129,7 @@ def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, O
             outcome = measure()
         except UsageError:
             raise
-        except Exception as error:
+        except Exception as error:  # of whatever kind: it is raised after the last part
             failures.append(error)
             outcome = Outcome([f'failed: {error}'], {'failed': type(error).__name__})
         yield name, outcome

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax.training import records
+from autoint_jax.training.devices import usable_cores
 
 # An absolute path at the start of a word or of an option's value; a URL's double slash is none.
 ABSOLUTE_PATH = re.compile(r'(?:(?<=[\s=\'":,])|^)/(?!/)[^\s=\'":,]*')
@@ -53,8 +54,7 @@ def machine() -> dict[str, Any]:
     cpuinfo = pathlib.Path('/proc/cpuinfo')
     models = [line.partition(':')[2].strip() for line in cpuinfo.read_text().splitlines()
               if line.startswith('model name')] if cpuinfo.exists() else []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    return {'cpu': models[0] if models else platform.processor() or platform.machine(), 'cores': cores,
+    return {'cpu': models[0] if models else platform.processor() or platform.machine(), 'cores': usable_cores(),
             'memory_bytes': os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'),
             'load_of_last_minute': os.getloadavg()[0]}
 

@@ -11,6 +11,7 @@ from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, shown_bytes
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.forms import chosen_form
+from autoint_jax.training.devices import usable_cores
 
 # Variables that change what XLA compiles or how much memory it takes.
 VARIABLES = ('XLA_FLAGS', 'JAX_PLATFORMS', 'JAX_ENABLE_X64', 'JAX_DEFAULT_MATMUL_PRECISION', 'CUDA_VISIBLE_DEVICES',
@@ -53,8 +54,8 @@ def _kernels(platform: str) -> Check:
     if platform != 'cpu':
         return Check(OK, f'compiled CPU kernels: not used on {platform}')
     if reason := library.unavailable():
-        return Check(NOTE, f'compiled CPU kernels: {reason}; without them a step takes about 1.4 times as long '
-                     '(measured with 8 fields on 2 cores)')
+        return Check(NOTE, f'compiled CPU kernels: {reason}; without them XLA computes the interacting '
+                     'layers, more slowly')
     return Check(OK, f'compiled CPU kernels: {library.built()}')
 
 
@@ -69,11 +70,6 @@ def _form(config: ModelConfig) -> Check:
 
 def _variables() -> list[Check]:
     return [Check(NOTE, f'{name}={os.environ[name]} is set') for name in VARIABLES if os.environ.get(name)]
-
-
-def usable_cores() -> int:
-    """Cores this process may run on; all of them where the system does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def available_ram() -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 
+from autoint_jax.config import ModelConfig
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, einsum_stack
@@ -44,6 +45,12 @@ def chosen_form(name: str, compute_dtype: str) -> str:
     if name == 'gpu_kernel' and platform not in ('gpu', 'cuda'):
         raise UsageError(f"option 'model.form' is 'gpu_kernel', but it runs on GPUs, not on {platform}; use 'automatic'")
     return name
+
+
+def missed_kernel(config: ModelConfig) -> str:
+    """Why the automatic form is not the compiled kernel on a CPU in float32; an empty text where it is or need not be."""
+    automatic = config.form == AUTOMATIC and config.compute_dtype == 'float32' and jax.default_backend() == 'cpu'
+    return library.unavailable() if automatic else ''
 
 
 def interacting_stack(form: str, x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:

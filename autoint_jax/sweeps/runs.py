@@ -44,7 +44,7 @@ def write_table(path: pathlib.Path, rows: Sequence[dict[str, Any]], about: dict[
     path.parent.mkdir(parents=True, exist_ok=True)
     records.write_json(path.with_suffix('.json'), {**about, 'rows': list(rows)})
     with open(path.with_suffix('.csv'), 'w', newline='') as file:
-        writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows({key: ' '.join(value) if isinstance(value, list) else value for key, value in row.items()}
                          for row in rows)

@@ -21,6 +21,11 @@ HEADS_SLICE_BYTES = 8_000_000
 KERNEL_SLICE_BYTES = 650_000  # for each core that works on it
 
 
+def usable_cores() -> int:
+    """Cores this process may run on; all of them where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
 def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
     """A mesh of one axis, `data`, over the given or all visible devices of this host."""
     devices = jax.local_devices() if devices is None else devices
@@ -60,8 +65,7 @@ def _automatic_slice_rows(config: Config, schema: Schema, mesh: Mesh) -> int:
         return 0
     room = HEADS_SLICE_BYTES
     if _form(config) == 'cpu_kernel':
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-        room = KERNEL_SLICE_BYTES * max(1, cores // mesh.size)
+        room = KERNEL_SLICE_BYTES * max(1, usable_cores() // mesh.size)
     width = max(config.model.embedding_dim, 4 * config.model.num_heads * config.model.head_dim)
     fitting = max(16, room // (4 * len(schema.fields) * width))
     return 1 << (fitting.bit_length() - 1)

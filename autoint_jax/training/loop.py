@@ -18,11 +18,12 @@ from autoint_jax.config import Config
 from autoint_jax.data.prepared import SPLITS, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
+from autoint_jax.models.forms import chosen_form, missed_kernel
 from autoint_jax.models.registry import parameter_count
 from autoint_jax.training import devices, order, records, scoring, steps
 from autoint_jax.training.checkpoints import Checkpoints
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.state import Setup, TrainState, initial_state, setup
+from autoint_jax.training.state import Setup, TrainState, chosen_table_form, initial_state, setup
 from autoint_jax.training.stopping import best_evaluation, should_stop
 
 # Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
@@ -41,8 +42,12 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     record = records.RunRecords(run_dir)
     checkpoints = None
     try:
-        result = record.start(config, data)
+        forms = {'interacting': chosen_form(config.model.form, config.model.compute_dtype),
+                 'tables': chosen_table_form(config.optimizer)}
+        result = record.start(config, data, forms)
         if result is None:
+            if reason := missed_kernel(config.model):
+                reporter.say(f'the compiled kernels are not used: {reason}')
             checkpoints = Checkpoints(run_dir / 'checkpoints')
             result = _train(made, data, record, checkpoints, reporter, began)
             record.result(result)

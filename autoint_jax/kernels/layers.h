@@ -1,0 +1,215 @@
+// One interacting layer on a block of examples, forward and backward (paper section 4.4, Eqs. 5-8).
+//
+// Scores are kept as [g][f] and the softmax runs over rows: all operations are vectors over fields, and the forward pass
+// needs no transposition.
+
+#ifndef AUTOINT_JAX_KERNELS_LAYERS_H_
+#define AUTOINT_JAX_KERNELS_LAYERS_H_
+
+#include <algorithm>
+#include <cmath>
+
+#include "stack.h"
+#include "tile.h"
+
+namespace autoint {
+
+// [b][f][rows] -> [rows][columns] of the block's examples; padding is zero.
+inline void enter(const Stack& s, const float* values, long first, long count, long rows, float* to) {
+  const long columns = s.columns(), padded = s.padded();
+  if (padded != s.fields || count != s.examples()) std::fill(to, to + rows * columns, 0.0f);
+  for (long e = 0; e < count; ++e)
+    for (long f = 0; f < s.fields; ++f) {
+      const float* from = values + ((first + e) * s.fields + f) * rows;
+      for (long i = 0; i < rows; ++i) to[i * columns + e * padded + f] = from[i];
+    }
+}
+
+inline void leave(const Stack& s, const float* from, long first, long count, long rows, float* values) {
+  const long columns = s.columns(), padded = s.padded();
+  for (long e = 0; e < count; ++e)
+    for (long f = 0; f < s.fields; ++f) {
+      float* to = values + ((first + e) * s.fields + f) * rows;
+      for (long i = 0; i < rows; ++i) to[i] = from[i * columns + e * padded + f];
+    }
+}
+
+// Softmax over the rows of `8 * Vectors` columns of scores [g][f] (Eq. 5), in place.
+template <int Vectors>
+void softmax_columns(const Stack& s, float* scores) {
+  const long padded = s.padded();
+  Vector most[Vectors], total[Vectors] = {};
+  for (int j = 0; j < Vectors; ++j) most[j] = load(scores + j * kLanes);
+  for (long g = 1; g < s.fields; ++g)
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) most[j] = larger(most[j], load(scores + g * padded + j * kLanes));
+  for (long g = 0; g < s.fields; ++g)
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) {
+      float* entry = scores + g * padded + j * kLanes;
+      const Vector e = exponential((load(entry) - most[j]) * s.scale);
+      store(entry, e);
+      total[j] += e;
+    }
+  for (int j = 0; j < Vectors; ++j) total[j] = 1.0f / total[j];
+  for (long g = 0; g < s.fields; ++g)
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) {
+      float* entry = scores + g * padded + j * kLanes;
+      store(entry, load(entry) * total[j]);
+    }
+}
+
+inline void softmax(const Stack& s, float* scores) {
+  for (long f = 0; f < s.padded();) {
+    const long left = (s.padded() - f) / kLanes;
+    if (left >= 5) softmax_columns<5>(s, scores + f), f += 5 * kLanes;
+    else if (left >= 2) softmax_columns<2>(s, scores + f), f += 2 * kLanes;
+    else softmax_columns<1>(s, scores + f), f += kLanes;
+  }
+}
+
+// to [g][f] = from [g][f] * mask [f][g].
+inline void masked(const Stack& s, const float* from, const float* mask, float* to) {
+  const long padded = s.padded();
+  for (long g = 0; g < s.fields; ++g) {
+    for (long f = 0; f < s.fields; ++f) to[g * padded + f] = from[g * padded + f] * mask[f * s.fields + g];
+    for (long f = s.fields; f < padded; ++f) to[g * padded + f] = 0;
+  }
+}
+
+inline const float* mask_of(const Stack& s, const Weights& w, long example, long head) {
+  return w.mask + (example * s.heads + head) * s.fields * s.fields;
+}
+
+inline void forward_layer(const Stack& s, const Weights& w, const float* x, long width_in, float* z, float* out, long first,
+                          long count, float* spare) {
+  const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(), a = s.head_width;
+  product(w.kernel, 1, projected, x, columns, z, columns, projected, width_in, columns);
+  if (s.bias || s.projection_relu)
+    for (long i = 0; i < projected; ++i)
+      for (long c = 0; c < columns; c += kLanes) {
+        const Vector v = load(z + i * columns + c) + all(s.bias ? w.bias[i] : 0.0f);
+        store(z + i * columns + c, s.projection_relu ? larger(v, all(0.0f)) : v);
+      }
+  if (count != s.examples()) std::fill(out, out + width * columns, 0.0f);
+  for (long e = 0; e < count; ++e)
+    for (long head = 0; head < s.heads; ++head) {
+      const float *query = z + head * a * columns + e * padded, *key = query + width * columns, *value = key + width * columns;
+      float* attention = s.attention(z) + (e * s.heads + head) * s.attention_size();
+      product(key, 1, columns, query, columns, attention, padded, s.fields, a, padded);
+      softmax(s, attention);
+      std::fill(attention + s.fields * padded, attention + padded * padded, 0.0f);
+      const float* mixing = attention;
+      if (s.mask) masked(s, attention, mask_of(s, w, first + e, head), spare), mixing = spare;
+      product(value, columns, 1, mixing, padded, out + head * a * columns + e * padded, columns, a, s.fields, padded);
+    }
+  const float* residual = z + 3 * width * columns;
+  for (long i = 0; i < width * columns; i += kLanes) {
+    const Vector sum = s.residual() ? load(out + i) + load(residual + i) : load(out + i);
+    store(out + i, larger(sum, all(0.0f)));
+  }
+  if (!s.norm) return;
+  float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
+  std::copy(out, out + width * columns, unnormed);
+  for (long c = 0; c < columns; c += kLanes) {
+    Vector sum = all(0.0f), squares = all(0.0f);
+    for (long i = 0; i < width; ++i) sum += load(out + i * columns + c);
+    const Vector m = sum / static_cast<float>(width);
+    for (long i = 0; i < width; ++i) {
+      const Vector centred = load(out + i * columns + c) - m;
+      squares += centred * centred;
+    }
+    Vector r;
+    for (long j = 0; j < kLanes; ++j) r[j] = 1.0f / std::sqrt(squares[j] / static_cast<float>(width) + 1e-8f);
+    store(mean + c, m);
+    store(inverse + c, r);
+    for (long i = 0; i < width; ++i) {
+      const Vector normed = (load(out + i * columns + c) - m) * r;
+      store(out + i * columns + c, normed * all(w.norm_scale[i]) + all(w.norm_offset[i]));
+    }
+  }
+}
+
+inline float total(const float* row, long columns) {
+  Vector sum = all(0.0f);
+  for (long c = 0; c < columns; c += kLanes) sum += load(row + c);
+  return sum_of_lanes(sum);
+}
+
+// Gradient of a LayerNorm's input, in place; adds those of its scale and offset.
+inline void backward_norm(const Stack& s, const Weights& w, float* z, float* gradient, const Gradients& to) {
+  const long columns = s.columns(), width = s.width();
+  const float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
+  for (long c = 0; c < columns; c += kLanes) {
+    const Vector m = load(mean + c), r = load(inverse + c);
+    Vector sum = all(0.0f), along = all(0.0f);
+    for (long i = 0; i < width; ++i) {
+      const Vector g = load(gradient + i * columns + c), normed = (load(unnormed + i * columns + c) - m) * r;
+      to.norm_scale[i] += sum_of_lanes(g * normed);
+      to.norm_offset[i] += sum_of_lanes(g);
+      sum += g * all(w.norm_scale[i]);
+      along += g * all(w.norm_scale[i]) * normed;
+    }
+    sum /= static_cast<float>(width);
+    along /= static_cast<float>(width);
+    for (long i = 0; i < width; ++i) {
+      const Vector normed = (load(unnormed + i * columns + c) - m) * r;
+      store(gradient + i * columns + c, r * (load(gradient + i * columns + c) * all(w.norm_scale[i]) - sum - normed * along));
+    }
+  }
+}
+
+// `gradient` of the layer's output is used up; `of_x` gets that of its input. `spare` holds 5 attention matrices.
+inline void backward_layer(const Stack& s, const Weights& w, const float* x, long width_in, float* z, const float* out,
+                           float* gradient, float* of_z, float* of_x, const Gradients& to, long first, long count,
+                           float* spare) {
+  const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(), a = s.head_width;
+  const long size = s.attention_size();
+  if (s.norm) backward_norm(s, w, z, gradient, to);
+  const float* active = s.norm ? s.unnormed(z) : out;
+  float* of_sum = s.residual() ? of_z + 3 * width * columns : gradient;
+  for (long i = 0; i < width * columns; i += kLanes)
+    store(of_sum + i, load(active + i) > all(0.0f) ? load(gradient + i) : all(0.0f));
+  if (count != s.examples()) std::fill(of_z, of_z + 3 * width * columns, 0.0f);
+  float *of_scores = spare, *mixing = spare + size, *transposed = spare + 2 * size, *of_scores_t = spare + 3 * size;
+  std::fill(of_scores + s.fields * padded, of_scores + size, 0.0f);
+  std::fill(mixing + s.fields * padded, mixing + size, 0.0f);
+  for (long e = 0; e < count; ++e)
+    for (long head = 0; head < s.heads; ++head) {
+      const long at = head * a * columns + e * padded, next = width * columns;
+      const float *query = z + at, *key = query + next, *value = key + next, *of_mixed = of_sum + at;
+      const float* attention = s.attention(z) + (e * s.heads + head) * size;
+      product(value, 1, columns, of_mixed, columns, of_scores, padded, s.fields, a, padded);
+      const float* mixed = attention;
+      if (s.mask) {
+        const float* mask = mask_of(s, w, first + e, head);
+        masked(s, attention, mask, mixing), mixed = mixing;
+        masked(s, of_scores, mask, of_scores);
+      }
+      transpose(mixed, transposed, padded);
+      product(of_mixed, columns, 1, transposed, padded, of_z + at + 2 * next, columns, a, s.fields, padded);
+      for (long f = 0; f < padded; f += kLanes) {  // through the softmax
+        Vector along = all(0.0f);
+        for (long g = 0; g < s.fields; ++g) along += load(attention + g * padded + f) * load(of_scores + g * padded + f);
+        for (long g = 0; g < s.fields; ++g) {
+          float* entry = of_scores + g * padded + f;
+          store(entry, load(attention + g * padded + f) * (load(entry) - along) * s.scale);
+        }
+      }
+      transpose(of_scores, of_scores_t, padded);
+      product(key, columns, 1, of_scores, padded, of_z + at, columns, a, s.fields, padded);
+      product(query, columns, 1, of_scores_t, padded, of_z + at + next, columns, a, s.fields, padded);
+    }
+  if (s.projection_relu)
+    for (long i = 0; i < projected * columns; i += kLanes)
+      store(of_z + i, load(z + i) > all(0.0f) ? load(of_z + i) : all(0.0f));
+  if (s.bias)
+    for (long i = 0; i < projected; ++i) to.bias[i] += total(of_z + i * columns, columns);
+  add_inner_product(x, of_z, columns, columns, to.kernel, width_in, projected);
+  product(w.kernel, projected, 1, of_z, columns, of_x, columns, width_in, projected, columns);
+}
+
+}  // namespace autoint
+
+#endif  // AUTOINT_JAX_KERNELS_LAYERS_H_

@@ -1,0 +1,75 @@
+// What a stack of interacting layers is, and where a block of examples keeps its values.
+//
+// Letters: f, g field as query and key; d width of a layer's input; n heads of a values, w = n * a; p projections (query,
+// key, value, residual). Within a block every matrix is [rows][columns], columns = examples * padded fields.
+
+#ifndef AUTOINT_JAX_KERNELS_STACK_H_
+#define AUTOINT_JAX_KERNELS_STACK_H_
+
+#include <algorithm>
+
+#include "tile.h"
+
+namespace autoint {
+
+struct Weights {
+  const float *kernel, *bias, *norm_scale, *norm_offset, *mask;  // [d][p][n][a], [p][n][a], [w], [w], [b][n][f][g]
+};
+struct Gradients {
+  float *kernel, *bias, *norm_scale, *norm_offset;
+};
+
+struct Stack {
+  long fields, input, layers, heads, head_width, projections;
+  float scale;
+  bool bias, projection_relu, norm, mask;
+
+  long width() const { return heads * head_width; }
+  long projected() const { return projections * width(); }
+  bool residual() const { return projections == 4; }
+  long in(long layer) const { return layer ? width() : input; }
+  long padded() const { return (fields + kLanes - 1) / kLanes * kLanes; }
+  // Examples of a block: about 160 columns, so that the values of a layer fit half a second-level cache.
+  long examples() const { return std::max<long>(1, 160 / padded()); }
+  long columns() const { return examples() * padded(); }
+  long blocks(long rows) const { return (rows + examples() - 1) / examples(); }
+
+  // What a block keeps: the inputs of all layers and the output, then for each layer projections, attention weights and,
+  // with LayerNorm, its input, mean and inverse deviation.
+  long input_size() const { return std::max(input, width()) * columns(); }
+  long attention_size() const { return padded() * padded(); }
+  long layer_size() const {
+    return projected() * columns() + examples() * heads * attention_size() + (norm ? (width() + 2) * columns() : 0);
+  }
+  long block_size() const { return (layers + 1) * input_size() + layers * layer_size(); }
+  long working_size() const { return 2 * input_size() + layer_size(); }  // without keeping
+
+  float* x(float* block, long layer, bool keep) const { return block + (keep ? layer : layer % 2) * input_size(); }
+  float* z(float* block, long layer, bool keep) const {
+    return keep ? block + (layers + 1) * input_size() + layer * layer_size() : block + 2 * input_size();
+  }
+  float* attention(float* z) const { return z + projected() * columns(); }
+  float* unnormed(float* z) const { return attention(z) + examples() * heads * attention_size(); }
+  float* statistics(float* z) const { return unnormed(z) + width() * columns(); }
+
+  long gradient_size(long layer) const {
+    return in(layer) * projected() + (bias ? projected() : 0) + (norm ? 2 * width() : 0);
+  }
+  long gradients_size() const {
+    long size = 0;
+    for (long layer = 0; layer < layers; ++layer) size += gradient_size(layer);
+    return size;
+  }
+  Gradients gradients(float* at, long layer) const {
+    for (long before = 0; before < layer; ++before) at += gradient_size(before);
+    Gradients g{at, nullptr, nullptr, nullptr};
+    at += in(layer) * projected();
+    if (bias) g.bias = at, at += projected();
+    if (norm) g.norm_scale = at, g.norm_offset = at + width();
+    return g;
+  }
+};
+
+}  // namespace autoint
+
+#endif  // AUTOINT_JAX_KERNELS_STACK_H_
