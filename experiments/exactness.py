@@ -27,6 +27,9 @@ from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar
 
 _FOLLOWED = flags.DEFINE_integer('followed_steps', 2000, 'Steps after which parameters are compared.', lower_bound=1)
+_REFERENCE_FORM = flags.DEFINE_string(
+    'reference_form', 'automatic', 'Form of the interacting layers (model.form) of the dense Adam that the others are compared '
+    'with. Give it where records of the automatic form stem from older code.')
 _CONTROL = flags.DEFINE_string(
     'control_form', 'heads', 'Form of the interacting layers (model.form) of the control: dense Adam once more, which '
     'differs by rounding only. --control_form= trains none.')
@@ -35,7 +38,6 @@ flags.adopt_module_key_flags(common)
 
 # {name of the run after DATASET_autoint: options}
 VARIANTS = {
-    '': {},
     '_deferred_adam': {'optimizer.tables': 'deferred_adam'},
     '_bfloat16': {'model.compute_dtype': 'bfloat16'},
 }
@@ -46,7 +48,10 @@ def main(argv: list[str]) -> int:
     common.start_cache()
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    chosen = {name: options for name, options in VARIANTS.items() if _BFLOAT16.value or name != '_bfloat16'}
+    reference = '' if _REFERENCE_FORM.value == 'automatic' else f'_control_{_REFERENCE_FORM.value}'
+    chosen = {reference: {'model.form': _REFERENCE_FORM.value}, **VARIANTS}
+    if not _BFLOAT16.value:
+        del chosen['_bfloat16']
     if _CONTROL.value:
         chosen[f'_control_{_CONTROL.value}'] = {'model.form': _CONTROL.value}
     found = {name: [] for name in chosen}
@@ -60,14 +65,14 @@ def main(argv: list[str]) -> int:
     states = {name: trajectory.after_steps(configuration.replace(base, options), data, _FOLLOWED.value)
               for name, options in chosen.items()}
     start = trajectory.after_steps(base, data, 0)
-    distances = {name: trajectory.distances(start, states[''], state) for name, state in states.items()}
+    distances = {name: trajectory.distances(start, states[reference], state) for name, state in states.items()}
 
     rows = []
     for name, runs_of in found.items():
         ours = comparison.test_figures(runs_of)
-        differences = [one['test']['auc'] - dense['test']['auc'] for one, dense in zip(runs_of, found[''], strict=True)]
+        differences = [one['test']['auc'] - dense['test']['auc'] for one, dense in zip(runs_of, found[reference], strict=True)]
         rows.append({
-            'variant': (name or '_dense_adam')[1:], 'auc': ours['auc'].mean, 'auc_deviation': ours['auc'].deviation,
+            'variant': 'dense_adam' if name == reference else name[1:], 'auc': ours['auc'].mean, 'auc_deviation': ours['auc'].deviation,
             'logloss': ours['logloss'].mean, 'auc_difference': comparison.measured(differences).mean,
             'auc_differences': [f'{difference:+.5f}' for difference in differences],
             'runs': [record['run'] for record in runs_of], **distances[name]})
@@ -83,7 +88,7 @@ def main(argv: list[str]) -> int:
     path = common.results_dir() / f'exactness_{common.DATASET.value}'
     runs.write_table(path, rows, {
         'table': 'deferred Adam and bfloat16 beside dense Adam', 'criterion': criterion, 'verdict': comparison.verdict(passed),
-        'followed_steps': _FOLLOWED.value, 'command': sys.argv, 'commit': run_records.commit(), 'versions': run_records.versions(),
+        'reference_form': _REFERENCE_FORM.value, 'followed_steps': _FOLLOWED.value, 'command': sys.argv, 'commit': run_records.commit(), 'versions': run_records.versions(),
         'device': run_records.device(), 'data_hash': data.hash, 'seeds': common.SEEDS.value})
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3

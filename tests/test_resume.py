@@ -19,7 +19,7 @@ from autoint_jax.training.state import initial_state
 from autoint_jax.training.trained import open_run
 
 TRAIN = ['--config=movielens_1m_autoint', '--config.model.head_dim=5', '--config.training.batch_size=64',
-         '--config.training.epochs=8', '--config.training.stop_after_increases=0',
+         '--config.training.epochs=24', '--config.training.stop_after_increases=0',
          '--config.training.evaluations_per_epoch=2']
 
 
