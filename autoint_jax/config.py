@@ -1,4 +1,4 @@
-"""The configuration of a run: typed, frozen, strict. The only place with defaults."""
+"""The configuration of a run: typed, frozen, strict. With `model_config.py` the only place with defaults."""
 
 import dataclasses
 import hashlib
@@ -9,37 +9,14 @@ import typing
 from typing import Any
 
 from autoint_jax.errors import UsageError, nearest
-
-
-def _option(default: Any, help_text: str) -> Any:
-    return dataclasses.field(default=default, metadata={'help': help_text})
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.options import check, option
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    dataset: str = _option('movielens_100k', 'data set, as named by scripts/prepare_data.py')
-    recipe: str = _option('with_ids', 'how the raw files were turned into fields, vocabularies and splits')
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelConfig:
-    name: str = _option('autoint', 'model, by its name in autoint_jax/models/registry.py')
-    variant: str = _option('paper', "'paper' (the equations) or 'authors' (the published code: ReLU and bias on the "
-                           'projections, scaled scores, LayerNorm)')
-    embedding_dim: int = _option(16, 'embedding dimension d of every field')
-    num_layers: int = _option(3, 'interacting layers; 0 leaves the output layer on the embeddings')
-    num_heads: int = _option(2, 'attention heads of a layer')
-    head_dim: int = _option(32, "width d' of a head; a layer's output is num_heads * head_dim wide")
-    residual: bool = _option(True, 'add W_Res e_m before the activation (Eq. 8)')
-    attention_dropout: float = _option(0.0, 'share of attention weights dropped in training')
-    embedding_dropout: float = _option(0.0, 'share of embedding values dropped in training')
-    head_hidden: tuple[int, ...] = _option((), 'hidden widths of the output layer; none = linear, as in Eq. 9')
-    deep_hidden: tuple[int, ...] = _option((), 'hidden widths of the deep network beside AutoInt (AutoInt+); none = off')
-    deep_dropout: float = _option(0.0, 'share of hidden values dropped in the deep network')
-    compute_dtype: str = _option('float32', "type of the interacting layers' products: 'float32' or 'bfloat16'; sums, softmax, "
-                                 'tables, parameters and optimizer are float32 in both')
-    form: str = _option('automatic', "form in which the interacting layers are computed, by its name in "
-                        "autoint_jax/models/forms.py; all give the same values; 'automatic' is the fastest for the device")
+    dataset: str = option('movielens_100k', 'data set, as named by scripts/prepare_data.py')
+    recipe: str = option('with_ids', 'how the raw files were turned into fields, vocabularies and splits')
 
 
 TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'rowwise_adagrad')
@@ -47,28 +24,28 @@ TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'rowwise_adagrad')
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    name: str = _option('adam', "optimizer of parameters, 'adam'")
-    tables: str = _option('adam', "optimizer of tables: 'adam' (dense and exact), 'deferred_adam' (touches a batch's "
-                          "rows and makes up for the steps a row missed when it is next read, so it follows 'adam') "
-                          "or 'rowwise_adagrad' (touches a batch's rows; one accumulator a row)")
-    tables_form: str = _option('automatic', "form of the sparse optimizers of tables: 'xla', 'cpu_kernel' (compiled), or "
-                               "'automatic', the fastest for the device; both give the same values")
-    learning_rate: float = _option(1e-3, 'step size')
-    b1: float = _option(0.9, "decay of Adam's first moment")
-    b2: float = _option(0.999, "decay of Adam's second moment")
-    epsilon: float = _option(1e-8, 'added to the root of the second moment')
-    l2_rows: float = _option(0.0, 'times a row, added to the gradient of each row of a batch, once a row')
-    l2_tables: float = _option(0.0, "times a table, added to the gradient of whole tables; needs tables 'adam'")
+    name: str = option('adam', "optimizer of parameters, 'adam'")
+    tables: str = option('adam', "optimizer of tables: 'adam' (dense and exact), 'deferred_adam' (touches a batch's "
+                         "rows and makes up for the steps a row missed when it is next read, so it follows 'adam') "
+                         "or 'rowwise_adagrad' (touches a batch's rows; one accumulator a row)")
+    tables_form: str = option('automatic', "form of the sparse optimizers of tables: 'xla', 'cpu_kernel' (compiled), or "
+                              "'automatic', the fastest for the device; both give the same values")
+    learning_rate: float = option(1e-3, 'step size')
+    b1: float = option(0.9, "decay of Adam's first moment")
+    b2: float = option(0.999, "decay of Adam's second moment")
+    epsilon: float = option(1e-8, 'added to the root of the second moment')
+    l2_rows: float = option(0.0, 'times a row, added to the gradient of each row of a batch, once a row')
+    l2_tables: float = option(0.0, "times a table, added to the gradient of whole tables; needs tables 'adam'")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    batch_size: int = _option(1024, 'rows of a step, over all devices')
-    epochs: int = _option(50, 'passes over the training split, at most')
-    evaluations_per_epoch: int = _option(1, 'how often an epoch is evaluated on the validation split and saved')
-    stop_after_increases: int = _option(0, 'stop after so many successive increases of the validation logloss; 0 = never')
-    slice_rows: int = _option(0, 'rows whose gradients are taken at a time on each device, so that activations stay '
-                              'in its cache; 0 = chosen from the schema and the device')
+    batch_size: int = option(1024, 'rows of a step, over all devices')
+    epochs: int = option(50, 'passes over the training split, at most')
+    evaluations_per_epoch: int = option(1, 'how often an epoch is evaluated on the validation split and saved')
+    stop_after_increases: int = option(0, 'stop after so many successive increases of the validation logloss; 0 = never')
+    slice_rows: int = option(0, 'rows whose gradients are taken at a time on each device, so that activations stay '
+                             'in its cache; 0 = chosen from the schema and the device')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,41 +56,33 @@ class Config:
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
-    seed: int = _option(0, 'seed of initialisation, row order and dropout')
+    seed: int = option(0, 'seed of initialisation, row order and dropout')
 
     def __post_init__(self):
-        model, training = self.model, self.training
-        _check(model.variant in ('paper', 'authors'), 'model.variant', model.variant, "'paper' or 'authors'")
-        _check(model.compute_dtype in ('float32', 'bfloat16'), 'model.compute_dtype', model.compute_dtype, "'float32' or 'bfloat16'")
-        for name in ('embedding_dim', 'num_heads', 'head_dim'):
-            _check(getattr(model, name) >= 1, f'model.{name}', getattr(model, name), 'at least 1')
-        _check(model.num_layers >= 0, 'model.num_layers', model.num_layers, 'at least 0')
-        for name in ('attention_dropout', 'embedding_dropout', 'deep_dropout'):
-            _check(0 <= getattr(model, name) < 1, f'model.{name}', getattr(model, name), 'at least 0 and below 1')
-        for name in ('head_hidden', 'deep_hidden'):
-            _check(all(width >= 1 for width in getattr(model, name)), f'model.{name}', getattr(model, name),
-                   'made of widths of at least 1')
-        _check(self.optimizer.name == 'adam', 'optimizer.name', self.optimizer.name, "'adam'")
+        training = self.training
+        check(self.optimizer.name == 'adam', 'optimizer.name', self.optimizer.name, "'adam'")
         self._check_tables()
         for name in ('batch_size', 'epochs', 'evaluations_per_epoch'):
-            _check(getattr(training, name) >= 1, f'training.{name}', getattr(training, name), 'at least 1')
+            check(getattr(training, name) >= 1, f'training.{name}', getattr(training, name), 'at least 1')
         for name in ('stop_after_increases', 'slice_rows'):
-            _check(getattr(training, name) >= 0, f'training.{name}', getattr(training, name), 'at least 0')
-        _check(0 <= self.seed < 2**31, 'seed', self.seed, 'at least 0 and below 2**31')
+            check(getattr(training, name) >= 0, f'training.{name}', getattr(training, name), 'at least 0')
+        check(not (self.model.deep_batch_norm and training.slice_rows), 'training.slice_rows', training.slice_rows,
+              '0 with model.deep_batch_norm, whose statistics are those of a whole batch')
+        check(0 <= self.seed < 2**31, 'seed', self.seed, 'at least 0 and below 2**31')
 
     def _check_tables(self):
         optimizer = self.optimizer
         for name in ('learning_rate', 'epsilon'):
-            _check(getattr(optimizer, name) > 0, f'optimizer.{name}', getattr(optimizer, name), 'above 0')
+            check(getattr(optimizer, name) > 0, f'optimizer.{name}', getattr(optimizer, name), 'above 0')
         for name in ('l2_rows', 'l2_tables'):
-            _check(getattr(optimizer, name) >= 0, f'optimizer.{name}', getattr(optimizer, name), 'at least 0')
-        _check(optimizer.tables in TABLE_OPTIMIZERS, 'optimizer.tables', optimizer.tables,
+            check(getattr(optimizer, name) >= 0, f'optimizer.{name}', getattr(optimizer, name), 'at least 0')
+        check(optimizer.tables in TABLE_OPTIMIZERS, 'optimizer.tables', optimizer.tables,
                f'one of {", ".join(TABLE_OPTIMIZERS)}')
-        _check(optimizer.tables_form in ('automatic', 'xla', 'cpu_kernel'), 'optimizer.tables_form', optimizer.tables_form,
+        check(optimizer.tables_form in ('automatic', 'xla', 'cpu_kernel'), 'optimizer.tables_form', optimizer.tables_form,
                "'automatic', 'xla' or 'cpu_kernel'")
-        _check(optimizer.tables != 'deferred_adam' or 0 < optimizer.b1 < optimizer.b2 < 1, 'optimizer.b1', optimizer.b1,
+        check(optimizer.tables != 'deferred_adam' or 0 < optimizer.b1 < optimizer.b2 < 1, 'optimizer.b1', optimizer.b1,
                f"above 0 and below optimizer.b2 ({optimizer.b2}), itself below 1, for optimizer.tables 'deferred_adam'")
-        _check(optimizer.tables == 'adam' or not optimizer.l2_tables, 'optimizer.l2_tables', optimizer.l2_tables,
+        check(optimizer.tables == 'adam' or not optimizer.l2_tables, 'optimizer.l2_tables', optimizer.l2_tables,
                f'0 with optimizer.tables {optimizer.tables!r}: it would give rows that are not in the batch a gradient, '
                "and they are skipped; use optimizer.l2_rows, or optimizer.tables 'adam'")
 
@@ -216,8 +185,3 @@ def _typed(leaf: Leaf, value: Any) -> Any:
     if not valid:
         raise UsageError(f'option {leaf.path!r} cannot be {value!r}: it takes a value such as {leaf.default!r}')
     return value
-
-
-def _check(condition: bool, path: str, value: Any, wanted: str) -> None:
-    if not condition:
-        raise UsageError(f'option {path!r} is {value!r}, but must be {wanted}')

@@ -22,6 +22,7 @@ class FieldSpec:
       max_values: id slots the field owns in a batch; 1 unless multivalued.
       transform: named transform of a numeric field, already applied in prepared data: `none` or `min_max`.
       transform_parameters: what the transform needs to be applied to raw rows again; (min, max) for `min_max`.
+      boundaries: quantiles of a numeric field's values in the training split, ascending; empty where not taken.
       embedding_dim: the field's own embedding dimension, or None for the model's.
     """
 
@@ -31,6 +32,7 @@ class FieldSpec:
     max_values: int = 1
     transform: str = 'none'
     transform_parameters: tuple[float, ...] = ()
+    boundaries: tuple[float, ...] = ()
     embedding_dim: int | None = None
 
     def __post_init__(self):
@@ -75,23 +77,16 @@ class Schema:
     def num_ids(self) -> int:
         return sum(field.cardinality for field in self.id_fields)
 
-    @property
-    def slot_offsets(self) -> list[int]:
-        """For each id slot, the first row of its field in a table that holds all fields one after the other."""
-        offsets, first = [], 0
-        for field in self.id_fields:
-            offsets += [first] * field.max_values
-            first += field.cardinality
-        return offsets
-
     def to_json(self) -> dict[str, Any]:
-        return {'fields': [dataclasses.asdict(field) for field in self.fields]}
+        # Boundaries that were not taken are left out, so that data prepared before there were any keeps its identity.
+        return {'fields': [{name: value for name, value in dataclasses.asdict(field).items() if name != 'boundaries' or value}
+                           for field in self.fields]}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> 'Schema':
         return cls(tuple(
-            FieldSpec(**{**field, 'transform_parameters': tuple(field['transform_parameters'])})
-            for field in value['fields']))
+            FieldSpec(**{**field, 'transform_parameters': tuple(field['transform_parameters']),
+                         'boundaries': tuple(field.get('boundaries', ()))}) for field in value['fields']))
 
     def dumps(self) -> str:
         return json.dumps(self.to_json(), indent=2) + '\n'

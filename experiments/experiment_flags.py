@@ -7,7 +7,9 @@ from absl import flags
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.errors import UsageError, nearest
+from autoint_jax.sweeps import effectiveness
 from autoint_jax.training import compilation
+from autoint_jax.training.progress import Bar
 
 CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
@@ -35,6 +37,26 @@ def base_config(model: str) -> Config:
 
 def results_dir() -> pathlib.Path:
     return pathlib.Path(RUNS_DIR.value, 'quick_results') if QUICK.value else pathlib.Path(RESULTS_DIR.value)
+
+
+def define_models(figures: dict) -> flags.FlagHolder:
+    """--models of a table of models."""
+    return flags.DEFINE_list('models', None, f'Models to run and to show, of {", ".join(figures)}; all where not given.')
+
+
+def model_table(title: str, figures: dict, *, models: list[str] | None, tolerances: dict[str, float], name: str) -> int:
+    """Completes a table of models on the chosen data set as the flags say, into RESULTS_DIR/NAME_DATASET; the exit status."""
+    start_cache()
+    chosen = list(figures) if models is None else models
+    for model in chosen:
+        if model not in figures:
+            raise UsageError(f'this experiment has no model {model!r}{nearest(model, list(figures))}; it has: {", ".join(figures)}')
+    published({dataset: None for of_model in figures.values() for dataset in of_model})
+    passed = effectiveness.completed_table(
+        title, DATASET.value, figures, models=chosen, seeds=SEEDS.value, base_config=base_config, tolerances=tolerances,
+        data_dir=DATA_DIR.value, runs_dir=pathlib.Path(RUNS_DIR.value), results_dir=results_dir(),
+        path=results_dir() / f'{name}_{DATASET.value}', reporter=Bar())
+    return 0 if passed else 3
 
 
 def start_cache() -> None:

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')
     mesh = devices.data_mesh()
     figures = metrics.figures(scoring.make_evaluator(run.made, mesh)(
-        run.state.params, run.state.tables, devices.resident(columns, mesh)))
+        run.state.variables, run.state.tables, devices.resident(columns, mesh)))
     print(f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, '
           f'AUC {metrics.shown_auc(figures["auc"], 6)}, logloss {figures["logloss"]:.6f}')
 

@@ -11,6 +11,7 @@ from conftest import ROOT
 
 from autoint_jax.config import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.diagnosis import hardware, memory, operations, planned, scatter, versions
+from autoint_jax.diagnosis.activations import activation_bytes
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines, shown_bytes
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
@@ -145,7 +146,7 @@ def test_activations_by_hand_and_against_xla():
                                 'training.slice_rows': 512})
     f, w = 11, 64
     first, second = (f * (d + 5 * w) * 4 + 2 * f * f * 4 for d in (16, w))
-    assert memory.activation_bytes(config, f) == first + second + f * 16 * 4 + 2 * second
+    assert activation_bytes(config, f) == first + second + f * 16 * 4 + 2 * second
     schema, mesh = planned.schema_of([5] * f), devices.data_mesh()
     device = memory.plan(config, schema, {'train': 512}, mesh).device
     estimated = named(device, 'activations of a slice') + named(device, 'rows of a batch')

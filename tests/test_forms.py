@@ -18,18 +18,23 @@ SIZES = {'criteo': (11, 39, 16, 3, 2, 32), 'movielens': (23, 7, 16, 3, 2, 32), '
          'one field': (3, 1, 2, 1, 2, 3), 'many fields': (2, 173, 3, 1, 1, 11), 'wide': (3, 11, 67, 2, 5, 13)}
 
 
-def drawn(sizes, *, authors, residual, dropout, dtype=jnp.float32):
-    """x, layers, masks, spec; values N(0, 1) / sqrt(width), so that scores are of order one."""
+def drawn(sizes, *, authors, residual, dropout, dtype=jnp.float32, norm=None, **options):
+    """x, layers, masks, spec; values N(0, 1) / sqrt(width), so that scores are of order one.
+
+    The layers have biases with `authors`, a LayerNorm with `norm`, by default as `authors`; `options` are StackSpec's.
+    """
     b, f, d, depth, n, a = sizes
     rng = np.random.default_rng(f)
     normal = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)  # noqa: E731
-    spec = StackSpec(n, a, residual, projection_relu=authors, scale=a**-0.5 if authors else 1.0)
-    p, layers, masks = 4 if residual else 3, [], []
+    spec = StackSpec(n, a, residual, projection_relu=authors, scale=a**-0.5 if authors else 1.0)._replace(**options)
+    layers, masks = [], []
     for layer in range(depth):
         inputs = d if layer == 0 else n * a
+        p = spec.projections(inputs)
         kernel = (normal(inputs, p, n, a) / (inputs * a**0.5)**0.5).astype(dtype)
-        extra = (normal(p, n, a) / 3, 1 + normal(n * a) / 3, normal(n * a) / 3) if authors else (None, None, None)
-        layers.append(LayerWeights(kernel, *extra))
+        bias = normal(p, n, a) / 3 if authors else None
+        norms = (1 + normal(n * a) / 3, normal(n * a) / 3) if (authors if norm is None else norm) else (None, None)
+        layers.append(LayerWeights(kernel, bias, *norms))
         masks.append(jnp.asarray((rng.random((b, n, f, f)) < 0.8) / 0.8, jnp.float32) if dropout else None)
     return normal(b, f, d).astype(dtype), tuple(layers), tuple(masks), spec
 
@@ -67,6 +72,36 @@ def test_forms_agree_forward_and_backward(sizes, authors, residual, dropout):
     reference = values_and_gradients('einsum', *case)
     for form in ('heads', 'cpu_kernel'):
         assert max(differences(values_and_gradients(form, *case), reference)) < 1e-5, form
+
+
+# Where the layers' width is that of their input: from the second layer on, or, at 'equal', in all.
+SIZES_OF_OPTIONS = {'primes': SIZES['primes'], 'equal': (21, 5, 21, 3, 3, 7), 'movielens': SIZES['movielens']}
+FUXICTR = {'identity_residual': True, 'norm_first': True, 'norm_epsilon': 1e-5}
+
+
+@pytest.mark.parametrize('options', [
+    {'authors': False, 'norm': False, 'identity_residual': True},
+    {'authors': True, 'norm': False, 'projection_relu': False, 'identity_residual': True},
+    {'authors': False, 'norm': True, 'norm_first': True},
+    {'authors': False, 'norm': True, 'norm_first': True, 'residual': False},
+    {'authors': False, 'norm': True, **FUXICTR},
+    {'authors': True, 'norm': True, 'dropout': True, **FUXICTR},
+    {'authors': False, 'norm': False, 'projection_relu': True},
+    {'authors': False, 'norm': True, 'identity_residual': True, 'norm_epsilon': 1e-2},
+], ids=str)
+@pytest.mark.parametrize('sizes', SIZES_OF_OPTIONS)
+def test_forms_agree_on_options_of_a_layer(sizes, options):
+    case = drawn(SIZES_OF_OPTIONS[sizes], **{'residual': True, 'dropout': False, **options})
+    reference = values_and_gradients('einsum', *case)
+    for form in ('heads', 'cpu_kernel'):
+        assert max(differences(values_and_gradients(form, *case), reference)) < 1e-5, form
+
+
+def test_identity_residual_leaves_out_w_res_where_widths_match():
+    spec = StackSpec(3, 7, True, projection_relu=False, scale=1.0, identity_residual=True)
+    assert (spec.projections(5), spec.projections(21)) == (4, 3)
+    assert spec._replace(identity_residual=False).projections(21) == 4
+    assert spec._replace(residual=False).projections(5) == 3
 
 
 def test_gpu_kernel_agrees_with_its_layer_norms():
@@ -108,20 +143,36 @@ def test_attention_with_large_scores_stays_finite():
 
 
 def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
-    assert forms.chosen_form('automatic', 'float32') == 'cpu_kernel'
-    assert forms.chosen_form('automatic', 'bfloat16') == 'heads'
+    assert forms.chosen_form(ModelConfig(form='automatic', compute_dtype='float32')) == 'cpu_kernel'
+    assert forms.chosen_form(ModelConfig(form='automatic', compute_dtype='bfloat16')) == 'heads'
     monkeypatch.setattr(library, 'unavailable', lambda: 'no C++ compiler was found')
-    assert forms.chosen_form('automatic', 'float32') == 'heads'
+    assert forms.chosen_form(ModelConfig(form='automatic', compute_dtype='float32')) == 'heads'
     assert forms.missed_kernel(ModelConfig()) == 'no C++ compiler was found'
     assert forms.missed_kernel(ModelConfig(form='heads')) == ''
     with pytest.raises(UsageError, match="'cpu_kernel', but no C\\+\\+ compiler was found; use 'automatic'"):
-        forms.chosen_form('cpu_kernel', 'float32')
+        forms.chosen_form(ModelConfig(form='cpu_kernel', compute_dtype='float32'))
     with pytest.raises(UsageError, match="'gpu_kernel', but it runs on GPUs, not on cpu"):
-        forms.chosen_form('gpu_kernel', 'float32')
+        forms.chosen_form(ModelConfig(form='gpu_kernel', compute_dtype='float32'))
     with pytest.raises(UsageError, match='101 fields, inputs of width 4 and 1 heads of 3 do not fit'):
         forms.FORMS['gpu_kernel'](*drawn((1, 101, 4, 1, 1, 3), authors=False, residual=True, dropout=False))
+    for options, text in ((FUXICTR, 'neither a LayerNorm before the activation'), ({'identity_residual': True}, 'without W_Res')):
+        with pytest.raises(UsageError, match=text):
+            case = drawn((2, 3, 4, 1, 2, 2), authors=False, norm=True, residual=True, dropout=False, **options)
+            forms.FORMS['gpu_kernel'](*case)
     with pytest.raises(UsageError, match="did you mean 'einsum'"):
-        forms.chosen_form('einsun', 'float32')
+        forms.chosen_form(ModelConfig(form='einsun', compute_dtype='float32'))
+
+
+def test_an_option_that_a_form_lacks_is_named():
+    fuxictr = {'layer_norm': 'before_activation', 'residual_projection': 'where_needed'}
+    assert forms.chosen_form(ModelConfig(**fuxictr)) == 'cpu_kernel'
+    assert forms.chosen_form(ModelConfig(compute_dtype='bfloat16', **fuxictr)) == 'heads'
+    assert forms.missed_kernel(ModelConfig(**fuxictr)) == ''
+    for name, value in fuxictr.items():
+        with pytest.raises(UsageError, match=f"'gpu_kernel', but .* option 'model.{name}' is '{value}'; use 'automatic'"):
+            forms.chosen_form(ModelConfig(form='gpu_kernel', **{name: value}))
+    with pytest.raises(UsageError, match="'cpu_kernel', but .* option 'model.compute_dtype' is 'bfloat16'; use 'automatic'"):
+        forms.chosen_form(ModelConfig(form='cpu_kernel', compute_dtype='bfloat16'))
 
 
 def test_kernels_are_compiled_once_and_a_broken_compiler_is_named(tmp_path, monkeypatch):

@@ -20,8 +20,8 @@ def scored(data_dir, batch_size):
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
     made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('train')
     state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
-    sums = scoring.make_evaluator(made, mesh)(state.params, state.tables, resident)
-    logits = scoring.make_scorer(made, mesh)(state.params, state.tables, resident)
+    sums = scoring.make_evaluator(made, mesh)(state.variables, state.tables, resident)
+    logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident)
     return logits, metrics.figures(sums), columns.labels, sums
 
 

@@ -72,8 +72,8 @@ def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
     batch = columns.batch(rows)
 
     def loss(trained):
-        logits = made.model.apply({'params': trained['params']}, lookup(trained['tables'], data.schema, batch), batch,
-                                  train=False, dropout_keys=None)
+        logits = made.model.apply({'params': trained['params']}, lookup(trained['tables'], made.table_specs, batch), batch,
+                                  training=None)
         return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, batch.labels))
 
     value, gradient = jax.value_and_grad(loss)({'params': before.params, 'tables': before.tables})
@@ -98,7 +98,7 @@ def test_schemas_of_one_kind_of_field_train_and_score(fields):
     ordered = devices.replicate(order.epoch_order(0, 0, rows=61, batch_size=61, padded_batch=cut.padded_batch), mesh)
     state, losses = steps.make_chunk(made, mesh, cut, max_steps=1)(initial_state(made), resident, ordered, 0, 1)
     assert np.isfinite(losses).all()
-    assert np.isfinite(scoring.make_scorer(made, mesh)(state.params, state.tables, resident)).all()
+    assert np.isfinite(scoring.make_scorer(made, mesh)(state.variables, state.tables, resident)).all()
 
 
 def test_scores_are_in_row_order_and_complete(data_dir):
@@ -106,12 +106,11 @@ def test_scores_are_in_row_order_and_complete(data_dir):
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
     made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('valid')
     state = initial_state(made)
-    logits = scoring.make_scorer(made, mesh)(state.params, state.tables, devices.resident(columns, mesh))
+    logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, devices.resident(columns, mesh))
     from autoint_jax.models.tables import lookup
 
     batch = columns.batch()
-    expected = made.model.apply({'params': state.params}, lookup(state.tables, data.schema, batch), batch, train=False,
-                                dropout_keys=None)
+    expected = made.model.apply({'params': state.params}, lookup(state.tables, made.table_specs, batch), batch, training=None)
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
 
 

@@ -20,7 +20,7 @@ from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.models.forms import FORMS
-from autoint_jax.models.tables import table_rows
+from autoint_jax.models.tables import table_of, table_rows
 
 LIMIT_SECONDS = 390.0  # no part is begun later, so that the whole stays under eight minutes
 KNOWN_BAD_RATIO = 20  # scatter-add this much slower than the same sum over sorted rows, as in jaxlib 0.10.2 and 0.11.0
@@ -30,7 +30,7 @@ DTYPES = ('float32', 'bfloat16')
 def scatter_check(shape: Shape, timing: Timing) -> Outcome:
     """Milliseconds of adding 1,024 rows' gradients into a table, as they come and sorted, and of reading those rows."""
     schema, columns = made_up(shape, 1024, seed=1)
-    numbers = jnp.asarray(table_rows(schema, columns.ids).reshape(-1))
+    numbers = jnp.asarray(table_rows(table_of(schema, 16, 0.0), columns.ids).reshape(-1))
     gradients = jnp.asarray(np.random.default_rng(0).normal(size=(len(numbers), 16)), jnp.float32)
     table = jnp.zeros((schema.num_ids, 16))
 

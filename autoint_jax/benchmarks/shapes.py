@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autoint_jax.data.prepared import Columns
-from autoint_jax.models.tables import table_rows
+from autoint_jax.models.tables import table_of, table_rows
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 
 PIECE_ROWS = 65536  # rows drawn at a time, so that float64 numbers of millions of rows are never held
@@ -55,4 +55,4 @@ def made_up(shape: Shape, rows: int, seed: int) -> tuple[Schema, Columns]:
 
 def distinct_rows(schema: Schema, columns: Columns, batch: int) -> int:
     """Table rows that the first batch reads, each counted once."""
-    return len(np.unique(table_rows(schema, columns.ids[:batch])))
+    return len(np.unique(table_rows(table_of(schema, 1, 0.0), columns.ids[:batch])))

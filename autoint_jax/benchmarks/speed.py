@@ -27,7 +27,7 @@ def inference(config: Config, shape: str, peers: list[str], timing: Timing, *, q
 def described(config: Config, shape: str) -> dict[str, str | int]:
     """What was measured, for records."""
     return {'shape': shape, 'batch': config.training.batch_size, 'tables': config.optimizer.tables,
-            'form': chosen_form(config.model.form, config.model.compute_dtype), 'dtype': config.model.compute_dtype,
+            'form': chosen_form(config.model), 'dtype': config.model.compute_dtype,
             'variant': config.model.variant}
 
 

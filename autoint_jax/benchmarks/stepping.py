@@ -112,7 +112,7 @@ class ScoringBenchmark:
         self.work = scoring_work(schema, config, batch, distinct_rows(schema, columns, batch))
         state = devices.replicate(initial_state(made), mesh)
         self._score = scoring.make_scorer(made, mesh)
-        self._arguments: tuple[Any, ...] = (state.params, state.tables, devices.resident(columns, mesh))
+        self._arguments: tuple[Any, ...] = (state.variables, state.tables, devices.resident(columns, mesh))
         self._rows = len(columns)
         began = time.perf_counter()
         self._score(*self._arguments)

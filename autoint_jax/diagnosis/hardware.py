@@ -61,7 +61,7 @@ def _kernels(platform: str) -> Check:
 
 def _form(config: ModelConfig) -> Check:
     try:
-        chosen = chosen_form(config.form, config.compute_dtype)
+        chosen = chosen_form(config)
     except UsageError as error:
         return Check(BAD, str(error))
     meant = '' if config.form == chosen else f', for {config.form!r}'

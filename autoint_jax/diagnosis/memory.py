@@ -12,12 +12,13 @@ import jax
 from jax.sharding import Mesh
 
 from autoint_jax.config import Config
+from autoint_jax.diagnosis.activations import activations
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, shown_bytes
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Schema
 from autoint_jax.training import devices, order
 from autoint_jax.training.checkpoints import SPARE_BYTES
-from autoint_jax.training.state import TrainState, initial_state, setup
+from autoint_jax.training.state import Setup, TrainState, initial_state, setup
 
 # Arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and what the optimizer reads for a row.
 ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'rowwise_adagrad': 4}
@@ -69,7 +70,7 @@ def plan(config: Config, schema: Schema, rows: dict[str, int], mesh: Mesh) -> Pl
     whole, train = _nbytes(state), rows.get('train', config.training.batch_size)
     batch_size = min(config.training.batch_size, train)
     cut = devices.cut(batch_size, config, schema, mesh)
-    device = [*_state_items(state, config), *_step_items(config, schema, state, cut)]
+    device = [*_state_items(state, config), *_step_items(made, cut)]
     if rows:
         device += _data_items(schema, rows, order.steps_per_epoch(train, batch_size) * cut.padded_batch)
     copying = 'one state, while a checkpoint is written' + ('' if on_cpu else ' or the best one read')
@@ -101,33 +102,13 @@ def _state_items(state: TrainState, config: Config) -> list[Item]:
                          config.optimizer.name, 'model.num_layers, model.head_dim or model.deep_hidden')]
 
 
-def _step_items(config: Config, schema: Schema, state: TrainState, cut: devices.Cut) -> list[Item]:
-    arrays = ROW_ARRAYS[config.optimizer.tables]
-    width = sum(table.shape[1] for table in state.tables.values())
-    return [Item('rows of a batch', arrays * cut.padded_batch * schema.num_slots * width * 4,
-                 f'{arrays} x batch {cut.padded_batch} x {schema.num_slots} slots x {width} float32',
-                 'training.batch_size'),
-            Item('activations of a slice', cut.slice_rows * activation_bytes(config, len(schema.fields)),
-                 f'{cut.slice_rows} rows x (all layers + 2 x the largest layer)', 'training.slice_rows')]
-
-
-def activation_bytes(config: Config, num_fields: int) -> int:
-    """Bytes of one row in a backward pass: of every layer what it keeps, and of the largest twice that for gradients.
-
-    A layer keeps its input f d, projections f p n a and mixed values f n a in the compute type, and attention weights
-    n f f, and their dropout mask, in float32; the deep network its hidden values. Together with the rows of a batch and
-    the gradient of tables that is 0.93 to 1.21 times what XLA counts for a compiled step of 8 or 39 fields in the forms
-    einsum and heads; the compiled kernel needs less.
-    """
-    model, f = config.model, num_fields
-    width, size = model.num_heads * model.head_dim, 2 if model.compute_dtype == 'bfloat16' else 4
-    attention = model.num_heads * f * f * 4 * (2 if model.attention_dropout else 1)
-    parts = [f * (inputs + (5 if model.residual else 4) * width) * size + attention
-             for inputs in ([model.embedding_dim] + [width] * model.num_layers)[:model.num_layers]]
-    embedded = f * model.embedding_dim * 4 * (2 if model.embedding_dropout else 1)
-    deep = sum(model.deep_hidden) * 4 * (2 if model.deep_dropout else 1)
-    parts += [embedded, deep, sum(model.head_hidden) * 4]
-    return sum(parts) + 2 * max(parts)
+def _step_items(made: Setup, cut: devices.Cut) -> list[Item]:
+    arrays = ROW_ARRAYS[made.config.optimizer.tables]
+    values = sum(len(spec.columns) * spec.width for spec in made.table_specs.values())
+    bytes_of_slice, counted = activations(made, cut.slice_rows)
+    return [Item('rows of a batch', arrays * cut.padded_batch * values * 4,
+                 f'{arrays} x batch {cut.padded_batch} x {values} float32', 'training.batch_size'),
+            Item('activations of a slice', bytes_of_slice, counted, 'training.slice_rows')]
 
 
 def _row_bytes(schema: Schema) -> int:

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.config import TABLE_OPTIMIZERS, OptimizerConfig
+from autoint_jax.config import TABLE_OPTIMIZERS, ModelConfig, OptimizerConfig
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.forms import FORMS, chosen_form, interacting_stack
 from autoint_jax.models.interacting import NORM_EPSILON, LayerWeights, StackSpec, attention_weights
-from autoint_jax.models.tables import lookup
+from autoint_jax.models.tables import lookup, table_of
 from autoint_jax.schema import CATEGORICAL, Batch, FieldSpec, Schema
 from autoint_jax.training.state import table_optimizer
 from autoint_jax.training.steps import summed_logloss
@@ -84,7 +84,8 @@ def _lookup() -> Comparison:
     table = _normal(0, schema.num_ids, 5)
     ids = np.random.default_rng(1).integers(-9, 29, (101, 2)).astype(np.int32)
     batch = Batch(ids, np.zeros((101, 0), np.float32), np.zeros(101, np.float32), np.ones(101, np.float32))
-    rows = jax.jit(lambda table, batch: lookup({'embedding': table}, schema, batch)['embedding'])(table, batch)
+    specs = {'embedding': table_of(schema, 5, 0.0)}
+    rows = jax.jit(lambda table, batch: lookup({'embedding': table}, specs, batch)['embedding'])(table, batch)
     return Comparison([rows], [table[np.clip(ids + np.array([0, 7]), 0, 17)]], 0.0)
 
 
@@ -190,7 +191,7 @@ def _forms() -> Iterator[Check]:
     for form in FORMS:
         name = f'interacting layers and their gradients, form {form!r} against einsum'
         try:
-            chosen_form(form, 'float32')
+            chosen_form(ModelConfig(form=form))
         except UsageError as error:
             yield Check(NOTE, f'form {form!r} does not run here: {error}')
             continue

@@ -18,43 +18,39 @@ BLOCK_ROWS = 1024
 class Explained(NamedTuple):
     """Attributes:
     logits: float32 [b].
-    attention: float32 [b, l, n, f, g]; row f sums to 1 over the fields g it attends to.
+    attention: float32 [b, l, n, f, g]; row f sums to 1 (DESTINE: 2) over the fields g it attends to.
     """
 
     logits: np.ndarray
     attention: np.ndarray
 
 
-def _explained(made: Setup, params, tables, batch: Batch) -> Explained:
-    logits, captured = made.model.apply({'params': params}, lookup(tables, made.schema, batch), batch, train=False,
-                                        dropout_keys=None, mutable=['intermediates'])
+def _explained(made: Setup, variables, tables, batch: Batch) -> Explained:
+    logits, captured = made.model.apply(variables, lookup(tables, made.table_specs, batch), batch, training=None,
+                                        mutable=['intermediates'])
+    if 'attention' not in captured.get('intermediates', {}):
+        raise UsageError(f'model {made.config.model.name!r} with model.num_layers {made.config.model.num_layers} has no attention '
+                         'over fields to show')
     return Explained(logits, captured['intermediates']['attention'][0])
 
 
 def of_rows(made: Setup, state: TrainState, columns: Columns, rows: list[int]) -> Explained:
-    """Logits and attention of single rows of a split. Raises UsageError where a row is not there."""
-    _check(made)
+    """Logits and attention of single rows of a split. Raises UsageError where a row, or attention, is not there."""
     for row in rows:
         if not 0 <= row < len(columns):
             raise UsageError(f'row {row} is not in this split: it has rows 0 to {len(columns) - 1}')
-    explained = _explained(made, state.params, state.tables, columns.batch(np.array(rows)))
+    explained = _explained(made, state.variables, state.tables, columns.batch(np.array(rows)))
     return Explained(*map(np.asarray, explained))
 
 
 def averaged(made: Setup, state: TrainState, columns: Columns) -> np.ndarray:
-    """Attention averaged over all rows of a split, float64 [l, n, f, g]."""
-    _check(made)
-    sums = jax.jit(lambda params, tables, batch: jnp.einsum(
-        'b,blnfg->lnfg', batch.weights, _explained(made, params, tables, batch).attention))
+    """Attention averaged over all rows of a split, float64 [l, n, f, g]. Raises UsageError on a model without attention."""
+    sums = jax.jit(lambda variables, tables, batch: jnp.einsum(
+        'b,blnfg->lnfg', batch.weights, _explained(made, variables, tables, batch).attention))
     total = 0.0
     for first in range(0, len(columns), BLOCK_ROWS):
         batch = columns.batch(slice(first, first + BLOCK_ROWS))
         padding = BLOCK_ROWS - len(batch.labels)  # one compilation for all blocks; padded rows have weight 0
         batch = Batch(*(np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in batch))
-        total = total + np.asarray(sums(state.params, state.tables, batch), np.float64)
+        total = total + np.asarray(sums(state.variables, state.tables, batch), np.float64)
     return total / len(columns)
-
-
-def _check(made: Setup) -> None:
-    if made.config.model.num_layers == 0:
-        raise UsageError('this run has no interacting layers (model.num_layers is 0), so there is no attention to show')

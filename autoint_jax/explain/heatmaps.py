@@ -15,7 +15,7 @@ def save_grid(attention: np.ndarray, names: list[str], title: str, path: pathlib
     """Writes a PNG with one map for each layer (down) and head (across).
 
     Args:
-      attention: [l, n, f, g], rows sum to 1.
+      attention: [l, n, f, g], rows sum to 1 (DESTINE: 2).
       names: the fields' names, [f].
       title: above the figure.
       path: where the PNG goes; the folder is made.

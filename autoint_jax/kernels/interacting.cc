@@ -33,15 +33,17 @@ static ffi::Error weights(const Stack& s, ffi::RemainingArgs& arguments, std::ve
   return complete ? ffi::Error::Success() : ffi::Error(ffi::ErrorCode::kInvalidArgument, "interacting: too few weights");
 }
 
-static Stack described(Floats x, int64_t layers, int64_t heads, int64_t head_width, int64_t projections, float scale,
-                       bool bias, bool projection_relu, bool norm, bool mask) {
-  return {x.dimensions()[1], x.dimensions()[2], layers, heads, head_width, projections, scale, bias, projection_relu, norm, mask};
-}
+// The options of a stack, in the order of STACK_ATTRIBUTES.
+#define STACK_OPTIONS                                                                                                   \
+  int64_t layers, int64_t heads, int64_t head_width, bool residual, bool identity_residual, float scale, float norm_epsilon, \
+      bool bias, bool projection_relu, bool norm, bool norm_first, bool mask
+#define DESCRIBED(x)                                                                                                    \
+  {x.dimensions()[1], x.dimensions()[2], layers, heads, head_width, residual, identity_residual, scale, norm_epsilon, bias, \
+   projection_relu, norm, norm_first, mask}
 
 static ffi::Error forward(ffi::ThreadPool pool, Floats x, ffi::RemainingArgs arguments, ffi::Result<Floats> y,
-                          ffi::RemainingRets kept, int64_t layers, int64_t heads, int64_t head_width, int64_t projections,
-                          float scale, bool bias, bool projection_relu, bool norm, bool mask) {
-  const Stack s = described(x, layers, heads, head_width, projections, scale, bias, projection_relu, norm, mask);
+                          ffi::RemainingRets kept, STACK_OPTIONS) {
+  const Stack s = DESCRIBED(x);
   std::vector<Weights> w(layers);
   if (ffi::Error error = weights(s, arguments, w); error.failure()) return error;
   const long rows = x.dimensions()[0], blocks = s.blocks(rows);
@@ -53,8 +55,8 @@ static ffi::Error forward(ffi::ThreadPool pool, Floats x, ffi::RemainingArgs arg
     float* at = keep ? saved + block * s.block_size() : memory + s.attention_size();
     enter(s, x.typed_data(), first, count, s.input, s.x(at, 0, keep));
     for (long layer = 0; layer < s.layers; ++layer)
-      forward_layer(s, w[layer], s.x(at, layer, keep), s.in(layer), s.z(at, layer, keep), s.x(at, layer + 1, keep), first,
-                    count, memory);
+      forward_layer(s, w[layer], layer, s.x(at, layer, keep), s.z(at, layer, keep), s.x(at, layer + 1, keep), first, count,
+                    memory);
     leave(s, s.x(at, s.layers, keep), first, count, s.width(), y->typed_data());
   });
   return ffi::Error::Success();
@@ -63,24 +65,24 @@ static ffi::Error forward(ffi::ThreadPool pool, Floats x, ffi::RemainingArgs arg
 // `sums` [tasks + 1][gradients]: every task adds its blocks' gradients to its own row, the last row is their sum in order, so the
 // result does not depend on the number of threads.
 static ffi::Error backward(ffi::ThreadPool pool, Floats x, Floats of_y, Floats saved, ffi::RemainingArgs arguments,
-                           ffi::Result<Floats> of_x, ffi::Result<Floats> sums, int64_t layers, int64_t heads,
-                           int64_t head_width, int64_t projections, float scale, bool bias, bool projection_relu, bool norm,
-                           bool mask) {
-  const Stack s = described(x, layers, heads, head_width, projections, scale, bias, projection_relu, norm, mask);
+                           ffi::Result<Floats> of_x, ffi::Result<Floats> sums, STACK_OPTIONS) {
+  const Stack s = DESCRIBED(x);
   std::vector<Weights> w(layers);
   if (ffi::Error error = weights(s, arguments, w); error.failure()) return error;
   const long rows = x.dimensions()[0], blocks = s.blocks(rows), tasks = sums->dimensions()[0] - 1, size = s.gradients_size();
   parallel_for(pool, tasks, [&](long task) {
-    float *of_weights = sums->typed_data() + task * size, *spare = scratch(4 * s.attention_size() + 2 * s.input_size() + s.projected() * s.columns());
-    float *of_z = spare + 4 * s.attention_size(), *one = of_z + s.projected() * s.columns(), *other = one + s.input_size();
+    const long of_z_size = s.most_projected() * s.columns();
+    float *of_weights = sums->typed_data() + task * size, *spare;
+    spare = scratch(4 * s.attention_size() + 2 * s.input_size() + of_z_size);
+    float *of_z = spare + 4 * s.attention_size(), *one = of_z + of_z_size, *other = one + s.input_size();
     std::fill(of_weights, of_weights + size, 0.0f);
     for (long block = blocks * task / tasks; block < blocks * (task + 1) / tasks; ++block) {
       const long first = block * s.examples(), count = std::min(s.examples(), rows - first);
       float* at = saved.typed_data() + block * s.block_size();
       enter(s, of_y.typed_data(), first, count, s.width(), one);
       for (long layer = s.layers - 1; layer >= 0; --layer) {
-        backward_layer(s, w[layer], s.x(at, layer, true), s.in(layer), s.z(at, layer, true), s.x(at, layer + 1, true), one, of_z,
-                       other, s.gradients(of_weights, layer), first, count, spare);
+        backward_layer(s, w[layer], layer, s.x(at, layer, true), s.z(at, layer, true), s.x(at, layer + 1, true), one, of_z, other,
+                       s.gradients(of_weights, layer), first, count, spare);
         std::swap(one, other);
       }
       leave(s, one, first, count, s.input, of_x->typed_data());
@@ -97,8 +99,9 @@ static ffi::Error backward(ffi::ThreadPool pool, Floats x, Floats of_y, Floats s
 }  // namespace autoint
 
 #define STACK_ATTRIBUTES                                                                                              \
-  .Attr<int64_t>("layers").Attr<int64_t>("heads").Attr<int64_t>("head_width").Attr<int64_t>("projections")            \
-      .Attr<float>("scale").Attr<bool>("bias").Attr<bool>("projection_relu").Attr<bool>("norm").Attr<bool>("mask")
+  .Attr<int64_t>("layers").Attr<int64_t>("heads").Attr<int64_t>("head_width").Attr<bool>("residual")                  \
+      .Attr<bool>("identity_residual").Attr<float>("scale").Attr<float>("norm_epsilon").Attr<bool>("bias")              \
+      .Attr<bool>("projection_relu").Attr<bool>("norm").Attr<bool>("norm_first").Attr<bool>("mask")
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(interacting_forward, autoint::forward,
                               xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().RemainingArgs()
@@ -110,7 +113,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(interacting_backward, autoint::backward,
 
 // Sizes that the caller needs to make room: floats kept of a block, examples of a block.
 extern "C" int64_t interacting_block_floats(int64_t fields, int64_t input, int64_t layers, int64_t heads, int64_t head_width,
-                                            int64_t projections, bool norm) {
-  return autoint::Stack{fields, input, layers, heads, head_width, projections, 1, false, false, norm, false}.block_size();
+                                            bool residual, bool identity_residual, bool norm) {
+  return autoint::Stack{fields, input, layers, heads, head_width, residual, identity_residual, 1, 0, false, false, norm}
+      .block_size();
 }
 extern "C" int64_t interacting_block_examples(int64_t fields) { return autoint::Stack{fields}.examples(); }

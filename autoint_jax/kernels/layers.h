@@ -82,10 +82,10 @@ inline const float* mask_of(const Stack& s, const Weights& w, long example, long
   return w.mask + (example * s.heads + head) * s.fields * s.fields;
 }
 
-inline void forward_layer(const Stack& s, const Weights& w, const float* x, long width_in, float* z, float* out, long first,
+inline void forward_layer(const Stack& s, const Weights& w, long layer, const float* x, float* z, float* out, long first,
                           long count, float* spare) {
-  const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(), a = s.head_width;
-  product(w.kernel, 1, projected, x, columns, z, columns, projected, width_in, columns);
+  const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(layer), a = s.head_width;
+  product(w.kernel, 1, projected, x, columns, z, columns, projected, s.in(layer), columns);
   if (s.bias || s.projection_relu)
     for (long i = 0; i < projected; ++i)
       for (long c = 0; c < columns; c += kLanes) {
@@ -104,10 +104,11 @@ inline void forward_layer(const Stack& s, const Weights& w, const float* x, long
       if (s.mask) masked(s, attention, mask_of(s, w, first + e, head), spare), mixing = spare;
       product(value, columns, 1, mixing, padded, out + head * a * columns + e * padded, columns, a, s.fields, padded);
     }
-  const float* residual = z + 3 * width * columns;
+  const float* residual = s.adds_input(layer) ? x : z + 3 * width * columns;
+  const bool norm_first = s.norm && s.norm_first;
   for (long i = 0; i < width * columns; i += kLanes) {
-    const Vector sum = s.residual() ? load(out + i) + load(residual + i) : load(out + i);
-    store(out + i, larger(sum, all(0.0f)));
+    const Vector sum = s.residual ? load(out + i) + load(residual + i) : load(out + i);
+    store(out + i, norm_first ? sum : larger(sum, all(0.0f)));
   }
   if (!s.norm) return;
   float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
@@ -121,12 +122,12 @@ inline void forward_layer(const Stack& s, const Weights& w, const float* x, long
       squares += centred * centred;
     }
     Vector r;
-    for (long j = 0; j < kLanes; ++j) r[j] = 1.0f / std::sqrt(squares[j] / static_cast<float>(width) + 1e-8f);
+    for (long j = 0; j < kLanes; ++j) r[j] = 1.0f / std::sqrt(squares[j] / static_cast<float>(width) + s.norm_epsilon);
     store(mean + c, m);
     store(inverse + c, r);
     for (long i = 0; i < width; ++i) {
-      const Vector normed = (load(out + i * columns + c) - m) * r;
-      store(out + i * columns + c, normed * all(w.norm_scale[i]) + all(w.norm_offset[i]));
+      const Vector normed = (load(out + i * columns + c) - m) * r * all(w.norm_scale[i]) + all(w.norm_offset[i]);
+      store(out + i * columns + c, norm_first ? larger(normed, all(0.0f)) : normed);
     }
   }
 }
@@ -161,16 +162,17 @@ inline void backward_norm(const Stack& s, const Weights& w, float* z, float* gra
 }
 
 // `gradient` of the layer's output is used up; `of_x` gets that of its input. `spare` holds 5 attention matrices.
-inline void backward_layer(const Stack& s, const Weights& w, const float* x, long width_in, float* z, const float* out,
+inline void backward_layer(const Stack& s, const Weights& w, long layer, const float* x, float* z, const float* out,
                            float* gradient, float* of_z, float* of_x, const Gradients& to, long first, long count,
                            float* spare) {
-  const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(), a = s.head_width;
+  const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(layer), a = s.head_width;
   const long size = s.attention_size();
-  if (s.norm) backward_norm(s, w, z, gradient, to);
-  const float* active = s.norm ? s.unnormed(z) : out;
-  float* of_sum = s.residual() ? of_z + 3 * width * columns : gradient;
+  if (s.norm && !s.norm_first) backward_norm(s, w, z, gradient, to);
+  const float* active = s.norm && !s.norm_first ? s.unnormed(z) : out;
+  float* of_sum = s.projects_residual(layer) ? of_z + 3 * width * columns : gradient;
   for (long i = 0; i < width * columns; i += kLanes)
     store(of_sum + i, load(active + i) > all(0.0f) ? load(gradient + i) : all(0.0f));
+  if (s.norm && s.norm_first) backward_norm(s, w, z, of_sum, to);
   if (count != s.examples()) std::fill(of_z, of_z + 3 * width * columns, 0.0f);
   float *of_scores = spare, *mixing = spare + size, *transposed = spare + 2 * size, *of_scores_t = spare + 3 * size;
   std::fill(of_scores + s.fields * padded, of_scores + size, 0.0f);
@@ -206,8 +208,10 @@ inline void backward_layer(const Stack& s, const Weights& w, const float* x, lon
       store(of_z + i, load(z + i) > all(0.0f) ? load(of_z + i) : all(0.0f));
   if (s.bias)
     for (long i = 0; i < projected; ++i) to.bias[i] += total(of_z + i * columns, columns);
-  add_inner_product(x, of_z, columns, columns, to.kernel, width_in, projected);
-  product(w.kernel, projected, 1, of_z, columns, of_x, columns, width_in, projected, columns);
+  add_inner_product(x, of_z, columns, columns, to.kernel, s.in(layer), projected);
+  product(w.kernel, projected, 1, of_z, columns, of_x, columns, s.in(layer), projected, columns);
+  if (s.adds_input(layer))
+    for (long i = 0; i < width * columns; i += kLanes) store(of_x + i, load(of_x + i) + load(of_sum + i));
 }
 
 }  // namespace autoint

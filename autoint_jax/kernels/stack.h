@@ -20,14 +20,16 @@ struct Gradients {
 };
 
 struct Stack {
-  long fields, input, layers, heads, head_width, projections;
-  float scale;
-  bool bias, projection_relu, norm, mask;
+  long fields, input, layers, heads, head_width;
+  bool residual, identity_residual;  // W_Res e_m is added; e_m itself where widths match
+  float scale, norm_epsilon;
+  bool bias, projection_relu, norm, norm_first, mask;  // norm_first: LayerNorm before the activation
 
   long width() const { return heads * head_width; }
-  long projected() const { return projections * width(); }
-  bool residual() const { return projections == 4; }
   long in(long layer) const { return layer ? width() : input; }
+  bool adds_input(long layer) const { return residual && identity_residual && in(layer) == width(); }
+  bool projects_residual(long layer) const { return residual && !adds_input(layer); }
+  long projected(long layer) const { return (projects_residual(layer) ? 4 : 3) * width(); }
   long padded() const { return (fields + kLanes - 1) / kLanes * kLanes; }
   // Examples of a block: about 160 columns, so that the values of a layer fit half a second-level cache.
   long examples() const { return std::max<long>(1, 160 / padded()); }
@@ -38,9 +40,10 @@ struct Stack {
   // with LayerNorm, its input, mean and inverse deviation.
   long input_size() const { return std::max(input, width()) * columns(); }
   long attention_size() const { return padded() * padded(); }
-  long layer_size() const {
-    return projected() * columns() + examples() * heads * attention_size() + (norm ? (width() + 2) * columns() : 0);
+  long layer_size() const {  // room for the widest
+    return most_projected() * columns() + examples() * heads * attention_size() + (norm ? (width() + 2) * columns() : 0);
   }
+  long most_projected() const { return std::max(projected(0), projected(layers - 1)); }
   long block_size() const { return (layers + 1) * input_size() + layers * layer_size(); }
   long working_size() const { return 2 * input_size() + layer_size(); }  // without keeping
 
@@ -48,12 +51,12 @@ struct Stack {
   float* z(float* block, long layer, bool keep) const {
     return keep ? block + (layers + 1) * input_size() + layer * layer_size() : block + 2 * input_size();
   }
-  float* attention(float* z) const { return z + projected() * columns(); }
+  float* attention(float* z) const { return z + most_projected() * columns(); }
   float* unnormed(float* z) const { return attention(z) + examples() * heads * attention_size(); }
   float* statistics(float* z) const { return unnormed(z) + width() * columns(); }
 
   long gradient_size(long layer) const {
-    return in(layer) * projected() + (bias ? projected() : 0) + (norm ? 2 * width() : 0);
+    return (in(layer) + bias) * projected(layer) + (norm ? 2 * width() : 0);
   }
   long gradients_size() const {
     long size = 0;
@@ -63,8 +66,8 @@ struct Stack {
   Gradients gradients(float* at, long layer) const {
     for (long before = 0; before < layer; ++before) at += gradient_size(before);
     Gradients g{at, nullptr, nullptr, nullptr};
-    at += in(layer) * projected();
-    if (bias) g.bias = at, at += projected();
+    at += in(layer) * projected(layer);
+    if (bias) g.bias = at, at += projected(layer);
     if (norm) g.norm_scale = at, g.norm_offset = at + width();
     return g;
   }

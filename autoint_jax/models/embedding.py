@@ -1,12 +1,55 @@
-"""Field embeddings: the rows of a batch -> one vector a field (paper section 4.3, Eqs. 2-4)."""
+"""Field embeddings: the rows of a batch -> one vector a field (paper section 4.3, Eqs. 2-4).
+
+A field may have an embedding dimension of its own, narrower than the model's; its embedding is then projected to the model's
+by a matrix of the field (mixed dimension embeddings, Ginart et al., 2019). Fields of one width share a table.
+"""
 
 import itertools
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, Schema
+from autoint_jax.errors import UsageError
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.numeric import NumericEmbedding
+from autoint_jax.models.tables import Rows, TableSpec, table_of
+from autoint_jax.schema import CATEGORICAL, Batch, FieldSpec, Schema
+
+EMBEDDING_OPTIONS = ('embedding_dim', 'embedding_stddev', 'width_scale', 'width_power', 'numeric_encoding', 'numeric_bins',
+                     'periodic_scale')
+
+
+def field_widths(config: ModelConfig, schema: Schema) -> dict[str, int]:
+    """The embedding dimension of every id field: the schema's, or by the rule of `width_scale`, or the model's.
+
+    The rule, a * cardinality^b, is rounded up to a power of two, so that few tables serve all fields.
+
+    Raises UsageError where the schema asks for more than the model's embedding_dim.
+    """
+    widths = {}
+    for field in schema.id_fields:
+        width = config.embedding_dim
+        if field.embedding_dim is not None:
+            width = field.embedding_dim
+            if not 1 <= width <= config.embedding_dim:
+                raise UsageError(f'field {field.name!r} has embedding_dim {width} of its own: it must be at least 1 and at most '
+                                 f'model.embedding_dim, {config.embedding_dim}')
+        elif config.width_scale:
+            ruled = max(1, round(config.width_scale * field.cardinality**config.width_power))
+            width = min(1 << (ruled - 1).bit_length(), config.embedding_dim)
+        widths[field.name] = width
+    return widths
+
+
+def embedding_tables(config: ModelConfig, schema: Schema, table: str = 'embedding') -> dict[str, TableSpec]:
+    """The tables of `FieldEmbedding`: `table`, and `table_W` for fields of a narrower width W."""
+    widths = field_widths(config, schema)
+    return {
+        table if width == config.embedding_dim else f'{table}_{width}':
+            table_of(schema, width, config.embedding_stddev, [name for name, own in widths.items() if own == width])
+        for width in sorted({config.embedding_dim, *widths.values()}) if width in widths.values() or not widths}
 
 
 def mean_of_values(rows: jax.Array, ids: jax.Array) -> jax.Array:
@@ -20,44 +63,76 @@ def mean_of_values(rows: jax.Array, ids: jax.Array) -> jax.Array:
     return (rows * present).sum(1) / jnp.maximum(present.sum(1), 1)  # [b, d]
 
 
-def scaled_vectors(vectors: jax.Array, values: jax.Array) -> jax.Array:
-    """Eq. 4: v_m * x_m; zero where the value is missing.
+def pooled_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array) -> dict[str, jax.Array]:
+    """Embeddings [b, run, d] of id fields whose slots `rows` [b, slots, d] and `ids` [b, slots] hold, by first field of a run.
 
-    Args:
-      vectors: [numeric, d].
-      values: [b, numeric], NaN = missing.
+    Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model.
     """
-    present = jnp.where(jnp.isnan(values), 0.0, values)
-    return present[:, :, None] * vectors  # [b, numeric, d]
+    pieces, slot = {}, 0
+    for kind, run in itertools.groupby(fields, lambda field: field.kind):
+        run = list(run)
+        if kind == CATEGORICAL:
+            pieces[run[0].name] = rows[:, slot:slot + len(run)]
+            slot += len(run)
+        else:
+            for field in run:
+                slots = slice(slot, slot + field.max_values)
+                pieces[field.name] = mean_of_values(rows[:, slots], ids[:, slots])[:, None]
+                slot += field.max_values
+    return pieces
 
 
 class FieldEmbedding(nn.Module):
-    """Rows of a batch -> field embeddings [b, f, d], in the schema's order. Owns the vectors of numeric fields."""
+    """Rows of a batch -> field embeddings [b, f, d], in the schema's order. Owns what numeric and narrow fields need.
 
+    Attributes:
+      table: name of its tables, as given to `embedding_tables`.
+    """
+
+    config: ModelConfig
     schema: Schema
-    embedding_dim: int
-    stddev: float
+    table: str = 'embedding'
 
     @nn.compact
-    def __call__(self, rows: jax.Array, batch: Batch) -> jax.Array:
+    def __call__(self, rows: Rows, batch: Batch) -> jax.Array:
+        config, widths = self.config, field_widths(self.config, self.schema)
         numeric = None
         if self.schema.numeric_fields:
-            vectors = self.param('numeric_vectors', nn.initializers.normal(self.stddev),
-                                 (len(self.schema.numeric_fields), self.embedding_dim))
-            numeric = scaled_vectors(vectors, batch.numeric)
-        # Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model.
-        pieces, slot, column = [], 0, 0
-        for kind, run in itertools.groupby(self.schema.fields, lambda field: field.kind):
-            run = list(run)
-            if kind == NUMERIC:
-                pieces.append(numeric[:, column:column + len(run)])
-                column += len(run)
-            elif kind == CATEGORICAL:
-                pieces.append(rows[:, slot:slot + len(run)])
-                slot += len(run)
+            numeric = NumericEmbedding(config, self.schema, config.embedding_dim, name='numeric')(batch.numeric)
+        sources = {}  # of each id field: its array [b, fields, d] and its place there
+        for width in sorted(set(widths.values())):
+            fields = [field for field in self.schema.id_fields if widths[field.name] == width]
+            if width == config.embedding_dim:
+                pieces = pooled_runs(fields, rows[self.table], self._slots(batch.ids, fields))
             else:
-                for field in run:
-                    slots = slice(slot, slot + field.max_values)
-                    pieces.append(mean_of_values(rows[:, slots], batch.ids[:, slots])[:, None])
-                    slot += field.max_values
-        return jnp.concatenate(pieces, 1)  # [b, f, d]
+                embedded = jnp.concatenate(list(pooled_runs(
+                    fields, rows[f'{self.table}_{width}'], self._slots(batch.ids, fields)).values()), 1)
+                glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=1, out_axis=2, batch_axis=0)
+                projection = self.param(f'projection_{width}', glorot, (len(fields), width, config.embedding_dim))
+                pieces = {fields[0].name: jnp.einsum('bfw,fwd->bfd', embedded, projection)}
+            names = iter(fields)
+            for piece in pieces.values():
+                sources |= {next(names).name: (piece, place) for place in range(piece.shape[1])}
+        for place, field in enumerate(self.schema.numeric_fields):
+            sources[field.name] = (numeric, place)
+        return in_order([sources[name] for name in self.schema.names])
+
+    def _slots(self, ids: jax.Array, fields: list[FieldSpec]) -> jax.Array:
+        """The id slots of some fields, [b, slots]."""
+        if len(fields) == len(self.schema.id_fields):
+            return ids
+        columns = table_of(self.schema, 1, 0.0, [field.name for field in fields]).columns
+        return ids[:, jnp.asarray(columns)]
+
+
+def in_order(sources: list[tuple[jax.Array, int]]) -> jax.Array:
+    """Fields as (array [b, fields, d], place in it) -> [b, f, d], neighbours of one array taken in one piece."""
+    pieces, first = [], 0
+    while first < len(sources):
+        array, place = sources[first]
+        last = first
+        while last + 1 < len(sources) and sources[last + 1][0] is array and sources[last + 1][1] == place + last + 1 - first:
+            last += 1
+        pieces.append(array[:, place:place + last + 1 - first])
+        first = last + 1
+    return jnp.concatenate(pieces, 1)

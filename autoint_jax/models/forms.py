@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import jax
 
-from autoint_jax.config import ModelConfig
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.kernels import library
+from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, einsum_stack
 from autoint_jax.models.interacting_cpu import cpu_stack
 from autoint_jax.models.interacting_gpu import gpu_stack
@@ -21,35 +21,46 @@ FORMS: dict[str, Callable[[jax.Array, tuple[LayerWeights, ...], Masks, StackSpec
 }
 
 
-def chosen_form(name: str, compute_dtype: str) -> str:
+def lacking(name: str, config: ModelConfig) -> str:
+    """The option that a form cannot compute, as a clause; an empty text where it computes all."""
+    if name == 'cpu_kernel' and config.compute_dtype != 'float32':
+        return f"it computes in float32 only and option 'model.compute_dtype' is {config.compute_dtype!r}"
+    if name == 'gpu_kernel' and config.layer_norm == 'before_activation':
+        return "it has no LayerNorm before the activation: option 'model.layer_norm' is 'before_activation'"
+    if name == 'gpu_kernel' and config.residual and config.residual_projection == 'where_needed':
+        return "it has a W_Res in every layer: option 'model.residual_projection' is 'where_needed'"
+    return ''
+
+
+def chosen_form(config: ModelConfig) -> str:
     """The form that a configuration means on this machine's default device.
 
     Automatic: on a CPU the compiled kernel in float32 where a C++ compiler is found, else head by head; elsewhere einsum,
     until the GPU kernel has been timed on a GPU.
 
-    Raises UsageError on an unknown form, or one that does not run here.
+    Raises UsageError on an unknown form, or one that does not run here or not with the configuration's options.
     """
-    platform = jax.default_backend()
+    name, platform = config.form, jax.default_backend()
     if name == AUTOMATIC:
         if platform != 'cpu':
             return 'einsum'
-        return 'cpu_kernel' if compute_dtype == 'float32' and not library.unavailable() else 'heads'
+        return 'heads' if lacking('cpu_kernel', config) or library.unavailable() else 'cpu_kernel'
     if name not in FORMS:
         known = [AUTOMATIC, *FORMS]
         raise UsageError(f"option 'model.form' is {name!r}{nearest(name, known)}; known: {', '.join(known)}")
-    if name == 'cpu_kernel':
-        reason = (f'it runs on CPUs, not on {platform}' if platform != 'cpu' else
-                  'it computes in float32 only' if compute_dtype != 'float32' else library.unavailable())
-        if reason:
-            raise UsageError(f"option 'model.form' is 'cpu_kernel', but {reason}; use 'automatic'")
-    if name == 'gpu_kernel' and platform not in ('gpu', 'cuda'):
-        raise UsageError(f"option 'model.form' is 'gpu_kernel', but it runs on GPUs, not on {platform}; use 'automatic'")
+    reason = lacking(name, config)
+    if not reason and name == 'cpu_kernel':
+        reason = library.unavailable() if platform == 'cpu' else f'it runs on CPUs, not on {platform}'
+    if not reason and name == 'gpu_kernel' and platform not in ('gpu', 'cuda'):
+        reason = f'it runs on GPUs, not on {platform}'
+    if reason:
+        raise UsageError(f"option 'model.form' is {name!r}, but {reason}; use 'automatic'")
     return name
 
 
 def missed_kernel(config: ModelConfig) -> str:
     """Why the automatic form is not the compiled kernel on a CPU in float32; an empty text where it is or need not be."""
-    automatic = config.form == AUTOMATIC and config.compute_dtype == 'float32' and jax.default_backend() == 'cpu'
+    automatic = config.form == AUTOMATIC and not lacking('cpu_kernel', config) and jax.default_backend() == 'cpu'
     return library.unavailable() if automatic else ''
 
 

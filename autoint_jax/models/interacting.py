@@ -20,9 +20,12 @@ class StackSpec(NamedTuple):
     """Attributes:
     num_heads: n.
     head_dim: a.
-    residual: add W_Res e_m (Eq. 8), always projected, also where widths match.
+    residual: add W_Res e_m (Eq. 8).
     projection_relu: ReLU on all projections, as in the authors' code; the paper has none.
     scale: factor of the scores; 1 in the paper, 1 / sqrt(a) in the authors' code.
+    identity_residual: add e_m itself where widths match, W_Res e_m elsewhere (FuxiCTR); else W_Res e_m everywhere.
+    norm_first: a LayerNorm is before the ReLU (FuxiCTR); else after it (the authors' code).
+    norm_epsilon: added to the variance in a LayerNorm.
     """
 
     num_heads: int
@@ -30,13 +33,21 @@ class StackSpec(NamedTuple):
     residual: bool
     projection_relu: bool
     scale: float
+    identity_residual: bool = False
+    norm_first: bool = False
+    norm_epsilon: float = NORM_EPSILON
+
+    def projections(self, inputs: int) -> int:
+        """p of a layer whose inputs are `inputs` wide: 4 with a W_Res, else 3."""
+        projected = self.residual and not (self.identity_residual and inputs == self.num_heads * self.head_dim)
+        return 4 if projected else 3
 
 
 class LayerWeights(NamedTuple):
     """Attributes:
-    kernel: [d, p, n, a]; all projections are one matrix product. p is 4, or 3 without residual.
+    kernel: [d, p, n, a]; all projections are one matrix product. p is 4, or 3 without W_Res.
     bias: [p, n, a], or None (the paper).
-    norm_scale, norm_offset: [w] of a LayerNorm after the activation (the authors' code), or None.
+    norm_scale, norm_offset: [w] of a LayerNorm, or None (the paper).
     """
 
     kernel: jax.Array
@@ -46,6 +57,11 @@ class LayerWeights(NamedTuple):
 
 
 Masks = tuple[jax.Array | None, ...]  # of each layer, [b, n, f, g] factors of the attention weights (dropout), or None
+
+
+def sums_type(x: jax.Array) -> jnp.dtype:
+    """The type of sums of products of x: at least float32."""
+    return jnp.promote_types(x.dtype, jnp.float32)
 
 
 def attention_weights(query: jax.Array, key: jax.Array, *, scale: float) -> jax.Array:
@@ -59,14 +75,14 @@ def attention_weights(query: jax.Array, key: jax.Array, *, scale: float) -> jax.
     Returns:
       float32 [..., f, g]; each row sums to 1.
     """
-    scores = jnp.einsum('...fa,...ga->...fg', query, key, preferred_element_type=jnp.float32)
+    scores = jnp.einsum('...fa,...ga->...fg', query, key, preferred_element_type=sums_type(query))
     return jax.nn.softmax(scores * scale, axis=-1)
 
 
 def projections(x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array:
     """Query, key, value and residual of all heads, [b, f, p * w], of x [b, f, d], in the type of x."""
     b, f, d = x.shape
-    projected = jnp.dot(x.reshape(b * f, d), layer.kernel.reshape(d, -1), preferred_element_type=jnp.float32)
+    projected = jnp.dot(x.reshape(b * f, d), layer.kernel.reshape(d, -1), preferred_element_type=sums_type(x))
     if layer.bias is not None:
         projected = projected + layer.bias.reshape(-1)
     if spec.projection_relu:
@@ -74,13 +90,27 @@ def projections(x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array
     return projected.astype(x.dtype).reshape(b, f, -1)
 
 
-def layer_norm(x: jax.Array, layer: LayerWeights) -> jax.Array:
-    """LayerNorm over the last axis of float32 x, or x itself where the layer has none."""
+def layer_norm(x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array:
+    """LayerNorm over the last axis of x, or x itself where the layer has none."""
     if layer.norm_scale is None:
         return x
     centred = x - x.mean(-1, keepdims=True)
-    inverse = jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + NORM_EPSILON)
+    inverse = jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + spec.norm_epsilon)
     return centred * inverse * layer.norm_scale + layer.norm_offset
+
+
+def activated(mixed: jax.Array, x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array:
+    """Output [b, f, w] of a layer in the type of its input x [b, f, d]: ReLU, and LayerNorm where the layer has one.
+
+    Args:
+      mixed: [b, f, w], the mixed values and W_Res e_m; where that is left out, x itself is added here.
+      x, layer, spec: the layer's input, weights and options.
+    """
+    mixed = mixed.astype(sums_type(mixed))
+    if spec.residual and layer.kernel.shape[1] == 3:
+        mixed = mixed + x
+    mixed = jax.nn.relu(layer_norm(mixed, layer, spec)) if spec.norm_first else layer_norm(jax.nn.relu(mixed), layer, spec)
+    return mixed.astype(x.dtype)
 
 
 def einsum_layer(x: jax.Array, layer: LayerWeights, mask: jax.Array | None, spec: StackSpec) -> tuple[jax.Array, jax.Array]:
@@ -90,10 +120,10 @@ def einsum_layer(x: jax.Array, layer: LayerWeights, mask: jax.Array | None, spec
     query, key, value = (projected[:, :, part].swapaxes(1, 2) for part in range(3))  # [b, n, f, a]
     weights = attention_weights(query, key, scale=spec.scale)
     mixing = (weights if mask is None else weights * mask).astype(x.dtype)
-    mixed = jnp.einsum('bnfg,bnga->bfna', mixing, value, preferred_element_type=jnp.float32)  # Eq. 6
-    if spec.residual:
+    mixed = jnp.einsum('bnfg,bnga->bfna', mixing, value, preferred_element_type=sums_type(x))  # Eq. 6
+    if layer.kernel.shape[1] == 4:
         mixed = mixed + projected[:, :, 3]
-    return layer_norm(jax.nn.relu(mixed).reshape(b, f, -1), layer).astype(x.dtype), weights
+    return activated(mixed.reshape(b, f, -1), x, layer, spec), weights
 
 
 def einsum_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:
@@ -122,7 +152,7 @@ class InteractingWeights(nn.Module):
 
     @nn.compact
     def __call__(self) -> LayerWeights:
-        p, n, a = 4 if self.spec.residual else 3, self.spec.num_heads, self.spec.head_dim
+        p, n, a = self.spec.projections(self.inputs), self.spec.num_heads, self.spec.head_dim
         glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=0, out_axis=(2, 3), batch_axis=1)
         kernel = self.param('kernel', glorot, (self.inputs, p, n, a))
         bias = self.param('bias', nn.initializers.zeros, (p, n, a)) if self.bias else None

@@ -55,7 +55,8 @@ def _forward_call(spec, x, layers, masks, *, keep):
     results = [jax.ShapeDtypeStruct((b, f, spec.num_heads * spec.head_dim), jnp.float32)]
     if keep:
         floats = library().interacting_block_floats(
-            f, d, len(layers), spec.num_heads, spec.head_dim, layers[0].kernel.shape[1], layers[0].norm_scale is not None)
+            f, d, len(layers), spec.num_heads, spec.head_dim, spec.residual, spec.identity_residual,
+            layers[0].norm_scale is not None)
         results.append(jax.ShapeDtypeStruct((-(-b // library().interacting_block_examples(f)), floats), jnp.float32))
     call = jax.ffi.ffi_call('autoint_interacting_forward', results, vmap_method='sequential')
     return call(x, *_arguments(layers, masks), **_attributes(spec, layers, masks))
@@ -67,6 +68,7 @@ def _arguments(layers, masks):
 
 def _attributes(spec, layers, masks):
     return {'layers': np.int64(len(layers)), 'heads': np.int64(spec.num_heads), 'head_width': np.int64(spec.head_dim),
-            'projections': np.int64(4 if spec.residual else 3), 'scale': np.float32(spec.scale),
+            'residual': spec.residual, 'identity_residual': spec.identity_residual, 'scale': np.float32(spec.scale),
             'bias': layers[0].bias is not None, 'projection_relu': spec.projection_relu,
-            'norm': layers[0].norm_scale is not None, 'mask': masks[0] is not None}
+            'norm': layers[0].norm_scale is not None, 'norm_first': spec.norm_first,
+            'norm_epsilon': np.float32(spec.norm_epsilon), 'mask': masks[0] is not None}

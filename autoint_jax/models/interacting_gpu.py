@@ -19,7 +19,10 @@ def gpu_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec
         if not supported(f, d, spec.num_heads, spec.head_dim):
             raise UsageError(f"option 'model.form' is 'gpu_kernel', which {f} fields, inputs of width {d} and "
                              f"{spec.num_heads} heads of {spec.head_dim} do not fit; use 'einsum'")
+        if spec.norm_first or spec.residual and layer.kernel.shape[1] == 3:
+            raise UsageError("option 'model.form' is 'gpu_kernel', which has neither a LayerNorm before the activation nor "
+                             "residuals without W_Res; use 'einsum'")
         x = interacting_layer(x, layer.kernel, layer.bias, mask, scale=spec.scale, residual=spec.residual,
                               projection_relu=spec.projection_relu, interpret=interpret)
-        x = layer_norm(x.astype(jnp.float32), layer).astype(x.dtype)
+        x = layer_norm(x.astype(jnp.float32), layer, spec).astype(x.dtype)
     return x

@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, attention_weights, layer_norm, projections
+from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, activated, attention_weights, projections, sums_type
 
 
 def _mix(weights: jax.Array, value: jax.Array) -> jax.Array:
@@ -39,7 +39,7 @@ def _attend_forward(query, key, value, mask, scale):
 def _attend_backward(scale, saved, gradient):
     query, key, value, mask, weights = saved
     mixed = weights if mask is None else weights * mask
-    of_mixed = jnp.einsum('bfa,bga->bfg', gradient, value, preferred_element_type=jnp.float32)
+    of_mixed = jnp.einsum('bfa,bga->bfg', gradient, value, preferred_element_type=sums_type(gradient))
     of_weights = of_mixed if mask is None else of_mixed * mask
     of_scores = weights * (of_weights - jnp.sum(weights * of_weights, -1, keepdims=True)) * scale
     # The barriers keep the small transposes from being folded back into the products.
@@ -62,7 +62,7 @@ def heads_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, sp
                                  for start in range(head * spec.head_dim, 3 * width, width))  # [b, f, a]
             heads.append(attend(query, key, value, None if mask is None else mask[:, head], spec.scale))
         mixed = jnp.concatenate(heads, -1)  # [b, f, w]
-        if spec.residual:
+        if layer.kernel.shape[1] == 4:
             mixed = mixed + projected[:, :, 3 * width:]
-        x = layer_norm(jax.nn.relu(mixed).astype(jnp.float32), layer).astype(x.dtype)
+        x = activated(mixed, x, layer, spec)
     return x

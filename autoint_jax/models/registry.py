@@ -1,28 +1,99 @@
-"""Models by name."""
+"""Models by name. What a model is, `models/contract.py` says."""
 
-import flax.linen as nn
+import dataclasses
+
 import jax
 
-from autoint_jax.config import ModelConfig
 from autoint_jax.errors import UsageError, nearest
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.afm import AFM
 from autoint_jax.models.autoint import AutoInt
+from autoint_jax.models.cin import CIN
+from autoint_jax.models.contract import Model
+from autoint_jax.models.crossnet import CrossNet
+from autoint_jax.models.dcn_v2 import DCNV2
+from autoint_jax.models.deep_cross import DeepCross
+from autoint_jax.models.deep_crossing import DeepCrossing
+from autoint_jax.models.deepfm import DeepFM
+from autoint_jax.models.destine import DESTINE
+from autoint_jax.models.dnn import DNN
+from autoint_jax.models.finalmlp import FinalMLP
+from autoint_jax.models.fm import FM
+from autoint_jax.models.forms import chosen_form
+from autoint_jax.models.ft_transformer import FTTransformer
+from autoint_jax.models.hofm import HOFM
+from autoint_jax.models.lr import LR
+from autoint_jax.models.masknet import MaskNet
+from autoint_jax.models.nfm import NFM
 from autoint_jax.models.tables import TableSpec
+from autoint_jax.models.wide_deep import WideDeep
+from autoint_jax.models.xdeepfm import XDeepFM
 from autoint_jax.schema import Schema
 
-MODELS = {
+MODELS: dict[str, type[Model]] = {
+    'lr': LR,
+    'fm': FM,
+    'afm': AFM,
+    'nfm': NFM,
+    'hofm': HOFM,
+    'deep_crossing': DeepCrossing,
+    'dnn': DNN,
+    'wide_deep': WideDeep,
+    'deepfm': DeepFM,
+    'crossnet': CrossNet,
+    'deep_cross': DeepCross,
+    'dcn_v2': DCNV2,
+    'cin': CIN,
+    'xdeepfm': XDeepFM,
+    'masknet': MaskNet,
+    'finalmlp': FinalMLP,
     'autoint': AutoInt,
+    'destine': DESTINE,
+    'ft_transformer': FTTransformer,
 }
 
 
-def build(config: ModelConfig, schema: Schema) -> tuple[nn.Module, dict[str, TableSpec]]:
-    """The model of a configuration and the tables it looks up. Raises UsageError on an unknown name."""
+def model_class(config: ModelConfig) -> type[Model]:
+    """The class of a configuration's model. Raises UsageError on an unknown name, or an option not read or missing."""
     if config.name not in MODELS:
         raise UsageError(f'unknown model {config.name!r}{nearest(config.name, list(MODELS))}; '
                          f'known: {", ".join(MODELS)}')
     model = MODELS[config.name]
-    return model(config, schema), model.table_specs(config)
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value != field.default and field.name != 'name' and field.name not in model.OPTIONS:
+            raise UsageError(f"option 'model.{field.name}' is {value!r}, but model {config.name!r} does not read it; "
+                             f'it reads: {", ".join(model.OPTIONS)}')
+    for name in model.NEEDS:
+        if not getattr(config, name):
+            raise UsageError(f"option 'model.{name}' is not given, but model {config.name!r} needs it, for example "
+                             f'--config.model.{name}=400,400')
+    return model
+
+
+def build(config: ModelConfig, schema: Schema) -> tuple[Model, dict[str, TableSpec]]:
+    """The model of a configuration and the tables it looks up. Raises UsageError as `model_class` does."""
+    model = model_class(config)
+    return model(config, schema), model.table_specs(config, schema)
+
+
+def interacting_form(config: ModelConfig) -> str | None:
+    """The form in which the model's interacting layers are computed here; None for a model without such layers."""
+    return chosen_form(config) if 'form' in model_class(config).OPTIONS else None
 
 
 def parameter_count(params: dict) -> int:
     """Parameters outside the embeddings, as the paper's Table 3 counts them."""
-    return sum(leaf.size for name, part in params.items() if name != 'embedding' for leaf in jax.tree.leaves(part))
+    return sum(leaf.size for name, part in params.items() if not name.endswith('embedding') for leaf in jax.tree.leaves(part))
+
+
+def embedding_parameter_count(params: dict, tables: dict) -> int:
+    """Parameters of the embeddings: tables, vectors of numeric fields, projections of narrow fields."""
+    return sum(leaf.size for leaf in jax.tree.leaves((params, tables))) - parameter_count(params)
+
+
+def table_values(config: ModelConfig, schema: Schema) -> tuple[int, int]:
+    """Values in the model's tables, and what they would be if all fields had the model's embedding dimension."""
+    alike = Schema(tuple(dataclasses.replace(field, embedding_dim=None) for field in schema.fields))
+    specs = [build(*choice)[1] for choice in ((config, schema), (dataclasses.replace(config, width_scale=0.0), alike))]
+    return tuple(sum(spec.rows * spec.width for spec in found.values()) for found in specs)

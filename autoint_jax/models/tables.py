@@ -1,9 +1,10 @@
 """Embedding tables and the lookup: the only code that sees whole tables.
 
 The forward pass is split in two, so that an optimizer can touch only a batch's rows and tables can be sharded:
-`lookup(tables, batch) -> rows`, then `model.apply(params, rows, batch) -> logits`.
+`lookup(tables, specs, batch) -> rows`, then `model.apply(variables, rows, batch) -> logits`.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,32 +14,58 @@ import numpy as np
 from autoint_jax.schema import Batch, Schema
 
 Tables = dict[str, jax.Array]  # name -> [v, d]
-Rows = dict[str, jax.Array]  # name -> [b, slots, d]
+Rows = dict[str, jax.Array]  # name -> [b, slots of its fields, d]
 
 
 class TableSpec(NamedTuple):
-    """A table of all fields' ids, `width` values a row, drawn from N(0, stddev^2)."""
+    """A table of some fields' ids, one field after the other.
+
+    Attributes:
+      width: values of a row, d.
+      stddev: initial values are drawn from N(0, stddev^2).
+      rows: number of rows, v.
+      columns: the id slots of a batch that the table serves.
+      offsets: for each of them, the first row of its field.
+    """
 
     width: int
     stddev: float
+    rows: int
+    columns: tuple[int, ...]
+    offsets: tuple[int, ...]
 
 
-def initial_tables(specs: dict[str, TableSpec], schema: Schema, key: jax.Array) -> Tables:
-    """Tables {name: float32 [v, d]}; v counts the ids of all fields, one field after the other."""
-    return {
-        name: spec.stddev * jax.random.normal(jax.random.fold_in(key, number), (schema.num_ids, spec.width))
-        for number, (name, spec) in enumerate(sorted(specs.items()))
-    }
+def table_of(schema: Schema, width: int, stddev: float, names: Sequence[str] | None = None) -> TableSpec:
+    """The table of the named id fields, by default of all, in the schema's order."""
+    columns, offsets, slot, rows = [], [], 0, 0
+    for field in schema.id_fields:
+        if names is None or field.name in names:
+            columns += range(slot, slot + field.max_values)
+            offsets += [rows] * field.max_values
+            rows += field.cardinality
+        slot += field.max_values
+    return TableSpec(width, stddev, rows, tuple(columns), tuple(offsets))
 
 
-def table_rows(schema: Schema, ids: Any) -> Any:
-    """Ids within their fields -> row numbers of a table, int32 [b, slots]."""
-    return ids + np.asarray(schema.slot_offsets, np.int32)
+def initial_tables(specs: dict[str, TableSpec], key: jax.Array) -> Tables:
+    """Tables {name: float32 [v, d]}."""
+    return {name: spec.stddev * jax.random.normal(jax.random.fold_in(key, number), (spec.rows, spec.width))
+            for number, (name, spec) in enumerate(sorted(specs.items()))}
 
 
-def lookup(tables: Tables, schema: Schema, batch: Batch) -> Rows:
-    """The rows a batch needs, {name: [b, slots, d]}. Prepared ids are in range; they are clipped, not checked."""
-    if not schema.num_slots:  # numeric fields only
-        return {name: jnp.zeros((len(batch.labels), 0, table.shape[1])) for name, table in tables.items()}
-    numbers = table_rows(schema, batch.ids)
-    return {name: jnp.take(table, numbers, axis=0, mode='clip') for name, table in tables.items()}
+def table_rows(spec: TableSpec, ids: Any) -> Any:
+    """Ids within their fields, int32 [b, slots of the batch] -> row numbers of a table, [b, slots of its fields]."""
+    if spec.columns != tuple(range(ids.shape[1])):
+        ids = ids[:, np.asarray(spec.columns, np.int32)]
+    return ids + np.asarray(spec.offsets, np.int32)
+
+
+def lookup(tables: Tables, specs: dict[str, TableSpec], batch: Batch) -> Rows:
+    """The rows a batch needs. Prepared ids are in range; they are clipped, not checked."""
+    rows = {}
+    for name, table in tables.items():
+        if table.shape[0]:
+            rows[name] = jnp.take(table, table_rows(specs[name], batch.ids), axis=0, mode='clip')
+        else:  # numeric fields only
+            rows[name] = jnp.zeros((len(batch.labels), 0, table.shape[1]), table.dtype)
+    return rows

@@ -8,12 +8,13 @@ import numpy as np
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.training import devices, order, steps
+from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.state import TrainState, initial_state, setup
 
 
 def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
     """The state after `count` steps of a run (0 = its start), every table row up to date."""
-    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('train')
+    made, mesh, columns = setup(config, fitted_schema(config, data)), devices.data_mesh(), data.split('train')
     batch_size = min(config.training.batch_size, len(columns))
     cut = devices.cut(batch_size, config, data.schema, mesh)
     chunk = steps.make_chunk(made, mesh, cut, max_steps=count)

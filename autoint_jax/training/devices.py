@@ -10,13 +10,13 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import Columns
-from autoint_jax.models.forms import chosen_form
+from autoint_jax.models import registry
 from autoint_jax.schema import Batch, Schema
 
 DATA_AXIS = 'data'
 EVERYWHERE = PartitionSpec()
 
-# Bytes of one layer's projections of a slice, by form; measured with 1 MiB of second-level cache a core, 7 and 39 fields.
+# Bytes of the largest array of a slice (`row_floats`), by form of the interacting layers; measured with 1 MiB of second-level cache a core, 7 and 39 fields.
 HEADS_SLICE_BYTES = 8_000_000
 KERNEL_SLICE_BYTES = 650_000  # for each core that works on it
 
@@ -40,14 +40,16 @@ class Cut(NamedTuple):
 
 
 def cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
-    """The cut of a batch of `rows` rows to train on, over a mesh."""
+    """The cut of a batch of `rows` rows to train on, over a mesh. Statistics of a whole batch leave a device's part whole."""
+    if config.model.deep_batch_norm:
+        return _cut(rows, 0, mesh)
     return _cut(rows, config.training.slice_rows or _automatic_slice_rows(config, schema, mesh), mesh)
 
 
 def scoring_cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
     """The cut of a batch of `rows` rows to score. The compiled kernel keeps nothing then: whole parts suit it best."""
     slice_rows = config.training.slice_rows
-    if not slice_rows and _form(config) != 'cpu_kernel':
+    if not slice_rows and registry.interacting_form(config.model) != 'cpu_kernel':
         slice_rows = _automatic_slice_rows(config, schema, mesh)
     return _cut(rows, slice_rows, mesh)
 
@@ -64,15 +66,10 @@ def _automatic_slice_rows(config: Config, schema: Schema, mesh: Mesh) -> int:
     if mesh.devices.flat[0].platform != 'cpu':
         return 0
     room = HEADS_SLICE_BYTES
-    if _form(config) == 'cpu_kernel':
+    if registry.interacting_form(config.model) == 'cpu_kernel':
         room = KERNEL_SLICE_BYTES * max(1, usable_cores() // mesh.size)
-    width = max(config.model.embedding_dim, 4 * config.model.num_heads * config.model.head_dim)
-    fitting = max(16, room // (4 * len(schema.fields) * width))
+    fitting = max(16, room // (4 * registry.model_class(config.model).row_floats(config.model, schema)))
     return 1 << (fitting.bit_length() - 1)
-
-
-def _form(config: Config) -> str:
-    return chosen_form(config.model.form, config.model.compute_dtype)
 
 
 def replicate(tree, mesh: Mesh):

@@ -18,10 +18,11 @@ from autoint_jax.config import Config
 from autoint_jax.data.prepared import SPLITS, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
-from autoint_jax.models.forms import chosen_form, missed_kernel
-from autoint_jax.models.registry import parameter_count
+from autoint_jax.models.forms import missed_kernel
+from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count, table_values
 from autoint_jax.training import devices, order, records, scoring, steps
 from autoint_jax.training.checkpoints import Checkpoints
+from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.state import Setup, TrainState, chosen_table_form, initial_state, setup
 from autoint_jax.training.stopping import best_evaluation, should_stop
@@ -38,16 +39,20 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     folder belongs to another run.
     """
     began = time.perf_counter()
-    made = setup(config, data.schema)
+    made = setup(config, fitted_schema(config, data))
     record = records.RunRecords(run_dir)
     checkpoints = None
     try:
-        forms = {'interacting': chosen_form(config.model.form, config.model.compute_dtype),
+        forms = {'interacting': interacting_form(config.model),
                  'tables': chosen_table_form(config.optimizer)}
         result = record.start(config, data, forms)
         if result is None:
-            if reason := missed_kernel(config.model):
+            if forms['interacting'] and (reason := missed_kernel(config.model)):
                 reporter.say(f'the compiled kernels are not used: {reason}')
+            own, alike = table_values(config.model, made.schema)
+            if own != alike:
+                reporter.say(f'fields of different widths: {own:,} values in tables, {1 - own / alike:.0%} fewer than the '
+                             f'{alike:,} of one width')
             checkpoints = Checkpoints(run_dir / 'checkpoints')
             result = _train(made, data, record, checkpoints, reporter, began)
             record.result(result)
@@ -77,7 +82,7 @@ def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoi
     evaluator = scoring.make_evaluator(made, mesh)
 
     def evaluate(state: TrainState, split: str) -> dict[str, float]:
-        return metrics.figures(evaluator(state.params, state.tables, resident[split]))
+        return metrics.figures(evaluator(state.variables, state.tables, resident[split]))
 
     def order_of(epoch: int) -> jax.Array:
         return devices.replicate(order.epoch_order(
@@ -130,7 +135,7 @@ def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoi
         'test': evaluate(state, 'test'), 'valid': {'auc': best['valid_auc'], 'logloss': best['valid_logloss']},
         'best_step': best['step'], 'best_epoch': best['epoch'], 'steps': step, 'epochs': step / epoch_steps,
         'parameters': parameter_count(state.params),
-        'embedding_parameters': sum(x.size for x in jax.tree.leaves([state.tables, state.params.get('embedding', {})])),
+        'embedding_parameters': embedding_parameter_count(state.params, state.tables),
         'first_step_seconds': first_step_seconds,  # of this start, None where there was no step left
         'train_seconds': progress['seconds'], 'train_rows_per_second': step / epoch_steps * rows / progress['seconds'],
     }

@@ -16,27 +16,27 @@ from autoint_jax.training.steps import BY_ROW
 
 
 def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], metrics.Sums]:
-    """(params, tables, resident columns [n]) -> sums on the devices, for `metrics.figures`; does not wait for them.
+    """(variables, tables, resident columns [n]) -> sums on the devices, for `metrics.figures`; does not wait for them.
 
     Devices share the rows to score; each then sorts all logits, so that figures do not depend on their number.
     """
 
     @jax.jit
-    def evaluate(params, tables, columns):
+    def evaluate(variables, tables, columns):
         logits = jax.lax.with_sharding_constraint(
-            _logits(made, mesh, params, tables, columns), NamedSharding(mesh, EVERYWHERE))
+            _logits(made, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE))
         return metrics.sums(logits, columns.labels)
 
     return evaluate
 
 
 def make_scorer(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], np.ndarray]:
-    """(params, tables, resident columns [n]) -> logits, float32 [n] on the host, in row order."""
-    score = jax.jit(lambda params, tables, columns: _logits(made, mesh, params, tables, columns))
-    return lambda params, tables, columns: np.asarray(score(params, tables, columns))
+    """(variables, tables, resident columns [n]) -> logits, float32 [n] on the host, in row order."""
+    score = jax.jit(lambda variables, tables, columns: _logits(made, mesh, variables, tables, columns))
+    return lambda variables, tables, columns: np.asarray(score(variables, tables, columns))
 
 
-def _logits(made: Setup, mesh: Mesh, params: Any, tables: Tables, columns: Resident) -> jax.Array:
+def _logits(made: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Resident) -> jax.Array:
     """Logits of all rows, float32 [n].
 
     Scored in batches of the training size; rows past the end repeat row 0 and are dropped.
@@ -46,15 +46,14 @@ def _logits(made: Setup, mesh: Mesh, params: Any, tables: Tables, columns: Resid
     rows = jnp.arange(-(-count // part.padded_batch) * part.padded_batch)
     rows = jnp.where(rows < count, rows, -1)
 
-    def of_slice(params, tables, columns, rows):
+    def of_slice(variables, tables, columns, rows):
         batch = gathered(columns, rows)
-        return made.model.apply({'params': params}, lookup(tables, made.schema, batch), batch, train=False,
-                                dropout_keys=None)
+        return made.model.apply(variables, lookup(tables, made.table_specs, batch), batch, training=None)
 
-    def of_device(params, tables, columns, rows):
-        return jax.lax.map(lambda rows: of_slice(params, tables, columns, rows),
+    def of_device(variables, tables, columns, rows):
+        return jax.lax.map(lambda rows: of_slice(variables, tables, columns, rows),
                            rows.reshape(-1, part.slice_rows)).reshape(-1)
 
     on_devices = jax.shard_map(of_device, mesh=mesh, check_vma=False,
                                in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW), out_specs=BY_ROW)
-    return on_devices(params, tables, columns, rows)[:count]
+    return on_devices(variables, tables, columns, rows)[:count]

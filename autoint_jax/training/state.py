@@ -12,6 +12,7 @@ from autoint_jax.config import Config, OptimizerConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models import registry
+from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.deferred_adam import deferred_adam
@@ -26,6 +27,7 @@ class TrainState(NamedTuple):
     tables: {name: [v, d]}.
     optimizer: Optax state of the parameters.
     slots: {name: what the tables' optimizer keeps for a table}.
+    statistics: running statistics of batch normalisation; empty without.
     """
 
     step: jax.Array
@@ -33,6 +35,12 @@ class TrainState(NamedTuple):
     tables: Tables
     optimizer: Any
     slots: dict[str, Any]
+    statistics: Any
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Parameters and statistics, as `model.apply` takes them."""
+        return {'params': self.params, STATISTICS: self.statistics}
 
 
 class Setup(NamedTuple):
@@ -47,7 +55,7 @@ class Setup(NamedTuple):
 
 
 def setup(config: Config, schema: Schema) -> Setup:
-    """Raises UsageError on an unknown model."""
+    """Raises UsageError on an unknown model, or an option that it does not read."""
     model, table_specs = registry.build(config.model, schema)
     return Setup(config, schema, model, table_specs, _adam(config.optimizer), table_optimizer(config.optimizer))
 
@@ -55,14 +63,15 @@ def setup(config: Config, schema: Schema) -> Setup:
 def initial_state(made: Setup) -> TrainState:
     """The state at step 0, a function of the seed."""
     key = jax.random.key(made.config.seed)
-    tables = initial_tables(made.table_specs, made.schema, jax.random.fold_in(key, 0))
+    tables = initial_tables(made.table_specs, jax.random.fold_in(key, 0))
     batch = Batch(ids=np.zeros((1, made.schema.num_slots), np.int32),
                   numeric=np.zeros((1, len(made.schema.numeric_fields)), np.float32),
                   labels=np.zeros(1, np.float32), weights=np.ones(1, np.float32))
-    params = made.model.init(jax.random.fold_in(key, 1), lookup(tables, made.schema, batch), batch, train=False,
-                             dropout_keys=None)['params']
+    variables = made.model.init(jax.random.fold_in(key, 1), lookup(tables, made.table_specs, batch), batch, training=None)
+    params = variables['params']
     return TrainState(jnp.zeros((), jnp.int32), params, tables, made.optimizer.init(params),
-                      {name: made.table_optimizer.init(table) for name, table in tables.items()})
+                      {name: made.table_optimizer.init(table) for name, table in tables.items()},
+                      variables.get(STATISTICS, {}))
 
 
 def table_optimizer(config: OptimizerConfig) -> TableOptimizer:

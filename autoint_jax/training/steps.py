@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from autoint_jax.models.dropout import row_keys
+from autoint_jax.models.batch_norm import STATISTICS
+from autoint_jax.models.dropout import Training, row_keys
 from autoint_jax.models.tables import Rows, table_rows
 from autoint_jax.schema import Batch
 from autoint_jax.training.devices import DATA_AXIS, EVERYWHERE, Cut, Resident, gathered
@@ -24,36 +25,39 @@ def summed_logloss(logits: jax.Array, *, labels: jax.Array, weights: jax.Array) 
 
 
 def make_gradients(made: Setup, mesh: Mesh, slice_rows: int) -> Callable:
-    """(params, looked-up rows, columns, rows [b], step) -> loss [], gradients of params, gradients of looked-up rows.
+    """(params, statistics, looked-up rows, columns, rows [b], step) -> loss [], gradients of params, of looked-up rows, new statistics.
 
     The loss is the mean over the batch's rows of weight 1. Each device takes its part of the batch slice by slice, so
-    that a slice's activations stay in cache; parameter gradients are summed over slices, then over devices.
+    that a slice's activations stay in cache; parameter gradients are summed over slices, then over devices. Where the model has
+    statistics of a batch, a device's part is one slice.
     """
 
-    def of_device(params, looked_up, columns, rows, step):
+    def of_device(params, statistics, looked_up, columns, rows, step):
         batch = gathered(columns, rows)
         places = jax.lax.axis_index(DATA_AXIS) * len(rows) + jnp.arange(len(rows))
         total = jax.lax.psum(batch.weights.sum(), DATA_AXIS)
 
-        def loss_of_slice(params: Any, looked_up: Rows, batch: Batch, places: jax.Array) -> jax.Array:
+        def loss_of_slice(params: Any, looked_up: Rows, batch: Batch, places: jax.Array):
             keys = row_keys(made.config.seed, step, places)
-            logits = made.model.apply({'params': params}, looked_up, batch, train=True, dropout_keys=keys)
-            return summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
+            logits, updated = made.model.apply({'params': params, STATISTICS: statistics}, looked_up, batch, mutable=[STATISTICS],
+                                               training=Training(keys, batch.weights, DATA_AXIS))
+            loss = summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
+            return loss, updated.get(STATISTICS, statistics)
 
         def add_slice(sums, part):
-            loss, (of_params, of_rows) = jax.value_and_grad(loss_of_slice, (0, 1))(params, *part)
-            return jax.tree.map(jnp.add, sums, (loss, of_params)), of_rows
+            (loss, updated), (of_params, of_rows) = jax.value_and_grad(loss_of_slice, (0, 1), has_aux=True)(params, *part)
+            return (jax.tree.map(jnp.add, sums[0], (loss, of_params)), updated), of_rows
 
         parts = jax.tree.map(lambda x: x.reshape(len(x) // slice_rows, slice_rows, *x.shape[1:]),
                              (looked_up, batch, places))
-        nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params))
-        sums, of_rows = jax.lax.scan(add_slice, nothing, parts)
+        nothing = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
+        (sums, statistics), of_rows = jax.lax.scan(add_slice, nothing, parts)
         loss, of_params = jax.lax.psum(sums, DATA_AXIS)
-        return loss, of_params, jax.tree.map(lambda x: x.reshape(len(rows), *x.shape[2:]), of_rows)
+        return loss, of_params, jax.tree.map(lambda x: x.reshape(len(rows), *x.shape[2:]), of_rows), statistics
 
     return jax.shard_map(of_device, mesh=mesh, check_vma=False,
-                         in_specs=(EVERYWHERE, BY_ROW, EVERYWHERE, BY_ROW, EVERYWHERE),
-                         out_specs=(EVERYWHERE, EVERYWHERE, BY_ROW))
+                         in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE, BY_ROW, EVERYWHERE),
+                         out_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE))
 
 
 def make_step(made: Setup, mesh: Mesh, cut: Cut) -> Callable:
@@ -64,13 +68,14 @@ def make_step(made: Setup, mesh: Mesh, cut: Cut) -> Callable:
     gradients, tables_learn = make_gradients(made, mesh, cut.slice_rows), made.table_optimizer
 
     def step(state: TrainState, columns: Resident, rows: jax.Array) -> tuple[TrainState, jax.Array]:
-        numbers = table_rows(made.schema, columns.ids[jnp.maximum(rows, 0)])  # [b, slots]
-        in_batch = jnp.where(rows[:, None] >= 0, numbers, made.schema.num_ids).reshape(-1)
-        read = {name: tables_learn.read(table, state.slots[name], in_batch, state.step)
-                for name, table in state.tables.items()}
-        looked_up = {name: values.reshape(*numbers.shape, values.shape[1]) for name, (values, _) in read.items()}
+        ids, read, looked_up = columns.ids[jnp.maximum(rows, 0)], {}, {}
+        for name, table in state.tables.items():
+            numbers = table_rows(made.table_specs[name], ids)  # [b, slots of the table]
+            in_batch = jnp.where(rows[:, None] >= 0, numbers, len(table)).reshape(-1)
+            values, read[name] = tables_learn.read(table, state.slots[name], in_batch, state.step)
+            looked_up[name] = values.reshape(*numbers.shape, table.shape[1])
 
-        loss, of_params, of_rows = gradients(state.params, looked_up, columns, rows, state.step)
+        loss, of_params, of_rows, statistics = gradients(state.params, state.statistics, looked_up, columns, rows, state.step)
         updates, optimizer = made.optimizer.update(of_params, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         # Gathering the rows' gradients moves less than summing tables' over devices would.
@@ -78,8 +83,8 @@ def make_step(made: Setup, mesh: Mesh, cut: Cut) -> Callable:
         tables, slots = {}, {}
         for name, table in state.tables.items():
             tables[name], slots[name] = tables_learn.update(
-                table, state.slots[name], read[name][1], of_rows[name].reshape(-1, table.shape[1]), state.step)
-        return TrainState(state.step + 1, params, tables, optimizer, slots), loss
+                table, state.slots[name], read[name], of_rows[name].reshape(-1, table.shape[1]), state.step)
+        return TrainState(state.step + 1, params, tables, optimizer, slots, statistics), loss
 
     return step
 

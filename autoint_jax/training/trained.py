@@ -8,6 +8,7 @@ from autoint_jax.data.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training import devices, records
 from autoint_jax.training.checkpoints import Checkpoints
+from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.state import Setup, TrainState, initial_state, setup
 from autoint_jax.training.stopping import best_evaluation
 
@@ -29,7 +30,7 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
     if data.hash != run['data_hash']:
         raise UsageError(f'{run_dir} was trained on other data than {data.folder} (hash {run["data_hash"][:12]}, not '
                          f'{data.hash[:12]}): pass the --data_dir it was trained on')
-    made = setup(config, data.schema)
+    made = setup(config, fitted_schema(config, data))
     checkpoints = Checkpoints(run_dir / 'checkpoints')
     try:
         known = checkpoints.steps()

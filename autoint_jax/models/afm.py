@@ -1,0 +1,67 @@
+"""AFM: attentional factorization machine (Xiao et al., 2017)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import EMBEDDING_SITE, LAYER_SITE, Training, dropped
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.linear import FirstOrder, linear_tables
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class AttentionalPairs(nn.Module):
+    """Field embeddings [b, f, d] -> sum_{i<j} a_ij e_i * e_j, [b, d].
+
+    a = softmax over pairs of h^T ReLU(W (e_i * e_j) + b). W and h are drawn as in the authors' code; b is zero, not drawn.
+
+    Attributes:
+      width: of the attention network.
+      dropout: share of attention weights dropped in training.
+    """
+
+    width: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, embedded: jax.Array, *, training: Training | None) -> jax.Array:
+        first, second = np.triu_indices(embedded.shape[1], 1)
+        products = embedded[:, first] * embedded[:, second]  # [b, pairs, d]
+        kernel_init = nn.initializers.variance_scaling(1.0, 'fan_avg', 'normal')
+        hidden = jax.nn.relu(nn.Dense(self.width, kernel_init=kernel_init, name='hidden')(products))  # [b, pairs, h]
+        scores = hidden @ self.param('score', nn.initializers.normal(1.0), (self.width,))  # [b, pairs]
+        weights = dropped(jax.nn.softmax(scores, 1), training, site=LAYER_SITE, rate=self.dropout)
+        return jnp.einsum('bp,bpd->bd', weights, products)
+
+
+class AFM(Model):
+    """w_0 + w^T x + p^T sum_{i<j} a_ij e_i * e_j, p = 1 at the start.
+
+    Dropout is that of the authors' code: of attention weights (`attention_dropout`), which drops whole pairs, and of the pooled
+    vector (`embedding_dropout`). The paper's L2 penalty on W is left out.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'attention_dim', 'attention_dropout')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return linear_tables(schema) | embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        fields = len(schema.fields)
+        return max(fields, fields * (fields - 1) // 2) * max(config.embedding_dim, config.attention_dim)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        bias = self.param('bias', nn.initializers.zeros, ())
+        embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
+        pooled = AttentionalPairs(config.attention_dim, config.attention_dropout, name='pairs')(embedded, training=training)
+        pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)  # [b, d]
+        projection = self.param('projection', nn.initializers.ones, (config.embedding_dim,))
+        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + pooled @ projection + bias

@@ -1,0 +1,82 @@
+"""DCN-V2: cross layers with matrices (DCN V2, Wang et al., 2021), full, of low rank, or mixtures of low-rank experts."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import DEEP_SITE, Training
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, embedding_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.stacked_input import StackedInput, stacked_width
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class MatrixCrossLayer(nn.Module):
+    """x_{l+1} = x_0 * (W x_l + b) + x_l (Wang et al., 2021, Eqs. 1-4): (x_0 [b, h], x_l [b, h]) -> [b, h].
+
+    Rank 0: a full W (Eq. 1). Rank r: W = U V^T (Eq. 2). Several experts: sum_i G_i(x_l) U_i g(C_i g(V_i^T x_l)) in place of
+    W x_l, g = tanh (Eqs. 3 and 4, which leave g open); the bias is shared by the experts, so it stays outside the sum of gates
+    that sum to one. The gates are a softmax of a linear map of x_l without a bias, each layer's own (TorchRec shares it among
+    layers).
+
+    Attributes:
+      rank: r, or 0 for a full matrix.
+      experts: number of experts, more than one only with a rank.
+    """
+
+    rank: int
+    experts: int
+
+    @nn.compact
+    def __call__(self, first: jax.Array, x: jax.Array) -> jax.Array:
+        width, rank, experts = x.shape[1], self.rank, self.experts
+
+        def product(x: jax.Array, outputs: int, fans: int, name: str) -> jax.Array:
+            return nn.Dense(outputs, use_bias=False, kernel_init=nn.initializers.normal((2 / fans)**0.5), name=name)(x)
+
+        if not rank:
+            crossed = product(x, width, 2 * width, 'matrix')
+        else:
+            inner = product(x, experts * rank, width + rank, 'down')  # V of all experts, [b, k * r]
+            if experts > 1:
+                gates = jax.nn.softmax(product(x, experts, width + 1, 'gate'))  # [b, k]
+                core = self.param('core', nn.initializers.normal(rank**-0.5), (experts, rank, rank))  # C^T
+                inner = jnp.einsum('bkr,krs->bks', jnp.tanh(inner).reshape(-1, experts, rank), core)
+                inner = (gates[:, :, None] * jnp.tanh(inner)).reshape(-1, experts * rank)
+            crossed = product(inner, width, width + rank, 'up')  # U of all experts, which sums over them
+        bias = self.param('bias', nn.initializers.zeros, (width,))
+        return first * (crossed + bias) + x
+
+
+class DCNV2(Model):
+    """Cross layers, and a deep network that reads x_L (`cross_stacked`) or stands beside them; without one, w^T x_L + b.
+
+    Side by side, the output layer over both is the sum of one over each, its bias the deep
+    network's; the paper has no bias there.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers', 'cross_rank', 'cross_experts', 'cross_stacked',
+               'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        return max(stacked_width(config, schema), config.cross_experts * config.cross_rank, *config.deep_hidden)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        x = first = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
+        for layer in range(config.num_layers):
+            x = MatrixCrossLayer(config.cross_rank, config.cross_experts, name=f'cross_{layer}')(first, x)
+        deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
+        if config.cross_stacked or not config.deep_hidden:
+            return deep(x, training=training)
+        normal = nn.initializers.normal((2 / (x.shape[1] + 1))**0.5)
+        return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(x)[:, 0] + deep(first, training=training)

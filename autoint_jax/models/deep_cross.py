@@ -1,0 +1,42 @@
+"""DCN: Deep & Cross Network (Wang et al., 2017)."""
+
+import flax.linen as nn
+import jax
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.crossnet import CrossLayers
+from autoint_jax.models.dropout import DEEP_SITE, Training
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, embedding_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.stacked_input import StackedInput, stacked_width
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class DeepCross(Model):
+    """A cross network and a deep network side by side on stacked embeddings and numbers.
+
+    The output layer over both (Wang et al., 2017, Eq. 5) is the sum of one over each; its bias, which the paper leaves out, is
+    the deep network's.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+    NEEDS = ('deep_hidden',)
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        return max(stacked_width(config, schema), *config.deep_hidden)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
+        crossed = CrossLayers(config.num_layers, name='cross')(x)
+        deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
+        normal = nn.initializers.normal((2 / (x.shape[1] + 1))**0.5)
+        return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(crossed)[:, 0] + deep(x, training=training)

@@ -1,0 +1,55 @@
+"""Deep Crossing: residual units on embeddings and numbers (Shan et al., 2016)."""
+
+import flax.linen as nn
+import jax
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import HEAD_SITE, Training
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, embedding_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.stacked_input import StackedInput, stacked_width
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class ResidualUnit(nn.Module):
+    """[b, h] -> ReLU(W_1 ReLU(W_0 x + b_0) + b_1 + x), [b, width]; x is projected, with a bias, where its width is another."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel_init = nn.initializers.variance_scaling(1.0, 'fan_avg', 'normal')
+
+        def linear(x, name):
+            return nn.Dense(self.width, kernel_init=kernel_init, name=name)(x)
+
+        shortcut = x if x.shape[-1] == self.width else linear(x, 'shortcut')
+        return jax.nn.relu(linear(jax.nn.relu(linear(x, 'inner')), 'outer') + shortcut)
+
+
+class DeepCrossing(Model):
+    """Stacked input -> residual units of `unit_widths` -> linear output.
+
+    Shan et al. give a unit's inner layer a width of its own and keep the input's width from unit to unit. Here both layers of
+    a unit have its width, and the unit where the width changes projects its shortcut: with the AutoInt paper's four units of
+    100 that is 156,801 parameters on Criteo, the 1.6e5 of its Table 3; keeping the input's width would be 345,746.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'unit_widths')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        return max(stacked_width(config, schema), *config.unit_widths, 0)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        x = StackedInput(self.config, self.schema, name='input_embedding')(rows, batch, training=training)
+        for number, width in enumerate(self.config.unit_widths):
+            x = ResidualUnit(width, name=f'unit_{number}')(x)
+        return MLP((), 0.0, random_bias=False, site=HEAD_SITE, name='head')(x, training=training)

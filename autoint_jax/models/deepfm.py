@@ -1,0 +1,41 @@
+"""DeepFM (Guo et al., 2017)."""
+
+import flax.linen as nn
+import jax
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.fm import bi_interaction
+from autoint_jax.models.linear import FirstOrder, linear_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class DeepFM(Model):
+    """FM(x) + MLP(e_1, ..., e_f side by side), both on the same embeddings (Guo et al., 2017, Eqs. 1-4).
+
+    The bias is that of the MLP's output. Dropout on embeddings acts before both parts.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+    NEEDS = ('deep_hidden',)
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return linear_tables(schema) | embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        return max(len(schema.fields) * config.embedding_dim, *config.deep_hidden)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
+        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE, batch_norm=config.deep_batch_norm,
+                   name='deep')(embedded.reshape(embedded.shape[0], -1), training=training)
+        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + bi_interaction(embedded).sum(1) + deep

@@ -1,0 +1,100 @@
+"""DESTINE: self-attention whose weights are a whitened pairwise and a unary part (Xu et al., CIKM 2021)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, LAYER_SITE, Training, dropped
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.interacting import InteractingWeights, StackSpec, attention_weights, projections, sums_type
+from autoint_jax.models.linear import FirstOrder, linear_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class DisentangledAttention(nn.Module):
+    """x [b, f, d] -> [b, f, w] and the attention weights [b, n, f, g], whose rows sum to 2; w = n * a.
+
+    For each head, weight_fg = softmax_g((q_f - mean q)^T (k_g - mean k)) + softmax_g(u^T x_g), means over the fields: how much
+    two fields matter to each other, and how much field g matters to all. Output: sum_g weight_fg v_g + W_Res x_f. The unary
+    scores have a projection u of their own, as in the authors' code, in place of the (mean q)^T k_g that they are derived from;
+    its bias is left out, for a softmax takes it out again.
+
+    Attributes:
+      spec: heads, residual and scale; W_Res is in every layer, and a bias in every projection.
+      relu: on queries, keys and values.
+      dropout: share of the weights dropped in training.
+      site: dropout site.
+    """
+
+    spec: StackSpec
+    relu: bool
+    dropout: float
+    site: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, training: Training | None) -> tuple[jax.Array, jax.Array]:
+        (b, f, d), spec = x.shape, self.spec
+        layer = InteractingWeights(spec, d, bias=True, layer_norm=False, name='projections')()
+        glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
+        unary = self.param('unary', glorot, (d, spec.num_heads))
+        projected = projections(x, layer, spec).reshape(b, f, -1, spec.num_heads, spec.head_dim)
+        query, key, value = (projected[:, :, part].swapaxes(1, 2) for part in range(3))  # [b, n, f, a]
+        if self.relu:
+            query, key, value = map(jax.nn.relu, (query, key, value))
+        query, key = (part - part.mean(2, keepdims=True) for part in (query, key))
+        importance = jax.nn.softmax(x @ unary, axis=1)  # [b, g, n]
+        weights = attention_weights(query, key, scale=spec.scale) + importance.swapaxes(1, 2)[:, :, None]
+        mixing = dropped(weights, training, site=self.site, rate=self.dropout)
+        mixed = jnp.einsum('bnfg,bnga->bfna', mixing, value, preferred_element_type=sums_type(x))
+        if spec.residual:
+            mixed = mixed + projected[:, :, 3]
+        return mixed.reshape(b, f, -1), weights
+
+
+class DESTINE(Model):
+    """Field embeddings -> disentangled attention layers -> linear output layer; plus w^T x and a deep network's logits.
+
+    A residual is in each layer, and the last layer's output is read as it is, as in FuxiCTR, whose published figures are higher;
+    the authors' code by default adds one projected residual of the embeddings after all layers, then a ReLU. Scores are
+    unscaled unless `score_scale` says so, and projections linear unless `projection_activation` does, as in both by default.
+    Both always add w^T x by default: `wide`.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'num_layers', 'num_heads', 'head_dim', 'residual', 'score_scale', 'projection_activation',
+               'attention_dropout', 'embedding_dropout', 'wide', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return embedding_tables(config, schema) | (linear_tables(schema) if config.wide else {})
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        f = len(schema.fields)
+        return f * max(config.embedding_dim, 4 * config.num_heads * config.head_dim, config.num_heads * f)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
+        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        spec = StackSpec(config.num_heads, config.head_dim, config.residual, projection_relu=False,
+                         scale=config.head_dim**-0.5 if config.score_scale == 'head_dim' else 1.0)
+        x, b, attention = embedded, embedded.shape[0], []
+        for layer in range(config.num_layers):
+            x, weights = DisentangledAttention(
+                spec, config.projection_activation == 'relu', config.attention_dropout, LAYER_SITE * (layer + 1),
+                name=f'attention_{layer}')(x, training=training)
+            attention.append(weights)
+        if attention:
+            self.sow('intermediates', 'attention', jnp.stack(attention, 1))  # [b, l, n, f, g]
+        logits = MLP((), 0.0, False, 0, name='head')(x.reshape(b, -1), training=training)
+        if config.deep_hidden:
+            logits = logits + MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')(
+                embedded.reshape(b, -1), training=training)
+        if config.wide:
+            logits = logits + FirstOrder(self.schema, name='linear_embedding')(rows, batch)
+        return logits  # [b]

@@ -1,0 +1,35 @@
+"""DNN: a multi-layer perceptron on the field embeddings."""
+
+import flax.linen as nn
+import jax
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class DNN(Model):
+    """MLP(e_1, ..., e_f side by side): the deep network of AutoInt+ alone. Numeric fields are vectors v_m x_m there too."""
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+    NEEDS = ('deep_hidden',)
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        return max(len(schema.fields) * config.embedding_dim, *config.deep_hidden)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
+        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        return MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE, batch_norm=config.deep_batch_norm,
+                   name='deep')(embedded.reshape(embedded.shape[0], -1), training=training)

@@ -1,0 +1,134 @@
+"""FT-Transformer: fields as tokens of a pre-norm Transformer, read off a [CLS] token (Gorishniy et al., NeurIPS 2021).
+
+Letters of shapes: b batch, t/u token as query/key (the [CLS] token, then the fields), d embedding, n head, a per-head size.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from autoint_jax.errors import UsageError
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import LAYER_SITE, Training, dropped
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.interacting import attention_weights
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+QUERY, KEYS_AND_VALUES, ALL = slice(0, 1), slice(1, 3), slice(0, 3)  # of the projections
+
+
+def _norm(name: str) -> nn.LayerNorm:
+    return nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, name=name)
+
+
+def feedforward_width(config: ModelConfig) -> int:
+    """Hidden width of the feed-forward layers."""
+    return int(config.feedforward_ratio * config.embedding_dim)
+
+
+class Tokens(nn.Module):
+    """Field embeddings [b, f, d] -> tokens [b, 1 + f, d]: each field's with its bias vector, after the [CLS] token.
+
+    Both are drawn uniformly from +-1 / sqrt(d), as in the paper's code; its embeddings too, where `embedding_stddev` holds here.
+    Name it ..._embedding: with the embeddings it is the paper's feature tokenizer.
+    """
+
+    @nn.compact
+    def __call__(self, embedded: jax.Array) -> jax.Array:
+        b, f, d = embedded.shape
+
+        def uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+            return jax.random.uniform(key, shape, minval=-d**-0.5, maxval=d**-0.5)
+
+        bias, cls = self.param('bias', uniform, (f, d)), self.param('cls', uniform, (d,))
+        return jnp.concatenate([jnp.broadcast_to(cls, (b, 1, d)), embedded + bias], 1)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with biases and an output projection: [b, t, d] -> [b, t, d], or, `cls` only, [b, 1, d]."""
+
+    num_heads: int
+    dropout: float
+    site: int
+    cls: bool
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
+        d, n = x.shape[2], self.num_heads
+        a = d // n
+        glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=0, out_axis=(2, 3), batch_axis=1)
+        kernel = self.param('kernel', glorot, (d, 3, n, a))
+        bias = self.param('bias', nn.initializers.zeros, (3, n, a))
+
+        def projected(x: jax.Array, parts: slice) -> jax.Array:
+            return jnp.einsum('btd,dpna->pbnta', x, kernel[:, parts]) + bias[parts, None, :, None]
+
+        if self.cls:
+            query, key, value = *projected(x[:, :1], QUERY), *projected(x, KEYS_AND_VALUES)
+        else:
+            query, key, value = projected(x, ALL)
+        weights = attention_weights(query, key, scale=a**-0.5)  # [b, n, t, u]
+        weights = dropped(weights, training, site=self.site, rate=self.dropout)
+        mixed = jnp.einsum('bntu,bnua->btna', weights, value)
+        return nn.Dense(d, name='output')(mixed.reshape(*mixed.shape[:2], d))
+
+
+class FeedForward(nn.Module):
+    """W_2 (dropout(reglu(W_1 x))), [b, t, d] -> [b, t, d]; reglu(u, v) = u * ReLU(v) of the two halves (Shazeer, 2020)."""
+
+    hidden: int
+    dropout: float
+    site: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
+        value, gate = jnp.split(nn.Dense(2 * self.hidden, name='hidden')(x), 2, -1)
+        gated = dropped(value * jax.nn.relu(gate), training, site=self.site, rate=self.dropout)
+        return nn.Dense(x.shape[2], name='output')(gated)
+
+
+class FTTransformer(Model):
+    """Tokens -> pre-norm blocks -> Linear(ReLU(LayerNorm([CLS]))).
+
+    x <- x + dropout(attention(LayerNorm(x))), then x <- x + dropout(feed-forward(LayerNorm(x))); the first block is without its
+    first LayerNorm, as the paper found easier to train. The last block computes the [CLS] row alone, the only one that is read.
+    Its attention weights are not shown: they are over tokens of which one is no field.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'num_layers', 'num_heads', 'feedforward_ratio', 'attention_dropout', 'feedforward_dropout',
+               'residual_dropout')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        if config.embedding_dim % config.num_heads:
+            raise UsageError(f"option 'model.num_heads' is {config.num_heads}, but must divide model.embedding_dim, "
+                             f'{config.embedding_dim}')
+        if not config.num_layers:
+            raise UsageError("option 'model.num_layers' is 0, but must be at least 1: the [CLS] token would see no field")
+        if not feedforward_width(config):
+            raise UsageError(f"option 'model.feedforward_ratio' is {config.feedforward_ratio}, but must leave the feed-forward "
+                             f'layer a width of at least 1 of model.embedding_dim, {config.embedding_dim}')
+        return embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        tokens = len(schema.fields) + 1
+        return tokens * max(3 * config.embedding_dim, 2 * feedforward_width(config), config.num_heads * tokens)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        x = Tokens(name='token_embedding')(FieldEmbedding(config, self.schema, name='embedding')(rows, batch))  # [b, t, d]
+        for layer in range(config.num_layers):
+            site, last = LAYER_SITE * (layer + 1), layer == config.num_layers - 1
+            normed = _norm(f'attention_norm_{layer}')(x) if layer else x
+            mixed = SelfAttention(config.num_heads, config.attention_dropout, site, cls=last, name=f'attention_{layer}')(
+                normed, training=training)
+            x = x[:, :mixed.shape[1]] + dropped(mixed, training, site=site + 1, rate=config.residual_dropout)
+            fed = FeedForward(feedforward_width(config), config.feedforward_dropout, site + 2, name=f'feedforward_{layer}')(
+                _norm(f'feedforward_norm_{layer}')(x), training=training)
+            x = x + dropped(fed, training, site=site + 3, rate=config.residual_dropout)
+        cls = jax.nn.relu(_norm('head_norm')(x[:, 0]))
+        return nn.Dense(1, name='head')(cls)[:, 0]  # [b]

@@ -1,0 +1,36 @@
+"""The first-order part, w^T x, of LR, FM, wide and their kin."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from autoint_jax.models.embedding import pooled_runs
+from autoint_jax.models.numeric import present_values
+from autoint_jax.models.tables import Rows, TableSpec, table_of
+from autoint_jax.schema import Batch, Schema
+
+LINEAR_TABLE = 'linear'
+
+
+def linear_tables(schema: Schema) -> dict[str, TableSpec]:
+    """The table of first-order weights, one value an id, zero at the start."""
+    return {LINEAR_TABLE: table_of(schema, 1, 0.0)}
+
+
+class FirstOrder(nn.Module):
+    """w^T x without a bias, [b]: the weight of every categorical value, the mean weight of a field's several values, w_m * x_m.
+
+    Name it ..._embedding: its numeric weights count as embeddings.
+    """
+
+    schema: Schema
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch) -> jax.Array:
+        total = jnp.zeros(batch.labels.shape, rows[LINEAR_TABLE].dtype)
+        for piece in pooled_runs(self.schema.id_fields, rows[LINEAR_TABLE], batch.ids).values():
+            total = total + piece.sum((1, 2))
+        if self.schema.numeric_fields:
+            weights = self.param('numeric', nn.initializers.zeros, (len(self.schema.numeric_fields),))
+            total = total + present_values(batch.numeric) @ weights
+        return total

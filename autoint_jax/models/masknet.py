@@ -1,0 +1,87 @@
+"""MaskNet (Wang, She and Zhang, 2021): layers multiplied by masks that the row's own embeddings make."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from autoint_jax.errors import UsageError
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, LAYER_SITE, Training, dropped
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+EPSILON = 1e-5  # of layer normalisation, inside the root, as in PyTorch's default; the paper gives none
+
+
+def mask_hidden(width: int, ratio: float) -> int:
+    """Width of the aggregation layer of a mask of a width."""
+    return max(1, round(width * ratio))
+
+
+class MaskBlock(nn.Module):
+    """(embeddings [b, e], x [b, h]) -> [b, width]: ReLU(LN(W (mask * x))), mask = W_2 ReLU(W_1 embeddings + b_1) + b_2.
+
+    x is the layer-normalised embeddings or the output of another block; the mask is of its width.
+
+    Attributes:
+      width: of the output.
+      ratio: width of the mask's aggregation layer over that of the mask.
+    """
+
+    width: int
+    ratio: float
+
+    @nn.compact
+    def __call__(self, embedded: jax.Array, x: jax.Array) -> jax.Array:
+
+        def dense(x: jax.Array, width: int, *, bias: bool, name: str) -> jax.Array:
+            normal = nn.initializers.normal((2 / (x.shape[-1] + width))**0.5)
+            return nn.Dense(width, use_bias=bias, kernel_init=normal, name=name)(x)
+
+        hidden = jax.nn.relu(dense(embedded, mask_hidden(x.shape[1], self.ratio), bias=True, name='mask_hidden'))
+        mask = dense(hidden, x.shape[1], bias=True, name='mask')
+        x = dense(mask * x, self.width, bias=False, name='hidden')
+        return jax.nn.relu(nn.LayerNorm(EPSILON, use_fast_variance=False, name='norm')(x))
+
+
+class MaskNet(Model):
+    """Mask blocks on field embeddings, side by side (`mask_parallel`) or each on the one before -> deep network -> output layer.
+
+    Every field's embedding is layer-normalised, with a scale and a bias of the field, before blocks read it. Masks are made
+    from the embeddings as they are; the size of a scaled numeric field shows only there. With no hidden widths the deep network
+    is the output layer alone, as in the paper's serial model. `deep_dropout` acts on the outputs of blocks too.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers', 'mask_width', 'mask_ratio', 'mask_parallel', 'deep_hidden',
+               'deep_dropout', 'deep_batch_norm')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        if config.num_layers < 1:
+            raise UsageError(f"option 'model.num_layers' is {config.num_layers}, but model 'masknet' needs at least 1 block")
+        return embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        embedded = len(schema.fields) * config.embedding_dim
+        return max(embedded, mask_hidden(embedded, config.mask_ratio), config.num_layers * config.mask_width, *config.deep_hidden)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config, b = self.config, batch.labels.shape[0]
+        embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
+        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        x = nn.LayerNorm(EPSILON, use_fast_variance=False, reduction_axes=-1, feature_axes=(-2, -1), name='field_norm')(embedded)
+        x, embedded = x.reshape(b, -1), embedded.reshape(b, -1)
+        outputs = []
+        for number in range(config.num_layers):
+            out = MaskBlock(config.mask_width, config.mask_ratio, name=f'block_{number}')(embedded, x)
+            out = dropped(out, training, site=LAYER_SITE * (number + 1), rate=config.deep_dropout)
+            outputs.append(out)
+            x = x if config.mask_parallel else out
+        x = jnp.concatenate(outputs, 1) if config.mask_parallel else x
+        deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
+        return deep(x, training=training)

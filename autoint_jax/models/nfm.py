@@ -1,0 +1,44 @@
+"""NFM: neural factorization machine (He and Chua, 2017)."""
+
+import flax.linen as nn
+import jax
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.batch_norm import BatchNorm
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.fm import bi_interaction
+from autoint_jax.models.linear import FirstOrder, linear_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class NFM(Model):
+    """w_0 + w^T x + h^T MLP(f_BI), f_BI the bi-interaction pooling of the embeddings; w_0 is the bias of the MLP's output.
+
+    With `deep_batch_norm` f_BI is normalised as well as the hidden layers, and dropout on f_BI (`embedding_dropout`) follows,
+    as in the paper. Without hidden layers it is NFM-0, FM with a weight h for each dimension.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return linear_tables(schema) | embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        return max(len(schema.fields) * config.embedding_dim, *config.deep_hidden, 0)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        pooled = bi_interaction(FieldEmbedding(config, self.schema, name='embedding')(rows, batch))  # [b, d]
+        if config.deep_batch_norm:
+            pooled = BatchNorm(name='batch_norm')(pooled, training=training)
+        pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE,
+                   batch_norm=config.deep_batch_norm, name='deep')(pooled, training=training)
+        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + deep

@@ -1,0 +1,40 @@
+"""Wide & Deep (Cheng et al., 2016)."""
+
+import flax.linen as nn
+import jax
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import DEEP_SITE, Training
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, embedding_tables
+from autoint_jax.models.linear import FirstOrder, linear_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.stacked_input import StackedInput, stacked_width
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class WideDeep(Model):
+    """w^T x + MLP(embeddings and numbers side by side) (Cheng et al., 2016, Eq. 3); b is the bias of the MLP's output.
+
+    The wide part reads the features only, not the hand-made cross products of the paper, as in the AutoInt paper's Table 5.
+    """
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+    NEEDS = ('deep_hidden',)
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return linear_tables(schema) | embedding_tables(config, schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        return max(stacked_width(config, schema), *config.deep_hidden)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
+        deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE, batch_norm=config.deep_batch_norm,
+                   name='deep')(x, training=training)
+        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + deep

@@ -1,0 +1,41 @@
+"""xDeepFM (Lian et al., 2018): first-order part, CIN and a deep network together."""
+
+import flax.linen as nn
+import jax
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.cin import CompressedInteractions
+from autoint_jax.models.contract import Model
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.linear import FirstOrder, linear_tables
+from autoint_jax.models.mlp import MLP
+from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.schema import Batch, Schema
+
+
+class XDeepFM(Model):
+    """w^T x + w_cin^T p + w_deep^T h + b (Lian et al., 2018, Eq. 10); CIN and deep network read the same field embeddings."""
+
+    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'cin_widths', 'cin_split', 'deep_hidden', 'deep_dropout',
+               'deep_batch_norm')
+    NEEDS = ('cin_widths', 'deep_hidden')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+        return embedding_tables(config, schema) | linear_tables(schema)
+
+    @staticmethod
+    def row_floats(config: ModelConfig, schema: Schema) -> int:
+        pairs = CompressedInteractions.row_floats(config.cin_widths, config.cin_split, len(schema.fields), config.embedding_dim)
+        return max(pairs, *config.deep_hidden)
+
+    @nn.compact
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+        config = self.config
+        embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
+        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
+        return (FirstOrder(self.schema, name='linear_embedding')(rows, batch) +
+                CompressedInteractions(config.cin_widths, config.cin_split, name='cin')(embedded) +
+                deep(embedded.reshape(embedded.shape[0], -1), training=training))

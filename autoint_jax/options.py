@@ -1,0 +1,17 @@
+"""Options of a configuration: how a dataclass declares one with its help, and how a wrong value is refused."""
+
+import dataclasses
+from typing import Any
+
+from autoint_jax.errors import UsageError
+
+
+def option(default: Any, help_text: str) -> Any:
+    """A field of a configuration's dataclass."""
+    return dataclasses.field(default=default, metadata={'help': help_text})
+
+
+def check(condition: bool, path: str, value: Any, wanted: str) -> None:
+    """Raises UsageError that names the option, its value and what it must be, unless `condition` holds."""
+    if not condition:
+        raise UsageError(f'option {path!r} is {value!r}, but must be {wanted}')

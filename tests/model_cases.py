@@ -1,0 +1,129 @@
+"""What tests of models share: a schema of all kinds of fields, a batch, drawn parameters, and plain NumPy parts of references.
+
+References are written from the equations, with loops over rows, fields and values, in float64.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models import registry
+from autoint_jax.models.dropout import Training
+from autoint_jax.models.tables import initial_tables, lookup
+from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, Batch, FieldSpec, Schema
+
+SCHEMA = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('x', NUMERIC), FieldSpec('tags', MULTIVALUED, 7, max_values=3),
+                 FieldSpec('y', NUMERIC), FieldSpec('b', CATEGORICAL, 11)))
+OFFSETS = {'a': 0, 'tags': 5, 'b': 12}  # first rows in a table of all id fields
+ROWS = 13
+
+# A small configuration of every model in the registry, sizes prime and distinct where they can be.
+SMALL = {
+    'lr': ModelConfig(name='lr'),
+    'fm': ModelConfig(name='fm', embedding_dim=3),
+    'afm': ModelConfig(name='afm', embedding_dim=3, attention_dim=7),
+    'nfm': ModelConfig(name='nfm', embedding_dim=3, deep_hidden=(7,)),
+    'hofm': ModelConfig(name='hofm', embedding_dim=3, order=4),
+    'deep_crossing': ModelConfig(name='deep_crossing', embedding_dim=3, unit_widths=(7, 5)),
+    'dnn': ModelConfig(name='dnn', embedding_dim=3, deep_hidden=(7, 11)),
+    'wide_deep': ModelConfig(name='wide_deep', embedding_dim=3, deep_hidden=(7, 11)),
+    'deepfm': ModelConfig(name='deepfm', embedding_dim=3, deep_hidden=(7, 11)),
+    'crossnet': ModelConfig(name='crossnet', embedding_dim=3, num_layers=2),
+    'deep_cross': ModelConfig(name='deep_cross', embedding_dim=3, num_layers=2, deep_hidden=(7, 11)),
+    'dcn_v2': ModelConfig(name='dcn_v2', embedding_dim=3, num_layers=2, cross_rank=2, cross_experts=3, deep_hidden=(7,)),
+    'cin': ModelConfig(name='cin', embedding_dim=3, cin_widths=(4, 6, 7)),
+    'xdeepfm': ModelConfig(name='xdeepfm', embedding_dim=3, cin_widths=(4, 7), deep_hidden=(11,)),
+    'masknet': ModelConfig(name='masknet', embedding_dim=3, num_layers=2, mask_width=7, deep_hidden=(11,)),
+    'finalmlp': ModelConfig(name='finalmlp', embedding_dim=3, deep_hidden=(11, 6), second_hidden=(7, 10), gate_hidden=(13,),
+                            fusion_heads=2),
+    'autoint': ModelConfig(name='autoint', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
+    'destine': ModelConfig(name='destine', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
+    'ft_transformer': ModelConfig(name='ft_transformer', embedding_dim=6, num_layers=2, num_heads=2),
+}
+
+
+def batch(rows: int = ROWS, seed: int = 0) -> Batch:
+    """Rows with no, some or all tags, and a numeric value missing in every third."""
+    rng = np.random.default_rng(seed)
+    tags = np.stack([np.concatenate([rng.integers(1, 7, n), np.zeros(3 - n, int)]) for n in rng.integers(0, 4, rows)])
+    ids = np.column_stack([rng.integers(0, 5, rows), tags, rng.integers(0, 11, rows)]).astype(np.int32)
+    numeric = rng.normal(size=(rows, 2)).astype(np.float32)
+    numeric[::3, 1] = np.nan
+    return Batch(ids, numeric, (rng.random(rows) < 0.5).astype(np.float32), np.ones(rows, np.float32))
+
+
+def made(config: ModelConfig, seed: int = 0, schema: Schema = SCHEMA, rows: Batch | None = None):
+    """A model, tables and variables, all drawn N(0, 0.4^2), so that biases and norms count (variances: their squares + 0.5)."""
+    model, specs = registry.build(config, schema)
+    rows = batch() if rows is None else rows
+    tables = initial_tables(specs, jax.random.key(seed))
+    variables = model.init(jax.random.key(1), lookup(tables, specs, rows), rows, training=None)
+    rng = np.random.default_rng(seed)
+
+    def drawn(path, x):
+        values = rng.normal(0, 0.4, x.shape)
+        return jnp.asarray(values**2 + 0.5 if path[-1].key == 'variance' else values, jnp.float32)
+
+    draw = jax.tree_util.tree_map_with_path
+    return model, draw(drawn, tables), draw(drawn, variables)
+
+
+def forward(model, tables, variables, rows: Batch, training: Training | None = None, **options: Any):
+    """Logits [b], and updated collections where `mutable` is given."""
+    specs = model.table_specs(model.config, model.schema)
+    return model.apply(variables, lookup(tables, specs, rows), rows, training=training, **options)
+
+
+def options(name: str, **changed: Any) -> ModelConfig:
+    """The small configuration of a model with some options changed."""
+    return dataclasses.replace(SMALL[name], **changed)
+
+
+# Parts of references, of one row: `ids` [5], `values` [2].
+
+def tags_of(ids) -> list[int]:
+    return [int(tag) for tag in ids[1:4] if tag > 0]
+
+
+def reference_embeddings(table, vectors, ids, values) -> list[np.ndarray]:
+    """Eqs. 2-4: the vectors of fields a, x, tags, y, b; `table` [v, d], `vectors` [numeric, d]."""
+    table, vectors = np.float64(table), np.float64(vectors)
+    tags = [table[OFFSETS['tags'] + tag] for tag in tags_of(ids)]
+    return [
+        table[OFFSETS['a'] + ids[0]],
+        vectors[0] * values[0],
+        sum(tags) / len(tags) if tags else np.zeros(table.shape[1]),
+        np.zeros(table.shape[1]) if math.isnan(values[1]) else vectors[1] * values[1],
+        table[OFFSETS['b'] + ids[4]]]
+
+
+def reference_first_order(table, weights, ids, values) -> float:
+    """w^T x: `table` [v, 1], `weights` [numeric]."""
+    return float(sum(vector[0] for vector in reference_embeddings(table, np.float64(weights)[:, None], ids, values)))
+
+
+def reference_stacked(table, ids, values) -> np.ndarray:
+    """Embeddings of a, tags, b side by side, then the two numbers, 0 where missing."""
+    embedded = reference_embeddings(table, np.zeros((2, np.shape(table)[1])), ids, values)
+    return np.concatenate([embedded[0], embedded[2], embedded[4], np.nan_to_num(np.float64(values))])
+
+
+def reference_dense(x, layer) -> np.ndarray:
+    return x @ np.float64(layer['kernel']) + (np.float64(layer['bias']) if 'bias' in layer else 0.0)
+
+
+def reference_mlp(x, layers, statistics=None, output: bool = True):
+    """Hidden layers (linear, batch normalisation by running statistics if any, ReLU), then the output layer's value."""
+    for number in range(sum(name.startswith('hidden') for name in layers)):
+        x = reference_dense(x, layers[f'hidden_{number}'])
+        if statistics is not None:
+            norm, running = layers[f'batch_norm_{number}'], statistics[f'batch_norm_{number}']
+            x = (x - np.float64(running['mean'])) / np.sqrt(np.float64(running['variance']) + 1e-5)
+            x = x * np.float64(norm['scale']) + np.float64(norm['bias'])
+        x = np.maximum(x, 0)
+    return reference_dense(x, layers['output'])[0] if output else x

@@ -1,0 +1,84 @@
+"""Planted interactions: which models find a label that depends on one pair or one triple of fields, and which cannot.
+
+Every id of the planted fields has a sign, as many of each; the label is the product of the signs, flipped in one row of twenty. No
+field, and for the triple no pair, says anything of the label on its own. Every model trains sparsely (deferred Adam).
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from autoint_jax.config import Config, replace
+from autoint_jax.data.prepared import Columns
+from autoint_jax.evaluation import metrics
+from autoint_jax.model_config import ModelConfig
+from autoint_jax.models.registry import MODELS
+from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
+from autoint_jax.training import devices, scoring, steps
+from autoint_jax.training.order import epoch_order
+from autoint_jax.training.state import initial_state, setup
+
+FIELDS, IDS, ROWS, BATCH, FLIPPED = 5, 6, 4096, 256, 0.05
+SCHEMA = Schema(tuple(FieldSpec(f'c{number}', CATEGORICAL, IDS) for number in range(FIELDS)))
+
+PAIR = {
+    'fm': {}, 'afm': {}, 'nfm': {'deep_hidden': (16,)}, 'hofm': {}, 'deep_crossing': {'unit_widths': (32, 32)},
+    'dnn': {'deep_hidden': (32, 32)}, 'wide_deep': {'deep_hidden': (32, 32)}, 'deepfm': {'deep_hidden': (32,)},
+    'crossnet': {'num_layers': 1}, 'deep_cross': {'num_layers': 1, 'deep_hidden': (32,)}, 'dcn_v2': {'num_layers': 1},
+    'cin': {'cin_widths': (16,)}, 'xdeepfm': {'cin_widths': (16,), 'deep_hidden': (32,)},
+    'masknet': {'num_layers': 2, 'mask_width': 16, 'deep_hidden': (32,)}, 'finalmlp': {'deep_hidden': (32, 16)},
+    'autoint': {'num_layers': 1, 'head_dim': 8}, 'destine': {'num_layers': 1, 'head_dim': 8},
+    'ft_transformer': {'num_layers': 1},
+}
+TRIPLE = {'hofm': {}, 'cin': {'cin_widths': (16, 16)}, 'crossnet': {'num_layers': 2}, 'autoint': {'num_layers': 2, 'head_dim': 8}}
+
+
+def planted(order: int, seed: int) -> Columns:
+    """Rows whose label depends on the first `order` fields together."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, IDS, (ROWS, FIELDS)).astype(np.int32)
+    positive = np.prod(np.where(ids[:, :order] % 2, 1, -1), 1) > 0
+    return Columns(ids, np.zeros((ROWS, 0), np.float32), (positive ^ (rng.random(ROWS) < FLIPPED)).astype(np.float32))
+
+
+def auc_of(name: str, options: dict, order: int, epochs: int = 40) -> float:
+    """AUC on fresh rows after training."""
+    model = dataclasses.replace(ModelConfig(name=name), embedding_stddev=0.3, embedding_dim=8, **options) if name != 'lr' else (
+        ModelConfig(name='lr'))
+    config = dataclasses.replace(replace(Config(), {
+        'optimizer.tables': 'deferred_adam', 'optimizer.learning_rate': 1e-2, 'training.batch_size': BATCH}), model=model)
+    made, mesh = setup(config, SCHEMA), devices.data_mesh()
+    cut = devices.cut(BATCH, config, SCHEMA, mesh)
+    per_epoch = ROWS // BATCH
+    chunk = steps.make_chunk(made, mesh, cut, max_steps=per_epoch)
+    state, columns = devices.replicate(initial_state(made), mesh), devices.resident(planted(order, 1), mesh)
+    for epoch in range(epochs):
+        rows = devices.replicate(epoch_order(0, epoch, rows=ROWS, batch_size=BATCH, padded_batch=cut.padded_batch), mesh)
+        state, _ = chunk(state, columns, rows, 0, per_epoch)
+    state = steps.make_flush(made)(state)
+    return metrics.figures(scoring.make_evaluator(made, mesh)(
+        state.variables, state.tables, devices.resident(planted(order, 2), mesh)))['auc']
+
+
+
+def test_all_models_but_lr_are_asked_for_the_pair():
+    assert ['lr', *PAIR] == list(MODELS)
+
+
+def test_lr_stays_at_chance():
+    assert abs(auc_of('lr', {}, order=2) - 0.5) < 0.03
+
+
+@pytest.mark.parametrize('name', PAIR)
+def test_every_pairwise_model_finds_a_planted_pair(name):
+    assert auc_of(name, PAIR[name], order=2) > 0.9
+
+
+@pytest.mark.parametrize('name', TRIPLE)
+def test_models_of_third_order_find_a_planted_triple(name):
+    assert auc_of(name, TRIPLE[name], order=3) > 0.9
+
+
+def test_fm_does_not_find_a_planted_triple():
+    assert abs(auc_of('fm', {}, order=3) - 0.5) < 0.05
