@@ -8,35 +8,52 @@ from autoint_jax.sweeps.comparison import test_figures
 from autoint_jax.sweeps.speed import exactness_lines, speed_lines
 
 BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
-
-# Run name without fingerprint -> (what it is, published AUC, published logloss, source).
-PUBLISHED = {
-    'movielens_1m_autoint': ("AutoInt, MovieLens-1M, authors' variant and settings", 0.8456, 0.3797, 'Table 2'),
-    'movielens_1m_autoint_deferred_adam': ('the same with deferred Adam', 0.8456, 0.3797, 'Table 2'),
-    'movielens_1m_autoint_control_cpu_kernel': ('the same, dense Adam trained again in the form `cpu_kernel`', 0.8456, 0.3797, 'Table 2'),
-    'movielens_1m_autoint_bfloat16': ('the same in bfloat16', 0.8456, 0.3797, 'Table 2'),
-    'movielens_1m_autoint_no_residual': ('the same without residual connections', 0.8299, 0.3959, 'Table 4'),
-}
+DATASETS = {'movielens_1m': 'MovieLens-1M', 'criteo': 'Criteo', 'avazu': 'Avazu', 'kdd12': 'KDD12'}
+# Experiments that train every model of a table of the paper, and what their tables are of.
+MODEL_TABLES = {'table2_effectiveness': 'single models', 'table5_joint': 'models with a deep network'}
+QUICK_START = 'movielens_100k_autoint'
 
 
 def results_section(results_dir: pathlib.Path) -> str:
-    """Markdown between the README's markers: test figures of all runs by seeds, exactness, speed."""
-    lines = ['Test split, mean ± standard deviation over seeds (`results/runs/`); the paper\'s figure in brackets.', '',
-             '| run | AUC | logloss | seeds |', '|---|---|---|---|']
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted((results_dir / 'runs').glob('*.json')):
-        record = json.loads(path.read_text())
-        groups.setdefault(record['run'].rpartition('-')[0], []).append(record)
-    for name, records in groups.items():
-        ours = test_figures(records)
-        title, auc, logloss = name, '', ''
-        if name in PUBLISHED:
-            title, published_auc, published_logloss, source = PUBLISHED[name]
-            auc, logloss = f' ({source}: {published_auc:.4f})', f' ({published_logloss:.4f})'
-        lines.append(f'| {title} | {ours["auc"]}{auc} | {ours["logloss"]}{logloss} | {len(records)} |')
+    """Markdown between the README's markers: the paper's tables, field widths, the quick start, exactness, speed."""
+    lines = ['Test split; mean ± standard deviation over seeds where there are several; the records are in `results/`.']
+    for table, models in MODEL_TABLES.items():
+        for record in _records(results_dir, table):
+            lines += ['', f'**{record["table"]}, {models}, {DATASETS[record["dataset"]]}.** {record["criterion"]}.', '',
+                      '| model | AUC | paper | difference | logloss | paper | parameters | seeds | |', '|---|---|---|---|---|---|---|---|---|']
+            lines += [_model_row(row) for row in record['rows']]
+    for record in _records(results_dir, 'table4_residual_ablation'):
+        lines += ['', f'**Table 4, residual connections.** AUC lost without them: {record["auc_lost"]:.4f}, the paper '
+                  f'{record["published_auc_lost"]:.4f}.', '', '| residual | AUC | paper | logloss | paper | seeds | |',
+                  '|---|---|---|---|---|---|---|']
+        lines += [f'| {"with" if row["residual"] else "without"} | {_spread(row, "auc")} | {row["paper_auc"]:.4f} | '
+                  f'{_spread(row, "logloss")} | {row["paper_logloss"]:.4f} | {row["seeds"]} | {row["verdict"]} |' for row in record['rows']]
+    for record in _records(results_dir, 'field_widths'):
+        lines += ['', f'**Fields of different widths.** {record["criterion"].capitalize()}: {record["verdict"]}.', '',
+                  '| widths | values in tables | saved | AUC | difference | logloss |', '|---|---|---|---|---|---|']
+        lines += [f'| `{row["variant"]}` | {row["table_values"]:,} | {row["saved"]:.0%} | {_spread(row, "auc")} | '
+                  f'{row["auc_difference"]:+.4f} | {row["logloss"]:.4f} |' for row in record['rows']]
+    quick = [json.loads(path.read_text()) for path in sorted((results_dir / 'runs').glob(f'{QUICK_START}-*.json'))]
+    if quick:
+        figures = test_figures(quick)
+        lines += ['', f'**Quick start** (MovieLens-100k with ids, {len(quick)} seeds): AUC {figures["auc"]}, logloss {figures["logloss"]}.']
     lines += exactness_lines(results_dir)
     lines += ['', *speed_lines(results_dir)]
     return '\n'.join(lines)
+
+
+def _records(results_dir: pathlib.Path, experiment: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(results_dir.glob(f'{experiment}_*.json'))]
+
+
+def _spread(row: dict[str, Any], figure: str) -> str:
+    deviation = row.get(f'{figure}_deviation')
+    return f'{row[figure]:.4f}' + ('' if deviation is None else f' ± {deviation:.4f}')
+
+
+def _model_row(row: dict[str, Any]) -> str:
+    return (f'| `{row["model"]}` | {_spread(row, "auc")} | {row["paper_auc"]:.4f} | {row["auc_difference"]:+.4f} | '
+            f'{_spread(row, "logloss")} | {row["paper_logloss"]:.4f} | {row["parameters"]:,} | {row["seeds"]} | {row["verdict"]} |')
 
 
 def updated(readme: str, section: str) -> str:
