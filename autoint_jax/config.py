@@ -17,6 +17,10 @@ from autoint_jax.options import check, option
 class DataConfig:
     dataset: str = option('movielens_100k', 'data set, as named by scripts/prepare_data.py')
     recipe: str = option('with_ids', 'how the raw files were turned into fields, vocabularies and splits')
+    streaming: bool = option(False, 'read rows through a pipeline from disk instead of keeping them on the device, where they '
+                             'are kept if they fit; changes no value')
+    shuffle: str = option('rows', "order of an epoch: 'rows' (every order is as likely) or 'blocks' (blocks of neighbouring rows, "
+                          'then rows of many blocks at a time), for data larger than memory')
 
 
 TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'rowwise_adagrad')
@@ -60,6 +64,7 @@ class Config:
 
     def __post_init__(self):
         training = self.training
+        check(self.data.shuffle in ('rows', 'blocks'), 'data.shuffle', self.data.shuffle, "'rows' or 'blocks'")
         check(self.optimizer.name == 'adam', 'optimizer.name', self.optimizer.name, "'adam'")
         self._check_tables()
         for name in ('batch_size', 'epochs', 'evaluations_per_epoch'):

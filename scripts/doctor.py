@@ -109,7 +109,7 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
     import jax
 
     from autoint_jax.diagnosis import hardware, memory
-    from autoint_jax.training import devices
+    from autoint_jax.training import available, devices
 
     if asked is None:
         return [Check(NOTE, f'no plan: {config.data.dataset} is not prepared with recipe {config.data.recipe} in '
@@ -117,7 +117,7 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
     mesh = devices.data_mesh()
     found = memory.checks(
         memory.plan(config, asked.schema, asked.rows, mesh), copies=mesh.size, on_cpu=jax.default_backend() == 'cpu',
-        device_memory=hardware.device_memory(jax.local_devices()[0]), ram=hardware.available_ram(),
+        device_memory=available.device_memory(jax.local_devices()[0]), ram=available.available_ram(),
         disk=hardware.free_disk(runs_dir))
     return found if asked.rows else [Check(NOTE, 'data is not counted: --rows=N gives its rows'), *found]
 

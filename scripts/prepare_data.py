@@ -2,48 +2,99 @@
 
     python scripts/prepare_data.py --dataset=movielens_100k                      (downloads it, checksum verified)
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=ml-1m        (the authors' recipe)
-    python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=ml-1m --recipe=with_ids
+    python scripts/prepare_data.py --dataset=criteo --raw_dir=dac --recipe=bars
+    python scripts/prepare_data.py --infer=mine.csv > mine.yaml                  (a draft to correct)
+    python scripts/prepare_data.py --dataset=csv --schema=mine.yaml              (trained as --config.data.recipe=mine)
 
 Prints rows, fields and features beside the paper's Table 1 where the paper has them. Data that is already prepared is
-left alone unless --overwrite is given.
+left alone unless --overwrite is given. While it runs, Criteo, Avazu, KDD12 and tables of your own need about as much
+disk again as the prepared data. Rows that cannot be parsed are listed in bad_rows.tsv beside the prepared data.
 """
 
 import pathlib
 
 from absl import app, flags
 
-from autoint_jax.data import download, registry
-from autoint_jax.data.prepared import SPLITS, folder_of, open_prepared
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.data import download, infer, registry
+from autoint_jax.data.bad_rows import SIDE_FILE
+from autoint_jax.data.click_logs import features_as_the_paper_counts
+from autoint_jax.data.preparation import MAX_BAD_SHARE
+from autoint_jax.data.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared
+from autoint_jax.data.progress import Bar
+from autoint_jax.errors import UsageError, nearest, reported
 
-_DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(registry.DATASETS)}.')
+_NAMES = [*registry.DATASETS, OWN_TABLE]
+_DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')
 _RECIPE = flags.DEFINE_string('recipe', None, 'How to encode it; by default the first of: ' + '. '.join(
     f'{name} has ' + ', '.join(f'{recipe} ({how.description})' for recipe, how in dataset.recipes.items())
     for name, dataset in registry.DATASETS.items()))
 _RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder of the raw files. Only movielens_100k can be downloaded without.')
+_SCHEMA = flags.DEFINE_string('schema', None, f'With --dataset={OWN_TABLE}: YAML or JSON file that declares the table; its form '
+                              'is described in autoint_jax/data/table_schema.py.')
+_INFER = flags.DEFINE_string('infer', None, 'Print a draft of such a declaration from a look at this file, and stop.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data; filled as DATA_DIR/DATASET/RECIPE.')
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Prepare again what is already prepared.')
+_MAX_BAD_SHARE = flags.DEFINE_float('max_bad_share', MAX_BAD_SHARE, 'Stop when more than this share of rows cannot be parsed.')
 
 
 def main(argv: list[str]) -> None:
+    if _INFER.value is not None:
+        print(infer.draft(pathlib.Path(_INFER.value)), end='')
+        return
     if _DATASET.value is None:
-        raise UsageError(f'say which data set: --dataset={"|".join(registry.DATASETS)}')
-    dataset, data_dir = _DATASET.value, pathlib.Path(_DATA_DIR.value)
-    recipe = registry.recipe_name(dataset, _RECIPE.value)
-    folder = folder_of(data_dir, dataset, recipe)
-    if (folder / 'manifest.json').exists() and not _OVERWRITE.value:
-        data = open_prepared(data_dir, dataset, recipe)
-        print(f'already prepared: {folder} (--overwrite prepares it again)')
+        raise UsageError(f'say which data set: --dataset={"|".join(_NAMES)}')
+    if _DATASET.value == OWN_TABLE:
+        data = _own_table()
+        published, features = {}, features_as_the_paper_counts
     else:
-        data = registry.prepare(dataset, recipe, _raw_dir(dataset), data_dir)
-        print(f'prepared {folder}')
-    published = registry.named(dataset).published
-    compared = registry.named(dataset).published_recipe == recipe
-    for figure, value in registry.figures(data).items():
-        print(f'{figure:>10}: {value:>9,}' + (f'   paper, Table 1: {published[figure]:>9,}' if compared else ''))
+        data = _named(_DATASET.value)
+        dataset = registry.named(_DATASET.value)
+        published = dataset.published if dataset.published_recipe == data.manifest['recipe'] else {}
+        features = dataset.features
+    for figure, value in registry.figures(data, features).items():
+        print(f'{figure:>10}: {value:>11,}' + (f'   paper, Table 1: {published[figure]:>11,}' if figure in published else ''))
     for split in SPLITS:
         counts = data.manifest['splits'][split]
-        print(f'{split:>10}: {counts["rows"]:>9,} rows, {counts["positives"] / max(counts["rows"], 1):.2%} positive')
+        print(f'{split:>10}: {counts["rows"]:>11,} rows, {counts["positives"] / max(counts["rows"], 1):.2%} positive')
+    if data.manifest.get('bad_rows'):
+        print(f'{data.manifest["bad_rows"]:,} rows could not be parsed and are left out, see {data.folder / SIDE_FILE}; '
+              'the first:')
+        for row in data.manifest['first_bad_rows']:
+            print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
+
+
+def _named(dataset: str) -> PreparedData:
+    if dataset not in registry.DATASETS:
+        raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, _NAMES)}; known: {", ".join(_NAMES)}')
+    recipe = registry.recipe_name(dataset, _RECIPE.value)
+    return _already(dataset, recipe) or _prepared(lambda options: registry.prepare(
+        dataset, recipe, _raw_dir(dataset), pathlib.Path(_DATA_DIR.value), options))
+
+
+def _own_table() -> PreparedData:
+    if _SCHEMA.value is None:
+        raise UsageError(f'--dataset={OWN_TABLE} needs --schema=FILE; --infer=TABLE prints a draft of it')
+    schema = pathlib.Path(_SCHEMA.value)
+    if not schema.is_file():
+        raise UsageError(f'--schema={schema} does not exist')
+    raw_dir = None if _RAW_DIR.value is None else _raw_dir(OWN_TABLE)
+    return _already(OWN_TABLE, schema.stem) or _prepared(lambda options: registry.prepare_own(
+        schema, raw_dir, pathlib.Path(_DATA_DIR.value), options))
+
+
+def _already(dataset: str, recipe: str) -> PreparedData | None:
+    folder = folder_of(_DATA_DIR.value, dataset, recipe)
+    if _OVERWRITE.value or not (folder / 'manifest.json').exists():
+        return None
+    print(f'already prepared: {folder} (--overwrite prepares it again)')
+    return open_prepared(_DATA_DIR.value, dataset, recipe)
+
+
+def _prepared(prepare) -> PreparedData:
+    with Bar() as bar:
+        data = prepare(registry.Options(_MAX_BAD_SHARE.value, bar))
+    print(f'prepared {data.folder}')
+    return data
 
 
 def _raw_dir(dataset: str) -> pathlib.Path:

@@ -15,7 +15,7 @@ from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.embedding import FieldEmbedding, embedding_tables, field_widths
 from autoint_jax.models.numeric import NumericEmbedding
 from autoint_jax.models.tables import lookup
-from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
+from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.fields import fitted_schema, quantiles
 from autoint_jax.training.state import initial_state, setup
 
@@ -57,6 +57,16 @@ def test_fields_of_one_width_share_a_table_in_the_order_of_the_schema():
     for row, (a, wide, c) in zip(out, rows.ids, strict=True):
         np.testing.assert_allclose(row, [tables['embedding_2'][a] @ params['projection_2'][0], tables['embedding'][wide],
                                          tables['embedding_2'][3 + c] @ params['projection_2'][1]], rtol=1e-5, atol=1e-5)
+
+
+def test_fields_of_at_most_one_value_contribute_nothing_where_they_have_none():
+    schema = Schema((FieldSpec('a', MULTIVALUED, 5, max_values=1), FieldSpec('b', MULTIVALUED, 3, max_values=1),
+                     FieldSpec('c', CATEGORICAL, 3)))
+    rows = batch()._replace(ids=np.random.default_rng(0).integers(0, 3, (13, 3)).astype(np.int32), numeric=np.zeros((13, 0), np.float32))
+    out, tables, _ = embedded(CONFIG, schema, rows)
+    table = tables['embedding']
+    for row, (a, b, c) in zip(out, rows.ids, strict=True):
+        np.testing.assert_allclose(row, [table[a] * (a > 0), table[5 + b] * (b > 0), table[8 + c]], rtol=1e-6)
 
 
 def test_width_rule_is_rounded_up_to_a_power_of_two_below_the_models():

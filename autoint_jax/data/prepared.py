@@ -2,6 +2,8 @@
 
     <folder>/schema.json  manifest.json  vocabularies.json
     <folder>/{train,valid,test}/{ids,numeric,labels}.npy
+    <folder>/plan.json      how raw rows are encoded (tables only)
+    <folder>/bad_rows.tsv   rows that could not be parsed (if there are any)
 
 A folder appears by one rename when it is complete, so a half-made one is never believed.
 """
@@ -9,6 +11,7 @@ A folder appears by one rename when it is complete, so a half-made one is never 
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -16,16 +19,20 @@ import pathlib
 import platform
 import shutil
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from autoint_jax.data.split_writer import SplitWriter
 from autoint_jax.data.vocabulary import Vocabulary
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Batch, Schema
 
 SPLITS = ('train', 'valid', 'test')
 FORMAT = 1
+LOCK = 'lock'
+OWN_TABLE = 'csv'  # the data set under which users' own tables are prepared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +99,9 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
         manifest = json.loads((folder / 'manifest.json').read_text())
         schema = Schema.from_json(json.loads((folder / 'schema.json').read_text()))
     except FileNotFoundError as error:
+        how = f'--schema={recipe}.yaml' if dataset == OWN_TABLE else f'--recipe={recipe}'
         raise UsageError(f'no prepared data at {folder} ({pathlib.Path(error.filename).name} is missing): run '
-                         f'scripts/prepare_data.py --dataset={dataset} --recipe={recipe} --data_dir={data_dir}') from None
+                         f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}') from None
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise UsageError(f'{folder} is damaged ({error}): prepare the data again with --overwrite') from None
     if manifest['format'] != FORMAT:
@@ -113,53 +121,64 @@ def write_prepared(folder: pathlib.Path, *, schema: Schema, vocabularies: dict[s
       splits: 'train', 'valid' and 'test'.
       description: dataset, recipe, its parameters and source checksums, for the manifest.
     """
+    with unfinished(folder) as scratch:
+        records = {}
+        for name, columns in splits.items():
+            with SplitWriter(scratch / name, columns.ids.shape[1], columns.numeric.shape[1]) as writer:
+                writer.append(columns.ids, columns.numeric, columns.labels)
+            records[name] = writer.record
+        return finish(scratch, folder, schema=schema, vocabularies=vocabularies, splits=records, description=description)
+
+
+@contextlib.contextmanager
+def unfinished(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A scratch folder beside `folder`, removed at the end. Those that killed processes have left are removed first."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = pathlib.Path(tempfile.mkdtemp(prefix=f'.{folder.name}-unfinished-', dir=folder.parent))
+    for left in folder.parent.glob(f'.{folder.name}-unfinished-*'):
+        with contextlib.suppress(OSError), open(left / LOCK) as lock:  # a living process holds its lock
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix=f'.{folder.name}-unfinished-', dir=folder.parent))
     try:
-        (unfinished / 'schema.json').write_text(schema.dumps())
-        vocabulary_text = json.dumps({name: vocabulary.values for name, vocabulary in vocabularies.items()})
-        (unfinished / 'vocabularies.json').write_text(vocabulary_text)
-        manifest = {
-            'format': FORMAT,
-            **description,
-            'vocabulary_sha256': hashlib.sha256(vocabulary_text.encode()).hexdigest(),
-            'splits': {name: _write_split(unfinished / name, columns) for name, columns in splits.items()},
-        }
-        identity = json.dumps([manifest, schema.to_json()], sort_keys=True)
-        manifest['hash'] = hashlib.sha256(identity.encode()).hexdigest()
-        manifest['versions'] = {'python': platform.python_version(), 'numpy': np.__version__}
-        (unfinished / 'manifest.json').write_text(json.dumps(manifest, indent=2) + '\n')
-        unfinished.chmod(0o755)
-        _put_in_place(unfinished, folder)
+        with open(scratch / 'unlocked', 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.rename(scratch / 'unlocked', scratch / LOCK)  # appears with its lock held
+            yield scratch
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def finish(scratch: pathlib.Path, folder: pathlib.Path, *, schema: Schema, vocabularies: dict[str, Vocabulary],
+           splits: dict[str, dict[str, Any]], description: dict[str, Any]) -> PreparedData:
+    """Adds schema, vocabularies and manifest to a scratch folder with its splits, and renames it into place.
+
+    Args:
+      splits: record of each split's writer.
+    """
+    (scratch / 'schema.json').write_text(schema.dumps())
+    vocabulary_text = json.dumps({name: vocabulary.values for name, vocabulary in vocabularies.items()})
+    (scratch / 'vocabularies.json').write_text(vocabulary_text)
+    manifest = {
+        'format': FORMAT,
+        **description,
+        'vocabulary_sha256': hashlib.sha256(vocabulary_text.encode()).hexdigest(),
+        'splits': splits,
+    }
+    identity = json.dumps([manifest, schema.to_json()], sort_keys=True)
+    manifest['hash'] = hashlib.sha256(identity.encode()).hexdigest()
+    manifest['versions'] = {'python': platform.python_version(), 'numpy': np.__version__}
+    (scratch / 'manifest.json').write_text(json.dumps(manifest, indent=2) + '\n')
+    (scratch / LOCK).unlink()
+    scratch.chmod(0o755)
+    _put_in_place(scratch, folder)
     return PreparedData(folder, schema, manifest)
 
 
-def _write_split(folder: pathlib.Path, columns: Columns) -> dict[str, Any]:
-    folder.mkdir()
-    sums = {}
-    for name, dtype in (('ids', np.int32), ('numeric', np.float32), ('labels', np.float32)):
-        array = np.ascontiguousarray(getattr(columns, name), dtype)
-        _save(folder / f'{name}.npy', array)
-        sums[f'{name}_sha256'] = hashlib.sha256(array.tobytes()).hexdigest()
-    return {'rows': len(columns), 'positives': int(columns.labels.sum()), **sums}
-
-
-def _save(path: pathlib.Path, array: np.ndarray) -> None:
-    try:
-        np.save(path, array)
-    except OSError as error:
-        if error.errno is None:  # NumPy reports a short write without its cause, which is a full disk
-            raise OSError(errno.ENOSPC, 'no space left', str(path)) from error
-        raise
-
-
-def _put_in_place(unfinished: pathlib.Path, folder: pathlib.Path) -> None:
+def _put_in_place(scratch: pathlib.Path, folder: pathlib.Path) -> None:
     """Renames, setting an earlier folder aside first. Of two processes preparing at once, the last one's data stays."""
     while True:
         try:
-            os.rename(unfinished, folder)
+            os.rename(scratch, folder)
             return
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):

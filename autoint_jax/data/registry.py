@@ -1,34 +1,79 @@
 """Data sets by name, and their preparation."""
 
 import pathlib
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
-from autoint_jax.data import movielens
+from autoint_jax.data import click_logs, movielens, own_table
+from autoint_jax.data.avazu import AVAZU
+from autoint_jax.data.click_logs import ClickLog
+from autoint_jax.data.criteo import CRITEO
+from autoint_jax.data.kdd12 import KDD12
 from autoint_jax.data.movielens_files import MovieLens, read_1m, read_100k
-from autoint_jax.data.prepared import PreparedData, folder_of, sha256_of, write_prepared
+from autoint_jax.data.preparation import MAX_BAD_SHARE
+from autoint_jax.data.prepared import OWN_TABLE, PreparedData, folder_of, sha256_of, write_prepared
+from autoint_jax.data.progress import Progress, Silent
 from autoint_jax.errors import UsageError, nearest
+from autoint_jax.schema import Schema
+
+
+class Recipe(Protocol):
+    description: str
+
+
+class Options(NamedTuple):
+    """How to prepare: share of rows that may be unreadable, and what a person sees."""
+
+    max_bad_share: float = MAX_BAD_SHARE
+    progress: Progress = Silent()
 
 
 class Dataset(NamedTuple):
     """A data set this project can prepare.
 
     Attributes:
-      read: folder of raw files -> raw rows.
+      prepare: name of a recipe, folder of raw files, folder of prepared data, options -> prepared data.
       recipes: by name; the first is the default.
+      features: counts a schema's features as the paper does.
       published: figures to show beside ours, {figure: value}, for the recipe that `published_recipe` names.
     """
 
-    read: Callable[[pathlib.Path], MovieLens]
-    recipes: dict[str, movielens.Recipe]
+    prepare: Callable[[str, pathlib.Path, pathlib.Path, Options], PreparedData]
+    recipes: Mapping[str, Recipe]
+    features: Callable[[Schema], int]
     published: dict[str, int]
-    published_recipe: str | None
+    published_recipe: str | None = 'autoint_all_rows'
 
 
+def _movielens(name: str, read: Callable[[pathlib.Path], MovieLens], recipes: dict[str, movielens.Recipe],
+               published: dict[str, int]) -> Dataset:
+    def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
+        raw = read(raw_dir)
+        encoded = movielens.encode(raw, recipes[recipe])
+        return write_prepared(
+            folder, schema=encoded.schema, vocabularies=encoded.vocabularies, splits=encoded.splits, description={
+                'dataset': name, 'recipe': recipe, 'parameters': encoded.parameters,
+                'sources_sha256': {path.name: sha256_of(path) for path in raw.files}})
+
+    return Dataset(prepare, recipes, movielens.features_as_the_paper_counts, published)
+
+
+def _click_log(name: str, log: ClickLog, published: dict[str, int]) -> Dataset:
+    def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
+        return log.prepare(recipe, raw_dir, folder, dataset=name, max_bad_share=options.max_bad_share,
+                           progress=options.progress)
+
+    return Dataset(prepare, log.recipes, click_logs.features_as_the_paper_counts, published)
+
+
+# Published figures: table 1 of the paper.
 DATASETS = {
-    'movielens_100k': Dataset(read_100k, {'with_ids': movielens.RECIPES['with_ids']}, {}, None),
-    'movielens_1m': Dataset(read_1m, movielens.RECIPES, {'rows': 739_012, 'fields': 7, 'features': 3_529},
-                            'autoint_all_rows'),
+    'movielens_100k': _movielens('movielens_100k', read_100k, {'with_ids': movielens.RECIPES['with_ids']}, {}),
+    'movielens_1m': _movielens('movielens_1m', read_1m, movielens.RECIPES,
+                               {'rows': 739_012, 'fields': 7, 'features': 3_529}),
+    'criteo': _click_log('criteo', CRITEO, {'rows': 45_840_617, 'fields': 39, 'features': 998_960}),
+    'avazu': _click_log('avazu', AVAZU, {'rows': 40_428_967, 'fields': 23, 'features': 1_544_488}),
+    'kdd12': _click_log('kdd12', KDD12, {'rows': 149_639_105, 'fields': 13, 'features': 6_019_086}),
 }
 
 
@@ -50,19 +95,20 @@ def recipe_name(dataset: str, recipe: str | None) -> str:
     return recipe
 
 
-def prepare(dataset: str, recipe: str, raw_dir: pathlib.Path, data_dir: pathlib.Path) -> PreparedData:
+def prepare(dataset: str, recipe: str, raw_dir: pathlib.Path, data_dir: pathlib.Path,
+            options: Options | None = None) -> PreparedData:
     """Reads raw files, encodes them by a recipe and writes prepared data. Raises UsageError."""
-    raw = named(dataset).read(raw_dir)
-    encoded = movielens.encode(raw, named(dataset).recipes[recipe_name(dataset, recipe)])
-    return write_prepared(
-        folder_of(data_dir, dataset, recipe), schema=encoded.schema, vocabularies=encoded.vocabularies,
-        splits=encoded.splits, description={
-            'dataset': dataset, 'recipe': recipe, 'parameters': encoded.parameters,
-            'sources_sha256': {path.name: sha256_of(path) for path in raw.files}})
+    return named(dataset).prepare(recipe_name(dataset, recipe), raw_dir, folder_of(data_dir, dataset, recipe),
+                                  options or Options())
 
 
-def figures(data: PreparedData) -> dict[str, int]:
+def prepare_own(schema: pathlib.Path, raw_dir: pathlib.Path | None, data_dir: pathlib.Path, options: Options) -> PreparedData:
+    """Prepares a user's table by its declaration, as the recipe of that file's name. Raises UsageError."""
+    return own_table.prepare_own(schema, raw_dir, folder_of(data_dir, OWN_TABLE, schema.stem), dataset=OWN_TABLE,
+                                 recipe=schema.stem, max_bad_share=options.max_bad_share, progress=options.progress)
+
+
+def figures(data: PreparedData, features: Callable[[Schema], int]) -> dict[str, int]:
     """Rows, fields and features as the paper's Table 1 counts them."""
-    return {'rows': sum(split['rows'] for split in data.manifest['splits'].values()),
-            'fields': len(data.schema.fields),
-            'features': movielens.features_as_the_paper_counts(data.schema)}
+    return {'rows': sum(split['rows'] for split in data.manifest['splits'].values()), 'fields': len(data.schema.fields),
+            'features': features(data.schema)}

@@ -69,10 +69,11 @@ def pooled_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array) ->
     Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model.
     """
     pieces, slot = {}, 0
-    for kind, run in itertools.groupby(fields, lambda field: field.kind):
+    for (kind, single), run in itertools.groupby(fields, lambda field: (field.kind, field.max_values == 1)):
         run = list(run)
-        if kind == CATEGORICAL:
-            pieces[run[0].name] = rows[:, slot:slot + len(run)]
+        if single:
+            slots = slice(slot, slot + len(run))
+            pieces[run[0].name] = rows[:, slots] if kind == CATEGORICAL else rows[:, slots] * (ids[:, slots, None] > 0)
             slot += len(run)
         else:
             for field in run:

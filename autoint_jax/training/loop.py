@@ -22,13 +22,11 @@ from autoint_jax.models.forms import missed_kernel
 from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count, table_values
 from autoint_jax.training import devices, order, records, scoring, steps
 from autoint_jax.training.checkpoints import Checkpoints
+from autoint_jax.training.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed, chosen_feed
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.state import Setup, TrainState, chosen_table_form, initial_state, setup
 from autoint_jax.training.stopping import best_evaluation, should_stop
-
-# Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
-REPORT_STEPS = 64
 
 
 def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> dict[str, Any]:
@@ -78,15 +76,19 @@ def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoi
     evaluated_after = evaluation_steps(epoch_steps, training.evaluations_per_epoch)
     cut = devices.cut(batch_size, made.config, made.schema, mesh)
     chunk, flush = steps.make_chunk(made, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(made)
-    resident = {split: devices.resident(part, mesh) for split, part in columns.items()}
-    evaluator = scoring.make_evaluator(made, mesh)
+    plan = Plan(training.epochs, epoch_steps, evaluated_after, cut)
+    streamed, sentence = chosen_feed(made.config, columns, mesh)
+    reporter.say(sentence)
+    if streamed:
+        feed = StreamedFeed(made.config, columns['train'], made.schema, plan, mesh)
+        evaluator, evaluated = scoring.make_streamed_evaluator(made, mesh), columns
+    else:
+        evaluated = {split: devices.resident(part, mesh) for split, part in columns.items()}
+        feed = ResidentFeed(made.config, columns['train'], evaluated['train'], plan, mesh)
+        evaluator = scoring.make_evaluator(made, mesh)
 
     def evaluate(state: TrainState, split: str) -> dict[str, float]:
-        return metrics.figures(evaluator(state.variables, state.tables, resident[split]))
-
-    def order_of(epoch: int) -> jax.Array:
-        return devices.replicate(order.epoch_order(
-            made.config.seed, epoch, rows=rows, batch_size=batch_size, padded_batch=cut.padded_batch), mesh)
+        return metrics.figures(evaluator(state.variables, state.tables, evaluated[split]))
 
     state = devices.replicate(initial_state(made), mesh)
     progress: dict[str, Any] = {'evaluations': [], 'seconds': 0.0}
@@ -102,14 +104,13 @@ def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoi
         reporter.evaluated(evaluations[-1], best=evaluations[-1] is best_evaluation(evaluations))
 
     unreported = False
-    step, first_step_seconds, orders = int(state.step), None, order.Ahead(order_of, training.epochs)
+    step, first_step_seconds = int(state.step), None
     while step < last_step and not _stopped(evaluations, training):
         epoch, first = divmod(step, epoch_steps)
-        stop, ordered = next(end for end in evaluated_after if end > first), orders.of(epoch)
+        chunks = feed.chunks(epoch, first, next(end for end in evaluated_after if end > first))
         began = before = time.perf_counter()
         losses = []
-        lengths = _chunk_lengths(stop - first, opening=REPORT_STEPS if first_step_seconds else 1)
-        for state, of_chunk, count in _dispatched(chunk, state, resident['train'], ordered, first, lengths):
+        for state, of_chunk, count in _dispatched(chunk, state, chunks):
             if unreported:
                 report()
                 unreported = False
@@ -141,25 +142,18 @@ def _train(made: Setup, data: PreparedData, record: records.RunRecords, checkpoi
     }
 
 
-def _chunk_lengths(count: int, *, opening: int) -> list[int]:
-    """Lengths of the chunks that take `count` steps; the first has `opening`: one step tells when a start got going."""
-    opening = min(opening, count)
-    return [opening] + [min(REPORT_STEPS, count - done) for done in range(opening, count, REPORT_STEPS)]
-
-
-def _dispatched(chunk: Callable, state: TrainState, columns: devices.Resident, ordered: jax.Array, first: int,
-                lengths: list[int]) -> Iterator[tuple[TrainState, jax.Array, int]]:
-    """Dispatches chunks from step `first` of an epoch on; yields the state after each, its losses and its length.
+def _dispatched(chunk: Callable, state: TrainState, chunks: Iterator[Chunk]) -> Iterator[tuple[TrainState, jax.Array, int]]:
+    """Dispatches chunks; yields the state after each, its losses and its length.
 
     The chunk after it is dispatched by then, so that the device has work while the host waits for losses; of the
     states, which are donated, only the last is therefore of use.
     """
     ahead = None
-    for count in lengths:
+    for columns, ordered, first, count in chunks:
         state, losses = chunk(state, columns, ordered, first, count)
         if ahead is not None:
             yield ahead
-        ahead, first = (state, losses, count), first + count
+        ahead = state, losses, count
     yield ahead
 
 

@@ -8,11 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
+from autoint_jax.data.prepared import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.tables import Tables, lookup
-from autoint_jax.training.devices import EVERYWHERE, Resident, gathered, scoring_cut
+from autoint_jax.training.devices import EVERYWHERE, Resident, gathered, replicate, scoring_cut
 from autoint_jax.training.state import Setup
 from autoint_jax.training.steps import BY_ROW
+
+# Rows that a streamed evaluation reads at a time.
+BLOCK_ROWS = 1 << 16
 
 
 def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], metrics.Sums]:
@@ -26,6 +30,24 @@ def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident],
         logits = jax.lax.with_sharding_constraint(
             _logits(made, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE))
         return metrics.sums(logits, columns.labels)
+
+    return evaluate
+
+
+def make_streamed_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], metrics.Sums]:
+    """As `make_evaluator`, of columns on disk, which are scored block by block; logits and labels stay on the devices."""
+    score = jax.jit(lambda variables, tables, columns: _logits(made, mesh, variables, tables, columns))
+    sums = jax.jit(metrics.sums)
+
+    def evaluate(variables, tables, columns):
+        count, logits = len(columns), []
+        batch = scoring_cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh).padded_batch
+        block = batch * max(1, BLOCK_ROWS // batch)
+        for first in range(0, count, block):
+            rows = np.minimum(np.arange(first, first + block), count - 1)  # the last block repeats a row: one compilation
+            logits.append(score(variables, tables, replicate(Resident(*(
+                np.take(column, rows, axis=0) for column in (columns.ids, columns.numeric, columns.labels))), mesh)))
+        return sums(jnp.concatenate(logits)[:count], replicate(np.array(columns.labels), mesh))
 
     return evaluate
 

@@ -1,0 +1,47 @@
+"""Avazu click-through rate prediction: `train` or `train.csv`, a header and 24 columns by commas.
+
+Recipes, all split by the authors' ten stratified folds (`folds.py`):
+
+`autoint_all_rows`: the authors' preprocessing (their preprocess.py), leak included.
+  - 23 fields, all categorical: every column but `click`. `id`, which differs in every row, stays, so it is always the
+    unknown value; `hour` stays the raw YYMMDDHH, so each hour of the ten days is a value.
+  - One streaming pass in file order over ALL rows, before the split: the first 4 occurrences of a value are written as
+    unknown, the 5th and later ones as its own id. So one value has two ids, by the place of its row in the file.
+  - An empty cell would have the value 0 at the authors', a zero embedding. The original has none (C20 says -1), so fields
+    are plainly categorical here and an empty cell is the unknown value.
+`autoint`: fitted on training rows only. The streaming pass has no meaning there (valid and test rows must not wait for
+  occurrences among themselves), so it is a threshold: a value that occurs 5 times or more in training rows has its id in
+  every row.
+`bars`: the setting Avazu_x4_001 of BARS (FuxiCTR): without `id`; `hour` becomes the hour of the day, and weekday and
+  is_weekend are added; values that occur twice or more in training rows have an id.
+"""
+
+import dataclasses
+
+from autoint_jax.data.click_logs import ClickLog, Recipe
+from autoint_jax.data.field_plan import FieldPlan, LabelPlan, TablePlan
+from autoint_jax.data.layout import Layout
+from autoint_jax.schema import CATEGORICAL
+
+_TYPES = {'id': 'unsigned', 'click': 'integer', 'hour': 'integer', 'C1': 'integer', 'banner_pos': 'integer',
+          **dict.fromkeys(('site_id', 'site_domain', 'site_category', 'app_id', 'app_domain', 'app_category', 'device_id',
+                           'device_ip', 'device_model'), 'hexadecimal'),
+          **dict.fromkeys(('device_type', 'device_conn_type', 'C14', 'C15', 'C16', 'C17', 'C18', 'C19', 'C20', 'C21'), 'integer')}
+LAYOUT = Layout(tuple(_TYPES.items()), separator=',', header=True)
+COLUMNS = tuple(name for name in _TYPES if name != 'click')
+
+_AUTHORS = TablePlan(tuple(FieldPlan(name, CATEGORICAL, name, min_count=5) for name in COLUMNS), LabelPlan('click'))
+_STREAMED = TablePlan(tuple(dataclasses.replace(field, streaming=True) for field in _AUTHORS.fields), LabelPlan('click'),
+                      fit_on_all=True)
+_BARS = TablePlan(
+    (FieldPlan('hour', CATEGORICAL, 'hour_of_day', min_count=2),
+     *(FieldPlan(name, CATEGORICAL, name, min_count=2) for name in COLUMNS if name not in ('id', 'hour')),
+     *(FieldPlan(name, CATEGORICAL, name, min_count=2) for name in ('weekday', 'is_weekend'))),
+    LabelPlan('click'), derivation='avazu_calendar')
+
+AVAZU = ClickLog(('train', 'train.csv', 'train*.csv'), LAYOUT, {
+    'autoint_all_rows': Recipe(_STREAMED,
+                               "the authors' recipe: one streaming pass over ALL rows, test rows included, as they did"),
+    'autoint': Recipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
+    'bars': Recipe(_BARS, 'Avazu_x4_001 of BARS: no id, hour, weekday, weekend; fitted on training rows only'),
+})

@@ -1,0 +1,65 @@
+"""How often each value of a column occurs, in bounded memory and exactly."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import polars as pl
+
+MOST_VALUES = 2_000_000  # of 12 bytes or so, some of them twice while tables are merged
+ROWS_AT_ONCE = 2_000_000
+
+
+def counts(blocks: Callable[[], Iterable[pl.Series]],
+           keep: Callable[[pl.DataFrame], pl.DataFrame] = lambda table: table) -> pl.DataFrame:
+    """Values and their counts, columns `value` and `count`, sorted by value; null is left out.
+
+    When more than MOST_VALUES distinct values have come up, those whose hash is odd are set aside for another pass over the
+    blocks, and so on with the next bits of the hash. So a column in which every value differs does not fill the memory,
+    and other columns are read once.
+
+    Args:
+      blocks: gives the column's values, block by block.
+      keep: what to keep of the counts of a part; every value is wholly in one.
+    """
+    kept = []
+    parts = [(1, 0)]  # values whose hash leaves a rest when divided by a number
+    while parts:
+        divisor, rest = parts.pop()
+        tables: list[pl.DataFrame] = []
+        for values in _joined(blocks()):
+            values = values.alias('value').drop_nulls()
+            tables.append(_part(values.to_frame(), divisor, rest)['value'].value_counts(name='count'))
+            # Merging a table only into one of at most twice its size keeps the work n log n.
+            while len(tables) > 1 and tables[-2].height <= 2 * tables[-1].height:
+                tables.append(_merged([tables.pop(), tables.pop()]))
+            while sum(table.height for table in tables) > MOST_VALUES:
+                parts.append((2 * divisor, rest + divisor))
+                divisor *= 2
+                tables = [_part(table, divisor, rest) for table in tables]
+        if tables:
+            kept.append(keep(_merged(tables)))
+    if not kept:
+        return pl.DataFrame({'value': [], 'count': []})
+    return pl.concat(kept).sort('value')
+
+
+def _part(table: pl.DataFrame, divisor: int, rest: int) -> pl.DataFrame:
+    return table if divisor == 1 else table.filter(pl.col('value').hash(0) % divisor == rest)
+
+
+def _joined(blocks: Iterable[pl.Series]) -> Iterator[pl.Series]:
+    """Blocks joined to about ROWS_AT_ONCE rows."""
+    waiting, rows = [], 0
+    for block in blocks:
+        waiting.append(block)
+        rows += len(block)
+        if rows >= ROWS_AT_ONCE:
+            yield pl.concat(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield pl.concat(waiting)
+
+
+def _merged(tables: list[pl.DataFrame]) -> pl.DataFrame:
+    if len(tables) == 1:
+        return tables[0]
+    return pl.concat(tables).group_by('value').agg(pl.col('count').sum())

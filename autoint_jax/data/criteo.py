@@ -1,0 +1,46 @@
+"""Criteo display advertising challenge: `train.txt`, label, 13 integers, 26 hexadecimal categories, by tabs, no header.
+
+Recipes, all split by the authors' ten stratified folds (`folds.py`):
+
+`autoint_all_rows`: the authors' preprocessing (paper section 5.1.1; their preprocess.py, scale.py), leak included.
+  - A categorical value has an id of its own if it occurs more than 10 times in ALL rows, test rows included; otherwise it
+    is the field's unknown value. (The paper says "less than 10 times" are unknown; their code says 10 or less.)
+  - A missing category contributes a zero embedding: the authors give it an id, but the value 0. Here such a field is
+    multivalued with one slot: id 0 is missing, id 1 unknown, known values follow.
+  - Numbers are int(log(x)^2), natural logarithm, for x > 2, else unchanged, negative ones too. (The paper says log^2.)
+    A missing number has the value 0 at the authors', a zero embedding; here it is NaN, which contributes zero as well.
+  - Their ids follow the order of first frequent occurrence, ours the order of values; nothing depends on it.
+`autoint`: the same, but values are counted in training rows only, so that nothing of the test rows is learned.
+`bars`: the setting Criteo_x4_001 of BARS (FuxiCTR): numbers are cut into buckets, int(log(x)^2) for x > 2 else int(x),
+  used as categories like the rest (its page says floor(log2(x)), its code does this); a missing number counts as 0; values
+  that occur 10 times or more in training rows have an id; missing categories share the unknown id, since its tokenizer
+  leaves the empty value out of the vocabulary.
+"""
+
+import dataclasses
+
+from autoint_jax.data.click_logs import ClickLog, Recipe
+from autoint_jax.data.field_plan import FieldPlan, LabelPlan, TablePlan
+from autoint_jax.data.layout import Layout
+from autoint_jax.schema import CATEGORICAL, NUMERIC
+
+INTEGERS = tuple(f'I{number}' for number in range(1, 14))
+CATEGORIES = tuple(f'C{number}' for number in range(1, 27))
+LAYOUT = Layout((('label', 'integer'), *((name, 'integer') for name in INTEGERS),
+                 *((name, 'hexadecimal') for name in CATEGORIES)))
+
+_AUTHORS = TablePlan(
+    (*(FieldPlan(name, NUMERIC, name, transform='log_square') for name in INTEGERS),
+     *(FieldPlan(name, CATEGORICAL, name, min_count=11, missing='nothing') for name in CATEGORIES)),
+    LabelPlan('label'))
+_BARS = TablePlan(
+    (*(FieldPlan(name, CATEGORICAL, name, transform='log_square_bucket', min_count=10, missing='zero') for name in INTEGERS),
+     *(FieldPlan(name, CATEGORICAL, name, min_count=10) for name in CATEGORIES)),
+    LabelPlan('label'))
+
+CRITEO = ClickLog(('train.txt', 'train*.txt'), LAYOUT, {
+    'autoint_all_rows': Recipe(dataclasses.replace(_AUTHORS, fit_on_all=True),
+                               "the authors' recipe, values counted in ALL rows, test rows included, as they did"),
+    'autoint': Recipe(_AUTHORS, "the authors' recipe, fitted on training rows only"),
+    'bars': Recipe(_BARS, 'Criteo_x4_001 of BARS: numbers as buckets, fitted on training rows only'),
+})

@@ -1,0 +1,102 @@
+"""New raw rows -> columns, with the vocabularies and transforms of prepared data. Labels are not needed."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from autoint_jax.data.click_logs import raw_columns
+from autoint_jax.data.encoding import Encoder, Fitted
+from autoint_jax.data.field_plan import TablePlan
+from autoint_jax.data.labels import labels_of
+from autoint_jax.data.layout import Layout
+from autoint_jax.data.own_table import open_source
+from autoint_jax.data.parquet_source import parquet_schema
+from autoint_jax.data.preparation import PLAN_FILE
+from autoint_jax.data.prepared import Columns, PreparedData
+from autoint_jax.data.raw_rows import BadRow, Raw
+from autoint_jax.data.sources import THREADS, names_in
+from autoint_jax.errors import UsageError
+
+
+class EncodedRows(NamedTuple):
+    """Raw rows, encoded.
+
+    Attributes:
+      columns: the rows, in file order; labels are NaN where the files have none.
+      unknown: by field, how many values the training data did not have.
+      bad: rows that cannot be parsed, which are left out.
+    """
+
+    columns: Columns
+    unknown: dict[str, int]
+    bad: list[BadRow]
+
+
+class RowEncoder:
+    """Encodes raw files of the form that some prepared data was made from."""
+
+    def __init__(self, data: PreparedData):
+        """Raises UsageError where the data was prepared without a plan, as MovieLens is."""
+        path = data.folder / PLAN_FILE
+        if not path.is_file():
+            raise UsageError(f'{path} does not exist: raw rows cannot be encoded for {data.folder}')
+        stored = json.loads(path.read_text())
+        self._plan, self._layout, self._form = (
+            TablePlan.from_json(stored['plan']), Layout.from_json(stored['layout']), stored['form'])
+        self._fitted = Fitted(data.vocabularies(), {name: tuple(values) for name, values in stored['parameters'].items()},
+                              stored['max_values'])
+        # Occurrences of a new row cannot be counted on from the training file's end: known values have their ids.
+        self._plan = _without_streaming(self._plan)
+        self.unknown: dict[str, int] = {}
+        self.bad: list[BadRow] = []
+
+    def blocks(self, paths: Sequence[pathlib.Path]) -> Iterator[Columns]:
+        """Blocks of rows, in file order. Meanwhile `unknown` and `bad` are kept up. Raises UsageError."""
+        layout, label = self._layout, self._plan.label
+        if not self._has_label(paths[0]):
+            layout, label = layout.without(label.column), None
+        wanted = set(raw_columns(self._plan, layout)) - ({self._plan.label.column} if label is None else set())
+        source = open_source(self._form, paths, layout, [name for name, _ in layout.columns if name in wanted], self._plan,
+                             paths[0].parent)
+        encoder = Encoder(self._plan, self._fitted, source.types)
+        self.bad = list(source.bad_beside)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix='encoding') as threads:
+            raw: Raw
+            for raw, _ in source.rows(threads, label, lambda number, raw: raw):
+                ids, numeric = encoder(raw.frame, threads)
+                self.unknown = dict(encoder.unknown)
+                self.bad += raw.bad
+                labels = labels_of(raw.frame, label) if label else np.full(len(ids), np.nan, np.float32)
+                yield Columns(ids, numeric, labels)
+
+    def _has_label(self, path: pathlib.Path) -> bool:
+        """Whether a file has labels: by its header, its schema, or the number of its columns."""
+        label = self._plan.label.column
+        if not path.is_file():
+            raise UsageError(f'{path} does not exist')
+        if self._form == 'libsvm':
+            return True
+        if self._form == 'parquet':
+            return label in parquet_schema(path)
+        if self._layout.header:
+            return label in names_in(path, self._layout)
+        return len(names_in(path, self._layout)) != len(self._layout.columns) - 1
+
+
+def encode_files(data: PreparedData, paths: Sequence[pathlib.Path]) -> EncodedRows:
+    """All rows of some raw files at once. Raises UsageError."""
+    encoder = RowEncoder(data)
+    blocks = list(encoder.blocks(paths))
+    if not blocks:
+        raise UsageError(f'{", ".join(map(str, paths))}: there is no row to encode')
+    return EncodedRows(Columns(*map(np.concatenate, zip(*((block.ids, block.numeric, block.labels) for block in blocks),
+                                                       strict=True))), encoder.unknown, encoder.bad)
+
+
+def _without_streaming(plan: TablePlan) -> TablePlan:
+    return dataclasses.replace(plan, fields=tuple(dataclasses.replace(field, streaming=False) for field in plan.fields))

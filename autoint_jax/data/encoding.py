@@ -1,0 +1,166 @@
+"""Raw columns -> ids and numbers, by a plan and what was fitted."""
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from autoint_jax.data.field_plan import UNKNOWN, FieldPlan, TablePlan
+from autoint_jax.data.transforms import hashed, keys, transformed
+from autoint_jax.data.value_table import ValueTable
+from autoint_jax.data.vocabulary import Vocabulary
+from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
+
+
+class Fitted(NamedTuple):
+    """What of a plan is fitted.
+
+    Attributes:
+      vocabularies: of the fields that have one, by name. A missing value that is one like any other is '', the first.
+        Where missing values contribute nothing, the first is `field_plan.UNKNOWN`.
+      parameters: of transforms, by name of the field.
+      max_values: slots of multivalued fields, by name.
+    """
+
+    vocabularies: dict[str, Vocabulary]
+    parameters: dict[str, tuple[float, ...]]
+    max_values: dict[str, int]
+
+
+def schema_of(plan: TablePlan, fitted: Fitted) -> Schema:
+    fields = []
+    for field in plan.fields:
+        if field.kind == NUMERIC:
+            fields.append(FieldSpec(field.name, NUMERIC, transform=field.transform,
+                                    transform_parameters=fitted.parameters.get(field.name, ()),
+                                    embedding_dim=field.embedding_dim))
+            continue
+        if field.has_vocabulary:
+            cardinality = fitted.vocabularies[field.name].cardinality
+        else:
+            cardinality = 1 + (field.buckets if field.transform == 'hash' else len(fitted.parameters.get(field.name, ())) + 1)
+        fields.append(FieldSpec(field.name, field.schema_kind, cardinality,
+                                fitted.max_values[field.name] if field.kind == MULTIVALUED else 1,
+                                embedding_dim=field.embedding_dim))
+    return Schema(tuple(fields))
+
+
+def as_text(values: pl.Series) -> list[str]:
+    """Values as a vocabulary holds them: as they stand in the raw file."""
+    if values.dtype == pl.UInt32:
+        return [f'{value:08x}' for value in values]
+    return [str(value) for value in values]
+
+
+def as_values(texts: list[str], dtype: pl.DataType) -> pl.Series:
+    """The inverse of `as_text`."""
+    if dtype == pl.UInt32:
+        texts = [int(text, 16) for text in texts]
+    elif dtype != pl.String:
+        texts = [int(text) for text in texts]
+    return pl.Series(texts, dtype=dtype)
+
+
+def split_values(field: FieldPlan, values: pl.Series) -> pl.Series:
+    """Texts of a multivalued field -> lists; null where there is nothing."""
+    stripped = values.str.split(field.separator).list.eval(pl.element().str.strip_chars()).list.eval(
+        pl.element().filter(pl.element() != ''))
+    return stripped.set(stripped.list.len() == 0, None) if len(stripped) else stripped
+
+
+class FieldEncoder:
+    """Encodes the raw column of one field, block after block in the order of the rows."""
+
+    def __init__(self, field: FieldPlan, fitted: Fitted, dtype: pl.DataType):
+        """`dtype` is the raw column's."""
+        self.field, self._fitted = field, fitted
+        self._parameters = fitted.parameters.get(field.name, ())
+        self._nothing = field.kind == CATEGORICAL and field.missing == 'nothing'
+        if field.has_vocabulary:
+            texts = list(fitted.vocabularies[field.name].values)
+            special = int(bool(texts) and texts[0] in ('', UNKNOWN))
+            values = as_values(texts[special:], pl.Int64 if field.transform == 'log_square_bucket' else dtype)
+            missing_id = 1 if special and texts[0] == '' else 0
+            self._table = ValueTable(values, first_id=1 + special, unknown_id=1 if self._nothing else 0, missing_id=missing_id)
+            self._seen = np.zeros(len(texts) + 1, np.int32) if field.streaming else None
+            self._first_id = 1 + special
+
+    def __call__(self, values: pl.Series) -> tuple[np.ndarray, int]:
+        """Values [n] -> float32 [n, 1] of a numeric field or int32 [n, slots], and how many values are unknown."""
+        if self.field.kind == NUMERIC:
+            return transformed(self.field, values, self._parameters)[:, None], 0
+        if self.field.kind == MULTIVALUED:
+            return self._lists(values)
+        if self.field.transform == 'quantiles':
+            numbers = values.cast(pl.Float64).to_numpy()
+            ids = 1 + np.searchsorted(self._parameters, numbers, side='right').astype(np.int32)
+            return np.where(np.isnan(numbers), 0, ids).astype(np.int32)[:, None], 0
+        ids, unknown = self._ids(values)
+        if self.field.has_vocabulary and self._seen is not None:
+            self._hide_early(ids)
+        return ids[:, None], unknown
+
+    def _ids(self, values: pl.Series) -> tuple[np.ndarray, int]:
+        if self.field.transform == 'hash':
+            return hashed(keys(self.field, values.cast(pl.String)), self.field.buckets).to_numpy().astype(np.int32), 0
+        return self._table(keys(self.field, values))
+
+    def _lists(self, values: pl.Series) -> tuple[np.ndarray, int]:
+        lists = split_values(self.field, keys(self.field, values))
+        sizes = lists.list.len().fill_null(0).to_numpy()
+        ids, unknown = self._ids(lists.drop_nulls().explode()) if sizes.any() else (np.zeros(0, np.int32), 0)
+        slots = self._fitted.max_values[self.field.name]
+        encoded = np.zeros((len(values), slots), np.int32)
+        rows = np.repeat(np.arange(len(values)), sizes)[ids > 0]
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        fits = place < slots
+        encoded[rows[fits], place[fits]] = ids[ids > 0][fits]
+        return encoded, unknown
+
+    def _hide_early(self, ids: np.ndarray) -> None:
+        """Gives the unknown id to occurrences before the `min_count`-th of a value, counted over all blocks so far."""
+        early = np.flatnonzero((ids >= self._first_id) & (self._seen[ids] < self.field.min_count))
+        if not len(early):
+            return
+        order = early[np.argsort(ids[early], kind='stable')]
+        own = ids[order]
+        starts = np.flatnonzero(np.diff(own, prepend=-1))
+        sizes = np.diff(np.append(starts, len(own)))
+        occurrence = self._seen[own] + np.arange(len(own)) - np.repeat(starts, sizes) + 1
+        self._seen[own[starts]] += sizes.astype(np.int32)
+        ids[order[occurrence < self.field.min_count]] = 1 if self._nothing else 0
+
+
+class Encoder:
+    """Encodes blocks of raw rows by a plan."""
+
+    def __init__(self, plan: TablePlan, fitted: Fitted, types: Mapping[str, pl.DataType]):
+        """`types` are those of the raw columns, derived ones included."""
+        self.schema = schema_of(plan, fitted)
+        self._fields = [FieldEncoder(field, fitted, types[field.column]) for field in plan.fields]
+        self._places, slot, number = {}, 0, 0  # columns of each field in the ids or the numbers of a row
+        for field in self.schema.fields:
+            if field.kind == NUMERIC:
+                self._places[field.name] = slice(number, number + 1)
+                number += 1
+            else:
+                self._places[field.name] = slice(slot, slot + field.max_values)
+                slot += field.max_values
+        self.unknown = dict.fromkeys((field.name for field in plan.fields if field.kind != NUMERIC), 0)
+
+    def __call__(self, frame: pl.DataFrame, threads: Executor) -> tuple[np.ndarray, np.ndarray]:
+        """The next block of rows -> ids int32 [n, slots], numeric float32 [n, numeric]. Counts unknown values by field."""
+        ids = np.empty((frame.height, self.schema.num_slots), np.int32)
+        numeric = np.empty((frame.height, len(self.schema.numeric_fields)), np.float32)
+
+        def work(encoder: FieldEncoder, place: slice) -> int:
+            columns, unknown = encoder(frame[encoder.field.column])
+            (numeric if encoder.field.kind == NUMERIC else ids)[:, place] = columns
+            return unknown
+
+        for name, unknown in zip(self._places, threads.map(work, self._fields, self._places.values()), strict=True):
+            if name in self.unknown:
+                self.unknown[name] += unknown
+        return ids, numeric

@@ -1,0 +1,56 @@
+"""KDD Cup 2012, track 2: `training.txt` (12 columns by tabs) and `userid_profile.txt` (UserID, Gender, Age by tabs).
+
+Recipes, all split by the authors' ten stratified folds (`folds.py`); the label is Click > 0:
+
+`autoint_all_rows`: the authors' preprocessing (their preprocess.py, scale.py), leak included.
+  - 13 fields: Impression, Depth and Position are numbers, int(log(x)^2) for x > 2; eight columns are categories; Gender and
+    Age are joined from the profile.
+  - One streaming pass in file order over ALL rows, before the split: the first 9 occurrences of a value are written as
+    unknown, the 10th and later ones as its own id.
+  - UserID 0, which means not known, contributes a zero embedding: the field is multivalued with one slot, id 0 missing, id
+    1 unknown. (The authors give it an id, with the value 0.)
+  - Gender and Age have no threshold. A user without a profile contributes a zero embedding in both. The authors number the
+    values in the profile file; here they are those of the rows, which are the same unless no row has one.
+`autoint`: fitted on training rows only; a value that occurs 10 times or more there has its id in every row, as in Avazu.
+`bars`: BARS has no KDD12. This is the rule of its Criteo_x4_001: numbers as buckets, 10 occurrences or more in training
+  rows, missing values unknown; UserID 0 is a value like any other.
+"""
+
+import dataclasses
+
+from autoint_jax.data.click_logs import ClickLog, Recipe
+from autoint_jax.data.field_plan import FieldPlan, LabelPlan, TablePlan
+from autoint_jax.data.layout import Layout
+from autoint_jax.schema import CATEGORICAL, NUMERIC
+
+COLUMNS = ('Impression', 'DisplayURL', 'AdID', 'AdvertiserID', 'Depth', 'Position', 'QueryID', 'KeywordID', 'TitleID',
+           'DescriptionID', 'UserID')
+NUMBERS = ('Impression', 'Depth', 'Position')
+PROFILE = ('Gender', 'Age')
+LAYOUT = Layout((('Click', 'integer'), *((name, 'unsigned' if name == 'DisplayURL' else 'integer') for name in COLUMNS)))
+_LABEL = LabelPlan('Click', above=0)
+
+
+def _field(name: str) -> FieldPlan:
+    if name in NUMBERS:
+        return FieldPlan(name, NUMERIC, name, transform='log_square')
+    if name in PROFILE:
+        return FieldPlan(name, CATEGORICAL, name, missing='nothing_unknown_too')
+    if name == 'UserID':
+        return FieldPlan(name, CATEGORICAL, name, min_count=10, missing='nothing', missing_values=('0',))
+    return FieldPlan(name, CATEGORICAL, name, min_count=10)
+
+
+_AUTHORS = TablePlan(tuple(map(_field, (*COLUMNS, *PROFILE))), _LABEL, derivation='kdd12_profile')
+_STREAMED = dataclasses.replace(_AUTHORS, fit_on_all=True, fields=tuple(
+    dataclasses.replace(field, streaming=field.min_count > 1) for field in _AUTHORS.fields))
+_BARS = dataclasses.replace(_AUTHORS, fields=tuple(
+    FieldPlan(name, CATEGORICAL, name, transform='log_square_bucket', min_count=10, missing='zero') if name in NUMBERS
+    else FieldPlan(name, CATEGORICAL, name, min_count=10) for name in (*COLUMNS, *PROFILE)))
+
+KDD12 = ClickLog(('training.txt', 'training*.txt'), LAYOUT, {
+    'autoint_all_rows': Recipe(_STREAMED,
+                               "the authors' recipe: one streaming pass over ALL rows, test rows included, as they did"),
+    'autoint': Recipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
+    'bars': Recipe(_BARS, "BARS' rule for Criteo, fitted on training rows only"),
+})

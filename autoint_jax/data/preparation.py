@@ -1,0 +1,131 @@
+"""Raw tables of any size -> prepared data, in bounded memory and in the order of the rows.
+
+Rows are parsed once and spooled beside the target; labels say which split each belongs to; vocabularies are counted a
+column at a time; then blocks are encoded and appended to their splits.
+"""
+
+import json
+import pathlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from autoint_jax.data.bad_rows import BadRows
+from autoint_jax.data.encoding import Encoder
+from autoint_jax.data.field_plan import TablePlan
+from autoint_jax.data.fitting import fit
+from autoint_jax.data.folds import TRAIN
+from autoint_jax.data.labels import labels_of
+from autoint_jax.data.prepared import SPLITS, PreparedData, finish, unfinished
+from autoint_jax.data.progress import Progress
+from autoint_jax.data.raw_rows import Raw
+from autoint_jax.data.sources import THREADS, Source
+from autoint_jax.data.split_writer import SplitWriter
+from autoint_jax.data.spool import Spool
+from autoint_jax.errors import UsageError
+
+PLAN_FILE = 'plan.json'
+MAX_BAD_SHARE = 0.001
+
+# Labels uint8 [n] and the spooled split column, if any -> number of the split of each row, int8 [n].
+Splitter = Callable[[np.ndarray, pl.Series | None], np.ndarray]
+
+
+def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: Splitter, *, description: dict[str, Any],
+                  stored: dict[str, Any], split_column: str | None = None, max_bad_share: float = MAX_BAD_SHARE,
+                  progress: Progress) -> PreparedData:
+    """Prepares a table.
+
+    Args:
+      folder: where the data shall be; replaced if it exists.
+      source: raw rows.
+      plan: what to make of them.
+      split: which split each row belongs to.
+      description: dataset, recipe and its parameters, for the manifest.
+      stored: what `encode_rows.py` needs to read files of the same form again, kept with the plan.
+      split_column: raw column that `split` wants.
+      max_bad_share: share of rows that may be unreadable.
+      progress: shown to a person.
+    """
+    with unfinished(folder) as scratch, ThreadPoolExecutor(THREADS, thread_name_prefix='preparing') as threads:
+        bad = BadRows(scratch, max_bad_share)
+        spool = Spool(scratch / 'spool')
+        labels = _parse(source, plan, spool, bad, threads, progress)
+        wanted = pl.concat(list(spool.column(split_column))) if split_column else None
+        split_of = split(labels, wanted)
+        progress.begin('counting values', len(plan.fields))
+        fitted = fit(plan, spool, None if plan.fit_on_all else split_of == TRAIN, threads, lambda: progress.advance(1))
+        progress.end(len(labels))
+        encoder = Encoder(plan, fitted, source.types)
+        records = _encode(scratch, spool, encoder, labels, split_of, threads, progress)
+        _remove(scratch / 'spool')
+        bad.close()
+        (scratch / PLAN_FILE).write_text(json.dumps({
+            'plan': plan.to_json(), 'parameters': fitted.parameters, 'max_values': fitted.max_values, **stored}, indent=2) + '\n')
+        return finish(scratch, folder, schema=encoder.schema, vocabularies=fitted.vocabularies, splits=records, description={
+            **description, 'sources_sha256': dict(sorted(source.checksums.items())), 'bad_rows': bad.count,
+            'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first]})
+
+
+def _parse(source: Source, plan: TablePlan, spool: Spool, bad: BadRows, threads: ThreadPoolExecutor,
+           progress: Progress) -> np.ndarray:
+    """Spools all rows. Returns their labels, uint8 [n]."""
+    blocks: list[np.ndarray] = []
+
+    def use(number: int, raw: Raw) -> tuple[np.ndarray, Raw]:
+        spool.write(number, raw.frame)
+        return labels_of(raw.frame, plan.label).astype(np.uint8), raw._replace(frame=pl.DataFrame())
+
+    total, read, rows = source.size(), 0, 0
+    progress.begin('reading', total)
+    for (labels, raw), size in source.rows(threads, plan.label, use):
+        blocks.append(labels)
+        spool.sizes.append(len(labels))
+        bad.add(raw.bad)
+        read, rows = read + size, rows + len(labels) + len(raw.bad)
+        if read:
+            bad.check(rows * total / read)  # of the rows there will be, so that bad ones at the beginning weigh no more
+        progress.advance(size, rows)
+    progress.end(rows)
+    bad.check(rows)
+    if not spool.rows:
+        raise UsageError(f'{", ".join(map(str, source.paths))}: there is no row to prepare')
+    return np.concatenate(blocks)
+
+
+def _encode(scratch: pathlib.Path, spool: Spool, encoder: Encoder, labels: np.ndarray, split_of: np.ndarray,
+            threads: ThreadPoolExecutor, progress: Progress) -> dict[str, dict[str, Any]]:
+    """Encodes and writes all rows. Returns the writers' records by split."""
+    slots, numeric_fields = encoder.schema.num_slots, len(encoder.schema.numeric_fields)
+    writers = {name: SplitWriter(scratch / name, slots, numeric_fields) for name in SPLITS}
+    progress.begin('encoding', spool.rows)
+    start = 0
+    with writers['train'], writers['valid'], writers['test'], ThreadPoolExecutor(1, thread_name_prefix='writing') as writing:
+        pending = None
+        for frame in spool.frames():
+            ids, numeric = encoder(frame, threads)
+            rows = slice(start, start + len(ids))
+            start = rows.stop
+            if pending is not None:
+                pending.result()
+            pending = writing.submit(_append, writers, ids, numeric, labels[rows], split_of[rows])
+            progress.advance(len(ids), start)
+        pending.result()
+    progress.end(start)
+    return {name: writer.record for name, writer in writers.items()}
+
+
+def _append(writers: dict[str, SplitWriter], ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray,
+            split_of: np.ndarray) -> None:
+    for number, name in enumerate(SPLITS):
+        rows = np.flatnonzero(split_of == number)
+        writers[name].append(ids[rows], numeric[rows], labels[rows])
+
+
+def _remove(folder: pathlib.Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()

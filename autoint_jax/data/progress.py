@@ -1,0 +1,64 @@
+"""What a person sees while data is prepared."""
+
+import time
+from typing import Protocol
+
+import rich.progress
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+
+class Progress(Protocol):
+    """Told of the passes over the data, one after the other."""
+
+    def begin(self, name: str, total: int) -> None:
+        """Begins a pass of `total` units (bytes, rows or fields)."""
+
+    def advance(self, units: int, rows: int = 0) -> None:
+        """`units` more are done, `rows` rows in all so far, where rows are counted."""
+
+    def end(self, rows: int) -> None:
+        """The pass is over, with so many rows."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, name: str, total: int) -> None: ...
+
+    def advance(self, units: int, rows: int = 0) -> None: ...
+
+    def end(self, rows: int) -> None: ...
+
+
+class Bar:
+    """A bar for each pass, with its rate and the time left, and a line at its end. Used as a context manager."""
+
+    def __init__(self):
+        self._console = Console(soft_wrap=True, highlight=False)
+        self._progress = rich.progress.Progress(
+            TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(), TextColumn('{task.fields[rate]}'),
+            TimeRemainingColumn(), console=self._console, transient=True)
+        self._task, self._name = None, ''
+
+    def __enter__(self) -> 'Bar':
+        if self._console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._console.is_terminal:
+            self._progress.stop()
+
+    def begin(self, name: str, total: int) -> None:
+        self._name, self._began = name, time.monotonic()
+        self._task = self._progress.add_task(name, total=total, rate='')
+
+    def advance(self, units: int, rows: int = 0) -> None:
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        self._progress.update(self._task, advance=units, rate=f'{rows / seconds:,.0f} rows/s' if rows else '')
+
+    def end(self, rows: int) -> None:
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        self._progress.remove_task(self._task)
+        self._console.print(f'{self._name}: {rows:,} rows in {seconds:,.1f} s, {rows / seconds:,.0f} rows/s')

@@ -1,0 +1,81 @@
+"""Values -> ids by a table that is built once and read for every block of rows."""
+
+import numpy as np
+import polars as pl
+
+
+class IntegerTable:
+    """Integers -> ids: open addressing, whole arrays at a time."""
+
+    def __init__(self, values: np.ndarray, first_id: int):
+        """Distinct `values` get the ids `first_id`, `first_id + 1`, ..."""
+        self._unsigned = np.dtype(f'u{values.dtype.itemsize}')
+        bits = max(4, int(2 * len(values)).bit_length() + 1)
+        width = 8 * values.dtype.itemsize
+        self._factor = self._unsigned.type(0x9e3779b97f4a7c15 >> (64 - width) | 1)
+        self._shift = self._unsigned.type(max(width - bits, 0))
+        self._last = (1 << min(bits, width)) - 1
+        self._values = np.zeros(self._last + 1, self._unsigned)
+        self._ids = np.zeros(self._last + 1, np.int32)  # 0: empty
+        rest, ids = values.view(self._unsigned), np.arange(1, len(values) + 1, dtype=np.int32)
+        slots = self._slots(rest)
+        while len(rest):
+            free = self._ids[slots] == 0
+            self._values[slots[free]], self._ids[slots[free]] = rest[free], ids[free]  # of several, the last one stays
+            lost = self._ids[slots] != ids
+            rest, ids, slots = rest[lost], ids[lost], (slots[lost] + 1) & self._last
+        self._offset = first_id - 1
+
+    def _slots(self, values: np.ndarray) -> np.ndarray:
+        return ((values * self._factor) >> self._shift).astype(np.int64)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Integers of the table's type, [n] -> int32 ids [n], 0 where unknown."""
+        values = values.view(self._unsigned)
+        slots = self._slots(values)
+        ids = self._ids[slots]
+        rest = np.flatnonzero((self._values[slots] != values) & (ids != 0))
+        while len(rest):
+            slots[rest] = (slots[rest] + 1) & self._last
+            at = slots[rest]
+            ids[rest] = self._ids[at]
+            rest = rest[(self._values[at] != values[rest]) & (ids[rest] != 0)]
+        return ids + np.int32(self._offset) * (ids != 0) if self._offset else ids
+
+
+class TextTable:
+    """Texts -> ids."""
+
+    def __init__(self, values: pl.Series, first_id: int):
+        self._enum = pl.Enum(values)
+        self._first_id = first_id
+
+    def __call__(self, values: pl.Series) -> np.ndarray:
+        """Texts [n] -> int32 ids [n], 0 where unknown or null."""
+        numbers = values.cast(self._enum, strict=False).to_physical().cast(pl.Int32) + self._first_id
+        return numbers.fill_null(0).to_numpy().astype(np.int32)
+
+
+class ValueTable:
+    """Values of one type -> ids; missing and unknown values have an id of their own."""
+
+    def __init__(self, values: pl.Series, *, first_id: int, unknown_id: int, missing_id: int):
+        """Distinct `values` without null get the ids from `first_id` on; null gets `missing_id`; others get `unknown_id`."""
+        self._unknown_id, self._missing_id = unknown_id, missing_id
+        self._is_text = values.dtype == pl.String
+        self._table = TextTable(values, first_id) if self._is_text else IntegerTable(values.to_numpy(), first_id)
+
+    def __call__(self, values: pl.Series) -> tuple[np.ndarray, int]:
+        """Values [n] -> int32 ids [n], and how many of them are present but unknown."""
+        if self._is_text:
+            ids = self._table(values)
+        else:
+            ids = self._table(values.fill_null(0).to_numpy() if values.null_count() else values.to_numpy())
+        unknown = ids == 0
+        if values.null_count():
+            missing = values.is_null().to_numpy()
+            unknown &= ~missing
+            ids[missing] = self._missing_id
+        if self._unknown_id:
+            ids[unknown] = self._unknown_id
+        return ids, int(np.count_nonzero(unknown))

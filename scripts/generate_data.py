@@ -1,0 +1,35 @@
+"""Writes raw files in the exact shape of a published data set, of any size, with planted interactions to learn.
+
+    python scripts/generate_data.py --dataset=criteo --rows=5000000 --raw_dir=/tmp/criteo
+    python scripts/prepare_data.py --dataset=criteo --raw_dir=/tmp/criteo
+
+The files are a function of the data set, the number of rows and the seed. They are for tests and benchmarks: their values
+have the long tails of the originals, but no figure measured on them says anything about the originals.
+"""
+
+import pathlib
+
+from absl import app, flags
+
+from autoint_jax.data.generated_files import SHAPES
+from autoint_jax.errors import UsageError, nearest, reported
+
+_DATASET = flags.DEFINE_string('dataset', None, f'Shape of the files: {", ".join(SHAPES)}.')
+_ROWS = flags.DEFINE_integer('rows', 1_000_000, 'Number of rows, or ratings.')
+_RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder to write into.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Of the generator.')
+
+
+def main(argv: list[str]) -> None:
+    if _DATASET.value not in SHAPES:
+        raise UsageError(f'--dataset={_DATASET.value} is none of {", ".join(SHAPES)}{nearest(str(_DATASET.value), list(SHAPES))}')
+    if _RAW_DIR.value is None:
+        raise UsageError('say where to: --raw_dir=FOLDER')
+    if _ROWS.value < 1:
+        raise UsageError(f'--rows={_ROWS.value} must be at least 1')
+    for path in SHAPES[_DATASET.value](pathlib.Path(_RAW_DIR.value), _ROWS.value, _SEED.value):
+        print(f'wrote {path}, {path.stat().st_size:,} bytes')
+
+
+if __name__ == '__main__':
+    app.run(reported(main))

@@ -1,0 +1,98 @@
+"""Rows streamed from disk train a run as rows kept on the device do, bit for bit, from any evaluation on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from autoint_jax.config import Config, replace
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.training import devices, feed, order
+from autoint_jax.training.loop import fit
+
+OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors', 'model.head_dim': 5,
+           'model.num_layers': 1, 'model.embedding_dropout': 0.1, 'training.batch_size': 61, 'training.epochs': 2,
+           'training.evaluations_per_epoch': 3}
+
+
+class Said:
+    """A reporter that keeps sentences, and stops the run after some evaluations as Ctrl-C would."""
+
+    def __init__(self, stop_after=None):
+        self.sentences, self._left = [], stop_after
+
+    def steps(self, done, total, rate):
+        pass
+
+    def evaluated(self, evaluation, best):
+        if self._left is not None:
+            self._left -= 1
+            if not self._left:
+                raise KeyboardInterrupt
+
+    def say(self, sentence):
+        self.sentences.append(sentence)
+
+    def close(self):
+        pass
+
+
+def trained(data_dir, run_dir, said=None, **options):
+    config = replace(Config(), {**OPTIONS, **{name.replace('__', '.'): value for name, value in options.items()}})
+    result = fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), run_dir, said or Said())
+    untimed = {name: value for name, value in result.items()
+               if not name.startswith(('train_', 'first_', 'fingerprint'))}
+    return untimed, [{name: value for name, value in json.loads(line).items()} for line in open(run_dir / 'metrics.jsonl')]
+
+
+@pytest.fixture(scope='module')
+def resident(data_dir, tmp_path_factory):
+    return trained(data_dir, tmp_path_factory.mktemp('resident') / 'run')
+
+
+@pytest.mark.parametrize('chunk_bytes', [feed.CHUNK_BYTES, 5_000])
+def test_streamed_rows_train_as_resident_ones(data_dir, tmp_path, resident, monkeypatch, chunk_bytes):
+    monkeypatch.setattr(feed, 'CHUNK_BYTES', chunk_bytes)
+    said = Said()
+    assert trained(data_dir, tmp_path / 'run', said, data__streaming=True) == resident
+    assert any('streamed from disk, as data.streaming asks' in sentence for sentence in said.sentences)
+
+
+def test_a_streamed_run_stopped_within_an_epoch_goes_on_exactly(data_dir, tmp_path, resident):
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            trained(data_dir, tmp_path / 'run', Said(stop_after=1), data__streaming=True)
+    assert trained(data_dir, tmp_path / 'run', data__streaming=True) == resident
+
+
+def test_rows_that_do_not_fit_are_streamed_and_the_log_says_so(data_dir, monkeypatch):
+    data, mesh = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), devices.data_mesh()
+    columns = {split: data.split(split) for split in ('train', 'valid', 'test')}
+    rows = sum(map(len, columns.values()))
+    assert feed.data_bytes(columns) == rows * 4 * (11 + 1 + 1)
+    assert feed.chosen_feed(Config(), columns, mesh)[0] is False
+    monkeypatch.setattr(feed, 'available_ram', lambda: 2 * feed.data_bytes(columns) - 1)
+    streamed, sentence = feed.chosen_feed(Config(), columns, mesh)
+    assert streamed and 'would not hold them; if reading is slow, --config.data.shuffle=blocks' in sentence
+    monkeypatch.setattr(feed, 'available_ram', lambda: 2 * feed.data_bytes(columns))
+    assert feed.chosen_feed(Config(), columns, mesh) == (False, '0.00 GB of rows are kept on the device')
+
+
+def test_shuffled_blocks_hold_every_row_once_and_are_read_in_windows(monkeypatch):
+    monkeypatch.setattr(order, 'BLOCK_ROWS', 10)
+    monkeypatch.setattr(order, 'WINDOW_BLOCKS', 3)
+    one, again, other = (order.epoch_order(3, epoch, rows=100, batch_size=30, padded_batch=32, blocks=True) for epoch in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
+    assert sorted(one[one >= 0].tolist()) == list(range(100))
+    for batch in one[:3, :30]:  # a batch is a window here
+        assert len(set((batch // 10).tolist())) == 3
+    assert (np.diff(one[0, :30]) != 1).sum() > 20
+
+
+def test_shuffled_blocks_train(data_dir, tmp_path, resident, monkeypatch):
+    monkeypatch.setattr(order, 'BLOCK_ROWS', 64)
+    monkeypatch.setattr(order, 'WINDOW_BLOCKS', 4)
+    result, evaluations = trained(data_dir, tmp_path / 'run', data__shuffle='blocks', data__streaming=True)
+    assert result['test'] != resident[0]['test']
+    assert evaluations[-1]['train_logloss'] < evaluations[0]['train_logloss']

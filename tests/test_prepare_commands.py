@@ -1,0 +1,53 @@
+"""Preparation as a user runs it: generate, prepare, train; mistakes in one clear sentence."""
+
+import pytest
+
+QUICK = ['--config=movielens_100k_autoint', '--config.training.epochs=1', '--config.training.batch_size=64',
+         '--config.model.num_layers=1', '--run_dir=run']
+
+
+def test_a_generated_log_is_prepared_beside_the_papers_figures(command, tmp_path):
+    assert command('scripts/generate_data.py', '--dataset=avazu', '--rows=2000', '--raw_dir=raw').returncode == 0
+    done = command('scripts/prepare_data.py', '--dataset=avazu', '--raw_dir=raw')
+    assert done.returncode == 0, done.stderr
+    assert '40,428,967' in done.stdout and 'rows/s' in done.stdout
+    assert 'already prepared' in command('scripts/prepare_data.py', '--dataset=avazu', '--raw_dir=raw').stdout
+    done = command('scripts/prepare_data.py', '--dataset=avazu', '--raw_dir=raw', '--recipe=bars')
+    assert done.returncode == 0 and '40,428,967' not in done.stdout
+
+
+def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, tmp_path):
+    rows = [f'{row % 83},{"<=50K" if (row % 5 > 2) == (row % 7 > 3) else ">50K"},c{row % 5},d{row % 7},"t{row % 3},t{row % 4}"'
+            for row in range(1200)]
+    (tmp_path / 'census.csv').write_text('\n'.join(['age,income,city,job,tags', *rows, '1,2']) + '\n')
+    done = command('scripts/prepare_data.py', '--infer=census.csv')
+    assert done.returncode == 0, done.stderr
+    (tmp_path / 'census.yaml').write_text(done.stdout)
+    done = command('scripts/prepare_data.py', '--dataset=csv', '--schema=census.yaml')
+    assert done.returncode == 0, done.stderr
+    assert '1 rows could not be parsed' in done.stdout and 'census.csv line 1202: it has 2 columns, not 5' in done.stdout
+    done = command('scripts/train.py', *QUICK, '--config.data.dataset=csv', '--config.data.recipe=census')
+    assert done.returncode == 0, done.stderr
+    assert 'test AUC' in done.stdout
+
+
+@pytest.mark.parametrize('arguments, parts', [
+    (['--dataset=criteo'], ['--raw_dir']),
+    (['--dataset=criteo', '--raw_dir=.'], ['train.txt does not exist']),
+    (['--dataset=avasu'], ["unknown data set 'avasu'", "did you mean 'avazu'"]),
+    (['--dataset=kdd12', '--recipe=bar', '--raw_dir=.'], ["no recipe 'bar'", "did you mean 'bars'"]),
+    (['--dataset=csv'], ['--schema']),
+    (['--dataset=csv', '--schema=none.yaml'], ['none.yaml does not exist']),
+    (['--infer=none.csv'], ['none.csv does not exist']),
+])
+def test_mistakes(command, arguments, parts):
+    done = command('scripts/prepare_data.py', *arguments)
+    assert done.returncode == 2 and 'Traceback' not in done.stderr
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_generator_mistakes(command):
+    for arguments in (['--dataset=criteoo'], ['--dataset=criteo'], ['--dataset=criteo', '--raw_dir=x', '--rows=0']):
+        done = command('scripts/generate_data.py', *arguments)
+        assert done.returncode == 2 and 'Traceback' not in done.stderr and done.stderr.startswith('error: ')
