@@ -15,13 +15,16 @@ from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak
 from autoint_jax.benchmarks.shapes import SHAPES, made_up
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
+from autoint_jax.config import Config, replace
 from autoint_jax.data.prepared import Columns
 from autoint_jax.errors import UsageError
-from autoint_jax.schema import Batch
+from autoint_jax.schema import Batch, Schema
 from autoint_jax.training import devices
-from autoint_jax.training.order import epoch_order
+from autoint_jax.training.feed import Plan, StreamedFeed
+from autoint_jax.training.order import epoch_order, steps_per_epoch
 
-WAYS = ('resident, on the device', 'memory map, on the host', 'memory map, sent to the device')
+WAYS = ('resident, on the device', 'memory map, on the host', 'memory map, sent to the device', 'streamed, as a run reads it')
+EPOCHS = 1_000_000  # that a stream can last
 
 
 def resident_gather(columns: devices.Resident, order: jax.Array) -> Callable[[float], float]:
@@ -62,6 +65,24 @@ def host_gather(columns: Columns, order: np.ndarray, *, sent: bool) -> Callable[
     return window
 
 
+def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], float]:
+    """Window of chunks as the training pipeline makes them: shuffled, gathered by a thread ahead, sent to the device."""
+    steps, mesh = steps_per_epoch(len(columns), batch), devices.data_mesh()
+    config = replace(Config(), {'training.batch_size': batch})
+    feed = StreamedFeed(config, columns, schema, Plan(EPOCHS, steps, [steps], devices.Cut(batch, batch)), mesh)
+    chunks = (chunk for epoch in range(EPOCHS) for chunk in feed.chunks(epoch, 0, steps))
+
+    def window(seconds: float) -> float:
+        began, made = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            chunk = next(chunks)
+            jax.block_until_ready((chunk.columns, chunk.order))
+            made += chunk.count * batch
+        return made / (time.perf_counter() - began)
+
+    return window
+
+
 def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bool) -> Outcome:
     """Rows per second of making batches in shuffled order, by batch size and way. The files are in the page cache.
 
@@ -78,7 +99,7 @@ def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bo
         for batch in batches:
             order = epoch_order(0, 0, rows=rows, batch_size=batch, padded_batch=batch)[:rows // batch]  # whole batches
             ways = (resident_gather(resident, jnp.asarray(order)), host_gather(mapped, order, sent=False),
-                    host_gather(mapped, order, sent=True))
+                    host_gather(mapped, order, sent=True), streamed(mapped, schema, batch))
             candidates |= {f'{way}, {batch}': window for way, window in zip(WAYS, ways, strict=True)}
         rates = in_turn(candidates, timing)
     middle, peak = medians(rates), measured_peak('float32', quick=quick)
