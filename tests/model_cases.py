@@ -102,6 +102,14 @@ def reference_embeddings(table, vectors, ids, values) -> list[np.ndarray]:
         table[OFFSETS['b'] + ids[4]]]
 
 
+def reference_features(table, vectors, ids, values) -> list[np.ndarray | None]:
+    """x_i v_i of a, x, the three tag slots (x_i = 1 / number of tags), y, b; None where a row does not have the feature."""
+    a, x, _, y, b = reference_embeddings(table, vectors, ids, values)
+    table, count = np.float64(table), len(tags_of(ids))
+    tags = [table[OFFSETS['tags'] + tag] / count if tag > 0 else None for tag in ids[1:4]]
+    return [a, x, *tags, None if math.isnan(values[1]) else y, b]
+
+
 def reference_first_order(table, weights, ids, values) -> float:
     """w^T x: `table` [v, 1], `weights` [numeric]."""
     return float(sum(vector[0] for vector in reference_embeddings(table, np.float64(weights)[:, None], ids, values)))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from model_cases import ROWS, batch, forward, made, options, reference_embeddings, reference_first_order, reference_mlp
+from model_cases import ROWS, batch, forward, made, options, reference_features, reference_first_order, reference_mlp
 
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.batch_norm import EPSILON, STATISTICS
@@ -19,8 +19,8 @@ from autoint_jax.models.tables import lookup
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
 
-def embeddings(tables, params, ids, values, table='embedding', module='embedding'):
-    return reference_embeddings(tables[table], params[module]['numeric']['vectors'], ids, values)
+def features(tables, params, ids, values, table='embedding', module='embedding'):
+    return reference_features(tables[table], params[module]['numeric']['vectors'], ids, values)
 
 
 def first_order(tables, params, ids, values):
@@ -28,19 +28,22 @@ def first_order(tables, params, ids, values):
 
 
 def subset_products(e, order):
-    """The element-wise product of every subset of so many fields."""
-    return [math.prod(subset) for subset in itertools.combinations(e, order)]
+    """The element-wise product of every subset of so many features that the row has."""
+    return [math.prod(subset) for subset in itertools.combinations([x for x in e if x is not None], order)]
 
 
 # The parts of logits beside w^T x, of one row; `masks` {site: of the row} where training drops values.
 
 def fm_part(config, tables, params, statistics, ids, values, masks):
-    pairs = sum(subset_products(embeddings(tables, params, ids, values), 2)) * masks.get(EMBEDDING_SITE, 1.0)
+    pairs = sum(subset_products(features(tables, params, ids, values), 2)) * masks.get(EMBEDDING_SITE, 1.0)
     return pairs.sum() + float(params['bias'])
 
 
 def afm_part(config, tables, params, statistics, ids, values, masks):
-    products = subset_products(embeddings(tables, params, ids, values), 2)
+    places = itertools.combinations(enumerate(features(tables, params, ids, values)), 2)
+    present = [(pair, one * other) for pair, ((_, one), (_, other)) in enumerate(places) if one is not None and other is not None]
+    products = [product for _, product in present]
+    kept = np.array([np.broadcast_to(masks.get(LAYER_SITE, 1.0), 21)[pair] for pair, _ in present])
     hidden, score = params['pairs']['hidden'], np.float64(params['pairs']['score'])
     scores = []
     for product in products:
@@ -49,13 +52,13 @@ def afm_part(config, tables, params, statistics, ids, values, masks):
             value = sum(product[d] * float(hidden['kernel'][d, unit]) for d in range(config.embedding_dim))
             total += score[unit] * max(value + float(hidden['bias'][unit]), 0.0)
         scores.append(total)
-    weights = np.exp(scores) / np.exp(scores).sum() * masks.get(LAYER_SITE, 1.0)
+    weights = np.exp(scores) / np.exp(scores).sum() * kept
     pooled = sum(weight * product for weight, product in zip(weights, products, strict=True)) * masks.get(EMBEDDING_SITE, 1.0)
     return pooled @ np.float64(params['projection']) + float(params['bias'])
 
 
 def nfm_part(config, tables, params, statistics, ids, values, masks):
-    pooled = sum(subset_products(embeddings(tables, params, ids, values), 2))
+    pooled = sum(subset_products(features(tables, params, ids, values), 2))
     if config.deep_batch_norm:
         norm, running = params['batch_norm'], statistics['batch_norm']
         pooled = (pooled - np.float64(running['mean'])) / np.sqrt(np.float64(running['variance']) + EPSILON)
@@ -68,7 +71,7 @@ def hofm_part(config, tables, params, statistics, ids, values, masks):
     sums = []
     for order in range(2, config.order + 1):
         table = 'embedding' if order == 2 else f'embedding_order_{order}'
-        e = embeddings(tables, params, ids, values, table, f'order_{order}_embedding')
+        e = features(tables, params, ids, values, table, f'order_{order}_embedding')
         sums.append(sum(subset_products(e, order), np.zeros(config.embedding_dim)))
     return (np.concatenate(sums) * masks.get(EMBEDDING_SITE, 1.0)).sum() + float(params['bias'])
 
@@ -113,7 +116,7 @@ def test_forward_equals_the_equations(config):
 DROPOUTS = {
     'fm': (options('fm', embedding_dropout=0.4), {EMBEDDING_SITE: (3,)}),
     'afm, pooled': (options('afm', embedding_dropout=0.4), {EMBEDDING_SITE: (3,)}),
-    'afm, weights': (options('afm', attention_dropout=0.4), {LAYER_SITE: (10,)}),
+    'afm, weights': (options('afm', attention_dropout=0.4), {LAYER_SITE: (21,)}),
     'nfm': (options('nfm', embedding_dropout=0.4), {EMBEDDING_SITE: (3,)}),
     'hofm': (options('hofm', embedding_dropout=0.4), {EMBEDDING_SITE: (9,)}),
 }
@@ -131,7 +134,7 @@ def test_dropout_acts_on_products(config, sites):
 def test_batch_norm_of_nfm_normalises_the_pooled_pairs_in_training():
     model, tables, variables = made(options('nfm', deep_hidden=(), deep_batch_norm=True))
     rows = batch()
-    pooled = np.array([sum(subset_products(embeddings(tables, variables['params'], ids, values), 2))
+    pooled = np.array([sum(subset_products(features(tables, variables['params'], ids, values), 2))
                        for ids, values in zip(rows.ids, rows.numeric, strict=True)])
     training = Training(row_keys(3, jnp.asarray(5), jnp.arange(ROWS)), jnp.ones(ROWS), None)
     logits, updated = forward(model, tables, variables, rows, training, mutable=[STATISTICS])
@@ -173,7 +176,7 @@ def test_orders_of_hofm_have_tables_of_their_own_beside_those_of_narrow_fields()
 
 
 def test_afm_begins_as_fm_of_averaged_pairs_where_attention_is_even():
-    """h = 0 makes attention even, and p = 1 at the start; the pairs' sum is then FM's over their number."""
+    """h = 0 makes attention even, and p = 1 at the start; the pairs' sum is then FM's over the number of a row's pairs."""
     model, specs = build(options('afm'), made(options('afm'))[0].schema)
     _, tables, _ = made(options('afm'))
     rows = batch()
@@ -185,7 +188,9 @@ def test_afm_begins_as_fm_of_averaged_pairs_where_attention_is_even():
     first = forward(build(ModelConfig(name='lr'), model.schema)[0], {'linear': tables['linear']},
                     {'params': {name: shared[name] for name in ('linear_embedding', 'bias')}}, rows)
     pairs = forward(fm, tables, {'params': shared}, rows) - first
-    np.testing.assert_allclose(forward(model, tables, {'params': params}, rows), first + pairs / 10, rtol=1e-5, atol=1e-5)
+    present = 3 + (rows.ids[:, 1:4] > 0).sum(1) + ~np.isnan(rows.numeric[:, 1])
+    counts = present * (present - 1) / 2
+    np.testing.assert_allclose(forward(model, tables, {'params': params}, rows), first + pairs / counts, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize('name, count', [('fm', 1), ('afm', 1 + 16 * 16 + 16 + 16 + 16), ('nfm', 3_601), ('hofm', 1)])

@@ -8,16 +8,16 @@ import numpy as np
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import EMBEDDING_SITE, LAYER_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features, present_features
 from autoint_jax.models.linear import FirstOrder, linear_tables
 from autoint_jax.models.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
 
 class AttentionalPairs(nn.Module):
-    """Field embeddings [b, f, d] -> sum_{i<j} a_ij e_i * e_j, [b, d].
+    """Feature embeddings [b, f, d] -> sum_{i<j} a_ij e_i * e_j, [b, d], over pairs of features that a row has, `present` [b, f].
 
-    a = softmax over pairs of h^T ReLU(W (e_i * e_j) + b). W and h are drawn as in the authors' code; b is zero, not drawn.
+    a = softmax over those pairs of h^T ReLU(W (e_i * e_j) + b). W and h are drawn as in the authors' code; b is zero, not drawn.
 
     Attributes:
       width: of the attention network.
@@ -28,18 +28,19 @@ class AttentionalPairs(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, embedded: jax.Array, *, training: Training | None) -> jax.Array:
+    def __call__(self, embedded: jax.Array, present: jax.Array, *, training: Training | None) -> jax.Array:
         first, second = np.triu_indices(embedded.shape[1], 1)
         products = embedded[:, first] * embedded[:, second]  # [b, pairs, d]
         kernel_init = nn.initializers.variance_scaling(1.0, 'fan_avg', 'normal')
         hidden = jax.nn.relu(nn.Dense(self.width, kernel_init=kernel_init, name='hidden')(products))  # [b, pairs, h]
         scores = hidden @ self.param('score', nn.initializers.normal(1.0), (self.width,))  # [b, pairs]
+        scores = jnp.where(present[:, first] & present[:, second], scores, jnp.finfo(scores.dtype).min)
         weights = dropped(jax.nn.softmax(scores, 1), training, site=LAYER_SITE, rate=self.dropout)
         return jnp.einsum('bp,bpd->bd', weights, products)
 
 
 class AFM(Model):
-    """w_0 + w^T x + p^T sum_{i<j} a_ij e_i * e_j, p = 1 at the start.
+    """w_0 + w^T x + p^T sum_{i<j} a_ij e_i * e_j over single features as in `FM`, p = 1 at the start.
 
     Dropout is that of the authors' code: of attention weights (`attention_dropout`), which drops whole pairs, and of the pooled
     vector (`embedding_dropout`). The paper's L2 penalty on W is left out.
@@ -53,15 +54,16 @@ class AFM(Model):
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        fields = len(schema.fields)
-        return max(fields, fields * (fields - 1) // 2) * max(config.embedding_dim, config.attention_dim)
+        features = num_features(schema)
+        return max(features, features * (features - 1) // 2) * max(config.embedding_dim, config.attention_dim)
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         bias = self.param('bias', nn.initializers.zeros, ())
-        embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        pooled = AttentionalPairs(config.attention_dim, config.attention_dropout, name='pairs')(embedded, training=training)
+        embedded = FieldEmbedding(config, self.schema, pooled=False, name='embedding')(rows, batch)  # [b, features, d]
+        pooled = AttentionalPairs(config.attention_dim, config.attention_dropout, name='pairs')(
+            embedded, present_features(self.schema, batch), training=training)
         pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)  # [b, d]
         projection = self.param('projection', nn.initializers.ones, (config.embedding_dim,))
         return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + pooled @ projection + bias

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.numeric import NumericEmbedding
 from autoint_jax.models.tables import Rows, TableSpec, table_of
-from autoint_jax.schema import CATEGORICAL, Batch, FieldSpec, Schema
+from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
 EMBEDDING_OPTIONS = ('embedding_dim', 'embedding_stddev', 'width_scale', 'width_power', 'numeric_encoding', 'numeric_bins',
                      'periodic_scale')
@@ -63,22 +64,30 @@ def mean_of_values(rows: jax.Array, ids: jax.Array) -> jax.Array:
     return (rows * present).sum(1) / jnp.maximum(present.sum(1), 1)  # [b, d]
 
 
-def pooled_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array) -> dict[str, jax.Array]:
-    """Embeddings [b, run, d] of id fields whose slots `rows` [b, slots, d] and `ids` [b, slots] hold, by first field of a run.
+def shares_of_values(rows: jax.Array, ids: jax.Array) -> jax.Array:
+    """The summands of `mean_of_values`: a value's embedding over the number of values, zero for padding; [b, m, d]."""
+    present = (ids > 0).astype(rows.dtype)[:, :, None]
+    return rows * present / jnp.maximum(present.sum(1, keepdims=True), 1)
 
-    Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model.
+
+def embedded_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array, *, pooled: bool) -> list[jax.Array]:
+    """Embeddings [b, run, d] of id fields whose slots `rows` [b, slots, d] and `ids` [b, slots] hold, run after run.
+
+    Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model. A field of
+    several values is one vector, their mean, or, if not `pooled`, one vector a slot, its share of the mean.
     """
-    pieces, slot = {}, 0
+    pieces, slot = [], 0
     for (kind, single), run in itertools.groupby(fields, lambda field: (field.kind, field.max_values == 1)):
         run = list(run)
         if single:
             slots = slice(slot, slot + len(run))
-            pieces[run[0].name] = rows[:, slots] if kind == CATEGORICAL else rows[:, slots] * (ids[:, slots, None] > 0)
+            pieces.append(rows[:, slots] if kind == CATEGORICAL else rows[:, slots] * (ids[:, slots, None] > 0))
             slot += len(run)
         else:
             for field in run:
                 slots = slice(slot, slot + field.max_values)
-                pieces[field.name] = mean_of_values(rows[:, slots], ids[:, slots])[:, None]
+                of_field = rows[:, slots], ids[:, slots]
+                pieces.append(mean_of_values(*of_field)[:, None] if pooled else shares_of_values(*of_field))
                 slot += field.max_values
     return pieces
 
@@ -88,11 +97,14 @@ class FieldEmbedding(nn.Module):
 
     Attributes:
       table: name of its tables, as given to `embedding_tables`.
+      pooled: one vector a field; else one a feature, [b, slots + numeric, d], as models of single features want them: a value of a
+        multivalued field is a feature of its own, 1 / q where the field has q values.
     """
 
     config: ModelConfig
     schema: Schema
     table: str = 'embedding'
+    pooled: bool = True
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch) -> jax.Array:
@@ -100,23 +112,25 @@ class FieldEmbedding(nn.Module):
         numeric = None
         if self.schema.numeric_fields:
             numeric = NumericEmbedding(config, self.schema, config.embedding_dim, name='numeric')(batch.numeric)
-        sources = {}  # of each id field: its array [b, fields, d] and its place there
+        sources = {}  # of each field: the arrays [b, fields, d] that hold its vectors, and their places there
         for width in sorted(set(widths.values())):
             fields = [field for field in self.schema.id_fields if widths[field.name] == width]
             if width == config.embedding_dim:
-                pieces = pooled_runs(fields, rows[self.table], self._slots(batch.ids, fields))
+                pieces = embedded_runs(fields, rows[self.table], self._slots(batch.ids, fields), pooled=self.pooled)
             else:
-                embedded = jnp.concatenate(list(pooled_runs(
-                    fields, rows[f'{self.table}_{width}'], self._slots(batch.ids, fields)).values()), 1)
+                embedded = jnp.concatenate(embedded_runs(
+                    fields, rows[f'{self.table}_{width}'], self._slots(batch.ids, fields), pooled=self.pooled), 1)
                 glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=1, out_axis=2, batch_axis=0)
                 projection = self.param(f'projection_{width}', glorot, (len(fields), width, config.embedding_dim))
-                pieces = {fields[0].name: jnp.einsum('bfw,fwd->bfd', embedded, projection)}
-            names = iter(fields)
-            for piece in pieces.values():
-                sources |= {next(names).name: (piece, place) for place in range(piece.shape[1])}
+                if not self.pooled:
+                    projection = projection[np.repeat(np.arange(len(fields)), [field.max_values for field in fields])]
+                pieces = [jnp.einsum('bfw,fwd->bfd', embedded, projection)]
+            places = ((piece, place) for piece in pieces for place in range(piece.shape[1]))
+            for field in fields:
+                sources[field.name] = [next(places) for _ in range(1 if self.pooled else field.max_values)]
         for place, field in enumerate(self.schema.numeric_fields):
-            sources[field.name] = (numeric, place)
-        return in_order([sources[name] for name in self.schema.names])
+            sources[field.name] = [(numeric, place)]
+        return in_order([source for name in self.schema.names for source in sources[name]])
 
     def _slots(self, ids: jax.Array, fields: list[FieldSpec]) -> jax.Array:
         """The id slots of some fields, [b, slots]."""
@@ -124,6 +138,25 @@ class FieldEmbedding(nn.Module):
             return ids
         columns = table_of(self.schema, 1, 0.0, [field.name for field in fields]).columns
         return ids[:, jnp.asarray(columns)]
+
+
+def num_features(schema: Schema) -> int:
+    """Vectors of a `FieldEmbedding` that is not pooled."""
+    return schema.num_slots + len(schema.numeric_fields)
+
+
+def present_features(schema: Schema, batch: Batch) -> jax.Array:
+    """Which features a row has, bool [b, slots + numeric], in the order of a `FieldEmbedding` that is not pooled."""
+    columns, slot, number = [], 0, 0
+    for field in schema.fields:
+        if field.kind == NUMERIC:
+            columns.append(~jnp.isnan(batch.numeric[:, number:number + 1]))
+            number += 1
+        else:
+            ids = batch.ids[:, slot:slot + field.max_values]
+            columns.append(jnp.ones_like(ids, bool) if field.kind == CATEGORICAL else ids > 0)
+            slot += field.max_values
+    return jnp.concatenate(columns, 1)
 
 
 def in_order(sources: list[tuple[jax.Array, int]]) -> jax.Array:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
 from autoint_jax.models.linear import FirstOrder, linear_tables
 from autoint_jax.models.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
@@ -19,7 +19,7 @@ def bi_interaction(x: jax.Array) -> jax.Array:
     The identity, in O(f d), is Rendle's (2010, Lemma 3.1), the name He and Chua's (2017, Eqs. 3 and 4).
 
     Args:
-      x: field embeddings [b, f, d].
+      x: field or feature embeddings [b, f, d].
 
     Returns:
       [b, d]
@@ -30,8 +30,8 @@ def bi_interaction(x: jax.Array) -> jax.Array:
 class FM(Model):
     """w_0 + w^T x + sum_{i<j} <e_i, e_j> (Rendle, 2010, Eq. 1).
 
-    A feature's factors times its value are its field's embedding e_i, for a multivalued field their mean. Dropout, which the
-    paper does not have, acts on the summed products as He and Chua (2017) use it to regularise FM.
+    e_i = x_i v_i of single features, as in the paper: a multivalued field of q values has q of them, each of x_i = 1 / q, and their
+    pairs count. Dropout, which the paper does not have, acts on the summed products as He and Chua (2017) use it to regularise FM.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout')
@@ -42,11 +42,11 @@ class FM(Model):
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        return len(schema.fields) * config.embedding_dim
+        return num_features(schema) * config.embedding_dim
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         bias = self.param('bias', nn.initializers.zeros, ())
-        embedded = FieldEmbedding(self.config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
+        embedded = FieldEmbedding(self.config, self.schema, pooled=False, name='embedding')(rows, batch)  # [b, features, d]
         pairs = dropped(bi_interaction(embedded), training, site=EMBEDDING_SITE, rate=self.config.embedding_dropout)
         return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + pairs.sum(1) + bias

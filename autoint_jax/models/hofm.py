@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
 from autoint_jax.models.linear import FirstOrder, linear_tables
 from autoint_jax.models.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
@@ -34,7 +34,7 @@ def order_tables(order: int) -> dict[int, str]:
 class HOFM(Model):
     """w_0 + w^T x + sum_{m=2..order} sum_{i_1<...<i_m} <e^m_{i_1}, ..., e^m_{i_m}> (Blondel et al., 2016).
 
-    Every order has embeddings of its own and the same dimension. They are trained by gradients of all orders at once, not by the
+    e_i = x_i v_i of single features, as in `FM`. Every order has embeddings of its own and the same dimension. They are trained by gradients of all orders at once, not by the
     paper's coordinate descent. Dropout, which the paper does not have, acts on each order's summed products as in `FM`.
     """
 
@@ -49,7 +49,7 @@ class HOFM(Model):
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        return (config.order - 1) * len(schema.fields) * config.embedding_dim
+        return (config.order - 1) * num_features(schema) * config.embedding_dim
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
@@ -57,7 +57,7 @@ class HOFM(Model):
         bias = self.param('bias', nn.initializers.zeros, ())
         kernels = []
         for order, table in order_tables(config.order).items():
-            embedded = FieldEmbedding(config, self.schema, table, name=f'order_{order}_embedding')(rows, batch)  # [b, f, d]
+            embedded = FieldEmbedding(config, self.schema, table, pooled=False, name=f'order_{order}_embedding')(rows, batch)
             kernels.append(anova_kernel(embedded, order))
         kernels = jnp.concatenate(kernels, 1)  # [b, orders * d]
         kernels = dropped(kernels, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.models.embedding import pooled_runs
+from autoint_jax.models.embedding import embedded_runs
 from autoint_jax.models.numeric import present_values
 from autoint_jax.models.tables import Rows, TableSpec, table_of
 from autoint_jax.schema import Batch, Schema
@@ -28,7 +28,7 @@ class FirstOrder(nn.Module):
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch) -> jax.Array:
         total = jnp.zeros(batch.labels.shape, rows[LINEAR_TABLE].dtype)
-        for piece in pooled_runs(self.schema.id_fields, rows[LINEAR_TABLE], batch.ids).values():
+        for piece in embedded_runs(self.schema.id_fields, rows[LINEAR_TABLE], batch.ids, pooled=True):
             total = total + piece.sum((1, 2))
         if self.schema.numeric_fields:
             weights = self.param('numeric', nn.initializers.zeros, (len(self.schema.numeric_fields),))

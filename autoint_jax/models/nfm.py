@@ -7,7 +7,7 @@ from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.batch_norm import BatchNorm
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
 from autoint_jax.models.fm import bi_interaction
 from autoint_jax.models.linear import FirstOrder, linear_tables
 from autoint_jax.models.mlp import MLP
@@ -16,7 +16,7 @@ from autoint_jax.schema import Batch, Schema
 
 
 class NFM(Model):
-    """w_0 + w^T x + h^T MLP(f_BI), f_BI the bi-interaction pooling of the embeddings; w_0 is the bias of the MLP's output.
+    """w_0 + w^T x + h^T MLP(f_BI), f_BI the bi-interaction pooling of the features' x_i v_i; w_0 is the bias of the MLP's output.
 
     With `deep_batch_norm` f_BI is normalised as well as the hidden layers, and dropout on f_BI (`embedding_dropout`) follows,
     as in the paper. Without hidden layers it is NFM-0, FM with a weight h for each dimension.
@@ -30,12 +30,12 @@ class NFM(Model):
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        return max(len(schema.fields) * config.embedding_dim, *config.deep_hidden, 0)
+        return max(num_features(schema) * config.embedding_dim, *config.deep_hidden, 0)
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
-        pooled = bi_interaction(FieldEmbedding(config, self.schema, name='embedding')(rows, batch))  # [b, d]
+        pooled = bi_interaction(FieldEmbedding(config, self.schema, pooled=False, name='embedding')(rows, batch))  # [b, d]
         if config.deep_batch_norm:
             pooled = BatchNorm(name='batch_norm')(pooled, training=training)
         pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
