@@ -5,7 +5,7 @@ Claim: on MovieLens-1M AutoInt reaches AUC 0.8456, DeepCrossing 0.8448, the othe
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/table2_effectiveness.py --dataset=movielens_1m --seeds=1
 
-Time on two CPU cores, a seed: about MINUTES minutes for all nine, most of it CIN and AutoInt; --models=fm,nfm runs some. Runs that
+Time on two CPU cores, a seed: about an hour for all nine, most of it CIN, AFM and AutoInt; --models=fm,nfm runs some. Runs that
 have a record under results/runs are not run again; an interrupted one is gone on with. Each model's settings are in
 experiments/configs/DATASET_MODEL.toml, from the paper's section 5.1.4. Expected: every AUC at least the paper's less 0.005,
 AutoInt's less 0.002. Writes results/table2_effectiveness_DATASET.{json,csv}.

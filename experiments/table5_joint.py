@@ -5,7 +5,7 @@ Claim: a deep network helps every model, and AutoInt+ least, because AutoInt is 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/table5_joint.py --dataset=movielens_1m --seeds=1
 
-Time on two CPU cores, a seed: about MINUTES minutes for all five; --models=deepfm runs some. Runs that have a record under
+Time on two CPU cores, a seed: about an hour and a half for all five; --models=deepfm runs some. Runs that have a record under
 results/runs are not run again; an interrupted one is gone on with. Each model's settings are in
 experiments/configs/DATASET_MODEL.toml. Expected: every AUC at least the paper's less 0.005, that of AutoInt+ less 0.002. Writes
 results/table5_joint_DATASET.{json,csv}.
