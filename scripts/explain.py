@@ -3,7 +3,8 @@
     python scripts/explain.py --run_dir=runs/movielens_100k_autoint-0123456789ab
     python scripts/explain.py --run_dir=... --split=valid --rows=0,17,42
 
-Row f of a map says how much field f attends to every field; each row sums to 1 (in DESTINE to 2: pairwise and unary weights). Figures go to RUN_DIR/attention.
+Row f of a map says how much field f attends to every field; each row sums to 1 (in DESTINE to 2: pairwise and unary weights).
+Figures go to RUN_DIR/attention.
 """
 
 import pathlib

@@ -21,6 +21,9 @@ SCHEMA = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('x', NUMERIC), FieldS
                  FieldSpec('y', NUMERIC), FieldSpec('b', CATEGORICAL, 11)))
 OFFSETS = {'a': 0, 'tags': 5, 'b': 12}  # first rows in a table of all id fields
 ROWS = 13
+# The fields of Criteo, 13 numeric and 26 categorical; how many values those have is no matter of counted parameters.
+CRITEO = Schema((*(FieldSpec(f'n{number}', NUMERIC) for number in range(13)),
+                 *(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(26))))
 
 # A small configuration of every model in the registry, sizes prime and distinct where they can be.
 SMALL = {
@@ -82,6 +85,17 @@ def forward(model, tables, variables, rows: Batch, training: Training | None = N
 def options(name: str, **changed: Any) -> ModelConfig:
     """The small configuration of a model with some options changed."""
     return dataclasses.replace(SMALL[name], **changed)
+
+
+def criteo_parameters(config: ModelConfig) -> int:
+    """Parameters outside the embeddings on Criteo's fields; nothing is computed."""
+    model, specs = registry.build(config, CRITEO)
+    rows = Batch(np.zeros((1, 26), np.int32), np.zeros((1, 13), np.float32), np.zeros(1, np.float32), np.ones(1, np.float32))
+
+    def init():
+        return model.init(jax.random.key(0), lookup(initial_tables(specs, jax.random.key(1)), specs, rows), rows, training=None)
+
+    return registry.parameter_count(jax.eval_shape(init)['params'])
 
 
 # Parts of references, of one row: `ids` [5], `values` [2].

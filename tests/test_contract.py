@@ -8,15 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from model_cases import ROWS, SCHEMA, SMALL, batch, forward, made
+from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, forward, made
 
 from autoint_jax.errors import UsageError
 from autoint_jax.model_config import SHARES, ModelConfig
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import Training, row_keys
-from autoint_jax.models.registry import MODELS, build, model_class, parameter_count
+from autoint_jax.models.registry import MODELS, build, model_class
 from autoint_jax.models.tables import lookup
-from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
+from autoint_jax.schema import Batch
 
 EVERY_MODEL = pytest.mark.parametrize('name', list(MODELS))
 KEYS = row_keys(3, jnp.asarray(5), jnp.arange(ROWS))
@@ -149,8 +149,6 @@ def test_gradients_equal_finite_differences_in_float64(name):
 
 
 # The paper's Table 3, from its settings in section 5.1.4; exact counts behind its rounded figures.
-CRITEO = Schema((*(FieldSpec(f'n{number}', NUMERIC) for number in range(13)),
-                 *(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(26))))
 SIZES = {
     'deep_crossing': (ModelConfig(name='deep_crossing'), 156_801, '1.6e+05'),
     'crossnet': (ModelConfig(name='crossnet'), 3_004, '3e+03'),
@@ -162,14 +160,7 @@ SIZES = {
 
 @pytest.mark.parametrize('config, count, published', SIZES.values(), ids=SIZES)
 def test_parameter_counts_equal_table_3(config, count, published):
-    model, specs = build(config, CRITEO)
-    rows = Batch(np.zeros((1, 26), np.int32), np.zeros((1, 13), np.float32), np.zeros(1, np.float32), np.ones(1, np.float32))
-
-    def init():
-        looked_up = {name: jnp.zeros((1, len(spec.columns), spec.width)) for name, spec in specs.items()}
-        return model.init(jax.random.key(0), looked_up, rows, training=None)
-
-    found = parameter_count(jax.eval_shape(init)['params'])
+    found = criteo_parameters(config)
     assert found == count
     digits = len(published.split('e')[0].replace('.', '')) - 1
     assert f'{found:.{digits}e}' == published

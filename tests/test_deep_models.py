@@ -8,6 +8,7 @@ import pytest
 from model_cases import (
     ROWS,
     batch,
+    criteo_parameters,
     forward,
     made,
     options,
@@ -21,8 +22,6 @@ from model_cases import (
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, row_keys, scaled_mask
-from autoint_jax.models.registry import parameter_count
-from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
 
 def embeddings(tables, params, ids, values, masks):
@@ -133,7 +132,4 @@ COUNTS = {
 @pytest.mark.parametrize('config, count', COUNTS.values(), ids=COUNTS)
 def test_parameter_counts_on_criteos_fields(config, count):
     """The AutoInt paper's Table 3 has 1.6e5 for Deep Crossing with four layers of 100."""
-    schema = Schema((*(FieldSpec(f'x{number}', NUMERIC) for number in range(13)),
-                     *(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(26))))
-    rows = Batch(np.zeros((1, 26), np.int32), np.zeros((1, 13), np.float32), np.zeros(1), np.ones(1))
-    assert parameter_count(made(config, schema=schema, rows=rows)[2]['params']) == count
+    assert criteo_parameters(config) == count

@@ -16,7 +16,7 @@ from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines, shown_byte
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
-from autoint_jax.training import available, devices, steps
+from autoint_jax.training import devices, steps
 from autoint_jax.training.state import initial_state, setup
 
 MIXED = Schema((*planned.schema_of([7, 11, 101]).fields, FieldSpec('several', MULTIVALUED, 13, max_values=3),
@@ -202,16 +202,6 @@ def test_hardware_says_what_is_missing(tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     found = hardware.disk_checks({'runs': tmp_path / 'a' / 'b', 'compiled programs': tmp_path / 'file' / 'c'})
     assert found[0].verdict in (OK, NOTE) and found[1].verdict == BAD and 'cannot be written' in found[1].text
-
-
-def test_memory_left_by_a_control_group(tmp_path, monkeypatch):
-    whole = available.available_ram()
-    monkeypatch.setattr(available, 'CGROUPS', tmp_path)
-    for name, text in (('max', '5000000'), ('current', '3000000'), ('stat', 'anon 7\ninactive_file 900000\n')):
-        (tmp_path / f'memory.{name}').write_text(text)
-    assert available.available_ram() == 2_900_000
-    (tmp_path / 'memory.max').write_text('max\n')
-    assert available.available_ram() == pytest.approx(whole, rel=0.3)
 
 
 def test_bytes_for_a_person():

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from model_cases import OFFSETS, SCHEMA, batch, forward, made, tags_of
+from model_cases import SCHEMA, batch, forward, made, tags_of
 
 from autoint_jax import config as configuration
 from autoint_jax.config import Config, replace

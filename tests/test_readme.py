@@ -31,12 +31,12 @@ def test_the_model_of_the_readme_works(monkeypatch):
     from autoint_jax.model_config import ModelConfig
     from autoint_jax.models import registry
     from autoint_jax.models.contract import Model
-    from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+    from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 
     code, = re.findall(r'```python\n(class .*?)```', (ROOT / 'README.md').read_text(), re.DOTALL)
     assert len(code.splitlines()) <= 10
     names = {'Model': Model, 'EMBEDDING_OPTIONS': EMBEDDING_OPTIONS, 'FieldEmbedding': FieldEmbedding,
-             'embedding_tables': embedding_tables, 'nn': nn, 'jnp': jnp}
+             'nn': nn, 'jnp': jnp}
     exec(code, names)
     monkeypatch.setitem(registry.MODELS, 'bilinear', names['Bilinear'])
     model, tables, variables = model_cases.made(ModelConfig(name='bilinear', embedding_dim=3))

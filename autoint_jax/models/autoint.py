@@ -73,10 +73,13 @@ class AutoInt(Model):
                'deep_output')
 
     @staticmethod
-    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+    def check(config: ModelConfig) -> None:
         if config.deep_output == 'concatenated' and not config.deep_hidden:
             raise UsageError("option 'model.deep_output' is 'concatenated', but there is no deep network: model.deep_hidden is "
                              'not given')
+
+    @staticmethod
+    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
         return embedding_tables(config, schema) | (linear_tables(schema) if config.wide else {})
 
     @staticmethod

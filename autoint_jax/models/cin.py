@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 
@@ -66,10 +66,6 @@ class CIN(Model):
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'cin_widths', 'cin_split')
     NEEDS = ('cin_widths',)
-
-    @staticmethod
-    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
-        return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

@@ -1,16 +1,20 @@
 """What every model is: schema + configuration -> tables to look up, and rows of a batch -> logits."""
 
 import flax.linen as nn
-import jax
 
 from autoint_jax.model_config import ModelConfig
-from autoint_jax.models.dropout import Training
-from autoint_jax.models.tables import Rows, TableSpec
-from autoint_jax.schema import Batch, Schema
+from autoint_jax.models.embedding import embedding_tables
+from autoint_jax.models.tables import TableSpec
+from autoint_jax.schema import Schema
 
 
 class Model(nn.Module):
     """A CTR model. A new one is a subclass in a file of its own and a line in `registry.MODELS`.
+
+    Besides what stands here it has `__call__(rows, batch, *, training)`, which gives the logits [b] of a batch:
+      rows: of its tables, {name: [b, slots, d]}, from `tables.lookup`.
+      batch: the rows' ids and numeric values; labels and weights are not read.
+      training: what training adds, such as dropout (`dropout.Training`); None at evaluation.
 
     Attributes:
       config: of which it reads OPTIONS only.
@@ -22,25 +26,19 @@ class Model(nn.Module):
 
     # The options of ModelConfig that the model reads; setting another one is refused.
     OPTIONS = ()
-    # Those of them that must be given, because their default, none, would leave nothing of the model.
+    # Those of them, widths all, that must be given, because their default, none, would leave nothing of the model.
     NEEDS = ()
 
     @staticmethod
+    def check(config: ModelConfig) -> None:
+        """Raises UsageError where options do not go together."""
+
+    @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
-        """The tables that the model looks up, by name."""
-        raise NotImplementedError
+        """The tables that the model looks up, by name: embeddings of all fields, unless a model says otherwise."""
+        return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        """Values of the largest array that one row passes through; slices of a batch are cut by it."""
-        raise NotImplementedError
-
-    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
-        """Logits [b] of a batch.
-
-        Args:
-          rows: of its tables, {name: [b, slots, d]}, from `lookup`.
-          batch: the rows' ids and numeric values; labels and weights are not read.
-          training: what training adds, such as dropout; None at evaluation.
-        """
-        raise NotImplementedError
+        """Values of the largest array that one row passes through, by which slices of a batch are cut: its embeddings."""
+        return len(schema.fields) * config.embedding_dim

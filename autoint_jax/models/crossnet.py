@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import HEAD_SITE, Training
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS
 from autoint_jax.models.mlp import MLP
 from autoint_jax.models.stacked_input import StackedInput, stacked_width
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 
@@ -44,10 +44,6 @@ class CrossNet(Model):
     """Cross layers over stacked embeddings and numbers -> w^T x_L + b."""
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers')
-
-    @staticmethod
-    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
-        return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

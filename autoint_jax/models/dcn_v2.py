@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import DEEP_SITE, Training
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS
 from autoint_jax.models.mlp import MLP
 from autoint_jax.models.stacked_input import StackedInput, stacked_width
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 
@@ -60,10 +60,6 @@ class DCNV2(Model):
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers', 'cross_rank', 'cross_experts', 'cross_stacked',
                'deep_hidden', 'deep_dropout', 'deep_batch_norm')
-
-    @staticmethod
-    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
-        return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

@@ -6,9 +6,9 @@ import jax
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.mlp import MLP
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 
@@ -17,10 +17,6 @@ class DNN(Model):
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
     NEEDS = ('deep_hidden',)
-
-    @staticmethod
-    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
-        return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

@@ -8,9 +8,9 @@ from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, SECOND_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.mlp import MLP
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 
@@ -73,12 +73,11 @@ class FinalMLP(Model):
     NEEDS = ('deep_hidden',)
 
     @staticmethod
-    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+    def check(config: ModelConfig) -> None:
         last = [widths[-1] for widths in stream_widths(config)]
         if any(width % config.fusion_heads for width in last):
             raise UsageError(f"option 'model.fusion_heads' is {config.fusion_heads}, but must divide the last widths of both "
                              f'streams, {last[0]} and {last[1]}')
-        return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

@@ -11,9 +11,9 @@ from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import LAYER_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.interacting import attention_weights
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 QUERY, KEYS_AND_VALUES, ALL = slice(0, 1), slice(1, 3), slice(0, 3)  # of the projections
@@ -101,7 +101,7 @@ class FTTransformer(Model):
                'residual_dropout')
 
     @staticmethod
-    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+    def check(config: ModelConfig) -> None:
         if config.embedding_dim % config.num_heads:
             raise UsageError(f"option 'model.num_heads' is {config.num_heads}, but must divide model.embedding_dim, "
                              f'{config.embedding_dim}')
@@ -110,7 +110,6 @@ class FTTransformer(Model):
         if not feedforward_width(config):
             raise UsageError(f"option 'model.feedforward_ratio' is {config.feedforward_ratio}, but must leave the feed-forward "
                              f'layer a width of at least 1 of model.embedding_dim, {config.embedding_dim}')
-        return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

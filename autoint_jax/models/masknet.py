@@ -8,9 +8,9 @@ from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, LAYER_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.mlp import MLP
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 EPSILON = 1e-5  # of layer normalisation, inside the root, as in PyTorch's default; the paper gives none
@@ -59,10 +59,9 @@ class MaskNet(Model):
                'deep_dropout', 'deep_batch_norm')
 
     @staticmethod
-    def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
+    def check(config: ModelConfig) -> None:
         if config.num_layers < 1:
             raise UsageError(f"option 'model.num_layers' is {config.num_layers}, but model 'masknet' needs at least 1 block")
-        return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

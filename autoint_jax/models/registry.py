@@ -54,7 +54,7 @@ MODELS: dict[str, type[Model]] = {
 
 
 def model_class(config: ModelConfig) -> type[Model]:
-    """The class of a configuration's model. Raises UsageError on an unknown name, or an option not read or missing."""
+    """The class of a configuration's model. Raises UsageError on an unknown name, or an option not read, missing or wrong."""
     if config.name not in MODELS:
         raise UsageError(f'unknown model {config.name!r}{nearest(config.name, list(MODELS))}; '
                          f'known: {", ".join(MODELS)}')
@@ -68,6 +68,7 @@ def model_class(config: ModelConfig) -> type[Model]:
         if not getattr(config, name):
             raise UsageError(f"option 'model.{name}' is not given, but model {config.name!r} needs it, for example "
                              f'--config.model.{name}=400,400')
+    model.check(config)
     return model
 
 

@@ -48,8 +48,9 @@ def exactness_lines(results_dir: pathlib.Path) -> list[str]:
     lines = []
     for path in sorted(results_dir.glob('exactness_*.json')):
         record = json.loads(path.read_text())
-        lines += ['', f'What faster arithmetic costs (`{path.name}`; {record["criterion"]}: {record["verdict"]}). Parameters are those '
-                  f'after {record["followed_steps"]:,} steps. A control is dense Adam in another form: what rounding alone does.', '',
+        lines += ['', f'What faster arithmetic costs (`{path.name}`; {record["criterion"]}: {record["verdict"]}). Dense '
+                  f'Adam in the form `{record.get("reference_form", "automatic")}`; parameters after {record["followed_steps"]:,} steps. '
+                  'A control is dense Adam in another form: what rounding alone does.', '',
                   '| variant | AUC | minus dense Adam, by seed | logloss | tables differ by, share of movement |',
                   '|---|---|---|---|---|']
         for row in record['rows']:
