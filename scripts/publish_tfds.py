@@ -1,0 +1,53 @@
+"""Publishes prepared data as a TensorFlow Dataset, for other JAX code; TensorFlow is not needed.
+
+    python scripts/prepare_data.py --dataset=criteo --raw_dir=dac --recipe=bars
+    python scripts/publish_tfds.py --dataset=criteo --recipe=bars
+
+What an example is, how other code reads it (`tfds.data_source('autoint_criteo/bars', split='train', download=False)`), and
+how to build from raw files without the first command: the docstring of autoint_jax/data/tfds_builder.py. What is already
+there is left alone.
+"""
+
+from absl import app, flags
+
+from autoint_jax.data import registry
+from autoint_jax.data.prepared import OWN_TABLE, SPLITS
+from autoint_jax.data.progress import Bar
+from autoint_jax.errors import UsageError, nearest, reported
+
+_NAMES = [*registry.DATASETS, OWN_TABLE]
+_DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')
+_RECIPE = flags.DEFINE_string('recipe', None, "Recipe it was prepared with; by default the data set's first.")
+_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data, DATA_DIR/DATASET/RECIPE.')
+_TFDS_DIR = flags.DEFINE_string('tfds_dir', None, 'Folder of TensorFlow Datasets; by default $TFDS_DATA_DIR or else '
+                                '~/tensorflow_datasets.')
+
+
+def main(argv: list[str]) -> None:
+    recipe = _recipe()
+    from autoint_jax.data.tfds_builder import BUILDERS  # takes a second, which mistakes need not wait for
+    builder = BUILDERS[_DATASET.value](prepared_dir=_DATA_DIR.value, data_dir=_TFDS_DIR.value, config=recipe)
+    if builder.data_path.exists():
+        print(f'already published: {builder.data_dir}')
+    else:
+        with Bar() as bar:
+            builder.progress = bar
+            builder.download_and_prepare()
+        print(f'published {builder.data_dir}')
+    for split in filter(builder.info.splits.__contains__, SPLITS):
+        rows = builder.info.metadata['manifest']['splits'][split]['rows']
+        print(f'{split:>10}: {rows:>11,} rows in {builder.info.splits[split].num_examples:,} blocks')
+
+
+def _recipe() -> str:
+    if _DATASET.value not in _NAMES:
+        raise UsageError(f'--dataset={_DATASET.value} is none of {", ".join(_NAMES)}{nearest(str(_DATASET.value), _NAMES)}')
+    if _DATASET.value != OWN_TABLE:
+        return registry.recipe_name(_DATASET.value, _RECIPE.value)
+    if _RECIPE.value is None:
+        raise UsageError(f'--dataset={OWN_TABLE} needs --recipe=NAME, the name of its declaration without the extension')
+    return _RECIPE.value
+
+
+if __name__ == '__main__':
+    app.run(reported(main))
