@@ -1,7 +1,9 @@
-"""The configuration of a run: typed, frozen, strict. With `model_config.py` the only place with defaults."""
+"""The configuration of a run: typed, frozen, strict. With `model_config.py` and `replicas_config.py` the only place with defaults."""
 
+import copy
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
 import tomllib
@@ -11,6 +13,7 @@ from typing import Any
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.options import check, option
+from autoint_jax.replicas_config import OF_COPIES, ReplicasConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Config:
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
+    replicas: ReplicasConfig = ReplicasConfig()
     seed: int = option(0, 'seed of initialisation, row order and dropout')
 
     def __post_init__(self):
@@ -127,6 +131,26 @@ def replace(config: Config, values: dict[str, Any]) -> Config:
         group: dataclasses.replace(getattr(config, group), **options) for group, options in nested.items()})
 
 
+def copies(config: Config) -> list[Config]:
+    """The runs that `config.replicas` asks for, each as it would be configured alone. Raises UsageError on wrong values."""
+    lists = {'seed': range(config.seed, config.seed + config.replicas.seeds)} | {
+        path: getattr(config.replicas, name) for name, path in OF_COPIES.items() if getattr(config.replicas, name)}
+    alone = dataclasses.replace(config, replicas=ReplicasConfig())
+    return [replace(alone, dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
+
+
+def with_arrays(config: Config, values: dict[str, Any]) -> Config:
+    """`config` with options replaced by arrays of a compiled program, which no check can look at."""
+    groups = {'': copy.copy(config)}
+    for path, value in values.items():
+        group, _, name = path.rpartition('.')
+        if group not in groups:
+            groups[group] = copy.copy(getattr(config, group))
+            object.__setattr__(groups[''], group, groups[group])
+        object.__setattr__(groups[group], name, value)
+    return groups['']
+
+
 def load(path: str | pathlib.Path) -> Config:
     """Reads a TOML file that holds what differs from the defaults. Raises UsageError."""
     path = pathlib.Path(path)
@@ -165,10 +189,21 @@ def fingerprint(config: Config) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def difference(one: Config, other: Config) -> list[str]:
-    """The options in which two configurations differ, as 'model.num_layers: 3 / 4'."""
+def value(config: Config, path: str) -> Any:
+    """The value of an option, by its dotted path."""
+    group, _, name = path.rpartition('.')
+    return getattr(getattr(config, group) if group else config, name)
+
+
+def differing(one: Config, other: Config) -> dict[str, tuple[Any, Any]]:
+    """The options in which two configurations differ, with both values."""
     first, second = _flatten(to_tree(one)), _flatten(to_tree(other))
-    return [f'{path}: {first[path]} / {second[path]}' for path in first if first[path] != second[path]]
+    return {path: (first[path], second[path]) for path in first if first[path] != second[path]}
+
+
+def difference(one: Config, other: Config) -> list[str]:
+    """The same as 'model.num_layers: 3 / 4'."""
+    return [f'{path}: {first} / {second}' for path, (first, second) in differing(one, other).items()]
 
 
 def _flatten(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:
@@ -185,6 +220,9 @@ def _typed(leaf: Leaf, value: Any) -> Any:
     elif leaf.type is float:
         valid = type(value) in (int, float)
         value = float(value) if valid else value
+    elif leaf.type == tuple[float, ...]:
+        valid = isinstance(value, (list, tuple)) and all(type(item) in (int, float) for item in value)
+        value = tuple(float(item) for item in value) if valid else value
     else:
         valid = type(value) is leaf.type
     if not valid:

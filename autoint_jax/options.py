@@ -11,6 +11,11 @@ def option(default: Any, help_text: str) -> Any:
     return dataclasses.field(default=default, metadata={'help': help_text})
 
 
+def is_on(value: Any) -> bool:
+    """Whether an option that is off at 0 is on. One in which copies of a run differ is an array by then, and on."""
+    return not isinstance(value, (int, float)) or value != 0
+
+
 def check(condition: bool, path: str, value: Any, wanted: str) -> None:
     """Raises UsageError that names the option, its value and what it must be, unless `condition` holds."""
     if not condition:

@@ -27,6 +27,7 @@ from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config import Config, replace
 from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.training import devices
 
 _SUITE = flags.DEFINE_string('suite', 'step', 'What to measure, one of those above.')
 _SHAPE = flags.DEFINE_string('shape', 'ml1m', f'Shape of the data: {", ".join(SHAPES)}.')
@@ -131,6 +132,8 @@ def main(argv: list[str]) -> None:
         raise UsageError(f'unknown suite {_SUITE.value!r}{nearest(_SUITE.value, list(SUITES))}; '
                          f'known: {", ".join(SUITES)}')
     suite = SUITES[_SUITE.value]
+    if _SUITE.value == 'replicas':
+        devices.split_cpu(devices.usable_cores())
     for name in set().union(*(other.flags for other in SUITES.values())) - suite.flags:
         if flags.FLAGS[name].present:
             raise UsageError(f'--{name} means nothing to --suite={_SUITE.value}: leave it out')

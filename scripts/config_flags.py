@@ -9,6 +9,9 @@ from autoint_jax.config import Config
 
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
 
+# {type of an option: type of its items, an example}
+LISTS = {tuple[int, ...]: (int, '400,400'), tuple[float, ...]: (float, '1e-4,1e-3')}
+
 _NAME = flags.DEFINE_string(
     'config', 'movielens_100k_autoint',
     f'A named configuration, one of {", ".join(sorted(path.stem for path in CONFIGS.glob("*.toml")))}, or the path of a '
@@ -23,8 +26,8 @@ def _define(leaf: configuration.Leaf) -> flags.FlagHolder:
         return flags.DEFINE_integer(name, None, text)
     if leaf.type is float:
         return flags.DEFINE_float(name, None, text)
-    if leaf.type == tuple[int, ...]:
-        return flags.DEFINE_list(name, None, text + '; written as --' + name + '=400,400, or = for none')
+    if leaf.type in LISTS:
+        return flags.DEFINE_list(name, None, f'{text}; written as --{name}={LISTS[leaf.type][1]}, or = for none')
     return flags.DEFINE_string(name, None, text)
 
 
@@ -41,10 +44,13 @@ def chosen_config() -> Config:
     path = pathlib.Path(_NAME.value)
     config = configuration.load(path if path.suffix == '.toml' else CONFIGS / f'{path}.toml')
     return configuration.replace(config, {
-        path: _widths(path, holder.value) if leaf.type == tuple[int, ...] else holder.value
+        path: _listed(LISTS[leaf.type][0], holder.value) if leaf.type in LISTS else holder.value
         for path, (leaf, holder) in _LEAVES.items() if holder.value is not None})
 
 
-def _widths(path: str, items: list[str]) -> tuple[int, ...] | list[str]:
+def _listed(kind: type, items: list[str]) -> tuple[int | float, ...] | list[str]:
     """['400', '400'] -> (400, 400); anything else is left for the configuration to refuse."""
-    return tuple(int(item) for item in items if item) if all(item.isdigit() or not item for item in items) else items
+    try:
+        return tuple(kind(item) for item in items if item)
+    except ValueError:
+        return items

@@ -6,23 +6,31 @@
 The run folder (runs/NAME-FINGERPRINT unless --run_dir is given) holds run.json (command, configuration, commit,
 versions), metrics.jsonl (one line an evaluation), tensorboard/, checkpoints/ (latest and best) and, when complete,
 result.json. Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
+
+    python scripts/train.py --config=movielens_1m_autoint --config.replicas.seeds=10
+    python scripts/train.py --config=movielens_1m_autoint --config.replicas.learning_rate=1e-4,3e-4,1e-3
+
+trains copies of the run in one program, each a run with a folder of its own, as if it were trained alone.
 """
 
 import os
 import pathlib
 import sys
+from typing import Any
 
 import compilation_flags
 import config_flags
 from absl import app, flags
 
 from autoint_jax import config as configuration
-from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import reported
+from autoint_jax.config import Config
+from autoint_jax.data.prepared import PreparedData, open_prepared
+from autoint_jax.errors import UsageError, reported
 from autoint_jax.evaluation.metrics import shown_auc
-from autoint_jax.training import records
+from autoint_jax.training import devices, records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
+from autoint_jax.training.replicas import fit_copies
 
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared',
                                 'Folder of prepared data, filled by scripts/prepare_data.py.')
@@ -37,8 +45,36 @@ def main(argv: list[str]) -> None:
     compilation_flags.start_cache()
     config = config_flags.chosen_config()
     data = open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
-    run_name = f'{config_flags.config_name()}-{configuration.fingerprint(config)}'
-    run_dir = pathlib.Path(_RUN_DIR.value or f'{_RUNS_DIR.value}/{run_name}')
+    configs = configuration.copies(config)
+    folders = [pathlib.Path(_RUNS_DIR.value, f'{config_flags.config_name()}-{configuration.fingerprint(one)}') for one in configs]
+    if len(configs) > 1:
+        _train_copies(configs, data, folders)
+    else:
+        _train(configs[0], data, pathlib.Path(_RUN_DIR.value) if _RUN_DIR.value else folders[0])
+
+
+def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathlib.Path]) -> None:
+    """Raises UsageError after all when one diverged."""
+    if _RUN_DIR.value:
+        raise UsageError('--run_dir names the folder of one run, but config.replicas asks for copies: name --runs_dir')
+    devices.split_cpu(len(configs))
+    results = fit_copies(configs, data, folders, Bar())
+    options = list(dict.fromkeys(path for one in configs[1:] for path in configuration.differing(configs[0], one)))
+    for one, result, folder in zip(configs, results, folders, strict=True):
+        name = ' '.join(f'{path.rpartition(".")[2]}={configuration.value(one, path):g}' for path in options)
+        print(f'{name}  {_figures(result)}  {folder}')
+    failed = [f'{folder}: {result}' for folder, result in zip(folders, results, strict=True) if isinstance(result, UsageError)]
+    if failed:
+        raise UsageError('\n'.join(failed))
+
+
+def _figures(result: dict[str, Any] | UsageError) -> str:
+    if isinstance(result, UsageError):
+        return 'diverged'
+    return ', '.join(f'{split} AUC {shown_auc(result[split]["auc"], 4)} logloss {result[split]["logloss"]:.4f}' for split in ('valid', 'test'))
+
+
+def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
     complete = run_dir.exists() and records.read_result(run_dir) is not None
     result = fit(config, data, run_dir, Bar())
     if complete:

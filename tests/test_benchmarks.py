@@ -3,22 +3,17 @@
 import json
 import sys
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import ROOT
 
 from autoint_jax.benchmarks import gpu, report, roofline
-from autoint_jax.benchmarks.replicas import make_copies_chunk, stacked_states
 from autoint_jax.benchmarks.shapes import SHAPES, Shape, criteo, distinct_rows, log_spaced, made_up
 from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
 from autoint_jax.config import Config, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
-from autoint_jax.training import devices, steps
-from autoint_jax.training.state import initial_state, setup
 
 PYTHON = sys.executable
 
@@ -132,28 +127,6 @@ def test_paths_below_the_working_directory_become_relative(tmp_path, monkeypatch
 def test_tables_are_aligned():
     assert report.table(['rows/s', 'name'], [(12345.6, 'a'), (7, 'longer')]) == [
         'rows/s  name', '12,346  a', '     7  longer']
-
-
-@pytest.mark.parametrize('together', [False, True])
-def test_copies_train_as_they_would_alone(together):
-    config = replace(Config(), {'training.batch_size': 6, 'model.num_layers': 1, 'model.form': 'einsum'})
-    config = replace(config, {'optimizer.tables': 'rowwise_adagrad'})
-    schema, columns = made_up(Shape((3, 17)), 24, seed=1)
-    mesh = devices.data_mesh()
-    made, cut = setup(config, schema), devices.cut(6, config, schema, mesh)
-    columns, order = devices.resident(columns, mesh), jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
-    step = steps.make_step(made, mesh, cut)
-    states, losses = make_copies_chunk(step, together=together)(
-        stacked_states(config, schema, 3), columns, order, 1, 3)
-    assert losses.shape == (3,)
-    single_step = jax.jit(step)
-    for seed in range(3):
-        alone = initial_state(setup(replace(config, {'seed': seed}), schema))
-        for number in range(1, 4):
-            alone, loss = single_step(alone, columns, order[number])
-        assert losses[seed] == pytest.approx(float(loss), abs=1e-6)
-        jax.tree.map(lambda ours, single: np.testing.assert_allclose(ours[seed], single, rtol=1e-4, atol=1e-6),
-                     states.tables, alone.tables)
 
 
 TINY = ['--seconds=0.01', '--windows=1', '--quick']

@@ -24,7 +24,7 @@ class Said:
     def steps(self, done, total, rate):
         pass
 
-    def evaluated(self, evaluation, best):
+    def evaluated(self, evaluation, *, best, copy):
         if self._left is not None:
             self._left -= 1
             if not self._left:

@@ -10,11 +10,11 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parents[1] / 'autoint_jax'
 # A part may import itself and what is listed.
 ALLOWED = {
-    'errors': set(), 'schema': set(), 'options': {'errors'}, 'model_config': {'options'},
-    'config': {'errors', 'options', 'model_config'},
-    'data': {'errors', 'schema', 'config'}, 'kernels': set(), 'models': {'errors', 'schema', 'model_config', 'kernels'},
+    'errors': set(), 'schema': set(), 'options': {'errors'}, 'model_config': {'options'}, 'replicas_config': {'options'},
+    'config': {'errors', 'options', 'model_config', 'replicas_config'},
+    'data': {'errors', 'schema', 'config'}, 'kernels': set(), 'models': {'errors', 'schema', 'options', 'model_config', 'kernels'},
     'evaluation': {'errors', 'schema', 'config'},
-    'training': {'errors', 'schema', 'config', 'kernels', 'data', 'models', 'evaluation'},
+    'training': {'errors', 'schema', 'options', 'config', 'kernels', 'data', 'models', 'evaluation'},
     'explain': {'errors', 'schema', 'config', 'data', 'models', 'evaluation', 'training'},
     'diagnosis': {'errors', 'schema', 'config', 'data', 'kernels', 'models', 'evaluation', 'training'},
     'sweeps': {'errors', 'schema', 'config', 'data', 'models', 'evaluation', 'training', 'explain'},

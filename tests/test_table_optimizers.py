@@ -84,25 +84,20 @@ def mean_difference(one, other):
     return np.abs(np.asarray(one, np.float64) - np.asarray(other, np.float64)).mean()
 
 
-def varying(step):
-    return 1e-3 * (1 + np.sin(np.minimum(step, 300) / 20)) / np.sqrt(np.minimum(step, 300))
-
-
-@pytest.mark.parametrize('learning_rate, constant_after, b2', [(lambda step: 1e-3, 0, 0.999), (varying, 300, 0.999),
-                                                               (varying, 300, 0.95)])
-def test_sums_of_missed_steps_are_the_explicit_sums(learning_rate, constant_after, b2):
-    b1, sums = 0.9, step_sums(learning_rate, 0.9, b2, constant_after=constant_after)
+@pytest.mark.parametrize('b2', [0.999, 0.95])
+def test_sums_of_missed_steps_are_the_explicit_sums(b2):
+    b1, sums = 0.9, step_sums(0.9, b2)
     ends = len(sums.sizes) - 1
     for start, end in [(0, 1), (0, 40), (3, 4), (7, 7), (250, 420), (1000, 1300), (ends - 20, ends + 50),
                        (ends + 9, ends + 99)]:
         s = np.arange(start + 1, end + 1, dtype=np.float64)
         e = np.sqrt(1 - b2**s)
-        weights = np.broadcast_to(learning_rate(s), s.shape) * e / (1 - b1**s) * (b1 / b2**0.5)**(s - start)
+        weights = e / (1 - b1**s) * (b1 / b2**0.5)**(s - start)
         for all_after, ratio, terms in ((sums.sizes, b1 / b2**0.5, weights),
                                         (sums.epsilons, b1 / b2, weights * e * b2**((start - s) / 2))):
             after_start, after_end = (np.float64(all_after[min(t, ends)]) for t in (start, end))
             found = after_start - ratio**(end - start) * after_end
-            assert found == pytest.approx(terms.sum(), rel=3e-6, abs=1e-10)
+            assert found == pytest.approx(terms.sum(), rel=3e-6, abs=1e-7)
 
 
 @pytest.mark.parametrize('scale, bound', [(1e-3, 2e-7), (1e-6, 2e-6)])  # at 1e-6 epsilon's factor matters

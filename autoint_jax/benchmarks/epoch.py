@@ -34,7 +34,7 @@ class Clock:
         self.first_rate = self.first_rate or rate
         self.ended.append((done, time.perf_counter()))
 
-    def evaluated(self, evaluation: dict[str, Any], best: bool) -> None:
+    def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
         pass
 
     def say(self, sentence: str) -> None:

@@ -1,69 +1,65 @@
-"""Copies of a run trained in one compiled program."""
-
-from collections.abc import Callable
+"""Copies of a run trained in one compiled program, against a run alone."""
 
 import jax
-import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
 
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline, sentence
 from autoint_jax.benchmarks.shapes import SHAPES, Shape
 from autoint_jax.benchmarks.speed import described, headline
-from autoint_jax.benchmarks.stepping import Rounds, ready
+from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds, ready
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config import Config, replace
-from autoint_jax.schema import Schema
-from autoint_jax.training import devices, steps
-from autoint_jax.training.state import TrainState, initial_state, setup
+from autoint_jax.training import devices, replica_programs, steps
+from autoint_jax.training.replica_programs import BY_COPY
+from autoint_jax.training.state import initial_state, setup
 
 
-def make_copies_chunk(step: Callable, *, together: bool) -> Callable:
-    """(stacked states, columns, order, first, count) -> stacked states, last losses [copies]; the states are donated.
+class AloneBenchmark:
+    """A run alone, on one device with all its cores; `window` measures it."""
 
-    Args:
-      step: of one copy, from `make_step`.
-      together: all copies take each step together (`vmap`, for accelerators), else one copy after the other takes all
-        steps (`lax.map`, for CPUs, where a copy's data then stay in cache).
-    """
-
-    def chunk(states: TrainState, columns: devices.Resident, order: jax.Array, first: jax.Array, count: jax.Array):
-        def of_copy(state):
-            return jax.lax.fori_loop(0, count, lambda number, carry: step(carry[0], columns, order[first + number]),
-                                     (state, jnp.zeros(())))
-
-        return jax.vmap(of_copy)(states) if together else jax.lax.map(of_copy, states)
-
-    return jax.jit(chunk, donate_argnums=0)
-
-
-def stacked_states(config: Config, schema: Schema, copies: int) -> TrainState:
-    """Initial states of seeds 0 to `copies - 1`, each array with a leading axis of copies."""
-    states = [initial_state(setup(replace(config, {'seed': seed}), schema)) for seed in range(copies)]
-    return jax.tree.map(lambda *arrays: jnp.stack(arrays), *states)
+    def __init__(self, config: Config, shape: Shape):
+        prepared = ready(config, shape, devices.data_mesh(jax.local_devices()[:1]))
+        self.work = prepared.work
+        chunk = steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS)
+        self.window = Rounds(chunk, devices.replicate(initial_state(prepared.made), prepared.mesh), prepared,
+                             rows_of_step=config.training.batch_size).window
 
 
 class ReplicaBenchmark:
-    """Copies that differ in their initial state and share order and dropout; `window` counts the rows of all."""
+    """Copies with seeds of their own; `window` counts the rows of all. Their number is a multiple of the devices'."""
 
     def __init__(self, config: Config, shape: Shape, copies: int):
-        prepared = ready(config, shape)
+        mesh = replica_programs.replica_mesh(copies)
+        prepared = ready(config, shape, mesh)
         self.work = prepared.work
-        step = steps.make_step(prepared.made, prepared.mesh, prepared.cut)
-        states = devices.replicate(stacked_states(config, prepared.made.schema, copies), prepared.mesh)
-        self.window = Rounds(make_copies_chunk(step, together=jax.default_backend() != 'cpu'), states, prepared,
-                             rows_of_step=copies * config.training.batch_size).window
+        chunk = replica_programs.make_chunk(prepared.made, mesh, prepared.cut, max_steps=CHUNK_STEPS,
+                                            together=replica_programs.go_together(mesh))
+        states = replica_programs.stacked([
+            initial_state(setup(replace(config, {'seed': seed}), prepared.made.schema)) for seed in range(copies)], mesh)
+        by_copy = NamedSharding(mesh, BY_COPY)
+        options = {'seed': jax.device_put(np.arange(copies, dtype=np.int32), by_copy)}
+        orders = jax.device_put(np.broadcast_to(np.asarray(prepared.order), (copies, *prepared.order.shape)), by_copy)
+
+        def taken(states, columns, order, first, count):
+            return chunk(states, options, orders, jax.device_put(np.full(copies, count, np.int32), by_copy), columns, first)
+
+        self.window = Rounds(taken, states, prepared, rows_of_step=copies * config.training.batch_size).window
 
 
 def replicas(config: Config, shape: str, copies: list[int], timing: Timing, *, quick: bool) -> Outcome:
-    """Rows per second of all copies, and the time of a step of all against that of one copy."""
-    built = {str(count): ReplicaBenchmark(config, SHAPES[shape], count) for count in sorted({1, *copies})}
+    """Rows per second of all copies, and the time of a step of all against that of a run alone."""
+    built = {'1': AloneBenchmark(config, SHAPES[shape])} | {
+        str(count): ReplicaBenchmark(config, SHAPES[shape], count) for count in sorted({*copies} - {1})}
     rates = in_turn({count: benchmark.window for count, benchmark in built.items()}, timing)
     middle = medians(rates)
     costs = {count: int(count) * middle['1'] / rate for count, rate in middle.items()}
     peak = measured_peak(config.model.compute_dtype, quick=quick)
     reached = {count: roofline(rate, built[count].work, peak) for count, rate in middle.items()}
-    way = 'one after the other (lax.map)' if jax.default_backend() == 'cpu' else 'together (vmap)'
+    on = f'{jax.local_device_count()} devices'
+    way = (f'one after the other on each of {on} (lax.map)' if jax.default_backend() == 'cpu' else f'together on each of {on} (vmap)')
     lines = [f'{headline(config, shape)}, copies {way}']
     lines += report.table(['copies', 'rows/s of all', 'times the cost of one', 'a copy'], [
         (int(count), rate, costs[count], costs[count] / int(count)) for count, rate in middle.items()])

@@ -38,8 +38,8 @@ class Ready(NamedTuple):
     work: Work
 
 
-def ready(config: Config, shape: Shape) -> Ready:
-    batch, mesh = config.training.batch_size, devices.data_mesh()
+def ready(config: Config, shape: Shape, mesh: Mesh) -> Ready:
+    batch = config.training.batch_size
     schema, columns = made_up(shape, max(DATA_ROWS, 2 * batch), seed=1)
     cut = devices.cut(batch, config, schema, mesh)
     order = batches_in_order(len(columns), batch, cut.padded_batch)
@@ -81,7 +81,7 @@ class StepBenchmark:
     """The compiled training loop on made-up data; `window` measures it."""
 
     def __init__(self, config: Config, shape: Shape):
-        prepared = ready(config, shape)
+        prepared = ready(config, shape, devices.data_mesh())
         self.cut, self.work = prepared.cut, prepared.work
         self._flush = steps.make_flush(prepared.made)
         self._rounds = Rounds(

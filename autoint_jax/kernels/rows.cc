@@ -119,13 +119,13 @@ static ffi::Error deferred_adam_read(ffi::ThreadPool pool, Floats table, Floats 
 
 // The results are the arguments' own memory.
 static ffi::Error deferred_adam_update(ffi::ThreadPool pool, Floats, Floats, Floats, Integers, Integers numbers, Floats gradients,
-                                       Integers step, Floats learning_rate, Floats sizes, Floats epsilons,
+                                       Integers step, Floats rates, Floats sizes, Floats epsilons,
                                        ffi::Result<Floats> table, ffi::Result<Floats> m, ffi::Result<Floats> nu,
-                                       ffi::Result<Integers> last, float b1, float b2, float epsilon, float l2_rows) {
+                                       ffi::Result<Integers> last, float b1, float b2, float epsilon) {
   const Adam adam = adam_of(sizes, epsilons, b1, b2, epsilon);
   const long width = table->dimensions()[1];
   const int32_t now = step.typed_data()[0];
-  const float count = now + 1, rate = learning_rate.typed_data()[0];
+  const float count = now + 1, rate = rates.typed_data()[0], l2_rows = rates.typed_data()[1];
   const float correction = 1 / (1 - std::pow(b1, count)), correction2 = 1 / (1 - std::pow(b2, count));
   const auto& sorted = sorted_places(numbers.typed_data(), numbers.dimensions()[0], table->dimensions()[0]);
   each_row(pool, sorted, [&](long row, const Place* places, long repeats) {
@@ -171,10 +171,10 @@ static ffi::Error deferred_adam_flush(ffi::ThreadPool pool, Floats, Floats, Floa
 }
 
 static ffi::Error rowwise_adagrad_update(ffi::ThreadPool pool, Floats, Floats, Integers numbers, Floats gradients,
-                                         Floats learning_rate, ffi::Result<Floats> table, ffi::Result<Floats> accumulator,
-                                         float epsilon, float l2_rows) {
+                                         Floats rates, ffi::Result<Floats> table, ffi::Result<Floats> accumulator,
+                                         float epsilon) {
   const long width = table->dimensions()[1];
-  const float rate = learning_rate.typed_data()[0];
+  const float rate = rates.typed_data()[0], l2_rows = rates.typed_data()[1];
   const auto& sorted = sorted_places(numbers.typed_data(), numbers.dimensions()[0], table->dimensions()[0]);
   each_row(pool, sorted, [&](long row, const Place* places, long repeats) {
     float* gradient = scratch(width);
@@ -204,8 +204,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(
     xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>()
         .Arg<autoint::Integers>().Arg<autoint::Integers>().Arg<autoint::Floats>().Arg<autoint::Integers>()
         .Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>()
-        .Ret<autoint::Floats>().Ret<autoint::Integers>().Attr<float>("b1").Attr<float>("b2").Attr<float>("epsilon")
-        .Attr<float>("l2_rows"));
+        .Ret<autoint::Floats>().Ret<autoint::Integers>().Attr<float>("b1").Attr<float>("b2").Attr<float>("epsilon"));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(
     deferred_adam_flush, autoint::deferred_adam_flush,
     xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>()
@@ -215,5 +214,4 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(
 XLA_FFI_DEFINE_HANDLER_SYMBOL(
     rowwise_adagrad_update, autoint::rowwise_adagrad_update,
     xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Integers>()
-        .Arg<autoint::Floats>().Arg<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>().Attr<float>("epsilon")
-        .Attr<float>("l2_rows"));
+        .Arg<autoint::Floats>().Arg<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>().Attr<float>("epsilon"));

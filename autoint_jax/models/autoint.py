@@ -16,6 +16,7 @@ from autoint_jax.models.interacting import NORM_EPSILON, InteractingWeights, Sta
 from autoint_jax.models.linear import FirstOrder, linear_tables
 from autoint_jax.models.mlp import MLP
 from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.options import is_on
 from autoint_jax.schema import Batch, Schema
 
 FUXICTR_NORM_EPSILON = 1e-5  # PyTorch's default, in the form of the layer that has its LayerNorm before the activation
@@ -113,7 +114,7 @@ class AutoInt(Model):
         layers = tuple(InteractingWeights(spec, inputs[layer], bias, layer_norm, name=f'interacting_{layer}')()
                        for layer in range(config.num_layers))
         masks, f = [None] * config.num_layers, embedded.shape[1]
-        if training is not None and config.attention_dropout:  # one site a head
+        if training is not None and is_on(config.attention_dropout):  # one site a head
             masks = [jnp.stack([scaled_mask(training.keys, site=LAYER_SITE * (layer + 1) + head, rate=config.attention_dropout,
                                             shape=(f, f)) for head in range(spec.num_heads)], 1)
                      for layer in range(config.num_layers)]

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.options import is_on
+
 # Dropout sites: embeddings 0, deep network from 1, its second stream from 31, head from 51, layer l from 100 * (l + 1).
 EMBEDDING_SITE, DEEP_SITE, SECOND_SITE, HEAD_SITE, LAYER_SITE = 0, 1, 31, 51, 100
 
@@ -33,7 +35,7 @@ def row_keys(seed: int | jax.Array, step: jax.Array, rows: jax.Array) -> jax.Arr
     return jax.vmap(jax.random.fold_in, (None, 0))(key, rows)
 
 
-def scaled_mask(keys: jax.Array, *, site: int, rate: float, shape: tuple[int, ...]) -> jax.Array:
+def scaled_mask(keys: jax.Array, *, site: int, rate: float | jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """float32 [b, *shape]: 0 with probability `rate`, else 1 / (1 - rate). `site` tells dropout places apart.
 
     Threefry draws two words for a row and site; a hash of them and the place gives each value its bits. Threefry for every value
@@ -43,7 +45,8 @@ def scaled_mask(keys: jax.Array, *, site: int, rate: float, shape: tuple[int, ..
     places = jnp.arange(math.prod(shape), dtype=jnp.uint32)
     bits = _mixed(words[:, :1] + places * jnp.uint32(0x9E3779B9), 16, 0x85EBCA6B, 13, 0xC2B2AE35, 16)
     bits = _mixed(bits ^ words[:, 1:], 16, 0x7FEB352D, 15, 0x846CA68B, 16)
-    return jnp.where(bits >= jnp.uint32(round(rate * 2**32)), 1 / (1 - rate), 0.0).reshape(-1, *shape)
+    rate = jnp.float32(rate)  # the same bits whether it is a number or an array
+    return jnp.where(bits >= (rate * 2.0**32).astype(jnp.uint32), 1 / (1 - rate), 0.0).reshape(-1, *shape)
 
 
 def _mixed(x: jax.Array, first: int, one: int, second: int, other: int, third: int) -> jax.Array:
@@ -53,8 +56,8 @@ def _mixed(x: jax.Array, first: int, one: int, second: int, other: int, third: i
     return x ^ (x >> third)
 
 
-def dropped(x: jax.Array, training: Training | None, *, site: int, rate: float) -> jax.Array:
+def dropped(x: jax.Array, training: Training | None, *, site: int, rate: float | jax.Array) -> jax.Array:
     """x [b, ...] with a share `rate` of its values dropped in training, the others scaled up; x itself at evaluation."""
-    if training is None or not rate:
+    if training is None or not is_on(rate):
         return x
     return x * scaled_mask(training.keys, site=site, rate=rate, shape=x.shape[1:])

@@ -15,8 +15,7 @@ gradients of 1e-3 (rounding) and 1e-6 at gradients of 1e-6.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,20 +39,24 @@ class StepSums(NamedTuple):
     epsilons: np.ndarray
 
 
-def step_sums(learning_rate: Callable[[np.ndarray], Any], b1: float, b2: float, *, constant_after: int) -> StepSums:
-    """Computed in float64, backwards: H(t0) = r (c_{t0+1} + H(t0+1)).
+def step_sums(b1: float, b2: float) -> StepSums:
+    """The sums at learning rate 1, in whose place any other multiplies them.
+
+    Computed in float64, backwards: H(t0) = r (c_{t0+1} + H(t0+1)).
 
     Args:
-      learning_rate: steps from 1, int [n] -> learning rates, [n] or a scalar; constant after step `constant_after`.
       b1: decay of the first moment, below b2, or the sums diverge.
       b2: decay of the second moment.
-      constant_after: last step at which the learning rate changes, 0 for none.
     """
-    last = max(constant_after, math.ceil(math.log(NEGLIGIBLE) / math.log(b2))) + 1
-    steps = np.arange(1, last + 1)
+    steps = np.arange(1, math.ceil(math.log(NEGLIGIBLE) / math.log(b2)) + 2)
     e = np.sqrt(-np.expm1(steps * math.log(b2)))
-    c = np.broadcast_to(np.asarray(learning_rate(steps), np.float64), steps.shape) * e / (1 - b1**steps)
+    c = e / (1 - b1**steps)
     return StepSums(_sums_after(c, b1 / math.sqrt(b2)), _sums_after(c * e, b1 / b2))
+
+
+def scaled_sums(learning_rate: float | jax.Array, b1: float, b2: float) -> StepSums:
+    """`step_sums` at a learning rate, which may be an array []."""
+    return StepSums(*(jnp.asarray(sums) * learning_rate for sums in step_sums(b1, b2)))
 
 
 def _sums_after(terms: np.ndarray, ratio: float) -> np.ndarray:
@@ -84,26 +87,24 @@ class _Read(NamedTuple):
     last: jax.Array  # [n], before catching up
 
 
-def deferred_adam(learning_rate: Callable[[Any], Any], *, b1: float, b2: float, epsilon: float, l2_rows: float,
-                  constant_after: int) -> TableOptimizer:
+def deferred_adam(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float,
+                  l2_rows: float | jax.Array) -> TableOptimizer:
     """Adam (Kingma & Ba; bias-corrected, epsilon outside the root) that applies a row's missed steps when it is read.
 
     Args:
-      learning_rate: steps from 1 -> learning rates, of NumPy or JAX arrays.
+      learning_rate: the same at all steps; a number or, where copies of a run differ in it, an array [].
       b1: decay of the first moment, below b2.
       b2: decay of the second moment.
       epsilon: added to the root of the bias-corrected second moment, above 0.
       l2_rows: adds l2_rows * row to the gradient of every row of the batch, once a row.
-      constant_after: last step at which the learning rate changes, 0 for none.
     """
-    sums = step_sums(learning_rate, b1, b2, constant_after=constant_after)
 
     def caught_up(values, m, nu, last, step):
         """Rows [n, d] and moments as of steps `last` [n] -> as of `step`, with gradients of zero in between."""
-        missed = (step - last).astype(jnp.float32)[:, None]
+        missed, sums = (step - last).astype(jnp.float32)[:, None], scaled_sums(learning_rate, b1, b2)
 
         def sum_of_missed(all_after, ratio):
-            of_last, of_step = (jnp.asarray(all_after).at[at].get(mode='clip') for at in (last, step))
+            of_last, of_step = (all_after.at[at].get(mode='clip') for at in (last, step))
             return of_last[:, None] - jnp.exp(missed * math.log(ratio)) * of_step
 
         size = sum_of_missed(sums.sizes, b1 / math.sqrt(b2))  # exactly 0 where no step was missed
@@ -129,7 +130,7 @@ def deferred_adam(learning_rate: Callable[[Any], Any], *, b1: float, b2: float, 
         change = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
         # That is step + 1; said so that the write depends on the read, or XLA writes to a copy of the array.
         last = jnp.maximum(was.last, step + 1)
-        return put(table, was.rows, was.values - learning_rate(step + 1) * change), DeferredAdamSlots(
+        return put(table, was.rows, was.values - learning_rate * change), DeferredAdamSlots(
             put(slots.m, was.rows, m), put(slots.nu, was.rows, nu), put(slots.last, was.rows, last))
 
     def flush(table, slots, step):

@@ -1,6 +1,7 @@
 """Devices that share a batch, and how a batch is cut among and within them."""
 
 import os
+import pathlib
 from typing import NamedTuple
 
 import jax
@@ -16,14 +17,34 @@ from autoint_jax.schema import Batch, Schema
 DATA_AXIS = 'data'
 EVERYWHERE = PartitionSpec()
 
-# Bytes of the largest array of a slice (`row_floats`), by form of the interacting layers; measured with 1 MiB of second-level cache a core, 7 and 39 fields.
+# Bytes of the largest array of a slice (`row_floats`); of the compiled kernel a share of the second-level cache of each core that works
+# on it. Measured with 1 and 2 MiB a core, 7 and 39 fields.
 HEADS_SLICE_BYTES = 8_000_000
-KERNEL_SLICE_BYTES = 650_000  # for each core that works on it
+KERNEL_SLICE_SHARE = 0.62
+USUAL_CACHE = 1 << 20  # bytes, where the system does not say
 
 
 def usable_cores() -> int:
     """Cores this process may run on; all of them where the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def split_cpu(copies: int) -> None:
+    """Makes the CPU several devices, one a core and no more than copies of a run, so that copies train side by side.
+
+    To be called before JAX starts its devices; other devices are as they were. XLA_FLAGS that say how many there are stay in force.
+    """
+    if 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
+        jax.config.update('jax_num_cpu_devices', min(copies, usable_cores()))
+
+
+def second_level_cache() -> int:
+    """Bytes of a core's second-level cache."""
+    try:
+        size = pathlib.Path('/sys/devices/system/cpu/cpu0/cache/index2/size').read_text().strip()
+        return int(size.removesuffix('K')) << 10 if size.endswith('K') else USUAL_CACHE
+    except (OSError, ValueError):
+        return USUAL_CACHE
 
 
 def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
@@ -55,7 +76,7 @@ def scoring_cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
 
 
 def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
-    devices = mesh.size
+    devices = mesh.shape[DATA_AXIS]
     on_each = -(-rows // devices)
     slice_rows = min(slice_rows, on_each) if slice_rows else on_each
     return Cut(slice_rows, -(-on_each // slice_rows) * slice_rows * devices)
@@ -67,7 +88,7 @@ def _automatic_slice_rows(config: Config, schema: Schema, mesh: Mesh) -> int:
         return 0
     room = HEADS_SLICE_BYTES
     if registry.interacting_form(config.model) == 'cpu_kernel':
-        room = KERNEL_SLICE_BYTES * max(1, usable_cores() // mesh.size)
+        room = int(KERNEL_SLICE_SHARE * second_level_cache()) * max(1, usable_cores() // mesh.size)
     fitting = max(16, room // (4 * registry.model_class(config.model).row_floats(config.model, schema)))
     return 1 << (fitting.bit_length() - 1)
 

@@ -14,7 +14,8 @@ class Reporter(Protocol):
     def steps(self, done: int, total: int, rate: float) -> None:
         """`done` of at most `total` steps are taken, the latest at `rate` rows per second."""
 
-    def evaluated(self, evaluation: dict[str, Any], best: bool) -> None: ...
+    def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
+        """`copy` tells copies of a run apart; it is empty for a run alone."""
 
     def say(self, sentence: str) -> None: ...
 
@@ -36,8 +37,8 @@ class Bar:
             self._task = self._progress.add_task('', total=total, completed=done, rate='')
         self._progress.update(self._task, completed=done, rate=f'{rate:,.0f} rows/s')
 
-    def evaluated(self, evaluation: dict[str, Any], best: bool) -> None:
-        self.say(f'epoch {evaluation["epoch"]:6.2f}  step {evaluation["step"]:7d}  '
+    def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
+        self.say(f'{copy}{"  " if copy else ""}epoch {evaluation["epoch"]:6.2f}  step {evaluation["step"]:7d}  '
                  f'train logloss {evaluation["train_logloss"]:.4f}  valid logloss {evaluation["valid_logloss"]:.4f}  '
                  f'valid AUC {shown_auc(evaluation["valid_auc"], 4)}{"  best" if best else ""}')
 

@@ -38,8 +38,9 @@ class RunRecords:
             raise UsageError(f'another process is training in {folder}: wait for it or choose another --run_dir') from None
         self._events = None
 
-    def start(self, config: Config, data: PreparedData, forms: dict[str, str]) -> dict[str, Any] | None:
-        """Opens the run of a configuration on some data: writes run.json, or adds this start and its forms to it.
+    def start(self, config: Config, data: PreparedData, forms: dict[str, str], copies: int) -> dict[str, Any] | None:
+        """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number of
+        runs in its program.
 
         Returns the result if the run is complete; then nothing is written. Raises UsageError where the folder's run is
         of another configuration or other data.
@@ -59,7 +60,7 @@ class RunRecords:
         if result is not None:
             return result
         run['starts'].append({'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'command': sys.argv,
-                              'commit': commit(), 'versions': versions(), 'device': device(), 'forms': forms})
+                              'commit': commit(), 'versions': versions(), 'device': device(), 'forms': forms, 'copies': copies})
         write_json(path, run)
         return None
 

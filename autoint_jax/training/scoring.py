@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding
 from autoint_jax.data.prepared import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.tables import Tables, lookup
-from autoint_jax.training.devices import EVERYWHERE, Resident, gathered, replicate, scoring_cut
+from autoint_jax.training.devices import EVERYWHERE, Cut, Resident, gathered, replicate, scoring_cut
 from autoint_jax.training.state import Setup
 from autoint_jax.training.steps import BY_ROW
 
@@ -64,18 +64,27 @@ def _logits(made: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Re
     Scored in batches of the training size; rows past the end repeat row 0 and are dropped.
     """
     count = columns.labels.shape[0]
+    part, rows = scored_rows(made, mesh, count)
+    on_devices = jax.shard_map(device_logits(made, part.slice_rows), mesh=mesh, check_vma=False,
+                               in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW), out_specs=BY_ROW)
+    return on_devices(variables, tables, columns, rows)[:count]
+
+
+def scored_rows(made: Setup, mesh: Mesh, count: int) -> tuple[Cut, jax.Array]:
+    """How rows are cut for scoring, and their numbers, int32 [n]: 0 to `count - 1`, then -1 up to whole batches."""
     part = scoring_cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh)
     rows = jnp.arange(-(-count // part.padded_batch) * part.padded_batch)
-    rows = jnp.where(rows < count, rows, -1)
+    return part, jnp.where(rows < count, rows, -1)
+
+
+def device_logits(made: Setup, slice_rows: int) -> Callable:
+    """What each device does: (variables, tables, columns, its rows [n], -1 for none) -> their logits, float32 [n], slice by slice."""
 
     def of_slice(variables, tables, columns, rows):
         batch = gathered(columns, rows)
         return made.model.apply(variables, lookup(tables, made.table_specs, batch), batch, training=None)
 
     def of_device(variables, tables, columns, rows):
-        return jax.lax.map(lambda rows: of_slice(variables, tables, columns, rows),
-                           rows.reshape(-1, part.slice_rows)).reshape(-1)
+        return jax.lax.map(lambda rows: of_slice(variables, tables, columns, rows), rows.reshape(-1, slice_rows)).reshape(-1)
 
-    on_devices = jax.shard_map(of_device, mesh=mesh, check_vma=False,
-                               in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW), out_specs=BY_ROW)
-    return on_devices(variables, tables, columns, rows)[:count]
+    return of_device

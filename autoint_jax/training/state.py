@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from autoint_jax import config as configuration
 from autoint_jax.config import Config, OptimizerConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
@@ -60,6 +61,13 @@ def setup(config: Config, schema: Schema) -> Setup:
     return Setup(config, schema, model, table_specs, _adam(config.optimizer), table_optimizer(config.optimizer))
 
 
+def varied(made: Setup, values: dict[str, jax.Array]) -> Setup:
+    """The setup of a copy of a run, in a compiled program: options are arrays [], and were checked as numbers before."""
+    config = configuration.with_arrays(made.config, values)
+    return made._replace(config=config, model=made.model.clone(config=config.model), optimizer=_adam(config.optimizer),
+                         table_optimizer=table_optimizer(config.optimizer))
+
+
 def initial_state(made: Setup) -> TrainState:
     """The state at step 0, a function of the seed."""
     key = jax.random.key(made.config.seed)
@@ -76,14 +84,13 @@ def initial_state(made: Setup) -> TrainState:
 
 def table_optimizer(config: OptimizerConfig) -> TableOptimizer:
     """The optimizer of tables that a configuration names, in its form. Raises UsageError where that does not run here."""
-    learning_rate = optax.constant_schedule(config.learning_rate)
     compiled = chosen_table_form(config) == 'cpu_kernel'
     if config.tables == 'deferred_adam':
         return (deferred_adam_kernel if compiled else deferred_adam)(
-            learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows, constant_after=0)
+            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows)
     if config.tables == 'rowwise_adagrad':
         return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(
-            learning_rate, epsilon=config.epsilon, l2_rows=config.l2_rows)
+            config.learning_rate, epsilon=config.epsilon, l2_rows=config.l2_rows)
     return dense(_adam(config), l2_rows=config.l2_rows, l2_tables=config.l2_tables)
 
 

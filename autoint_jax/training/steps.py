@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import Training, row_keys
@@ -24,10 +24,11 @@ def summed_logloss(logits: jax.Array, *, labels: jax.Array, weights: jax.Array) 
     return jnp.sum(weights * optax.sigmoid_binary_cross_entropy(logits, labels))
 
 
-def make_gradients(made: Setup, mesh: Mesh, slice_rows: int) -> Callable:
-    """(params, statistics, looked-up rows, columns, rows [b], step) -> loss [], gradients of params, of looked-up rows, new statistics.
+def device_gradients(made: Setup, slice_rows: int) -> Callable:
+    """What each device of the axis `data` does in a step, with its part of the batch and of the rows looked up for it.
 
-    The loss is the mean over the batch's rows of weight 1. Each device takes its part of the batch slice by slice, so
+    (params, statistics, looked-up rows, columns, rows [b / devices], step) -> loss [], gradients of params, of the rows looked up
+    for the whole batch, new statistics. The loss is the mean over the batch's rows of weight 1. A device takes its part slice by slice, so
     that a slice's activations stay in cache; parameter gradients are summed over slices, then over devices. Where the model has
     statistics of a batch, a device's part is one slice.
     """
@@ -53,19 +54,26 @@ def make_gradients(made: Setup, mesh: Mesh, slice_rows: int) -> Callable:
         nothing = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
         (sums, statistics), of_rows = jax.lax.scan(add_slice, nothing, parts)
         loss, of_params = jax.lax.psum(sums, DATA_AXIS)
-        return loss, of_params, jax.tree.map(lambda x: x.reshape(len(rows), *x.shape[2:]), of_rows), statistics
+        # Gathering the rows' gradients moves less than summing tables' over devices would.
+        of_rows = jax.tree.map(lambda x: jax.lax.all_gather(x.reshape(len(rows), *x.shape[2:]), DATA_AXIS, tiled=True), of_rows)
+        return loss, of_params, of_rows, statistics
 
-    return jax.shard_map(of_device, mesh=mesh, check_vma=False,
-                         in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE, BY_ROW, EVERYWHERE),
-                         out_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE))
+    return of_device
 
 
-def make_step(made: Setup, mesh: Mesh, cut: Cut) -> Callable:
+def make_gradients(made: Setup, mesh: Mesh, slice_rows: int) -> Callable:
+    """`device_gradients` of a whole batch, over the devices of a mesh."""
+    return jax.shard_map(device_gradients(made, slice_rows), mesh=mesh, check_vma=False,
+                         in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE, BY_ROW, EVERYWHERE), out_specs=EVERYWHERE)
+
+
+def make_step(made: Setup, gradients: Callable) -> Callable:
     """(state, columns, rows [padded_batch]) -> state after one step, mean logloss of the batch before it.
 
-    Devices share the forward and backward pass; each then updates its copies of parameters and tables alike.
+    Devices share the forward and backward pass (`gradients`, from `make_gradients`, or `device_gradients` of one device); each then
+    updates its copies of parameters and tables alike.
     """
-    gradients, tables_learn = make_gradients(made, mesh, cut.slice_rows), made.table_optimizer
+    tables_learn = made.table_optimizer
 
     def step(state: TrainState, columns: Resident, rows: jax.Array) -> tuple[TrainState, jax.Array]:
         ids, read, looked_up = columns.ids[jnp.maximum(rows, 0)], {}, {}
@@ -78,8 +86,6 @@ def make_step(made: Setup, mesh: Mesh, cut: Cut) -> Callable:
         loss, of_params, of_rows, statistics = gradients(state.params, state.statistics, looked_up, columns, rows, state.step)
         updates, optimizer = made.optimizer.update(of_params, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
-        # Gathering the rows' gradients moves less than summing tables' over devices would.
-        of_rows = jax.lax.with_sharding_constraint(of_rows, NamedSharding(mesh, EVERYWHERE))
         tables, slots = {}, {}
         for name, table in state.tables.items():
             tables[name], slots[name] = tables_learn.update(
@@ -90,13 +96,17 @@ def make_step(made: Setup, mesh: Mesh, cut: Cut) -> Callable:
 
 
 def make_chunk(made: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> Callable:
-    """A compiled run of steps: (state, columns, order, first, count) -> state, losses [max_steps].
+    """`steps_in_turn` of a run over a mesh, compiled; the state is donated."""
+    return jax.jit(steps_in_turn(make_step(made, make_gradients(made, mesh, cut.slice_rows)), max_steps), donate_argnums=0)
+
+
+def steps_in_turn(step: Callable, max_steps: int) -> Callable:
+    """A run of steps: (state, columns, order, first, count) -> state, losses [max_steps].
 
     Takes batches `first` to `first + count - 1` of `order` [steps, padded_batch]; `count` is at most `max_steps` and
     losses past it are 0. The bounds are arguments, so one compilation serves chunks of every length and results do not
-    depend on where chunks end. The state is donated.
+    depend on where chunks end.
     """
-    step = make_step(made, mesh, cut)
 
     def chunk(state, columns, order, first, count):
         def body(number, carry):
@@ -106,7 +116,7 @@ def make_chunk(made: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> Callable
 
         return jax.lax.fori_loop(0, count, body, (state, jnp.zeros(max_steps)))
 
-    return jax.jit(chunk, donate_argnums=0)
+    return chunk
 
 
 def make_flush(made: Setup) -> Callable[[TrainState], TrainState]:
@@ -114,11 +124,12 @@ def make_flush(made: Setup) -> Callable[[TrainState], TrainState]:
     if made.table_optimizer.flush is up_to_date:
         return lambda state: state
     of_table = jax.jit(made.table_optimizer.flush, donate_argnums=(0, 1))
+    return lambda state: flushed(state, of_table)
 
-    def flush(state):
-        tables, slots = {}, {}
-        for name, table in state.tables.items():
-            tables[name], slots[name] = of_table(table, state.slots[name], state.step)
-        return state._replace(tables=tables, slots=slots)
 
-    return flush
+def flushed(state: TrainState, of_table: Callable) -> TrainState:
+    """The state with every row of its tables up to date, by a table optimizer's `flush`."""
+    tables, slots = {}, {}
+    for name, table in state.tables.items():
+        tables[name], slots[name] = of_table(table, state.slots[name], state.step)
+    return state._replace(tables=tables, slots=slots)

@@ -3,49 +3,45 @@
 The same values as in `deferred_adam.py` and `table_optimizers.py`; init is theirs.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from autoint_jax.kernels.library import library
-from autoint_jax.training.deferred_adam import DeferredAdamSlots, deferred_adam, step_sums
+from autoint_jax.training.deferred_adam import DeferredAdamSlots, deferred_adam, scaled_sums
 from autoint_jax.training.table_optimizers import TableOptimizer, rowwise_adagrad
 
 
-def deferred_adam_kernel(learning_rate: Callable[[Any], Any], *, b1: float, b2: float, epsilon: float, l2_rows: float,
-                         constant_after: int) -> TableOptimizer:
+def deferred_adam_kernel(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float,
+                         l2_rows: float | jax.Array) -> TableOptimizer:
     """`deferred_adam` with its read, update and flush compiled. Raises kernels.library.Unavailable."""
     library()
-    plain = deferred_adam(learning_rate, b1=b1, b2=b2, epsilon=epsilon, l2_rows=l2_rows, constant_after=constant_after)
-    sums = step_sums(learning_rate, b1, b2, constant_after=constant_after)
+    plain = deferred_adam(learning_rate, b1=b1, b2=b2, epsilon=epsilon, l2_rows=l2_rows)
     constants = {'b1': np.float32(b1), 'b2': np.float32(b2), 'epsilon': np.float32(epsilon)}
 
     def read(table, slots, numbers, step):
         rows = jax.ShapeDtypeStruct((len(numbers), table.shape[1]), jnp.float32)
         values = jax.ffi.ffi_call('autoint_deferred_adam_read', rows, vmap_method='sequential')(
-            table, *slots, numbers, step.reshape(1), *map(jnp.asarray, sums), **constants)
+            table, *slots, numbers, step.reshape(1), *scaled_sums(learning_rate, b1, b2), **constants)
         return values, numbers
 
     def update(table, slots, numbers, gradients, step):
         call = jax.ffi.ffi_call('autoint_deferred_adam_update', _like(table, *slots), vmap_method='sequential',
                                 input_output_aliases={argument: argument for argument in range(4)})
-        table, *slots = call(table, *slots, numbers, gradients, step.reshape(1), _rate(learning_rate, step),
-                             *map(jnp.asarray, sums), l2_rows=np.float32(l2_rows), **constants)
+        table, *slots = call(table, *slots, numbers, gradients, step.reshape(1), rates(learning_rate, l2_rows),
+                             *scaled_sums(learning_rate, b1, b2), **constants)
         return table, DeferredAdamSlots(*slots)
 
     def flush(table, slots, step):
         call = jax.ffi.ffi_call('autoint_deferred_adam_flush', _like(table, *slots), vmap_method='sequential',
                                 input_output_aliases={argument: argument for argument in range(4)})
-        table, *slots = call(table, *slots, step.reshape(1), *map(jnp.asarray, sums), **constants)
+        table, *slots = call(table, *slots, step.reshape(1), *scaled_sums(learning_rate, b1, b2), **constants)
         return table, DeferredAdamSlots(*slots)
 
     return plain._replace(read=read, update=update, flush=flush)
 
 
-def rowwise_adagrad_kernel(learning_rate: Callable[[Any], Any], *, epsilon: float, l2_rows: float) -> TableOptimizer:
+def rowwise_adagrad_kernel(learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
     """`rowwise_adagrad` with its update compiled. Raises kernels.library.Unavailable."""
     library()
     plain = rowwise_adagrad(learning_rate, epsilon=epsilon, l2_rows=l2_rows)
@@ -56,8 +52,7 @@ def rowwise_adagrad_kernel(learning_rate: Callable[[Any], Any], *, epsilon: floa
     def update(table, accumulator, numbers, gradients, step):
         call = jax.ffi.ffi_call('autoint_rowwise_adagrad_update', _like(table, accumulator), vmap_method='sequential',
                                 input_output_aliases={0: 0, 1: 1})
-        return tuple(call(table, accumulator, numbers, gradients, _rate(learning_rate, step), epsilon=np.float32(epsilon),
-                          l2_rows=np.float32(l2_rows)))
+        return tuple(call(table, accumulator, numbers, gradients, rates(learning_rate, l2_rows), epsilon=np.float32(epsilon)))
 
     return plain._replace(read=read, update=update)
 
@@ -66,5 +61,6 @@ def _like(*arrays: jax.Array) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
 
 
-def _rate(learning_rate: Callable[[Any], Any], step: jax.Array) -> jax.Array:
-    return jnp.asarray(learning_rate(step + 1), jnp.float32).reshape(1)
+def rates(learning_rate: float | jax.Array, l2_rows: float | jax.Array) -> jax.Array:
+    """Both as an operand of a kernel, float32 [2]: copies of a run differ in them."""
+    return jnp.stack([jnp.float32(learning_rate), jnp.float32(l2_rows)])

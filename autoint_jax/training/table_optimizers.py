@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from autoint_jax.options import is_on
+
 
 class TableOptimizer(NamedTuple):
     """How a table [v, d] learns. A step is `read`, the model's forward and backward pass, `update`.
@@ -33,7 +35,7 @@ def up_to_date(table: jax.Array, slots: Any, step: jax.Array) -> tuple[jax.Array
     return table, slots
 
 
-def dense(optimizer: optax.GradientTransformation, *, l2_rows: float, l2_tables: float) -> TableOptimizer:
+def dense(optimizer: optax.GradientTransformation, *, l2_rows: float | jax.Array, l2_tables: float | jax.Array) -> TableOptimizer:
     """An Optax optimizer on the gradient of the whole table: exact, and as slow as the table is long.
 
     Args:
@@ -47,10 +49,10 @@ def dense(optimizer: optax.GradientTransformation, *, l2_rows: float, l2_tables:
 
     def update(table, slots, numbers, gradients, step):
         gradient = jnp.zeros_like(table).at[numbers].add(gradients, mode='drop')
-        if l2_rows:
+        if is_on(l2_rows):
             in_batch = jnp.zeros((len(table), 1), table.dtype).at[numbers].set(1.0, mode='drop')
             gradient = gradient + l2_rows * in_batch * table
-        if l2_tables:
+        if is_on(l2_tables):
             gradient = gradient + l2_tables * table
         updates, slots = optimizer.update(gradient, slots, table)
         return optax.apply_updates(table, updates), slots
@@ -111,7 +113,7 @@ class _Read(NamedTuple):
     accumulated: jax.Array  # [n]
 
 
-def rowwise_adagrad(learning_rate: Callable[[jax.Array], Any], *, epsilon: float, l2_rows: float) -> TableOptimizer:
+def rowwise_adagrad(learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
     """Row-wise Adagrad: one accumulator a row, the sum over steps of the mean over d of squared gradients.
 
     G += mean_d(g^2), row -= learning_rate * g / (sqrt(G) + epsilon): DLRM's `RWSAdagrad`, FBGEMM's
@@ -119,7 +121,7 @@ def rowwise_adagrad(learning_rate: Callable[[jax.Array], Any], *, epsilon: float
     reads and writes the rows of the batch only, and a row not in it has a gradient of zero, so nothing is skipped.
 
     Args:
-      learning_rate: step, from 1 -> learning rate.
+      learning_rate: the same at all steps; a number or, where copies of a run differ in it, an array [].
       epsilon: added to the root.
       l2_rows: adds l2_rows * row to the gradient of every row of the batch, once a row.
     """
@@ -135,7 +137,7 @@ def rowwise_adagrad(learning_rate: Callable[[jax.Array], Any], *, epsilon: float
     def update(table, accumulator, was, gradients, step):
         gradient = summed(gradients, was.rows) + l2_rows * was.values
         accumulated = was.accumulated + jnp.mean(gradient**2, axis=1)
-        scale = learning_rate(step + 1) / (jnp.sqrt(accumulated) + epsilon)
+        scale = learning_rate / (jnp.sqrt(accumulated) + epsilon)
         return put(table, was.rows, was.values - scale[:, None] * gradient), put(accumulator, was.rows, accumulated)
 
     return TableOptimizer(init, read, update, up_to_date)

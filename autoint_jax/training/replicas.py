@@ -1,0 +1,181 @@
+"""Training of several runs in one compiled program: they differ in options that change no shape, such as the seed.
+
+Every copy is a run as any other, with its own folder, order of rows, initial state, dropout, early stop, best state and result. On the
+CPU its numbers are those of the run alone where both cut batches into the same slices, bit for bit.
+"""
+
+import contextlib
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+from autoint_jax.data.prepared import PreparedData
+from autoint_jax.errors import UsageError
+from autoint_jax.evaluation import metrics
+from autoint_jax.training import devices, order, replica_programs
+from autoint_jax.training.feed import REPORT_STEPS, Chunk, chosen_feed
+from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.loop import Course, course, dispatched, say_what_is_special
+from autoint_jax.training.progress import Reporter
+from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
+from autoint_jax.training.run import Run
+from autoint_jax.training.state import TrainState, initial_state, setup
+
+
+def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence[pathlib.Path],
+               reporter: Reporter) -> list[dict[str, Any] | UsageError]:
+    """Trains the runs of some configurations in one program, or goes on with them; returns their results in order.
+
+    Runs that are complete are returned as they are. In place of the result of a run that diverged its error stands; the others go on.
+
+    Raises:
+      UsageError: configurations differ in an option that may change a shape; a folder belongs to another run; or the rows must be
+        streamed, which copies, each in its own order, cannot share.
+    """
+    began = time.perf_counter()
+    varying = _varying(configs)
+    schema = fitted_schema(configs[0], data)
+    with contextlib.ExitStack() as opened:
+        opened.callback(reporter.close)
+        runs = [opened.enter_context(contextlib.closing(Run(setup(config, schema), data, folder, copies=len(configs))))
+                for config, folder in zip(configs, run_dirs, strict=True)]
+        open_runs = [run for run in runs if run.result is None]
+        errors = {}
+        if open_runs:
+            say_what_is_special(open_runs[0].made, reporter)
+            errors = _Copies(open_runs, varying, data, reporter).train(began)
+        return [errors.get(id(run), run.result) for run in runs]
+
+
+def _varying(configs: Sequence[Config]) -> list[str]:
+    """The options in which configurations differ, the seed first."""
+    allowed = ['seed', *configuration.OF_COPIES.values()]
+    paths = {path: None for config in configs[1:] for path in configuration.differing(configs[0], config)}
+    for path in paths:
+        if path not in allowed:
+            raise UsageError(f'copies of a run cannot differ in {path}: they can in {", ".join(allowed)}')
+    return ['seed', *(path for path in allowed[1:] if path in paths)]
+
+
+class _Copies:
+    """Runs that train in one program. Copies past the runs fill the devices; they take no step."""
+
+    def __init__(self, runs: list[Run], varying: list[str], data: PreparedData, reporter: Reporter):
+        self._runs, self._reporter, self._made = runs, reporter, runs[0].made
+        self._mesh = replica_mesh(len(runs))
+        self._alone = devices.data_mesh(list(self._mesh.devices.flat[:1]))
+        self._course: Course = course(self._made.config, data)
+        self._names = [_name(run.made.config, varying) for run in runs]
+        on_devices = self._mesh.devices.size
+        self._filled = [*runs, *[runs[0]] * (-len(runs) % on_devices)]
+        streamed, sentence = chosen_feed(self._made.config, self._course.columns, self._mesh)
+        if streamed:
+            raise UsageError(f'{sentence}: copies of a run cannot share that; train them one by one, without replicas')
+        reporter.say(f'{sentence}; {len(runs)} copies in one program, on {on_devices} device{"s" if on_devices > 1 else ""}')
+        self._resident = {split: devices.resident(part, self._mesh) for split, part in self._course.columns.items()}
+        self._cut = devices.cut(self._course.batch_size, self._made.config, self._made.schema, self._mesh)
+        together = replica_programs.go_together(self._mesh)
+        self._chunk = replica_programs.make_chunk(self._made, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together)
+        self._flush = replica_programs.make_flush(self._made, self._mesh, together=together)
+        self._evaluator = replica_programs.make_evaluator(self._made, self._mesh, together=together)
+        self._options = {path: self._by_copy([configuration.value(run.made.config, path) for run in self._filled]) for path in varying}
+        self._errors: dict[int, UsageError] = {}
+
+    def train(self, began: float) -> dict[int, UsageError]:
+        """Trains all to their ends and writes their results; the errors of those that diverged, by the run's id."""
+        initial = [devices.replicate(initial_state(run.made), self._alone) for run in self._filled]
+        own = [run.latest(state, self._alone) for run, state in zip(self._runs, initial, strict=False)]
+        at, first_step_seconds = [int(state.step) for state in own], None
+        for name, step in zip(self._names, at, strict=True):
+            if step:
+                self._reporter.say(f'{name}  going on from step {step}')
+        states = stacked([*own, *initial[len(own):]], self._mesh)
+        orders = order.Ahead(self._orders, self._made.config.training.epochs)
+        while training := [copy for copy, run in enumerate(self._runs)
+                           if at[copy] < self._course.last_step and not run.stopped and id(run) not in self._errors]:
+            # Copies that were saved at different steps before an interruption come level first.
+            step = min(at[copy] for copy in training)
+            training = [copy for copy in training if at[copy] == step]
+            epoch, first = divmod(step, self._course.epoch_steps)
+            stop = next(end for end in self._course.evaluated_after if end > first)
+            began_round = before = time.perf_counter()
+            losses = []
+            for states, of_chunk, count in dispatched(self._taking(training), states, self._chunks(orders.of(epoch), first, stop)):
+                self._report(training)
+                losses.append(np.asarray(of_chunk)[:, :count])
+                now, step = time.perf_counter(), step + count
+                first_step_seconds = first_step_seconds or now - began
+                self._reporter.steps(step, self._course.last_step, len(training) * count * self._course.batch_size / (now - before))
+                before = now
+            states = self._flush(states, self._options)
+            seconds = time.perf_counter() - began_round
+            for copy in training:
+                at[copy], self._runs[copy].seconds = step, self._runs[copy].seconds + seconds / len(training)
+            self._evaluate(states, training, step, np.concatenate(losses, 1))
+        self._report(range(len(self._runs)))
+        self._test(first_step_seconds)
+        return self._errors
+
+    def _taking(self, training: list[int]) -> Callable:
+        """The compiled chunk, in which the named copies take steps."""
+        taking = np.isin(np.arange(len(self._filled)), training).astype(np.int32)
+        return lambda states, columns, ordered, first, count: self._chunk(
+            states, self._options, ordered, self._by_copy(count * taking), columns, first)
+
+    def _chunks(self, ordered: jax.Array, first: int, stop: int) -> Iterator[Chunk]:
+        for start in range(first, stop, REPORT_STEPS):
+            yield Chunk(self._resident['train'], ordered, start, min(REPORT_STEPS, stop - start))
+
+    def _evaluate(self, states: TrainState, training: list[int], step: int, losses: np.ndarray) -> None:
+        """Evaluates and saves the copies that took steps."""
+        sums = jax.device_get(self._evaluator(states.variables, states.tables, self._resident['valid']))
+        on_host = jax.device_get(states)
+        for copy in training:
+            valid = metrics.figures(_of(sums, copy))
+            try:
+                self._runs[copy].evaluated(_of(on_host, copy), step, step / self._course.epoch_steps, losses[copy], valid)
+            except UsageError as error:
+                self._errors[id(self._runs[copy])] = error
+                self._reporter.say(f'{self._names[copy]}  {error}')
+
+    def _test(self, first_step_seconds: float | None) -> None:
+        """Tests the best state of every copy that is complete, and writes its result."""
+        like = initial_state(self._made)
+        states = [like if id(run) in self._errors else run.best(like, self._alone) for run in self._filled]
+        together = stacked(states, self._mesh)
+        sums = jax.device_get(self._evaluator(together.variables, together.tables, self._resident['test']))
+        for copy, run in enumerate(self._runs):
+            if id(run) not in self._errors:
+                run.finish(like, metrics.figures(_of(sums, copy)), epoch_steps=self._course.epoch_steps, rows=self._course.rows,
+                           first_step_seconds=first_step_seconds)
+
+    def _report(self, copies: Sequence[int]) -> None:
+        for copy in copies:
+            self._runs[copy].report(self._reporter, self._names[copy])
+
+    def _orders(self, epoch: int) -> jax.Array:
+        """Orders of an epoch, [r, steps, padded_batch]."""
+        course, config = self._course, self._made.config
+        return self._by_copy([order.epoch_order(
+            run.made.config.seed, epoch, rows=course.rows, batch_size=course.batch_size, padded_batch=self._cut.padded_batch,
+            blocks=config.data.shuffle == 'blocks') for run in self._filled])
+
+    def _by_copy(self, values: Any) -> jax.Array:
+        values = np.asarray(values)
+        return jax.device_put(values.astype(np.float32) if values.dtype == np.float64 else values, NamedSharding(self._mesh, BY_COPY))
+
+
+def _of(tree: Any, copy: int) -> Any:
+    return jax.tree.map(lambda array: array[copy], tree)
+
+
+def _name(config: Config, varying: list[str]) -> str:
+    """seed=3 learning_rate=0.001"""
+    return ' '.join(f'{path.rpartition(".")[2]}={configuration.value(config, path):g}' for path in varying)

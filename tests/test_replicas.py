@@ -1,0 +1,153 @@
+"""Copies of a run in one program are the runs alone."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoint_jax.benchmarks.shapes import Shape, made_up
+from autoint_jax.benchmarks.stepping import batches_in_order
+from autoint_jax.config import Config, copies, fingerprint, replace
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import UsageError
+from autoint_jax.training import devices, replica_programs, steps
+from autoint_jax.training.loop import fit
+from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.state import initial_state, setup
+
+SMALL = {'model.num_layers': 1, 'model.num_heads': 1, 'model.head_dim': 4, 'model.embedding_dim': 4, 'training.slice_rows': 16,
+         'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'training.batch_size': 64}
+
+
+class Silent:
+    """A reporter; with `stop_after`, training is interrupted at that evaluation, of any copy."""
+
+    def __init__(self, stop_after=None):
+        self.said, self.shown, self._stop_after = [], [], stop_after
+
+    def steps(self, done, total, rate):
+        pass
+
+    def evaluated(self, evaluation, *, best, copy):
+        self.shown.append(copy)
+        if len(self.shown) == self._stop_after:
+            raise KeyboardInterrupt
+
+    def say(self, sentence):
+        self.said.append(sentence)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize('tables, form, l2, together', [
+    ('adam', 'xla', 'l2_tables', False), ('deferred_adam', 'cpu_kernel', 'l2_rows', False),
+    ('deferred_adam', 'xla', 'l2_rows', True), ('rowwise_adagrad', 'cpu_kernel', 'l2_rows', True)])
+def test_copies_are_what_they_are_alone(tables, form, l2, together):
+    base = replace(Config(), {
+        'training.batch_size': 6, 'training.slice_rows': 3, 'model.num_layers': 1, 'model.form': 'einsum', 'model.deep_hidden': [5],
+        'optimizer.tables': tables, 'optimizer.tables_form': form})
+    configs = [replace(base, {'seed': seed, 'optimizer.learning_rate': rate, f'optimizer.{l2}': weight, 'model.attention_dropout': attention,
+                              'model.embedding_dropout': embedding, 'model.deep_dropout': deep})
+               for seed, rate, weight, attention, embedding, deep in [
+                   (0, 1e-3, 0.0, 0.0, 0.2, 0.0), (7, 3e-3, 0.01, 0.4, 0.0, 0.1), (0, 1e-2, 0.3, 0.1, 0.5, 0.6)]]
+    schema, columns = made_up(Shape((3, 17)), 24, seed=1)
+    options = {path: jnp.asarray(values) for path, values in {
+        'seed': [0, 7, 0], 'optimizer.learning_rate': [1e-3, 3e-3, 1e-2], f'optimizer.{l2}': [0.0, 0.01, 0.3],
+        'model.attention_dropout': [0.0, 0.4, 0.1], 'model.embedding_dropout': [0.2, 0.0, 0.5],
+        'model.deep_dropout': [0.0, 0.1, 0.6]}.items()}
+    made, mesh = setup(configs[0], schema), replica_programs.replica_mesh(3, jax.local_devices()[:1])
+    alone_on = devices.data_mesh(jax.local_devices()[:1])
+    cut = devices.cut(6, base, schema, mesh)
+    order = jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
+    orders = jnp.stack([order, order[::-1], jnp.roll(order, 1, 0)])
+    resident = devices.resident(columns, mesh)
+    states = replica_programs.stacked([initial_state(setup(config, schema)) for config in configs], mesh)
+    counts = jnp.array([3, 2, 3])
+    states, losses = replica_programs.make_chunk(made, mesh, cut, max_steps=3, together=together)(
+        states, options, orders, counts, resident, 1)
+    states = replica_programs.make_flush(made, mesh, together=together)(states, options)
+    for copy, config in enumerate(configs):
+        own = setup(config, schema)
+        alone, loss = steps.make_chunk(own, alone_on, cut, max_steps=3)(
+            initial_state(own), devices.resident(columns, alone_on), orders[copy], 1, int(counts[copy]))
+        alone = steps.make_flush(own)(alone)
+        near = {'rtol': 2e-4, 'atol': 2e-6} if together else {'rtol': 0, 'atol': 0}
+        np.testing.assert_allclose(losses[copy], loss, **near)
+        jax.tree.map(lambda ours, single: np.testing.assert_allclose(ours[copy], single, **near), states, alone)
+
+
+@pytest.fixture(scope='module')
+def data(data_dir):
+    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+
+
+@pytest.fixture(scope='module')
+def configs():
+    """The second copy learns so fast that it stops long before the others."""
+    base = replace(Config(), SMALL | {'training.epochs': 5, 'training.stop_after_increases': 1, 'training.evaluations_per_epoch': 2,
+                                      'model.embedding_dropout': 0.2})
+    return copies(replace(base, {'replicas.seeds': 2, 'replicas.learning_rate': (1e-3, 0.3)}))
+
+
+@pytest.fixture(scope='module')
+def alone(data, configs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('alone')
+    return [outcome(fit(config, data, folder / str(number), Silent()), folder / str(number)) for number, config in enumerate(configs)]
+
+
+def outcome(result, folder):
+    untimed = {name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))}
+    return untimed, (folder / 'metrics.jsonl').read_text()
+
+
+def test_every_copy_is_a_run_of_its_own(data, configs, alone, tmp_path):
+    folders = [tmp_path / str(number) for number in range(4)]
+    reporter = Silent()
+    results = fit_copies(configs, data, folders, reporter)
+    assert [outcome(result, folder) for result, folder in zip(results, folders, strict=True)] == alone
+    assert len({len(metrics.splitlines()) for _, metrics in alone}) > 1  # some stop before others
+    assert {'seed=0 learning_rate=0.001', 'seed=1 learning_rate=0.3'} <= set(reporter.shown)
+    assert [json.loads((folder / 'result.json').read_text())['fingerprint'] for folder in folders] == list(map(fingerprint, configs))
+    assert json.loads((folders[0] / 'run.json').read_text())['starts'][0]['copies'] == 4
+    assert fit(configs[1], data, folders[1], Silent()) == results[1]  # complete, also for a run alone
+
+
+def test_copies_go_on_after_an_interruption_and_with_runs_begun_alone(data, configs, alone, tmp_path):
+    folders = [tmp_path / str(number) for number in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        fit(configs[2], data, folders[2], Silent(stop_after=2))
+    for moment in (3, 7):
+        with pytest.raises(KeyboardInterrupt):
+            fit_copies(configs, data, folders, Silent(stop_after=moment))
+    results = fit_copies(configs, data, folders, Silent())
+    assert [outcome(result, folder) for result, folder in zip(results, folders, strict=True)] == alone
+
+
+def test_a_copy_that_diverges_leaves_the_others(data, tmp_path):
+    base = replace(Config(), SMALL | {'training.epochs': 1})
+    configs = copies(replace(base, {'replicas.learning_rate': (1e-3, 3e38)}))
+    good, bad = fit_copies(configs, data, [tmp_path / 'good', tmp_path / 'bad'], Silent())
+    assert 'diverged' in str(bad) and isinstance(bad, UsageError) and not (tmp_path / 'bad' / 'result.json').exists()
+    assert good['test']['logloss'] < 0.8
+
+
+def test_copies_that_share_no_program_are_refused(data, tmp_path):
+    one, other = (replace(Config(), SMALL | {'model.num_layers': layers}) for layers in (1, 2))
+    with pytest.raises(UsageError, match='cannot differ in model.num_layers'):
+        fit_copies([one, other], data, [tmp_path / 'one', tmp_path / 'other'], Silent())
+    streamed = [replace(one, {'data.streaming': True, 'seed': seed}) for seed in (0, 1)]
+    with pytest.raises(UsageError, match='data.streaming asks: copies of a run cannot'):
+        fit_copies(streamed, data, [tmp_path / 'one', tmp_path / 'other'], Silent())
+
+
+def test_copies_are_every_combination():
+    found = copies(replace(Config(), {'seed': 3, 'replicas.seeds': 2, 'replicas.l2_rows': (0.0, 1e-4)}))
+    assert [(config.seed, config.optimizer.l2_rows) for config in found] == [(3, 0.0), (3, 1e-4), (4, 0.0), (4, 1e-4)]
+    assert fingerprint(found[0]) == fingerprint(replace(Config(), {'seed': 3}))
+    with pytest.raises(UsageError, match='replicas.learning_rate'):
+        replace(Config(), {'replicas.learning_rate': (1e-3, 1e-3)})
+    with pytest.raises(UsageError, match="'model.embedding_dropout' is 1.5"):
+        copies(replace(Config(), {'replicas.embedding_dropout': (0.1, 1.5)}))
