@@ -8,7 +8,7 @@ from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import effectiveness
-from autoint_jax.training import compilation
+from autoint_jax.training import compilation, devices
 from autoint_jax.training.progress import Bar
 
 CONFIGS = pathlib.Path(__file__).parent / 'configs'
@@ -46,7 +46,7 @@ def define_models(figures: dict) -> flags.FlagHolder:
 
 def model_table(title: str, figures: dict, *, models: list[str] | None, tolerances: dict[str, float], name: str) -> int:
     """Completes a table of models on the chosen data set as the flags say, into RESULTS_DIR/NAME_DATASET; the exit status."""
-    start_cache()
+    start()
     chosen = list(figures) if models is None else models
     for model in chosen:
         if model not in figures:
@@ -57,6 +57,12 @@ def model_table(title: str, figures: dict, *, models: list[str] | None, toleranc
         data_dir=DATA_DIR.value, runs_dir=pathlib.Path(RUNS_DIR.value), results_dir=results_dir(),
         path=results_dir() / f'{name}_{DATASET.value}', reporter=Bar())
     return 0 if passed else 3
+
+
+def start() -> None:
+    """What a script that trains seeds together does first: `start_cache`, and a core for each of them on a CPU."""
+    start_cache()
+    devices.split_cpu(SEEDS.value)
 
 
 def start_cache() -> None:

@@ -45,15 +45,15 @@ AUC_TOLERANCE, SHARE_SAVED = 0.002, 0.5
 
 
 def main(argv: list[str]) -> int:
-    common.start_cache()
+    common.start()
     base = common.base_config('autoint_widths')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     rows, shown, full = [], [], None
     for name, options in VARIANTS.items():
         config = configuration.replace(base, options)
-        found = [runs.completed(f'{common.DATASET.value}_autoint_widths_{name}', configuration.replace(config, {'seed': seed}), data,
-                                runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar())
-                 for seed in range(common.SEEDS.value)]
+        found = runs.completed_seeds(
+            f'{common.DATASET.value}_autoint_widths_{name}', config, common.SEEDS.value, data,
+            runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar())
         ours, (values, _) = comparison.test_figures(found), table_values(config.model, data.schema)
         full = full or (values, ours['auc'].mean)
         saved, difference = 1 - values / full[0], ours['auc'].mean - full[1]

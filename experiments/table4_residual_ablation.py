@@ -31,18 +31,14 @@ SHARE_OF_LOSS = 0.5
 
 
 def main(argv: list[str]) -> int:
-    common.start_cache()
+    common.start()
     published = {residual: common.published(figures) for residual, figures in RESIDUAL.items()}
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    found = {True: [], False: []}
-    for seed in range(common.SEEDS.value):
-        for residual in (True, False):
-            name = f'{common.DATASET.value}_autoint' + ('' if residual else '_no_residual')
-            config = configuration.replace(base, {'model.residual': residual, 'seed': seed})
-            found[residual].append(runs.completed(
-                name, config, data, runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(),
-                reporter=Bar()))
+    found = {residual: runs.completed_seeds(
+        f'{common.DATASET.value}_autoint' + ('' if residual else '_no_residual'),
+        configuration.replace(base, {'model.residual': residual}), common.SEEDS.value, data,
+        runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar()) for residual in (True, False)}
     ours = {residual: comparison.test_figures(records) for residual, records in found.items()}
     lost = ours[True]['auc'].mean - ours[False]['auc'].mean
     published_loss = published[True][0] - published[False][0]
