@@ -56,6 +56,16 @@ def compilation_cache(tmp_path_factory) -> None:
     os.environ['JAX_COMPILATION_CACHE_DIR'] = str(tmp_path_factory.mktemp('compiled'))
 
 
+@pytest.fixture(scope='module')
+def quick_compilation():
+    """For modules that compile many tiny programs and compare values within rounding."""
+    import jax
+
+    jax.config.update('jax_disable_most_optimizations', True)
+    yield
+    jax.config.update('jax_disable_most_optimizations', False)
+
+
 @pytest.fixture
 def on_host_devices():
     """Evaluates an expression of a test module `t` in a process of its own with so many forced CPU devices."""

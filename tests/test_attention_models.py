@@ -27,6 +27,8 @@ from autoint_jax.models.dropout import Training
 from autoint_jax.models.registry import build
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, Batch, FieldSpec, Schema
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 CONFIGS = pathlib.Path(__file__).parent.parent / 'experiments' / 'configs'
 
 

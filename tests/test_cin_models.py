@@ -19,6 +19,8 @@ from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.dropout import Training, row_keys
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 
 def reference_cin(embedded, part, widths, split):
     """w^T p by X^k_hd = sum_ij W_hij X^{k-1}_id X^0_jd, every map computed, then summed over d."""

@@ -18,6 +18,8 @@ from autoint_jax.models.registry import MODELS, build, model_class
 from autoint_jax.models.tables import lookup
 from autoint_jax.schema import Batch
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 EVERY_MODEL = pytest.mark.parametrize('name', list(MODELS))
 KEYS = row_keys(3, jnp.asarray(5), jnp.arange(ROWS))
 

@@ -9,6 +9,8 @@ from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.dropout import Training, row_keys
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 
 def reference_cross(first, part):
     """x_{l+1} = x_0 (x_l^T w_l) + b_l + x_l."""

@@ -23,6 +23,8 @@ from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, row_keys, scaled_mask
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 
 def embeddings(tables, params, ids, values, masks):
     """Field embeddings [5, d], with those values dropped that training drops."""

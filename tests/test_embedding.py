@@ -19,6 +19,8 @@ from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Sch
 from autoint_jax.training.fields import fitted_schema, quantiles
 from autoint_jax.training.state import initial_state, setup
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 # Widths: a 2, tags 8 (the model's), b 4, in an order that mixes kinds.
 MIXED = Schema(tuple(dataclasses.replace(field, embedding_dim={'a': 2, 'b': 4}.get(field.name)) for field in SCHEMA.fields))
 CONFIG = ModelConfig(embedding_dim=8, num_layers=1, num_heads=1, head_dim=5)

@@ -28,6 +28,8 @@ from autoint_jax.models.registry import build
 from autoint_jax.models.tables import lookup
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 
 def features(tables, params, ids, values, table='embedding', module='embedding'):
     return reference_features(tables[table], params[module]['numeric']['vectors'], ids, values)

@@ -9,6 +9,8 @@ from model_cases import ROWS, batch, forward, made, options, reference_dense, re
 from autoint_jax.errors import UsageError
 from autoint_jax.models.dropout import Training, row_keys
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 
 def reference_norm(x, scale, bias):
     centred = x - x.mean()

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.sweeps import comparison, runs
@@ -37,8 +36,8 @@ def completed_table(title: str, dataset: str, published: dict[str, dict[str, Fig
     for model in models:
         config = base_config(model)
         data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-        found = [runs.completed(f'{dataset}_{model}', configuration.replace(config, {'seed': seed}), data, runs_dir=runs_dir,
-                                results_dir=results_dir, reporter=reporter) for seed in range(seeds)]
+        found = runs.completed_seeds(f'{dataset}_{model}', config, seeds, data, runs_dir=runs_dir, results_dir=results_dir,
+                                     reporter=reporter)
         ours, paper = comparison.test_figures(found), published[model][dataset]
         tolerance = tolerances.get(model, tolerances[''])
         row = _row(model, paper, ours, found, tolerance)

@@ -9,9 +9,11 @@ from typing import Any
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData
+from autoint_jax.errors import UsageError
 from autoint_jax.training import records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Reporter
+from autoint_jax.training.replicas import copies_that_fit, fit_copies
 
 
 def completed(name: str, config: Config, data: PreparedData, *, runs_dir: pathlib.Path, results_dir: pathlib.Path,
@@ -24,19 +26,57 @@ def completed(name: str, config: Config, data: PreparedData, *, runs_dir: pathli
     Raises UsageError as `fit` does.
     """
     run_id = f'{name}-{configuration.fingerprint(config)}'
-    path = results_dir / 'runs' / f'{run_id}.json'
-    if path.exists():
-        record = json.loads(path.read_text())
-        if record['data_hash'] == data.hash:
-            return record
+    if (found := recorded(run_id, data, results_dir)) is not None:
+        return found
     reporter.say(f'run {run_id}')
-    result = fit(config, data, runs_dir / run_id, reporter)
-    run = records.read_run(runs_dir / run_id)
-    record = {'run': run_id, **result, 'data': {key: data.manifest[key] for key in ('dataset', 'recipe')},
-              'config': run['config'], 'starts': run['starts']}
+    fit(config, data, runs_dir / run_id, reporter)
+    return record(run_id, runs_dir / run_id, results_dir)
+
+
+def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *, runs_dir: pathlib.Path, results_dir: pathlib.Path,
+                    reporter: Reporter) -> list[dict[str, Any]]:
+    """The records of a configuration's runs with seeds 0 to `seeds - 1`; those that have none train together, as copies in one program.
+
+    As many train at once as fit in memory. Raises UsageError as `fit_copies` does, and where training diverged.
+    """
+    configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
+    ids = [f'{name}-{configuration.fingerprint(one)}' for one in configs]
+    missing = [number for number, run_id in enumerate(ids) if recorded(run_id, data, results_dir) is None]
+    at_once = copies_that_fit(config, data)
+    for first in range(0, len(missing), at_once):
+        group = missing[first:first + at_once]
+        reporter.say('runs ' + ' '.join(ids[number] for number in group))
+        results = fit_copies([configs[number] for number in group], data, [runs_dir / ids[number] for number in group], reporter)
+        for number, result in zip(group, results, strict=True):
+            if isinstance(result, UsageError):
+                raise UsageError(f'{runs_dir / ids[number]}: {result}')
+            record(ids[number], runs_dir / ids[number], results_dir)
+    return [recorded(run_id, data, results_dir) for run_id in ids]
+
+
+def recorded(run_id: str, data: PreparedData, results_dir: pathlib.Path) -> dict[str, Any] | None:
+    """The record of a run on some data; None where RESULTS_DIR/runs has none."""
+    path = _path(run_id, results_dir)
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text())
+    return found if found['data_hash'] == data.hash else None
+
+
+def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> dict[str, Any]:
+    """Writes the record of a complete run to RESULTS_DIR/runs."""
+    run = records.read_run(folder)
+    made = {'run': run_id, **records.read_result(folder),
+            'data': {key: run['config']['data'][key] for key in ('dataset', 'recipe')},
+            'config': run['config'], 'starts': run['starts']}
+    path = _path(run_id, results_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
-    records.write_json(path, record)
-    return record
+    records.write_json(path, made)
+    return made
+
+
+def _path(run_id: str, results_dir: pathlib.Path) -> pathlib.Path:
+    return results_dir / 'runs' / f'{run_id}.json'
 
 
 def write_table(path: pathlib.Path, rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> None:

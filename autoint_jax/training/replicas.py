@@ -20,13 +20,17 @@ from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.training import devices, order, replica_programs
-from autoint_jax.training.feed import REPORT_STEPS, Chunk, chosen_feed
+from autoint_jax.training.available import available_ram, device_memory
+from autoint_jax.training.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import Course, course, dispatched, say_what_is_special
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
 from autoint_jax.training.run import Run
 from autoint_jax.training.state import TrainState, initial_state, setup
+
+# Copies of a program at most: more gain nothing, and an interruption takes all of them back to their last checkpoints.
+MOST_COPIES = 32
 
 
 def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence[pathlib.Path],
@@ -52,6 +56,20 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
             say_what_is_special(open_runs[0].made, reporter)
             errors = _Copies(open_runs, varying, data, reporter).train(began)
         return [errors.get(id(run), run.result) for run in runs]
+
+
+def copies_that_fit(config: Config, data: PreparedData) -> int:
+    """How many copies of a run have room in half of the memory there is, beside the rows; at least 1.
+
+    A copy takes its state three times: where it trains, where it is saved from, and where a step writes the next one.
+    """
+    made, device = setup(config, fitted_schema(config, data)), jax.local_devices()[0]
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(jax.eval_shape(lambda: initial_state(made))))
+    there = available_ram() if device.platform == 'cpu' else device_memory(device)
+    if there is None:
+        return MOST_COPIES
+    free = RESIDENT_SHARE * (there if device.platform == 'cpu' else there * jax.local_device_count())
+    return int(min(max(1, free // (3 * state)), MOST_COPIES))
 
 
 def _varying(configs: Sequence[Config]) -> list[str]:
