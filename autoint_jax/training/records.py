@@ -24,18 +24,22 @@ from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 
 
+class FolderInUse(UsageError):
+    """Another process trains in a run folder."""
+
+
 class RunRecords:
     """The records of one run. Opening locks the folder, so that two processes never train one run."""
 
     def __init__(self, folder: pathlib.Path):
-        """Raises UsageError where another process trains in the folder."""
+        """Raises FolderInUse where another process trains in the folder."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._lock = open(folder / '.lock', 'w')
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f'another process is training in {folder}: wait for it or choose another --run_dir') from None
+            raise FolderInUse(f'another process is training in {folder}: wait for it or choose another --run_dir') from None
         self._events = None
 
     def start(self, config: Config, data: PreparedData, forms: dict[str, str], copies: int) -> dict[str, Any] | None:

@@ -1,0 +1,124 @@
+"""The report of a sweep: its trials by their objective, and each setting's mean over seeds, into results/.
+
+What a sweep is judged by are validation figures. Test figures are shown beside them and decide nothing.
+"""
+
+import pathlib
+import sys
+from typing import Any, NamedTuple
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+from autoint_jax.errors import UsageError
+from autoint_jax.sweeps import claims, comparison, runs, trials
+from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.trials import Trial
+from autoint_jax.training import records
+
+FIGURES = ('valid_auc', 'valid_logloss', 'test_auc', 'test_logloss')
+
+
+class Report(NamedTuple):
+    """Rows in order of the objective, the best first; those without a figure last.
+
+    Attributes:
+      options: in which trials differ, the seed aside.
+      settings: a row for each value of them: mean and sample standard deviation over the seeds that are done.
+      trials: a row each. Figures of those that are done are of the checkpoint with the lowest validation logloss; of others, the
+        best validation figures so far, which do not count in `settings`.
+    """
+
+    options: list[str]
+    settings: list[dict[str, Any]]
+    trials: list[dict[str, Any]]
+
+
+def report(folder: SweepFolder) -> Report:
+    """Raises UsageError where there is no trial yet, or the folder holds another search."""
+    listed = folder.trials()
+    if not listed:
+        raise UsageError(f'{folder.path} has no trial yet: run the sweep first')
+    options = sorted({option for trial in listed
+                      for option in configuration.differing(listed[0].config, trial.config)} - {'seed'})
+    rows = [_trial_row(folder, trial, options) for trial in listed]
+    by_setting: dict[tuple, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_setting.setdefault(tuple(row[option] for option in options), []).append(row)
+    objective = folder.sweep.objective
+
+    def rank(row: dict[str, Any]) -> tuple[bool, float]:
+        value = row[objective]
+        return value is None, 0.0 if value is None else folder.sweep.better_first(value)
+
+    settings = [_setting_row(found, options) for found in by_setting.values()]
+    return Report(options, sorted(settings, key=rank), sorted(rows, key=rank))
+
+
+def write(folder: SweepFolder, made: Report, results_dir: pathlib.Path) -> list[pathlib.Path]:
+    """Writes RESULTS_DIR/sweep_NAME (settings) and sweep_NAME_trials, .json and .csv, and what records of runs are missing.
+
+    A worker writes the record of a run before it gives its claim back; one that is missing after that was killed in between.
+    """
+    for trial in folder.trials():
+        path = folder.of(trial)
+        held = claims.holder(path / 'claims', folder.stale_seconds)
+        busy = held is not None and held.live
+        if not busy and (path / 'result.json').exists() and not (results_dir / 'runs' / f'{trial.id}.json').exists():
+            runs.record(trial.id, path, results_dir)
+    about = {'sweep': folder.sweep.name, 'base': folder.sweep.base, 'objective': folder.sweep.objective,
+             'file': folder.sweep.text, 'command': sys.argv, 'commit': records.commit(), 'versions': records.versions()}
+    paths = [results_dir / f'sweep_{folder.sweep.name}', results_dir / f'sweep_{folder.sweep.name}_trials']
+    for path, rows in zip(paths, (made.settings, made.trials), strict=True):
+        runs.write_table(path, rows, about)
+    return paths
+
+
+def show(folder: SweepFolder, made: Report) -> None:
+    """Prints the settings, and the best."""
+    names = [option.rpartition('.')[2] for option in made.options]
+    comparison.show(
+        f'{folder.sweep.name}, by {folder.sweep.objective}',
+        [*(names if len(set(names)) == len(names) else made.options), *(figure.replace('_', ' ') for figure in FIGURES), 'done'],
+        [[*(_shown(row[option]) for option in made.options), *(_spread(row, figure) for figure in FIGURES),
+          f'{row["done"]} of {row["seeds"]}'] for row in made.settings])
+    best = made.settings[0]
+    if best['done']:
+        print(f'best by {folder.sweep.objective}, the test figures aside: '
+              + (', '.join(f'{option} = {_shown(best[option])}' for option in made.options) or 'the one setting there is'))
+
+
+def _trial_row(folder: SweepFolder, trial: Trial, options: list[str]) -> dict[str, Any]:
+    path = folder.of(trial)
+    state, result = folder.state(trial)[0], trials.result(path)
+    row = {'trial': trial.id, 'state': state, **{option: _plain(trial.config, option) for option in options},
+           'seed': trial.config.seed, **dict.fromkeys([*FIGURES, 'best_epoch', 'train_seconds'])}
+    if state == trials.DONE:
+        figures = {f'{split}_{figure}': result[split][figure] for split in ('valid', 'test') for figure in ('auc', 'logloss')}
+        return row | figures | {'best_epoch': result['best_epoch'], 'train_seconds': result['train_seconds']}
+    if found := trials.evaluations(path):
+        best = min(found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]))
+        return row | {'valid_auc': best['valid_auc'], 'valid_logloss': best['valid_logloss'], 'best_epoch': best['epoch']}
+    return row
+
+
+def _setting_row(rows: list[dict[str, Any]], options: list[str]) -> dict[str, Any]:
+    done = [row for row in rows if row['state'] == trials.DONE]
+    made = {option: rows[0][option] for option in options}
+    for figure in FIGURES:
+        found = comparison.measured([row[figure] for row in done]) if done else None
+        made |= {figure: found and found.mean, f'{figure}_deviation': found and found.deviation}
+    return made | {'done': len(done), 'seeds': len(rows), 'runs': [row['trial'] for row in done]}
+
+
+def _shown(value: Any) -> str:
+    return f'{value:.4g}' if isinstance(value, float) else str(value)
+
+
+def _spread(row: dict[str, Any], figure: str) -> str:
+    return '' if row[figure] is None else str(comparison.Measured(row[figure], row[f'{figure}_deviation'], row['done']))
+
+
+def _plain(config: Config, option: str) -> Any:
+    """An option's value as tables keep it: lists as text."""
+    value = configuration.value(config, option)
+    return ','.join(map(str, value)) if isinstance(value, tuple) else value

@@ -1,0 +1,85 @@
+"""The states of a sweep's trials, as a person wants to see them."""
+
+import collections
+import os
+import pathlib
+import statistics
+from typing import NamedTuple
+
+from autoint_jax.sweeps import trials
+from autoint_jax.sweeps.claims import Holder
+from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.trials import Trial
+
+LOG_LINES = 12
+
+
+class Status(NamedTuple):
+    """Counts by state; lines on the running trials; of each that failed what it raised and the tail of its log; other notes."""
+
+    counts: dict[str, int]
+    running: list[str]
+    failed: list[str]
+    notes: list[str]
+
+
+def status(folder: SweepFolder) -> Status:
+    """Raises UsageError where the folder holds another search."""
+    states = {trial: folder.state(trial) for trial in folder.trials()}
+    counts = collections.Counter(state for state, _ in states.values())
+    running = [(trial, holder) for trial, (state, holder) in states.items() if state == trials.RUNNING]
+    failed = [failure(folder.of(trial)) for trial, (state, _) in states.items() if state == trials.FAILED]
+    return Status({state: counts[state] for state in trials.STATES},
+                  [_line(folder, trial, holder) for trial, holder in running], failed, _notes(folder, states, counts))
+
+
+def failure(folder: pathlib.Path) -> str:
+    """What a trial raised, the tail of its log, its folder."""
+    said = trials.written(folder / 'failure.json')
+    return '\n'.join([f'{folder.name} failed on {said.get("host")}, {said.get("time")}: {said.get("error")}',
+                      *(f'    {line}' for line in trials.log_tail(folder, LOG_LINES)), f'    in {os.path.relpath(folder)}'])
+
+
+def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
+    """A running trial's progress, best validation figures so far, and process."""
+    path = folder.of(trial)
+    found, progress = trials.evaluations(path), trials.written(path / 'progress.json')
+    epochs = trial.config.training.epochs
+    best = min(found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]), default=None)
+    return '  '.join([
+        trial.id, f'epoch {_share(path) * epochs:6.1f} of {epochs}',
+        f'{progress.get("rows_per_second", 0):10,.0f} rows/s',
+        f'valid AUC {best["valid_auc"]:.4f}, logloss {best["valid_logloss"]:.4f}' if best else 'not evaluated yet',
+        f'on {holder.host}, pid {holder.pid}' if holder else ''])
+
+
+def _share(folder: pathlib.Path) -> float:
+    """Share of its steps that a trial has taken."""
+    progress = trials.written(folder / 'progress.json')
+    return progress['step'] / progress['steps'] if progress else 0.0
+
+
+def _notes(folder: SweepFolder, states: dict[Trial, tuple[str, Holder | None]], counts: collections.Counter) -> list[str]:
+    notes = []
+    search = folder.sweep.search
+    if search is not None:
+        exhausted = ' and found no other in its space' if (folder.path / 'exhausted').exists() else ''
+        notes.append(f'the search has suggested {len(states)} of {search.trials} trials{exhausted}')
+    left = counts[trials.PENDING] + counts[trials.RUNNING] + (max(0, search.trials - len(states)) if search is not None else 0)
+    at_a_time = counts[trials.RUNNING]
+    if counts[trials.DONE] and at_a_time:
+        mean = statistics.fmean(trials.result(folder.of(trial))['train_seconds'] for trial, (state, _) in states.items()
+                                if state == trials.DONE)
+        taken = sum(_share(folder.of(trial)) for trial, (state, _) in states.items() if state == trials.RUNNING)
+        notes.append(f'a trial trains for {duration(mean)}: {duration((left - taken) * mean / at_a_time)} are left, '
+                     f'{at_a_time} at a time')
+    if unlisted := folder.unlisted():
+        notes.append(f'{len(unlisted)} trials of the folder are not in the sweep file and are left alone: {", ".join(unlisted)}')
+    return notes
+
+
+def duration(seconds: float) -> str:
+    """'40 s', '12 min', '3.5 h'."""
+    if seconds < 100:
+        return f'{seconds:.0f} s'
+    return f'{seconds / 60:.0f} min' if seconds < 6000 else f'{seconds / 3600:.1f} h'

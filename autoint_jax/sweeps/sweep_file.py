@@ -1,0 +1,210 @@
+"""Sweep files: TOML that says which trials a sweep has.
+
+    base = 'movielens_1m_autoint'         # of experiments/configs, or a TOML file beside this one
+    objective = 'valid_auc'               # or 'valid_logloss', the default: what reports sort by and a search improves
+    seeds = [0, 1, 2]                     # or a count: 3
+
+    [options]                             # replace those of the base in all trials
+    training.epochs = 10
+
+    [grid]                                # every combination
+    model.num_layers = [1, 2, 3]
+
+    [zip]                                 # in step: as many values each
+    model.num_heads = [1, 2, 4]
+    model.head_dim = [64, 32, 16]
+
+    [[list]]                              # one by one
+    model.residual = false
+    [[list]]
+    optimizer.learning_rate = 3e-4
+
+Where there are several of `grid`, `zip`, `list` and `seeds`, each is combined with each of the others. In their place a
+file may have [search], see `search_space.py`. An option that does not exist or a wrong value is refused before anything
+runs.
+"""
+
+import dataclasses
+import itertools
+import pathlib
+import tomllib
+from typing import Any
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+from autoint_jax.errors import UsageError, nearest
+from autoint_jax.models.registry import model_class
+from autoint_jax.sweeps.search_space import Search, parsed_search
+from autoint_jax.sweeps.trials import Trial
+
+OBJECTIVES = ('valid_logloss', 'valid_auc')
+PARTS = ('base', 'objective', 'seeds', 'options', 'grid', 'zip', 'list', 'search')
+Values = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """What a sweep file says.
+
+    Attributes:
+      name: of the file, without suffix.
+      text: of the file.
+      base: name of the base configuration.
+      config: the base with [options].
+      objective: 'valid_logloss' or 'valid_auc'.
+      trials: of a sweep that lists them; () of a search.
+      search: None of a sweep that lists its trials.
+    """
+
+    name: str
+    text: str
+    base: str
+    config: Config
+    objective: str
+    trials: tuple[Trial, ...]
+    search: Search | None
+
+    def trial(self, values: Values) -> Trial:
+        """The trial that replaces some options of `config`. Raises UsageError on a wrong value."""
+        config = configuration.replace(self.config, values)
+        model_class(config.model)
+        if config.replicas != configuration.ReplicasConfig():
+            raise UsageError("options of 'replicas' have no place in a sweep, where seeds and [grid] make the trials: leave "
+                             'them out')
+        return Trial(f'{self.base}-{configuration.fingerprint(config)}', config)
+
+    def better_first(self, value: float) -> float:
+        """Sorts values of the objective."""
+        return value if self.objective == 'valid_logloss' else -value
+
+
+def load(path: pathlib.Path, configs: pathlib.Path) -> Sweep:
+    """Reads a sweep file.
+
+    Args:
+      path: of the file.
+      configs: folder of the named configurations.
+
+    Raises:
+      UsageError: naming file, key and value.
+    """
+    try:
+        text = path.read_text()
+        tree = tomllib.loads(text)
+    except FileNotFoundError:
+        known = sorted(file.stem for file in path.parent.glob('*.toml'))
+        raise UsageError(f'there is no sweep file {str(path)!r}{nearest(path.stem, known)}; in that folder: '
+                         f'{", ".join(known) or "none"}') from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
+        raise UsageError(f'{path} is not a TOML file: {error}') from None
+    try:
+        return _parsed(tree, path, text, configs)
+    except UsageError as error:
+        raise UsageError(f'{path}: {error}') from None
+
+
+def _parsed(tree: dict[str, Any], path: pathlib.Path, text: str, configs: pathlib.Path) -> Sweep:
+    for key in tree:
+        if key not in PARTS:
+            raise UsageError(f'unknown part {key!r}{nearest(key, list(PARTS))}; known: {", ".join(PARTS)}')
+    base, objective = tree.get('base'), tree.get('objective', OBJECTIVES[0])
+    if not isinstance(base, str):
+        raise UsageError(f"base = {base!r} must name a configuration, such as base = 'movielens_1m_autoint'")
+    if objective not in OBJECTIVES:
+        raise UsageError(f'objective = {objective!r} must be one of {", ".join(OBJECTIVES)}')
+    config = configuration.load(path.parent / base if base.endswith('.toml') else configs / f'{base}.toml')
+    config = configuration.replace(config, _options(tree.get('options', {}), 'options'))
+    sweep = Sweep(path.stem, text, pathlib.Path(base).stem, config, objective, (), None)
+    sweep.trial({})
+    if 'search' not in tree:
+        return dataclasses.replace(sweep, trials=tuple(_listed(tree, sweep)))
+    for part in ('seeds', 'grid', 'zip', 'list'):
+        if part in tree:
+            raise UsageError(f'[search] chooses the trials, so {part!r} has no place beside it: leave one of them out')
+    search = parsed_search(tree['search'], _options(_table(tree['search'], 'search').get('space', {}), 'search.space'))
+    for values in search.corners():
+        sweep.trial(values)
+    return dataclasses.replace(sweep, search=search)
+
+
+def _listed(tree: dict[str, Any], sweep: Sweep) -> list[Trial]:
+    """The trials of grid, zip, list and seeds, in the file's order, the seed fastest."""
+    parts = [part for part in (_list(tree), _zip(tree), _grid(tree), _seeds(tree)) if part]
+    found: dict[str, Values] = {}
+    trials = []
+    for choice in itertools.product(*parts):
+        values: Values = {}
+        for part in choice:
+            for option in part.keys() & values.keys():
+                raise UsageError(f'option {option!r} has values in two parts of the file: leave one of them out')
+            values |= part
+        trial = sweep.trial(values)
+        if trial.id in found:
+            raise UsageError(f'{found[trial.id]} and {values} are the same trial: leave one of them out')
+        found[trial.id] = values
+        trials.append(trial)
+    return trials
+
+
+def _grid(tree: dict[str, Any]) -> list[Values]:
+    columns = _columns(tree, 'grid')
+    return [dict(zip(columns, values, strict=True)) for values in itertools.product(*columns.values())] if columns else []
+
+
+def _zip(tree: dict[str, Any]) -> list[Values]:
+    columns = _columns(tree, 'zip')
+    if len({len(values) for values in columns.values()}) > 1:
+        raise UsageError('[zip] needs as many values of each option: ' + ', '.join(
+            f'{option} has {len(values)}' for option, values in columns.items()))
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _list(tree: dict[str, Any]) -> list[Values]:
+    entries = tree.get('list', [])
+    if not isinstance(entries, list):
+        raise UsageError('list must be written as [[list]], once for each of its trials')
+    return [_options(entry, 'list') for entry in entries]
+
+
+def _seeds(tree: dict[str, Any]) -> list[Values]:
+    seeds = tree.get('seeds', [])
+    if type(seeds) is int and seeds >= 1:
+        seeds = list(range(seeds))
+    if not isinstance(seeds, list) or ('seeds' in tree and not seeds):
+        raise UsageError(f'seeds = {seeds!r} must be a list such as [0, 1, 2] or a count of at least 1')
+    return [{'seed': seed} for seed in seeds]
+
+
+def _columns(tree: dict[str, Any], part: str) -> dict[str, list[Any]]:
+    columns = _options(tree.get(part, {}), part)
+    for option, values in columns.items():
+        if not isinstance(values, list) or not values:
+            raise UsageError(f'[{part}] {option} = {values!r} must be a list of values, such as [{values!r}]')
+    return columns
+
+
+def _options(tree: Any, part: str) -> Values:
+    """Nested tables as {'model.num_layers': value}. Raises UsageError on what is no option."""
+    known = [leaf.path for leaf in configuration.leaves()]
+    groups = {path.rpartition('.')[0] for path in known}
+    found: Values = {}
+
+    def walk(table: dict[str, Any], prefix: str) -> None:
+        for name, value in table.items():
+            path = prefix + name
+            if path in known:
+                found[path] = value
+            elif path in groups and isinstance(value, dict):
+                walk(value, path + '.')
+            else:
+                raise UsageError(f'[{part}] has the unknown option {path!r}{nearest(path, known)}; '
+                                 'scripts/train.py --help lists the options')
+
+    walk(_table(tree, part), '')
+    return found
+
+
+def _table(tree: Any, part: str) -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        raise UsageError(f'{part} = {tree!r} must be a table: [{part}], then a line an option')
+    return tree

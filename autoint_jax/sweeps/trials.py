@@ -1,0 +1,114 @@
+"""Trials of a sweep: a configuration each, in a folder each. Their states follow from the files there, and are written nowhere.
+
+    TRIALS/ID/        a run folder, as scripts/train.py makes it: run.json, metrics.jsonl, checkpoints/, result.json
+        record.json   the record that results/ had of the run before; then nothing is trained
+        pruned.json   when and why the search ended the trial early
+        failure.json  what the trial raised
+        claims/       which process trains it
+        progress.json how far and how fast it is
+        log.txt       what it printed, of all its starts
+"""
+
+import json
+import pathlib
+import time
+from typing import Any, NamedTuple
+
+from autoint_jax.config import Config
+from autoint_jax.sweeps import claims
+from autoint_jax.training import records
+
+PENDING, RUNNING, DONE, FAILED, PRUNED = STATES = ('pending', 'running', 'done', 'failed', 'pruned')
+LOG = 'log.txt'
+# A trial has failed whose process died so often since its last evaluation.
+MAX_DEATHS = 5
+
+
+class Trial(NamedTuple):
+    """A run of a sweep. Its id, NAME-FINGERPRINT, is made from the effective configuration, as that of any run is."""
+
+    id: str
+    config: Config
+
+
+def final_state(folder: pathlib.Path) -> str | None:
+    """'done', 'failed' or 'pruned'; None of a trial that has not ended."""
+    if (folder / 'result.json').exists() or (folder / 'record.json').exists():
+        return DONE
+    if (folder / 'pruned.json').exists():
+        return PRUNED
+    return FAILED if (folder / 'failure.json').exists() else None
+
+
+def state(folder: pathlib.Path, stale_seconds: float) -> tuple[str, claims.Holder | None]:
+    """The state of a trial, and who holds it while it is running."""
+    if (final := final_state(folder)) is not None:
+        return final, None
+    held = claims.holder(folder / 'claims', stale_seconds)
+    return (RUNNING, held) if held is not None and held.live else (PENDING, None)
+
+
+def evaluations(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """The evaluations of a trial so far."""
+    try:
+        return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+    except FileNotFoundError:
+        return []
+
+
+def result(folder: pathlib.Path) -> dict[str, Any]:
+    """The result of a trial that is done, as `fit` returns it."""
+    return written(folder / 'record.json') or written(folder / 'result.json')
+
+
+def written(path: pathlib.Path) -> dict[str, Any]:
+    """A JSON file of a trial's folder; {} where it does not exist."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def fail(folder: pathlib.Path, error: str, held: dict[str, Any]) -> None:
+    """Records that a trial failed.
+
+    Args:
+      folder: of the trial.
+      error: one line.
+      held: who trained it, host and pid.
+    """
+    records.write_json(folder / 'failure.json', {'error': error, **held, 'time': utc()})
+
+
+def too_many_deaths(folder: pathlib.Path) -> str | None:
+    """Says so where processes that held the trial died MAX_DEATHS times since its last evaluation. To be asked by its holder.
+
+    That is what running out of memory looks like, and would go on for ever.
+    """
+    now = len(evaluations(folder))
+    notes = claims.unreleased(folder / 'claims')
+    deaths = sum(note.get('evaluations') == now for note in notes) - 1  # less the holder's own claim
+    return (f'its process died {deaths} times since evaluation {now}, without a word of why: out of memory?'
+            if deaths >= MAX_DEATHS else None)
+
+
+def retry(folder: pathlib.Path) -> None:
+    """Makes a failed trial pending; it goes on from its last checkpoint."""
+    claims.forget(folder / 'claims')
+    (folder / 'failure.json').unlink(missing_ok=True)
+
+
+def log_tail(folder: pathlib.Path, lines: int) -> list[str]:
+    """The last lines of a trial's log."""
+    try:
+        with open(folder / LOG, 'rb') as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 65536))
+            return file.read().decode(errors='replace').splitlines()[-lines:]
+    except FileNotFoundError:
+        return []
+
+
+def utc() -> str:
+    """Now, to be read by people."""
+    return time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())

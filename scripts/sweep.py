@@ -1,0 +1,145 @@
+"""Trains the trials of a sweep file, by any number of processes on any number of hosts that share a folder.
+
+    python scripts/sweep.py run --sweep=experiments/sweeps/movielens_1m_depth.toml --workers=2
+    python scripts/sweep.py status --sweep=FILE
+    python scripts/sweep.py retry --failed --sweep=FILE
+    python scripts/sweep.py report --sweep=FILE
+    python scripts/sweep.py submit --sweep=FILE --workers=8 --slurm_minutes=240
+
+run trains what is pending and returns when nothing is left, with status 3 where trials failed; the same command on
+another host joins in. Kill or interrupt it as you like: what is done stays done, and what was training goes on from its
+last checkpoint. status shows counts, progress, and of failed trials the end of their logs; retry --failed makes them
+pending; report writes tables to RESULTS_DIR, where each run has its record; submit runs the workers as SLURM jobs.
+
+What a sweep file may say is written in autoint_jax/sweeps/sweep_file.py and search_space.py; experiments/sweeps/ has
+examples. The folder SWEEPS_DIR/NAME holds a run folder for each trial, as scripts/train.py makes it.
+"""
+
+import functools
+import os
+import pathlib
+
+import compilation_flags
+import jax
+from absl import app, flags
+
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
+from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.status import status
+from autoint_jax.sweeps.worker import Orders
+
+CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
+
+_SWEEP = flags.DEFINE_string('sweep', None, 'The sweep file.')
+_SWEEPS_DIR = flags.DEFINE_string('sweeps_dir', 'sweeps', 'Folder of sweep folders, shared by all hosts.')
+_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
+_RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records; runs that have one are not run again.')
+_WORKERS = flags.DEFINE_integer('workers', 1, 'Worker processes on this host (run), or jobs (submit).', lower_bound=1)
+_CPUS = flags.DEFINE_integer('cpus', None, 'CPU cores of a worker; by default an equal share of those there are.',
+                             lower_bound=1)
+_GPUS = flags.DEFINE_list('gpus', [], 'GPUs that the workers get in turn, one each, as CUDA_VISIBLE_DEVICES names them; by '
+                          'default every worker uses all.')
+_STALE = flags.DEFINE_float('stale_seconds', 120.0, 'A worker that gave no sign of life for so long is taken for dead, and '
+                            'its trial for pending. The same for all hosts.', lower_bound=0.5)
+_FAILED = flags.DEFINE_boolean('failed', False, 'retry: all trials that failed.')
+_CLUSTER = flags.DEFINE_enum('cluster', 'slurm', ['slurm', 'local'], 'submit: to SLURM, or as processes here, to try it out.')
+_SLURM_MINUTES = flags.DEFINE_integer('slurm_minutes', 60, 'submit: time limit of a job; it is queued again after it.',
+                                      lower_bound=1)
+_SLURM_CPUS = flags.DEFINE_integer('slurm_cpus', 4, 'submit: CPU cores of a job.', lower_bound=1)
+_SLURM_MEMORY = flags.DEFINE_integer('slurm_memory_gb', 16, 'submit: memory of a job.', lower_bound=1)
+_SLURM_GPUS = flags.DEFINE_integer('slurm_gpus', 0, 'submit: GPUs of a job.', lower_bound=0)
+_SLURM_PARTITION = flags.DEFINE_string('slurm_partition', None, 'submit: partition; by default that of the cluster.')
+flags.adopt_module_key_flags(compilation_flags)
+
+
+def _run(folder: SweepFolder) -> int:
+    shared = workers.shares(_WORKERS.value, _available(), _CPUS.value, _GPUS.value)
+    workers.run(_orders(folder, wait=True), shared)
+    _status(folder)
+    return 3 if status(folder).failed else 0
+
+
+def _status(folder: SweepFolder) -> None:
+    found = status(folder)
+    print(f'{folder.sweep.name}: ' + ', '.join(f'{count} {state}' for state, count in found.counts.items()))
+    for line in [*found.running, *found.notes, *found.failed]:
+        print(line)
+    if found.failed:
+        print('scripts/sweep.py retry --failed makes them pending')
+
+
+def _retry(folder: SweepFolder) -> None:
+    if not _FAILED.value:
+        raise UsageError('retry needs --failed, to say that all failed trials are meant')
+    failed = [trial for trial in folder.trials() if folder.state(trial)[0] == trials.FAILED]
+    for trial in failed:
+        trials.retry(folder.of(trial))
+        print(f'{trial.id} is pending')
+    print(f'{len(failed)} trials are to be run again: scripts/sweep.py run' if failed else 'no trial has failed')
+
+
+def _report(folder: SweepFolder) -> None:
+    made = report.report(folder)
+    report.show(folder, made)
+    for path in report.write(folder, made, pathlib.Path(_RESULTS_DIR.value)):
+        print(f'wrote {path}.json and .csv')
+
+
+def _submit(folder: SweepFolder) -> None:
+    jobs = slurm.submit(
+        _orders(folder, wait=False), _WORKERS.value, cluster=_CLUSTER.value, minutes=_SLURM_MINUTES.value, cpus=_SLURM_CPUS.value,
+        memory_gb=_SLURM_MEMORY.value, gpus=_SLURM_GPUS.value, partition=_SLURM_PARTITION.value, logs=folder.path / 'slurm')
+    print(f'submitted {", ".join(job.job_id for job in jobs)}; their output: {folder.path / "slurm"}')
+
+
+SHARED = {'sweep', 'sweeps_dir', 'stale_seconds'}
+TRAINING = SHARED | {'data_dir', 'results_dir', 'workers', 'compilation_cache'}
+SLURM = {'cluster', 'slurm_minutes', 'slurm_cpus', 'slurm_memory_gb', 'slurm_gpus', 'slurm_partition'}
+# What each command does, and the flags it reads.
+COMMANDS = {
+    'run': (_run, TRAINING | {'cpus', 'gpus'}),
+    'status': (_status, SHARED),
+    'retry': (_retry, SHARED | {'failed'}),
+    'report': (_report, SHARED | {'results_dir'}),
+    'submit': (_submit, TRAINING | SLURM),
+}
+
+
+def _orders(folder: SweepFolder, *, wait: bool) -> Orders:
+    """What workers are told, once their data was seen to be there. Raises UsageError."""
+    configs = [trial.config for trial in folder.sweep.trials] or [folder.sweep.config]
+    for dataset, recipe in sorted({(config.data.dataset, config.data.recipe) for config in configs}):
+        open_prepared(_DATA_DIR.value, dataset, recipe)
+    folder.trials()  # refuses the folder of another search
+    folder.keep_file()
+    compilation_flags.start_cache()
+    return Orders(folder, os.path.abspath(_DATA_DIR.value), pathlib.Path(_RESULTS_DIR.value).absolute(), wait,
+                  jax.config.jax_compilation_cache_dir or '')
+
+
+def _available() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else list(range(os.cpu_count() or 1))
+
+
+def _command(name: str | None, argv: list[str]) -> int | None:
+    if name not in COMMANDS:
+        said = 'no command is given' if name is None else f'unknown command {name!r}{nearest(name, list(COMMANDS))}'
+        raise UsageError(f'{said}; scripts/sweep.py takes one of: {", ".join(COMMANDS)}')
+    run, known = COMMANDS[name]
+    for flag in set().union(*(flags_of for _, flags_of in COMMANDS.values())) - known:
+        if flags.FLAGS[flag].present:
+            raise UsageError(f'--{flag} means nothing to {name}: leave it out')
+    if _SWEEP.value is None:
+        raise UsageError(f'{name} needs --sweep=FILE; experiments/sweeps/ has examples')
+    sweep = sweep_file.load(pathlib.Path(_SWEEP.value), CONFIGS)
+    return run(SweepFolder(sweep, pathlib.Path(_SWEEPS_DIR.value, sweep.name).absolute(), _STALE.value))
+
+
+def main(argv: list[str]) -> None:
+    reported(functools.partial(_command, argv[1] if len(argv) > 1 else None))([argv[0], *argv[2:]])
+
+
+if __name__ == '__main__':
+    app.run(main)

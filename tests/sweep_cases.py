@@ -1,0 +1,52 @@
+"""Small sweeps for tests, whose trials are trained by stand-ins."""
+
+import json
+import pathlib
+
+from conftest import ROOT
+
+from autoint_jax import config as configuration
+from autoint_jax.sweeps import sweep_file
+from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.worker import Orders
+from autoint_jax.training import records
+
+BASE = "base = 'movielens_1m_lr'\n[options]\ntraining.epochs = 3\ntraining.batch_size = 512\n"
+STALE = 60.0
+
+
+def load(folder, text, name='depth'):
+    path = pathlib.Path(folder, f'{name}.toml')
+    path.write_text(text)
+    return sweep_file.load(path, ROOT / 'experiments' / 'configs')
+
+
+def opened(tmp_path, text=BASE + '[grid]\nseed = [0, 1, 2]\n'):
+    return SweepFolder(load(tmp_path, text), tmp_path / 'sweeps' / 'depth', STALE)
+
+
+def orders(folder):
+    return Orders(folder, 'nowhere', folder.path / 'results', wait=False, compilation_cache='')
+
+
+def values(trial, *options):
+    return tuple(configuration.value(trial.config, option) for option in options)
+
+
+def finish(orders, trial, reporter=None):
+    """Trains a trial without training: its figures follow from its options."""
+    path = orders.folder.of(trial)
+    path.mkdir(parents=True, exist_ok=True)
+    config = trial.config
+    off = abs(config.optimizer.learning_rate - 0.01) + 0.1 * config.training.evaluations_per_epoch + 0.01 * config.seed
+    figures = {'auc': 0.9 - off / 10, 'logloss': 0.3 + off}
+    records.write_json(path / 'result.json', {'valid': figures, 'test': {'auc': 0.5 + off, 'logloss': 0.7}, 'best_epoch': 2.0,
+                                              'train_seconds': 30.0})
+
+
+def evaluate(folder, loglosses):
+    """The curve of a trial that is in training."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [{'step': 7 * count, 'epoch': float(count), 'train_logloss': 0.6, 'valid_logloss': logloss, 'valid_auc': 0.7}
+             for count, logloss in enumerate(loglosses, start=1)]
+    (folder / 'metrics.jsonl').write_text(''.join(json.dumps(evaluation) + '\n' for evaluation in found))

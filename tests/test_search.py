@@ -1,0 +1,145 @@
+"""Searches: what is suggested, pruned, and remembered when processes are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from sweep_cases import BASE, evaluate, finish, opened, orders, values
+
+from autoint_jax.errors import UsageError
+from autoint_jax.sweeps import report, trials
+from autoint_jax.sweeps.search import JOURNAL, Study
+from autoint_jax.sweeps.status import status
+from autoint_jax.sweeps.worker import work
+
+SEARCH = BASE + """
+[search]
+trials = 9
+startup_trials = 3
+[search.space]
+optimizer.learning_rate = {low = 1e-4, high = 1e-1, log = true}
+training.evaluations_per_epoch = {low = 1, high = 3}
+optimizer.tables = {choices = ['adam', 'deferred_adam']}
+"""
+
+
+def parameters(folder):
+    options = ('optimizer.learning_rate', 'training.evaluations_per_epoch', 'optimizer.tables')
+    return [values(trial, *options) for trial in folder.trials()]
+
+
+@pytest.fixture(scope='module')
+def alone(tmp_path_factory):
+    """A search that was left alone."""
+    folder = opened(tmp_path_factory.mktemp('alone'), SEARCH)
+    work(orders(folder), 'worker', finish)
+    return folder
+
+
+def test_a_search_suggests_within_its_space_and_gets_better(alone):
+    found = parameters(alone)
+    assert len(found) == len(set(found)) == 9 and status(alone).counts['done'] == 9
+    assert all(1e-4 <= rate <= 1e-1 and 1 <= evaluations <= 3 for rate, evaluations, _ in found)
+    assert len({tables for *_, tables in found}) == 2 and len({evaluations for _, evaluations, _ in found}) > 1
+    losses = [trials.result(alone.of(trial))['valid']['logloss'] for trial in alone.trials()]
+    assert min(losses[3:]) < min(losses[:3])
+    assert report.report(alone).settings[0]['valid_logloss'] == min(losses)
+
+
+def killed_search(folder):
+    """Searches in processes that are killed, one in the middle of each of several things, and then to the end."""
+    from optuna import Study as OptunaStudy
+    from optuna.trial import Trial as OptunaTrial
+
+    def kill(*_, state=None):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def train(when):
+        def of(orders, trial, reporter):
+            if len(orders.folder.trials()) == when:
+                kill()
+            finish(orders, trial)
+        return of
+
+    def finish_and_die(orders, trial, reporter):
+        finish(orders, trial)
+        kill()
+
+    said = opened(folder, SEARCH)
+    killed = 0
+    for owner, name, training in ((OptunaStudy, 'ask', finish), (None, '', train(2)), (OptunaTrial, 'set_user_attr', finish),
+                                  (None, '', finish_and_die), (None, '', train(6)), (OptunaStudy, 'tell', finish)):
+        if (child := os.fork()) == 0:
+            if owner is not None:
+                setattr(owner, name, kill)
+            work(orders(said), 'worker', training)
+            os._exit(0)
+        killed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    work(orders(said), 'worker', finish)
+    return killed, parameters(said)
+
+
+def test_a_search_killed_anywhere_is_the_search_left_alone(alone, tmp_path):
+    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t\n'
+            'print(json.dumps(t.killed_search(pathlib.Path(sys.argv[2]))))')
+    done = subprocess.run([sys.executable, '-c', code, str(ROOT / 'tests'), str(tmp_path)], capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stderr
+    killed, found = json.loads(done.stdout.splitlines()[-1])
+    assert killed == 6 and [tuple(one) for one in found] == parameters(alone)
+
+
+def test_a_search_goes_on_without_its_journal_but_not_with_a_damaged_one(alone, tmp_path):
+    folder = opened(tmp_path, SEARCH.replace('trials = 9', 'trials = 5'))
+    work(orders(folder), 'worker', finish)
+    folder = opened(tmp_path, SEARCH)  # more trials may be asked for
+    journal = folder.path / JOURNAL
+    journal.write_text(journal.read_text()[:-20])
+    with open(journal, 'a') as file:
+        file.write('{}\n')
+    with pytest.raises(UsageError, match=f'{JOURNAL} is damaged.*delete it'):
+        work(orders(folder), 'worker', finish)
+    journal.unlink()
+    work(orders(folder), 'worker', finish)
+    assert parameters(folder) == parameters(alone)
+    with pytest.raises(UsageError, match='search with another space'):
+        opened(tmp_path, SEARCH.replace('high = 3', 'high = 2')).trials()
+
+
+def test_a_search_whose_space_is_exhausted_ends(tmp_path):
+    space = 'optimizer.tables = {choices = ["adam", "deferred_adam"]}\n'
+    folder = opened(tmp_path, f'{BASE}[search]\ntrials = 9\n[search.space]\n{space}')
+    work(orders(folder), 'worker', finish)
+    assert len(folder.trials()) == 2 and status(folder).counts['done'] == 2
+    assert status(folder).notes == ['the search has suggested 2 of 9 trials and found no other in its space']
+
+
+def test_a_search_prunes_by_the_curves_and_learns_of_a_retried_failure(tmp_path):
+    folder = opened(tmp_path, SEARCH.replace('startup_trials = 3', "startup_trials = 3\npruner = 'median'"))
+
+    def train(orders, trial, reporter):
+        number, path = len(folder.trials()) - 1, folder.of(trial)
+        if number == 2 and not (path / 'metrics.jsonl').exists():
+            evaluate(path, [0.6])
+            raise ValueError('for once')
+        last = 0.9 if number == 5 else 0.4
+        for count in (1, 2, 3):
+            evaluate(path, [0.6, last, last][:count])
+            reporter.evaluated(trials.evaluations(path)[-1], best=True, copy='')
+        finish(orders, trial)
+
+    work(orders(folder), 'worker', train)
+    states = [folder.state(trial)[0] for trial in folder.trials()]
+    assert states == ['done'] * 2 + ['failed'] + ['done'] * 2 + ['pruned'] + ['done'] * 3
+    assert len(trials.evaluations(folder.of(folder.trials()[5]))) == 2
+    trials.retry(folder.of(folder.trials()[2]))
+    work(orders(folder), 'worker', train)
+    assert status(folder).counts['done'] == 8
+    study = Study(folder.sweep, folder.path)
+    told = [(frozen.user_attrs['trial'], frozen.state.name) for frozen in study._study.trials if frozen.state.name != 'FAIL']
+    assert sorted(told) == sorted((trial.id, 'PRUNED' if number == 5 else 'COMPLETE')
+                                  for number, trial in enumerate(folder.trials()))
