@@ -146,7 +146,7 @@ SUITES = {
 }
 
 
-@pytest.mark.parametrize('suite', SUITES)
+@pytest.mark.parametrize('suite', [pytest.param(suite, marks=[pytest.mark.slow] * (suite == 'gpu')) for suite in SUITES])
 def test_every_suite_leaves_a_complete_record(command, tmp_path, suite):
     arguments, figures = SUITES[suite]
     record = f'--record={tmp_path}/new/{suite}.json'

@@ -69,11 +69,11 @@ def test_records_of_a_run(run_dir):
 def test_compiled_programs_are_kept_and_change_no_bit(command, data_dir, run_dir, tmp_path, monkeypatch):
     """The run of the fixture kept its programs; one that reads them and one that has none end with its bits."""
     kept = pathlib.Path(os.environ['JAX_COMPILATION_CACHE_DIR'])
-    before = sorted(kept.glob('jit_*'))
-    assert any(path.name.startswith('jit_chunk') for path in before)
+    before = sorted(kept.glob('jit_chunk*'))  # others may or may not take the time from which they are kept
+    assert before
     arguments = ['scripts/train.py', *QUICK, f'--data_dir={data_dir}', '--compilation_cache=']
     assert command(*arguments, '--run_dir=reads').returncode == 0
-    assert sorted(kept.glob('jit_*')) == before
+    assert sorted(kept.glob('jit_chunk*')) == before
     monkeypatch.delenv('JAX_COMPILATION_CACHE_DIR')
     assert command(*arguments, '--run_dir=none').returncode == 0
     for run in ('reads', 'none'):
@@ -139,10 +139,10 @@ def test_table4_runs_what_is_missing_and_judges(command, data_dir):
     arguments = ['--seeds=1', '--quick', f'--data_dir={data_dir}']
     done = command('experiments/table4_residual_ablation.py', *arguments)
     assert done.returncode == 3, done.stderr  # one epoch of made-up data: FAIL
-    assert done.stdout.count('\nrun movielens_1m') + done.stdout.startswith('run ') == 2
+    assert done.stdout.count('runs movielens_1m_autoint') == 2
     assert '0.8460' in done.stdout and 'FAIL' in done.stdout
     again = command('experiments/table4_residual_ablation.py', *arguments)
-    assert 'run movielens_1m' not in again.stdout and 'FAIL' in again.stdout
+    assert 'runs movielens_1m' not in again.stdout and 'FAIL' in again.stdout
     fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
 
 
@@ -160,6 +160,7 @@ def test_an_option_that_a_model_does_not_read_ends_a_command(command, data_dir):
           "option 'model.num_heads' is 4, but model 'fm' does not read it")
 
 
+@pytest.mark.slow
 def test_exactness_compares_seed_by_seed(command, data_dir):
     done = command('experiments/exactness.py', '--seeds=1', '--quick', '--followed_steps=30', '--nobfloat16',
                    '--control_form=einsum', f'--data_dir={data_dir}')
@@ -168,7 +169,7 @@ def test_exactness_compares_seed_by_seed(command, data_dir):
 
 
 @pytest.mark.parametrize('script', ['scripts/prepare_data.py', 'scripts/train.py', 'scripts/evaluate.py',
-                                    'scripts/explain.py', 'scripts/doctor.py', 'experiments/table4_residual_ablation.py',
+                                    'scripts/explain.py', 'scripts/doctor.py', 'scripts/sweep.py', 'experiments/table4_residual_ablation.py',
                                     'experiments/exactness.py', 'experiments/table2_effectiveness.py',
                                     'experiments/table5_joint.py', 'experiments/field_widths.py'])
 def test_help_says_what_the_command_does(command, script):

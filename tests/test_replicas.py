@@ -44,7 +44,7 @@ class Silent:
 
 @pytest.mark.parametrize('tables, form, l2, together', [
     ('adam', 'xla', 'l2_tables', False), ('deferred_adam', 'cpu_kernel', 'l2_rows', False),
-    ('deferred_adam', 'xla', 'l2_rows', True), ('rowwise_adagrad', 'cpu_kernel', 'l2_rows', True)])
+    ('deferred_adam', 'xla', 'l2_rows', True)])
 def test_copies_are_what_they_are_alone(tables, form, l2, together):
     base = replace(Config(), {
         'training.batch_size': 6, 'training.slice_rows': 3, 'model.num_layers': 1, 'model.form': 'einsum', 'model.deep_hidden': [5],
