@@ -8,7 +8,8 @@
 
 Prints rows, fields and features beside the paper's Table 1 where the paper has them. Data that is already prepared is
 left alone unless --overwrite is given. While it runs, Criteo, Avazu, KDD12 and tables of your own need about as much
-disk again as the prepared data. Rows that cannot be parsed are listed in bad_rows.tsv beside the prepared data.
+disk again as the prepared data. Their text files may be packed by gzip, as in train.txt.gz. Rows that cannot be parsed
+are listed in bad_rows.tsv beside the prepared data.
 """
 
 import pathlib

@@ -1,6 +1,7 @@
 """Recipes of Criteo, Avazu and KDD12 against the naive reference, on generated files of their exact shapes."""
 
 import datetime
+import gzip
 import math
 import pathlib
 
@@ -162,10 +163,21 @@ def test_kdd12(raw, tmp_path, recipe):
 @pytest.mark.parametrize('name, recipe', [('criteo', 'autoint_all_rows'), ('avazu', 'autoint_all_rows'), ('kdd12', 'bars')])
 def test_small_blocks_and_parts_give_the_same_data(raw, tmp_path, monkeypatch, name, recipe):
     whole = prepared(name, recipe, raw, tmp_path / 'whole')
-    monkeypatch.setattr('autoint_jax.data.sources.BLOCK_BYTES', 50_021)
-    monkeypatch.setattr('autoint_jax.data.counting.MOST_VALUES', 97)
+    monkeypatch.setattr('autoint_jax.data.sources.BLOCK_BYTES', 97_003)
+    monkeypatch.setattr('autoint_jax.data.counting.MOST_VALUES', 397)
     monkeypatch.setattr('autoint_jax.data.counting.ROWS_AT_ONCE', 499)
+    monkeypatch.setattr('autoint_jax.data.preparation.ROWS_AT_ONCE', 97)
     assert prepared(name, recipe, raw, tmp_path / 'parts').hash == whole.hash
+
+
+def test_a_file_packed_by_gzip_gives_the_same_data(raw, tmp_path):
+    packed = tmp_path / 'packed'
+    packed.mkdir()
+    (packed / 'train.gz').write_bytes(gzip.compress((raw['avazu'] / 'train.csv').read_bytes()))
+    data = AVAZU.prepare('autoint', packed, tmp_path / 'data', dataset='avazu', max_bad_share=0.001, progress=Silent())
+    plain = prepared('avazu', 'autoint', raw, tmp_path)
+    assert data.manifest['splits'] == plain.manifest['splits'] and data.schema == plain.schema
+    assert data.manifest['sources_sha256'] == {'train': plain.manifest['sources_sha256']['train.csv']}
 
 
 def test_missing_values_of_the_authors_contribute_nothing(raw, tmp_path):

@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import gzip
 import json
 import pathlib
 import random
@@ -141,7 +142,8 @@ def test_new_rows_of_a_table_are_encoded(folder):
 def test_a_split_by_time(folder):
     with open(folder / 'log.csv', 'w') as file:
         file.write('day,ad,click\n' + ''.join(f'2024-01-{1 + row // 50:02d},{row % 3},{row % 2}\n' for row in range(1000)))
-    (folder / 'log.yaml').write_text('files: log.csv\nlabel: click\nsplit: {time: {column: day, valid: 0.2, test: 0.1}}\n'
+    (folder / 'log.csv.gz').write_bytes(gzip.compress((folder / 'log.csv').read_bytes()))
+    (folder / 'log.yaml').write_text('files: log.csv.gz\nlabel: click\nsplit: {time: {column: day, valid: 0.2, test: 0.1}}\n'
                                      'fields: [{name: ad}, {name: day}]\n')
     data = prepare(folder / 'log.yaml')
     assert [len(data.split(split)) for split in ('train', 'valid', 'test')] == [700, 200, 100]
@@ -219,12 +221,13 @@ def test_other_columns_in_a_second_file_are_named(folder):
         prepare(folder / 'mine.yaml')
 
 
-@pytest.mark.parametrize('name', ['clicks.csv', 'plain.tsv', 'clicks.parquet', 'a.libfm'])
+@pytest.mark.parametrize('name', ['clicks.csv', 'packed.tsv.gz', 'clicks.parquet', 'a.libfm'])
 def test_a_draft_prepares_as_it_is(folder, name):
     if name == 'clicks.csv':
         (folder / name).write_bytes(b'\xef\xbb\xbf' + (folder / 'part-0.csv').read_bytes())
-    elif name == 'plain.tsv':
-        (folder / name).write_text(''.join(f'{row % 2}\t{row % 7}\t{row / 3:.2f}\n' for row in range(200)))
+    elif name == 'packed.tsv.gz':
+        lines = ''.join(f'{row % 2}\t{row % 7}\t{row / 3:.2f}\n' for row in range(200))
+        (folder / name).write_bytes(gzip.compress(lines.encode()))
     elif name == 'clicks.parquet':
         pl.read_csv(folder / 'part-0.csv').write_parquet(folder / name)
     else:

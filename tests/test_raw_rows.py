@@ -1,5 +1,6 @@
 """Blocks of text files and what can be wrong in them."""
 
+import gzip
 import hashlib
 
 import pytest
@@ -11,7 +12,7 @@ from autoint_jax.data.field_plan import LabelPlan
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.progress import Silent
 from autoint_jax.data.raw_rows import parsed
-from autoint_jax.data.text_blocks import blocks
+from autoint_jax.data.text_blocks import blocks, header_of, occurrences
 from autoint_jax.errors import UsageError
 
 COLUMNS = (('a', 'integer'), ('b', 'hexadecimal'), ('c', 'text'))
@@ -20,10 +21,10 @@ QUOTED = Layout(COLUMNS, separator=',', header=True, quote='"')
 SIZES = [7, 64, 1000]
 
 
-def read(tmp_path, text, layout=TABS, *, block_bytes=1000, label=None):
+def read(tmp_path, text, layout=TABS, *, block_bytes=1000, label=None, packed=False):
     """Rows of a file and (line, reason) of bad ones."""
-    path, checksum = tmp_path / 'rows.txt', hashlib.sha256()
-    path.write_bytes(text)
+    path, checksum = tmp_path / ('rows.txt.gz' if packed else 'rows.txt'), hashlib.sha256()
+    path.write_bytes(gzip.compress(text) if packed else text)
     rows, bad = [], []
     for block in blocks(path, header=layout.header, quote=layout.quote, checksum=checksum, block_bytes=block_bytes):
         raw = parsed(block, layout, ['a', 'b', 'c'], label)
@@ -46,6 +47,7 @@ WHOLE = [(1, 0xffffffff, 'x'), (None, None, None), (-3, 10, 'y')]
     ids=['plain', 'unended', 'crlf', 'crlf unended', 'byte-order mark'])
 def test_sound_files(tmp_path, text, block_bytes):
     assert read(tmp_path, text, block_bytes=block_bytes) == (WHOLE, [])
+    assert read(tmp_path, text, block_bytes=block_bytes, packed=True) == (WHOLE, [])
 
 
 @pytest.mark.parametrize('block_bytes', SIZES)
@@ -80,6 +82,32 @@ def test_quotes_hide_separators_and_line_ends(tmp_path, block_bytes):
     rows, bad = read(tmp_path, text, QUOTED, block_bytes=block_bytes)
     assert rows == [(1, 0xffffffff, 'x,\n"z"'), (2, None, 'q'), (4, None, 'r')]
     assert [(line, text) for line, _, text in bad] == [(5, '3,"a"b,c')]
+
+
+def test_a_packed_file_that_is_damaged_is_named(tmp_path):
+    whole = gzip.compress(b''.join(b'%d\tx\n' % (row * row) for row in range(2000)))
+    path = tmp_path / 'rows.txt.gz'
+    for content in (whole[:-100], whole[:1000] + b'?' + whole[1001:], b'1\tx\n'):
+        path.write_bytes(content)
+        with pytest.raises(UsageError, match='rows.txt.gz is damaged'):
+            list(blocks(path, header=False, quote=None, checksum=hashlib.sha256(), block_bytes=1000))
+    with pytest.raises(UsageError, match='rows.txt.gz is damaged'):
+        header_of(path)
+
+
+def test_blocks_of_a_packed_file_stand_for_the_bytes_it_has(tmp_path):
+    path = tmp_path / 'rows.txt.gz'
+    path.write_bytes(gzip.compress(b''.join(b'%d\tx\n' % (row * row) for row in range(20_000))))
+    found = [(block.first_line, block.size) for block in blocks(
+        path, header=False, quote=None, checksum=hashlib.sha256(), block_bytes=10_007)]
+    assert len(found) > 10 and found[1][0] > 1
+    assert sum(size for _, size in found) == path.stat().st_size
+
+
+def test_characters_are_counted_as_bytes_does():
+    text = bytes(range(11)) * 20_001
+    assert [occurrences(text, character) for character in (b'\n', b'\t', b'x')] == [20_001, 20_001, 0]
+    assert occurrences(b'', b'\n') == 0
 
 
 def test_a_quote_that_is_never_closed_is_named(tmp_path):

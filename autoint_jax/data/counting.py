@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 import polars as pl
 
-MOST_VALUES = 2_000_000  # of 12 bytes or so, some of them twice while tables are merged
+MOST_VALUES = 2_000_000  # of 12 bytes or so, three times that while tables are merged
 ROWS_AT_ONCE = 2_000_000
 
 
@@ -27,7 +28,7 @@ def counts(blocks: Callable[[], Iterable[pl.Series]],
         tables: list[pl.DataFrame] = []
         for values in _joined(blocks()):
             values = values.alias('value').drop_nulls()
-            tables.append(_part(values.to_frame(), divisor, rest)['value'].value_counts(name='count'))
+            tables.append(_counted(_part(values.to_frame(), divisor, rest)['value']))
             # Merging a table only into one of at most twice its size keeps the work n log n.
             while len(tables) > 1 and tables[-2].height <= 2 * tables[-1].height:
                 tables.append(_merged([tables.pop(), tables.pop()]))
@@ -59,7 +60,22 @@ def _joined(blocks: Iterable[pl.Series]) -> Iterator[pl.Series]:
         yield pl.concat(waiting)
 
 
+def _counted(values: pl.Series) -> pl.DataFrame:
+    """Values and their counts. Integers are sorted, which processors do faster than hashing; so are their tables."""
+    if not values.dtype.is_integer():
+        return values.value_counts(name='count')
+    distinct, number = np.unique(values.to_numpy(), return_counts=True)
+    return pl.DataFrame({'value': distinct, 'count': number.astype(np.uint32)})
+
+
 def _merged(tables: list[pl.DataFrame]) -> pl.DataFrame:
     if len(tables) == 1:
         return tables[0]
-    return pl.concat(tables).group_by('value').agg(pl.col('count').sum())
+    table = pl.concat(tables)
+    if not table['value'].dtype.is_integer():
+        return table.group_by('value').agg(pl.col('count').sum())
+    order = np.argsort(table['value'].to_numpy(), kind='stable')  # a merge of sorted runs
+    values = table['value'].to_numpy()[order]
+    first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+    return pl.DataFrame({
+        'value': values[first], 'count': np.add.reduceat(table['count'].to_numpy()[order], first, dtype=np.uint32)})

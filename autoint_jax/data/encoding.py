@@ -56,11 +56,8 @@ def as_text(values: pl.Series) -> list[str]:
 
 def as_values(texts: list[str], dtype: pl.DataType) -> pl.Series:
     """The inverse of `as_text`."""
-    if dtype == pl.UInt32:
-        texts = [int(text, 16) for text in texts]
-    elif dtype != pl.String:
-        texts = [int(text) for text in texts]
-    return pl.Series(texts, dtype=dtype)
+    values = pl.Series(texts, dtype=pl.String)
+    return values.str.to_integer(base=16, dtype=dtype) if dtype == pl.UInt32 else values.cast(dtype)
 
 
 def split_values(field: FieldPlan, values: pl.Series) -> pl.Series:
@@ -151,16 +148,19 @@ class Encoder:
         self.unknown = dict.fromkeys((field.name for field in plan.fields if field.kind != NUMERIC), 0)
 
     def __call__(self, frame: pl.DataFrame, threads: Executor) -> tuple[np.ndarray, np.ndarray]:
-        """The next block of rows -> ids int32 [n, slots], numeric float32 [n, numeric]. Counts unknown values by field."""
-        ids = np.empty((frame.height, self.schema.num_slots), np.int32)
-        numeric = np.empty((frame.height, len(self.schema.numeric_fields)), np.float32)
+        """The next block of rows -> ids int32 [n, slots], numeric float32 [n, numeric]. Counts unknown values by field.
+
+        In memory both lie by columns: each is written in one piece, and only the pieces that are stored are transposed.
+        """
+        ids = np.empty((self.schema.num_slots, frame.height), np.int32)
+        numeric = np.empty((len(self.schema.numeric_fields), frame.height), np.float32)
 
         def work(encoder: FieldEncoder, place: slice) -> int:
             columns, unknown = encoder(frame[encoder.field.column])
-            (numeric if encoder.field.kind == NUMERIC else ids)[:, place] = columns
+            (numeric if encoder.field.kind == NUMERIC else ids)[place] = columns.T
             return unknown
 
         for name, unknown in zip(self._places, threads.map(work, self._fields, self._places.values()), strict=True):
             if name in self.unknown:
                 self.unknown[name] += unknown
-        return ids, numeric
+        return ids.T, numeric.T

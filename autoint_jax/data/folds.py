@@ -17,15 +17,16 @@ def stratified_folds(labels: np.ndarray, *, folds: int, seed: int) -> np.ndarray
     """
     fold_of = np.zeros(len(labels), np.int8)
     for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label).astype(np.int32 if len(labels) < 2**31 else np.int64)
-        order = np.arange(max(len(rows), folds), dtype=rows.dtype)
+        of_class = labels == label
+        rows = np.count_nonzero(of_class)
+        order = np.arange(max(rows, folds), dtype=np.int32 if rows < 2**31 else np.int64)
         np.random.RandomState(seed).shuffle(order)
         sizes = np.full(folds, len(order) // folds)
         sizes[:len(order) % folds] += 1
         fold_in_order = np.repeat(np.arange(folds, dtype=np.int8), sizes)
         fold_of_class = np.empty(len(order), np.int8)
         fold_of_class[order] = fold_in_order
-        fold_of[rows] = fold_of_class[:len(rows)]  # a class of fewer rows than folds leaves folds without it
+        fold_of[of_class] = fold_of_class[:rows]  # a class of fewer rows than folds leaves folds without it
     return fold_of
 
 

@@ -1,6 +1,7 @@
 """A draft of a table's declaration from a look at its first rows."""
 
 import csv
+import io
 import itertools
 import json
 import pathlib
@@ -8,6 +9,7 @@ import pathlib
 import polars as pl
 
 from autoint_jax.data.table_schema import FORMS
+from autoint_jax.data.text_blocks import opened
 from autoint_jax.errors import UsageError
 
 ROWS = 20_000
@@ -19,7 +21,7 @@ def draft(path: pathlib.Path) -> str:
     """The text of a declaration, with what was seen as comments. Raises UsageError where a file cannot be understood."""
     if not path.is_file():
         raise UsageError(f'{path} does not exist')
-    form = FORMS.get(path.suffix, 'csv')
+    form = FORMS.get(path.with_name(path.name.removesuffix('.gz')).suffix, 'csv')
     head = []
     if form == 'parquet':
         frame = pl.scan_parquet(path).head(ROWS).collect()
@@ -52,7 +54,8 @@ def _texts(values: pl.Series) -> list[str]:
 
 
 def _text(path: pathlib.Path) -> tuple[str, str, bool, dict[str, list[str]]]:
-    with open(path, newline='', encoding='utf-8-sig', errors='replace') as file:
+    with opened(path) as content:
+        file = io.TextIOWrapper(content, encoding='utf-8-sig', errors='replace', newline='')
         first = file.readline()
         if not first.strip():
             raise UsageError(f'{path} is empty')
@@ -74,8 +77,8 @@ def _text(path: pathlib.Path) -> tuple[str, str, bool, dict[str, list[str]]]:
 
 
 def _libsvm(path: pathlib.Path) -> dict[str, list[str]]:
-    with open(path, errors='replace') as file:
-        rows = [line.split() for line in itertools.islice(file, ROWS)]
+    with opened(path) as content:
+        rows = [line.split() for line in itertools.islice(io.TextIOWrapper(content, errors='replace'), ROWS)]
     if not rows:
         raise UsageError(f'{path} is empty')
     columns = {'label': [row[0] for row in rows]}

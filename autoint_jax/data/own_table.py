@@ -1,6 +1,7 @@
 """Preparation of a user's own table by its declaration."""
 
 import csv
+import io
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from autoint_jax.data.prepared import PreparedData
 from autoint_jax.data.progress import Progress
 from autoint_jax.data.sources import Source, TextSource, names_in
 from autoint_jax.data.table_schema import TableSchema, load
+from autoint_jax.data.text_blocks import opened
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import MULTIVALUED
 
@@ -85,8 +87,9 @@ def open_source(form: str, paths: Sequence[pathlib.Path], layout: Layout, column
 
 def _is_number(path: pathlib.Path, form: Layout, place: int) -> bool:
     """The first row has a number there."""
-    with open(path, newline='', encoding='utf-8-sig', errors='replace') as file:
-        rows: Any = csv.reader(file, delimiter=form.separator)
+    with opened(path) as file:
+        text = io.TextIOWrapper(file, encoding='utf-8-sig', errors='replace', newline='')
+        rows: Any = csv.reader(text, delimiter=form.separator)
         if form.header:
             next(rows)
         try:

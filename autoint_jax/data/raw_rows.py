@@ -11,7 +11,7 @@ import polars as pl
 from autoint_jax.data.field_plan import LabelPlan
 from autoint_jax.data.labels import labels_of
 from autoint_jax.data.layout import TYPES, Layout
-from autoint_jax.data.text_blocks import Block, line_ends, outside_quotes
+from autoint_jax.data.text_blocks import NEWLINE, Block, line_ends, occurrences, outside_quotes
 
 
 class BadRow(NamedTuple):
@@ -48,11 +48,11 @@ def parsed(block: Block, layout: Layout, columns: Sequence[str], label: LabelPla
 
 
 def _strict(text: bytes, layout: Layout, columns: Sequence[str]) -> pl.DataFrame:
-    rows = text.count(b'\n') + (not text.endswith(b'\n'))
+    rows = occurrences(text, NEWLINE) + (not text.endswith(NEWLINE))
     if layout.quote is not None and layout.quote.encode() in text:
         raise _Malformed
     # Too few columns would pass as missing values; too many are an error of the parser's own.
-    if text.count(layout.separator.encode()) != rows * (len(layout.columns) - 1):
+    if occurrences(text, layout.separator.encode()) != rows * (len(layout.columns) - 1):
         raise _Malformed
     read = {name: pl.String if kind == 'hexadecimal' else TYPES[kind] for name, kind in layout.columns}
     frame = _read(text, layout, read).select(columns)
@@ -61,12 +61,9 @@ def _strict(text: bytes, layout: Layout, columns: Sequence[str]) -> pl.DataFrame
     kinds = dict(layout.columns)
     whole = [name for name in columns if kinds[name] == 'hexadecimal']
     if whole:
-        before = frame.select(whole)
-        if before.select(pl.any_horizontal((pl.col(name).str.len_bytes() != 8).any() for name in whole)).item():
+        if frame.select(pl.any_horizontal((pl.col(name).str.len_bytes() != 8).any() for name in whole)).item():
             raise _Malformed
-        frame = frame.with_columns(_typed(pl.col(name), 'hexadecimal') for name in whole)
-        if frame.select(whole).null_count().row(0) != before.null_count().row(0):
-            raise _Malformed
+        frame = frame.with_columns(pl.col(whole).str.to_integer(base=16, dtype=pl.UInt32))
     return frame
 
 

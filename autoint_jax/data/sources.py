@@ -26,7 +26,7 @@ class Source(Protocol):
     Attributes:
       paths: the files.
       types: of the raw columns, derived ones included.
-      checksums: of files read whole, by name.
+      checksums: of files read whole, by name; of packed ones, those of the files they unpack to.
       bad_beside: unreadable rows of files that are joined, not counted in `rows`.
     """
 
@@ -85,7 +85,7 @@ class TextSource:
             checksum = hashlib.sha256()
             yield from blocks(path, header=self.layout.header, quote=self.layout.quote, checksum=checksum,
                               block_bytes=BLOCK_BYTES)
-            self.checksums[path.name] = checksum.hexdigest()
+            self.checksums[path.name.removesuffix('.gz')] = checksum.hexdigest()
 
 
 def names_in(path: pathlib.Path, layout: Layout) -> list[str]:

@@ -1,6 +1,6 @@
 """A user's own table, declared in a YAML or JSON file.
 
-    files: [clicks-*.csv]            # beside this file, or in --raw_dir
+    files: [clicks-*.csv]            # beside this file, or in --raw_dir; text may be packed, .csv.gz
     form: csv                        # csv, tsv, parquet or libsvm; by default from the files' names
     header: true                     # or false with `columns: [a, b, ...]`
     separator: ","
@@ -115,7 +115,7 @@ def load(path: pathlib.Path) -> TableSchema:
         if not content.get(key):
             raise UsageError(f'{path} has no {key!r}')
     files = _texts(content['files'])
-    form = content.get('form', FORMS.get(pathlib.Path(files[0]).suffix))
+    form = content.get('form', FORMS.get(pathlib.Path(files[0].removesuffix('.gz')).suffix))
     if form not in SEPARATORS:
         raise UsageError(f'{path}: form {form!r} is none of {", ".join(SEPARATORS)}{nearest(str(form), list(SEPARATORS))}')
     fields = tuple(_field(path, number, field) for number, field in enumerate(content['fields'], start=1))

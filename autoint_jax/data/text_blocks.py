@@ -1,7 +1,10 @@
-"""Text files in bounded blocks of whole lines."""
+"""Text files, packed by gzip or not, in bounded blocks of whole lines."""
 
+import contextlib
+import gzip
 import hashlib
 import pathlib
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -11,6 +14,7 @@ from autoint_jax.errors import UsageError
 
 BLOCK_BYTES = 32 << 20  # memory of larger blocks would go back to the system after each
 NEWLINE = b'\n'
+_CACHED = 1 << 16  # bytes that stay in a core's cache
 _BOM = b'\xef\xbb\xbf'
 
 
@@ -20,7 +24,7 @@ class Block(NamedTuple):
     Attributes:
       first_line: number in the file of its first line, from 1.
       text: without a header, a byte-order mark or carriage returns at line ends.
-      size: bytes of the file it stands for.
+      size: bytes of the file it stands for, as they are stored.
     """
 
     path: pathlib.Path
@@ -29,9 +33,19 @@ class Block(NamedTuple):
     size: int
 
 
+@contextlib.contextmanager
+def opened(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """A file's bytes, unpacked where its name ends in `.gz`. Raises UsageError where they cannot be."""
+    with open(path, 'rb') as stored:
+        try:
+            yield gzip.GzipFile(fileobj=stored) if path.suffix == '.gz' else stored
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UsageError(f'{path} is damaged or no gzip file ({error}): fetch or pack it again') from None
+
+
 def header_of(path: pathlib.Path) -> bytes:
     """The first line of a file. Raises UsageError where there is none."""
-    with open(path, 'rb') as file:
+    with opened(path) as file:
         line = file.readline().removeprefix(_BOM).rstrip(b'\r\n')
     if not line:
         raise UsageError(f'{path} is empty: it must begin with a line of column names')
@@ -46,15 +60,19 @@ def blocks(path: pathlib.Path, *, header: bool, quote: str | None, checksum: 'ha
       path: of the file.
       header: its first line is not data.
       quote: character between whose pairs a line end is part of a value, or None.
-      checksum: updated with every byte of the file.
+      checksum: updated with every byte of the file, unpacked.
       block_bytes: read at once; a longer line is kept whole.
+
+    Raises UsageError where a quote is not closed, or the file cannot be unpacked.
     """
     first_line, rest = 1, b''
-    with open(path, 'rb') as file:
+    with opened(path) as file:
+        stored = file.fileobj if isinstance(file, gzip.GzipFile) else file
         while True:
+            start = stored.tell()
             read = _read(file, block_bytes, quote)
             checksum.update(read)
-            text, size = rest + read if rest else read, len(read)
+            text, size = rest + read if rest else read, stored.tell() - start
             if read and (quote is not None or not text.endswith(NEWLINE)):
                 end = _last_line_end(text, quote)
                 text, rest = text[:end], text[end:]
@@ -63,7 +81,7 @@ def blocks(path: pathlib.Path, *, header: bool, quote: str | None, checksum: 'ha
                                      f'within {8 * block_bytes:,} bytes')
             else:
                 rest = b''
-            lines = text.count(NEWLINE)
+            lines = occurrences(text, NEWLINE)
             if first_line == 1 and text:
                 text = text.removeprefix(_BOM)
                 if header:
@@ -77,10 +95,19 @@ def blocks(path: pathlib.Path, *, header: bool, quote: str | None, checksum: 'ha
                 return
 
 
+def occurrences(text: bytes, character: bytes) -> int:
+    """`text.count(character)`, which goes byte by byte and keeps other threads waiting, some times faster."""
+    characters = np.frombuffer(text, np.uint8)
+    return sum(int(np.count_nonzero(characters[start:start + _CACHED] == ord(character)))
+               for start in range(0, len(characters), _CACHED))
+
+
 def _read(file: BinaryIO, size: int, quote: str | None) -> bytes:
     """About `size` bytes; where quotes cannot hide line ends, up to the end of a line, so that no text is copied."""
     if quote is not None:
         return file.read(size)
+    if isinstance(file, gzip.GzipFile):  # would unpack all of it again to go back
+        return file.read(size) + file.readline()
     start = file.tell()
     file.seek(start + size - 1)
     end = file.seek(0, 1) + len(file.readline())

@@ -13,8 +13,9 @@ QUANTILE_ROWS = 10_000_000
 
 def log_square(values: np.ndarray) -> np.ndarray:
     """The authors' int(log(x)^2), natural log, for x > 2; other values, negative ones too, are unchanged. float64 [n]."""
-    large = values > 2
-    return np.where(large, np.trunc(np.log(np.where(large, values, 3.0)) ** 2), values)
+    numbers, large = values.copy(), np.flatnonzero(values > 2)
+    numbers[large] = np.trunc(np.log(values[large]) ** 2)
+    return numbers
 
 
 def transformed(field: FieldPlan, values: pl.Series, parameters: tuple[float, ...]) -> np.ndarray:
@@ -31,10 +32,10 @@ def transformed(field: FieldPlan, values: pl.Series, parameters: tuple[float, ..
 
 def as_numbers(field: FieldPlan, values: pl.Series) -> np.ndarray:
     """float64 [n], NaN where missing."""
-    numbers = values.cast(pl.Float64).to_numpy().copy()
+    numbers = values.cast(pl.Float64).fill_null(np.nan)  # not by `to_numpy`, which would keep other threads waiting
     for value in field.missing_values:
-        numbers[numbers == float(value)] = np.nan
-    return numbers
+        numbers = numbers.set(numbers == float(value), np.nan)
+    return numbers.to_numpy()
 
 
 def keys(field: FieldPlan, values: pl.Series) -> pl.Series:

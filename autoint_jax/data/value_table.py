@@ -8,7 +8,7 @@ class IntegerTable:
     """Integers -> ids: open addressing, whole arrays at a time."""
 
     def __init__(self, values: np.ndarray, first_id: int):
-        """Distinct `values` get the ids `first_id`, `first_id + 1`, ..."""
+        """Distinct `values` get the ids `first_id`, `first_id + 1`, ...; `first_id` is at least 1."""
         self._unsigned = np.dtype(f'u{values.dtype.itemsize}')
         bits = max(4, int(2 * len(values)).bit_length() + 1)
         width = 8 * values.dtype.itemsize
@@ -17,14 +17,13 @@ class IntegerTable:
         self._last = (1 << min(bits, width)) - 1
         self._values = np.zeros(self._last + 1, self._unsigned)
         self._ids = np.zeros(self._last + 1, np.int32)  # 0: empty
-        rest, ids = values.view(self._unsigned), np.arange(1, len(values) + 1, dtype=np.int32)
+        rest, ids = values.view(self._unsigned), np.arange(first_id, first_id + len(values), dtype=np.int32)
         slots = self._slots(rest)
         while len(rest):
             free = self._ids[slots] == 0
             self._values[slots[free]], self._ids[slots[free]] = rest[free], ids[free]  # of several, the last one stays
             lost = self._ids[slots] != ids
             rest, ids, slots = rest[lost], ids[lost], (slots[lost] + 1) & self._last
-        self._offset = first_id - 1
 
     def _slots(self, values: np.ndarray) -> np.ndarray:
         return ((values * self._factor) >> self._shift).astype(np.int64)
@@ -40,7 +39,7 @@ class IntegerTable:
             at = slots[rest]
             ids[rest] = self._ids[at]
             rest = rest[(self._values[at] != values[rest]) & (ids[rest] != 0)]
-        return ids + np.int32(self._offset) * (ids != 0) if self._offset else ids
+        return ids
 
 
 class TextTable:
@@ -61,7 +60,7 @@ class ValueTable:
 
     def __init__(self, values: pl.Series, *, first_id: int, unknown_id: int, missing_id: int):
         """Distinct `values` without null get the ids from `first_id` on; null gets `missing_id`; others get `unknown_id`."""
-        self._unknown_id, self._missing_id = unknown_id, missing_id
+        self._unknown_id, self._missing_id = np.int32(unknown_id), np.int32(missing_id)
         self._is_text = values.dtype == pl.String
         self._table = TextTable(values, first_id) if self._is_text else IntegerTable(values.to_numpy(), first_id)
 
@@ -75,7 +74,7 @@ class ValueTable:
         if values.null_count():
             missing = values.is_null().to_numpy()
             unknown &= ~missing
-            ids[missing] = self._missing_id
-        if self._unknown_id:
-            ids[unknown] = self._unknown_id
+            ids *= ~missing  # products and sums: assignment by a mask takes twice the time
+            ids += self._missing_id * missing
+        ids += self._unknown_id * unknown
         return ids, int(np.count_nonzero(unknown))
