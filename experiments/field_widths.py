@@ -64,12 +64,13 @@ def main(argv: list[str]) -> int:
         shown.append([name, f'{values:,}', f'{saved:.0%}', str(ours['auc']), f'{difference:+.4f}', str(ours['logloss'])])
     passed = any(row['variant'].startswith('rule') and row['saved'] >= SHARE_SAVED and row['auc_difference'] >= -AUC_TOLERANCE
                  for row in rows)
-    criterion = f'a rule saves at least {SHARE_SAVED:.0%} of the table values at an AUC at most {AUC_TOLERANCE} below d16'
+    criterion = f'A rule saves at least {SHARE_SAVED:.0%} of the table values at an AUC at most {AUC_TOLERANCE} below d16'
     comparison.show(f'fields of different widths, {common.DATASET.value}, {common.SEEDS.value} seeds',
                     ['widths', 'table values', 'saved', 'AUC', 'difference', 'logloss'], shown)
     print(f'{criterion}: {comparison.verdict(passed)}')
     path = common.results_dir() / f'field_widths_{common.DATASET.value}'
-    runs.write_table(path, rows, {'table': 'fields of different widths', 'criterion': criterion,
+    runs.write_table(path, rows, {'table': 'fields of different widths', 'dataset': common.DATASET.value,
+                                  'data_rows': sum(split['rows'] for split in data.manifest['splits'].values()), 'criterion': criterion,
                                   'verdict': comparison.verdict(passed), 'command': sys.argv, 'commit': run_records.commit(),
                                   'versions': run_records.versions(), 'device': run_records.device(), 'data_hash': data.hash,
                                   'seeds': common.SEEDS.value})

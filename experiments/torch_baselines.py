@@ -13,6 +13,7 @@ results/torch_MODEL_DATASET.json.
 
 import json
 import pathlib
+import subprocess
 import sys
 
 import numpy as np
@@ -113,6 +114,12 @@ def figures(model: torch.nn.Module, split: list[torch.Tensor]) -> dict[str, floa
     return {'auc': float((ranks - positives * (positives + 1) / 2) / (positives * negatives)), 'logloss': loss}
 
 
+def commit() -> str:
+    """The commit of this file's checkout, '+changes' where the tree differs."""
+    return subprocess.run(['git', 'describe', '--always', '--abbrev=40', '--dirty=+changes'], cwd=pathlib.Path(__file__).parent,
+                          capture_output=True, text=True, check=True).stdout.strip()
+
+
 def main(argv: list[str]) -> None:
     torch.manual_seed(_SEED.value)
     folder = pathlib.Path(_DATA.value)
@@ -138,7 +145,7 @@ def main(argv: list[str]) -> None:
     path.write_text(json.dumps({
         'model': _MODEL.value, 'learning_rate': _RATE.value, 'batch_size': _BATCH.value, 'seed': _SEED.value, 'valid': evaluations,
         'best_epoch': best + 1, 'test': tests[best], 'data_hash': json.loads((folder / 'manifest.json').read_text())['hash'],
-        'command': sys.argv, 'versions': {'torch': torch.__version__, 'numpy': np.__version__}}, indent=2) + '\n')
+        'command': sys.argv, 'commit': commit(), 'versions': {'torch': torch.__version__, 'numpy': np.__version__}}, indent=2) + '\n')
     print(f'test AUC {tests[best]["auc"]:.4f} logloss {tests[best]["logloss"]:.4f}; wrote {path}')
 
 

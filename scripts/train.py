@@ -71,7 +71,8 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
 def _figures(result: dict[str, Any] | UsageError) -> str:
     if isinstance(result, UsageError):
         return 'diverged'
-    return ', '.join(f'{split} AUC {shown_auc(result[split]["auc"], 4)} logloss {result[split]["logloss"]:.4f}' for split in ('valid', 'test'))
+    return ', '.join(f'{split} AUC {shown_auc(result[split]["auc"], 4)} logloss {result[split]["logloss"]:.4f}'
+                     for split in ('valid', 'test'))
 
 
 def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:

@@ -66,6 +66,15 @@ def test_records_of_a_run(run_dir):
     assert list((run_dir / 'tensorboard').glob('events*'))
 
 
+def test_copies_are_runs_with_folders_of_their_own(command, data_dir, tmp_path):
+    arguments = ['scripts/train.py', *QUICK, f'--data_dir={data_dir}', '--config.replicas.seeds=2', '--config.replicas.learning_rate=1e-3,1e-2']
+    done = command(*arguments, '--runs_dir=copies')
+    assert done.returncode == 0, done.stderr
+    assert 'learning_rate=0.01 seed=1  valid AUC 0.' in done.stdout and len(list((tmp_path / 'copies').glob('*/result.json'))) == 4
+    fails(command(*arguments, '--run_dir=one'), '--run_dir names the folder of one run', '--runs_dir')
+    fails(command(*arguments, '--config.replicas.learning_rate=fast'), "'replicas.learning_rate' cannot be ['fast']")
+
+
 def test_compiled_programs_are_kept_and_change_no_bit(command, data_dir, run_dir, tmp_path, monkeypatch):
     """The run of the fixture kept its programs; one that reads them and one that has none end with its bits."""
     kept = pathlib.Path(os.environ['JAX_COMPILATION_CACHE_DIR'])
@@ -139,17 +148,18 @@ def test_table4_runs_what_is_missing_and_judges(command, data_dir):
     arguments = ['--seeds=1', '--quick', f'--data_dir={data_dir}']
     done = command('experiments/table4_residual_ablation.py', *arguments)
     assert done.returncode == 3, done.stderr  # one epoch of made-up data: FAIL
-    assert done.stdout.count('runs movielens_1m_autoint') == 2
+    assert done.stdout.count('run movielens_1m_autoint') == 2
     assert '0.8460' in done.stdout and 'FAIL' in done.stdout
     again = command('experiments/table4_residual_ablation.py', *arguments)
-    assert 'runs movielens_1m' not in again.stdout and 'FAIL' in again.stdout
+    assert 'run movielens_1m' not in again.stdout and 'FAIL' in again.stdout
     fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
 
 
 def test_a_table_of_models_shows_the_papers_figure_beside_ours(command, data_dir):
-    arguments = ['--seeds=1', '--quick', f'--data_dir={data_dir}']
+    arguments = ['--seeds=2', '--quick', f'--data_dir={data_dir}']
     done = command('experiments/table2_effectiveness.py', '--models=lr,hofm', *arguments)
     assert done.returncode == 3, done.stderr  # one epoch of made-up data: FAIL
+    assert done.stdout.count('2 copies in one program') == 2
     assert '0.7716' in done.stdout and '0.8304' in done.stdout and 'less 0.002 (autoint), 0.005 (others)' in done.stdout
     fails(command('experiments/table2_effectiveness.py', '--models=fn', *arguments), "no model 'fn'", 'fm')
     fails(command('experiments/table5_joint.py', '--dataset=criteo2', *arguments), "no data set 'criteo2'")
@@ -171,7 +181,7 @@ def test_exactness_compares_seed_by_seed(command, data_dir):
 @pytest.mark.parametrize('script', ['scripts/prepare_data.py', 'scripts/train.py', 'scripts/evaluate.py',
                                     'scripts/explain.py', 'scripts/doctor.py', 'scripts/sweep.py', 'experiments/table4_residual_ablation.py',
                                     'experiments/exactness.py', 'experiments/table2_effectiveness.py',
-                                    'experiments/table5_joint.py', 'experiments/field_widths.py'])
+                                    'experiments/table5_joint.py', 'experiments/field_widths.py', 'experiments/tuning.py'])
 def test_help_says_what_the_command_does(command, script):
     done = command(script, '--help')
     assert 'python ' + script.split('/')[0] in done.stdout and '--data_dir' in done.stdout.replace('[no]', '')

@@ -245,7 +245,7 @@ def test_a_draft_prepares_as_it_is(folder, name):
 
 
 def test_a_draft_of_what_is_not_there(tmp_path):
+    (tmp_path / 'empty.csv').touch()
     for path in (tmp_path / 'none.csv', tmp_path / 'empty.csv'):
-        (tmp_path / 'empty.csv').touch()
         with pytest.raises(UsageError, match=path.name):
             infer.draft(pathlib.Path(path))

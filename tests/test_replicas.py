@@ -12,6 +12,7 @@ from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.config import Config, copies, fingerprint, replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
+from autoint_jax.sweeps.runs import completed_seeds
 from autoint_jax.training import devices, replica_programs, steps
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
@@ -141,6 +142,19 @@ def test_copies_that_share_no_program_are_refused(data, tmp_path):
     streamed = [replace(one, {'data.streaming': True, 'seed': seed}) for seed in (0, 1)]
     with pytest.raises(UsageError, match='data.streaming asks: copies of a run cannot'):
         fit_copies(streamed, data, [tmp_path / 'one', tmp_path / 'other'], Silent())
+
+
+def test_seeds_of_an_experiment_train_together_or_one_by_one(data, tmp_path):
+    """Streamed rows cannot be shared; the figures are the same."""
+    config, together = replace(Config(), SMALL | {'training.epochs': 1, 'data.streaming': False}), Silent()
+    streamed, alone = replace(config, {'data.streaming': True}), Silent()
+    found = [[record['test'] for record in completed_seeds(
+        'small', one, 2, data, runs_dir=tmp_path / name, results_dir=tmp_path / name, reporter=reporter)]
+        for name, one, reporter in (('together', config, together), ('alone', streamed, alone))]
+    assert found[0] == found[1] and found[0][0] != found[0][1]
+    assert sum(sentence.startswith('runs small-') for sentence in together.said) == 1
+    assert sum(sentence.startswith('run small-') for sentence in alone.said) == 2
+    assert not any(sentence.startswith('runs ') for sentence in alone.said)
 
 
 def test_copies_are_every_combination():

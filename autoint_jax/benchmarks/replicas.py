@@ -1,5 +1,7 @@
 """Copies of a run trained in one compiled program, against a run alone."""
 
+import math
+
 import jax
 import numpy as np
 from jax.sharding import NamedSharding
@@ -29,10 +31,10 @@ class AloneBenchmark:
 
 
 class ReplicaBenchmark:
-    """Copies with seeds of their own; `window` counts the rows of all. Their number is a multiple of the devices'."""
+    """Copies with seeds of their own, on as many devices as share them evenly; `window` counts the rows of all."""
 
     def __init__(self, config: Config, shape: Shape, copies: int):
-        mesh = replica_programs.replica_mesh(copies)
+        mesh = replica_programs.replica_mesh(copies, jax.local_devices()[:math.gcd(copies, jax.local_device_count())])
         prepared = ready(config, shape, mesh)
         self.work = prepared.work
         chunk = replica_programs.make_chunk(prepared.made, mesh, prepared.cut, max_steps=CHUNK_STEPS,

@@ -29,8 +29,8 @@ def results_section(results_dir: pathlib.Path) -> str:
         lines += [f'| {"with" if row["residual"] else "without"} | {_spread(row, "auc")} | {row["paper_auc"]:.4f} | '
                   f'{_spread(row, "logloss")} | {row["paper_logloss"]:.4f} | {row["seeds"]} | {row["verdict"]} |' for row in record['rows']]
     for record in _records(results_dir, 'field_widths'):
-        criterion = record['criterion']
-        lines += ['', f'**{record["table"][0].upper()}{record["table"][1:]}.** {criterion[0].upper()}{criterion[1:]}: {record["verdict"]}.', '',
+        lines += ['', f'**Fields of different widths, {DATASETS[record["dataset"]]}, {record["data_rows"]:,} rows.** '
+                  f'{record["criterion"]}: {record["verdict"]}.', '',
                   '| widths | values in tables | saved | AUC | difference | logloss |', '|---|---|---|---|---|---|']
         lines += [f'| `{row["variant"]}` | {row["table_values"]:,} | {row["saved"]:.0%} | {_spread(row, "auc")} | '
                   f'{row["auc_difference"]:+.4f} | {row["logloss"]:.4f} |' for row in record['rows']]

@@ -37,20 +37,28 @@ def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *
                     reporter: Reporter) -> list[dict[str, Any]]:
     """The records of a configuration's runs with seeds 0 to `seeds - 1`; those that have none train together, as copies in one program.
 
-    As many train at once as fit in memory. Raises UsageError as `fit_copies` does, and where training diverged.
+    As many train at once as fit in memory; one alone, as `completed` does it, where rows must be streamed or no more is missing. Raises
+    UsageError as `fit_copies` does, and where training diverged, after the others are recorded.
     """
     configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
     ids = [f'{name}-{configuration.fingerprint(one)}' for one in configs]
     missing = [number for number, run_id in enumerate(ids) if recorded(run_id, data, results_dir) is None]
-    at_once = copies_that_fit(config, data)
+    at_once = copies_that_fit(config, data) if len(missing) > 1 else 1
     for first in range(0, len(missing), at_once):
         group = missing[first:first + at_once]
+        if len(group) == 1:
+            completed(name, configs[group[0]], data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter)
+            continue
         reporter.say('runs ' + ' '.join(ids[number] for number in group))
         results = fit_copies([configs[number] for number in group], data, [runs_dir / ids[number] for number in group], reporter)
+        diverged = []
         for number, result in zip(group, results, strict=True):
             if isinstance(result, UsageError):
-                raise UsageError(f'{runs_dir / ids[number]}: {result}')
-            record(ids[number], runs_dir / ids[number], results_dir)
+                diverged.append(f'{runs_dir / ids[number]}: {result}')
+            else:
+                record(ids[number], runs_dir / ids[number], results_dir)
+        if diverged:
+            raise UsageError('\n'.join(diverged))
     return [recorded(run_id, data, results_dir) for run_id in ids]
 
 

@@ -15,7 +15,7 @@ class Reporter(Protocol):
         """`done` of at most `total` steps are taken, the latest at `rate` rows per second."""
 
     def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
-        """`copy` tells copies of a run apart; it is empty for a run alone."""
+        """`copy` tells copies of a run apart; it is empty for a run alone. What this raises ends training; the evaluation is saved."""
 
     def say(self, sentence: str) -> None: ...
 

@@ -38,16 +38,16 @@ def _of_copies(of_copy: Callable, mesh: Mesh, *, together: bool, shared: int) ->
     """A function of one copy -> of stacked copies over a mesh; its last `shared` arguments are the same for all."""
 
     def of_device(*arguments):
-        stacked, same = arguments[:len(arguments) - shared], arguments[len(arguments) - shared:]
+        of_each, of_all = arguments[:len(arguments) - shared], arguments[len(arguments) - shared:]
         if together:
-            return jax.vmap(lambda *own: of_copy(*own, *same))(*stacked)
-        return jax.lax.map(lambda own: of_copy(*own, *same), stacked)
+            return jax.vmap(lambda *own: of_copy(*own, *of_all))(*of_each)
+        return jax.lax.map(lambda own: of_copy(*own, *of_all), of_each)
 
-    def of_all(*arguments):
+    def of_mesh(*arguments):
         specs = (BY_COPY,) * (len(arguments) - shared) + (EVERYWHERE,) * shared
         return jax.shard_map(of_device, mesh=mesh, check_vma=False, in_specs=specs, out_specs=BY_COPY)(*arguments)
 
-    return of_all
+    return of_mesh
 
 
 def make_chunk(made: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, together: bool) -> Callable:

@@ -38,6 +38,7 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
     """Trains the runs of some configurations in one program, or goes on with them; returns their results in order.
 
     Runs that are complete are returned as they are. In place of the result of a run that diverged its error stands; the others go on.
+    `train_seconds` of a copy are its share of the program's seconds.
 
     Raises:
       UsageError: configurations differ in an option that may change a shape; a folder belongs to another run; or the rows must be
@@ -59,11 +60,14 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
 
 
 def copies_that_fit(config: Config, data: PreparedData) -> int:
-    """How many copies of a run have room in half of the memory there is, beside the rows; at least 1.
+    """How many copies of a run have room in half of the memory there is, beside the rows; at least 1, and 1 if rows must be streamed.
 
     A copy takes its state three times: where it trains, where it is saved from, and where a step writes the next one.
     """
     made, device = setup(config, fitted_schema(config, data)), jax.local_devices()[0]
+    streamed, _ = chosen_feed(config, course(config, data).columns, replica_mesh(MOST_COPIES))
+    if streamed:
+        return 1
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(jax.eval_shape(lambda: initial_state(made))))
     there = available_ram() if device.platform == 'cpu' else device_memory(device)
     if there is None:
