@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData
@@ -37,13 +39,15 @@ def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *
                     reporter: Reporter) -> list[dict[str, Any]]:
     """The records of a configuration's runs with seeds 0 to `seeds - 1`; those that have none train together, as copies in one program.
 
-    As many train at once as fit in memory; one alone, as `completed` does it, where rows must be streamed or no more is missing. Raises
-    UsageError as `fit_copies` does, and where training diverged, after the others are recorded.
+    As many train at once as fit in memory and share the devices evenly; the rest after them. One trains as `completed` does it, on all
+    devices, also where rows must be streamed. Raises UsageError as `fit_copies` does, and where training diverged, after the others
+    are recorded.
     """
     configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
     ids = [f'{name}-{configuration.fingerprint(one)}' for one in configs]
     missing = [number for number, run_id in enumerate(ids) if recorded(run_id, data, results_dir) is None]
-    at_once = copies_that_fit(config, data) if len(missing) > 1 else 1
+    at_once = min(copies_that_fit(config, data), len(missing)) if len(missing) > 1 else 1
+    at_once -= at_once % min(at_once, jax.local_device_count())
     for first in range(0, len(missing), at_once):
         group = missing[first:first + at_once]
         if len(group) == 1:
