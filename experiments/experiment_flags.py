@@ -30,8 +30,10 @@ def published(figures: dict):
 
 
 def base_config(model: str) -> Config:
-    """experiments/configs/DATASET_MODEL.toml, shortened by --quick. Raises UsageError."""
-    config = configuration.load(CONFIGS / f'{DATASET.value}_{model}.toml')
+    """experiments/configs/DATASET_MODEL.toml, or else paper_MODEL.toml for the data set, shortened by --quick. Raises UsageError."""
+    own = CONFIGS / f'{DATASET.value}_{model}.toml'
+    config = configuration.load(own if own.exists() else CONFIGS / f'paper_{model}.toml')
+    config = configuration.replace(config, {'data.dataset': DATASET.value})
     return configuration.replace(config, {'training.epochs': 1}) if QUICK.value else config
 
 

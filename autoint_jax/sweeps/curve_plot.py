@@ -1,0 +1,49 @@
+"""Test AUC and logloss over the values of one option, as a figure (paper Figures 5 and 6)."""
+
+import pathlib
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from autoint_jax.sweeps.comparison import Measured
+from autoint_jax.sweeps.published import Figures
+
+# Two colours of Okabe and Ito (2008), told apart by colour-blind readers too; the markers differ as well.
+OURS, PAPER = '#0072B2', '#D55E00'
+PANELS = {'auc': 'test AUC', 'logloss': 'test logloss'}
+
+
+def save(path: pathlib.Path, title: str, label: str, ours: dict[int, dict[str, Measured]],
+         paper: tuple[int, Figures] | None) -> None:
+    """Writes a PNG with a panel of AUC and one of logloss.
+
+    Args:
+      path: where the PNG goes; the folder is made.
+      title: above the panels.
+      label: of the horizontal axis, the option that varies.
+      ours: {value: {figure: mean and deviation}}; a bar is one standard deviation over seeds up and down, none for a single seed.
+      paper: the value for which the paper publishes figures (Table 2), and they.
+    """
+    figure = Figure(figsize=(9, 3.6), layout='constrained')
+    FigureCanvasAgg(figure)
+    values = sorted(ours)
+    for axes, (name, text) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+        measured = [ours[value][name] for value in values]
+        bars = None if any(one.deviation is None for one in measured) else [one.deviation for one in measured]
+        axes.errorbar(values, [one.mean for one in measured], yerr=bars, color=OURS, marker='o', capsize=3,
+                      label=_account(measured[0]))
+        if paper is not None:
+            axes.plot(paper[0], getattr(paper[1], name), color=PAPER, marker='D', markersize=8, markerfacecolor='none',
+                      linestyle='none', zorder=3, label='paper, Table 2')
+        axes.set_xticks(values if paper is None else sorted({*values, paper[0]}))
+        axes.set_xlabel(label)
+        axes.set_ylabel(text)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.suptitle(title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def _account(measured: Measured) -> str:
+    return 'ours, one seed' if measured.count == 1 else f'ours, mean ± deviation of {measured.count} seeds'

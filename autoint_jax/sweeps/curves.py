@@ -1,0 +1,150 @@
+"""Curves of the paper: AutoInt with one option varied, each value trained once a seed, its shape judged (Figures 5, 6, heads)."""
+
+import json
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import UsageError
+from autoint_jax.sweeps import comparison, curve_criteria, curve_plot, runs
+from autoint_jax.sweeps.comparison import Measured
+from autoint_jax.sweeps.curve_criteria import Criterion, Means
+from autoint_jax.sweeps.published import EFFECTIVENESS, Figures
+from autoint_jax.training import records
+from autoint_jax.training.progress import Reporter
+
+
+class Curve(NamedTuple):
+    """What is varied, and how it is judged.
+
+    Attributes:
+      name: of the record, before _DATASET.
+      title: of table and figure.
+      option: the option that varies, by its dotted path; a whole number.
+      label: what it is, in words.
+      values: those that are run where none are chosen.
+      published_value: the one of Table 2.
+      criteria: (data set, means) -> what is asked of them.
+    """
+
+    name: str
+    title: str
+    option: str
+    label: str
+    values: tuple[int, ...]
+    published_value: int
+    criteria: Callable[[str, Means], list[Criterion]]
+
+
+DEPTH = Curve('figure5_depth', 'Figure 5, number of interacting layers', 'model.num_layers', 'interacting layers',
+              (0, 1, 2, 3, 4), 3, curve_criteria.depth)
+EMBEDDING_SIZE = Curve('figure6_embedding_size', 'Figure 6, size of embeddings', 'model.embedding_dim', 'values in an embedding',
+                       (8, 16, 24, 32), 16, curve_criteria.embedding_size)
+HEADS = Curve('heads', 'Number of heads, each of the same width', 'model.num_heads', 'heads', (1, 2, 4), 2, curve_criteria.heads)
+CURVES = (DEPTH, EMBEDDING_SIZE, HEADS)
+
+
+def chosen_values(curve: Curve, given: list[str] | None) -> tuple[int, ...]:
+    """Values in rising order, those of the curve where none are given. Raises UsageError on what is no whole number."""
+    try:
+        values = tuple(sorted({int(value) for value in given})) if given is not None else curve.values
+    except ValueError:
+        values = ()
+    if not values:
+        raise UsageError(f'--values is {",".join(given)!r}, but must be whole numbers with commas between them, such as '
+                         f'{",".join(map(str, curve.values))}')
+    return values
+
+
+def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[int, ...], seeds: int, data_dir: str,
+                    runs_dir: pathlib.Path, results_dir: pathlib.Path, reporter: Reporter) -> bool:
+    """Runs what has no record, prints the table, writes RESULTS_DIR/NAME_DATASET.{json,csv,png}; whether no criterion failed.
+
+    The runs of the base's own value are those that other tables have under DATASET_autoint.
+
+    Args:
+      curve: what is varied.
+      dataset: name of the data set.
+      base: the configuration in which the option is varied.
+      values: those to run; the record has these only.
+      seeds: 0 to seeds - 1 are run; those of a value train together.
+      data_dir, runs_dir, results_dir: folders of prepared data, run folders, records.
+      reporter: of the runs.
+
+    Raises UsageError on a value that the option cannot have, before anything is run, and as `runs.completed_seeds` does.
+    """
+    configs = {value: configuration.replace(base, {curve.option: value}) for value in values}
+    data = open_prepared(data_dir, base.data.dataset, base.data.recipe)
+    found = {value: runs.completed_seeds(_run_name(curve, dataset, base, value), config, seeds, data, runs_dir=runs_dir,
+                                         results_dir=results_dir, reporter=reporter) for value, config in configs.items()}
+    ours = {value: comparison.test_figures(of_value) for value, of_value in found.items()}
+    means = {value: Figures(figures['auc'].mean, figures['logloss'].mean) for value, figures in ours.items()}
+    criteria = curve.criteria(dataset, means)
+    verdict = curve_criteria.overall(criteria)
+    paper = EFFECTIVENESS['autoint'].get(dataset)
+    rows = [{curve.option: value, **_row(ours[value], found[value], paper if value == curve.published_value else None)}
+            for value in values]
+
+    title = f'{curve.title}, {dataset}, {_seeds(seeds)}'
+    comparison.show(title, [curve.label, 'AUC', 'logloss', 'parameters'], [
+        [str(value), str(ours[value]['auc']), str(ours[value]['logloss']), f'{of_value[0]["parameters"]:,}']
+        for value, of_value in found.items()])
+    if paper is not None:
+        print(f'paper, Table 2, {curve.published_value} {curve.label}: AUC {paper.auc:.4f}, logloss {paper.logloss:.4f}')
+    for criterion in criteria:
+        print(f'{criterion.text}: {criterion.verdict}')
+    path = results_dir / f'{curve.name}_{dataset}'
+    curve_plot.save(path.with_suffix('.png'), title, curve.label, ours, paper and (curve.published_value, paper))
+    runs.write_table(path, rows, {
+        'table': curve.title, 'dataset': dataset, 'option': curve.option, 'label': curve.label,
+        'criteria': [{'criterion': criterion.text, 'verdict': criterion.verdict} for criterion in criteria],
+        'verdict': verdict.verdict, 'command': sys.argv, 'commit': records.commit(), 'versions': records.versions(),
+        'device': records.device(), 'data_hash': data.hash, 'seeds': seeds})
+    print(f'wrote {path}.json, .csv and .png')
+    return verdict.passed is not False
+
+
+def curve_lines(results_dir: pathlib.Path) -> list[str]:
+    """Markdown: each curve that has a record, its criteria, table and figure. Empty without records."""
+    lines = []
+    for curve in CURVES:
+        for path in sorted(results_dir.glob(f'{curve.name}_*.json')):
+            record = json.loads(path.read_text())
+            rows = record['rows']
+            about = '; '.join(f'{one["criterion"]}: {one["verdict"]}' for one in record['criteria'])
+            lines += ['', f'**{record["table"]}**, `{record["dataset"]}`, {_seeds(record["seeds"])}. Criteria: {about}.', '',
+                      f'| {record["label"]} | {" | ".join(str(row[record["option"]]) for row in rows)} |',
+                      '|---' * (len(rows) + 1) + '|']
+            lines += [f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |' for figure, name in
+                      (('auc', 'AUC'), ('logloss', 'logloss'))]
+            image = path.with_suffix('.png')
+            if image.exists():
+                lines += ['', f'![{record["table"]}, {record["dataset"]}]({image.as_posix()})']
+    return lines
+
+
+def _run_name(curve: Curve, dataset: str, base: Config, value: int) -> str:
+    varied = '' if value == configuration.value(base, curve.option) else f'_{curve.option.rpartition(".")[2]}_{value}'
+    return f'{dataset}_autoint{varied}'
+
+
+def _row(ours: dict[str, Measured], found: list[dict[str, Any]], paper: Figures | None) -> dict[str, Any]:
+    row = {}
+    for figure, measured in ours.items():
+        row |= {figure: measured.mean, f'{figure}_deviation': measured.deviation,
+                f'paper_{figure}': None if paper is None else getattr(paper, figure)}
+    return row | {'parameters': found[0]['parameters'], 'embedding_parameters': found[0]['embedding_parameters'],
+                  'seeds': len(found), 'runs': [record['run'] for record in found]}
+
+
+def _cell(row: dict[str, Any], figure: str) -> str:
+    ours, paper = Measured(row[figure], row[f'{figure}_deviation'], row['seeds']), row[f'paper_{figure}']
+    return str(ours) if paper is None else f'{ours} (paper {paper:.4f})'
+
+
+def _seeds(count: int) -> str:
+    return 'one seed' if count == 1 else f'{count} seeds'

@@ -1,0 +1,29 @@
+"""Flags of the experiments that vary one option of AutoInt, and what they do with them."""
+
+import pathlib
+
+import experiment_flags as common
+from absl import flags
+
+from autoint_jax.sweeps import curves
+from autoint_jax.sweeps.curves import Curve
+from autoint_jax.training.progress import Bar
+
+flags.adopt_module_key_flags(common)
+
+
+def define_values(curve: Curve) -> flags.FlagHolder:
+    """--values of a curve."""
+    return flags.DEFINE_list('values', None, f'Values of {curve.option} to run and to show; {",".join(map(str, curve.values))} '
+                             'where not given.')
+
+
+def completed(curve: Curve, values: list[str] | None) -> int:
+    """Completes a curve on the chosen data set as the flags say; the exit status."""
+    chosen = curves.chosen_values(curve, values)
+    common.start()
+    passed = curves.completed_curve(
+        curve, common.DATASET.value, common.base_config('autoint'), values=chosen, seeds=common.SEEDS.value,
+        data_dir=common.DATA_DIR.value, runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(),
+        reporter=Bar())
+    return 0 if passed else 3

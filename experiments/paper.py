@@ -1,0 +1,59 @@
+"""The paper in one command: every table and figure of it, one after the other, and what came of each.
+
+    python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
+    python experiments/paper.py --dataset=movielens_1m --seeds=5                                  # Tables 2, 4 and 5
+    python experiments/paper.py --dataset=movielens_1m --seeds=3 --parts=figure5,figure6,heads    # or any of the parts
+
+A part is the script of that name in this folder; its docstring has claim, time and expected figures. Runs that have a record
+under RESULTS_DIR/runs are not run again and interrupted ones are gone on with, so the command can be given again on another
+day, or with the records of another machine. Runs that parts share, such as AutoInt's, are trained once. A part that fails
+does not keep the others from being run. Time on two CPU cores, MovieLens-1M, Tables 2, 4 and 5: about 50 minutes a seed; five
+seeds four hours, of which AutoInt with and without residual connections takes 80 minutes, AutoInt+ and xDeepFM 45 each.
+Exit status: 0 if all passed, 3 if a figure is off, that of the first part that ended in an error otherwise.
+"""
+
+import pathlib
+import subprocess
+import sys
+
+import experiment_flags as common
+from absl import app, flags
+
+from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.sweeps import comparison
+
+flags.adopt_module_key_flags(common)
+
+PARTS = {
+    'table1': 'table1_statistics', 'table3': 'table3_model_size', 'table2': 'table2_effectiveness', 'table5': 'table5_joint',
+    'table4': 'table4_residual_ablation', 'figure4': 'figure4_run_time', 'figure5': 'figure5_depth',
+    'figure6': 'figure6_embedding_size', 'heads': 'heads', 'figure7': 'figure7_attention', 'ablations': 'ablations',
+}
+_PARTS = flags.DEFINE_list('parts', ['table2', 'table5', 'table4'], f'Parts to run, in this order: {", ".join(PARTS)}; or all.')
+
+OUTCOMES = {0: 'PASS', 3: 'FAIL'}
+
+
+def main(argv: list[str]) -> int:
+    parts = list(PARTS) if _PARTS.value == ['all'] else _PARTS.value
+    for part in parts:
+        if part not in PARTS:
+            raise UsageError(f'the paper has no part {part!r}{nearest(part, list(PARTS))}; it has: {", ".join(PARTS)}')
+    # A process each: JAX's devices are chosen when it starts, and what a part held is given back.
+    given = [f'--{flag.name}={flag.value}' for flag in (common.DATASET, common.SEEDS, common.QUICK, common.DATA_DIR,
+                                                        common.RUNS_DIR, common.RESULTS_DIR) if flag.present]
+    statuses = {}
+    for part in parts:
+        print(f'\n{part}: experiments/{PARTS[part]}.py {" ".join(given)}', flush=True)
+        script = pathlib.Path(__file__).with_name(f'{PARTS[part]}.py')
+        statuses[part] = subprocess.run([sys.executable, str(script), *given]).returncode
+        if statuses[part] == 130:
+            raise KeyboardInterrupt
+    comparison.show(f'The paper, {common.DATASET.value}', ['part', 'script', 'outcome'], [
+        [part, f'experiments/{PARTS[part]}.py', OUTCOMES.get(status, f'error, status {status}')]
+        for part, status in statuses.items()])
+    return next((status for status in statuses.values() if status not in OUTCOMES), max(statuses.values(), default=0))
+
+
+if __name__ == '__main__':
+    app.run(reported(main))
