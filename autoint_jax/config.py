@@ -26,14 +26,15 @@ class DataConfig:
                           'then rows of many blocks at a time), for data larger than memory')
 
 
-TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'rowwise_adagrad')
+TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'lazy_adam', 'rowwise_adagrad')
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
     name: str = option('adam', "optimizer of parameters, 'adam'")
     tables: str = option('adam', "optimizer of tables: 'adam' (dense and exact), 'deferred_adam' (touches a batch's "
-                         "rows and makes up for the steps a row missed when it is next read, so it follows 'adam') "
+                         "rows and makes up for the steps a row missed when it is next read, so it follows 'adam'), "
+                         "'lazy_adam' (touches a batch's rows and forgets the steps a row missed, so it is not 'adam') "
                          "or 'rowwise_adagrad' (touches a batch's rows; one accumulator a row)")
     tables_form: str = option('automatic', "form of the sparse optimizers of tables: 'xla', 'cpu_kernel' (compiled), or "
                               "'automatic', the fastest for the device; both give the same values")

@@ -7,7 +7,8 @@ Claim: without residual connections AutoInt loses AUC on every data set; on Movi
 
 Time: about 15 minutes a run on two CPU cores, two runs a seed. Runs that have a record under results/runs are not run
 again; an interrupted one is gone on with. Expected: AUC with residual within 0.003 of the paper's or above it; AUC lost
-without it at least half of what the paper reports. Writes results/table4_residual_ablation_DATASET.{json,csv}.
+without it at least half of what the paper reports (0.0161 on MovieLens-1M). With and without are compared by t-tests over seeds.
+Writes results/table4_residual_ablation_DATASET.{json,csv}.
 """
 
 import pathlib
@@ -19,7 +20,7 @@ from absl import app, flags
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import reported
-from autoint_jax.sweeps import comparison, runs
+from autoint_jax.sweeps import comparison, runs, significance
 from autoint_jax.sweeps.published import RESIDUAL
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar
@@ -58,10 +59,14 @@ def main(argv: list[str]) -> int:
         ['residual', 'paper AUC', 'our AUC', 'paper logloss', 'our logloss', 'verdict'],
         [['with' if row['residual'] else 'without', f'{row["paper_auc"]:.4f}', str(ours[row['residual']]['auc']),
           f'{row["paper_logloss"]:.4f}', str(ours[row['residual']]['logloss']), row['verdict']] for row in rows])
-    print(f'AUC lost without residual: paper {published_loss:.4f}, ours {lost:.4f}\n{criteria}')
+    tested = significance.about(significance.compared(('with residual', 'without'), found[True], found[False]), none='')
+    print(f'AUC lost without residual: paper {published_loss:.4f}, ours {lost:.4f}')
+    print('\n'.join([criteria, *tested['significance']]))
     path = common.results_dir() / f'table4_residual_ablation_{common.DATASET.value}'
-    runs.write_table(path, rows, {'table': 'paper, Table 4', 'criteria': criteria, 'command': sys.argv,
-                                  'commit': run_records.commit(), 'auc_lost': lost, 'published_auc_lost': published_loss})
+    runs.write_table(path, rows, {
+        'table': 'paper, Table 4', 'criteria': criteria, **tested, 'command': sys.argv, 'commit': run_records.commit(),
+        'versions': run_records.versions() | significance.VERSIONS, 'device': run_records.device(), 'data_hash': data.hash,
+        'seeds': common.SEEDS.value, 'auc_lost': lost, 'published_auc_lost': published_loss})
     print(f'wrote {path}.json and .csv')
     return 0 if all(passed.values()) else 3
 

@@ -58,7 +58,7 @@ def test_operations_are_those_of_a_count_by_hand():
 
 
 @pytest.mark.parametrize('tables, optimizer', [
-    ('deferred_adam', 2 * (3 * 3 + 1) * 9), ('rowwise_adagrad', 2 * (3 + 1) * 9), ('adam', 9 * 3 + 8 * 3 * 24)])
+    ('deferred_adam', 2 * (3 * 3 + 1) * 9), ('lazy_adam', 2 * 3 * 3 * 9), ('rowwise_adagrad', 2 * (3 + 1) * 9), ('adam', 9 * 3 + 8 * 3 * 24)])
 def test_bytes_are_those_of_a_count_by_hand(tables, optimizer):
     """Batches of 6 rows that read 9 of a table's 24 rows of width 3."""
     schema = Schema((FieldSpec('one', CATEGORICAL, 11), FieldSpec('other', CATEGORICAL, 13)))

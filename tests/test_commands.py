@@ -180,7 +180,7 @@ def test_exactness_compares_seed_by_seed(command, data_dir):
 
 @pytest.mark.parametrize('script', ['scripts/prepare_data.py', 'scripts/train.py', 'scripts/evaluate.py',
                                     'scripts/explain.py', 'scripts/doctor.py', 'scripts/sweep.py', 'experiments/table4_residual_ablation.py',
-                                    'experiments/exactness.py', 'experiments/table2_effectiveness.py',
+                                    'experiments/ablations.py', 'experiments/exactness.py', 'experiments/table2_effectiveness.py',
                                     'experiments/table5_joint.py', 'experiments/field_widths.py', 'experiments/tuning.py'])
 def test_help_says_what_the_command_does(command, script):
     done = command(script, '--help')

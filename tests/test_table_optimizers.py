@@ -153,6 +153,24 @@ def test_rowwise_adagrad_is_the_equations(form, l2_rows):
     np.testing.assert_allclose(slots, accumulator, rtol=1e-5)
 
 
+@pytest.mark.parametrize('l2_rows', [0.0, 0.02])
+def test_lazy_adam_is_the_equations_and_not_dense_adam(form, l2_rows):
+    """A row steps only where it is in the batch; the corrections are of the run's step."""
+    numbers, gradients = batches(60)
+    table, m, nu = np.asarray(first_table(), np.float64), np.zeros((V, D)), np.zeros((V, D))
+    for step, (of_batch, gradient) in enumerate(zip(numbers, gradients, strict=True), start=1):
+        gradient = whole_gradient(table, of_batch, gradient, l2_rows=l2_rows)
+        for row in set(of_batch.tolist()) - {V}:
+            m[row] = 0.9 * m[row] + 0.1 * gradient[row]
+            nu[row] = 0.999 * nu[row] + 0.001 * gradient[row]**2
+            table[row] -= 1e-3 * m[row] / (1 - 0.9**step) / (np.sqrt(nu[row] / (1 - 0.999**step)) + 1e-8)
+    ours, slots = trained(numbers, gradients, tables='lazy_adam', tables_form=form, l2_rows=l2_rows)
+    np.testing.assert_allclose(ours, table, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(slots.m, m, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(slots.nu, nu, rtol=1e-4)
+    assert mean_difference(ours, adam(numbers, gradients, l2_rows=l2_rows)[0]) > 1e-4
+
+
 @pytest.mark.parametrize('numbers', [[5, 2, 5, 9, 2, 5], [11, 3, 11, 3], [0], [11, 11], [10, 9, 8], []])
 def test_distinct_rows_are_each_row_once(numbers):
     numbers, v = np.array(numbers, np.int32), 11
@@ -199,8 +217,9 @@ def test_two_devices_give_the_losses_of_one_and_deferred_adam_those_of_adam(data
 
 
 @pytest.mark.parametrize('options, named', [
-    ({'tables': 'lazy_adam'}, "optimizer.tables' is 'lazy_adam', but must be one of adam, deferred_adam"),
+    ({'tables': 'sparse_adam'}, "optimizer.tables' is 'sparse_adam', but must be one of adam, deferred_adam, lazy_adam"),
     ({'tables': 'deferred_adam', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
+    ({'tables': 'lazy_adam', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
     ({'tables': 'rowwise_adagrad', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
     ({'tables': 'deferred_adam', 'b1': 0.95, 'b2': 0.9}, 'optimizer.b1.*below optimizer.b2'),
     ({'tables_form': 'gpu'}, 'optimizer.tables_form'), ({'l2_rows': -1.0}, 'optimizer.l2_rows'), ({'epsilon': 0.0}, 'optimizer.epsilon')])

@@ -72,12 +72,13 @@ def scoring_work(schema: Schema, config: Config, batch: int, distinct: int) -> W
 def step_work(schema: Schema, config: Config, batch: int, distinct: int) -> Work:
     """Of a row in a training step, where a batch reads `distinct` table rows.
 
-    A table of width d: 'deferred_adam' reads and writes 3 d + 1 numbers of a distinct row, 'rowwise_adagrad' d + 1;
-    dense 'adam' reads a distinct row's d, writes and reads the gradient of the whole table, and reads and writes table
-    and two moments.
+    A table of width d: 'deferred_adam' reads and writes 3 d + 1 numbers of a distinct row, 'lazy_adam' 3 d,
+    'rowwise_adagrad' d + 1; dense 'adam' reads a distinct row's d, writes and reads the gradient of the whole table, and
+    reads and writes table and two moments.
     """
     width = _table_width(config, schema)
-    optimizer = {'deferred_adam': 2 * (3 * width + 1) * distinct, 'rowwise_adagrad': 2 * (width + 1) * distinct,
+    optimizer = {'deferred_adam': 2 * (3 * width + 1) * distinct, 'lazy_adam': 2 * 3 * width * distinct,
+                 'rowwise_adagrad': 2 * (width + 1) * distinct,
                  'adam': width * distinct + 8 * width * schema.num_ids}[config.optimizer.tables]
     rows_and_gradients = 4 * schema.num_slots * width
     return Work(3 * forward_operations(schema, config.model),

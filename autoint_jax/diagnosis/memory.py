@@ -21,7 +21,7 @@ from autoint_jax.training.checkpoints import SPARE_BYTES
 from autoint_jax.training.state import Setup, TrainState, initial_state, setup
 
 # Arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and what the optimizer reads for a row.
-ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'rowwise_adagrad': 4}
+ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}
 # Logits, the two sorts of `evaluation.metrics` and their running counts, float32 or uint32 each.
 EVALUATION_BYTES_PER_ROW = 32
 CHECKPOINTS = 3  # latest, best, and the one being written

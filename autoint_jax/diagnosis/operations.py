@@ -221,7 +221,7 @@ def _optimizer(name: str) -> Comparison:
 
 def _optimized_by_numpy(config: OptimizerConfig, table: np.ndarray,
                         batches: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Row-wise Adagrad, or dense Adam, which deferred Adam follows."""
+    """Row-wise Adagrad, lazy Adam, or dense Adam, which deferred Adam follows."""
     m, nu, accumulated = np.zeros_like(table), np.zeros_like(table), np.zeros((len(table), 1))
     for step, (numbers, gradients) in enumerate(batches, start=1):
         gradient = _summed_by_numpy(numbers, gradients, len(table))
@@ -229,7 +229,9 @@ def _optimized_by_numpy(config: OptimizerConfig, table: np.ndarray,
             accumulated += (gradient**2).mean(1, keepdims=True)
             table = table - config.learning_rate * gradient / (np.sqrt(accumulated) + config.epsilon)
             continue
-        m, nu = config.b1 * m + (1 - config.b1) * gradient, config.b2 * nu + (1 - config.b2) * gradient**2
-        root = np.sqrt(nu / (1 - config.b2**step))
-        table = table - config.learning_rate * (m / (1 - config.b1**step)) / (root + config.epsilon)
+        stepped = np.unique(numbers) if config.tables == 'lazy_adam' else slice(None)
+        m[stepped] = config.b1 * m[stepped] + (1 - config.b1) * gradient[stepped]
+        nu[stepped] = config.b2 * nu[stepped] + (1 - config.b2) * gradient[stepped]**2
+        change = m / (1 - config.b1**step) / (np.sqrt(nu / (1 - config.b2**step)) + config.epsilon)
+        table[stepped] -= config.learning_rate * change[stepped]
     return table

@@ -18,7 +18,7 @@ import jax
 
 SOURCES = pathlib.Path(__file__).parent
 HANDLERS = ('interacting_forward', 'interacting_backward', 'deferred_adam_read', 'deferred_adam_update',
-            'deferred_adam_flush', 'rowwise_adagrad_update')
+            'deferred_adam_flush', 'lazy_adam_update', 'rowwise_adagrad_update')
 FLAGS = ('-std=c++17', '-O3', '-march=native', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fno-signed-zeros',
          '-shared', '-fPIC')
 

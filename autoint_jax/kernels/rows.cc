@@ -1,5 +1,5 @@
-// Deferred Adam and row-wise Adagrad on the rows of a batch, in place, for CPUs (`training/deferred_adam.py` and
-// `training/table_optimizers.py` say what they compute).
+// Deferred Adam, lazy Adam and row-wise Adagrad on the rows of a batch, in place, for CPUs (`training/deferred_adam.py`,
+// `lazy_adam.py` and `table_optimizers.py` say what they compute).
 //
 // Rows of one number are found by a stable radix sort, so their gradients are added in the batch's order: the result does
 // not depend on the number of threads.
@@ -170,6 +170,28 @@ static ffi::Error deferred_adam_flush(ffi::ThreadPool pool, Floats, Floats, Floa
   return ffi::Error::Success();
 }
 
+static ffi::Error lazy_adam_update(ffi::ThreadPool pool, Floats, Floats, Floats, Integers numbers, Floats gradients,
+                                   Integers step, Floats rates, ffi::Result<Floats> table, ffi::Result<Floats> m,
+                                   ffi::Result<Floats> nu, float b1, float b2, float epsilon) {
+  const long width = table->dimensions()[1];
+  const float count = step.typed_data()[0] + 1, rate = rates.typed_data()[0], l2_rows = rates.typed_data()[1];
+  const float correction = 1 / (1 - std::pow(b1, count)), correction2 = 1 / (1 - std::pow(b2, count));
+  const auto& sorted = sorted_places(numbers.typed_data(), numbers.dimensions()[0], table->dimensions()[0]);
+  each_row(pool, sorted, [&](long row, const Place* places, long repeats) {
+    float* gradient = scratch(width);
+    sum_gradients(gradients.typed_data(), places, repeats, width, gradient);
+    float *values = table->typed_data() + row * width, *first = m->typed_data() + row * width;
+    float* second = nu->typed_data() + row * width;
+    for (long j = 0; j < width; ++j) {
+      const float g = gradient[j] + l2_rows * values[j];
+      first[j] = b1 * first[j] + (1 - b1) * g;
+      second[j] = b2 * second[j] + (1 - b2) * g * g;
+      values[j] -= rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
+    }
+  });
+  return ffi::Error::Success();
+}
+
 static ffi::Error rowwise_adagrad_update(ffi::ThreadPool pool, Floats, Floats, Integers numbers, Floats gradients,
                                          Floats rates, ffi::Result<Floats> table, ffi::Result<Floats> accumulator,
                                          float epsilon) {
@@ -211,6 +233,11 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(
         .Arg<autoint::Integers>().Arg<autoint::Integers>().Arg<autoint::Floats>().Arg<autoint::Floats>()
         .Ret<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Integers>().Attr<float>("b1")
         .Attr<float>("b2").Attr<float>("epsilon"));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(
+    lazy_adam_update, autoint::lazy_adam_update,
+    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>()
+        .Arg<autoint::Integers>().Arg<autoint::Floats>().Arg<autoint::Integers>().Arg<autoint::Floats>().Ret<autoint::Floats>()
+        .Ret<autoint::Floats>().Ret<autoint::Floats>().Attr<float>("b1").Attr<float>("b2").Attr<float>("epsilon"));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(
     rowwise_adagrad_update, autoint::rowwise_adagrad_update,
     xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Integers>()

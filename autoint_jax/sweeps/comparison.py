@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+
+MOST_COLUMNS = 1000  # characters that a printed table may be wide
 
 
 class Measured(NamedTuple):
@@ -34,10 +37,13 @@ def verdict(passed: bool) -> str:
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table."""
+    """Prints a table, wider than the terminal rather than with figures cut off."""
     table = Table(title=title)
     for column in columns:
         table.add_column(column)
     for row in rows:
         table.add_row(*row)
-    Console(soft_wrap=True).print(table)
+    console = Console(soft_wrap=True)
+    needed = Measurement.get(console, console.options.update(max_width=MOST_COLUMNS), table).maximum
+    console.width = max(console.width, needed)
+    console.print(table)

@@ -1,4 +1,4 @@
-"""A table of models: every one trained once a seed, the published figure beside ours."""
+"""A table of models: each trained once a seed, the published figure beside ours, the paper's model tested against the others."""
 
 import pathlib
 import sys
@@ -6,58 +6,98 @@ from collections.abc import Callable
 from typing import Any
 
 from autoint_jax.config import Config
-from autoint_jax.data.prepared import open_prepared
-from autoint_jax.sweeps import comparison, runs
-from autoint_jax.sweeps.published import Figures
+from autoint_jax.data.prepared import PreparedData, open_prepared
+from autoint_jax.errors import UsageError
+from autoint_jax.sweeps import base_changes, comparison, runs, significance
+from autoint_jax.sweeps.published import BASES, OWN_MODELS, Figures
 from autoint_jax.training import records
 from autoint_jax.training.progress import Reporter
+
+Records = list[dict[str, Any]]
 
 
 def completed_table(title: str, dataset: str, published: dict[str, dict[str, Figures]], *, models: list[str], seeds: int,
                     base_config: Callable[[str], Config], tolerances: dict[str, float], data_dir: str, runs_dir: pathlib.Path,
                     results_dir: pathlib.Path, path: pathlib.Path, reporter: Reporter) -> bool:
-    """Runs what has no record, prints the table, writes PATH.json and PATH.csv; whether every model passed.
+    """Runs what of some models has no record, prints the table, writes PATH.json and PATH.csv; whether every model shown passed.
 
-    A model passes if its mean AUC is at least the paper's less its tolerance; every model is shown, passed or not.
+    The table has every model with records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be
+    completed piece by piece; a model that was not run for all of these seeds is shown with those it has. A model passes if its
+    mean AUC is at least the paper's less its tolerance; every model is shown, passed or not. In a table of joint models a row
+    has the change over the base model.
 
     Args:
       title: of the table.
       dataset: its name, as in `published`.
-      published: {model: {dataset: figures}}.
-      models: those to run; the table written has these only.
-      seeds: 0 to seeds - 1 are run.
+      published: {model: {dataset: figures}}; one of the models is the paper's own.
+      models: those to run.
+      seeds: 0 to seeds - 1 are run and shown.
       base_config: model -> its configuration for the data set.
       tolerances: {model: AUC}; '' is that of models not named.
       data_dir, runs_dir, results_dir: folders of prepared data, run folders, records.
       path: of the table, without suffix.
       reporter: of the runs.
+
+    Raises:
+      UsageError: a model to be run has no configuration or no prepared data, or as `runs.completed_seeds` does.
     """
-    rows, shown = [], []
-    for model in models:
-        config = base_config(model)
-        data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-        found = runs.completed_seeds(f'{dataset}_{model}', config, seeds, data, runs_dir=runs_dir, results_dir=results_dir,
-                                     reporter=reporter)
-        ours, paper = comparison.test_figures(found), published[model][dataset]
-        tolerance = tolerances.get(model, tolerances[''])
-        row = _row(model, paper, ours, found, tolerance)
+    bases = {BASES[model]: None for model in published if model in BASES}
+    settings = {model: _setting(model, base_config, data_dir, needed=model in models, reporter=reporter)
+                for model in {**published, **bases}}
+    found: dict[str, Records] = {}
+    for model, setting in settings.items():
+        if setting is None:
+            continue
+        config, data = setting
+        if model in models:
+            found[model] = runs.completed_seeds(f'{dataset}_{model}', config, seeds, data, runs_dir=runs_dir,
+                                                results_dir=results_dir, reporter=reporter)
+        elif recorded := runs.recorded_seeds(f'{dataset}_{model}', config, seeds, data, results_dir):
+            found[model] = recorded
+    shown = {model: found[model] for model in published if model in found}
+    not_run = [model for model in published if model not in found]
+    if not shown:
+        raise UsageError(f'no model of {title} has a record on {dataset!r} under {results_dir}: name some in --models')
+
+    own = next(model for model in published if model in OWN_MODELS)
+    tests = significance.compared_with_best(own, shown)
+    marks = {test.figure: test.mark for test in tests}
+    rows = []
+    for model, of_model in shown.items():
+        ours = comparison.test_figures(of_model)
+        row = _row(model, published[model][dataset], ours, of_model, tolerances.get(model, tolerances['']))
+        row |= {f'{figure}_mark': marks.get(figure, '') if model == own else '' for figure in significance.FIGURES}
+        if model in BASES:
+            base = found.get(BASES[model])
+            row |= base_changes.change(model, dataset, ours, base and comparison.test_figures(base))
         rows.append(row)
-        shown.append([model, f'{paper.auc:.4f}', str(ours['auc']), f'{row["auc_difference"]:+.4f}', f'{paper.logloss:.4f}',
-                      str(ours['logloss']), f'{row["parameters"]:,}', row['verdict']])
-    comparison.show(f'{title}, {dataset}, {seeds} seeds', ['model', 'paper AUC', 'our AUC', 'difference', 'paper logloss',
-                                                          'our logloss', 'parameters', 'verdict'], shown)
     criterion = ('AUC at least the paper\'s less ' + ', '.join(
         f'{tolerance} ({model or "others"})' for model, tolerance in tolerances.items()))
-    print(criterion)
-    runs.write_table(path, rows, {'table': title, 'dataset': dataset, 'criterion': criterion, 'command': sys.argv,
-                                  'commit': records.commit(), 'versions': records.versions(), 'device': records.device(),
-                                  'seeds': seeds})
+    tested = significance.about(tests, none=f'No t-test: it takes records of {own} and of another model.')
+    _show(f'{title}, {dataset}, seeds 0 to {seeds - 1}', rows)
+    print('\n'.join([f'not run: {", ".join(not_run)}'] * bool(not_run) + [criterion, *tested['significance']]))
+    runs.write_table(path, rows, {
+        'table': title, 'dataset': dataset, 'criterion': criterion, 'not_run': not_run, **tested, 'command': sys.argv,
+        'commit': records.commit(), 'versions': records.versions() | significance.VERSIONS, 'device': records.device(),
+        'data_hashes': sorted({settings[model][1].hash for model in shown}), 'seeds': seeds})
     print(f'wrote {path}.json and .csv')
     return all(row['verdict'] == comparison.verdict(True) for row in rows)
 
 
-def _row(model: str, paper: Figures, ours: dict[str, comparison.Measured], found: list[dict[str, Any]],
-         tolerance: float) -> dict[str, Any]:
+def _setting(model: str, base_config: Callable[[str], Config], data_dir: str, *, needed: bool,
+             reporter: Reporter) -> tuple[Config, PreparedData] | None:
+    """A model's configuration and data; where it need not be run and has none, None, and the reason is said."""
+    try:
+        config = base_config(model)
+        return config, open_prepared(data_dir, config.data.dataset, config.data.recipe)
+    except UsageError as error:
+        if needed:
+            raise
+        reporter.say(f'{model} is left out: {error}')
+        return None
+
+
+def _row(model: str, paper: Figures, ours: dict[str, comparison.Measured], found: Records, tolerance: float) -> dict[str, Any]:
     auc, logloss = ours['auc'], ours['logloss']
     return {
         'model': model, 'paper_auc': paper.auc, 'auc': auc.mean, 'auc_deviation': auc.deviation,
@@ -65,3 +105,24 @@ def _row(model: str, paper: Figures, ours: dict[str, comparison.Measured], found
         'logloss_deviation': logloss.deviation, 'seeds': auc.count, 'parameters': found[0]['parameters'],
         'tolerance': tolerance, 'verdict': comparison.verdict(auc.mean >= paper.auc - tolerance),
         'runs': [record['run'] for record in found]}
+
+
+def _show(title: str, rows: Records) -> None:
+    columns = ['model', 'paper AUC', 'our AUC', 'difference', 'paper logloss', 'our logloss', 'parameters', 'seeds',
+               'verdict']
+    cells = [[row['model'], f'{row["paper_auc"]:.4f}', _measured(row, 'auc'), f'{row["auc_difference"]:+.4f}',
+              f'{row["paper_logloss"]:.4f}', _measured(row, 'logloss'), f'{row["parameters"]:,}', str(row['seeds']),
+              row['verdict']] for row in rows]
+    if 'base' in rows[0]:
+        columns += ['base', 'AUC change', 'paper', 'logloss change', 'paper']
+        for of_row, row in zip(cells, rows, strict=True):
+            of_row.append(row['base'])
+            for figure in significance.FIGURES:
+                ours = row[f'{figure}_change']
+                of_row += ['not run' if ours is None else f'{ours:+.4f}', f'{row[f"paper_{figure}_change"]:+.4f}']
+    comparison.show(title, columns, cells)
+
+
+def _measured(row: dict[str, Any], figure: str) -> str:
+    mark = row[f'{figure}_mark'] and f' {row[f"{figure}_mark"]}'
+    return f'{comparison.Measured(row[figure], row[f"{figure}_deviation"], row["seeds"])}{mark}'

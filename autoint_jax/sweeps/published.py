@@ -35,6 +35,10 @@ JOINT = {
     'xdeepfm': _by_dataset((.8070, .4447), (.7770, .3823), (.7820, .1560), (.8463, .3808)),
     'autoint_plus': _by_dataset((.8083, .4434), (.7774, .3811), (.7898, .1543), (.8488, .3753)),
 }
+# The paper's own models, one in each of the two tables.
+OWN_MODELS = ('autoint', 'autoint_plus')
+# Table 5 again: the single model that each joint model is built on.
+BASES = {'wide_deep': 'lr', 'deepfm': 'fm', 'deep_cross': 'crossnet', 'xdeepfm': 'cin', 'autoint_plus': 'autoint'}
 # Table 4: AutoInt with and without residual connections. The rows with them are not those of Table 2.
 RESIDUAL = {
     True: _by_dataset((.8061, .4454), (.7752, .3823), (.7888, .1545), (.8460, .3784)),
@@ -42,3 +46,8 @@ RESIDUAL = {
 }
 # Table 3: parameters outside the embeddings, on Criteo.
 SIZES = {'deep_crossing': '1.6e5', 'crossnet': '3e3', 'cin': '1.9e6', 'nfm': '4e3', 'autoint': '3.9e4'}
+# Figure 7, MovieLens-1M: the pairs of fields that its text calls correlated, over all data; and the single row it shows, whose
+# attention is high between these values, with a predicted probability of 0.89.
+ATTENDED_PAIRS = (('Gender', 'Genre'), ('Age', 'Genre'), ('RequestTime', 'ReleaseTime'))
+ATTENDED_ROW = {'Gender': {'M'}, 'Age': {'18'}, 'Genre': {'Action', 'Thriller'}}
+ATTENDED_PROBABILITY = 0.89

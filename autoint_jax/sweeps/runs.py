@@ -66,6 +66,12 @@ def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *
     return [recorded(run_id, data, results_dir) for run_id in ids]
 
 
+def recorded_seeds(name: str, config: Config, seeds: int, data: PreparedData, results_dir: pathlib.Path) -> list[dict[str, Any]]:
+    """The records there are of a configuration's runs with seeds 0 to `seeds - 1`, in this order; nothing is run."""
+    ids = [f'{name}-{configuration.fingerprint(configuration.replace(config, {"seed": seed}))}' for seed in range(seeds)]
+    return [found for run_id in ids if (found := recorded(run_id, data, results_dir)) is not None]
+
+
 def recorded(run_id: str, data: PreparedData, results_dir: pathlib.Path) -> dict[str, Any] | None:
     """The record of a run on some data; None where RESULTS_DIR/runs has none."""
     path = _path(run_id, results_dir)

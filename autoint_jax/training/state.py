@@ -17,7 +17,8 @@ from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.deferred_adam import deferred_adam
-from autoint_jax.training.table_kernels import deferred_adam_kernel, rowwise_adagrad_kernel
+from autoint_jax.training.lazy_adam import lazy_adam
+from autoint_jax.training.table_kernels import deferred_adam_kernel, lazy_adam_kernel, rowwise_adagrad_kernel
 from autoint_jax.training.table_optimizers import TableOptimizer, dense, rowwise_adagrad
 
 
@@ -87,6 +88,9 @@ def table_optimizer(config: OptimizerConfig) -> TableOptimizer:
     compiled = chosen_table_form(config) == 'cpu_kernel'
     if config.tables == 'deferred_adam':
         return (deferred_adam_kernel if compiled else deferred_adam)(
+            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows)
+    if config.tables == 'lazy_adam':
+        return (lazy_adam_kernel if compiled else lazy_adam)(
             config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows)
     if config.tables == 'rowwise_adagrad':
         return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(

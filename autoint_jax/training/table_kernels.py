@@ -1,6 +1,6 @@
-"""Deferred Adam and row-wise Adagrad as compiled kernels for CPUs (`kernels/rows.cc`), in place of their XLA form.
+"""Deferred Adam, lazy Adam and row-wise Adagrad as compiled kernels for CPUs (`kernels/rows.cc`), in place of their XLA form.
 
-The same values as in `deferred_adam.py` and `table_optimizers.py`; init is theirs.
+The same values as in `deferred_adam.py`, `lazy_adam.py` and `table_optimizers.py`; init is theirs.
 """
 
 import jax
@@ -9,6 +9,7 @@ import numpy as np
 
 from autoint_jax.kernels.library import library
 from autoint_jax.training.deferred_adam import DeferredAdamSlots, deferred_adam, scaled_sums
+from autoint_jax.training.lazy_adam import LazyAdamSlots, lazy_adam
 from autoint_jax.training.table_optimizers import TableOptimizer, rowwise_adagrad
 
 
@@ -41,20 +42,38 @@ def deferred_adam_kernel(learning_rate: float | jax.Array, *, b1: float, b2: flo
     return plain._replace(read=read, update=update, flush=flush)
 
 
+def lazy_adam_kernel(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float,
+                     l2_rows: float | jax.Array) -> TableOptimizer:
+    """`lazy_adam` with its update compiled. Raises kernels.library.Unavailable."""
+    library()
+    plain = lazy_adam(learning_rate, b1=b1, b2=b2, epsilon=epsilon, l2_rows=l2_rows)
+    constants = {'b1': np.float32(b1), 'b2': np.float32(b2), 'epsilon': np.float32(epsilon)}
+
+    def update(table, slots, numbers, gradients, step):
+        call = jax.ffi.ffi_call('autoint_lazy_adam_update', _like(table, *slots), vmap_method='sequential',
+                                input_output_aliases={argument: argument for argument in range(3)})
+        table, *slots = call(table, *slots, numbers, gradients, step.reshape(1), rates(learning_rate, l2_rows), **constants)
+        return table, LazyAdamSlots(*slots)
+
+    return plain._replace(read=_rows_as_they_are, update=update)
+
+
 def rowwise_adagrad_kernel(learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
     """`rowwise_adagrad` with its update compiled. Raises kernels.library.Unavailable."""
     library()
     plain = rowwise_adagrad(learning_rate, epsilon=epsilon, l2_rows=l2_rows)
-
-    def read(table, accumulator, numbers, step):
-        return table.at[numbers].get(mode='clip'), numbers
 
     def update(table, accumulator, numbers, gradients, step):
         call = jax.ffi.ffi_call('autoint_rowwise_adagrad_update', _like(table, accumulator), vmap_method='sequential',
                                 input_output_aliases={0: 0, 1: 1})
         return tuple(call(table, accumulator, numbers, gradients, rates(learning_rate, l2_rows), epsilon=np.float32(epsilon)))
 
-    return plain._replace(read=read, update=update)
+    return plain._replace(read=_rows_as_they_are, update=update)
+
+
+def _rows_as_they_are(table: jax.Array, slots: object, numbers: jax.Array, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The `read` of optimizers that leave no row behind."""
+    return table.at[numbers].get(mode='clip'), numbers
 
 
 def _like(*arrays: jax.Array) -> list[jax.ShapeDtypeStruct]:

@@ -1,0 +1,156 @@
+"""What the paper does not take apart: AutoInt with one option changed, beside AutoInt as the authors' code has it.
+
+An item is one option of `autoint_jax/models/autoint.py` that the authors' code and the paper's equations differ in, all of them
+at once, a dropout rate, or the optimizer of tables.
+"""
+
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+from autoint_jax.data.prepared import PreparedData
+from autoint_jax.errors import UsageError
+from autoint_jax.sweeps import comparison, runs, significance
+from autoint_jax.training import records
+from autoint_jax.training.progress import Reporter
+
+BASE = 'base'
+# {item: options in which it differs from the base, which has model.variant 'authors'}
+ITEMS: dict[str, dict[str, Any]] = {
+    'score_scale': {'model.score_scale': 'one'},
+    'projection_activation': {'model.projection_activation': 'none'},
+    'projection_bias': {'model.projection_bias': 'off'},
+    'layer_norm': {'model.layer_norm': 'off'},
+    'residual_projection': {'model.residual_projection': 'where_needed'},
+    'paper_variant': {'model.variant': 'paper'},
+    'attention_dropout': {'model.attention_dropout': 0.0},
+    'embedding_dropout': {'model.embedding_dropout': 0.0},
+    'dropout': {'model.attention_dropout': 0.0, 'model.embedding_dropout': 0.0},
+    'deferred_adam': {'optimizer.tables': 'deferred_adam'},
+    'lazy_adam': {'optimizer.tables': 'lazy_adam'},
+}
+# The one item that is to change nothing: deferred Adam follows dense Adam.
+AUC_TOLERANCES = {'deferred_adam': 0.0005}
+CRITERION = ' and '.join(f'AUC of {item} within {tolerance} of the base\'s, in the mean over seeds that both have'
+                         for item, tolerance in AUC_TOLERANCES.items())
+
+
+def completed_table(dataset: str, base: Config, data: PreparedData, *, items: Sequence[str], seeds: int, runs_dir: pathlib.Path,
+                    results_dir: pathlib.Path, path: pathlib.Path, reporter: Reporter) -> bool:
+    """Runs what of the base and of some items has no record, prints and writes the table; False where CRITERION does not hold.
+
+    The table has every item with records of seeds 0 to `seeds - 1`, also those that were not to be run now. An item that the base
+    has already (no dropout where there is none) is left out, and said.
+
+    Args:
+      dataset: its name, as runs are named.
+      base: the configuration that items change.
+      data: of the base.
+      items: those to run, of ITEMS.
+      seeds: 0 to seeds - 1 are run and shown; those of an item train together.
+      runs_dir, results_dir: folders of run folders, records.
+      path: of the table, PATH.json and PATH.csv, without suffix.
+      reporter: of the runs.
+
+    Raises:
+      UsageError: the base is not the authors' variant, or as `runs.completed_seeds` does.
+    """
+    if base.model.variant != 'authors':
+        raise UsageError(f"ablations change options of the authors' variant, but option 'model.variant' of the base is "
+                         f'{base.model.variant!r}: set it to \'authors\' in the configuration of {dataset}')
+    found: dict[str, list[dict[str, Any]]] = {}
+    not_run, no_change = [], []
+    for item in [BASE, *ITEMS]:
+        config = configuration.replace(base, ITEMS.get(item, {}))
+        name = f'{dataset}_autoint' if item == BASE else f'{dataset}_autoint_{item}'
+        if item != BASE and config == base:
+            no_change.append(item)
+        elif item == BASE or item in items:
+            found[item] = runs.completed_seeds(name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir,
+                                               reporter=reporter)
+        elif recorded := runs.recorded_seeds(name, config, seeds, data, results_dir):
+            found[item] = recorded
+        else:
+            not_run.append(item)
+    rows = [_row(item, of_item, found[BASE]) for item, of_item in found.items()]
+    _show(f'AutoInt with one option changed, {dataset}, seeds 0 to {seeds - 1}', rows)
+    for items_said, said in ((no_change, 'the base has these already'), (not_run, 'not run')):
+        if items_said:
+            print(f'{said}: {", ".join(items_said)}')
+    print(f'{CRITERION}. {_tests_said(rows)}')
+    runs.write_table(path, rows, {
+        'table': 'AutoInt with one option changed', 'dataset': dataset, 'criterion': CRITERION, 'not_run': not_run,
+        'base_has': no_change, 'significance': [_tests_said(rows)], 'command': sys.argv, 'commit': records.commit(),
+        'versions': records.versions() | significance.VERSIONS, 'device': records.device(), 'data_hash': data.hash,
+        'seeds': seeds})
+    print(f'wrote {path}.json and .csv')
+    return all(row['verdict'] != comparison.verdict(False) for row in rows)
+
+
+def _row(item: str, found: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Differences are over seeds that both have; None of the base itself, and where there are none."""
+    ours = comparison.test_figures(found)
+    change = ', '.join(f'{path}={value:g}' if isinstance(value, float) else f'{path}={value}'
+                       for path, value in ITEMS.get(item, {}).items())
+    row = {'item': item, 'change': change, 'seeds': ours['auc'].count}
+    seeds = {record['config']['seed'] for record in found} & {record['config']['seed'] for record in base}
+    tests = significance.compared((item, BASE), *([one for one in records_of if one['config']['seed'] in seeds]
+                                                  for records_of in (found, base))) if seeds and item != BASE else []
+    for figure, measured in ours.items():
+        test = next((test for test in tests if test.figure == figure), None)
+        row |= {figure: measured.mean, f'{figure}_deviation': measured.deviation,
+                f'{figure}_difference': test and test.means[0] - test.means[1],
+                f'{figure}_p_paired': test and test.paired and test.paired.p,
+                f'{figure}_p_unpaired': test and test.unpaired and test.unpaired.p}
+    difference, tolerance = row['auc_difference'], AUC_TOLERANCES.get(item)
+    judged = difference is not None and tolerance is not None
+    return row | {'paired_seeds': len(seeds) if item != BASE else None,
+                  'verdict': comparison.verdict(abs(difference) <= tolerance) if judged else '',
+                  'runs': [record['run'] for record in found]}
+
+
+def _tests_said(rows: Sequence[dict[str, Any]]) -> str:
+    tested = sum(row['auc_p_paired'] is not None for row in rows)
+    if not tested:
+        return 'No test: it takes two seeds that an item and the base both have.'
+    return (f'p of two-sided paired t-tests over seeds, not corrected for their number: of {tested} items that change nothing '
+            f'{0.05 * tested:.1g} would be below 0.05 by chance.')
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    def signed(figure):
+        value = row[f'{figure}_difference']
+        return '' if value is None else f'{value:+.4f}'
+
+    def p(figure):
+        value = row[f'{figure}_p_paired']
+        return '' if value is None else significance.shown_p(value).removeprefix('p = ').removeprefix('p ')
+
+    auc, logloss = (str(comparison.Measured(row[figure], row[f'{figure}_deviation'], row['seeds']))
+                    for figure in significance.FIGURES)
+    return [auc, signed('auc'), p('auc'), logloss, signed('logloss'), p('logloss'), str(row['seeds']), row['verdict']]
+
+
+COLUMNS = ('AUC', 'difference', 'paired p', 'logloss', 'difference', 'paired p', 'seeds')
+
+
+def _show(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    comparison.show(title, ['item', *COLUMNS, 'verdict'], [[row['item'], *_cells(row)] for row in rows])
+
+
+def ablation_lines(results_dir: pathlib.Path) -> list[str]:
+    """Markdown: a table for each data set that has a record. Empty without."""
+    lines = []
+    for path in sorted(results_dir.glob('ablations_*.json')):
+        record = json.loads(path.read_text())
+        lines += ['', f'**AutoInt with one option changed, {record["dataset"]}** (`{path.name}`). The base is the authors\' '
+                  f'variant with dense Adam. {record["criterion"]}. {record["significance"][0]}', '',
+                  f'| change | {" | ".join(COLUMNS)} | |', '|---' * (len(COLUMNS) + 2) + '|']
+        for row in record['rows']:
+            change = f'`{row["change"]}`' if row['change'] else BASE
+            lines.append(f'| {change} | {" | ".join(_cells(row))} |')
+    return lines

@@ -1,0 +1,50 @@
+"""Table 5's last column: what a deep network changes, the joint model less the single model that it is built on."""
+
+import json
+import pathlib
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from autoint_jax.sweeps.comparison import Measured
+from autoint_jax.sweeps.published import BASES, DATASETS, EFFECTIVENESS, JOINT, Figures
+
+
+def published_change(model: str, datasets: Sequence[str] = DATASETS) -> Figures:
+    """The paper's change of AUC and logloss, in the mean over data sets; over all four it is the paper's column."""
+    pairs = [(JOINT[model][dataset], EFFECTIVENESS[BASES[model]][dataset]) for dataset in datasets]
+    return Figures(*(statistics.fmean(getattr(joint, figure) - getattr(base, figure) for joint, base in pairs)
+                     for figure in Figures._fields))
+
+
+def change(model: str, dataset: str, ours: dict[str, Measured], base: dict[str, Measured] | None) -> dict[str, Any]:
+    """The part of a table's row that tells the change on a data set; None for ours where the base has no records."""
+    row = {'base': BASES[model]}
+    for figure, theirs in published_change(model, [dataset])._asdict().items():
+        row |= {f'{figure}_change': None if base is None else ours[figure].mean - base[figure].mean,
+                f'paper_{figure}_change': theirs}
+    return row
+
+
+def change_lines(results_dir: pathlib.Path) -> list[str]:
+    """Markdown: changes in the mean over the data sets that have a record of Table 5 and of the base. Empty without."""
+    changes: dict[str, dict[str, dict[str, Any]]] = {}
+    for path in sorted(results_dir.glob('table5_joint_*.json')):
+        record = json.loads(path.read_text())
+        for row in record['rows']:
+            if row.get('auc_change') is not None:
+                changes.setdefault(row['model'], {})[record['dataset']] = row
+    if not changes:
+        return []
+    lines = ['', '**Table 5, change over the base model** when a deep network is added, in the mean over data sets; the paper\'s '
+             'over the same data sets and over all four.', '',
+             '| model | base | data sets | AUC | paper | paper, all | logloss | paper | paper, all |',
+             '|---|---|---|---|---|---|---|---|---|']
+    for model, rows in changes.items():
+        same, every = published_change(model, list(rows)), published_change(model)
+        cells = [f'`{model}`', f'`{BASES[model]}`', ', '.join(rows)]
+        for figure in Figures._fields:
+            ours = statistics.fmean(row[f'{figure}_change'] for row in rows.values())
+            cells += [f'{value:+.4f}' for value in (ours, getattr(same, figure), getattr(every, figure))]
+        lines.append(f'| {" | ".join(cells)} |')
+    return lines

@@ -1,0 +1,137 @@
+"""Is one setting better than another beyond what seeds do? Two-sided t-tests on test AUC and logloss over seeds.
+
+The paper marks AutoInt against the best baseline by an "unpaired t-test" over ten runs (Tables 2 and 5). Its words fit both
+Student's test and Welch's, which does not take the variances as equal; Welch's is used here. With as many runs of each the two
+have the same t, and Welch's at most as many degrees of freedom, so its p is never the smaller one. The paired test is not the
+paper's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy
+from scipy import stats
+
+from autoint_jax.sweeps.comparison import test_figures
+
+FIGURES = {'auc': 'AUC', 'logloss': 'logloss'}
+HIGHER_IS_BETTER = {'auc': True, 'logloss': False}
+VERSIONS = {'scipy': scipy.__version__}
+METHOD = ("Two-sided t-tests over seeds. Unpaired: Welch's, of unequal variances. Paired: over seeds that both have; the same "
+          'seed is the same order of rows. ** p < 0.01, * p < 0.05 by the unpaired test, where the first is the better one.')
+
+
+class TTest(NamedTuple):
+    """Attributes:
+    statistic: t.
+    freedom: degrees of freedom.
+    p: the chance of a |t| at least as large if there is no difference, two-sided.
+    """
+
+    statistic: float
+    freedom: float
+    p: float
+
+
+class Comparison(NamedTuple):
+    """One figure of two settings.
+
+    Attributes:
+      figure: 'auc' or 'logloss'.
+      names: of the two settings.
+      means: of the two settings, over their seeds.
+      seeds: how many each has.
+      unpaired: None where one of the two has fewer than two seeds, or neither varies.
+      paired: None where fewer than two seeds are in both, or all their differences are the same.
+      paired_seeds: how many are in both.
+    """
+
+    figure: str
+    names: tuple[str, str]
+    means: tuple[float, float]
+    seeds: tuple[int, int]
+    unpaired: TTest | None
+    paired: TTest | None
+    paired_seeds: int
+
+    @property
+    def mark(self) -> str:
+        """'**' or '*' where the first setting is better and the unpaired p is below 0.01 or 0.05, as the paper marks."""
+        better = (self.means[0] > self.means[1]) == HIGHER_IS_BETTER[self.figure]
+        return stars(self.unpaired.p) if better and self.unpaired else ''
+
+
+def stars(p: float) -> str:
+    return '**' if p < 0.01 else '*' if p < 0.05 else ''
+
+
+def welch(one: Sequence[float], other: Sequence[float]) -> TTest | None:
+    """Welch's unpaired t-test of two samples' means; None with fewer than two values of either, or where neither varies."""
+    if min(len(one), len(other)) < 2 or np.ptp(one) == np.ptp(other) == 0:
+        return None
+    return _test(stats.ttest_ind(one, other, equal_var=False))
+
+
+def paired(one: Sequence[float], other: Sequence[float]) -> TTest | None:
+    """The paired t-test of values that belong together; None with fewer than two, or where all differences are the same."""
+    if len(one) < 2 or np.ptp(np.subtract(one, other)) == 0:
+        return None
+    return _test(stats.ttest_rel(one, other))
+
+
+def _test(result: Any) -> TTest:
+    return TTest(float(result.statistic), float(result.df), float(result.pvalue))
+
+
+def compared(names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> list[Comparison]:
+    """Test AUC and logloss of two settings, from the records of their runs; each has at least one."""
+    return [_compared(figure, names, one, other) for figure in FIGURES]
+
+
+def compared_with_best(own: str, found: Mapping[str, Sequence[dict[str, Any]]]) -> list[Comparison]:
+    """A model against the best of the others by mean, for each figure; {model: records}. Empty where it or they have none."""
+    if own not in found or len(found) < 2:
+        return []
+    made = []
+    for figure in FIGURES:
+        means = {model: test_figures(records)[figure].mean for model, records in found.items() if model != own}
+        best = (max if HIGHER_IS_BETTER[figure] else min)(means, key=means.get)
+        made.append(_compared(figure, (own, best), found[own], found[best]))
+    return made
+
+
+def _compared(figure: str, names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> Comparison:
+    first, second = ({record['config']['seed']: record['test'][figure] for record in records} for records in (one, other))
+    both = sorted(first.keys() & second.keys())
+    values, others = list(first.values()), list(second.values())
+    return Comparison(figure, names, (float(np.mean(values)), float(np.mean(others))), (len(values), len(others)),
+                      welch(values, others), paired([first[seed] for seed in both], [second[seed] for seed in both]), len(both))
+
+
+def sentence(comparison: Comparison) -> str:
+    """'AUC: autoint 0.8456, fm 0.8252; difference +0.0204, unpaired p < 0.0001 ** (3 and 3 seeds), paired ...'"""
+    (name, other), (mean, other_mean) = comparison.names, comparison.means
+    start = f'{FIGURES[comparison.figure]}: {name} {mean:.4f}, {other} {other_mean:.4f}; difference {mean - other_mean:+.4f}, '
+    if min(comparison.seeds) < 2:
+        return start + 'no t-test with fewer than two seeds of each.'
+    mark = comparison.mark and f' {comparison.mark}'
+    if comparison.unpaired is None:
+        return start + 'no t-test of figures that do not vary over seeds.'
+    unpaired = f'unpaired {shown_p(comparison.unpaired.p)}{mark} ({comparison.seeds[0]} and {comparison.seeds[1]} seeds), '
+    if comparison.paired is None:
+        return start + unpaired + 'no paired test ' + ('of differences that do not vary.' if comparison.paired_seeds > 1 else
+                                                       'with fewer than two seeds in both.')
+    return start + unpaired + f'paired {shown_p(comparison.paired.p)} ({comparison.paired_seeds} seeds in both).'
+
+
+def shown_p(p: float) -> str:
+    return 'p < 0.0001' if p < 1e-4 else f'p = {p:.2g}'
+
+
+def about(comparisons: Sequence[Comparison], *, none: str) -> dict[str, Any]:
+    """What a table's record says of its tests: sentences, method, numbers. `none` is the sentence where nothing is compared."""
+    return {
+        'significance': [sentence(one) for one in comparisons] or [none], 'significance_method': METHOD,
+        'tests': [{**one._asdict(), 'unpaired': one.unpaired and one.unpaired._asdict(),
+                   'paired': one.paired and one.paired._asdict(), 'mark': one.mark} for one in comparisons]}
