@@ -43,7 +43,8 @@ def results_dir() -> pathlib.Path:
 
 def define_models(figures: dict) -> flags.FlagHolder:
     """--models of a table of models."""
-    return flags.DEFINE_list('models', None, f'Models to run and to show, of {", ".join(figures)}; all where not given.')
+    return flags.DEFINE_list('models', None, f'Models to run, of {", ".join(figures)}; all where not given. Every model that '
+                             'has records is shown.')
 
 
 def model_table(title: str, figures: dict, *, models: list[str] | None, tolerances: dict[str, float], name: str) -> int:
@@ -52,7 +53,8 @@ def model_table(title: str, figures: dict, *, models: list[str] | None, toleranc
     chosen = list(figures) if models is None else models
     for model in chosen:
         if model not in figures:
-            raise UsageError(f'this experiment has no model {model!r}{nearest(model, list(figures))}; it has: {", ".join(figures)}')
+            raise UsageError(f'this experiment has no model {model!r}{nearest(model, list(figures))}; '
+                             f'it has: {", ".join(figures)}')
     published({dataset: None for of_model in figures.values() for dataset in of_model})
     passed = effectiveness.completed_table(
         title, DATASET.value, figures, models=chosen, seeds=SEEDS.value, base_config=base_config, tolerances=tolerances,

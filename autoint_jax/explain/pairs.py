@@ -1,0 +1,56 @@
+"""Strengths of field pairs in attention, their ranks, and whether trainings agree on them (paper, Figure 7)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+
+class Pair(NamedTuple):
+    """Two different fields, in the schema's order.
+
+    Attributes:
+      fields: their names.
+      strength: mean of the two weights.
+      forward, backward: how much the first attends to the second, and the second to the first.
+      rank: by strength among all pairs, 1 the strongest.
+      forward_rank, backward_rank: by weight among all ordered pairs.
+    """
+
+    fields: tuple[str, str]
+    strength: float
+    forward: float
+    backward: float
+    rank: int
+    forward_rank: int
+    backward_rank: int
+
+
+def ranked_pairs(weights: np.ndarray, names: Sequence[str]) -> list[Pair]:
+    """All pairs of different fields, the strongest first. A field's attention to itself is left out.
+
+    Args:
+      weights: [f, g], how much field f attends to field g.
+      names: of the fields, [f].
+    """
+    first, second = np.triu_indices(len(names), 1)
+    strengths = (weights[first, second] + weights[second, first]) / 2
+    ordered = _ranks(np.concatenate([weights[first, second], weights[second, first]]))
+    numbers = zip(first, second, strengths.tolist(), _ranks(strengths).tolist(), ordered[:len(first)].tolist(),
+                  ordered[len(first):].tolist(), strict=True)
+    pairs = [Pair((names[f], names[g]), strength, float(weights[f, g]), float(weights[g, f]), rank, forward, backward)
+             for f, g, strength, rank, forward, backward in numbers]
+    return sorted(pairs, key=lambda pair: pair.rank)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """1 for the largest; equal values share the worst of their ranks, so that a tie helps no claim."""
+    return stats.rankdata(-values, method='max').astype(int)
+
+
+def rank_correlations(weights: Sequence[np.ndarray]) -> list[float]:
+    """Spearman's rank correlation of the weights between different fields, for every two of some trainings' [f, g]."""
+    apart = ~np.eye(len(weights[0]), dtype=bool)
+    return [float(stats.spearmanr(one[apart], other[apart]).statistic)
+            for at, one in enumerate(weights) for other in weights[at + 1:]]

@@ -1,0 +1,87 @@
+"""Table 3: parameters outside the embeddings, counted from shapes alone."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from autoint_jax.config import Config
+from autoint_jax.errors import UsageError, nearest
+from autoint_jax.models.registry import parameter_count
+from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
+from autoint_jax.sweeps import comparison
+from autoint_jax.sweeps.published import SIZES
+from autoint_jax.training.state import initial_state, setup
+
+# Numeric and other fields of each data set (paper, Table 1 and section 5.1.1).
+FIELDS = {'criteo': (13, 26), 'avazu': (0, 23), 'kdd12': (3, 10), 'movielens_1m': (1, 6)}
+PUBLISHED_DATASET, BESIDE = 'criteo', 'movielens_1m'
+NAME = 'table3_model_size'
+
+
+def shape(dataset: str) -> Schema:
+    """Fields of a data set's shape, for counting parameters outside the embeddings only.
+
+    Cardinalities are made up, because they change tables alone; MovieLens-1M's multivalued field has one slot, because its
+    values are averaged into one vector. Raises UsageError on a data set of unknown shape.
+    """
+    if dataset not in FIELDS:
+        raise UsageError(f'there is no shape of data set {dataset!r}{nearest(dataset, list(FIELDS))}; '
+                         f'known: {", ".join(FIELDS)}')
+    numeric, others = FIELDS[dataset]
+    return Schema((*(FieldSpec(f'number_{at}', NUMERIC) for at in range(numeric)),
+                   *(FieldSpec(f'category_{at}', CATEGORICAL, 2) for at in range(others))))
+
+
+def parameters(config: Config, schema: Schema) -> int:
+    """Parameters outside the embeddings, biases included, exactly; no array is made.
+
+    Raises UsageError on a wrong configuration.
+    """
+    made = setup(config, schema)
+    return parameter_count(jax.eval_shape(lambda: initial_state(made)).params)
+
+
+def rounded_as(count: int, published: str) -> str:
+    """`count` with as many digits as a published figure such as '1.6e5', written like it."""
+    digits = len(published.partition('e')[0].replace('.', ''))
+    mantissa, exponent = f'{count:.{digits - 1}e}'.split('e')
+    return f'{mantissa}e{int(exponent)}'
+
+
+def compared(configs: Mapping[tuple[str, str], Config], dataset: str) -> list[dict[str, Any]]:
+    """A row for each configuration: its parameters at a data set's shape, the paper's where it has them, and MovieLens-1M's.
+
+    Args:
+      configs: {(model, variant): configuration}; the variant is '' where a model has one only. The paper's figure stands beside
+        variants '' and 'paper', because it is of the paper's equations.
+      dataset: whose shape; the paper's figures are of Criteo.
+    """
+    rows, schema, beside = [], shape(dataset), shape(BESIDE)
+    for (model, variant), config in configs.items():
+        ours = parameters(config, schema)
+        published = SIZES.get(model) if dataset == PUBLISHED_DATASET and variant in ('', 'paper') else None
+        rows.append({
+            'model': model, 'variant': variant, 'parameters': ours, 'paper': published,
+            'rounded': rounded_as(ours, published) if published else None,
+            'share_of_paper': ours / float(published) if published else None,
+            'verdict': comparison.verdict(rounded_as(ours, published) == published) if published else None,
+            f'parameters_{BESIDE}': parameters(config, beside)})
+    return rows
+
+
+def model_size_lines(results_dir: pathlib.Path) -> list[str]:
+    """Markdown: Table 3 from its records. Empty where there is none."""
+    lines = []
+    for path in sorted(results_dir.glob(f'{NAME}_*.json')):
+        record = json.loads(path.read_text())
+        lines += ['', f'**Table 3, parameters outside the embeddings, shape of `{record["dataset"]}`.** '
+                  f'{record["criterion"]}.', '', f'| model | parameters | paper | | at the shape of `{BESIDE}` |',
+                  '|---|---|---|---|---|']
+        for row in record['rows']:
+            variant = f', variant {row["variant"]}' if row['variant'] else ''
+            lines.append(f'| `{row["model"]}`{variant} | {row["parameters"]:,} | {row["paper"] or "-"} | '
+                         f'{row["verdict"] or ""} | {row[f"parameters_{BESIDE}"]:,} |')
+    return lines

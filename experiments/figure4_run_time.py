@@ -1,0 +1,75 @@
+"""Figure 4: seconds that each model needs for an epoch.
+
+Claim: LR is the fastest; FM takes about NFM's time; AutoInt is comparable to DeepCrossing and NFM; CIN is much slower;
+HOFM is the slowest on KDD12 (paper, text to Figure 4, which gives no numbers).
+
+    python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
+    python experiments/figure4_run_time.py --dataset=movielens_1m            # nothing else may run on the machine
+
+Measured is the compiled training step on the prepared rows with each model's configuration of experiments/configs: windows of two
+seconds in turn over all models, five each, of which the median counts, times the rows of an epoch. Compiling, evaluation and
+checkpoints are not in it. Time: about two minutes on two CPU cores. It trains no run; it measures again each time.
+
+PASS: LR takes the fewest seconds, CIN at least twice AutoInt's. The other comparisons are shown as ratios without a
+verdict. The paper timed a GPU, where networks this small most likely wait for kernels to start. On a CPU a model takes as
+long as its arithmetic: on MovieLens-1M a row costs AutoInt (three layers, 7 fields) about 280,000 multiplications forward,
+DeepCrossing 90,000 and NFM 3,600. Expected: AutoInt at three times DeepCrossing's seconds and about twenty times NFM's,
+which also moves rows of tables. Writes results/figure4_run_time_DATASET.{json,csv,png}.
+"""
+
+import sys
+
+import experiment_flags as common
+from absl import app, flags
+
+from autoint_jax import config as configuration
+from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.run_time import save_bars, training_rates
+from autoint_jax.benchmarks.windows import Timing
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import reported
+from autoint_jax.sweeps import comparison, run_time, runs
+from autoint_jax.training import records as run_records
+
+flags.adopt_module_key_flags(common)
+
+TIMING, QUICK_TIMING = Timing(windows=5, seconds=2.0), Timing(windows=1, seconds=0.1)
+
+
+def main(argv: list[str]) -> int:
+    common.start_cache()
+    machine = report.machine()  # before the windows, which make it busy
+    device = run_records.device()
+    measured_on = f'{machine["cores"]} CPU cores ({machine["cpu"]})' if device['platform'] == 'cpu' else device['kind']
+    configs = {model: common.base_config(model) for model in run_time.MODELS}
+    data = open_prepared(common.DATA_DIR.value, configs['lr'].data.dataset, configs['lr'].data.recipe)
+    timing = QUICK_TIMING if common.QUICK.value else TIMING
+    rates = training_rates(configs, data, timing)
+    train_rows = data.manifest['splits']['train']['rows']
+    rows = run_time.timed(rates, train_rows)
+    claims = run_time.claims(rows)
+    comparison.show(
+        f'Figure 4, {common.DATASET.value}, {train_rows:,} rows an epoch',
+        ['model', 'seconds an epoch', 'rows/s', 'times LR', 'times AutoInt'],
+        [[row['model'], f'{row["epoch_seconds"]:.3f}', f'{row["rows_per_second"]:,.0f}', f'{row["times_lr"]:.1f}',
+          f'{row["times_autoint"]:.3f}'] for row in rows])
+    comparison.show('what the paper says', ['claim', 'seconds here', 'ratio', 'verdict'],
+                    [[claim['claim'], claim['of'], f'{claim["ratio"]:.2f}', claim['verdict'] or '-'] for claim in claims])
+    print(f'{run_time.CRITERION}\n{run_time.NO_VERDICT}')
+    passed = all(claim['verdict'] != comparison.verdict(False) for claim in claims)
+    path = common.results_dir() / f'{run_time.NAME}_{common.DATASET.value}'
+    runs.write_table(path, rows, {
+        'figure': 'Figure 4', 'dataset': common.DATASET.value, 'train_rows': train_rows, 'criterion': run_time.CRITERION,
+        'no_verdict': run_time.NO_VERDICT, 'claims': claims, 'verdict': comparison.verdict(passed), 'windows': timing.windows,
+        'seconds_of_window': timing.seconds, 'rates': rates,
+        'configs': {model: configuration.to_tree(config) for model, config in configs.items()}, 'command': sys.argv,
+        'commit': run_records.commit(), 'versions': run_records.versions(), 'device': device, 'machine': machine,
+        'measured_on': measured_on, 'data_hash': data.hash})
+    save_bars({row['model']: row['epoch_seconds'] for row in rows}, 'autoint', f'{common.DATASET.value}, {measured_on}',
+              path.with_suffix('.png'))
+    print(f'wrote {path}.json, .csv and .png')
+    return 0 if passed else 3
+
+
+if __name__ == '__main__':
+    app.run(reported(main))

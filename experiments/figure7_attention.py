@@ -1,0 +1,110 @@
+"""Figure 7: which fields AutoInt's attention connects.
+
+Claim: averaged over all data, attention on MovieLens-1M is high between Gender and Genre, Age and Genre, and RequestTime and
+ReleaseTime; for a man of 18 to 24 and an action thriller it is high between just these values (paper, Figure 7 and its text;
+which layers and heads it shows is not said).
+
+    python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
+    python experiments/figure7_attention.py --dataset=movielens_1m --seeds=3
+
+The runs are those of `autoint` in Table 2. Attention needs their checkpoints: a run whose folder is not in RUNS_DIR is
+trained, also where it has a record. Time on two CPU cores: about 10 minutes a seed to train, a minute to look.
+
+PASS: each of the three pairs is among the strongest third of the 21 pairs of fields in every seed, of which there must be two
+at least (a pair chosen by chance is with probability 1/9 in two seeds, 1/27 in three), and seeds agree: Spearman's rank
+correlation of the weights of every two is at least 0.5. Expected: not known before; what one training shows may be its own,
+so one seed has no verdict. The map of a single row is an illustration, without a verdict. Writes
+results/figure7_attention_DATASET.{json,csv}, all weights as ..._weights.csv, and maps: ..._mean.png over seeds, layers and
+heads, ..._heads.png of seed 0, and ..._row_NUMBER.png of single rows of seed 0.
+"""
+
+import pathlib
+import sys
+
+import experiment_flags as common
+import numpy as np
+from absl import app, flags
+
+from autoint_jax.data.prepared import SPLITS, open_prepared
+from autoint_jax.errors import UsageError, reported
+from autoint_jax.explain import attention as explained
+from autoint_jax.explain import heatmaps
+from autoint_jax.explain.rows import nearest_row, probabilities
+from autoint_jax.sweeps import attention, comparison, runs
+from autoint_jax.sweeps.published import ATTENDED_PAIRS, ATTENDED_PROBABILITY, ATTENDED_ROW
+from autoint_jax.training import records as run_records
+from autoint_jax.training.progress import Bar
+from autoint_jax.training.trained import TrainedRun, open_run
+
+flags.adopt_module_key_flags(common)
+_SPLIT = flags.DEFINE_enum('split', 'test', SPLITS, 'Split over which attention is averaged, and whose rows are drawn.')
+_ROWS = flags.DEFINE_list('rows', [], 'Rows of the split to draw one by one, counted from 0. By default the one like the '
+                          "paper's: positive, of its values, and with a predicted probability nearest to its 0.89.")
+
+STRONGEST = 5  # pairs shown beside those that the paper names
+
+
+def main(argv: list[str]) -> int:
+    if not all(row.isdigit() for row in _ROWS.value):
+        raise UsageError(f'--rows={",".join(_ROWS.value)} is no list of row numbers such as 0,17,42')
+    claimed = common.published({'movielens_1m': ATTENDED_PAIRS})
+    common.start()
+    base = common.base_config('autoint')
+    data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
+    columns, names = data.split(_SPLIT.value), data.schema.names
+    folders = attention.trained_seeds(
+        f'{common.DATASET.value}_autoint', base, common.SEEDS.value, data, runs_dir=pathlib.Path(common.RUNS_DIR.value),
+        results_dir=common.results_dir(), reporter=Bar())
+    path = common.results_dir() / f'{attention.NAME}_{common.DATASET.value}'
+    averages, drawn = [], []
+    for folder in folders:
+        run = open_run(folder, common.DATA_DIR.value, None)
+        averages.append(explained.averaged(run.made, run.state, columns))
+        if folder is folders[0]:
+            drawn = _draw_rows(run, path)
+
+    where, seeds = f'{len(columns):,} {_SPLIT.value} rows', f'{len(folders)} seed{"s" if len(folders) > 1 else ""}'
+    heatmaps.save_grid(averages[0], names, f'attention averaged over {where}, seed 0', path.with_name(f'{path.name}_heads.png'))
+    heatmaps.save_mean(np.concatenate(averages, 1), names, f'{where}, {seeds}', path.with_name(f'{path.name}_mean.png'))
+    attention.write_weights(path.with_name(f'{path.name}_weights.csv'), averages, names)
+
+    rows, agreement = attention.judged(averages, names, claimed), attention.agreement(averages)
+    pairs, ordered = rows[0]['pairs'], rows[0]['ordered_pairs']
+    comparison.show(
+        f'Figure 7, {common.DATASET.value}, {where}, {seeds}: what the paper names, and the strongest',
+        ['pair', 'weight', f'rank of {pairs}', 'rank in seeds', f'there and back, of {ordered}', 'verdict'],
+        [[' '.join(row['fields']), f'{row["strength"]:.3f}', str(row['rank']), ' '.join(row['ranks_of_seeds']),
+          f'{row["forward_rank"]} {row["backward_rank"]}', row['verdict'] or '']
+         for row in rows if row['verdict'] or row['rank'] <= STRONGEST])
+    correlations = ', '.join(f'{correlation:.3f}' for correlation in agreement['rank_correlations']) or 'none'
+    print(f'rank correlations between seeds: {correlations}: {agreement["verdict"]}\n{attention.CRITERION}')
+    passed = {agreement['verdict'], *(row['verdict'] for row in rows if row['verdict'])} == {comparison.verdict(True)}
+    runs.write_table(path, rows, {
+        'figure': 'Figure 7', 'dataset': common.DATASET.value, 'split': _SPLIT.value, 'rows_averaged': len(columns),
+        'criterion': attention.CRITERION, 'agreement': agreement, 'verdict': attention.verdict(passed, len(folders)),
+        'seeds': len(folders), 'runs': [attention.about(folder) for folder in folders], 'drawn': drawn,
+        'command': sys.argv, 'commit': run_records.commit(), 'versions': run_records.versions(),
+        'device': run_records.device(), 'data_hash': data.hash})
+    print(f'wrote {path}.json and .csv, the weights and the maps beside them')
+    return 0 if passed else 3
+
+
+def _draw_rows(run: TrainedRun, path: pathlib.Path) -> list[dict]:
+    """Draws single rows; which they are, their labels, and what is predicted for them."""
+    columns, rows, drawn = run.data.split(_SPLIT.value), [int(row) for row in _ROWS.value], []
+    if not rows:
+        row = nearest_row(run, columns, ATTENDED_ROW, ATTENDED_PROBABILITY)
+        if row is None:
+            print(f'no row of the {_SPLIT.value} split is like the one the paper shows: --rows=NUMBERS draws others')
+            return []
+        rows = [row]
+    single = explained.of_rows(run.made, run.state, columns, rows)
+    for row, probability, weights in zip(rows, probabilities(single.logits), single.attention, strict=True):
+        title = f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}, predicted {probability:.2f}'
+        heatmaps.save_mean(weights, run.data.schema.names, title, path.with_name(f'{path.name}_row_{row}.png'))
+        drawn.append({'row': row, 'label': int(columns.labels[row]), 'probability': float(probability)})
+    return drawn
+
+
+if __name__ == '__main__':
+    app.run(reported(main))
