@@ -178,10 +178,21 @@ def test_exactness_compares_seed_by_seed(command, data_dir):
     assert done.stdout.count('run movielens_1m_autoint') == 3 and 'PASS' in done.stdout
 
 
-@pytest.mark.parametrize('script', ['scripts/prepare_data.py', 'scripts/train.py', 'scripts/evaluate.py',
-                                    'scripts/explain.py', 'scripts/doctor.py', 'scripts/sweep.py', 'experiments/table4_residual_ablation.py',
-                                    'experiments/ablations.py', 'experiments/exactness.py', 'experiments/table2_effectiveness.py',
-                                    'experiments/table5_joint.py', 'experiments/field_widths.py', 'experiments/tuning.py'])
+# torch_baselines.py needs PyTorch, which is not a requirement.
+COMMANDS = sorted(f'{path.parent.name}/{path.name}' for folder in ('scripts', 'experiments')
+                  for path in (pathlib.Path(__file__).parents[1] / folder).glob('*.py')
+                  if not path.stem.endswith('_flags') and path.stem != 'torch_baselines')
+
+
+@pytest.mark.parametrize('script', COMMANDS)
 def test_help_says_what_the_command_does(command, script):
     done = command(script, '--help')
-    assert 'python ' + script.split('/')[0] in done.stdout and '--data_dir' in done.stdout.replace('[no]', '')
+    assert f'python {script}' in done.stdout
+
+
+def test_the_paper_goes_on_after_a_part_that_fails(command, tmp_path):
+    """Table 2 has no data here; Table 3 needs none."""
+    done = command('experiments/paper.py', '--parts=table2,table3', f'--data_dir={tmp_path}', f'--results_dir={tmp_path}')
+    assert done.returncode == 2 and 'no prepared data' in done.stderr and 'Traceback' not in done.stderr
+    assert 'error, status 2' in done.stdout and (tmp_path / 'table3_model_size_criteo.json').exists()
+    fails(command('experiments/paper.py', '--parts=table9'), "no part 'table9'", 'did you mean')
