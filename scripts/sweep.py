@@ -11,6 +11,9 @@ another host joins in. Kill or interrupt it as you like: what is done stays done
 last checkpoint. status shows counts, progress, and of failed trials the end of their logs; retry --failed makes them
 pending; report writes tables to RESULTS_DIR, where each run has its record; submit runs the workers as SLURM jobs.
 
+Trials that share shapes train in one program, as copies of a run, each with its own log, checkpoints, result or failure: on a GPU
+as many as fit in memory, on CPUs some on each core. What becomes of each is what becomes of it alone, but for rounding.
+
 What a sweep file may say is written in autoint_jax/sweeps/sweep_file.py and search_space.py; experiments/sweeps/ has
 examples. The folder SWEEPS_DIR/NAME holds a run folder for each trial, as scripts/train.py makes it.
 """
@@ -27,8 +30,8 @@ from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError, nearest, reported
 from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.status import status
-from autoint_jax.sweeps.worker import Orders
 
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
 
@@ -43,6 +46,8 @@ _GPUS = flags.DEFINE_list('gpus', [], 'GPUs that the workers get in turn, one ea
                           'default every worker uses all.')
 _STALE = flags.DEFINE_float('stale_seconds', 120.0, 'A worker that gave no sign of life for so long is taken for dead, and '
                             'its trial for pending. The same for all hosts.', lower_bound=0.5)
+_TOGETHER = flags.DEFINE_boolean('together', True, 'Trials that differ in nothing but the seed, learning rate, L2 and dropout train '
+                                 'in one program; see autoint_jax/sweeps/groups.py. --together=false: every trial alone.')
 _FAILED = flags.DEFINE_boolean('failed', False, 'retry: all trials that failed.')
 _CLUSTER = flags.DEFINE_enum('cluster', 'slurm', ['slurm', 'local'], 'submit: to SLURM, or as processes here, to try it out.')
 _SLURM_MINUTES = flags.DEFINE_integer('slurm_minutes', 60, 'submit: time limit of a job; it is queued again after it.',
@@ -95,7 +100,7 @@ def _submit(folder: SweepFolder) -> None:
 
 
 SHARED = {'sweep', 'sweeps_dir', 'stale_seconds'}
-TRAINING = SHARED | {'data_dir', 'results_dir', 'workers', 'compilation_cache'}
+TRAINING = SHARED | {'data_dir', 'results_dir', 'workers', 'together', 'compilation_cache'}
 SLURM = {'cluster', 'slurm_minutes', 'slurm_cpus', 'slurm_memory_gb', 'slurm_gpus', 'slurm_partition'}
 # What each command does, and the flags it reads.
 COMMANDS = {
@@ -116,7 +121,7 @@ def _orders(folder: SweepFolder, *, wait: bool) -> Orders:
     folder.keep_file()
     compilation_flags.start_cache()
     return Orders(folder, os.path.abspath(_DATA_DIR.value), pathlib.Path(_RESULTS_DIR.value).absolute(), wait,
-                  jax.config.jax_compilation_cache_dir or '')
+                  jax.config.jax_compilation_cache_dir or '', _TOGETHER.value, _WORKERS.value)
 
 
 def _available() -> list[int]:

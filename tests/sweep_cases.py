@@ -8,7 +8,7 @@ from conftest import ROOT
 from autoint_jax import config as configuration
 from autoint_jax.sweeps import sweep_file
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.worker import Orders
+from autoint_jax.sweeps.orders import Orders
 from autoint_jax.training import records
 
 BASE = "base = 'movielens_1m_lr'\n[options]\ntraining.epochs = 3\ntraining.batch_size = 512\n"
@@ -17,6 +17,7 @@ STALE = 60.0
 
 def load(folder, text, name='depth'):
     path = pathlib.Path(folder, f'{name}.toml')
+    path.parent.mkdir(exist_ok=True)
     path.write_text(text)
     return sweep_file.load(path, ROOT / 'experiments' / 'configs')
 
@@ -25,8 +26,9 @@ def opened(tmp_path, text=BASE + '[grid]\nseed = [0, 1, 2]\n'):
     return SweepFolder(load(tmp_path, text), tmp_path / 'sweeps' / 'depth', STALE)
 
 
-def orders(folder):
-    return Orders(folder, 'nowhere', folder.path / 'results', wait=False, compilation_cache='')
+def orders(folder, data_dir='nowhere', *, together=False, workers=1):
+    return Orders(folder, str(data_dir), folder.path.parent / 'results', wait=False, compilation_cache='', together=together,
+                  workers=workers)
 
 
 def values(trial, *options):

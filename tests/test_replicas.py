@@ -127,6 +127,19 @@ def test_copies_go_on_after_an_interruption_and_with_runs_begun_alone(data, conf
     assert [outcome(result, folder) for result, folder in zip(results, folders, strict=True)] == alone
 
 
+def test_copies_with_lazy_adam_go_on_after_an_interruption(data, tmp_path):
+    base = replace(Config(), SMALL | {'model.num_layers': 0, 'optimizer.tables': 'lazy_adam', 'training.epochs': 1,
+                                      'training.evaluations_per_epoch': 2})
+    configs = copies(replace(base, {'replicas.learning_rate': (1e-3, 1e-2)}))
+    folders, again = [tmp_path / str(number) for number in range(2)], Silent()
+    with pytest.raises(KeyboardInterrupt):
+        fit_copies(configs, data, folders, Silent(stop_after=3))
+    results = fit_copies(configs, data, folders, again)
+    assert any('going on from step' in sentence for sentence in again.said) and results[0]['test'] != results[1]['test']
+    alone = fit(configs[1], data, tmp_path / 'alone', Silent())
+    assert outcome(results[1], folders[1]) == outcome(alone, tmp_path / 'alone')
+
+
 def test_a_copy_that_diverges_leaves_the_others(data, tmp_path):
     base = replace(Config(), SMALL | {'training.epochs': 1})
     configs = copies(replace(base, {'replicas.learning_rate': (1e-3, 3e38)}))

@@ -37,7 +37,7 @@ class Killed:
         (tmp_path / 'tiny.toml').write_text(TINY.format(seeds=seeds, rates=rates))
         sweep = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs')
         self.folder = SweepFolder(sweep, tmp_path / 'sweeps' / 'tiny', 120.0)
-        self.killed, self.commands = collections.Counter(), 0  # deaths of each trial's process, commands
+        self.killed, self.kills, self.commands = collections.Counter(), 0, 0  # deaths of each trial's process, of all, commands
         self.start()
 
     def start(self):
@@ -50,13 +50,14 @@ class Killed:
         signal.signal(signal.SIGINT, previous)
 
     def kill_worker(self):
-        """Kills one of the processes that hold a trial, if there is one; no trial's more than three times, which is a failure
-        from five on."""
+        """Kills one of the processes that hold trials, if there is one; that of the trial it chooses at most three times, since
+        from five on it is a failure."""
         held = {trial.id: holder for trial in self.folder.trials() if (holder := self.folder.state(trial)[1]) is not None}
         if held and self.killed[chosen := self.rng.choice(sorted(held))] < 3:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(held[chosen].pid, signal.SIGKILL)
-                self.killed[chosen] += 1
+                self.killed.update(trial for trial, holder in held.items() if holder.pid == held[chosen].pid)
+                self.kills += 1
 
     def kill_command(self, number):
         self.process.send_signal(number)
@@ -82,11 +83,11 @@ class Killed:
 def test_a_sweep_whose_workers_are_killed_ends_with_every_trial(tmp_path, data_dir):
     sweep = Killed(tmp_path, data_dir, seeds=2, rates='[1e-3, 1e-2, 3e38]', rng=random.Random(5))
     deadline = time.monotonic() + 120
-    while sweep.killed.total() < 2 and sweep.process.poll() is None and time.monotonic() < deadline:
+    while sweep.kills < 2 and sweep.process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.2)
         sweep.kill_worker()
     said, code = sweep.finish()
-    assert sweep.killed.total() == 2 and code == 3, said  # some failed
+    assert sweep.kills == 2 and code == 3, said  # some failed
     assert said.count('was killed by signal 9: it is started again') == 2
     found = status(sweep.folder)
     assert found.counts == {'pending': 0, 'running': 0, 'done': 4, 'failed': 2, 'pruned': 0}, said
@@ -107,7 +108,7 @@ def test_forty_trials_killed_at_random_are_done(tmp_path, data_dir):
     rng = random.Random(11)
     sweep = Killed(tmp_path, data_dir, seeds=20, rates='[1e-3, 1e-2]', rng=rng)
     signals = [signal.SIGKILL, signal.SIGINT, signal.SIGTERM]
-    while sweep.process.poll() is None and sweep.killed.total() < 25:
+    while sweep.process.poll() is None and sweep.kills < 25:
         time.sleep(rng.uniform(0.5, 8))
         if signals and rng.random() < 0.2:
             sweep.kill_command(signals.pop())
@@ -116,7 +117,7 @@ def test_forty_trials_killed_at_random_are_done(tmp_path, data_dir):
     said, code = sweep.finish()
     assert code == 0, said
     assert status(sweep.folder).counts == {'pending': 0, 'running': 0, 'done': 40, 'failed': 0, 'pruned': 0}
-    assert sweep.killed.total() >= 8 and sweep.commands >= 3
+    assert sweep.kills >= 8 and sweep.commands >= 3
     sweep.ended_once(said)
     assert len(list((tmp_path / 'results' / 'runs').glob('*.json'))) == 40
 

@@ -14,9 +14,10 @@ from sweep_cases import BASE, STALE, evaluate, finish, opened, orders
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims, report, runs, slurm, trials, workers
+from autoint_jax.sweeps.attendance import TrialReporter, train_trial
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.status import status
-from autoint_jax.sweeps.worker import Orders, TrialReporter, train_trial, work
+from autoint_jax.sweeps.worker import work
 from autoint_jax.training import records
 
 
@@ -165,7 +166,7 @@ def test_without_submitit_a_sentence_says_how_to_install_it(tmp_path, monkeypatc
 def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_path, data_dir):
     folder = opened(tmp_path, BASE)
     trial, = folder.trials()
-    told = Orders(folder, str(data_dir), tmp_path / 'results', wait=False, compilation_cache='')
+    told = orders(folder, data_dir)
 
     def prune(orders, trial, reporter):
         path = folder.of(trial)
@@ -176,11 +177,11 @@ def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_pa
     assert [evaluation['epoch'] for evaluation in trials.evaluations(folder.of(trial))] == [1.0, 2.0]
     (folder.of(trial) / 'pruned.json').unlink()
     work(told, 'worker')  # goes on, to the end
-    record = runs.recorded(trial.id, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), tmp_path / 'results')
+    record = runs.recorded(trial.id, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), folder.path.parent / 'results')
     assert record['run'] == trial.id and record['epochs'] == 3 and len(record['starts']) == 2
     assert record['data'] == {'dataset': 'movielens_1m', 'recipe': 'autoint_all_rows'}
-    elsewhere = SweepFolder(folder.sweep, tmp_path / 'other', STALE)
-    work(Orders(elsewhere, str(data_dir), tmp_path / 'results', wait=False, compilation_cache=''), 'worker')
+    elsewhere = SweepFolder(folder.sweep, folder.path.with_name('other'), STALE)
+    work(orders(elsewhere, data_dir), 'worker')
     assert elsewhere.state(trial)[0] == 'done' and not (elsewhere.of(trial) / 'run.json').exists()
     assert report.report(elsewhere).trials[0]['test_auc'] == record['test']['auc']
 

@@ -1,6 +1,7 @@
 """Copies of a run trained in one compiled program, against a run alone."""
 
 import math
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -11,12 +12,12 @@ from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline, sentence
 from autoint_jax.benchmarks.shapes import SHAPES, Shape
 from autoint_jax.benchmarks.speed import described, headline
-from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds, ready
+from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Ready, Rounds, ready
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config import Config, replace
 from autoint_jax.training import devices, replica_programs, steps
 from autoint_jax.training.replica_programs import BY_COPY
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.state import TrainState, initial_state, setup
 
 
 class AloneBenchmark:
@@ -30,6 +31,14 @@ class AloneBenchmark:
                              rows_of_step=config.training.batch_size).window
 
 
+class CopyRounds(Rounds):
+    """Rounds of copies, some in turn on each device, with chunks that take each as far as those of a run alone."""
+
+    def __init__(self, chunk: Callable, states: TrainState, prepared: Ready, *, rows_of_step: int, turns: int):
+        super().__init__(chunk, states, prepared, rows_of_step=rows_of_step)
+        self._chunk_steps = min(CHUNK_STEPS, self._batches, turns * self._chunk_steps)
+
+
 class ReplicaBenchmark:
     """Copies with seeds of their own, on as many devices as share them evenly; `window` counts the rows of all."""
 
@@ -37,8 +46,8 @@ class ReplicaBenchmark:
         mesh = replica_programs.replica_mesh(copies, jax.local_devices()[:math.gcd(copies, jax.local_device_count())])
         prepared = ready(config, shape, mesh)
         self.work = prepared.work
-        chunk = replica_programs.make_chunk(prepared.made, mesh, prepared.cut, max_steps=CHUNK_STEPS,
-                                            together=replica_programs.go_together(mesh))
+        together = replica_programs.go_together(mesh)
+        chunk = replica_programs.make_chunk(prepared.made, mesh, prepared.cut, max_steps=CHUNK_STEPS, together=together)
         states = replica_programs.stacked([
             initial_state(setup(replace(config, {'seed': seed}), prepared.made.schema)) for seed in range(copies)], mesh)
         by_copy = NamedSharding(mesh, BY_COPY)
@@ -48,7 +57,8 @@ class ReplicaBenchmark:
         def taken(states, columns, order, first, count):
             return chunk(states, options, orders, jax.device_put(np.full(copies, count, np.int32), by_copy), columns, first)
 
-        self.window = Rounds(taken, states, prepared, rows_of_step=copies * config.training.batch_size).window
+        self.window = CopyRounds(taken, states, prepared, rows_of_step=copies * config.training.batch_size,
+                                 turns=1 if together else copies // mesh.size).window
 
 
 def replicas(config: Config, shape: str, copies: list[int], timing: Timing, *, quick: bool) -> Outcome:

@@ -66,13 +66,14 @@ def _notes(folder: SweepFolder, states: dict[Trial, tuple[str, Holder | None]], 
         exhausted = ' and found no other in its space' if (folder.path / 'exhausted').exists() else ''
         notes.append(f'the search has suggested {len(states)} of {search.trials} trials{exhausted}')
     left = counts[trials.PENDING] + counts[trials.RUNNING] + (max(0, search.trials - len(states)) if search is not None else 0)
-    at_a_time = counts[trials.RUNNING]
+    # Trials in one program count as one: seconds of training are a trial's share of those of its program.
+    at_a_time = len({(holder.host, holder.pid) for state, holder in states.values() if state == trials.RUNNING and holder is not None})
     if counts[trials.DONE] and at_a_time:
         mean = statistics.fmean(trials.result(folder.of(trial))['train_seconds'] for trial, (state, _) in states.items()
                                 if state == trials.DONE)
         taken = sum(_share(folder.of(trial)) for trial, (state, _) in states.items() if state == trials.RUNNING)
         notes.append(f'a trial trains for {duration(mean)}: {duration((left - taken) * mean / at_a_time)} are left, '
-                     f'{at_a_time} at a time')
+                     f'by {at_a_time} worker{"s" if at_a_time > 1 else ""}')
     if unlisted := folder.unlisted():
         notes.append(f'{len(unlisted)} trials of the folder are not in the sweep file and are left alone: {", ".join(unlisted)}')
     return notes

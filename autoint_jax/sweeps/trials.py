@@ -85,11 +85,15 @@ def too_many_deaths(folder: pathlib.Path) -> str | None:
 
     That is what running out of memory looks like, and would go on for ever.
     """
+    died = deaths(folder, held=True)
+    return (f'its process died {died} times since evaluation {len(evaluations(folder))}, without a word of why: out of memory?'
+            if died >= MAX_DEATHS else None)
+
+
+def deaths(folder: pathlib.Path, *, held: bool) -> int:
+    """How often a process that held the trial died since its last evaluation; `held` where the one that asks holds it."""
     now = len(evaluations(folder))
-    notes = claims.unreleased(folder / 'claims')
-    deaths = sum(note.get('evaluations') == now for note in notes) - 1  # less the holder's own claim
-    return (f'its process died {deaths} times since evaluation {now}, without a word of why: out of memory?'
-            if deaths >= MAX_DEATHS else None)
+    return sum(note.get('evaluations') == now for note in claims.unreleased(folder / 'claims')) - held
 
 
 def retry(folder: pathlib.Path) -> None:

@@ -1,102 +1,42 @@
-"""A worker: a process that trains trials of a sweep one after the other, until there is none left that it could take."""
+"""A worker: a process that trains trials of a sweep, a group after the other, until there is none left that it could take."""
 
 import contextlib
-import dataclasses
-import errno
 import faulthandler
-import os
-import pathlib
-import platform
 import signal
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import claims, runs, trials
+from autoint_jax.sweeps import groups, trials
+from autoint_jax.sweeps.attendance import Train, TrainTogether, attend, attend_together, train_together, train_trial
 from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training import compilation, records
-from autoint_jax.training.loop import fit
-from autoint_jax.training.progress import Bar, Reporter
+from autoint_jax.training import compilation, devices
 from autoint_jax.training.records import FolderInUse
 
 POLL_SECONDS = 2.0
-PROGRESS_SECONDS = 5.0
 
 
-class Pruned(Exception):
-    """The search ends the trial that is training."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Orders:
-    """What all workers of a command are told.
-
-    Attributes:
-      folder: the sweep.
-      data_dir, results_dir: folders of prepared data and of records.
-      wait: stay while other workers train, whose trials would be pending if they died.
-      compilation_cache: folder of compiled programs, or '' for none.
-    """
-
-    folder: SweepFolder
-    data_dir: str
-    results_dir: pathlib.Path
-    wait: bool
-    compilation_cache: str
-
-
-class TrialReporter:
-    """Writes a trial's progress to its folder and its log, and ends it where the worker stops or the search prunes.
-
-    What it raises ends `fit` as an interruption does: what was recorded and saved remains.
-    """
-
-    def __init__(self, folder: pathlib.Path, epochs: int, stopping: threading.Event,
-                 should_prune: Callable[[], bool] | None):
-        self._lines, self._folder, self._epochs = Bar(), folder, epochs
-        self._stopping, self._should_prune = stopping, should_prune
-        self._written = -PROGRESS_SECONDS
-
-    def steps(self, done: int, total: int, rate: float) -> None:
-        if self._stopping.is_set():  # a library may have swallowed the interruption
-            raise KeyboardInterrupt
-        if time.monotonic() - self._written >= PROGRESS_SECONDS:
-            self._written = time.monotonic()
-            records.write_json(self._folder / 'progress.json', {'step': done, 'steps': total, 'rows_per_second': rate})
-
-    def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
-        self._lines.evaluated(evaluation, best=best, copy=copy)
-        if self._should_prune is not None and self._should_prune() and evaluation['epoch'] < self._epochs:
-            raise Pruned(f'after epoch {evaluation["epoch"]:g}')
-
-    def say(self, sentence: str) -> None:
-        self._lines.say(sentence)
-
-    def close(self) -> None:
-        self._lines.close()
-
-
-def work(orders: Orders, name: str, train: Callable[[Orders, Trial, Reporter], None] | None = None) -> None:
+def work(orders: Orders, name: str, train: Train = train_trial, together: TrainTogether = train_together) -> None:
     """Trains trials until none is left to take; returns then. To be called in the main thread of a process.
 
-    An interruption (SIGINT, SIGTERM) gives the trial back, to go on from its last checkpoint, and raises KeyboardInterrupt.
+    An interruption (SIGINT, SIGTERM) gives the trials back, to go on from their last checkpoints, and raises KeyboardInterrupt.
     What a trial raises is recorded and the next one taken, but for a full disk, which is nobody's fault: it is raised, the
-    trial pending.
+    trial pending. What several raise that train in one program makes each of them train alone.
 
     Args:
       orders: of all workers.
       name: of this one, shown in what it prints.
-      train: trains a trial; `train_trial` where not given.
+      train: trains a trial.
+      together: trains several in one program.
     """
     faulthandler.enable()
     if orders.compilation_cache:
         compilation.cache_compilations(orders.compilation_cache)
+    if orders.together and (most := groups.largest(orders.folder.sweep)) > 1:
+        devices.split_cpu(most)
     study = None
     if orders.folder.sweep.search is not None:
         from autoint_jax.sweeps.search import Study
@@ -104,87 +44,38 @@ def work(orders: Orders, name: str, train: Callable[[Orders, Trial, Reporter], N
         study = Study(orders.folder.sweep, orders.folder.path)
         study.catch_up()
     in_use: dict[str, float] = {}  # trials whose folder another process has locked, and until when they are left alone
+    alone: set[str] = set()
     with _interruptible() as stopping:
         while True:
-            taken = _taken(orders.folder, [name for name, until in in_use.items() if time.monotonic() < until])
-            if taken is not None:
-                trial, claim = taken
+            taken = groups.taken(orders, but=[trial for trial, until in in_use.items() if time.monotonic() < until], alone=alone)
+            if taken:
+                group = [trial for trial, _ in taken]
                 try:
-                    _attend(orders, trial, stopping, study and study.pruning(trial), train or train_trial)
+                    if len(group) == 1:
+                        attend(orders, group[0], stopping, study and study.pruning(group[0]), train)
+                    else:
+                        error = attend_together(orders, group, stopping, together)
+                        if error is not None:
+                            alone.update(trial.id for trial in group)
+                            print(f'{name}: {len(group)} trials in one program raised {error}: each of them trains alone', flush=True)
+                            continue
                 except FolderInUse:
-                    in_use[trial.id] = time.monotonic() + orders.folder.stale_seconds
-                    print(f'{name}: {trial.id} is left alone: a process that gave no sign of life has its folder locked')
+                    in_use[group[0].id] = time.monotonic() + orders.folder.stale_seconds
+                    print(f'{name}: {group[0].id} is left alone: a process that gave no sign of life has its folder locked')
                     continue
                 finally:
-                    claim.release()
+                    for _, claim in taken:
+                        claim.release()
                 if study is not None:
                     study.catch_up()
-                print(f'{name}: {_ending(orders.folder, trial)}', flush=True)
+                for trial in group:
+                    print(f'{name}: {_ending(orders.folder, trial)}', flush=True)
             elif study is not None and study.ask():
                 pass
             elif orders.wait and orders.folder.ended() < len(orders.folder.trials()):
                 time.sleep(POLL_SECONDS)
             else:
                 return
-
-
-def train_trial(orders: Orders, trial: Trial, reporter: Reporter) -> None:
-    """Trains a trial, or goes on with it, and writes its record to RESULTS_DIR/runs; a record that is there is believed.
-
-    Raises UsageError as `fit` does.
-    """
-    data = open_prepared(orders.data_dir, trial.config.data.dataset, trial.config.data.recipe)
-    folder = orders.folder.of(trial)
-    if (record := runs.recorded(trial.id, data, orders.results_dir)) is not None:
-        reporter.say(f'{orders.results_dir} has a record of this run: nothing is trained')
-        records.write_json(folder / 'record.json', record)
-        return
-    fit(trial.config, data, folder, reporter)
-    runs.record(trial.id, folder, orders.results_dir)
-
-
-def _taken(folder: SweepFolder, but: list[str]) -> tuple[Trial, claims.Claim] | None:
-    """The first pending trial, but for some, that this process is the one to claim."""
-    for trial in folder.trials():
-        if trial.id not in but and folder.state(trial)[0] == trials.PENDING:
-            path = folder.of(trial)
-            claim = claims.take(path / 'claims', stale_seconds=folder.stale_seconds, lost=_superseded,
-                                note={'evaluations': len(trials.evaluations(path))})
-            if claim is not None:
-                return trial, claim
-    return None
-
-
-def _attend(orders: Orders, trial: Trial, stopping: threading.Event, should_prune: Callable[[], bool] | None,
-            train: Callable[[Orders, Trial, Reporter], None]) -> None:
-    """Trains a claimed trial; what became of it is in its folder."""
-    folder, held = orders.folder.of(trial), {'host': platform.node(), 'pid': os.getpid()}
-    if trials.final_state(folder) is not None:  # it ended between a look at it and the claim
-        return
-    if (reason := trials.too_many_deaths(folder)) is not None:
-        trials.fail(folder, reason, held)
-        return
-    with _output_to(folder / trials.LOG):
-        print(f'--- {trials.utc()} {held["host"]} pid {held["pid"]}', flush=True)
-        try:
-            train(orders, trial, TrialReporter(folder, trial.config.training.epochs, stopping, should_prune))
-        except Pruned as pruned:
-            print(f'pruned {pruned}')
-            records.write_json(folder / 'pruned.json', {'pruned': str(pruned), **held, 'time': trials.utc()})
-        except KeyboardInterrupt:
-            print('interrupted')
-            raise
-        except FolderInUse as error:
-            print(error)
-            raise
-        except Exception as error:
-            if isinstance(error, UsageError):
-                print(f'error: {error}')
-            else:
-                traceback.print_exc()
-            if disk_is_full(error):
-                raise
-            trials.fail(folder, f'{type(error).__name__}: {error}'.splitlines()[0], held)
 
 
 def _ending(folder: SweepFolder, trial: Trial) -> str:
@@ -218,31 +109,3 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for either, handler in previous.items():
             signal.signal(either, handler)
-
-
-def _superseded() -> None:
-    """Ends the process at once: another one trains the trial, and nothing that is saved may be written twice."""
-    os.write(2, b'this worker was taken for dead, and its trial is trained by another: it ends\n')
-    os._exit(1)
-
-
-@contextlib.contextmanager
-def _output_to(path: pathlib.Path) -> Iterator[None]:
-    """Appends all output of the process to a file, that of compiled code and of crashes too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [(number, os.dup(number)) for number in (1, 2)]
-    with open(path, 'a', buffering=1) as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        try:
-            for number, _ in kept:
-                os.dup2(log.fileno(), number)
-            yield
-        finally:
-            for number, copy in kept:
-                os.dup2(copy, number)
-                os.close(copy)
-
-
-def disk_is_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -1,5 +1,6 @@
 """Devices that share a batch, and how a batch is cut among and within them."""
 
+import contextlib
 import os
 import pathlib
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import Columns
+from autoint_jax.kernels.library import library
 from autoint_jax.models import registry
 from autoint_jax.schema import Batch, Schema
 
@@ -21,6 +23,9 @@ EVERYWHERE = PartitionSpec()
 # on it. Measured with 1 and 2 MiB a core, 7 and 39 fields.
 HEADS_SLICE_BYTES = 8_000_000
 KERNEL_SLICE_SHARE = 0.62
+# A slice twice as large costs the kernel this share of time for its cache, and may save more: a core works on whole blocks, of which a
+# small slice has few, the last of them not full, that cores cannot share evenly. Measured with 2 MiB, 1 and 2 cores, 8 fields.
+KERNEL_CACHE_COST = 0.03
 USUAL_CACHE = 1 << 20  # bytes, where the system does not say
 
 
@@ -32,10 +37,12 @@ def usable_cores() -> int:
 def split_cpu(copies: int) -> None:
     """Makes the CPU several devices, one a core and no more than copies of a run, so that copies train side by side.
 
-    To be called before JAX starts its devices; other devices are as they were. XLA_FLAGS that say how many there are stay in force.
+    To be called before JAX starts its devices: those that are started stay as they are, and so do other devices. XLA_FLAGS that say how
+    many there are stay in force.
     """
     if 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
-        jax.config.update('jax_num_cpu_devices', min(copies, usable_cores()))
+        with contextlib.suppress(RuntimeError):  # raised where devices are started
+            jax.config.update('jax_num_cpu_devices', min(copies, usable_cores()))
 
 
 def second_level_cache() -> int:
@@ -64,14 +71,14 @@ def cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
     """The cut of a batch of `rows` rows to train on, over a mesh. Statistics of a whole batch leave a device's part whole."""
     if config.model.deep_batch_norm:
         return _cut(rows, 0, mesh)
-    return _cut(rows, config.training.slice_rows or _automatic_slice_rows(config, schema, mesh), mesh)
+    return _cut(rows, config.training.slice_rows or _automatic_slice_rows(rows, config, schema, mesh), mesh)
 
 
 def scoring_cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
     """The cut of a batch of `rows` rows to score. The compiled kernel keeps nothing then: whole parts suit it best."""
     slice_rows = config.training.slice_rows
     if not slice_rows and registry.interacting_form(config.model) != 'cpu_kernel':
-        slice_rows = _automatic_slice_rows(config, schema, mesh)
+        slice_rows = _automatic_slice_rows(rows, config, schema, mesh)
     return _cut(rows, slice_rows, mesh)
 
 
@@ -82,15 +89,28 @@ def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
     return Cut(slice_rows, -(-on_each // slice_rows) * slice_rows * devices)
 
 
-def _automatic_slice_rows(config: Config, schema: Schema, mesh: Mesh) -> int:
+def _automatic_slice_rows(rows: int, config: Config, schema: Schema, mesh: Mesh) -> int:
     """A power of two, or 0 where slices bring nothing."""
     if mesh.devices.flat[0].platform != 'cpu':
         return 0
-    room = HEADS_SLICE_BYTES
-    if registry.interacting_form(config.model) == 'cpu_kernel':
-        room = int(KERNEL_SLICE_SHARE * second_level_cache()) * max(1, usable_cores() // mesh.size)
-    fitting = max(16, room // (4 * registry.model_class(config.model).row_floats(config.model, schema)))
-    return 1 << (fitting.bit_length() - 1)
+    row_bytes = 4 * registry.model_class(config.model).row_floats(config.model, schema)
+    if registry.interacting_form(config.model) != 'cpu_kernel':
+        return _fitting(HEADS_SLICE_BYTES, row_bytes)
+    cores = max(1, usable_cores() // mesh.size)
+    slice_rows = _fitting(int(KERNEL_SLICE_SHARE * second_level_cache()) * cores, row_bytes)
+    of_block, on_each = library().interacting_block_examples(len(schema.fields)), -(-rows // mesh.shape[DATA_AXIS])
+
+    def turns(slice_rows: int) -> int:
+        """Blocks of a batch that the busiest core works on, slice after slice."""
+        slice_rows = min(slice_rows, on_each)
+        return -(-on_each // slice_rows) * -(-(-(-slice_rows // of_block)) // cores)
+
+    return 2 * slice_rows if turns(2 * slice_rows) < (1 - KERNEL_CACHE_COST) * turns(slice_rows) else slice_rows
+
+
+def _fitting(room: int, row_bytes: int) -> int:
+    """A power of two of rows, at least 16, that fit into some bytes."""
+    return 1 << (max(16, room // row_bytes).bit_length() - 1)
 
 
 def replicate(tree, mesh: Mesh):

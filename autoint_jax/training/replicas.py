@@ -33,12 +33,19 @@ from autoint_jax.training.state import TrainState, initial_state, setup
 MOST_COPIES = 32
 
 
-def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence[pathlib.Path],
-               reporter: Reporter) -> list[dict[str, Any] | UsageError]:
+def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence[pathlib.Path], reporter: Reporter,
+               own: Sequence[Reporter] = ()) -> list[dict[str, Any] | UsageError]:
     """Trains the runs of some configurations in one program, or goes on with them; returns their results in order.
 
     Runs that are complete are returned as they are. In place of the result of a run that diverged its error stands; the others go on.
     `train_seconds` of a copy are its share of the program's seconds.
+
+    Args:
+      configs: of the runs; they differ in options that change no shape.
+      data: of all.
+      run_dirs: their folders.
+      reporter: told of the program, and of every copy by a name, such as 'seed=3 learning_rate=0.001'.
+      own: a reporter of each run, which is told of it in place of `reporter`, as of a run alone.
 
     Raises:
       UsageError: configurations differ in an option that may change a shape; a folder belongs to another run; or the rows must be
@@ -48,31 +55,35 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
     varying = _varying(configs)
     schema = fitted_schema(configs[0], data)
     with contextlib.ExitStack() as opened:
-        opened.callback(reporter.close)
+        for told in {id(told): told for told in (reporter, *own)}.values():
+            opened.callback(told.close)
         runs = [opened.enter_context(contextlib.closing(Run(setup(config, schema), data, folder, copies=len(configs))))
                 for config, folder in zip(configs, run_dirs, strict=True)]
-        open_runs = [run for run in runs if run.result is None]
+        left = [number for number, run in enumerate(runs) if run.result is None]
         errors = {}
-        if open_runs:
-            say_what_is_special(open_runs[0].made, reporter)
-            errors = _Copies(open_runs, varying, data, reporter).train(began)
+        if left:
+            say_what_is_special(runs[left[0]].made, reporter)
+            errors = _Copies([runs[number] for number in left], varying, data, reporter,
+                             [own[number] for number in left] if own else []).train(began)
         return [errors.get(id(run), run.result) for run in runs]
 
 
-def copies_that_fit(config: Config, data: PreparedData) -> int:
+def copies_that_fit(config: Config, data: PreparedData, processes: int = 1) -> int:
     """How many copies of a run have room in half of the memory there is, beside the rows; at least 1, and 1 if rows must be streamed.
 
-    A copy takes its state three times: where it trains, where it is saved from, and where a step writes the next one.
+    A copy takes its state three times: where it trains, where it is saved from, and where a step writes the next one. `processes` of this
+    host share its main memory.
     """
     made, device = setup(config, fitted_schema(config, data)), jax.local_devices()[0]
     streamed, _ = chosen_feed(config, course(config, data).columns, replica_mesh(MOST_COPIES))
     if streamed:
         return 1
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(jax.eval_shape(lambda: initial_state(made))))
-    there = available_ram() if device.platform == 'cpu' else device_memory(device)
+    on_cpu = device.platform == 'cpu'
+    there = available_ram() if on_cpu else device_memory(device)
     if there is None:
         return MOST_COPIES
-    free = RESIDENT_SHARE * (there if device.platform == 'cpu' else there * jax.local_device_count())
+    free = RESIDENT_SHARE * (there / processes if on_cpu else there * jax.local_device_count())
     return int(min(max(1, free // (3 * state)), MOST_COPIES))
 
 
@@ -89,8 +100,8 @@ def _varying(configs: Sequence[Config]) -> list[str]:
 class _Copies:
     """Runs that train in one program. Copies past the runs fill the devices; they take no step."""
 
-    def __init__(self, runs: list[Run], varying: list[str], data: PreparedData, reporter: Reporter):
-        self._runs, self._reporter, self._made = runs, reporter, runs[0].made
+    def __init__(self, runs: list[Run], varying: list[str], data: PreparedData, reporter: Reporter, own: list[Reporter]):
+        self._runs, self._reporter, self._own, self._made = runs, reporter, own, runs[0].made
         self._mesh = replica_mesh(len(runs))
         self._alone = devices.data_mesh(list(self._mesh.devices.flat[:1]))
         self._course: Course = course(self._made.config, data)
@@ -115,9 +126,9 @@ class _Copies:
         initial = [devices.replicate(initial_state(run.made), self._alone) for run in self._filled]
         own = [run.latest(state, self._alone) for run, state in zip(self._runs, initial, strict=False)]
         at, first_step_seconds = [int(state.step) for state in own], None
-        for name, step in zip(self._names, at, strict=True):
+        for copy, step in enumerate(at):
             if step:
-                self._reporter.say(f'{name}  going on from step {step}')
+                self._say(copy, f'going on from step {step}')
         states = stacked([*own, *initial[len(own):]], self._mesh)
         orders = order.Ahead(self._orders, self._made.config.training.epochs)
         while training := [copy for copy, run in enumerate(self._runs)
@@ -134,7 +145,7 @@ class _Copies:
                 losses.append(np.asarray(of_chunk)[:, :count])
                 now, step = time.perf_counter(), step + count
                 first_step_seconds = first_step_seconds or now - began
-                self._reporter.steps(step, self._course.last_step, len(training) * count * self._course.batch_size / (now - before))
+                self._steps(training, step, count * self._course.batch_size / (now - before))
                 before = now
             states = self._flush(states, self._options)
             seconds = time.perf_counter() - began_round
@@ -165,7 +176,7 @@ class _Copies:
                 self._runs[copy].evaluated(_of(on_host, copy), step, step / self._course.epoch_steps, losses[copy], valid)
             except UsageError as error:
                 self._errors[id(self._runs[copy])] = error
-                self._reporter.say(f'{self._names[copy]}  {error}')
+                self._say(copy, str(error))
 
     def _test(self, first_step_seconds: float | None) -> None:
         """Tests the best state of every copy that is complete, and writes its result."""
@@ -180,7 +191,24 @@ class _Copies:
 
     def _report(self, copies: Sequence[int]) -> None:
         for copy in copies:
-            self._runs[copy].report(self._reporter, self._names[copy])
+            if self._own:
+                self._runs[copy].report(self._own[copy])
+            else:
+                self._runs[copy].report(self._reporter, self._names[copy])
+
+    def _say(self, copy: int, sentence: str) -> None:
+        if self._own:
+            self._own[copy].say(sentence)
+        else:
+            self._reporter.say(f'{self._names[copy]}  {sentence}')
+
+    def _steps(self, training: list[int], step: int, rate: float) -> None:
+        """Tells of steps of some copies, `rate` rows per second of each."""
+        if self._own:
+            for copy in training:
+                self._own[copy].steps(step, self._course.last_step, rate)
+        else:
+            self._reporter.steps(step, self._course.last_step, len(training) * rate)
 
     def _orders(self, epoch: int) -> jax.Array:
         """Orders of an epoch, [r, steps, padded_batch]."""
