@@ -14,8 +14,8 @@ flags.adopt_module_key_flags(common)
 
 def define_values(curve: Curve) -> flags.FlagHolder:
     """--values of a curve."""
-    return flags.DEFINE_list('values', None, f'Values of {curve.option} to run and to show; {",".join(map(str, curve.values))} '
-                             'where not given.')
+    return flags.DEFINE_list('values', None, f'Values of {curve.option} to run; {",".join(map(str, curve.values))} where not '
+                             'given. Every one of these that has records is shown.')
 
 
 def completed(curve: Curve, values: list[str] | None) -> int:

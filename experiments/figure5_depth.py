@@ -8,7 +8,7 @@ printed; KDD12 and MovieLens-1M are shown, Criteo and Avazu said to be similar.
     python experiments/figure5_depth.py --dataset=movielens_1m --seeds=3
 
 Time on two CPU cores, MovieLens-1M: 50 epochs take about 150 seconds a layer, a minute without one; some 25 minutes a seed for
-all five, 18 where the three layers of Table 2 have a record. --values=1,3 runs some, and the record then has these only. Runs
+all five, 18 where the three layers of Table 2 have a record. --values=1,3 runs some; what has records is shown. Runs
 that have a record under results/runs are not run again; an interrupted one is gone on with. The other settings, dropout among
 them, are those of experiments/configs/DATASET_autoint.toml for every depth.
 

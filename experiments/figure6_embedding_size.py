@@ -8,7 +8,7 @@ the size, as everywhere in the paper.
     python experiments/figure6_embedding_size.py --dataset=movielens_1m --seeds=3
 
 Time on two CPU cores, MovieLens-1M: about 8 minutes a run of 50 epochs, four runs a seed, or three where Table 2's has a
-record. --values=16,24 runs some, and the record then has these only. Runs that have a record under results/runs are not run
+record. --values=16,24 runs some; what has records is shown. Runs that have a record under results/runs are not run
 again; an interrupted one is gone on with. The other settings are those of experiments/configs/DATASET_autoint.toml for every
 size.
 

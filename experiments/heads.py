@@ -7,7 +7,7 @@ significant gain. Every head is 32 wide, so a layer's output grows with their nu
     python experiments/heads.py --dataset=movielens_1m --seeds=3
 
 Time on two CPU cores, MovieLens-1M, a run of 50 epochs: about 3 minutes with one head, 8 with two, 25 with four; some 36
-minutes a seed, 28 where Table 2's two heads have a record. --values=1,2 runs some, and the record then has these only. Runs
+minutes a seed, 28 where Table 2's two heads have a record. --values=1,2 runs some; what has records is shown. Runs
 that have a record under results/runs are not run again; an interrupted one is gone on with. The other settings are those of
 experiments/configs/DATASET_autoint.toml for every number of heads.
 

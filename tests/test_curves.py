@@ -71,6 +71,15 @@ def test_a_curve_runs_each_value_and_shares_the_base(recorded, data_dir, tmp_pat
     assert not complete(data_dir, tmp_path)
 
 
+def test_a_curve_shows_what_has_records_and_runs_what_is_chosen(recorded, data_dir, tmp_path, monkeypatch):
+    run = curves.runs.completed_seeds
+    monkeypatch.setattr(curves.runs, 'recorded_seeds', lambda name, config, seeds, data, results_dir: run(
+        name, config, 1, data, runs_dir=None, results_dir=None, reporter=None) if config.model.num_layers == 4 else [])
+    assert complete(data_dir, tmp_path, values=(0, 1, 3))
+    rows = json.loads((tmp_path / 'results' / 'figure5_depth_movielens_1m.json').read_text())['rows']
+    assert [(row['model.num_layers'], row['seeds']) for row in rows] == [(0, 2), (1, 2), (3, 2), (4, 1)]
+
+
 def test_lines_of_the_readme_have_each_record(recorded, data_dir, tmp_path):
     results = tmp_path / 'results'
     assert curves.curve_lines(results) == []

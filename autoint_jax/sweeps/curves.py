@@ -64,34 +64,41 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
                     runs_dir: pathlib.Path, results_dir: pathlib.Path, reporter: Reporter) -> bool:
     """Runs what has no record, prints the table, writes RESULTS_DIR/NAME_DATASET.{json,csv,png}; whether no criterion failed.
 
-    The runs of the base's own value are those that other tables have under DATASET_autoint.
+    The runs of the base's own value are those that other tables have under DATASET_autoint. The curve has every of its values with
+    records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be completed piece by piece.
 
     Args:
       curve: what is varied.
       dataset: name of the data set.
       base: the configuration in which the option is varied.
-      values: those to run; the record has these only.
+      values: those to run.
       seeds: 0 to seeds - 1 are run; those of a value train together.
       data_dir, runs_dir, results_dir: folders of prepared data, run folders, records.
       reporter: of the runs.
 
     Raises UsageError on a value that the option cannot have, before anything is run, and as `runs.completed_seeds` does.
     """
-    configs = {value: configuration.replace(base, {curve.option: value}) for value in values}
+    configs = {value: configuration.replace(base, {curve.option: value}) for value in sorted({*values, *curve.values})}
     data = open_prepared(data_dir, base.data.dataset, base.data.recipe)
-    found = {value: runs.completed_seeds(_run_name(curve, dataset, base, value), config, seeds, data, runs_dir=runs_dir,
-                                         results_dir=results_dir, reporter=reporter) for value, config in configs.items()}
+    found = {}
+    for value, config in configs.items():
+        name = _run_name(curve, dataset, base, value)
+        if value in values:
+            found[value] = runs.completed_seeds(name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir,
+                                                reporter=reporter)
+        elif recorded := runs.recorded_seeds(name, config, seeds, data, results_dir):
+            found[value] = recorded
     ours = {value: comparison.test_figures(of_value) for value, of_value in found.items()}
     means = {value: Figures(figures['auc'].mean, figures['logloss'].mean) for value, figures in ours.items()}
     criteria = curve.criteria(dataset, means)
     verdict = curve_criteria.overall(criteria)
     paper = EFFECTIVENESS['autoint'].get(dataset)
     rows = [{curve.option: value, **_row(ours[value], found[value], paper if value == curve.published_value else None)}
-            for value in values]
+            for value in found]
 
     title = f'{curve.title}, {dataset}, {_seeds(seeds)}'
-    comparison.show(title, [curve.label, 'AUC', 'logloss', 'parameters'], [
-        [str(value), str(ours[value]['auc']), str(ours[value]['logloss']), f'{of_value[0]["parameters"]:,}']
+    comparison.show(title, [curve.label, 'AUC', 'logloss', 'parameters', 'seeds'], [
+        [str(value), str(ours[value]['auc']), str(ours[value]['logloss']), f'{of_value[0]["parameters"]:,}', str(len(of_value))]
         for value, of_value in found.items()])
     if paper is not None:
         print(f'paper, Table 2, {curve.published_value} {curve.label}: AUC {paper.auc:.4f}, logloss {paper.logloss:.4f}')
@@ -121,6 +128,7 @@ def curve_lines(results_dir: pathlib.Path) -> list[str]:
                       '|---' * (len(rows) + 1) + '|']
             lines += [f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |' for figure, name in
                       (('auc', 'AUC'), ('logloss', 'logloss'))]
+            lines.append(f'| seeds | {" | ".join(str(row["seeds"]) for row in rows)} |')
             image = path.with_suffix('.png')
             if image.exists():
                 lines += ['', f'![{record["table"]}, {record["dataset"]}]({image.as_posix()})']
