@@ -7,8 +7,8 @@
 A part is the script of that name in this folder; its docstring has claim, time and expected figures. Runs that have a record
 under RESULTS_DIR/runs are not run again and interrupted ones are gone on with, so the command can be given again on another
 day, or with the records of another machine. Runs that parts share, such as AutoInt's, are trained once. A part that fails
-does not keep the others from being run. Time on two CPU cores, MovieLens-1M, Tables 2, 4 and 5: about 50 minutes a seed; five
-seeds four hours, of which AutoInt with and without residual connections takes 80 minutes, AutoInt+ and xDeepFM 45 each.
+does not keep the others from being run. Time on two CPU cores, MovieLens-1M, Tables 2, 4 and 5: about 45 minutes a seed; five
+seeds four hours, of which AutoInt with and without residual connections takes 75 minutes, AutoInt+ and xDeepFM 45 each.
 Exit status: 0 if all passed, 3 if a figure is off, that of the first part that ended in an error otherwise.
 """
 

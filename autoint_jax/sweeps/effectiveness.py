@@ -76,6 +76,8 @@ def completed_table(title: str, dataset: str, published: dict[str, dict[str, Fig
     tested = significance.about(tests, none=f'No t-test: it takes records of {own} and of another model.')
     _show(f'{title}, {dataset}, seeds 0 to {seeds - 1}', rows)
     print('\n'.join([f'not run: {", ".join(not_run)}'] * bool(not_run) + [criterion, *tested['significance']]))
+    print(f'runs, {results_dir}/runs/{dataset}_MODEL-ID.json:')
+    print('\n'.join(f'  {row["model"]} {" ".join(run.rpartition("-")[2] for run in row["runs"])}' for row in rows))
     runs.write_table(path, rows, {
         'table': title, 'dataset': dataset, 'criterion': criterion, 'not_run': not_run, **tested, 'command': sys.argv,
         'commit': records.commit(), 'versions': records.versions() | significance.VERSIONS, 'device': records.device(),
