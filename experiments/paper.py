@@ -46,8 +46,13 @@ def main(argv: list[str]) -> int:
     for part in parts:
         print(f'\n{part}: experiments/{PARTS[part]}.py {" ".join(given)}', flush=True)
         script = pathlib.Path(__file__).with_name(f'{PARTS[part]}.py')
-        statuses[part] = subprocess.run([sys.executable, str(script), *given]).returncode
-        if statuses[part] == 130:
+        child = subprocess.Popen([sys.executable, str(script), *given])
+        try:
+            statuses[part] = child.wait()
+        except KeyboardInterrupt:
+            child.wait()  # it was interrupted too, and says so
+            raise
+        if statuses[part] == 130:  # the part alone was interrupted
             raise KeyboardInterrupt
     comparison.show(f'The paper, {common.DATASET.value}', ['part', 'script', 'outcome'], [
         [part, f'experiments/{PARTS[part]}.py', OUTCOMES.get(status, f'error, status {status}')]
