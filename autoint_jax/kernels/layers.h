@@ -11,6 +11,7 @@
 
 #include "stack.h"
 #include "tile.h"
+#include "vector.h"
 
 namespace autoint {
 

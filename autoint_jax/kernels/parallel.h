@@ -32,9 +32,12 @@ void parallel_for(xla::ffi::ThreadPool& pool, long tasks, const Work& work) {
 
 // Memory of the calling thread that lasts until its next request; it is kept, so that its pages stay mapped.
 inline float* scratch(size_t floats) {
-  static thread_local std::vector<float> memory;
-  if (memory.size() < floats) memory.resize(floats);
-  return memory.data();
+  struct alignas(64) Line {  // of cache, so that no vector lies across two
+    float values[16];
+  };
+  static thread_local std::vector<Line> memory;
+  if (memory.size() * 16 < floats) memory.resize((floats + 15) / 16);
+  return memory.data()->values;
 }
 
 }  // namespace autoint

@@ -1,14 +1,15 @@
 // What a stack of interacting layers is, and where a block of examples keeps its values.
 //
 // Letters: f, g field as query and key; d width of a layer's input; n heads of a values, w = n * a; p projections (query,
-// key, value, residual). Within a block every matrix is [rows][columns], columns = examples * padded fields.
+// key, value, residual). Within a block every matrix is [rows][columns], columns = examples * padded fields, a
+// multiple of kWideLanes.
 
 #ifndef AUTOINT_JAX_KERNELS_STACK_H_
 #define AUTOINT_JAX_KERNELS_STACK_H_
 
 #include <algorithm>
 
-#include "tile.h"
+#include "vector.h"
 
 namespace autoint {
 
@@ -31,8 +32,11 @@ struct Stack {
   bool projects_residual(long layer) const { return residual && !adds_input(layer); }
   long projected(long layer) const { return (projects_residual(layer) ? 4 : 3) * width(); }
   long padded() const { return (fields + kLanes - 1) / kLanes * kLanes; }
-  // Examples of a block: about 160 columns, so that the values of a layer fit half a second-level cache.
-  long examples() const { return std::max<long>(1, 160 / padded()); }
+  // Examples of a block: about 160 columns, so that the values of a layer fit half a second-level cache, in wide vectors.
+  long examples() const {
+    const long fit = std::max<long>(1, 160 / padded());
+    return fit * padded() % kWideLanes ? fit + 1 : fit;
+  }
   long columns() const { return examples() * padded(); }
   long blocks(long rows) const { return (rows + examples() - 1) / examples(); }
 

@@ -1,0 +1,105 @@
+// Vectors of floats, in the compilers' own types.
+//
+// `Vector` holds eight floats, `Wide` sixteen where the processor has AVX-512, else eight. An example's fields are padded to
+// whole `Vector`s, a block's columns to whole `Wide`s: sixteen would pad 39 fields to 48.
+
+#ifndef AUTOINT_JAX_KERNELS_VECTOR_H_
+#define AUTOINT_JAX_KERNELS_VECTOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace autoint {
+
+typedef float Vector __attribute__((vector_size(32)));
+typedef int32_t IntVector __attribute__((vector_size(32)));
+typedef float Quarter __attribute__((vector_size(16)));
+#ifdef __AVX512VL__
+typedef float Wide __attribute__((vector_size(64)));
+#else
+typedef Vector Wide;
+#endif
+
+template <typename V>
+constexpr long lanes_of = sizeof(V) / sizeof(float);
+constexpr long kLanes = lanes_of<Vector>, kWideLanes = lanes_of<Wide>;
+
+template <typename V = Vector>
+inline V load(const float* p) {
+  V v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <typename V>
+inline void store(float* p, V v) {
+  std::memcpy(p, &v, sizeof v);
+}
+template <typename V = Vector>
+inline V all(float x) {
+  return x - V{};
+}
+inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+
+// Lanes of `a` followed by those of `b`.
+template <int... Lane, typename V>
+inline V shuffled(V a, V b) {
+#ifdef __clang__
+  return __builtin_shufflevector(a, b, Lane...);
+#else
+  typedef int32_t Lanes __attribute__((vector_size(sizeof(V))));
+  return __builtin_shuffle(a, b, Lanes{Lane...});
+#endif
+}
+
+// Entries of four lanes of `a` (0 to 3) and `b` (4 to 7), the same in every four lanes.
+template <int... Entries, typename V, std::size_t... Lane>
+inline V by_quarters(V a, V b, std::index_sequence<Lane...>) {
+  constexpr int entries[] = {Entries...};
+  constexpr int lanes = sizeof...(Lane);
+  return shuffled<(Lane / 4 * 4 + entries[Lane % 4] % 4 + entries[Lane % 4] / 4 * lanes)...>(a, b);
+}
+template <int... Entries, typename V>
+inline V by_quarters(V a, V b) {
+  return by_quarters<Entries...>(a, b, std::make_index_sequence<lanes_of<V>>());
+}
+
+// The value at `p`, which the compiler must not read from memory again at each use: that would fill the load ports.
+template <typename V>
+inline V hold(const float* p) {
+  V v = load<V>(p);
+#if defined(__AVX512VL__)
+  asm("" : "+v"(v));
+#elif defined(__AVX2__)
+  asm("" : "+x"(v));
+#endif
+  return v;
+}
+
+// exp(x) for x <= 0, relative error below 2e-7: x = n ln 2 + r, a polynomial in r, n added to the exponent.
+inline Vector exponential(Vector x) {
+  x = larger(x, all(-87.0f));
+  const Vector shifted = x * 1.44269504f + 12582912.0f;  // rounds to an integer in the low bits
+  const Vector n = shifted - 12582912.0f;
+  const Vector r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  Vector p = all(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  return (Vector)((IntVector)p + ((IntVector)shifted << 23));
+}
+
+template <typename V>
+inline float sum_of_lanes(V v) {
+  float total = 0;
+  for (int i = 0; i < lanes_of<V>; ++i) total += v[i];
+  return total;
+}
+
+}  // namespace autoint
+
+#endif  // AUTOINT_JAX_KERNELS_VECTOR_H_
