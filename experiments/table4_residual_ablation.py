@@ -39,7 +39,8 @@ def main(argv: list[str]) -> int:
     found = {residual: runs.completed_seeds(
         f'{common.DATASET.value}_autoint' + ('' if residual else '_no_residual'),
         configuration.replace(base, {'model.residual': residual}), common.SEEDS.value, data,
-        runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar()) for residual in (True, False)}
+        runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar())
+        for residual in (True, False)}
     ours = {residual: comparison.test_figures(records) for residual, records in found.items()}
     lost = ours[True]['auc'].mean - ours[False]['auc'].mean
     published_loss = published[True][0] - published[False][0]

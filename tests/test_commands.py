@@ -184,10 +184,14 @@ COMMANDS = sorted(f'{path.parent.name}/{path.name}' for folder in ('scripts', 'e
                   if not path.stem.endswith('_flags') and path.stem != 'torch_baselines')
 
 
+WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_readme')}
+
+
 @pytest.mark.parametrize('script', COMMANDS)
 def test_help_says_what_the_command_does(command, script):
     done = command(script, '--help')
     assert f'python {script}' in done.stdout
+    assert script in WITHOUT_DATA or '--data_dir' in done.stdout.replace('[no]', '')
 
 
 def test_the_paper_goes_on_after_a_part_that_fails(command, tmp_path):

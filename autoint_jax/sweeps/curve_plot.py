@@ -1,5 +1,6 @@
 """Test AUC and logloss over the values of one option, as a figure (paper Figures 5 and 6)."""
 
+import math
 import pathlib
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -29,9 +30,9 @@ def save(path: pathlib.Path, title: str, label: str, ours: dict[int, dict[str, M
     values = sorted(ours)
     for axes, (name, text) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         measured = [ours[value][name] for value in values]
-        bars = None if any(one.deviation is None for one in measured) else [one.deviation for one in measured]
+        bars = [math.nan if one.deviation is None else one.deviation for one in measured]
         axes.errorbar(values, [one.mean for one in measured], yerr=bars, color=OURS, marker='o', capsize=3,
-                      label=_account(measured[0]))
+                      label=_account([one.count for one in measured]))
         if paper is not None:
             axes.plot(paper[0], getattr(paper[1], name), color=PAPER, marker='D', markersize=8, markerfacecolor='none',
                       linestyle='none', zorder=3, label='paper, Table 2')
@@ -45,5 +46,9 @@ def save(path: pathlib.Path, title: str, label: str, ours: dict[int, dict[str, M
     figure.savefig(path, dpi=120)
 
 
-def _account(measured: Measured) -> str:
-    return 'ours, one seed' if measured.count == 1 else f'ours, mean ± deviation of {measured.count} seeds'
+def _account(counts: list[int]) -> str:
+    """What a point is, from the seeds of each."""
+    least, most = min(counts), max(counts)
+    if most == 1:
+        return 'ours, one seed'
+    return f'ours, mean ± deviation of {most if least == most else f"{least} to {most}"} seeds'
