@@ -25,7 +25,7 @@ from absl import app, flags
 
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError, nearest, reported
-from autoint_jax.sweeps import ablations
+from autoint_jax.sweeps.paper import ablations
 from autoint_jax.training.progress import Bar
 
 _ITEMS = flags.DEFINE_list('items', list(ablations.ITEMS),

@@ -5,8 +5,8 @@ import pathlib
 import experiment_flags as common
 from absl import flags
 
-from autoint_jax.sweeps import curves
-from autoint_jax.sweeps.curves import Curve
+from autoint_jax.sweeps.paper import curves
+from autoint_jax.sweeps.paper.curves import Curve
 from autoint_jax.training.progress import Bar
 
 flags.adopt_module_key_flags(common)

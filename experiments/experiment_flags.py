@@ -7,7 +7,7 @@ from absl import flags
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.sweeps import effectiveness
+from autoint_jax.sweeps.paper import effectiveness
 from autoint_jax.training import compilation, devices
 from autoint_jax.training.progress import Bar
 

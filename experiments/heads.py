@@ -20,7 +20,7 @@ import curve_flags
 from absl import app, flags
 
 from autoint_jax.errors import reported
-from autoint_jax.sweeps import curves
+from autoint_jax.sweeps.paper import curves
 
 _VALUES = curve_flags.define_values(curves.HEADS)
 flags.adopt_module_key_flags(curve_flags)

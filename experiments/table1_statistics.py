@@ -19,8 +19,9 @@ from absl import app, flags
 
 from autoint_jax.data import registry
 from autoint_jax.errors import reported
-from autoint_jax.sweeps import comparison, data_statistics, runs
-from autoint_jax.sweeps.published import DATASETS
+from autoint_jax.sweeps import comparison, runs
+from autoint_jax.sweeps.paper import data_statistics
+from autoint_jax.sweeps.paper.published import DATASETS
 from autoint_jax.training import records as run_records
 
 flags.adopt_module_key_flags(common)

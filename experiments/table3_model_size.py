@@ -21,8 +21,9 @@ from absl import app, flags
 
 from autoint_jax import config as configuration
 from autoint_jax.errors import reported
-from autoint_jax.sweeps import comparison, model_size, runs
-from autoint_jax.sweeps.published import SIZES
+from autoint_jax.sweeps import comparison, runs
+from autoint_jax.sweeps.paper import model_size
+from autoint_jax.sweeps.paper.published import SIZES
 from autoint_jax.training import records as run_records
 
 flags.adopt_module_key_flags(common)

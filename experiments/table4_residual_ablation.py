@@ -20,8 +20,9 @@ from absl import app, flags
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import reported
-from autoint_jax.sweeps import comparison, runs, significance
-from autoint_jax.sweeps.published import RESIDUAL
+from autoint_jax.sweeps import comparison, runs
+from autoint_jax.sweeps.paper import significance
+from autoint_jax.sweeps.paper.published import RESIDUAL
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar
 

@@ -18,7 +18,7 @@ import experiment_flags as common
 from absl import app, flags
 
 from autoint_jax.errors import reported
-from autoint_jax.sweeps import published
+from autoint_jax.sweeps.paper import published
 
 _MODELS = common.define_models(published.JOINT)
 flags.adopt_module_key_flags(common)

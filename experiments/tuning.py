@@ -23,7 +23,7 @@ from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError, nearest, reported
 from autoint_jax.sweeps import runs
-from autoint_jax.sweeps.published import EFFECTIVENESS
+from autoint_jax.sweeps.paper.published import EFFECTIVENESS
 from autoint_jax.training import devices
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
+OPTIMIZED = ('JAX_DISABLE_MOST_OPTIMIZATIONS', '0')  # the environment of a process that compiles as users do
 GENRES = ['Action', 'Comedy', 'Drama', 'Horror', 'Romance', 'War', 'Western']
 
 
@@ -51,9 +52,13 @@ def data_dir(tmp_path_factory, raw_dir) -> pathlib.Path:
 
 
 @pytest.fixture(scope='session', autouse=True)
-def compilation_cache(tmp_path_factory) -> None:
-    """Commands keep compiled programs in a folder of the tests, not in the user's."""
+def compilation_of_commands(tmp_path_factory) -> None:
+    """Processes keep compiled programs in a folder of the tests, not in the user's, and compile small programs quickly.
+
+    Without XLA's optimizations values differ within rounding; where a test is about users' bits, the process is OPTIMIZED.
+    """
     os.environ['JAX_COMPILATION_CACHE_DIR'] = str(tmp_path_factory.mktemp('compiled'))
+    os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
 
 
 @pytest.fixture(scope='module')

@@ -3,8 +3,11 @@
 import json
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
+from conftest import OPTIMIZED, ROOT
 
 QUICK = ['--config=movielens_1m_autoint', '--config.training.epochs=1', '--config.training.batch_size=64',
          '--config.model.num_layers=1']
@@ -12,14 +15,10 @@ QUICK = ['--config=movielens_1m_autoint', '--config.training.epochs=1', '--confi
 
 @pytest.fixture(scope='module')
 def run_dir(data_dir, tmp_path_factory):
-    import subprocess
-    import sys
-
-    from conftest import ROOT
-
+    """A run as users have it, with all of XLA's optimizations."""
     folder = tmp_path_factory.mktemp('runs') / 'run'
     done = subprocess.run([sys.executable, str(ROOT / 'scripts/train.py'), *QUICK, f'--data_dir={data_dir}',
-                           f'--run_dir={folder}'], capture_output=True, text=True)
+                           f'--run_dir={folder}'], capture_output=True, text=True, env=os.environ | dict([OPTIMIZED]))
     assert done.returncode == 0, done.stderr
     assert 'test AUC' in done.stdout and str(folder) in done.stdout and 'next:' in done.stdout
     return folder
@@ -80,6 +79,7 @@ def test_compiled_programs_are_kept_and_change_no_bit(command, data_dir, run_dir
     kept = pathlib.Path(os.environ['JAX_COMPILATION_CACHE_DIR'])
     before = sorted(kept.glob('jit_chunk*'))  # others may or may not take the time from which they are kept
     assert before
+    monkeypatch.setenv(*OPTIMIZED)
     arguments = ['scripts/train.py', *QUICK, f'--data_dir={data_dir}', '--compilation_cache=']
     assert command(*arguments, '--run_dir=reads').returncode == 0
     assert sorted(kept.glob('jit_chunk*')) == before
@@ -180,7 +180,7 @@ def test_exactness_compares_seed_by_seed(command, data_dir):
 
 # torch_baselines.py needs PyTorch, which is not a requirement.
 COMMANDS = sorted(f'{path.parent.name}/{path.name}' for folder in ('scripts', 'experiments')
-                  for path in (pathlib.Path(__file__).parents[1] / folder).glob('*.py')
+                  for path in (ROOT / folder).glob('*.py')
                   if not path.stem.endswith('_flags') and path.stem != 'torch_baselines')
 
 

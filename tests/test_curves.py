@@ -10,8 +10,9 @@ from matplotlib import image
 
 from autoint_jax import config as configuration
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import comparison, curve_criteria, curve_plot, curves
-from autoint_jax.sweeps.published import EFFECTIVENESS, Figures
+from autoint_jax.sweeps import comparison
+from autoint_jax.sweeps.paper import curve_criteria, curve_plot, curves
+from autoint_jax.sweeps.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.training.progress import Bar
 
 BASE = configuration.load(ROOT / 'experiments' / 'configs' / 'movielens_1m_autoint.toml')

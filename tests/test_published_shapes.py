@@ -7,8 +7,9 @@ from autoint_jax import config as configuration
 from autoint_jax.config import replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import data_statistics, model_size, runs
-from autoint_jax.sweeps.published import SIZES
+from autoint_jax.sweeps import runs
+from autoint_jax.sweeps.paper import data_statistics, model_size
+from autoint_jax.sweeps.paper.published import SIZES
 
 CONFIGS = ROOT / 'experiments' / 'configs'
 

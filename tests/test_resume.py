@@ -1,6 +1,7 @@
 """A run killed with SIGKILL at random moments ends with the bits of the run that was left alone."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.training import devices
 from autoint_jax.training.checkpoints import Checkpoints
@@ -26,7 +27,7 @@ TRAIN = ['--config=movielens_1m_autoint', '--config.model.head_dim=5', '--config
 def start(data_dir, run_dir, tables):
     return subprocess.Popen([sys.executable, str(ROOT / 'scripts/train.py'), *TRAIN, f'--data_dir={data_dir}',
                              f'--run_dir={run_dir}', f'--config.optimizer.tables={tables}'],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | dict([OPTIMIZED]))
 
 
 def finished(data_dir, run_dir, tables):

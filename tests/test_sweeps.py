@@ -14,9 +14,9 @@ from sweep_cases import BASE, STALE, evaluate, finish, opened, orders
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims, report, runs, slurm, trials, workers
-from autoint_jax.sweeps.attendance import TrialReporter, train_trial
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.status import status
+from autoint_jax.sweeps.trial_training import TrialReporter, train_trial
 from autoint_jax.sweeps.worker import work
 from autoint_jax.training import records
 

@@ -4,14 +4,14 @@ import json
 import pathlib
 from typing import Any
 
-from autoint_jax.sweeps.ablations import ablation_lines
-from autoint_jax.sweeps.attention import attention_lines
-from autoint_jax.sweeps.base_changes import change_lines
 from autoint_jax.sweeps.comparison import test_figures
-from autoint_jax.sweeps.curves import curve_lines
-from autoint_jax.sweeps.data_statistics import statistics_lines
-from autoint_jax.sweeps.model_size import model_size_lines
-from autoint_jax.sweeps.run_time import run_time_lines
+from autoint_jax.sweeps.paper.ablations import ablation_lines
+from autoint_jax.sweeps.paper.attention import attention_lines
+from autoint_jax.sweeps.paper.base_changes import change_lines
+from autoint_jax.sweeps.paper.curves import curve_lines
+from autoint_jax.sweeps.paper.data_statistics import statistics_lines
+from autoint_jax.sweeps.paper.model_size import model_size_lines
+from autoint_jax.sweeps.paper.run_time import run_time_lines
 from autoint_jax.sweeps.speed import exactness_lines, speed_lines
 
 BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from autoint_jax.sweeps import groups, trials
-from autoint_jax.sweeps.attendance import Train, TrainTogether, attend, attend_together, train_together, train_trial
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.orders import Orders
+from autoint_jax.sweeps.trial_training import Train, TrainTogether, attend, attend_together, train_together, train_trial
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.training import compilation, devices
 from autoint_jax.training.records import FolderInUse

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import trials
-from autoint_jax.sweeps.attendance import disk_is_full
 from autoint_jax.sweeps.orders import Orders
+from autoint_jax.sweeps.trial_training import disk_is_full
 from autoint_jax.sweeps.worker import work
 
 # A worker is given up that died so often in a row without any trial ending meanwhile.

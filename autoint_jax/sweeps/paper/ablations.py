@@ -14,7 +14,8 @@ from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import comparison, runs, significance
+from autoint_jax.sweeps import comparison, runs
+from autoint_jax.sweeps.paper import significance
 from autoint_jax.training import records
 from autoint_jax.training.progress import Reporter
 

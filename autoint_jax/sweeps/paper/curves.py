@@ -10,10 +10,11 @@ from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import comparison, curve_criteria, curve_plot, runs
+from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.comparison import Measured
-from autoint_jax.sweeps.curve_criteria import Criterion, Means
-from autoint_jax.sweeps.published import EFFECTIVENESS, Figures
+from autoint_jax.sweeps.paper import curve_criteria, curve_plot
+from autoint_jax.sweeps.paper.curve_criteria import Criterion, Means
+from autoint_jax.sweeps.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.training import records
 from autoint_jax.training.progress import Reporter
 

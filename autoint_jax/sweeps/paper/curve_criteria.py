@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from autoint_jax.sweeps import comparison
-from autoint_jax.sweeps.published import DATASETS, Figures
+from autoint_jax.sweeps.paper.published import DATASETS, Figures
 
 STABLE = 0.002  # AUC or logloss; runs that differ in their seed only may lie as far apart
 NO_GAIN = 0.001  # AUC; for click-through rates the paper calls a difference of this size significant

@@ -8,8 +8,9 @@ from typing import Any
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import base_changes, comparison, runs, significance
-from autoint_jax.sweeps.published import BASES, OWN_MODELS, Figures
+from autoint_jax.sweeps import comparison, runs
+from autoint_jax.sweeps.paper import base_changes, significance
+from autoint_jax.sweeps.paper.published import BASES, OWN_MODELS, Figures
 from autoint_jax.training import records
 from autoint_jax.training.progress import Reporter
 

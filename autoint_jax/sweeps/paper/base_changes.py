@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autoint_jax.sweeps.comparison import Measured
-from autoint_jax.sweeps.published import BASES, DATASETS, EFFECTIVENESS, JOINT, Figures
+from autoint_jax.sweeps.paper.published import BASES, DATASETS, EFFECTIVENESS, JOINT, Figures
 
 
 def published_change(model: str, datasets: Sequence[str] = DATASETS) -> Figures:
