@@ -8,7 +8,7 @@ KINDS = {'training step': 'training step', 'inference': 'scoring'}
 
 
 def speed_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: steps and scoring beside peers, growth with tables, the loop beside the step. Empty without records."""
+    """Markdown: steps and scoring beside peers, growth with tables, copies beside a run alone, the loop beside the step. Empty without records."""
     records = [json.loads(path.read_text()) for path in sorted((results_dir / 'benchmarks').glob('*.json'))]
     compared = [record for record in records if record['benchmark'] in KINDS and record['ratios']]
     lines = []
@@ -24,6 +24,11 @@ def speed_lines(results_dir: pathlib.Path) -> list[str]:
                       f'(`{record["tables"]}`, goal {record["goal_ratio"]}); peak memory is at most '
                       f'{_beyond(record):.2f} GB beyond tables and optimizer, evaluation included (goal '
                       f'{record["goal_extra_bytes"] / 1e9:.0f}).']
+        if record['benchmark'] == 'replicas':
+            costs = [f'{count} cost {record["cost_relative_to_one"][str(count)]:.2f} times a run alone'
+                     for count in record['copies'] if count > 1]
+            lines += ['', f'Copies of a run in one program, `{record["shape"]}` shape, on {record["machine"]["cores"]} cores '
+                      f'({record["machine"]["cpu"]}), which a run alone uses too: {"; ".join(costs)} (goal: 10 cost 8).']
         if record['benchmark'] == 'epoch':
             lines += ['', f'The training loop on the `{record["shape"]}` shape, data included, runs at {record["share"]:.2f} of the '
                       f'step\'s rate, {record["share_with_evaluation"]:.2f} with evaluation and checkpoint (goal '
