@@ -71,10 +71,9 @@ static ffi::Error backward(ffi::ThreadPool pool, Floats x, Floats of_y, Floats s
   if (ffi::Error error = weights(s, arguments, w); error.failure()) return error;
   const long rows = x.dimensions()[0], blocks = s.blocks(rows), tasks = sums->dimensions()[0] - 1, size = s.gradients_size();
   parallel_for(pool, tasks, [&](long task) {
-    const long of_z_size = s.most_projected() * s.columns();
-    float *of_weights = sums->typed_data() + task * size, *spare;
-    spare = scratch(4 * s.attention_size() + 2 * s.input_size() + of_z_size);
-    float *of_z = spare + 4 * s.attention_size(), *one = of_z + of_z_size, *other = one + s.input_size();
+    const long of_z_size = s.most_projected() * s.columns(), spare_size = 4 * s.attention_size() + 2 * s.columns();
+    float *of_weights = sums->typed_data() + task * size, *spare = scratch(spare_size + 2 * s.input_size() + of_z_size);
+    float *of_z = spare + spare_size, *one = of_z + of_z_size, *other = one + s.input_size();
     std::fill(of_weights, of_weights + size, 0.0f);
     for (long block = blocks * task / tasks; block < blocks * (task + 1) / tasks; ++block) {
       const long first = block * s.examples(), count = std::min(s.examples(), rows - first);

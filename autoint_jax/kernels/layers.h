@@ -83,15 +83,38 @@ inline const float* mask_of(const Stack& s, const Weights& w, long example, long
   return w.mask + (example * s.heads + head) * s.fields * s.fields;
 }
 
+// LayerNorm of `out`, in place; its input, mean and inverse deviation are kept.
+inline void forward_norm(const Stack& s, const Weights& w, float* z, float* out) {
+  const long columns = s.columns(), width = s.width();
+  float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
+  std::copy(out, out + width * columns, unnormed);
+  for (long c = 0; c < columns; c += kWideLanes) {
+    Wide sum{}, squares{}, r;
+    for (long i = 0; i < width; ++i) sum += load<Wide>(out + i * columns + c);
+    const Wide m = sum / static_cast<float>(width);
+    for (long i = 0; i < width; ++i) {
+      const Wide centred = load<Wide>(out + i * columns + c) - m;
+      squares += centred * centred;
+    }
+    for (long j = 0; j < kWideLanes; ++j) r[j] = 1.0f / std::sqrt(squares[j] / static_cast<float>(width) + s.norm_epsilon);
+    store(mean + c, m);
+    store(inverse + c, r);
+    for (long i = 0; i < width; ++i) {
+      const Wide normed = (load<Wide>(out + i * columns + c) - m) * r * w.norm_scale[i] + w.norm_offset[i];
+      store(out + i * columns + c, s.norm_first ? larger(normed, Wide{}) : normed);
+    }
+  }
+}
+
 inline void forward_layer(const Stack& s, const Weights& w, long layer, const float* x, float* z, float* out, long first,
                           long count, float* spare) {
   const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(layer), a = s.head_width;
   product(w.kernel, 1, projected, x, columns, z, columns, projected, s.in(layer), columns);
   if (s.bias || s.projection_relu)
     for (long i = 0; i < projected; ++i)
-      for (long c = 0; c < columns; c += kLanes) {
-        const Vector v = load(z + i * columns + c) + all(s.bias ? w.bias[i] : 0.0f);
-        store(z + i * columns + c, s.projection_relu ? larger(v, all(0.0f)) : v);
+      for (long c = 0; c < columns; c += kWideLanes) {
+        const Wide v = load<Wide>(z + i * columns + c) + (s.bias ? w.bias[i] : 0.0f);
+        store(z + i * columns + c, s.projection_relu ? larger(v, Wide{}) : v);
       }
   if (count != s.examples()) std::fill(out, out + width * columns, 0.0f);
   for (long e = 0; e < count; ++e)
@@ -107,73 +130,60 @@ inline void forward_layer(const Stack& s, const Weights& w, long layer, const fl
     }
   const float* residual = s.adds_input(layer) ? x : z + 3 * width * columns;
   const bool norm_first = s.norm && s.norm_first;
-  for (long i = 0; i < width * columns; i += kLanes) {
-    const Vector sum = s.residual ? load(out + i) + load(residual + i) : load(out + i);
-    store(out + i, norm_first ? sum : larger(sum, all(0.0f)));
+  for (long i = 0; i < width * columns; i += kWideLanes) {
+    const Wide sum = s.residual ? load<Wide>(out + i) + load<Wide>(residual + i) : load<Wide>(out + i);
+    store(out + i, norm_first ? sum : larger(sum, Wide{}));
   }
-  if (!s.norm) return;
-  float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
-  std::copy(out, out + width * columns, unnormed);
-  for (long c = 0; c < columns; c += kLanes) {
-    Vector sum = all(0.0f), squares = all(0.0f);
-    for (long i = 0; i < width; ++i) sum += load(out + i * columns + c);
-    const Vector m = sum / static_cast<float>(width);
-    for (long i = 0; i < width; ++i) {
-      const Vector centred = load(out + i * columns + c) - m;
-      squares += centred * centred;
-    }
-    Vector r;
-    for (long j = 0; j < kLanes; ++j) r[j] = 1.0f / std::sqrt(squares[j] / static_cast<float>(width) + s.norm_epsilon);
-    store(mean + c, m);
-    store(inverse + c, r);
-    for (long i = 0; i < width; ++i) {
-      const Vector normed = (load(out + i * columns + c) - m) * r * all(w.norm_scale[i]) + all(w.norm_offset[i]);
-      store(out + i * columns + c, norm_first ? larger(normed, all(0.0f)) : normed);
-    }
-  }
+  if (s.norm) forward_norm(s, w, z, out);
 }
 
 inline float total(const float* row, long columns) {
-  Vector sum = all(0.0f);
-  for (long c = 0; c < columns; c += kLanes) sum += load(row + c);
+  Wide sum{};
+  for (long c = 0; c < columns; c += kWideLanes) sum += load<Wide>(row + c);
   return sum_of_lanes(sum);
 }
 
-// Gradient of a LayerNorm's input, in place; adds those of its scale and offset.
-inline void backward_norm(const Stack& s, const Weights& w, float* z, float* gradient, const Gradients& to) {
+// Gradient of a LayerNorm's input, in place; adds those of its scale and offset. `spare` holds two rows of columns.
+inline void backward_norm(const Stack& s, const Weights& w, float* z, float* gradient, const Gradients& to, float* spare) {
   const long columns = s.columns(), width = s.width();
   const float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
-  for (long c = 0; c < columns; c += kLanes) {
-    const Vector m = load(mean + c), r = load(inverse + c);
-    Vector sum = all(0.0f), along = all(0.0f);
-    for (long i = 0; i < width; ++i) {
-      const Vector g = load(gradient + i * columns + c), normed = (load(unnormed + i * columns + c) - m) * r;
-      to.norm_scale[i] += sum_of_lanes(g * normed);
-      to.norm_offset[i] += sum_of_lanes(g);
-      sum += g * all(w.norm_scale[i]);
-      along += g * all(w.norm_scale[i]) * normed;
+  float *sum = spare, *along = spare + columns;  // of what reaches the normed values; of its products with them
+  std::fill(sum, sum + 2 * columns, 0.0f);
+  for (long i = 0; i < width; ++i) {
+    Wide of_scale{}, of_offset{};
+    for (long c = 0; c < columns; c += kWideLanes) {
+      const Wide g = load<Wide>(gradient + i * columns + c), of_normed = g * w.norm_scale[i];
+      const Wide normed = (load<Wide>(unnormed + i * columns + c) - load<Wide>(mean + c)) * load<Wide>(inverse + c);
+      of_scale += g * normed;
+      of_offset += g;
+      store(sum + c, load<Wide>(sum + c) + of_normed);
+      store(along + c, load<Wide>(along + c) + of_normed * normed);
     }
-    sum /= static_cast<float>(width);
-    along /= static_cast<float>(width);
-    for (long i = 0; i < width; ++i) {
-      const Vector normed = (load(unnormed + i * columns + c) - m) * r;
-      store(gradient + i * columns + c, r * (load(gradient + i * columns + c) * all(w.norm_scale[i]) - sum - normed * along));
-    }
+    to.norm_scale[i] += sum_of_lanes(of_scale);
+    to.norm_offset[i] += sum_of_lanes(of_offset);
   }
+  const float share = 1.0f / static_cast<float>(width);
+  for (long i = 0; i < width; ++i)
+    for (long c = 0; c < columns; c += kWideLanes) {
+      const Wide r = load<Wide>(inverse + c), normed = (load<Wide>(unnormed + i * columns + c) - load<Wide>(mean + c)) * r;
+      const Wide means = (load<Wide>(sum + c) + normed * load<Wide>(along + c)) * share;
+      store(gradient + i * columns + c, r * (load<Wide>(gradient + i * columns + c) * w.norm_scale[i] - means));
+    }
 }
 
-// `gradient` of the layer's output is used up; `of_x` gets that of its input. `spare` holds 5 attention matrices.
+// `gradient` of the layer's output is used up; `of_x` gets that of its input. `spare` holds 4 attention matrices and two rows of
+// columns.
 inline void backward_layer(const Stack& s, const Weights& w, long layer, const float* x, float* z, const float* out,
                            float* gradient, float* of_z, float* of_x, const Gradients& to, long first, long count,
                            float* spare) {
   const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(layer), a = s.head_width;
   const long size = s.attention_size();
-  if (s.norm && !s.norm_first) backward_norm(s, w, z, gradient, to);
+  if (s.norm && !s.norm_first) backward_norm(s, w, z, gradient, to, spare + 4 * size);
   const float* active = s.norm && !s.norm_first ? s.unnormed(z) : out;
   float* of_sum = s.projects_residual(layer) ? of_z + 3 * width * columns : gradient;
-  for (long i = 0; i < width * columns; i += kLanes)
-    store(of_sum + i, load(active + i) > all(0.0f) ? load(gradient + i) : all(0.0f));
-  if (s.norm && s.norm_first) backward_norm(s, w, z, of_sum, to);
+  for (long i = 0; i < width * columns; i += kWideLanes)
+    store(of_sum + i, load<Wide>(active + i) > Wide{} ? load<Wide>(gradient + i) : Wide{});
+  if (s.norm && s.norm_first) backward_norm(s, w, z, of_sum, to, spare + 4 * size);
   if (count != s.examples()) std::fill(of_z, of_z + 3 * width * columns, 0.0f);
   float *of_scores = spare, *mixing = spare + size, *transposed = spare + 2 * size, *of_scores_t = spare + 3 * size;
   std::fill(of_scores + s.fields * padded, of_scores + size, 0.0f);
@@ -205,14 +215,14 @@ inline void backward_layer(const Stack& s, const Weights& w, long layer, const f
       product(query, columns, 1, of_scores_t, padded, of_z + at + next, columns, a, s.fields, padded);
     }
   if (s.projection_relu)
-    for (long i = 0; i < projected * columns; i += kLanes)
-      store(of_z + i, load(z + i) > all(0.0f) ? load(of_z + i) : all(0.0f));
+    for (long i = 0; i < projected * columns; i += kWideLanes)
+      store(of_z + i, load<Wide>(z + i) > Wide{} ? load<Wide>(of_z + i) : Wide{});
   if (s.bias)
     for (long i = 0; i < projected; ++i) to.bias[i] += total(of_z + i * columns, columns);
   add_inner_product(x, of_z, columns, columns, to.kernel, s.in(layer), projected);
   product(w.kernel, projected, 1, of_z, columns, of_x, columns, s.in(layer), projected, columns);
   if (s.adds_input(layer))
-    for (long i = 0; i < width * columns; i += kLanes) store(of_x + i, load(of_x + i) + load(of_sum + i));
+    for (long i = 0; i < width * columns; i += kWideLanes) store(of_x + i, load<Wide>(of_x + i) + load<Wide>(of_sum + i));
 }
 
 }  // namespace autoint

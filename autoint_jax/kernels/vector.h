@@ -40,7 +40,10 @@ template <typename V = Vector>
 inline V all(float x) {
   return x - V{};
 }
-inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+template <typename V>
+inline V larger(V a, V b) {
+  return a > b ? a : b;
+}
 
 // Lanes of `a` followed by those of `b`.
 template <int... Lane, typename V>
