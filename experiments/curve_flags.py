@@ -9,6 +9,7 @@ from autoint_jax.sweeps.paper import curves
 from autoint_jax.sweeps.paper.curves import Curve
 from autoint_jax.training.progress import Bar
 
+_SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
 
@@ -21,9 +22,9 @@ def define_values(curve: Curve) -> flags.FlagHolder:
 def completed(curve: Curve, values: list[str] | None) -> int:
     """Completes a curve on the chosen data set as the flags say; the exit status."""
     chosen = curves.chosen_values(curve, values)
-    common.start()
+    common.start(_SEEDS.value)
     passed = curves.completed_curve(
-        curve, common.DATASET.value, common.base_config('autoint'), values=chosen, seeds=common.SEEDS.value,
+        curve, common.DATASET.value, common.base_config('autoint'), values=chosen, seeds=_SEEDS.value,
         data_dir=common.DATA_DIR.value, runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(),
         reporter=Bar())
     return 0 if passed else 3

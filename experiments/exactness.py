@@ -7,9 +7,10 @@ forgets the steps that a row missed, is another optimizer. bfloat16 in the inter
     python experiments/exactness.py --dataset=movielens_1m --seeds=2
 
 Time: about 13 minutes a run on two CPU cores, four runs a seed; in bfloat16 several times that where the CPU has no such
-products. Runs that have a record are not run again; those of dense Adam are shared with Table 4. Expected: AUC of
-deferred Adam within 0.0005 of dense Adam's, in the mean over seeds. The control, dense Adam in another form, differs from it by
-rounding only: how far its AUC and its parameters after 2,000 steps lie from dense Adam's is chance.
+products. Runs that have a record are not run again; those of dense Adam are shared with Table 4 where its configuration has dense
+Adam, as on MovieLens-1M. Expected: AUC of deferred Adam within 0.0005 of dense Adam's, in the mean over seeds. The control, dense
+Adam in another form, differs from it by rounding only: how far its AUC and its parameters after 2,000 steps lie from dense Adam's
+is chance.
 Writes results/exactness_DATASET.{json,csv}.
 """
 
@@ -23,6 +24,7 @@ from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import reported
 from autoint_jax.sweeps import comparison, runs, trajectory
+from autoint_jax.sweeps.paper import exactness
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar
 
@@ -34,13 +36,9 @@ _CONTROL = flags.DEFINE_string(
     'control_form', 'heads', 'Form of the interacting layers (model.form) of the control: dense Adam once more, which '
     'differs by rounding only. --control_form= trains none.')
 _BFLOAT16 = flags.DEFINE_boolean('bfloat16', True, 'Train in bfloat16, too.')
+_SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
-# {name of the run after DATASET_autoint: options}
-VARIANTS = {
-    '_deferred_adam': {'optimizer.tables': 'deferred_adam'},
-    '_bfloat16': {'model.compute_dtype': 'bfloat16'},
-}
 AUC_TOLERANCE = 0.0005
 
 
@@ -48,23 +46,17 @@ def main(argv: list[str]) -> int:
     common.start_cache()
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    reference = '' if _REFERENCE_FORM.value == 'automatic' else f'_control_{_REFERENCE_FORM.value}'
-    chosen = {reference: {'model.form': _REFERENCE_FORM.value}, **VARIANTS}
-    if not _BFLOAT16.value:
-        del chosen['_bfloat16']
-    if _CONTROL.value:
-        chosen[f'_control_{_CONTROL.value}'] = {'model.form': _CONTROL.value}
+    chosen = exactness.variants(base, reference_form=_REFERENCE_FORM.value, control_form=_CONTROL.value, bfloat16=_BFLOAT16.value)
+    reference = next(iter(chosen))
     found = {name: [] for name in chosen}
-    for seed in range(common.SEEDS.value):
-        for name, options in chosen.items():
-            config = configuration.replace(base, {**options, 'seed': seed})
+    for seed in range(_SEEDS.value):
+        for name, config in chosen.items():
             found[name].append(runs.completed(
-                f'{common.DATASET.value}_autoint{name}', config, data, runs_dir=pathlib.Path(common.RUNS_DIR.value),
-                results_dir=common.results_dir(), reporter=Bar()))
+                f'{common.DATASET.value}_autoint{name}', configuration.replace(config, {'seed': seed}), data,
+                runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar()))
 
-    states = {name: trajectory.after_steps(configuration.replace(base, options), data, _FOLLOWED.value)
-              for name, options in chosen.items()}
-    start = trajectory.after_steps(base, data, 0)
+    states = {name: trajectory.after_steps(config, data, _FOLLOWED.value) for name, config in chosen.items()}
+    start = trajectory.after_steps(chosen[reference], data, 0)
     distances = {name: trajectory.distances(start, states[reference], state) for name, state in states.items()}
 
     rows = []
@@ -72,14 +64,15 @@ def main(argv: list[str]) -> int:
         ours = comparison.test_figures(runs_of)
         differences = [one['test']['auc'] - dense['test']['auc'] for one, dense in zip(runs_of, found[reference], strict=True)]
         rows.append({
-            'variant': 'dense_adam' if name == reference else name[1:], 'auc': ours['auc'].mean, 'auc_deviation': ours['auc'].deviation,
-            'logloss': ours['logloss'].mean, 'auc_difference': comparison.measured(differences).mean,
+            'variant': 'dense_adam' if name == reference else name[1:], 'auc': ours['auc'].mean,
+            'auc_deviation': ours['auc'].deviation, 'logloss': ours['logloss'].mean,
+            'auc_difference': comparison.measured(differences).mean,
             'auc_differences': [f'{difference:+.5f}' for difference in differences],
             'runs': [record['run'] for record in runs_of], **distances[name]})
     passed = abs(rows[1]['auc_difference']) <= AUC_TOLERANCE
     criterion = f'AUC of deferred Adam within {AUC_TOLERANCE} of dense Adam\'s, in the mean over seeds'
     comparison.show(
-        f'{common.DATASET.value}, {common.SEEDS.value} seeds; parameters after {_FOLLOWED.value} steps, seed 0',
+        f'{common.DATASET.value}, {_SEEDS.value} seeds; parameters after {_FOLLOWED.value} steps, seed 0',
         ['variant', 'AUC', 'minus dense', 'logloss', 'tables differ by', 'of a movement of', 'parameters differ by', 'of'],
         [[row['variant'], f'{row["auc"]:.4f}', f'{row["auc_difference"]:+.5f}', f'{row["logloss"]:.4f}',
           *(f'{row[key]:.2e}' for key in ('tables_difference', 'tables_movement', 'params_difference', 'params_movement'))]
@@ -88,8 +81,9 @@ def main(argv: list[str]) -> int:
     path = common.results_dir() / f'exactness_{common.DATASET.value}'
     runs.write_table(path, rows, {
         'table': 'deferred Adam and bfloat16 beside dense Adam', 'criterion': criterion, 'verdict': comparison.verdict(passed),
-        'reference_form': _REFERENCE_FORM.value, 'followed_steps': _FOLLOWED.value, 'command': sys.argv, 'commit': run_records.commit(), 'versions': run_records.versions(),
-        'device': run_records.device(), 'data_hash': data.hash, 'seeds': common.SEEDS.value})
+        'reference_form': _REFERENCE_FORM.value, 'followed_steps': _FOLLOWED.value, 'command': sys.argv,
+        'commit': run_records.commit(), 'versions': run_records.versions(),
+        'device': run_records.device(), 'data_hash': data.hash, 'seeds': _SEEDS.value})
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3
 

@@ -14,7 +14,6 @@ from autoint_jax.training.progress import Bar
 CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
 DATASET = flags.DEFINE_string('dataset', 'movielens_1m', 'Data set the experiment runs on, prepared before.')
-SEEDS = flags.DEFINE_integer('seeds', 3, 'Seeds 0 to SEEDS - 1 are run.', lower_bound=1)
 QUICK = flags.DEFINE_boolean('quick', False, 'One epoch each, to see that everything works; recorded in RUNS_DIR only.')
 DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
@@ -30,7 +29,7 @@ def published(figures: dict):
 
 
 def base_config(model: str) -> Config:
-    """experiments/configs/DATASET_MODEL.toml, or else paper_MODEL.toml for the data set, shortened by --quick. Raises UsageError."""
+    """experiments/configs/DATASET_MODEL.toml, else paper_MODEL.toml for the data set, shortened by --quick. Raises UsageError."""
     own = CONFIGS / f'{DATASET.value}_{model}.toml'
     config = configuration.load(own if own.exists() else CONFIGS / f'paper_{model}.toml')
     config = configuration.replace(config, {'data.dataset': DATASET.value})
@@ -41,15 +40,21 @@ def results_dir() -> pathlib.Path:
     return pathlib.Path(RUNS_DIR.value, 'quick_results') if QUICK.value else pathlib.Path(RESULTS_DIR.value)
 
 
+def define_seeds() -> flags.FlagHolder:
+    """--seeds of an experiment that trains or reads runs of several."""
+    return flags.DEFINE_integer('seeds', 3, 'Seeds 0 to SEEDS - 1 are run.', lower_bound=1)
+
+
 def define_models(figures: dict) -> flags.FlagHolder:
     """--models of a table of models."""
     return flags.DEFINE_list('models', None, f'Models to run, of {", ".join(figures)}; all where not given. Every model that '
                              'has records is shown.')
 
 
-def model_table(title: str, figures: dict, *, models: list[str] | None, tolerances: dict[str, float], name: str) -> int:
+def model_table(title: str, figures: dict, *, models: list[str] | None, seeds: int, tolerances: dict[str, float],
+                name: str) -> int:
     """Completes a table of models on the chosen data set as the flags say, into RESULTS_DIR/NAME_DATASET; the exit status."""
-    start()
+    start(seeds)
     chosen = list(figures) if models is None else models
     for model in chosen:
         if model not in figures:
@@ -57,16 +62,16 @@ def model_table(title: str, figures: dict, *, models: list[str] | None, toleranc
                              f'it has: {", ".join(figures)}')
     published({dataset: None for of_model in figures.values() for dataset in of_model})
     passed = effectiveness.completed_table(
-        title, DATASET.value, figures, models=chosen, seeds=SEEDS.value, base_config=base_config, tolerances=tolerances,
+        title, DATASET.value, figures, models=chosen, seeds=seeds, base_config=base_config, tolerances=tolerances,
         data_dir=DATA_DIR.value, runs_dir=pathlib.Path(RUNS_DIR.value), results_dir=results_dir(),
         path=results_dir() / f'{name}_{DATASET.value}', reporter=Bar())
     return 0 if passed else 3
 
 
-def start() -> None:
+def start(seeds: int) -> None:
     """What a script that trains seeds together does first: `start_cache`, and a core for each of them on a CPU."""
     start_cache()
-    devices.split_cpu(SEEDS.value)
+    devices.split_cpu(seeds)
 
 
 def start_cache() -> None:

@@ -10,9 +10,9 @@ a * cardinality ** b, projected to the model's before attention; much of the tab
     python scripts/prepare_data.py --dataset=criteo --recipe=autoint --raw_dir=FOLDER
     python experiments/field_widths.py --dataset=criteo --seeds=1
 
-Beside rules of several a stands one width for all fields, as wide as the model and narrower, which is what saves parameters without
-this. Time: one to three minutes a run on two CPU cores, six runs a seed. Runs that have a record under results/runs are not run again.
-Expected: at least half of the table values saved at an AUC within 0.002 of the full width's. Writes
+Beside rules of several a stands one width for all fields, as wide as the model and narrower, which is what saves parameters
+without this. Time: one to three minutes a run on two CPU cores, six runs a seed. Runs that have a record under results/runs are
+not run again. Expected: at least half of the table values saved at an AUC within 0.002 of the full width's. Writes
 results/field_widths_DATASET.{json,csv}.
 """
 
@@ -30,6 +30,7 @@ from autoint_jax.sweeps import comparison, runs
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar
 
+_SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
 # {name: options}, the full width first.
@@ -45,14 +46,14 @@ AUC_TOLERANCE, SHARE_SAVED = 0.002, 0.5
 
 
 def main(argv: list[str]) -> int:
-    common.start()
+    common.start(_SEEDS.value)
     base = common.base_config('autoint_widths')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     rows, shown, full = [], [], None
     for name, options in VARIANTS.items():
         config = configuration.replace(base, options)
         found = runs.completed_seeds(
-            f'{common.DATASET.value}_autoint_widths_{name}', config, common.SEEDS.value, data,
+            f'{common.DATASET.value}_autoint_widths_{name}', config, _SEEDS.value, data,
             runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar())
         ours, (values, _) = comparison.test_figures(found), table_values(config.model, data.schema)
         full = full or (values, ours['auc'].mean)
@@ -65,15 +66,15 @@ def main(argv: list[str]) -> int:
     passed = any(row['variant'].startswith('rule') and row['saved'] >= SHARE_SAVED and row['auc_difference'] >= -AUC_TOLERANCE
                  for row in rows)
     criterion = f'A rule saves at least {SHARE_SAVED:.0%} of the table values at an AUC at most {AUC_TOLERANCE} below d16'
-    comparison.show(f'fields of different widths, {common.DATASET.value}, {common.SEEDS.value} seeds',
+    comparison.show(f'fields of different widths, {common.DATASET.value}, {_SEEDS.value} seeds',
                     ['widths', 'table values', 'saved', 'AUC', 'difference', 'logloss'], shown)
     print(f'{criterion}: {comparison.verdict(passed)}')
     path = common.results_dir() / f'field_widths_{common.DATASET.value}'
     runs.write_table(path, rows, {'table': 'fields of different widths', 'dataset': common.DATASET.value,
-                                  'data_rows': sum(split['rows'] for split in data.manifest['splits'].values()), 'criterion': criterion,
-                                  'verdict': comparison.verdict(passed), 'command': sys.argv, 'commit': run_records.commit(),
-                                  'versions': run_records.versions(), 'device': run_records.device(), 'data_hash': data.hash,
-                                  'seeds': common.SEEDS.value})
+                                  'data_rows': sum(split['rows'] for split in data.manifest['splits'].values()),
+                                  'criterion': criterion, 'verdict': comparison.verdict(passed), 'command': sys.argv,
+                                  'commit': run_records.commit(), 'versions': run_records.versions(),
+                                  'device': run_records.device(), 'data_hash': data.hash, 'seeds': _SEEDS.value})
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3
 

@@ -10,12 +10,14 @@ day, or with the records of another machine. Runs that parts share, such as Auto
 does not keep the others from being run. Time on two CPU cores, MovieLens-1M, Tables 2, 4 and 5: about 45 minutes a seed; five
 seeds four hours, of which AutoInt with and without residual connections takes 75 minutes, AutoInt+ and xDeepFM 45 each.
 Table 3 is of Criteo's shape, whatever the data set. Exit status: 0 if no verdict is FAIL, 3 if one is, that of the first
-part that ended in an error otherwise.
+part that ended in an error otherwise. SIGTERM ends the part that runs, too; the status is 143 then.
 """
 
 import pathlib
+import signal
 import subprocess
 import sys
+from typing import Any
 
 import experiment_flags as common
 from absl import app, flags
@@ -23,6 +25,7 @@ from absl import app, flags
 from autoint_jax.errors import UsageError, nearest, reported
 from autoint_jax.sweeps import comparison
 
+_SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
 PARTS = {
@@ -33,7 +36,8 @@ PARTS = {
 _PARTS = flags.DEFINE_list('parts', ['table2', 'table5', 'table4'], f'Parts to run, in this order: {", ".join(PARTS)}; or all.')
 
 OUTCOMES = {0: 'no FAIL', 3: 'FAIL'}  # a part may have figures without a verdict
-WITHOUT_DATASET = ('table3',)  # the paper has its figures for one shape
+# Flags that a part does not read: the paper has Table 3 for one shape, and some parts train nothing.
+UNREAD = {'table1': ('seeds',), 'table3': ('dataset', 'seeds'), 'figure4': ('seeds',)}
 
 
 def main(argv: list[str]) -> int:
@@ -42,11 +46,12 @@ def main(argv: list[str]) -> int:
         if part not in PARTS:
             raise UsageError(f'the paper has no part {part!r}{nearest(part, list(PARTS))}; it has: {", ".join(PARTS)}')
     # A process each: JAX's devices are chosen when it starts, and what a part held is given back.
-    shared = (common.DATASET, common.SEEDS, common.QUICK, common.DATA_DIR, common.RUNS_DIR, common.RESULTS_DIR)
+    shared = (common.DATASET, _SEEDS, common.QUICK, common.DATA_DIR, common.RUNS_DIR, common.RESULTS_DIR)
+    signal.signal(signal.SIGTERM, _terminated)
     statuses = {}
     for part in parts:
         given = [f'--{flag.name}={flag.value}' for flag in shared
-                 if flag.present and not (flag is common.DATASET and part in WITHOUT_DATASET)]
+                 if flag.present and flag.name not in UNREAD.get(part, ())]
         print(f'\n{part}: experiments/{PARTS[part]}.py {" ".join(given)}', flush=True)
         script = pathlib.Path(__file__).with_name(f'{PARTS[part]}.py')
         child = subprocess.Popen([sys.executable, str(script), *given])
@@ -55,12 +60,20 @@ def main(argv: list[str]) -> int:
         except KeyboardInterrupt:
             child.wait()  # it was interrupted too, and says so
             raise
+        except SystemExit:  # SIGTERM came to this process alone
+            child.terminate()
+            child.wait()
+            raise
         if statuses[part] == 130:  # the part alone was interrupted
             raise KeyboardInterrupt
     comparison.show(f'The paper, {common.DATASET.value}', ['part', 'script', 'outcome'], [
         [part, f'experiments/{PARTS[part]}.py', OUTCOMES.get(status, f'error, status {status}')]
         for part, status in statuses.items()])
     return next((status for status in statuses.values() if status not in OUTCOMES), max(statuses.values(), default=0))
+
+
+def _terminated(number: int, frame: Any) -> None:
+    sys.exit(128 + number)
 
 
 if __name__ == '__main__':

@@ -20,11 +20,13 @@ from autoint_jax.errors import reported
 from autoint_jax.sweeps.paper import published
 
 _MODELS = common.define_models(published.EFFECTIVENESS)
+_SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
 
 def main(argv: list[str]) -> int:
-    return common.model_table('Table 2', published.EFFECTIVENESS, models=_MODELS.value, tolerances={'autoint': 0.002, '': 0.005},
+    return common.model_table('Table 2', published.EFFECTIVENESS, models=_MODELS.value, seeds=_SEEDS.value,
+                              tolerances={'autoint': 0.002, '': 0.005},
                               name='table2_effectiveness')
 
 

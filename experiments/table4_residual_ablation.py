@@ -26,6 +26,7 @@ from autoint_jax.sweeps.paper.published import RESIDUAL
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar
 
+_SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
 AUC_TOLERANCE = 0.003
@@ -33,13 +34,13 @@ SHARE_OF_LOSS = 0.5
 
 
 def main(argv: list[str]) -> int:
-    common.start()
+    common.start(_SEEDS.value)
     published = {residual: common.published(figures) for residual, figures in RESIDUAL.items()}
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     found = {residual: runs.completed_seeds(
         f'{common.DATASET.value}_autoint' + ('' if residual else '_no_residual'),
-        configuration.replace(base, {'model.residual': residual}), common.SEEDS.value, data,
+        configuration.replace(base, {'model.residual': residual}), _SEEDS.value, data,
         runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar())
         for residual in (True, False)}
     ours = {residual: comparison.test_figures(records) for residual, records in found.items()}
@@ -57,7 +58,7 @@ def main(argv: list[str]) -> int:
     criteria = (f'with: AUC at least the paper\'s - {AUC_TOLERANCE}; '
                 f'without: AUC lost at least {SHARE_OF_LOSS} of the paper\'s {published_loss:.4f}')
     comparison.show(
-        f'Table 4, {common.DATASET.value}, {common.SEEDS.value} seeds',
+        f'Table 4, {common.DATASET.value}, {_SEEDS.value} seeds',
         ['residual', 'paper AUC', 'our AUC', 'paper logloss', 'our logloss', 'verdict'],
         [['with' if row['residual'] else 'without', f'{row["paper_auc"]:.4f}', str(ours[row['residual']]['auc']),
           f'{row["paper_logloss"]:.4f}', str(ours[row['residual']]['logloss']), row['verdict']] for row in rows])
@@ -66,9 +67,10 @@ def main(argv: list[str]) -> int:
     print('\n'.join([criteria, *tested['significance']]))
     path = common.results_dir() / f'table4_residual_ablation_{common.DATASET.value}'
     runs.write_table(path, rows, {
-        'table': 'paper, Table 4', 'criteria': criteria, **tested, 'command': sys.argv, 'commit': run_records.commit(),
-        'versions': run_records.versions() | significance.VERSIONS, 'device': run_records.device(), 'data_hash': data.hash,
-        'seeds': common.SEEDS.value, 'auc_lost': lost, 'published_auc_lost': published_loss})
+        'table': 'paper, Table 4', 'dataset': common.DATASET.value, 'criteria': criteria, **tested, 'command': sys.argv,
+        'commit': run_records.commit(), 'versions': run_records.versions() | significance.VERSIONS,
+        'device': run_records.device(), 'data_hash': data.hash, 'seeds': _SEEDS.value,
+        'auc_lost': lost, 'published_auc_lost': published_loss})
     print(f'wrote {path}.json and .csv')
     return 0 if all(passed.values()) else 3
 

@@ -9,6 +9,7 @@ import pathlib
 
 from absl import app
 
+from autoint_jax import config as configuration
 from autoint_jax.errors import UsageError, reported
 from autoint_jax.sweeps import readme
 
@@ -17,7 +18,8 @@ def main(argv: list[str]) -> None:
     path, results = pathlib.Path('README.md'), pathlib.Path('results')
     if not path.exists() or not results.is_dir():
         raise UsageError('there is no README.md with results/ here: run this from the root of the project')
-    path.write_text(readme.updated(path.read_text(), readme.results_section(results)))
+    quick_start = configuration.load(f'experiments/configs/{readme.QUICK_START}.toml')
+    readme.update(path, readme.results_section(results, quick_start))
     print(f'wrote {path}')
 
 

@@ -3,8 +3,11 @@
 import json
 import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import OPTIMIZED, ROOT
@@ -144,12 +147,14 @@ def test_preparation_shows_the_papers_figures_and_is_not_repeated(command, raw_d
     assert 'already prepared' in command('scripts/prepare_data.py', *arguments).stdout
 
 
-def test_table4_runs_what_is_missing_and_judges(command, data_dir):
+def test_table4_runs_what_is_missing_and_judges(command, data_dir, tmp_path):
     arguments = ['--seeds=1', '--quick', f'--data_dir={data_dir}']
     done = command('experiments/table4_residual_ablation.py', *arguments)
     assert done.returncode == 3, done.stderr  # one epoch of made-up data: FAIL
     assert done.stdout.count('run movielens_1m_autoint') == 2
     assert '0.8460' in done.stdout and 'FAIL' in done.stdout
+    record, = (tmp_path / 'runs' / 'quick_results').glob('table4_*.json')
+    assert json.loads(record.read_text())['dataset'] == 'movielens_1m'
     again = command('experiments/table4_residual_ablation.py', *arguments)
     assert 'run movielens_1m' not in again.stdout and 'FAIL' in again.stdout
     fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
@@ -185,6 +190,8 @@ COMMANDS = sorted(f'{path.parent.name}/{path.name}' for folder in ('scripts', 'e
 
 
 WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_readme')}
+WITHOUT_SEEDS = {f'experiments/{name}.py' for name in (
+    'table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning')}
 
 
 @pytest.mark.parametrize('script', COMMANDS)
@@ -192,11 +199,40 @@ def test_help_says_what_the_command_does(command, script):
     done = command(script, '--help')
     assert f'python {script}' in done.stdout
     assert script in WITHOUT_DATA or '--data_dir' in done.stdout.replace('[no]', '')
+    if script.startswith('experiments/'):
+        assert ('--seeds: ' in done.stdout) == (script not in WITHOUT_SEEDS)
 
 
 def test_the_paper_goes_on_after_a_part_that_fails(command, tmp_path):
-    """Table 2 has no data here; Table 3 needs none."""
-    done = command('experiments/paper.py', '--parts=table2,table3', f'--data_dir={tmp_path}', f'--results_dir={tmp_path}')
+    """Table 2 has no data here; Table 3 needs none, and has no seeds."""
+    done = command('experiments/paper.py', '--parts=table2,table3', '--seeds=2', f'--data_dir={tmp_path}',
+                   f'--results_dir={tmp_path}')
     assert done.returncode == 2 and 'no prepared data' in done.stderr and 'Traceback' not in done.stderr
     assert 'error, status 2' in done.stdout and (tmp_path / 'table3_model_size_criteo.json').exists()
     fails(command('experiments/paper.py', '--parts=table9'), "no part 'table9'", 'did you mean')
+
+
+def test_the_paper_ends_the_part_that_runs(tmp_path):
+    """SIGTERM comes to experiments/paper.py alone; a part in place of Table 1 says when it runs and when it has ended."""
+    for script in ('paper', 'experiment_flags'):
+        shutil.copy(ROOT / 'experiments' / f'{script}.py', tmp_path)
+    (tmp_path / 'table1_statistics.py').write_text(
+        'import pathlib, signal, sys, time\n'
+        'signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.1), pathlib.Path("ended").touch(), sys.exit(1)))\n'
+        'pathlib.Path("runs").touch()\ntime.sleep(20)\n')
+    paper = subprocess.Popen([sys.executable, 'paper.py', '--parts=table1,table1'], cwd=tmp_path)
+    while not (tmp_path / 'runs').exists():
+        assert paper.poll() is None
+        time.sleep(0.02)
+    paper.send_signal(signal.SIGTERM)
+    assert paper.wait() == 143 and (tmp_path / 'ended').exists()
+
+
+def test_the_second_implementation_looks_at_its_folders_first(command, data_dir, tmp_path, monkeypatch):
+    """With a stand-in for PyTorch, of which nothing is called before."""
+    (tmp_path / 'torch.py').write_text('import types\nTensor = object\n'
+                                       'nn = types.SimpleNamespace(Module=object, Embedding=object)\n')
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    fails(command('experiments/torch_baselines.py', '--data=nowhere'), '--data=nowhere is no folder of prepared data')
+    data = next(data_dir.rglob('manifest.json')).parent
+    fails(command('experiments/torch_baselines.py', f'--data={data}', '--results_dir=none'), '--results_dir=none is not a folder')

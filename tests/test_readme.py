@@ -1,19 +1,49 @@
 """The README says what the records say."""
 
+import json
+import pathlib
 import re
 
+import pytest
 from conftest import ROOT
 
+from autoint_jax import config as configuration
+from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import readme
+
+QUICK_START = configuration.load(ROOT / 'experiments' / 'configs' / f'{readme.QUICK_START}.toml')
 
 
 def test_results_of_the_readme_come_from_the_records(monkeypatch):
-    import pathlib
-
     monkeypatch.chdir(ROOT)
     text = (ROOT / 'README.md').read_text()
-    assert readme.updated(text, readme.results_section(pathlib.Path('results'))) == text, (
+    assert readme.updated(text, readme.results_section(pathlib.Path('results'), QUICK_START)) == text, (
         'run python scripts/update_readme.py')
+
+
+def test_the_quick_start_is_of_its_own_configuration(tmp_path):
+    (tmp_path / 'runs').mkdir()
+    for config, auc in ((QUICK_START, 0.86), (configuration.replace(QUICK_START, {'seed': 1}), 0.88),
+                        (configuration.replace(QUICK_START, {'training.batch_size': 77}), 0.5)):
+        run = f'{readme.QUICK_START}-{configuration.fingerprint(config)}'
+        (tmp_path / 'runs' / f'{run}.json').write_text(json.dumps({
+            'run': run, 'config': configuration.to_tree(config), 'test': {'auc': auc, 'logloss': 1.2 - auc}}))
+    assert '(MovieLens-100k with ids, 2 seeds): AUC 0.8700 ± 0.0141, logloss' in readme.results_section(tmp_path, QUICK_START)
+
+
+def test_a_readme_is_replaced_whole_or_not_at_all(tmp_path):
+    path, text = tmp_path / 'README.md', f'before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n'
+    path.write_text(text)
+    (tmp_path / 'README.md.unfinished').symlink_to('/dev/full')
+    with pytest.raises(OSError, match='No space left'):
+        readme.update(path, 'new')
+    assert path.read_text() == text
+    (tmp_path / 'README.md.unfinished').unlink()
+    readme.update(path, 'new')
+    assert path.read_text() == text.replace('old', 'new') and list(tmp_path.iterdir()) == [path]
+    for markers in ('', readme.BEGIN, f'{readme.END} {readme.BEGIN}', f'{readme.BEGIN} {readme.END} {readme.BEGIN}'):
+        with pytest.raises(UsageError, match='results:begin'):
+            readme.updated(markers, 'new')
 
 
 def test_files_the_readme_names_exist():

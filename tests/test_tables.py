@@ -10,7 +10,7 @@ from test_replicas import Silent
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps.paper import ablations, effectiveness, significance
+from autoint_jax.sweeps.paper import ablations, effectiveness, exactness, significance
 from autoint_jax.sweeps.paper.base_changes import change_lines
 from autoint_jax.sweeps.paper.published import EFFECTIVENESS, JOINT
 
@@ -115,12 +115,33 @@ def test_ablations_are_compared_with_the_base_over_seeds_of_both(data, tmp_path,
     assert lazy['auc_p_paired'] == pytest.approx(significance.paired([0.84, 0.842], [0.846, 0.8465]).p)
     row, = [line for line in ablations.ablation_lines(tmp_path) if 'lazy_adam' in line and line.startswith('|')]
     assert row.startswith('| `optimizer.tables=lazy_adam` | 0.8410 ± 0.0014 | -0.0052 | 0.09 |') and row.endswith('| 2 |  |')
+    assert 'The base has `model.variant=authors` and `optimizer.tables=adam`.' in ablations.ablation_lines(tmp_path)[1]
     assert 'the base has these already: embedding_dropout' in capsys.readouterr().out
     deferred_adam = configuration.replace(base, ablations.ITEMS['deferred_adam'])
     write_records(tmp_path, data, f'{DATASET}_autoint_deferred_adam', deferred_adam, (0.8456, 0.8467, 0.847))
     assert not ablation(data, tmp_path, items=[], seeds=3, base=base)
     with pytest.raises(UsageError, match="'model.variant' of the base is 'paper'"):
         ablation(data, tmp_path, items=[], seeds=3, base=configuration.replace(base, {'model.variant': 'paper'}))
+
+
+def test_ablations_of_a_base_with_deferred_adam_say_so(data, tmp_path):
+    base = configuration.replace(configuration.load(ROOT / 'experiments/configs/paper_autoint.toml'), {'data.dataset': DATASET})
+    write_records(tmp_path, data, f'{DATASET}_autoint', base, (0.845, 0.846))
+    assert ablation(data, tmp_path, items=[], seeds=2, base=base)
+    heading = ablations.ablation_lines(tmp_path)[1]
+    assert 'The base has `model.variant=authors` and `optimizer.tables=deferred_adam`. Nothing is judged.' in heading
+
+
+@pytest.mark.parametrize('name', ['paper_autoint', f'{DATASET}_autoint'])
+def test_deferred_adam_is_compared_with_dense_adam_whatever_the_base_has(name):
+    base = configuration.load(ROOT / f'experiments/configs/{name}.toml')
+    found = exactness.variants(base, reference_form='automatic', control_form='heads', bfloat16=True)
+    assert {end: (config.optimizer.tables, config.model.form, config.model.compute_dtype) for end, config in found.items()} == {
+        '': ('adam', 'automatic', 'float32'), '_deferred_adam': ('deferred_adam', 'automatic', 'float32'),
+        '_bfloat16': ('adam', 'automatic', 'bfloat16'), '_control_heads': ('adam', 'heads', 'float32')}
+    assert next(iter(found)) == '' and (found[''] == base) == (name == f'{DATASET}_autoint')
+    short = exactness.variants(base, reference_form='einsum', control_form='', bfloat16=False)
+    assert list(short) == ['_control_einsum', '_deferred_adam'] and short['_control_einsum'].model.form == 'einsum'
 
 
 def test_every_ablation_changes_what_the_base_does():

@@ -1,9 +1,13 @@
 """The results of the README, written from the records."""
 
 import json
+import os
 import pathlib
 from typing import Any
 
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+from autoint_jax.errors import UsageError
 from autoint_jax.sweeps.comparison import test_figures
 from autoint_jax.sweeps.paper.ablations import ablation_lines
 from autoint_jax.sweeps.paper.attention import attention_lines
@@ -21,18 +25,19 @@ MODEL_TABLES = {'table2_effectiveness': 'single models', 'table5_joint': 'models
 QUICK_START = 'movielens_100k_autoint'
 
 
-def results_section(results_dir: pathlib.Path) -> str:
-    """Markdown between the README's markers: the paper's tables and figures, ablations, what was measured beside them, speed."""
+def results_section(results_dir: pathlib.Path, quick_start: Config) -> str:
+    """Markdown between the README's markers: the paper's tables and figures, ablations, what was measured beside them, speed.
+
+    Args:
+      results_dir: folder of records.
+      quick_start: the configuration whose records of all seeds are the quick start's.
+    """
     lines = ['Test split; mean ± standard deviation over seeds where there are several; the records are in `results/`.']
     lines += statistics_lines(results_dir) + _table_lines(results_dir, 'table2_effectiveness') + model_size_lines(results_dir)
     lines += _residual_lines(results_dir) + _table_lines(results_dir, 'table5_joint') + change_lines(results_dir)
     lines += run_time_lines(results_dir) + curve_lines(results_dir) + attention_lines(results_dir) + ablation_lines(results_dir)
     lines += _width_lines(results_dir)
-    quick = [json.loads(path.read_text()) for path in sorted((results_dir / 'runs').glob(f'{QUICK_START}-*.json'))]
-    if quick:
-        figures = test_figures(quick)
-        lines += ['', f'**Quick start** (MovieLens-100k with ids, {len(quick)} seeds): AUC {figures["auc"]}, '
-                  f'logloss {figures["logloss"]}.']
+    lines += _quick_start_lines(results_dir, quick_start)
     lines += exactness_lines(results_dir)
     lines += ['', *speed_lines(results_dir)]
     return '\n'.join(lines)
@@ -54,9 +59,9 @@ def _table_lines(results_dir: pathlib.Path, table: str) -> list[str]:
 def _residual_lines(results_dir: pathlib.Path) -> list[str]:
     lines = []
     for record in _records(results_dir, 'table4_residual_ablation'):
-        lines += ['', f'**Table 4, residual connections.** AUC lost without them: {record["auc_lost"]:.4f}, the paper '
-                  f'{record["published_auc_lost"]:.4f}.', '', '| residual | AUC | paper | logloss | paper | seeds | |',
-                  '|---|---|---|---|---|---|---|']
+        lines += ['', f'**Table 4, residual connections, {DATASETS[record["dataset"]]}.** AUC lost without them: '
+                  f'{record["auc_lost"]:.4f}, the paper {record["published_auc_lost"]:.4f}.', '',
+                  '| residual | AUC | paper | logloss | paper | seeds | |', '|---|---|---|---|---|---|---|']
         lines += [f'| {"with" if row["residual"] else "without"} | {_spread(row, "auc")} | {row["paper_auc"]:.4f} | '
                   f'{_spread(row, "logloss")} | {row["paper_logloss"]:.4f} | {row["seeds"]} | {row["verdict"]} |'
                   for row in record['rows']]
@@ -73,6 +78,17 @@ def _width_lines(results_dir: pathlib.Path) -> list[str]:
         lines += [f'| `{row["variant"]}` | {row["table_values"]:,} | {row["saved"]:.0%} | {_spread(row, "auc")} | '
                   f'{row["auc_difference"]:+.4f} | {row["logloss"]:.4f} |' for row in record['rows']]
     return lines
+
+
+def _quick_start_lines(results_dir: pathlib.Path, config: Config) -> list[str]:
+    found = [json.loads(path.read_text()) for path in sorted((results_dir / 'runs').glob(f'{QUICK_START}-*.json'))]
+    found = [record for record in found if record['run'].removeprefix(f'{QUICK_START}-') == configuration.fingerprint(
+        configuration.replace(config, {'seed': record['config']['seed']}))]
+    if not found:
+        return []
+    figures = test_figures(found)
+    return ['', f'**Quick start** (MovieLens-100k with ids, {len(found)} seeds): AUC {figures["auc"]}, '
+            f'logloss {figures["logloss"]}.']
 
 
 def _records(results_dir: pathlib.Path, experiment: str) -> list[dict[str, Any]]:
@@ -92,6 +108,16 @@ def _model_row(row: dict[str, Any]) -> str:
 
 
 def updated(readme: str, section: str) -> str:
-    """The README with the text between its markers replaced."""
-    before, rest = readme.split(BEGIN)
-    return f'{before}{BEGIN}\n{section}\n{END}{rest.split(END)[1]}'
+    """The README with the text between its markers replaced. Raises UsageError where they are not there, once each."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in before + after:
+        raise UsageError(f'the README must have the lines {BEGIN} and {END}, in this order and once each: results go between')
+    return f'{before}{BEGIN}\n{section}\n{END}{after}'
+
+
+def update(path: pathlib.Path, section: str) -> None:
+    """Replaces the text between a README's markers, in a file beside it first. Raises UsageError as `updated` does."""
+    text, unfinished = updated(path.read_text(), section), path.with_name(path.name + '.unfinished')
+    unfinished.write_text(text)
+    os.replace(unfinished, path)

@@ -20,6 +20,7 @@ from autoint_jax.training import records
 from autoint_jax.training.progress import Reporter
 
 BASE = 'base'
+SAID_OF_BASE = ('model.variant', 'optimizer.tables')
 # {item: options in which it differs from the base, which has model.variant 'authors'}
 ITEMS: dict[str, dict[str, Any]] = {
     'score_scale': {'model.score_scale': 'one'},
@@ -82,12 +83,13 @@ def completed_table(dataset: str, base: Config, data: PreparedData, *, items: Se
     for items_said, said in ((no_change, 'the base has these already'), (not_run, 'not run')):
         if items_said:
             print(f'{said}: {", ".join(items_said)}')
-    print(f'{CRITERION}. {_tests_said(rows)}')
+    criterion = 'Nothing is judged' if set(AUC_TOLERANCES) <= set(no_change) else CRITERION
+    print(f'{criterion}. {_tests_said(rows)}')
     runs.write_table(path, rows, {
-        'table': 'AutoInt with one option changed', 'dataset': dataset, 'criterion': CRITERION, 'not_run': not_run,
-        'base_has': no_change, 'significance': [_tests_said(rows)], 'command': sys.argv, 'commit': records.commit(),
-        'versions': records.versions() | significance.VERSIONS, 'device': records.device(), 'data_hash': data.hash,
-        'seeds': seeds})
+        'table': 'AutoInt with one option changed', 'dataset': dataset, 'criterion': criterion, 'not_run': not_run,
+        'base': {path: configuration.value(base, path) for path in SAID_OF_BASE}, 'base_has': no_change,
+        'significance': [_tests_said(rows)], 'command': sys.argv, 'commit': records.commit(), 'versions': records.versions() |
+        significance.VERSIONS, 'device': records.device(), 'data_hash': data.hash, 'seeds': seeds})
     print(f'wrote {path}.json and .csv')
     return all(row['verdict'] != comparison.verdict(False) for row in rows)
 
@@ -148,8 +150,9 @@ def ablation_lines(results_dir: pathlib.Path) -> list[str]:
     lines = []
     for path in sorted(results_dir.glob('ablations_*.json')):
         record = json.loads(path.read_text())
-        lines += ['', f'**AutoInt with one option changed, {record["dataset"]}** (`{path.name}`). The base is the authors\' '
-                  f'variant with dense Adam. {record["criterion"]}. {record["significance"][0]}', '',
+        base = ' and '.join(f'`{option}={value}`' for option, value in record['base'].items())
+        lines += ['', f'**AutoInt with one option changed, {record["dataset"]}** (`{path.name}`). The base has {base}. '
+                  f'{record["criterion"]}. {record["significance"][0]}', '',
                   f'| change | {" | ".join(COLUMNS)} | |', '|---' * (len(COLUMNS) + 2) + '|']
         for row in record['rows']:
             change = f'`{row["change"]}`' if row['change'] else BASE

@@ -65,7 +65,7 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
                     runs_dir: pathlib.Path, results_dir: pathlib.Path, reporter: Reporter) -> bool:
     """Runs what has no record, prints the table, writes RESULTS_DIR/NAME_DATASET.{json,csv,png}; whether no criterion failed.
 
-    The runs of the base's own value are those that other tables have under DATASET_autoint. The curve has every of its values with
+    The runs of the base's own value are those that other tables have under DATASET_autoint. The curve has each of its values with
     records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be completed piece by piece.
 
     Args:

@@ -1,0 +1,25 @@
+"""The configurations whose arithmetic is compared: dense Adam in float32, and what is faster."""
+
+from autoint_jax import config as configuration
+from autoint_jax.config import Config
+
+
+def variants(base: Config, *, reference_form: str, control_form: str, bfloat16: bool) -> dict[str, Config]:
+    """{end of the run's name: configuration}: dense Adam in float32 first, then deferred Adam, bfloat16, and the control.
+
+    All but deferred Adam have dense Adam, whatever the base has.
+
+    Args:
+      base: the configuration that variants change.
+      reference_form: model.form of the first.
+      control_form: model.form of dense Adam once more; '' leaves the control out.
+      bfloat16: whether there is such a variant.
+    """
+    dense = configuration.replace(base, {'optimizer.tables': 'adam'})
+    changes = {'' if reference_form == 'automatic' else f'_control_{reference_form}': {'model.form': reference_form},
+               '_deferred_adam': {'optimizer.tables': 'deferred_adam'}}
+    if bfloat16:
+        changes['_bfloat16'] = {'model.compute_dtype': 'bfloat16'}
+    if control_form:
+        changes[f'_control_{control_form}'] = {'model.form': control_form}
+    return {name: configuration.replace(dense, options) for name, options in changes.items()}
