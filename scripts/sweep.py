@@ -26,11 +26,10 @@ import compilation_flags
 import jax
 from absl import app, flags
 
-from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError, nearest, reported
 from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.orders import Orders
+from autoint_jax.sweeps.orders import Orders, check_data
 from autoint_jax.sweeps.status import status
 
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
@@ -114,14 +113,12 @@ COMMANDS = {
 
 def _orders(folder: SweepFolder, *, wait: bool) -> Orders:
     """What workers are told, once their data was seen to be there. Raises UsageError."""
-    configs = [trial.config for trial in folder.sweep.trials] or [folder.sweep.config]
-    for dataset, recipe in sorted({(config.data.dataset, config.data.recipe) for config in configs}):
-        open_prepared(_DATA_DIR.value, dataset, recipe)
-    folder.trials()  # refuses the folder of another search
-    folder.keep_file()
     compilation_flags.start_cache()
-    return Orders(folder, os.path.abspath(_DATA_DIR.value), pathlib.Path(_RESULTS_DIR.value).absolute(), wait,
-                  jax.config.jax_compilation_cache_dir or '', _TOGETHER.value, _WORKERS.value)
+    orders = Orders(folder, os.path.abspath(_DATA_DIR.value), pathlib.Path(_RESULTS_DIR.value).absolute(), wait,
+                    jax.config.jax_compilation_cache_dir or '', _TOGETHER.value, _WORKERS.value)
+    check_data(orders)
+    folder.keep_file()
+    return orders
 
 
 def _available() -> list[int]:

@@ -30,7 +30,7 @@ from autoint_jax.evaluation.metrics import shown_auc
 from autoint_jax.training import devices, records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.replicas import copy_name, fit_copies
 
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared',
                                 'Folder of prepared data, filled by scripts/prepare_data.py.')
@@ -47,10 +47,13 @@ def main(argv: list[str]) -> None:
     data = open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
     configs = configuration.copies(config)
     folders = [pathlib.Path(_RUNS_DIR.value, f'{config_flags.config_name()}-{configuration.fingerprint(one)}') for one in configs]
-    if len(configs) > 1:
-        _train_copies(configs, data, folders)
-    else:
-        _train(configs[0], data, pathlib.Path(_RUN_DIR.value) if _RUN_DIR.value else folders[0])
+    try:
+        if len(configs) > 1:
+            _train_copies(configs, data, folders)
+        else:
+            _train(configs[0], data, pathlib.Path(_RUN_DIR.value) if _RUN_DIR.value else folders[0])
+    except records.UnusableFolder as error:
+        raise UsageError(f'{error} by {"--runs_dir" if len(configs) > 1 else "--run_dir"}') from None
 
 
 def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathlib.Path]) -> None:
@@ -61,8 +64,7 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
     results = fit_copies(configs, data, folders, Bar())
     options = list(dict.fromkeys(path for one in configs[1:] for path in configuration.differing(configs[0], one)))
     for one, result, folder in zip(configs, results, folders, strict=True):
-        name = ' '.join(f'{path.rpartition(".")[2]}={configuration.value(one, path):g}' for path in options)
-        print(f'{name}  {_figures(result)}  {folder}')
+        print(f'{copy_name(one, options)}  {_figures(result)}  {folder}')
     failed = [f'{folder}: {result}' for folder, result in zip(folders, results, strict=True) if isinstance(result, UsageError)]
     if failed:
         raise UsageError('\n'.join(failed))

@@ -12,10 +12,11 @@ from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.config import Config, copies, fingerprint, replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
+from autoint_jax.sweeps import runs
 from autoint_jax.sweeps.runs import completed_seeds
 from autoint_jax.training import devices, replica_programs, steps
 from autoint_jax.training.loop import fit
-from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.replicas import copy_name, fit_copies
 from autoint_jax.training.state import initial_state, setup
 
 SMALL = {'model.num_layers': 1, 'model.num_heads': 1, 'model.head_dim': 4, 'model.embedding_dim': 4, 'training.slice_rows': 16,
@@ -168,6 +169,42 @@ def test_seeds_of_an_experiment_train_together_or_one_by_one(data, tmp_path):
     assert sum(sentence.startswith('runs small-') for sentence in together.said) == 1
     assert sum(sentence.startswith('run small-') for sentence in alone.said) == 2
     assert not any(sentence.startswith('runs ') for sentence in alone.said)
+
+
+def test_seeds_that_diverge_are_named_after_the_others_are_recorded(data, tmp_path, monkeypatch):
+    kept = []
+
+    def trained(configs, *_):
+        return [UsageError('training diverged') if config.seed in (1, 2, 4) else {} for config in configs]
+
+    def trained_alone(config, *_):
+        if isinstance(result := trained([config])[0], UsageError):
+            raise result
+
+    for name, stand_in in (('copies_that_fit', lambda *_: 2), ('fit_copies', trained), ('fit', trained_alone),
+                           ('record', lambda run_id, *_: kept.append(run_id))):
+        monkeypatch.setattr(runs, name, stand_in)
+    config = replace(Config(), SMALL)
+    ids = [f'small-{fingerprint(replace(config, {"seed": seed}))}' for seed in range(5)]
+    with pytest.raises(UsageError) as failed:
+        completed_seeds('small', config, 5, data, runs_dir=tmp_path, results_dir=tmp_path, reporter=Silent())
+    assert str(failed.value).splitlines() == [f'{tmp_path / ids[seed]}: training diverged' for seed in (1, 2, 4)]
+    assert kept == [ids[0], ids[3]]
+
+
+def test_a_record_on_other_data_stops_before_anything_is_trained(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, 'fit_copies', None)
+    config = replace(Config(), SMALL)
+    path = runs.record_path(f'small-{fingerprint(replace(config, {"seed": 2}))}', tmp_path)
+    path.parent.mkdir()
+    path.write_text('{"data_hash": "of fewer rows"}')
+    with pytest.raises(UsageError, match=f'{path.name} is a record .* another --results_dir, or remove the record'):
+        completed_seeds('small', config, 3, data, runs_dir=tmp_path, results_dir=tmp_path, reporter=Silent())
+
+
+def test_copies_have_different_names():
+    config = replace(Config(), {'seed': 20240101, 'optimizer.learning_rate': 1e-3})
+    assert copy_name(config, ['seed', 'optimizer.learning_rate']) == 'seed=20240101 learning_rate=0.001'
 
 
 def test_copies_are_every_combination():

@@ -11,7 +11,7 @@ from conftest import ROOT
 from sweep_cases import BASE, evaluate, finish, opened, orders, values
 
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import report, trials
+from autoint_jax.sweeps import report, trials, workers
 from autoint_jax.sweeps.search import JOURNAL, Study
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.worker import work
@@ -93,16 +93,21 @@ def test_a_search_killed_anywhere_is_the_search_left_alone(alone, tmp_path):
     assert killed == 6 and [tuple(one) for one in found] == parameters(alone)
 
 
-def test_a_search_goes_on_without_its_journal_but_not_with_a_damaged_one(alone, tmp_path):
+def test_a_search_goes_on_without_its_journal_but_not_with_a_damaged_one(alone, tmp_path, capfd):
     folder = opened(tmp_path, SEARCH.replace('trials = 9', 'trials = 5'))
     work(orders(folder), 'worker', finish)
-    folder = opened(tmp_path, SEARCH)  # more trials may be asked for
     journal = folder.path / JOURNAL
+    journal.write_text(journal.read_text()[:-20])  # as a full disk leaves it
+    folder = opened(tmp_path, SEARCH.replace('trials = 9', 'trials = 7'))  # more trials may be asked for
+    work(orders(folder), 'worker', finish)
+    assert all(json.loads(line) for line in journal.read_text().splitlines())
+    folder = opened(tmp_path, SEARCH)
     journal.write_text(journal.read_text()[:-20])
     with open(journal, 'a') as file:
         file.write('{}\n')
-    with pytest.raises(UsageError, match=f'{JOURNAL} is damaged.*delete it'):
-        work(orders(folder), 'worker', finish)
+    with pytest.raises(UsageError, match=f'{JOURNAL} is damaged.*delete it'):  # raised by the worker's process
+        workers.run(orders(folder), [workers.Share(None, None)])
+    assert 'started again' not in capfd.readouterr().out
     journal.unlink()
     work(orders(folder), 'worker', finish)
     assert parameters(folder) == parameters(alone)

@@ -139,6 +139,17 @@ def test_workers_are_submitted_as_jobs(command, data_dir, tmp_path):
     assert shown.returncode == 0 and 'tiny: 0 pending, 0 running, 4 done' in shown.stdout
 
 
+def test_a_sweep_begun_on_other_data_is_refused(command, data_dir, tmp_path):
+    (tmp_path / 'tiny.toml').write_text(TINY.format(seeds=1, rates='[1e-3]'))
+    trial, = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs').trials
+    path = tmp_path / 'sweeps' / 'tiny' / 'trials' / trial.id
+    path.mkdir(parents=True)
+    (path / 'run.json').write_text('{"data_hash": "of fewer rows"}')
+    done = command('scripts/sweep.py', 'run', '--sweep=tiny.toml', f'--data_dir={data_dir}')
+    assert done.returncode == 2 and f'{trial.id} holds a trial on other data than' in done.stderr
+    assert not (path / trials.LOG).exists()
+
+
 @pytest.mark.parametrize('arguments, parts', [
     (['statu', '--sweep=tiny.toml'], ["unknown command 'statu'", "'status'"]),
     (['status', '--sweep=tiny.toml', '--failed'], ['--failed means nothing to status']),

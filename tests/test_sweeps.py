@@ -9,12 +9,13 @@ import threading
 import time
 
 import pytest
-from sweep_cases import BASE, STALE, evaluate, finish, opened, orders
+from sweep_cases import BASE, STALE, evaluate, finish, load, opened, orders
 
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import claims, report, runs, slurm, trials, workers
+from autoint_jax.sweeps import claims, groups, report, runs, slurm, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.orders import check_data
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.trial_training import TrialReporter, train_trial
 from autoint_jax.sweeps.worker import work
@@ -122,6 +123,7 @@ def test_a_trial_that_another_process_is_still_training_is_left_alone(tmp_path):
 
     work(orders(folder), 'worker', train)
     assert len(tried) == 1 and folder.state(trial)[0] == 'pending'
+    assert trials.log_tail(folder.of(trial), 1)[0].endswith('wait for it or choose another run folder')
     slow.close()
     work(orders(folder), 'worker', train)
     assert folder.state(trial)[0] == 'done'
@@ -184,6 +186,49 @@ def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_pa
     work(orders(elsewhere, data_dir), 'worker')
     assert elsewhere.state(trial)[0] == 'done' and not (elsewhere.of(trial) / 'run.json').exists()
     assert report.report(elsewhere).trials[0]['test_auc'] == record['test']['auc']
+
+
+def test_trials_and_records_on_other_data_are_not_counted_nor_replaced(tmp_path, data_dir):
+    folder = opened(tmp_path)
+    one, two, three = folder.trials()
+    told, data = orders(folder, data_dir, together=True), open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+
+    def began(trial, data_hash):
+        finish(told, trial)
+        records.write_json(folder.of(trial) / 'run.json', {'data_hash': data_hash})
+
+    began(one, data.hash)
+    check_data(told)
+    began(two, 'of fewer rows')
+    with pytest.raises(UsageError, match=f'{two.id} holds a trial on other data than .* another --results_dir'):
+        check_data(told)
+    with pytest.raises(UsageError, match=f'{two.id} was trained on other data than .*{one.id}'):
+        report.report(folder)
+    began(two, data.hash)
+    assert report.report(folder).settings[0]['done'] == 2
+    path = runs.record_path(three.id, told.results_dir)
+    path.parent.mkdir(parents=True)
+    path.write_text('{"data_hash": "of fewer rows"}')
+    with pytest.raises(UsageError, match=f'{three.id}.json is a record .* another --results_dir, or remove'):
+        check_data(told)
+    for trial in (one, two):
+        (folder.of(trial) / 'result.json').unlink()
+    (_, claim), (other, beside) = groups.taken(told, but=[], alone=[])
+    assert other is two
+    claim.release()
+    beside.release()
+    began(one, data.hash)
+    began(two, data.hash)
+    work(told, 'worker')
+    assert 'is a record of this run on other data' in status(folder).failed[0]
+    assert path.read_text() == '{"data_hash": "of fewer rows"}'
+
+
+def test_tables_keep_the_whole_name_of_a_sweep(tmp_path):
+    folder = SweepFolder(load(tmp_path, BASE + '[grid]\nseed = [0, 1]\n', name='lr0.001'), tmp_path / 'sweeps', STALE)
+    report.write(folder, report.report(folder), tmp_path)
+    rows = [len(json.loads((tmp_path / f'sweep_lr0.001{part}.json').read_text())['rows']) for part in ('', '_trials')]
+    assert rows == [1, 2] and {path.name for path in tmp_path.glob('*.csv')} == {'sweep_lr0.001.csv', 'sweep_lr0.001_trials.csv'}
 
 
 def test_a_report_has_means_over_the_seeds_that_are_done(tmp_path):

@@ -90,7 +90,7 @@ def _beside(orders: Orders, first: Trial, but: Container[str], alone: Container[
         room = copies_that_fit(first.config, data, orders.workers)
     except UsageError:  # for the trial to meet
         return
-    if runs.recorded(first.id, data, orders.results_dir) is not None:
+    if runs.record_path(first.id, orders.results_dir).exists():  # believed or refused where the trial trains alone
         return
     on_devices = jax.local_device_count()
     if jax.default_backend() == 'cpu':
@@ -99,7 +99,8 @@ def _beside(orders: Orders, first: Trial, but: Container[str], alone: Container[
     running = sum(state == trials.RUNNING for state, _ in states.values())
     wanted = share(len(pending) + running, workers=max(orders.workers, len(holders)), room=room, on_devices=on_devices) - 1
     for trial in pending:
-        if wanted and _may_share(folder, trial, alone, held=False) and runs.recorded(trial.id, data, orders.results_dir) is None:
+        recorded = runs.record_path(trial.id, orders.results_dir).exists()
+        if wanted and not recorded and _may_share(folder, trial, alone, held=False):
             if (claim := _claimed(folder, trial)) is not None:
                 wanted -= 1
                 yield trial, claim

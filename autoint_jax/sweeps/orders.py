@@ -1,8 +1,12 @@
 """What the workers of a sweep are told."""
 
 import dataclasses
+import functools
 import pathlib
 
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import UsageError
+from autoint_jax.sweeps import runs, trials
 from autoint_jax.sweeps.folder import SweepFolder
 
 
@@ -26,3 +30,19 @@ class Orders:
     compilation_cache: str
     together: bool
     workers: int
+
+
+def check_data(orders: Orders) -> None:
+    """Raises UsageError where data of the sweep is not prepared, or trials were trained, or have records, on other data."""
+    folder = orders.folder
+    opened = functools.cache(functools.partial(open_prepared, orders.data_dir))
+    if folder.sweep.search is not None:
+        opened(folder.sweep.config.data.dataset, folder.sweep.config.data.recipe)
+    for trial in folder.trials():
+        data, path = opened(trial.config.data.dataset, trial.config.data.recipe), folder.of(trial)
+        theirs = trials.data_hash(path)
+        if theirs not in (None, data.hash):
+            raise UsageError(f'{path} holds a trial on other data than {data.folder} (hash {theirs[:12]}, not {data.hash[:12]}): '
+                             'name the --data_dir of that data or, to train on this, give the sweep file another name and name '
+                             'another --results_dir')
+        runs.recorded(trial.id, data, orders.results_dir)

@@ -34,10 +34,11 @@ class Report(NamedTuple):
 
 
 def report(folder: SweepFolder) -> Report:
-    """Raises UsageError where there is no trial yet, or the folder holds another search."""
+    """Raises UsageError where there is no trial yet, the folder holds another search, or trials that are done differ in data."""
     listed = folder.trials()
     if not listed:
         raise UsageError(f'{folder.path} has no trial yet: run the sweep first')
+    _refuse_different_data(folder, listed)
     options = sorted({option for trial in listed
                       for option in configuration.differing(listed[0].config, trial.config)} - {'seed'})
     rows = [_trial_row(folder, trial, options) for trial in listed]
@@ -63,7 +64,7 @@ def write(folder: SweepFolder, made: Report, results_dir: pathlib.Path) -> list[
         path = folder.of(trial)
         held = claims.holder(path / 'claims', folder.stale_seconds)
         busy = held is not None and held.live
-        if not busy and (path / 'result.json').exists() and not (results_dir / 'runs' / f'{trial.id}.json').exists():
+        if not busy and (path / 'result.json').exists() and not runs.record_path(trial.id, results_dir).exists():
             runs.record(trial.id, path, results_dir)
     about = {'sweep': folder.sweep.name, 'base': folder.sweep.base, 'objective': folder.sweep.objective,
              'file': folder.sweep.text, 'command': sys.argv, 'commit': records.commit(), 'versions': records.versions()}
@@ -85,6 +86,17 @@ def show(folder: SweepFolder, made: Report) -> None:
     if best['done']:
         print(f'best by {folder.sweep.objective}, the test figures aside: '
               + (', '.join(f'{option} = {_shown(best[option])}' for option in made.options) or 'the one setting there is'))
+
+
+def _refuse_different_data(folder: SweepFolder, listed: list[Trial]) -> None:
+    """Raises UsageError where data were prepared anew between trials."""
+    first: dict[tuple[str, str], Trial] = {}
+    for trial in listed:
+        if trials.final_state(folder.of(trial)) == trials.DONE:
+            one = first.setdefault((trial.config.data.dataset, trial.config.data.recipe), trial)
+            if trials.data_hash(folder.of(trial)) != trials.data_hash(folder.of(one)):
+                raise UsageError(f'{folder.of(trial)} was trained on other data than {folder.of(one)}, so that means over both '
+                                 'say nothing: delete the folders of the trials on one of them and run the sweep again')
 
 
 def _trial_row(folder: SweepFolder, trial: Trial, options: list[str]) -> dict[str, Any]:

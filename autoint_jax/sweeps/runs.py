@@ -25,7 +25,7 @@ def completed(name: str, config: Config, data: PreparedData, *, runs_dir: pathli
     The record is result.json with run.json's account of configuration, command, commit, versions and device. It is
     written when the run is complete, so a long experiment can be interrupted and committed piece by piece.
 
-    Raises UsageError as `fit` does.
+    Raises UsageError as `recorded` and `fit` do.
     """
     run_id = f'{name}-{configuration.fingerprint(config)}'
     if (found := recorded(run_id, data, results_dir)) is not None:
@@ -40,45 +40,54 @@ def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *
     """The records of a configuration's runs with seeds 0 to `seeds - 1`; those that have none train together, as copies in one program.
 
     As many train at once as fit in memory and share the devices evenly; the rest after them. One trains as `completed` does it, on all
-    devices, also where rows must be streamed. Raises UsageError as `fit_copies` does, and where training diverged, after the others
-    are recorded.
+    devices, also where rows must be streamed. Raises UsageError as `recorded` does, before anything is trained; as `fit_copies`
+    does; and where training diverged, or one that trains alone cannot be trained, after the others are recorded.
     """
     configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
     ids = [f'{name}-{configuration.fingerprint(one)}' for one in configs]
     missing = [number for number, run_id in enumerate(ids) if recorded(run_id, data, results_dir) is None]
     at_once = min(copies_that_fit(config, data), len(missing)) if len(missing) > 1 else 1
     at_once -= at_once % min(at_once, jax.local_device_count())
+    failed = []
     for first in range(0, len(missing), at_once):
         group = missing[first:first + at_once]
         if len(group) == 1:
-            completed(name, configs[group[0]], data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter)
+            try:
+                completed(name, configs[group[0]], data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter)
+            except UsageError as error:
+                failed.append(f'{runs_dir / ids[group[0]]}: {error}')
             continue
         reporter.say('runs ' + ' '.join(ids[number] for number in group))
         results = fit_copies([configs[number] for number in group], data, [runs_dir / ids[number] for number in group], reporter)
-        diverged = []
         for number, result in zip(group, results, strict=True):
             if isinstance(result, UsageError):
-                diverged.append(f'{runs_dir / ids[number]}: {result}')
+                failed.append(f'{runs_dir / ids[number]}: {result}')
             else:
                 record(ids[number], runs_dir / ids[number], results_dir)
-        if diverged:
-            raise UsageError('\n'.join(diverged))
+    if failed:
+        raise UsageError('\n'.join(failed))
     return [recorded(run_id, data, results_dir) for run_id in ids]
 
 
 def recorded_seeds(name: str, config: Config, seeds: int, data: PreparedData, results_dir: pathlib.Path) -> list[dict[str, Any]]:
-    """The records there are of a configuration's runs with seeds 0 to `seeds - 1`, in this order; nothing is run."""
+    """The records there are of a configuration's runs with seeds 0 to `seeds - 1`, in this order; nothing is run.
+
+    Raises UsageError as `recorded` does.
+    """
     ids = [f'{name}-{configuration.fingerprint(configuration.replace(config, {"seed": seed}))}' for seed in range(seeds)]
     return [found for run_id in ids if (found := recorded(run_id, data, results_dir)) is not None]
 
 
 def recorded(run_id: str, data: PreparedData, results_dir: pathlib.Path) -> dict[str, Any] | None:
-    """The record of a run on some data; None where RESULTS_DIR/runs has none."""
-    path = _path(run_id, results_dir)
+    """The record of a run; None where RESULTS_DIR/runs has none. Raises UsageError where it is of other data than `data`."""
+    path = record_path(run_id, results_dir)
     if not path.exists():
         return None
     found = json.loads(path.read_text())
-    return found if found['data_hash'] == data.hash else None
+    if found['data_hash'] != data.hash:
+        raise UsageError(f'{path} is a record of this run on other data than {data.folder} (hash {found["data_hash"][:12]}, not '
+                         f'{data.hash[:12]}): name another --results_dir, or remove the record')
+    return found
 
 
 def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> dict[str, Any]:
@@ -87,21 +96,21 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> dict
     made = {'run': run_id, **records.read_result(folder),
             'data': {key: run['config']['data'][key] for key in ('dataset', 'recipe')},
             'config': run['config'], 'starts': run['starts']}
-    path = _path(run_id, results_dir)
+    path = record_path(run_id, results_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
     records.write_json(path, made)
     return made
 
 
-def _path(run_id: str, results_dir: pathlib.Path) -> pathlib.Path:
+def record_path(run_id: str, results_dir: pathlib.Path) -> pathlib.Path:
     return results_dir / 'runs' / f'{run_id}.json'
 
 
 def write_table(path: pathlib.Path, rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> None:
     """Writes PATH.json (rows and what they are about) and PATH.csv (rows)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    records.write_json(path.with_suffix('.json'), {**about, 'rows': list(rows)})
-    with open(path.with_suffix('.csv'), 'w', newline='') as file:
+    records.write_json(path.with_name(f'{path.name}.json'), {**about, 'rows': list(rows)})
+    with open(path.with_name(f'{path.name}.csv'), 'w', newline='') as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows({key: ' '.join(value) if isinstance(value, list) else value for key, value in row.items()}

@@ -17,7 +17,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoint_jax import config as configuration
@@ -189,12 +189,29 @@ def _identity(sweep: Sweep) -> dict[str, Any]:
 def _opened(sweep: Sweep, folder: pathlib.Path) -> optuna.Study:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / JOURNAL
+    _cut_half_line(path)
     try:
         return optuna.create_study(
             study_name=sweep.name, storage=JournalStorage(JournalFileBackend(str(path))), load_if_exists=True,
             pruner=_pruner(sweep), direction='minimize' if sweep.objective == 'valid_logloss' else 'maximize')
     except ValueError as error:  # of which a line that is no JSON is one
         raise UsageError(f'{path} is damaged ({error}): delete it, the search goes on from the folders of its trials') from None
+
+
+def _cut_half_line(path: pathlib.Path) -> None:
+    """Cuts what a full disk let through of a journal's last line, to which the next one would be appended.
+
+    What it said is told again by `catch_up`.
+    """
+    if not path.exists():
+        return
+    lock = JournalFileSymlinkLock(str(path))  # that of the backend: nobody is writing
+    lock.acquire()
+    try:
+        with open(path, 'rb+') as file:
+            file.truncate(file.read().rfind(b'\n') + 1)
+    finally:
+        lock.release()
 
 
 def _pruner(sweep: Sweep) -> optuna.pruners.BasePruner:

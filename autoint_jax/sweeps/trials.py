@@ -56,6 +56,11 @@ def evaluations(folder: pathlib.Path) -> list[dict[str, Any]]:
         return []
 
 
+def data_hash(folder: pathlib.Path) -> str | None:
+    """The hash of the data that a trial was or is trained on; None of one that has not begun."""
+    return (written(folder / 'record.json') or written(folder / 'run.json')).get('data_hash')
+
+
 def result(folder: pathlib.Path) -> dict[str, Any]:
     """The result of a trial that is done, as `fit` returns it."""
     return written(folder / 'record.json') or written(folder / 'result.json')

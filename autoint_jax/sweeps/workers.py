@@ -18,7 +18,7 @@ from autoint_jax.sweeps.worker import work
 
 # A worker is given up that died so often in a row without any trial ending meanwhile.
 MAX_RESTARTS = 2 * trials.MAX_DEATHS
-_DISK_FULL = 74
+_DISK_FULL, _REFUSED = 74, 75  # exit statuses
 
 
 class Share(NamedTuple):
@@ -50,7 +50,7 @@ def run(orders: Orders, shared: Sequence[Share]) -> None:
 
     Raises:
       OSError: the disk is full.
-      UsageError: a worker died again and again.
+      UsageError: what a worker raised, or that one died again and again.
     """
     _Workers(orders, shared).run()
 
@@ -60,6 +60,7 @@ class _Workers:
         self._orders, self._shared = orders, shared
         os.environ['PYTHONWARNINGS'] = 'ignore:resource_tracker'  # its word on semaphores that workers left, killed or stopped
         self._context = multiprocessing.get_context('spawn')
+        self._said = self._context.SimpleQueue()  # the sentences of workers that ended with _REFUSED
         self._running: dict[int, Any] = {}  # worker -> process
         self._deaths = [0] * len(shared)  # in a row
         self._ended = 0  # trials, at the last death
@@ -88,6 +89,8 @@ class _Workers:
         del self._running[worker]
         if status == _DISK_FULL:
             raise OSError(errno.ENOSPC, 'no space left', str(self._orders.folder.path))
+        if status == _REFUSED:
+            raise UsageError(self._said.get())
         if status == 0:
             return True
         ended = self._orders.folder.ended()
@@ -102,7 +105,8 @@ class _Workers:
         return True
 
     def _start(self, worker: int) -> None:
-        process = self._context.Process(target=_process, args=(self._orders, f'worker {worker + 1}', self._shared[worker]))
+        process = self._context.Process(target=_process,
+                                        args=(self._orders, f'worker {worker + 1}', self._shared[worker], self._said))
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which the new process inherits: what a terminal
         try:                                                                 # sends to all is for this one to pass on
             process.start()
@@ -121,8 +125,8 @@ def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _process(orders: Orders, name: str, share: Share) -> None:
-    """A worker's process. It ends with the process that started it."""
+def _process(orders: Orders, name: str, share: Share, said: Any) -> None:
+    """A worker's process. It ends with the process that started it, which reads in the queue `said` what a user can mend."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if share.gpu is not None:
         os.environ['CUDA_VISIBLE_DEVICES'] = share.gpu
@@ -132,6 +136,9 @@ def _process(orders: Orders, name: str, share: Share) -> None:
         work(orders, name)
     except KeyboardInterrupt:
         _leave(130)
+    except UsageError as error:
+        said.put(str(error))
+        _leave(_REFUSED)
     except OSError as error:
         if not disk_is_full(error):
             raise

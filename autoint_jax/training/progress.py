@@ -19,7 +19,8 @@ class Reporter(Protocol):
 
     def say(self, sentence: str) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends what is shown of a run; another may follow."""
 
 
 class Bar:
@@ -47,3 +48,6 @@ class Bar:
 
     def close(self) -> None:
         self._progress.stop()
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None

@@ -24,7 +24,11 @@ from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 
 
-class FolderInUse(UsageError):
+class UnusableFolder(UsageError):
+    """A run folder cannot be used; the sentence ends with the advice to choose another, and a command adds by which flag."""
+
+
+class FolderInUse(UnusableFolder):
     """Another process trains in a run folder."""
 
 
@@ -39,14 +43,14 @@ class RunRecords:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FolderInUse(f'another process is training in {folder}: wait for it or choose another --run_dir') from None
+            raise FolderInUse(f'another process is training in {folder}: wait for it or choose another run folder') from None
         self._events = None
 
     def start(self, config: Config, data: PreparedData, forms: dict[str, str], copies: int) -> dict[str, Any] | None:
         """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number of
         runs in its program.
 
-        Returns the result if the run is complete; then nothing is written. Raises UsageError where the folder's run is
+        Returns the result if the run is complete; then nothing is written. Raises UnusableFolder where the folder's run is
         of another configuration or other data.
         """
         path = self._folder / 'run.json'
@@ -55,11 +59,11 @@ class RunRecords:
             'config': configuration.to_tree(config), 'data_hash': data.hash, 'starts': []}
         theirs = configuration.from_tree(run['config'])
         if theirs != config:
-            raise UsageError(f'{self._folder} holds a run of another configuration '
-                             f'({"; ".join(configuration.difference(theirs, config))}): choose another --run_dir')
+            raise UnusableFolder(f'{self._folder} holds a run of another configuration '
+                                 f'({"; ".join(configuration.difference(theirs, config))}): choose another run folder')
         if run['data_hash'] != data.hash:
-            raise UsageError(f'{self._folder} holds a run on other data than {data.folder} (hash {run["data_hash"][:12]}, '
-                             f'not {data.hash[:12]}): choose another --run_dir')
+            raise UnusableFolder(f'{self._folder} holds a run on other data than {data.folder} (hash {run["data_hash"][:12]}, '
+                                 f'not {data.hash[:12]}): choose another run folder')
         result = read_result(self._folder)
         if result is not None:
             return result
@@ -106,7 +110,7 @@ def _read(path: pathlib.Path, missing: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise UsageError(missing) from None
     except json.JSONDecodeError as error:
-        raise UsageError(f'{path} is damaged ({error}): delete the run folder, or choose another --run_dir') from None
+        raise UnusableFolder(f'{path} is damaged ({error}): delete the run folder or choose another run folder') from None
 
 
 def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:

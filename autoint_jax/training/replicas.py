@@ -97,6 +97,12 @@ def _varying(configs: Sequence[Config]) -> list[str]:
     return ['seed', *(path for path in allowed[1:] if path in paths)]
 
 
+def copy_name(config: Config, varying: Sequence[str]) -> str:
+    """'seed=3 learning_rate=0.001', of the options in which copies differ."""
+    values = {path.rpartition('.')[2]: configuration.value(config, path) for path in varying}
+    return ' '.join(f'{name}={value:g}' if isinstance(value, float) else f'{name}={value}' for name, value in values.items())
+
+
 class _Copies:
     """Runs that train in one program. Copies past the runs fill the devices; they take no step."""
 
@@ -105,7 +111,7 @@ class _Copies:
         self._mesh = replica_mesh(len(runs))
         self._alone = devices.data_mesh(list(self._mesh.devices.flat[:1]))
         self._course: Course = course(self._made.config, data)
-        self._names = [_name(run.made.config, varying) for run in runs]
+        self._names = [copy_name(run.made.config, varying) for run in runs]
         on_devices = self._mesh.devices.size
         self._filled = [*runs, *[runs[0]] * (-len(runs) % on_devices)]
         streamed, sentence = chosen_feed(self._made.config, self._course.columns, self._mesh)
@@ -224,8 +230,3 @@ class _Copies:
 
 def _of(tree: Any, copy: int) -> Any:
     return jax.tree.map(lambda array: array[copy], tree)
-
-
-def _name(config: Config, varying: list[str]) -> str:
-    """seed=3 learning_rate=0.001"""
-    return ' '.join(f'{path.rpartition(".")[2]}={configuration.value(config, path):g}' for path in varying)

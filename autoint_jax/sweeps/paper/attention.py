@@ -31,6 +31,7 @@ def trained_seeds(name: str, config: Config, seeds: int, data: PreparedData, *, 
     A record alone is not enough, as it is for `runs.completed_seeds`; a run that has none is recorded. Raises UsageError
     as that does.
     """
+    runs.recorded_seeds(name, config, seeds, data, results_dir)  # refuses records on other data, before anything is trained
     with tempfile.TemporaryDirectory() as no_records:  # without a record every run's folder is asked
         found = runs.completed_seeds(name, config, seeds, data, runs_dir=runs_dir, results_dir=pathlib.Path(no_records),
                                      reporter=reporter)
