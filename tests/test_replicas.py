@@ -45,7 +45,7 @@ class Silent:
 
 
 @pytest.mark.parametrize('tables, form, l2, together', [
-    ('adam', 'xla', 'l2_tables', False), ('deferred_adam', 'cpu_kernel', 'l2_rows', False),
+    pytest.param('adam', 'xla', 'l2_tables', False, marks=pytest.mark.slow), ('deferred_adam', 'cpu_kernel', 'l2_rows', False),
     ('deferred_adam', 'xla', 'l2_rows', True)])
 def test_copies_are_what_they_are_alone(tables, form, l2, together):
     base = replace(Config(), {

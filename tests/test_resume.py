@@ -81,7 +81,7 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.fixture(scope='module', params=['adam', 'deferred_adam'])
+@pytest.fixture(scope='module', params=[pytest.param('adam', marks=pytest.mark.slow), 'deferred_adam'])
 def tables(request):
     return request.param
 
