@@ -23,8 +23,7 @@ from absl import app, flags
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import reported
-from autoint_jax.sweeps import comparison, runs, trajectory
-from autoint_jax.sweeps.paper import exactness
+from autoint_jax.sweeps import comparison, exactness, runs, trajectory
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar
 

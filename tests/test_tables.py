@@ -10,7 +10,8 @@ from test_replicas import Silent
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps.paper import ablations, effectiveness, exactness, significance
+from autoint_jax.sweeps import exactness
+from autoint_jax.sweeps.paper import ablations, effectiveness, significance
 from autoint_jax.sweeps.paper.base_changes import change_lines
 from autoint_jax.sweeps.paper.published import EFFECTIVENESS, JOINT
 

@@ -103,6 +103,7 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> dict
 
 
 def record_path(run_id: str, results_dir: pathlib.Path) -> pathlib.Path:
+    """Where the record of a run is, or would be."""
     return results_dir / 'runs' / f'{run_id}.json'
 
 

@@ -8,7 +8,10 @@ KINDS = {'training step': 'training step', 'inference': 'scoring'}
 
 
 def speed_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: steps and scoring beside peers, growth with tables, copies beside a run alone, the loop beside the step. Empty without records."""
+    """Markdown: steps and scoring beside peers, growth with tables, copies beside a run alone, the loop beside the step.
+
+    Empty without records.
+    """
     records = [json.loads(path.read_text()) for path in sorted((results_dir / 'benchmarks').glob('*.json'))]
     compared = [record for record in records if record['benchmark'] in KINDS and record['ratios']]
     lines = []
