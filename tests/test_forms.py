@@ -11,6 +11,7 @@ from autoint_jax.config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models import forms
+from autoint_jax.models.dropout import Drawn
 from autoint_jax.models.interacting import LayerWeights, StackSpec, einsum_stack
 
 # rows, fields, embedding, layers, heads, head width: the shapes of the data sets, and sizes that divide nothing. 163 fields are
@@ -36,7 +37,8 @@ def drawn(sizes, *, authors, residual, dropout, dtype=jnp.float32, norm=None, **
         bias = normal(p, n, a) / 3 if authors else None
         norms = (1 + normal(n * a) / 3, normal(n * a) / 3) if (authors if norm is None else norm) else (None, None)
         layers.append(LayerWeights(kernel, bias, *norms))
-        masks.append(jnp.asarray((rng.random((b, n, f, f)) < 0.8) / 0.8, jnp.float32) if dropout else None)
+        words = jnp.asarray(rng.integers(0, 2**32, (b, n, 2)), jnp.uint32)
+        masks.append(Drawn(words, jnp.float32(0.2)) if dropout else None)
     return normal(b, f, d).astype(dtype), tuple(layers), tuple(masks), spec
 
 

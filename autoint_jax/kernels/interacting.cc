@@ -16,6 +16,7 @@ using Floats = ffi::Buffer<ffi::F32>;
 
 // The weights of layer after layer, from argument `at` on.
 static ffi::Error weights(const Stack& s, ffi::RemainingArgs& arguments, std::vector<Weights>& to) {
+  const ffi::Error incomplete(ffi::ErrorCode::kInvalidArgument, "interacting: too few weights");
   size_t at = 0;
   bool complete = true;
   auto next = [&]() -> const float* {
@@ -28,18 +29,23 @@ static ffi::Error weights(const Stack& s, ffi::RemainingArgs& arguments, std::ve
     layer.kernel = next();
     if (s.bias) layer.bias = next();
     if (s.norm) layer.norm_scale = next(), layer.norm_offset = next();
-    if (s.mask) layer.mask = next();
+    if (s.dropout) {
+      auto words = arguments.get<ffi::Buffer<ffi::U32>>(at++);
+      const float* rate = next();
+      if (!words.has_value() || !rate) return incomplete;
+      layer.dropout = Dropout(words->typed_data(), *rate);
+    }
   }
-  return complete ? ffi::Error::Success() : ffi::Error(ffi::ErrorCode::kInvalidArgument, "interacting: too few weights");
+  return complete ? ffi::Error::Success() : incomplete;
 }
 
 // The options of a stack, in the order of STACK_ATTRIBUTES.
 #define STACK_OPTIONS                                                                                                   \
   int64_t layers, int64_t heads, int64_t head_width, bool residual, bool identity_residual, float scale, float norm_epsilon, \
-      bool bias, bool projection_relu, bool norm, bool norm_first, bool mask
+      bool bias, bool projection_relu, bool norm, bool norm_first, bool dropout
 #define DESCRIBED(x)                                                                                                    \
   {x.dimensions()[1], x.dimensions()[2], layers, heads, head_width, residual, identity_residual, scale, norm_epsilon, bias, \
-   projection_relu, norm, norm_first, mask}
+   projection_relu, norm, norm_first, dropout}
 
 static ffi::Error forward(ffi::ThreadPool pool, Floats x, ffi::RemainingArgs arguments, ffi::Result<Floats> y,
                           ffi::RemainingRets kept, STACK_OPTIONS) {
@@ -100,7 +106,7 @@ static ffi::Error backward(ffi::ThreadPool pool, Floats x, Floats of_y, Floats s
 #define STACK_ATTRIBUTES                                                                                              \
   .Attr<int64_t>("layers").Attr<int64_t>("heads").Attr<int64_t>("head_width").Attr<bool>("residual")                  \
       .Attr<bool>("identity_residual").Attr<float>("scale").Attr<float>("norm_epsilon").Attr<bool>("bias")              \
-      .Attr<bool>("projection_relu").Attr<bool>("norm").Attr<bool>("norm_first").Attr<bool>("mask")
+      .Attr<bool>("projection_relu").Attr<bool>("norm").Attr<bool>("norm_first").Attr<bool>("dropout")
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(interacting_forward, autoint::forward,
                               xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().RemainingArgs()

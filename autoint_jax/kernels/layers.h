@@ -70,52 +70,66 @@ inline void softmax(const Stack& s, float* scores) {
   }
 }
 
-// to [g][f] = from [g][f] * mask [f][g].
-inline void masked(const Stack& s, const float* from, const float* mask, float* to) {
-  const long padded = s.padded();
-  for (long g = 0; g < s.fields; ++g) {
-    for (long f = 0; f < s.fields; ++f) to[g * padded + f] = from[g * padded + f] * mask[f * s.fields + g];
-    for (long f = s.fields; f < padded; ++f) to[g * padded + f] = 0;
-  }
+// to [g][f] = from [g][f] times the factors that dropout leaves of an example's head; of two matrices at once where `also` is given,
+// in place. Columns past the fields get finite values of no use.
+inline void masked(const Stack& s, const Dropout& dropout, long example, long head, const float* from, float* to,
+                   float* also = nullptr) {
+  const uint32_t* own = dropout.words + (example * s.heads + head) * 2;
+  for (long g = 0; g < s.fields; ++g)
+    for (long f = 0; f < s.padded(); f += kLanes) {
+      const Vector factors = dropout.factors(own, s.fields, f, g);
+      const long at = g * s.padded() + f;
+      store(to + at, load(from + at) * factors);
+      if (also) store(also + at, load(also + at) * factors);
+    }
 }
 
-inline const float* mask_of(const Stack& s, const Weights& w, long example, long head) {
-  return w.mask + (example * s.heads + head) * s.fields * s.fields;
-}
-
-// LayerNorm of `out`, in place; its input, mean and inverse deviation are kept.
+// out = LayerNorm of what is at s.unnormed(z); mean and inverse deviation are kept.
 inline void forward_norm(const Stack& s, const Weights& w, float* z, float* out) {
   const long columns = s.columns(), width = s.width();
   float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
-  std::copy(out, out + width * columns, unnormed);
   for (long c = 0; c < columns; c += kWideLanes) {
     Wide sum{}, squares{}, r;
-    for (long i = 0; i < width; ++i) sum += load<Wide>(out + i * columns + c);
+    for (long i = 0; i < width; ++i) sum += load<Wide>(unnormed + i * columns + c);
     const Wide m = sum / static_cast<float>(width);
     for (long i = 0; i < width; ++i) {
-      const Wide centred = load<Wide>(out + i * columns + c) - m;
+      const Wide centred = load<Wide>(unnormed + i * columns + c) - m;
       squares += centred * centred;
     }
     for (long j = 0; j < kWideLanes; ++j) r[j] = 1.0f / std::sqrt(squares[j] / static_cast<float>(width) + s.norm_epsilon);
     store(mean + c, m);
     store(inverse + c, r);
     for (long i = 0; i < width; ++i) {
-      const Wide normed = (load<Wide>(out + i * columns + c) - m) * r * w.norm_scale[i] + w.norm_offset[i];
+      const Wide normed = (load<Wide>(unnormed + i * columns + c) - m) * r * w.norm_scale[i] + w.norm_offset[i];
       store(out + i * columns + c, s.norm_first ? larger(normed, Wide{}) : normed);
     }
   }
 }
 
+// A projection's bias and ReLU.
+struct Projected {
+  const float* bias;
+  bool relu;
+  template <typename V>
+  V operator()(V sum, long row, long) const {
+    if (bias) sum += bias[row];
+    return relu ? larger(sum, V{}) : sum;
+  }
+};
+
+// Gradient of a projection before its ReLU, from that after it; `values` are what came out of it.
+struct ThroughRelu {
+  const float* values;
+  template <typename V>
+  V operator()(V sum, long, long at) const {
+    return values ? (load<V>(values + at) > V{} ? sum : V{}) : sum;
+  }
+};
+
 inline void forward_layer(const Stack& s, const Weights& w, long layer, const float* x, float* z, float* out, long first,
                           long count, float* spare) {
   const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(layer), a = s.head_width;
-  product(w.kernel, 1, projected, x, columns, z, columns, projected, s.in(layer), columns);
-  if (s.bias || s.projection_relu)
-    for (long i = 0; i < projected; ++i)
-      for (long c = 0; c < columns; c += kWideLanes) {
-        const Wide v = load<Wide>(z + i * columns + c) + (s.bias ? w.bias[i] : 0.0f);
-        store(z + i * columns + c, s.projection_relu ? larger(v, Wide{}) : v);
-      }
+  product(w.kernel, 1, projected, x, columns, z, columns, projected, s.in(layer), columns, Projected{w.bias, s.projection_relu});
   if (count != s.examples()) std::fill(out, out + width * columns, 0.0f);
   for (long e = 0; e < count; ++e)
     for (long head = 0; head < s.heads; ++head) {
@@ -125,22 +139,17 @@ inline void forward_layer(const Stack& s, const Weights& w, long layer, const fl
       softmax(s, attention);
       std::fill(attention + s.fields * padded, attention + padded * padded, 0.0f);
       const float* mixing = attention;
-      if (s.mask) masked(s, attention, mask_of(s, w, first + e, head), spare), mixing = spare;
+      if (s.dropout) masked(s, w.dropout, first + e, head, attention, spare), mixing = spare;
       product(value, columns, 1, mixing, padded, out + head * a * columns + e * padded, columns, a, s.fields, padded);
     }
   const float* residual = s.adds_input(layer) ? x : z + 3 * width * columns;
   const bool norm_first = s.norm && s.norm_first;
+  float* summed = s.norm ? s.unnormed(z) : out;
   for (long i = 0; i < width * columns; i += kWideLanes) {
     const Wide sum = s.residual ? load<Wide>(out + i) + load<Wide>(residual + i) : load<Wide>(out + i);
-    store(out + i, norm_first ? sum : larger(sum, Wide{}));
+    store(summed + i, norm_first ? sum : larger(sum, Wide{}));
   }
   if (s.norm) forward_norm(s, w, z, out);
-}
-
-inline float total(const float* row, long columns) {
-  Wide sum{};
-  for (long c = 0; c < columns; c += kWideLanes) sum += load<Wide>(row + c);
-  return sum_of_lanes(sum);
 }
 
 // Gradient of a LayerNorm's input, in place; adds those of its scale and offset. `spare` holds two rows of columns.
@@ -185,6 +194,7 @@ inline void backward_layer(const Stack& s, const Weights& w, long layer, const f
     store(of_sum + i, load<Wide>(active + i) > Wide{} ? load<Wide>(gradient + i) : Wide{});
   if (s.norm && s.norm_first) backward_norm(s, w, z, of_sum, to, spare + 4 * size);
   if (count != s.examples()) std::fill(of_z, of_z + 3 * width * columns, 0.0f);
+  const auto through = [&](const float* values) { return ThroughRelu{s.projection_relu ? values : nullptr}; };
   float *of_scores = spare, *mixing = spare + size, *transposed = spare + 2 * size, *of_scores_t = spare + 3 * size;
   std::fill(of_scores + s.fields * padded, of_scores + size, 0.0f);
   std::fill(mixing + s.fields * padded, mixing + size, 0.0f);
@@ -195,13 +205,9 @@ inline void backward_layer(const Stack& s, const Weights& w, long layer, const f
       const float* attention = s.attention(z) + (e * s.heads + head) * size;
       product(value, 1, columns, of_mixed, columns, of_scores, padded, s.fields, a, padded);
       const float* mixed = attention;
-      if (s.mask) {
-        const float* mask = mask_of(s, w, first + e, head);
-        masked(s, attention, mask, mixing), mixed = mixing;
-        masked(s, of_scores, mask, of_scores);
-      }
+      if (s.dropout) masked(s, w.dropout, first + e, head, attention, mixing, of_scores), mixed = mixing;
       transpose(mixed, transposed, padded);
-      product(of_mixed, columns, 1, transposed, padded, of_z + at + 2 * next, columns, a, s.fields, padded);
+      product(of_mixed, columns, 1, transposed, padded, of_z + at + 2 * next, columns, a, s.fields, padded, through(value));
       for (long f = 0; f < padded; f += kLanes) {  // through the softmax
         Vector along = all(0.0f);
         for (long g = 0; g < s.fields; ++g) along += load(attention + g * padded + f) * load(of_scores + g * padded + f);
@@ -211,14 +217,13 @@ inline void backward_layer(const Stack& s, const Weights& w, long layer, const f
         }
       }
       transpose(of_scores, of_scores_t, padded);
-      product(key, columns, 1, of_scores, padded, of_z + at, columns, a, s.fields, padded);
-      product(query, columns, 1, of_scores_t, padded, of_z + at + next, columns, a, s.fields, padded);
+      product(key, columns, 1, of_scores, padded, of_z + at, columns, a, s.fields, padded, through(query));
+      product(query, columns, 1, of_scores_t, padded, of_z + at + next, columns, a, s.fields, padded, through(key));
     }
-  if (s.projection_relu)
-    for (long i = 0; i < projected * columns; i += kWideLanes)
+  if (s.projection_relu)  // W_Res; its gradient was needed as it was
+    for (long i = 3 * width * columns; i < projected * columns; i += kWideLanes)
       store(of_z + i, load<Wide>(z + i) > Wide{} ? load<Wide>(of_z + i) : Wide{});
-  if (s.bias)
-    for (long i = 0; i < projected; ++i) to.bias[i] += total(of_z + i * columns, columns);
+  if (s.bias) add_row_sums(of_z, projected, columns, to.bias);
   add_inner_product(x, of_z, columns, columns, to.kernel, s.in(layer), projected);
   product(w.kernel, projected, 1, of_z, columns, of_x, columns, s.in(layer), projected, columns);
   if (s.adds_input(layer))

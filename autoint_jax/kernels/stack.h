@@ -9,12 +9,14 @@
 
 #include <algorithm>
 
+#include "dropout.h"
 #include "vector.h"
 
 namespace autoint {
 
 struct Weights {
-  const float *kernel, *bias, *norm_scale, *norm_offset, *mask;  // [d][p][n][a], [p][n][a], [w], [w], [b][n][f][g]
+  const float *kernel, *bias, *norm_scale, *norm_offset;  // [d][p][n][a], [p][n][a], [w], [w]
+  Dropout dropout;
 };
 struct Gradients {
   float *kernel, *bias, *norm_scale, *norm_offset;
@@ -24,7 +26,7 @@ struct Stack {
   long fields, input, layers, heads, head_width;
   bool residual, identity_residual;  // W_Res e_m is added; e_m itself where widths match
   float scale, norm_epsilon;
-  bool bias, projection_relu, norm, norm_first, mask;  // norm_first: LayerNorm before the activation
+  bool bias, projection_relu, norm, norm_first, dropout;  // norm_first: LayerNorm before the activation
 
   long width() const { return heads * head_width; }
   long in(long layer) const { return layer ? width() : input; }

@@ -22,10 +22,20 @@ constexpr int kTileRows[6] = {0, 8, 4, 4, 2, 2};
 constexpr int kInnerRows = 2;
 #endif
 
-// c[i][:] = sum_k a[i * row_step + k * inner_step] * b[k][:] for `Rows` rows and `Vectors` vectors of columns.
-template <typename V, int Rows, int Vectors>
+// What becomes of an entry of a product, at row i and in a vector of columns `at` floats from the product's corner, before it is stored.
+struct Unchanged {
+  template <typename V>
+  V operator()(V sum, long, long) const {
+    return sum;
+  }
+};
+
+// c[i][:] = sum_k a[i * row_step + k * inner_step] * b[k][:] for `Rows` rows from `row` on and `Vectors` vectors of columns from
+// `column` on.
+template <typename V, int Rows, int Vectors, typename Finish>
 inline __attribute__((always_inline)) void tile(const float* a, long row_step, long inner_step, const float* b, long b_step,
-                                                float* c, long c_step, long inner) {
+                                                float* c, long c_step, long row, long column, long inner, const Finish& finish) {
+  a += row * row_step, b += column, c += row * c_step + column;
   constexpr long lanes = lanes_of<V>;
   V sum[Rows][Vectors] = {};
   for (long k = 0; k < inner; ++k) {
@@ -42,52 +52,62 @@ inline __attribute__((always_inline)) void tile(const float* a, long row_step, l
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) store(c + i * c_step + j * lanes, sum[i][j]);
+    for (int j = 0; j < Vectors; ++j)
+      store(c + i * c_step + j * lanes, finish(sum[i][j], row + i, (row + i) * c_step + column + j * lanes));
 }
 
-template <typename V, int Vectors>
+template <typename V, int Vectors, typename Finish>
 void column_tile(const float* a, long row_step, long inner_step, const float* b, long b_step, float* c, long c_step,
-                 long rows, long inner) {
+                 long rows, long column, long inner, const Finish& finish) {
   constexpr int kRows = kTileRows[Vectors];
   long i = 0;
   for (; i + kRows <= rows; i += kRows)
-    tile<V, kRows, Vectors>(a + i * row_step, row_step, inner_step, b, b_step, c + i * c_step, c_step, inner);
+    tile<V, kRows, Vectors>(a, row_step, inner_step, b, b_step, c, c_step, i, column, inner, finish);
   if (kRows > 4 && i + 4 <= rows) {
-    tile<V, 4, Vectors>(a + i * row_step, row_step, inner_step, b, b_step, c + i * c_step, c_step, inner);
+    tile<V, 4, Vectors>(a, row_step, inner_step, b, b_step, c, c_step, i, column, inner, finish);
     i += 4;
   }
   if (kRows > 2 && i + 2 <= rows) {
-    tile<V, 2, Vectors>(a + i * row_step, row_step, inner_step, b, b_step, c + i * c_step, c_step, inner);
+    tile<V, 2, Vectors>(a, row_step, inner_step, b, b_step, c, c_step, i, column, inner, finish);
     i += 2;
   }
-  if (i < rows) tile<V, 1, Vectors>(a + i * row_step, row_step, inner_step, b, b_step, c + i * c_step, c_step, inner);
+  if (i < rows) tile<V, 1, Vectors>(a, row_step, inner_step, b, b_step, c, c_step, i, column, inner, finish);
 }
 
-template <typename V>
-void column_tiles(const float* a, long row_step, long inner_step, const float* b, long b_step, float* c, long c_step, long rows,
-                  long inner, long vectors) {
-  for (long left = vectors; left > 0;) {
+// c [rows][columns] = a [rows][inner] times b [inner][columns], each entry as `finish` leaves it; `a` has any strides, columns is a
+// multiple of eight.
+template <typename Finish = Unchanged>
+inline void product(const float* a, long row_step, long inner_step, const float* b, long b_step, float* c, long c_step,
+                    long rows, long inner, long columns, const Finish& finish = {}) {
+  long column = 0;
+  for (long left = columns / kWideLanes; left > 0;) {
     const long take = left % 5 == 0 ? 5 : left >= 8 || left == 7 ? 4 : left == 6 ? 3 : left;
     switch (take) {
-      case 1: column_tile<V, 1>(a, row_step, inner_step, b, b_step, c, c_step, rows, inner); break;
-      case 2: column_tile<V, 2>(a, row_step, inner_step, b, b_step, c, c_step, rows, inner); break;
-      case 3: column_tile<V, 3>(a, row_step, inner_step, b, b_step, c, c_step, rows, inner); break;
-      case 4: column_tile<V, 4>(a, row_step, inner_step, b, b_step, c, c_step, rows, inner); break;
-      default: column_tile<V, 5>(a, row_step, inner_step, b, b_step, c, c_step, rows, inner);
+      case 1: column_tile<Wide, 1>(a, row_step, inner_step, b, b_step, c, c_step, rows, column, inner, finish); break;
+      case 2: column_tile<Wide, 2>(a, row_step, inner_step, b, b_step, c, c_step, rows, column, inner, finish); break;
+      case 3: column_tile<Wide, 3>(a, row_step, inner_step, b, b_step, c, c_step, rows, column, inner, finish); break;
+      case 4: column_tile<Wide, 4>(a, row_step, inner_step, b, b_step, c, c_step, rows, column, inner, finish); break;
+      default: column_tile<Wide, 5>(a, row_step, inner_step, b, b_step, c, c_step, rows, column, inner, finish);
     }
-    b += take * lanes_of<V>;
-    c += take * lanes_of<V>;
+    column += take * kWideLanes;
     left -= take;
   }
+  if (column < columns) column_tile<Vector, 1>(a, row_step, inner_step, b, b_step, c, c_step, rows, column, inner, finish);
 }
 
-// c [rows][columns] = a [rows][inner] times b [inner][columns]; `a` has any strides, columns is a multiple of eight.
-inline void product(const float* a, long row_step, long inner_step, const float* b, long b_step, float* c, long c_step,
-                    long rows, long inner, long columns) {
-  const long wide = columns / kWideLanes, done = wide * kWideLanes;
-  column_tiles<Wide>(a, row_step, inner_step, b, b_step, c, c_step, rows, inner, wide);
-  if (done < columns)
-    column_tile<Vector, 1>(a, row_step, inner_step, b + done, b_step, c + done, c_step, rows, inner);
+// to[k] += the sum of lanes of s[k], for four of them at once.
+inline __attribute__((always_inline)) void add_sums_of_lanes(const Wide* s, float* to) {
+  const Wide t = by_quarters<0, 4, 1, 5>(s[0], s[1]) + by_quarters<2, 6, 3, 7>(s[0], s[1]);
+  const Wide u = by_quarters<0, 4, 1, 5>(s[2], s[3]) + by_quarters<2, 6, 3, 7>(s[2], s[3]);
+  const Wide w = by_quarters<0, 1, 4, 5>(t, u) + by_quarters<2, 3, 6, 7>(t, u);
+  Vector eights[kWideLanes / kLanes];
+  Quarter fours[2], old;
+  std::memcpy(eights, &w, sizeof w);
+  for (long k = 1; k < kWideLanes / kLanes; ++k) eights[0] += eights[k];
+  std::memcpy(fours, eights, sizeof fours);
+  std::memcpy(&old, to, sizeof old);
+  old += fours[0] + fours[1];
+  std::memcpy(to, &old, sizeof old);
 }
 
 // c[i][j] += sum over columns of a[i][:] * b[j][:] for `Rows` x `Others` entries.
@@ -108,19 +128,8 @@ inline __attribute__((always_inline)) void inner_tile(const float* a, const floa
   }
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i) {
-    if constexpr (Others == 4) {  // four sums of lanes at once
-      const Wide* s = sum[i];
-      const Wide t = by_quarters<0, 4, 1, 5>(s[0], s[1]) + by_quarters<2, 6, 3, 7>(s[0], s[1]);
-      const Wide u = by_quarters<0, 4, 1, 5>(s[2], s[3]) + by_quarters<2, 6, 3, 7>(s[2], s[3]);
-      const Wide w = by_quarters<0, 1, 4, 5>(t, u) + by_quarters<2, 3, 6, 7>(t, u);
-      Vector eights[kWideLanes / kLanes];
-      Quarter fours[2], old;
-      std::memcpy(eights, &w, sizeof w);
-      for (long k = 1; k < kWideLanes / kLanes; ++k) eights[0] += eights[k];
-      std::memcpy(fours, eights, sizeof fours);
-      std::memcpy(&old, c + i * c_step, sizeof old);
-      old += fours[0] + fours[1];
-      std::memcpy(c + i * c_step, &old, sizeof old);
+    if constexpr (Others == 4) {
+      add_sums_of_lanes(sum[i], c + i * c_step);
     } else {
       for (int j = 0; j < Others; ++j) c[i * c_step + j] += sum_of_lanes(sum[i][j]);
     }
@@ -142,6 +151,23 @@ inline void add_inner_product(const float* a, const float* b, long step, long co
     }
     for (; j < others; ++j)
       for (long i = group; i < end; ++i) inner_tile<1, 1>(a + i * step, b + j * step, step, columns, c + i * others + j, others);
+  }
+}
+
+// to[i] += the sum of row i of `a`, [rows][columns]; columns is a multiple of kWideLanes.
+inline void add_row_sums(const float* a, long rows, long columns, float* to) {
+  long i = 0;
+  for (; i + 4 <= rows; i += 4) {
+    Wide sum[4] = {};
+    for (long c = 0; c < columns; c += kWideLanes)
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; ++k) sum[k] += load<Wide>(a + (i + k) * columns + c);
+    add_sums_of_lanes(sum, to + i);
+  }
+  for (; i < rows; ++i) {
+    Wide sum{};
+    for (long c = 0; c < columns; c += kWideLanes) sum += load<Wide>(a + i * columns + c);
+    to[i] += sum_of_lanes(sum);
   }
 }
 

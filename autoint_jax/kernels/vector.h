@@ -96,12 +96,20 @@ inline Vector exponential(Vector x) {
   return (Vector)((IntVector)p + ((IntVector)shifted << 23));
 }
 
-template <typename V>
-inline float sum_of_lanes(V v) {
-  float total = 0;
-  for (int i = 0; i < lanes_of<V>; ++i) total += v[i];
-  return total;
+// The sum of all lanes, halves first: one after the other they would wait for each other.
+inline float sum_of_lanes(Vector v) {
+  Quarter halves[2];
+  std::memcpy(halves, &v, sizeof v);
+  const Quarter sum = halves[0] + halves[1];
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
+#ifdef __AVX512VL__
+inline float sum_of_lanes(Wide v) {
+  Vector halves[2];
+  std::memcpy(halves, &v, sizeof v);
+  return sum_of_lanes(halves[0] + halves[1]);
+}
+#endif
 
 }  // namespace autoint
 

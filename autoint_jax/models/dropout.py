@@ -35,18 +35,40 @@ def row_keys(seed: int | jax.Array, step: jax.Array, rows: jax.Array) -> jax.Arr
     return jax.vmap(jax.random.fold_in, (None, 0))(key, rows)
 
 
-def scaled_mask(keys: jax.Array, *, site: int, rate: float | jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """float32 [b, *shape]: 0 with probability `rate`, else 1 / (1 - rate). `site` tells dropout places apart.
+class Drawn(NamedTuple):
+    """What a mask is made of (`factors`); the compiled kernel makes it where it multiplies by it.
 
-    Threefry draws two words for a row and site; a hash of them and the place gives each value its bits. Threefry for every value
-    would take a fifth of a small model's training step.
+    Attributes:
+      words: uint32 [b, ..., 2], drawn for each row (and head).
+      rate: float32 [], the share that is dropped.
     """
+
+    words: jax.Array
+    rate: jax.Array
+
+
+def drawn(keys: jax.Array, *, site: int, rate: float | jax.Array) -> Drawn:
+    """Words [b, 2] of the rows of `keys`. `site` tells dropout places apart."""
     words = jax.vmap(lambda key: jax.random.bits(jax.random.fold_in(key, site), (2,), jnp.uint32))(keys)
+    return Drawn(words, jnp.float32(rate))  # the same bits whether the rate is a number or an array
+
+
+def factors(made_of: Drawn, shape: tuple[int, ...]) -> jax.Array:
+    """float32 [b, ..., *shape]: 0 with probability `rate`, else 1 / (1 - rate).
+
+    Threefry has drawn two words; a hash of them and the place gives each value its bits. Threefry for every value would take a fifth of
+    a small model's training step. `kernels/dropout.h` computes the same.
+    """
+    words, rate = made_of
     places = jnp.arange(math.prod(shape), dtype=jnp.uint32)
-    bits = _mixed(words[:, :1] + places * jnp.uint32(0x9E3779B9), 16, 0x85EBCA6B, 13, 0xC2B2AE35, 16)
-    bits = _mixed(bits ^ words[:, 1:], 16, 0x7FEB352D, 15, 0x846CA68B, 16)
-    rate = jnp.float32(rate)  # the same bits whether it is a number or an array
-    return jnp.where(bits >= (rate * 2.0**32).astype(jnp.uint32), 1 / (1 - rate), 0.0).reshape(-1, *shape)
+    bits = _mixed(words[..., :1] + places * jnp.uint32(0x9E3779B9), 16, 0x85EBCA6B, 13, 0xC2B2AE35, 16)
+    bits = _mixed(bits ^ words[..., 1:], 16, 0x7FEB352D, 15, 0x846CA68B, 16)
+    return jnp.where(bits >= (rate * 2.0**32).astype(jnp.uint32), 1 / (1 - rate), 0.0).reshape(*words.shape[:-1], *shape)
+
+
+def scaled_mask(keys: jax.Array, *, site: int, rate: float | jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """float32 [b, *shape], `factors` of what is drawn for the rows at a site."""
+    return factors(drawn(keys, site=site, rate=rate), shape)
 
 
 def _mixed(x: jax.Array, first: int, one: int, second: int, other: int, third: int) -> jax.Array:

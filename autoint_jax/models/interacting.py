@@ -13,6 +13,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.models.dropout import Drawn, factors
+
 NORM_EPSILON = 1e-8  # inside the root, as in the authors' code
 
 
@@ -56,7 +58,12 @@ class LayerWeights(NamedTuple):
     norm_offset: jax.Array | None
 
 
-Masks = tuple[jax.Array | None, ...]  # of each layer, [b, n, f, g] factors of the attention weights (dropout), or None
+Masks = tuple[Drawn | None, ...]  # of each layer, dropout of its attention weights with words [b, n, 2], or None
+
+
+def mask_factors(mask: Drawn | None, fields: int) -> jax.Array | None:
+    """A layer's factors of the attention weights, float32 [b, n, f, g], or None without dropout."""
+    return None if mask is None else factors(mask, (fields, fields))
 
 
 def sums_type(x: jax.Array) -> jnp.dtype:
@@ -114,7 +121,7 @@ def activated(mixed: jax.Array, x: jax.Array, layer: LayerWeights, spec: StackSp
 
 
 def einsum_layer(x: jax.Array, layer: LayerWeights, mask: jax.Array | None, spec: StackSpec) -> tuple[jax.Array, jax.Array]:
-    """One layer as its equations: output [b, f, w] in the type of x, attention weights float32 [b, n, f, g]."""
+    """One layer as its equations: output [b, f, w] in the type of x, attention weights float32 [b, n, f, g], as is the mask."""
     b, f, _ = x.shape
     projected = projections(x, layer, spec).reshape(b, f, -1, spec.num_heads, spec.head_dim)
     query, key, value = (projected[:, :, part].swapaxes(1, 2) for part in range(3))  # [b, n, f, a]
@@ -129,7 +136,7 @@ def einsum_layer(x: jax.Array, layer: LayerWeights, mask: jax.Array | None, spec
 def einsum_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:
     """The stack as its equations, [b, f, d] -> [b, f, w], in the type of x."""
     for layer, mask in zip(layers, masks, strict=True):
-        x, _ = einsum_layer(x, layer, mask, spec)
+        x, _ = einsum_layer(x, layer, mask_factors(mask, x.shape[1]), spec)
     return x
 
 

@@ -44,10 +44,15 @@ def _backward(spec, saved, of_y):
     parts = jnp.split(sums[-1], np.cumsum(sizes)[:-1])
     leaves, structure = jax.tree.flatten(layers)
     of_layers = structure.unflatten([part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
-    return of_x, of_layers, jax.tree.map(jnp.zeros_like, masks)
+    return of_x, of_layers, jax.tree.map(_nothing, masks)
 
 
 _stack.defvjp(_forward, _backward)
+
+
+def _nothing(array):
+    """The gradient of what has none."""
+    return jnp.zeros_like(array) if jnp.issubdtype(array.dtype, jnp.floating) else np.zeros(array.shape, jax.dtypes.float0)
 
 
 def _forward_call(spec, x, layers, masks, *, keep):
@@ -63,7 +68,7 @@ def _forward_call(spec, x, layers, masks, *, keep):
 
 
 def _arguments(layers, masks):
-    return [array for layer, mask in zip(layers, masks, strict=True) for array in (*layer, mask) if array is not None]
+    return [array for layer, mask in zip(layers, masks, strict=True) for array in (*layer, *(mask or ())) if array is not None]
 
 
 def _attributes(spec, layers, masks):
@@ -71,4 +76,4 @@ def _attributes(spec, layers, masks):
             'residual': spec.residual, 'identity_residual': spec.identity_residual, 'scale': np.float32(spec.scale),
             'bias': layers[0].bias is not None, 'projection_relu': spec.projection_relu,
             'norm': layers[0].norm_scale is not None, 'norm_first': spec.norm_first,
-            'norm_epsilon': np.float32(spec.norm_epsilon), 'mask': masks[0] is not None}
+            'norm_epsilon': np.float32(spec.norm_epsilon), 'dropout': masks[0] is not None}

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.errors import UsageError
-from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, layer_norm
+from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, layer_norm, mask_factors
 from autoint_jax.models.interacting_pallas import interacting_layer, supported
 
 
@@ -22,7 +22,7 @@ def gpu_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec
         if spec.norm_first or spec.residual and layer.kernel.shape[1] == 3:
             raise UsageError("option 'model.form' is 'gpu_kernel', which has neither a LayerNorm before the activation nor "
                              "residuals without W_Res; use 'einsum'")
-        x = interacting_layer(x, layer.kernel, layer.bias, mask, scale=spec.scale, residual=spec.residual,
+        x = interacting_layer(x, layer.kernel, layer.bias, mask_factors(mask, f), scale=spec.scale, residual=spec.residual,
                               projection_relu=spec.projection_relu, interpret=interpret)
         x = layer_norm(x.astype(jnp.float32), layer, spec).astype(x.dtype)
     return x

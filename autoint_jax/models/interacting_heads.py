@@ -5,7 +5,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, activated, attention_weights, projections, sums_type
+from autoint_jax.models.interacting import (LayerWeights, Masks, StackSpec, activated, attention_weights, mask_factors,
+                                            projections, sums_type)
 
 
 def _mix(weights: jax.Array, value: jax.Array) -> jax.Array:
@@ -55,12 +56,12 @@ def heads_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, sp
     """The stack, [b, f, d] -> [b, f, w], in the type of x."""
     width = spec.num_heads * spec.head_dim
     for layer, mask in zip(layers, masks, strict=True):
-        projected = projections(x, layer, spec)
+        projected, factors = projections(x, layer, spec), mask_factors(mask, x.shape[1])
         heads = []
         for head in range(spec.num_heads):
             query, key, value = (projected[:, :, start:start + spec.head_dim]
                                  for start in range(head * spec.head_dim, 3 * width, width))  # [b, f, a]
-            heads.append(attend(query, key, value, None if mask is None else mask[:, head], spec.scale))
+            heads.append(attend(query, key, value, None if factors is None else factors[:, head], spec.scale))
         mixed = jnp.concatenate(heads, -1)  # [b, f, w]
         if layer.kernel.shape[1] == 4:
             mixed = mixed + projected[:, :, 3 * width:]

@@ -1,0 +1,42 @@
+// Factors of attention weights that dropout leaves, as `models/dropout.py` computes them: the same bits.
+
+#ifndef AUTOINT_JAX_KERNELS_DROPOUT_H_
+#define AUTOINT_JAX_KERNELS_DROPOUT_H_
+
+#include <cstdint>
+
+#include "vector.h"
+
+namespace autoint {
+
+typedef uint32_t UnsignedVector __attribute__((vector_size(32)));
+
+template <int First, int Second, int Third>
+inline UnsignedVector mixed(UnsignedVector x, uint32_t one, uint32_t other) {
+  x = (x ^ (x >> First)) * one;
+  x = (x ^ (x >> Second)) * other;
+  return x ^ (x >> Third);
+}
+
+// Dropout of the attention weights of a layer.
+struct Dropout {
+  const uint32_t* words;  // [b][n][2], or null where nothing is dropped
+  uint32_t least;         // bits from here on keep a value
+  float kept;             // factor of those that are kept
+
+  Dropout() = default;
+  Dropout(const uint32_t* words, float rate)
+      : words(words), least(static_cast<uint32_t>(rate * 4294967296.0f)), kept(1.0f / (1.0f - rate)) {}
+
+  // Of query fields f to f + 7 and key g; `own` are the words of an example and head.
+  Vector factors(const uint32_t* own, long fields, long f, long g) const {
+    const UnsignedVector lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    const UnsignedVector place = (lane + static_cast<uint32_t>(f)) * static_cast<uint32_t>(fields) + static_cast<uint32_t>(g);
+    const UnsignedVector bits = mixed<16, 13, 16>(place * 0x9E3779B9u + own[0], 0x85EBCA6Bu, 0xC2B2AE35u);
+    return mixed<16, 15, 16>(bits ^ own[1], 0x7FEB352Du, 0x846CA68Bu) >= least ? all(kept) : Vector{};
+  }
+};
+
+}  // namespace autoint
+
+#endif  // AUTOINT_JAX_KERNELS_DROPOUT_H_
