@@ -10,7 +10,9 @@ from autoint_jax.training import devices
 
 @pytest.mark.parametrize('fields, cores, cache, expected', [
     (8, 2, 2 << 20, 512),  # 26 blocks of 20 examples: 13 a core, twice; 256 rows would be 13 blocks: 7 a core, four times
-    (8, 1, 2 << 20, 256),  # 13 blocks, four times; 128 rows would be 7 blocks, eight times
+    (8, 1, 2 << 20, 80),  # 4 blocks, thirteen times, the last one beside rows of padding; 9 blocks would fit, six times
+    (8, 1, 1 << 20, 80),
+    (8, 1, 1 << 18, 20),  # one block
     (8, 16, 2 << 20, 1024),  # the batch
     (39, 2, 2 << 20, 64),  # 8 blocks of 4 examples a core; 128 rows would be 16
     (39, 1, 1 << 20, 16),
@@ -20,4 +22,4 @@ def test_slices_fit_the_cache_and_leave_no_core_idle(fields, cores, cache, expec
     monkeypatch.setattr(devices, 'second_level_cache', lambda: cache)
     schema, _ = made_up(Shape((5,) * fields), 8, seed=0)
     config = replace(Config(), {'model.form': 'cpu_kernel'})
-    assert devices.cut(1024, config, schema, devices.data_mesh(jax.devices()[:1])) == (expected, 1024)
+    assert devices.cut(1024, config, schema, devices.data_mesh(jax.devices()[:1])) == (expected, -(-1024 // expected) * expected)
