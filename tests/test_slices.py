@@ -11,7 +11,7 @@ from autoint_jax.training import devices
 @pytest.mark.parametrize('fields, cores, cache, expected', [
     (8, 2, 2 << 20, 512),  # 26 blocks of 20 examples: 13 a core, twice; 256 rows would be 13 blocks: 7 a core, four times
     (8, 1, 2 << 20, 80),  # 4 blocks, thirteen times, the last one beside rows of padding; 9 blocks would fit, six times
-    (8, 1, 1 << 20, 80),
+    (8, 1, 1 << 20, 40),  # 2 blocks, 26 times; 3 would fit, eighteen times
     (8, 1, 1 << 18, 20),  # one block
     (8, 16, 2 << 20, 1024),  # the batch
     (39, 2, 2 << 20, 64),  # 8 blocks of 4 examples a core; 128 rows would be 16

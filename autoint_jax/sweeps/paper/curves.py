@@ -3,7 +3,8 @@
 import json
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from autoint_jax import config as configuration
@@ -30,6 +31,8 @@ class Curve(NamedTuple):
       values: those that are run where none are chosen.
       published_value: the one of Table 2.
       criteria: (data set, means) -> what is asked of them.
+      fixed: options that every value has in place of the base's; the paper's figures are not beside such a curve.
+      fixed_name: of runs with these options, behind the base's; '' where there are none.
     """
 
     name: str
@@ -39,14 +42,21 @@ class Curve(NamedTuple):
     values: tuple[int, ...]
     published_value: int
     criteria: Callable[[str, Means], list[Criterion]]
+    fixed: Mapping[str, Any] = MappingProxyType({})
+    fixed_name: str = ''
 
 
 DEPTH = Curve('figure5_depth', 'Figure 5, number of interacting layers', 'model.num_layers', 'interacting layers',
               (0, 1, 2, 3, 4), 3, curve_criteria.depth)
 EMBEDDING_SIZE = Curve('figure6_embedding_size', 'Figure 6, size of embeddings', 'model.embedding_dim', 'values in an embedding',
                        (8, 16, 24, 32), 16, curve_criteria.embedding_size)
+# Dropout is what keeps embeddings from overfitting, for which the paper says that large ones are worse. The runs of the base's value are
+# those of the item `dropout` of `ablations`.
+WITHOUT_DROPOUT = EMBEDDING_SIZE._replace(
+    name='figure6_without_dropout', title='Figure 6 without dropout, size of embeddings',
+    fixed={'model.attention_dropout': 0.0, 'model.embedding_dropout': 0.0}, fixed_name='_dropout')
 HEADS = Curve('heads', 'Number of heads, each of the same width', 'model.num_heads', 'heads', (1, 2, 4), 2, curve_criteria.heads)
-CURVES = (DEPTH, EMBEDDING_SIZE, HEADS)
+CURVES = (DEPTH, EMBEDDING_SIZE, WITHOUT_DROPOUT, HEADS)
 
 
 def chosen_values(curve: Curve, given: list[str] | None) -> tuple[int, ...]:
@@ -65,7 +75,7 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
                     runs_dir: pathlib.Path, results_dir: pathlib.Path, reporter: Reporter) -> bool:
     """Runs what has no record, prints the table, writes RESULTS_DIR/NAME_DATASET.{json,csv,png}; whether no criterion failed.
 
-    The runs of the base's own value are those that other tables have under DATASET_autoint. The curve has each of its values with
+    The runs of the base's own value are those that other tables have under DATASET_autoint (and `fixed_name`). The curve has each of its values with
     records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be completed piece by piece.
 
     Args:
@@ -79,7 +89,7 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
 
     Raises UsageError on a value that the option cannot have, before anything is run, and as `runs.completed_seeds` does.
     """
-    configs = {value: configuration.replace(base, {curve.option: value}) for value in sorted({*values, *curve.values})}
+    configs = {value: configuration.replace(base, {**curve.fixed, curve.option: value}) for value in sorted({*values, *curve.values})}
     data = open_prepared(data_dir, base.data.dataset, base.data.recipe)
     found = {}
     for value, config in configs.items():
@@ -93,7 +103,7 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
     means = {value: Figures(figures['auc'].mean, figures['logloss'].mean) for value, figures in ours.items()}
     criteria = curve.criteria(dataset, means)
     verdict = curve_criteria.overall(criteria)
-    paper = EFFECTIVENESS['autoint'].get(dataset)
+    paper = None if curve.fixed else EFFECTIVENESS['autoint'].get(dataset)
     rows = [{curve.option: value, **_row(ours[value], found[value], paper if value == curve.published_value else None)}
             for value in found]
 
@@ -138,7 +148,7 @@ def curve_lines(results_dir: pathlib.Path) -> list[str]:
 
 def _run_name(curve: Curve, dataset: str, base: Config, value: int) -> str:
     varied = '' if value == configuration.value(base, curve.option) else f'_{curve.option.rpartition(".")[2]}_{value}'
-    return f'{dataset}_autoint{varied}'
+    return f'{dataset}_autoint{curve.fixed_name}{varied}'
 
 
 def _row(ours: dict[str, Measured], found: list[dict[str, Any]], paper: Figures | None) -> dict[str, Any]:
