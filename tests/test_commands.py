@@ -191,7 +191,7 @@ COMMANDS = sorted(f'{path.parent.name}/{path.name}' for folder in ('scripts', 'e
 
 WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_readme')}
 WITHOUT_SEEDS = {f'experiments/{name}.py' for name in (
-    'table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning')}
+    'table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost')}
 
 
 @pytest.mark.parametrize('script', COMMANDS)

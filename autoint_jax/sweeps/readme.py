@@ -16,7 +16,7 @@ from autoint_jax.sweeps.paper.curves import curve_lines
 from autoint_jax.sweeps.paper.data_statistics import statistics_lines
 from autoint_jax.sweeps.paper.model_size import model_size_lines
 from autoint_jax.sweeps.paper.run_time import run_time_lines
-from autoint_jax.sweeps.speed import exactness_lines, speed_lines
+from autoint_jax.sweeps.speed import copy_lines, exactness_lines, speed_lines
 
 BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
 DATASETS = {'movielens_1m': 'MovieLens-1M', 'criteo': 'Criteo', 'avazu': 'Avazu', 'kdd12': 'KDD12'}
@@ -38,7 +38,7 @@ def results_section(results_dir: pathlib.Path, quick_start: Config) -> str:
     lines += run_time_lines(results_dir) + curve_lines(results_dir) + attention_lines(results_dir) + ablation_lines(results_dir)
     lines += _width_lines(results_dir)
     lines += _quick_start_lines(results_dir, quick_start)
-    lines += exactness_lines(results_dir)
+    lines += exactness_lines(results_dir) + copy_lines(results_dir)
     lines += ['', *speed_lines(results_dir)]
     return '\n'.join(lines)
 

@@ -30,12 +30,27 @@ def speed_lines(results_dir: pathlib.Path) -> list[str]:
         if record['benchmark'] == 'replicas':
             costs = [f'{count} cost {record["cost_relative_to_one"][str(count)]:.2f} times a run alone'
                      for count in record['copies'] if count > 1]
-            lines += ['', f'Copies of a run in one program, `{record["shape"]}` shape, on {record["machine"]["cores"]} cores '
-                      f'({record["machine"]["cpu"]}), which a run alone uses too: {"; ".join(costs)} (goal: 10 cost 8).']
+            lines += ['', f'Steps of copies in one program, `{record["shape"]}` shape, variant `{record["variant"]}`, on '
+                      f'{record["machine"]["cores"]} cores ({record["machine"]["cpu"]}), which a run alone uses too: {"; ".join(costs)}.']
         if record['benchmark'] == 'epoch':
             lines += ['', f'The training loop on the `{record["shape"]}` shape, data included, runs at {record["share"]:.2f} of the '
                       f'step\'s rate, {record["share_with_evaluation"]:.2f} with evaluation and checkpoint (goal '
                       f'{record["goal_share"]}).']
+    return lines
+
+
+def copy_lines(results_dir: pathlib.Path) -> list[str]:
+    """Markdown: what copies cost as commands, beside a run alone. Empty without a record."""
+    lines = []
+    for path in sorted(results_dir.glob('replica_cost_*.json')):
+        record = json.loads(path.read_text())
+        alone, together = record['rows']
+        goal = f' (goal: {record["goal"]}): {record["verdict"]}' if record['verdict'] else ''
+        lines += ['', f'**Copies of AutoInt in one program, `{record["dataset"]}`, {record["machine"]["cores"]} CPU cores '
+                  f'({record["machine"]["cpu"]}).** {record["copies"]} copies cost {record["ratios"]["epoch"]:.2f} times a run alone, by '
+                  f'the epoch with evaluation and checkpoints{goal}; {record["ratios"]["command"]:.2f} times as commands of '
+                  f'{record["epochs"]} epochs. An epoch takes {alone["epoch_seconds"]:.2f} s alone, '
+                  f'{together["epoch_seconds"]:.2f} s for all {record["copies"]} (medians of {len(record["rounds"]["1"])} rounds).']
     return lines
 
 
