@@ -9,8 +9,8 @@ widths differ. Deferred Adam, which touches only the rows of a batch, follows de
     python experiments/ablations.py --dataset=movielens_1m --seeds=3 --items=lazy_adam,deferred_adam
 
 The base is Table 2's configuration of AutoInt, the authors' variant, and so are its runs; deferred Adam's are those of
-experiments/exactness.py. Time: about 8 minutes a run on two CPU cores, twelve settings a seed, so an hour and a half a
-seed; the seeds of an item train together. Runs that have a record under results/runs are not run again; an interrupted one is
+experiments/exactness.py. Time: 2 to 8 minutes a run on two CPU cores, by machine, twelve settings a seed, so up to an hour and a half
+a seed; the seeds of an item train together. Runs that have a record under results/runs are not run again; an interrupted one is
 gone on with; the table shows every item that has records.
 
 PASS: AUC of deferred Adam within 0.0005 of dense Adam's, in the mean over seeds; with few seeds chance alone can exceed that, and

@@ -28,10 +28,15 @@ def published(figures: dict):
     return figures[DATASET.value]
 
 
-def base_config(model: str) -> Config:
-    """experiments/configs/DATASET_MODEL.toml, else paper_MODEL.toml for the data set, shortened by --quick. Raises UsageError."""
+def config_path(model: str) -> pathlib.Path:
+    """experiments/configs/DATASET_MODEL.toml, else paper_MODEL.toml."""
     own = CONFIGS / f'{DATASET.value}_{model}.toml'
-    config = configuration.load(own if own.exists() else CONFIGS / f'paper_{model}.toml')
+    return own if own.exists() else CONFIGS / f'paper_{model}.toml'
+
+
+def base_config(model: str) -> Config:
+    """The configuration of `config_path` for the data set, shortened by --quick. Raises UsageError."""
+    config = configuration.load(config_path(model))
     config = configuration.replace(config, {'data.dataset': DATASET.value})
     return configuration.replace(config, {'training.epochs': 1}) if QUICK.value else config
 

@@ -6,12 +6,13 @@ Claim: ten copies that differ in their seeds cost at most 8 times one run on two
     python experiments/replica_cost.py --dataset=movielens_1m
 
 A round is scripts/train.py alone, then with --config.replicas.seeds=COPIES, of EPOCHS epochs each without early stop, into a
-folder that is thrown away; other work on the machine spoils it. Figures are medians over rounds. Judged is an epoch, evaluation
-and checkpoints of every copy included: starting, reading data and compiling, which copies share, are not in it, so that the
-ratio does not depend on the number of epochs. The ratio of whole commands stands beside it. (`scripts/benchmark.py
+folder under RUNS_DIR that is thrown away; other work on the machine spoils it. Figures are medians over rounds. Judged is an
+epoch, evaluation and checkpoints of every copy included: starting, reading data and compiling, which copies share, are not in
+it, so that the ratio does not depend on the number of epochs. The ratio of whole commands stands beside it. (`scripts/benchmark.py
 --suite=replicas` measures the bare step, by default of the paper's variant with deferred Adam.)
 
-Time on two CPU cores, MovieLens-1M: about 16 minutes. Exit status 3 on FAIL. Writes results/replica_cost_DATASET.{json,csv}.
+Time on two CPU cores, MovieLens-1M: about 12 minutes; --quick runs two copies once. Exit status 3 on FAIL.
+Writes results/replica_cost_DATASET.{json,csv}.
 """
 
 import pathlib
@@ -26,59 +27,62 @@ from absl import app, flags
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.whole_runs import WholeRun, whole_run
 from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.errors import reported
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.training import records
 
 _COPIES = flags.DEFINE_integer('copies', 10, 'Copies in one program.', lower_bound=2)
 _EPOCHS = flags.DEFINE_integer('epochs', 5, 'Epochs of a command; the first and the last are not timed.', lower_bound=3)
 _ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each command is run.', lower_bound=1)
-for flag in (common.DATASET, common.DATA_DIR, common.RESULTS_DIR):
-    flags.declare_key_flag(flag.name)
+flags.adopt_module_key_flags(common)
 
 GOALS = {'cpu': 8, 'gpu': 2}  # for ten copies
 GOAL_COPIES = 10
+QUICK = 2, 3, 1  # copies, epochs, rounds
 
 
 def main(argv: list[str]) -> int:
-    config = common.CONFIGS / f'{common.DATASET.value}_autoint.toml'
-    if not config.exists():
-        raise UsageError(f'there is no {config}: --dataset={common.DATASET.value} has no configuration of AutoInt')
-    data = open_prepared(common.DATA_DIR.value, common.DATASET.value, common.base_config('autoint').data.recipe)
-    found: dict[int, list[WholeRun]] = {1: [], _COPIES.value: []}
-    for number in range(_ROUNDS.value):
+    most, epochs, rounds = QUICK if common.QUICK.value else (_COPIES.value, _EPOCHS.value, _ROUNDS.value)
+    base = common.base_config('autoint')
+    data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
+    runs_dir = pathlib.Path(common.RUNS_DIR.value)
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    found: dict[int, list[WholeRun]] = {1: [], most: []}
+    for number in range(rounds):
         for copies, of_count in found.items():
-            with tempfile.TemporaryDirectory() as folder:
-                of_count.append(whole_run([*_command(config, copies), f'--runs_dir={folder}'], _EPOCHS.value))
+            with tempfile.TemporaryDirectory(prefix='replica_cost_', dir=runs_dir) as folder:
+                of_count.append(whole_run([*_command(copies, epochs), f'--runs_dir={folder}'], epochs))
             print(f'round {number + 1}, {copies} together: {of_count[-1].epoch_seconds:.2f} s an epoch, '
                   f'{of_count[-1].command_seconds:.1f} s the command', flush=True)
     epoch, command = ({copies: statistics.median(getattr(run, figure) for run in of_count) for copies, of_count in found.items()}
                       for figure in ('epoch_seconds', 'command_seconds'))
-    ratios = {'epoch': epoch[_COPIES.value] / epoch[1], 'command': command[_COPIES.value] / command[1]}
-    goal = GOALS.get(jax.default_backend()) if _COPIES.value == GOAL_COPIES else None
+    ratios = {'epoch': epoch[most] / epoch[1], 'command': command[most] / command[1]}
+    # JAX's devices are not asked for before, since a GPU belongs to the commands until they have ended.
+    goal = GOALS.get(jax.default_backend()) if most == GOAL_COPIES else None
     verdict = '' if goal is None else comparison.verdict(ratios['epoch'] <= goal)
     rows = [{'copies': copies, 'epoch_seconds': epoch[copies], 'command_seconds': command[copies]} for copies in found]
     comparison.show(f'copies of AutoInt in one program, {common.DATASET.value}', ['copies', 's an epoch', 's the command'], [
         [str(row['copies']), f'{row["epoch_seconds"]:.2f}', f'{row["command_seconds"]:.1f}'] for row in rows])
-    print(f'{_COPIES.value} copies cost {ratios["epoch"]:.2f} times a run alone, by the epoch'
+    print(f'{most} copies cost {ratios["epoch"]:.2f} times a run alone, by the epoch'
           + (f' (goal: {goal}): {verdict}' if verdict else '') + f'; {ratios["command"]:.2f} times, by the whole command')
     path = common.results_dir() / f'replica_cost_{common.DATASET.value}'
     runs.write_table(path, rows, {
-        'table': 'cost of copies', 'dataset': common.DATASET.value, 'copies': _COPIES.value, 'epochs': _EPOCHS.value,
+        'table': 'cost of copies', 'dataset': common.DATASET.value, 'copies': most, 'epochs': epochs,
         'ratios': ratios, 'goal': goal, 'verdict': verdict,
         'rounds': {str(copies): [run._asdict() for run in of_count] for copies, of_count in found.items()},
-        'commands': [report.without_paths(' '.join(_command(config, copies))) for copies in found],
+        'commands': [report.without_paths(' '.join(_command(copies, epochs))) for copies in found],
         'command': sys.argv, 'commit': records.commit(), 'versions': records.versions(), 'device': records.device(),
         'machine': report.machine(), 'data_hash': data.hash})
     print(f'wrote {path}.json and .csv')
     return 3 if verdict == comparison.verdict(False) else 0
 
 
-def _command(config: pathlib.Path, copies: int) -> list[str]:
+def _command(copies: int, epochs: int) -> list[str]:
     script = pathlib.Path(__file__).parents[1] / 'scripts' / 'train.py'
     together = [f'--config.replicas.seeds={copies}'] if copies > 1 else []
-    return [sys.executable, str(script), f'--config={config}', f'--data_dir={common.DATA_DIR.value}',
-            f'--config.training.epochs={_EPOCHS.value}', '--config.training.stop_after_increases=0', *together]
+    return [sys.executable, str(script), f'--config={common.config_path("autoint")}', f'--data_dir={common.DATA_DIR.value}',
+            f'--config.data.dataset={common.DATASET.value}', f'--config.training.epochs={epochs}',
+            '--config.training.stop_after_increases=0', *together]
 
 
 if __name__ == '__main__':

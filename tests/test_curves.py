@@ -155,6 +155,10 @@ def test_sizes_without_dropout_are_a_curve_of_their_own(monkeypatch, data_dir, t
         'movielens_1m_autoint_dropout': dropout, 'movielens_1m_autoint_dropout_embedding_dim_24': dropout | {'model.embedding_dim'}}
     record = json.loads((tmp_path / 'figure6_without_dropout_movielens_1m.json').read_text())
     assert [row['paper_auc'] for row in record['rows']] == [None, None]
+    without = configuration.replace(BASE, dict.fromkeys(dropout, 0.0))
+    with pytest.raises(UsageError, match='AutoInt on criteo has model.attention_dropout=0 and model.embedding_dropout=0 already'):
+        curves.completed_curve(curves.WITHOUT_DROPOUT, 'criteo', without, values=(16,), seeds=1, data_dir=str(data_dir),
+                               runs_dir=tmp_path / 'runs', results_dir=tmp_path, reporter=Bar())
 
 
 def test_heads_and_verdicts_together():

@@ -75,8 +75,8 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
                     runs_dir: pathlib.Path, results_dir: pathlib.Path, reporter: Reporter) -> bool:
     """Runs what has no record, prints the table, writes RESULTS_DIR/NAME_DATASET.{json,csv,png}; whether no criterion failed.
 
-    The runs of the base's own value are those that other tables have under DATASET_autoint (and `fixed_name`). The curve has each of its values with
-    records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be completed piece by piece.
+    The runs of the base's own value are those that other tables have under DATASET_autoint and `fixed_name`. The curve has each of its
+    values with records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be completed piece by piece.
 
     Args:
       curve: what is varied.
@@ -87,8 +87,12 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
       data_dir, runs_dir, results_dir: folders of prepared data, run folders, records.
       reporter: of the runs.
 
-    Raises UsageError on a value that the option cannot have, before anything is run, and as `runs.completed_seeds` does.
+    Raises UsageError on a value that the option cannot have or a base that has what is fixed already, before anything is run, and
+    as `runs.completed_seeds` does.
     """
+    if curve.fixed and configuration.replace(base, curve.fixed) == base:
+        raise UsageError(f'AutoInt on {dataset} has {" and ".join(f"{path}={value:g}" for path, value in curve.fixed.items())} '
+                         f'already: {curve.title} would be the curve with its configuration')
     configs = {value: configuration.replace(base, {**curve.fixed, curve.option: value}) for value in sorted({*values, *curve.values})}
     data = open_prepared(data_dir, base.data.dataset, base.data.recipe)
     found = {}
