@@ -7,9 +7,9 @@
 A part is the script of that name in this folder; its docstring has claim, time and expected figures. Runs that have a record
 under RESULTS_DIR/runs are not run again and interrupted ones are gone on with, so the command can be given again on another
 day, or with the records of another machine. Runs that parts share, such as AutoInt's, are trained once. A part that fails
-does not keep the others from being run. Time on two CPU cores, MovieLens-1M, Tables 2, 4 and 5: an hour a seed at most, by
-the seconds of the records under results/runs, many of them taken with other work beside; five seeds five hours, of which AutoInt
-with and without residual connections takes 85 minutes, xDeepFM 55, AutoInt+ 47, CIN 29.
+does not keep the others from being run. Time on two CPU cores, MovieLens-1M, Tables 2, 4 and 5: an hour a seed, by the
+seconds of the records under results/runs; five seeds five hours, and up to ten on machines where two cores ran at half that speed.
+Of the five hours AutoInt with and without residual connections takes 85 minutes, xDeepFM 55, AutoInt+ 47, CIN 29.
 Table 3 is of Criteo's shape, whatever the data set. Exit status: 0 if no verdict is FAIL, 3 if one is, that of the first
 part that ended in an error otherwise. SIGTERM ends the part that runs, too; the status is 143 then.
 """

@@ -11,7 +11,7 @@ epoch, evaluation and checkpoints of every copy included: starting, reading data
 it, so that the ratio does not depend on the number of epochs. The ratio of whole commands stands beside it. (`scripts/benchmark.py
 --suite=replicas` measures the bare step, by default of the paper's variant with deferred Adam.)
 
-Time on two CPU cores, MovieLens-1M: about 12 minutes; --quick runs two copies once. Exit status 3 on FAIL.
+Time on two CPU cores, MovieLens-1M: 12 to 25 minutes, by machine; --quick runs two copies once. Exit status 3 on FAIL.
 Writes results/replica_cost_DATASET.{json,csv}.
 """
 
