@@ -2,10 +2,11 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.models.dropout import row_keys, scaled_mask
+from autoint_jax.models.dropout import drawn, factors, row_keys, scaled_mask
 
 ROWS, PLACES, RATE = 1009, 101, 0.4
 
@@ -40,3 +41,14 @@ def test_triples_of_places_are_independent():
     for lag in (1, 3, 8):
         product = mask[:, :-2 * lag] * mask[:, lag:-lag] * mask[:, 2 * lag:]
         assert abs(product.mean()) < 5 * 0.24**1.5 / product.size**0.5
+
+
+def test_sites_together_draw_what_each_draws_alone():
+    keys, sites = row_keys(3, jnp.asarray(5), jnp.arange(7)), [0, 1, 101, 300]
+    together = drawn(keys, sites=sites, rate=RATE)
+    assert together.rate == np.float32(RATE)
+    alone = [[jax.random.bits(jax.random.fold_in(key, site), (2,), jnp.uint32) for site in sites] for key in keys]
+    np.testing.assert_array_equal(together.words, alone)
+    for number, site in enumerate(sites):
+        mask = scaled_mask(keys, site=site, rate=RATE, shape=(3, 5))
+        np.testing.assert_array_equal(mask, factors(together._replace(words=together.words[:, number]), (3, 5)))

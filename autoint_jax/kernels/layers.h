@@ -135,7 +135,7 @@ inline void forward_layer(const Stack& s, const Weights& w, long layer, const fl
     for (long head = 0; head < s.heads; ++head) {
       const float *query = z + head * a * columns + e * padded, *key = query + width * columns, *value = key + width * columns;
       float* attention = s.attention(z) + (e * s.heads + head) * s.attention_size();
-      product(key, 1, columns, query, columns, attention, padded, s.fields, a, padded);
+      product(key, 1, columns, query, columns, attention, padded, s.whole_keys(), a, padded);
       softmax(s, attention);
       std::fill(attention + s.fields * padded, attention + padded * padded, 0.0f);
       const float* mixing = attention;
@@ -203,7 +203,8 @@ inline void backward_layer(const Stack& s, const Weights& w, long layer, const f
       const long at = head * a * columns + e * padded, next = width * columns;
       const float *query = z + at, *key = query + next, *value = key + next, *of_mixed = of_sum + at;
       const float* attention = s.attention(z) + (e * s.heads + head) * size;
-      product(value, 1, columns, of_mixed, columns, of_scores, padded, s.fields, a, padded);
+      product(value, 1, columns, of_mixed, columns, of_scores, padded, s.whole_keys(), a, padded);
+      std::fill(of_scores + s.fields * padded, of_scores + s.whole_keys() * padded, 0.0f);
       const float* mixed = attention;
       if (s.dropout) masked(s, w.dropout, first + e, head, attention, mixing, of_scores), mixed = mixing;
       transpose(mixed, transposed, padded);

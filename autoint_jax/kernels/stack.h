@@ -34,6 +34,8 @@ struct Stack {
   bool projects_residual(long layer) const { return residual && !adds_input(layer); }
   long projected(long layer) const { return (projects_residual(layer) ? 4 : 3) * width(); }
   long padded() const { return (fields + kLanes - 1) / kLanes * kLanes; }
+  // Keys whose scores are made, those past the fields of no use: in fours, since a tile of one or two rows waits for its own sums.
+  long whole_keys() const { return (fields + 3) / 4 * 4; }
   // Examples of a block: about 160 columns, so that the values of a layer fit half a second-level cache, in wide vectors.
   long examples() const {
     const long fit = std::max<long>(1, 160 / padded());

@@ -12,7 +12,7 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, LAYER_SITE, Drawn, Training, drawn, dropped
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.forms import chosen_form, interacting_stack
-from autoint_jax.models.interacting import NORM_EPSILON, InteractingWeights, StackSpec, einsum_attention
+from autoint_jax.models.interacting import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
 from autoint_jax.models.linear import FirstOrder, linear_tables
 from autoint_jax.models.mlp import MLP
 from autoint_jax.models.tables import Rows, TableSpec
@@ -113,16 +113,18 @@ class AutoInt(Model):
         inputs = [config.embedding_dim] + [spec.num_heads * spec.head_dim] * config.num_layers
         layers = tuple(InteractingWeights(spec, inputs[layer], bias, layer_norm, name=f'interacting_{layer}')()
                        for layer in range(config.num_layers))
-        masks = [None] * config.num_layers
-        if training is not None and is_on(config.attention_dropout):
-            masks = [self._drawn(training.keys, LAYER_SITE * (layer + 1), spec.num_heads) for layer in range(config.num_layers)]
+        masks = self._masks(training, spec.num_heads)
         x = embedded.astype(config.compute_dtype) if config.compute_dtype != 'float32' else embedded
         if layers and self.is_mutable_collection('intermediates'):
             self.sow('intermediates', 'attention', einsum_attention(x, layers, spec))  # [b, l, n, f, g]
-        out = interacting_stack(chosen_form(config), x, layers, tuple(masks), spec)
+        out = interacting_stack(chosen_form(config), x, layers, masks, spec)
         return out.astype(embedded.dtype)
 
-    def _drawn(self, keys: jax.Array, first_site: int, heads: int) -> Drawn:
-        """Dropout of the attention weights of a layer, one site a head."""
-        of_heads = [drawn(keys, site=first_site + head, rate=self.config.attention_dropout) for head in range(heads)]
-        return Drawn(jnp.stack([head.words for head in of_heads], 1), of_heads[0].rate)
+    def _masks(self, training: Training | None, heads: int) -> Masks:
+        """Dropout of the attention weights of each layer, one site a head."""
+        config = self.config
+        if training is None or not is_on(config.attention_dropout) or not config.num_layers:
+            return (None,) * config.num_layers
+        sites = [LAYER_SITE * (layer + 1) + head for layer in range(config.num_layers) for head in range(heads)]
+        words, rate = drawn(training.keys, sites=sites, rate=config.attention_dropout)
+        return tuple(Drawn(of_layer, rate) for of_layer in jnp.split(words, config.num_layers, 1))

@@ -38,8 +38,7 @@ def device_gradients(made: Setup, slice_rows: int) -> Callable:
         places = jax.lax.axis_index(DATA_AXIS) * len(rows) + jnp.arange(len(rows))
         total = jax.lax.psum(batch.weights.sum(), DATA_AXIS)
 
-        def loss_of_slice(params: Any, looked_up: Rows, batch: Batch, places: jax.Array):
-            keys = row_keys(made.config.seed, step, places)
+        def loss_of_slice(params: Any, looked_up: Rows, batch: Batch, keys: jax.Array):
             logits, updated = made.model.apply({'params': params, STATISTICS: statistics}, looked_up, batch, mutable=[STATISTICS],
                                                training=Training(keys, batch.weights, DATA_AXIS))
             loss = summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
@@ -50,7 +49,7 @@ def device_gradients(made: Setup, slice_rows: int) -> Callable:
             return (jax.tree.map(jnp.add, sums[0], (loss, of_params)), updated), of_rows
 
         parts = jax.tree.map(lambda x: x.reshape(len(x) // slice_rows, slice_rows, *x.shape[1:]),
-                             (looked_up, batch, places))
+                             (looked_up, batch, row_keys(made.config.seed, step, places)))
         nothing = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
         (sums, statistics), of_rows = jax.lax.scan(add_slice, nothing, parts)
         loss, of_params = jax.lax.psum(sums, DATA_AXIS)
