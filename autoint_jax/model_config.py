@@ -8,6 +8,7 @@ from autoint_jax.options import check, option
 CHOICES = {
     'variant': ('paper', 'authors'),
     'compute_dtype': ('float32', 'bfloat16'),
+    'combiner': ('mean', 'sum'),
     'numeric_encoding': ('scaled', 'buckets', 'piecewise_linear', 'periodic'),
     'score_scale': ('model', 'one', 'head_dim'),
     'projection_activation': ('model', 'none', 'relu'),
@@ -46,6 +47,8 @@ class ModelConfig:
                        "autoint_jax/models/forms.py; all give the same values; 'automatic' is the fastest for the device")
     # Embeddings.
     embedding_stddev: float = option(0.01, 'standard deviation of initial embeddings; the authors 0.01, BARS 1e-4')
+    combiner: str = option('mean', "of the q values of a multivalued field: 'mean' (Eq. 3; where values are features of their own, "
+                           "x_i = 1 / q) or 'sum' (x_i = 1)")
     width_scale: float = option(0.0, "a of a field's own embedding dimension a * cardinality ** b, rounded up to a power of "
                                 'two, at most embedding_dim; 0 = off')
     width_power: float = option(0.25, 'b of the same')

@@ -181,12 +181,12 @@ def test_a_file_packed_by_gzip_gives_the_same_data(raw, tmp_path):
 
 
 def test_missing_values_of_the_authors_contribute_nothing(raw, tmp_path):
-    from autoint_jax.models.embedding import mean_of_values
+    from autoint_jax.models.embedding import combined_values
 
     data = prepared('criteo', 'autoint', raw, tmp_path)
     assert {field.kind for field in data.schema.id_fields} == {'multivalued'}
     ids = data.split('train').ids[:, 21:22]  # C22 is missing in most rows
-    embedded = np.asarray(mean_of_values(np.ones((len(ids), 1, 2), np.float32), ids))
+    embedded = np.asarray(combined_values(np.ones((len(ids), 1, 2), np.float32), ids, 'mean'))
     assert 0.7 < (embedded == 0).all(1).mean() < 0.8
 
 

@@ -61,6 +61,19 @@ def test_order_of_values_in_a_multivalued_field_does_not_matter(name):
 
 
 @EVERY_MODEL
+def test_the_combiner_sum_is_the_mean_of_values_times_their_number(name):
+    _, _, variables, logits = drawn(name)
+    rows, summed = batch(), build(dataclasses.replace(SMALL[name], combiner='sum'), SCHEMA)[0]
+    of_slots, counts = rows_of(name, rows), (rows.ids[:, 1:4] > 0).sum(1)
+    times = np.ones((ROWS, 5, 1), np.float32)
+    times[:, 1:4, 0] = counts[:, None]
+    expected = logits(variables, {table: values * times for table, values in of_slots.items()}, rows)
+    sums = summed.apply(variables, of_slots, rows, training=None)
+    np.testing.assert_allclose(sums, expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(sums - logits(variables, of_slots, rows))[counts > 1].min() > 1e-4
+
+
+@EVERY_MODEL
 def test_labels_and_weights_are_not_read(name):
     _, _, variables, logits = drawn(name)
     rows = batch()

@@ -26,9 +26,9 @@ MIXED = Schema(tuple(dataclasses.replace(field, embedding_dim={'a': 2, 'b': 4}.g
 CONFIG = ModelConfig(embedding_dim=8, num_layers=1, num_heads=1, head_dim=5)
 
 
-def embedded(config, schema, rows, seed=0):
-    """Field embeddings [b, f, d], tables and parameters, all drawn."""
-    model = FieldEmbedding(config, schema)
+def embedded(config, schema, rows, seed=0, pooled=True):
+    """Field (or, not pooled, feature) embeddings [b, f, d], tables and parameters, all drawn."""
+    model = FieldEmbedding(config, schema, pooled=pooled)
     specs, rng = embedding_tables(config, schema), np.random.default_rng(seed)
     tables = {name: rng.normal(size=(spec.rows, spec.width)).astype(np.float32) for name, spec in specs.items()}
     params = model.init(jax.random.key(0), lookup(tables, specs, rows), rows)
@@ -69,6 +69,18 @@ def test_fields_of_at_most_one_value_contribute_nothing_where_they_have_none():
     table = tables['embedding']
     for row, (a, b, c) in zip(out, rows.ids, strict=True):
         np.testing.assert_allclose(row, [table[a] * (a > 0), table[5 + b] * (b > 0), table[8 + c]], rtol=1e-6)
+
+
+@pytest.mark.parametrize('pooled', [True, False], ids=['fields', 'features'])
+def test_the_combiner_sum_adds_a_fields_values(pooled):
+    config, rows = dataclasses.replace(CONFIG, combiner='sum'), batch()
+    out, tables, params = embedded(config, MIXED, rows, pooled=pooled)
+    assert out.shape == (len(rows.ids), 5 if pooled else 7, 8)
+    for row, ids in zip(out, rows.ids, strict=True):
+        tags = [tables['embedding'][tag] if tag else np.zeros(8) for tag in ids[1:4]]
+        np.testing.assert_allclose(row[2:-2], [sum(tags)] if pooled else tags, rtol=1e-5, atol=1e-6)
+    means = embedded(CONFIG, MIXED, rows, pooled=pooled)[0]
+    np.testing.assert_array_equal(np.delete(out, slice(2, -2), 1), np.delete(means, slice(2, -2), 1))  # of other fields
 
 
 def test_width_rule_is_rounded_up_to_a_power_of_two_below_the_models():

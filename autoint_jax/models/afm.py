@@ -66,4 +66,4 @@ class AFM(Model):
             embedded, present_features(self.schema, batch), training=training)
         pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)  # [b, d]
         projection = self.param('projection', nn.initializers.ones, (config.embedding_dim,))
-        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + pooled @ projection + bias
+        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + pooled @ projection + bias

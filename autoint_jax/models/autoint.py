@@ -103,7 +103,7 @@ class AutoInt(Model):
         if deep is not None and summed:
             logits = logits + deep
         if config.wide:
-            logits = logits + FirstOrder(self.schema, name='linear_embedding')(rows, batch)
+            logits = logits + FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)
         return logits  # [b]
 
     def _interact(self, embedded: jax.Array, training: Training | None) -> jax.Array:

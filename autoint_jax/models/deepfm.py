@@ -38,4 +38,4 @@ class DeepFM(Model):
         embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
         deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE, batch_norm=config.deep_batch_norm,
                    name='deep')(embedded.reshape(embedded.shape[0], -1), training=training)
-        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + bi_interaction(embedded).sum(1) + deep
+        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + bi_interaction(embedded).sum(1) + deep

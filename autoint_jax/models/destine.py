@@ -96,5 +96,5 @@ class DESTINE(Model):
             logits = logits + MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')(
                 embedded.reshape(b, -1), training=training)
         if config.wide:
-            logits = logits + FirstOrder(self.schema, name='linear_embedding')(rows, batch)
+            logits = logits + FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)
         return logits  # [b]

@@ -18,8 +18,8 @@ from autoint_jax.models.numeric import NumericEmbedding
 from autoint_jax.models.tables import Rows, TableSpec, table_of
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
-EMBEDDING_OPTIONS = ('embedding_dim', 'embedding_stddev', 'width_scale', 'width_power', 'numeric_encoding', 'numeric_bins',
-                     'periodic_scale')
+EMBEDDING_OPTIONS = ('embedding_dim', 'embedding_stddev', 'combiner', 'width_scale', 'width_power', 'numeric_encoding',
+                     'numeric_bins', 'periodic_scale')
 
 
 def field_widths(config: ModelConfig, schema: Schema) -> dict[str, int]:
@@ -53,28 +53,30 @@ def embedding_tables(config: ModelConfig, schema: Schema, table: str = 'embeddin
         for width in sorted({config.embedding_dim, *widths.values()}) if width in widths.values() or not widths}
 
 
-def mean_of_values(rows: jax.Array, ids: jax.Array) -> jax.Array:
-    """Eq. 3: the mean of the embeddings of a multivalued field's values; zero where it has none.
+def combined_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array:
+    """One embedding of a multivalued field: the 'mean' (Eq. 3) or 'sum' of its values' embeddings; zero where it has none.
 
     Args:
       rows: [b, m, d].
       ids: int32 [b, m], 0 = padding.
     """
     present = (ids > 0).astype(rows.dtype)[:, :, None]  # [b, m, 1]
-    return (rows * present).sum(1) / jnp.maximum(present.sum(1), 1)  # [b, d]
+    total = (rows * present).sum(1)  # [b, d]
+    return total if combiner == 'sum' else total / jnp.maximum(present.sum(1), 1)
 
 
-def shares_of_values(rows: jax.Array, ids: jax.Array) -> jax.Array:
-    """The summands of `mean_of_values`: a value's embedding over the number of values, zero for padding; [b, m, d]."""
+def weighted_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array:
+    """The summands of `combined_values`, x_i v_i: x_i is 1 / q for the mean of q values, 1 for the sum, 0 for padding; [b, m, d]."""
     present = (ids > 0).astype(rows.dtype)[:, :, None]
-    return rows * present / jnp.maximum(present.sum(1, keepdims=True), 1)
+    return rows * present if combiner == 'sum' else rows * present / jnp.maximum(present.sum(1, keepdims=True), 1)
 
 
-def embedded_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array, *, pooled: bool) -> list[jax.Array]:
+def embedded_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array, combiner: str, *,
+                  pooled: bool) -> list[jax.Array]:
     """Embeddings [b, run, d] of id fields whose slots `rows` [b, slots, d] and `ids` [b, slots] hold, run after run.
 
     Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model. A field of
-    several values is one vector, their mean, or, if not `pooled`, one vector a slot, its share of the mean.
+    several values is one vector, their mean or sum, or, if not `pooled`, one vector a slot, its summand.
     """
     pieces, slot = [], 0
     for (kind, single), run in itertools.groupby(fields, lambda field: (field.kind, field.max_values == 1)):
@@ -87,7 +89,7 @@ def embedded_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array, 
             for field in run:
                 slots = slice(slot, slot + field.max_values)
                 of_field = rows[:, slots], ids[:, slots]
-                pieces.append(mean_of_values(*of_field)[:, None] if pooled else shares_of_values(*of_field))
+                pieces.append(combined_values(*of_field, combiner)[:, None] if pooled else weighted_values(*of_field, combiner))
                 slot += field.max_values
     return pieces
 
@@ -98,7 +100,7 @@ class FieldEmbedding(nn.Module):
     Attributes:
       table: name of its tables, as given to `embedding_tables`.
       pooled: one vector a field; else one a feature, [b, slots + numeric, d], as models of single features want them: a value of a
-        multivalued field is a feature of its own, 1 / q where the field has q values.
+        multivalued field is a feature of its own, by `combiner` 1 / q where the field has q values, or 1.
     """
 
     config: ModelConfig
@@ -116,10 +118,11 @@ class FieldEmbedding(nn.Module):
         for width in sorted(set(widths.values())):
             fields = [field for field in self.schema.id_fields if widths[field.name] == width]
             if width == config.embedding_dim:
-                pieces = embedded_runs(fields, rows[self.table], self._slots(batch.ids, fields), pooled=self.pooled)
+                pieces = embedded_runs(fields, rows[self.table], self._slots(batch.ids, fields), config.combiner,
+                                       pooled=self.pooled)
             else:
                 embedded = jnp.concatenate(embedded_runs(
-                    fields, rows[f'{self.table}_{width}'], self._slots(batch.ids, fields), pooled=self.pooled), 1)
+                    fields, rows[f'{self.table}_{width}'], self._slots(batch.ids, fields), config.combiner, pooled=self.pooled), 1)
                 glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=1, out_axis=2, batch_axis=0)
                 projection = self.param(f'projection_{width}', glorot, (len(fields), width, config.embedding_dim))
                 if not self.pooled:

@@ -30,8 +30,9 @@ def bi_interaction(x: jax.Array) -> jax.Array:
 class FM(Model):
     """w_0 + w^T x + sum_{i<j} <e_i, e_j> (Rendle, 2010, Eq. 1).
 
-    e_i = x_i v_i of single features, as in the paper: a multivalued field of q values has q of them, each of x_i = 1 / q, and their
-    pairs count. Dropout, which the paper does not have, acts on the summed products as He and Chua (2017) use it to regularise FM.
+    e_i = x_i v_i of single features, as in the paper: a multivalued field of q values has q of them, each of x_i = 1 / q or, if
+    `combiner` is 'sum', x_i = 1, and their pairs count. Dropout, which the paper does not have, acts on the summed products as
+    He and Chua (2017) use it to regularise FM.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout')
@@ -49,4 +50,4 @@ class FM(Model):
         bias = self.param('bias', nn.initializers.zeros, ())
         embedded = FieldEmbedding(self.config, self.schema, pooled=False, name='embedding')(rows, batch)  # [b, features, d]
         pairs = dropped(bi_interaction(embedded), training, site=EMBEDDING_SITE, rate=self.config.embedding_dropout)
-        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + pairs.sum(1) + bias
+        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + pairs.sum(1) + bias

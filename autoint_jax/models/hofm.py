@@ -34,8 +34,9 @@ def order_tables(order: int) -> dict[int, str]:
 class HOFM(Model):
     """w_0 + w^T x + sum_{m=2..order} sum_{i_1<...<i_m} <e^m_{i_1}, ..., e^m_{i_m}> (Blondel et al., 2016).
 
-    e_i = x_i v_i of single features, as in `FM`. Every order has embeddings of its own and the same dimension. They are trained by gradients of all orders at once, not by the
-    paper's coordinate descent. Dropout, which the paper does not have, acts on each order's summed products as in `FM`.
+    e_i = x_i v_i of single features, as in `FM`. Every order has embeddings of its own and the same dimension. They are trained by
+    gradients of all orders at once, not by the paper's coordinate descent. Dropout, which the paper does not have, acts on each
+    order's summed products as in `FM`.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'order')
@@ -61,4 +62,4 @@ class HOFM(Model):
             kernels.append(anova_kernel(embedded, order))
         kernels = jnp.concatenate(kernels, 1)  # [b, orders * d]
         kernels = dropped(kernels, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
-        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + kernels.sum(1) + bias
+        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + kernels.sum(1) + bias

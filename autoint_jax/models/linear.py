@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.embedding import embedded_runs
 from autoint_jax.models.numeric import present_values
 from autoint_jax.models.tables import Rows, TableSpec, table_of
@@ -18,17 +19,19 @@ def linear_tables(schema: Schema) -> dict[str, TableSpec]:
 
 
 class FirstOrder(nn.Module):
-    """w^T x without a bias, [b]: the weight of every categorical value, the mean weight of a field's several values, w_m * x_m.
+    """w^T x without a bias, [b]: the weight of every categorical value, the mean or sum of a field's several weights, w_m * x_m.
 
     Name it ..._embedding: its numeric weights count as embeddings.
     """
 
+    config: ModelConfig
     schema: Schema
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch) -> jax.Array:
         total = jnp.zeros(batch.labels.shape, rows[LINEAR_TABLE].dtype)
-        for piece in embedded_runs(self.schema.id_fields, rows[LINEAR_TABLE], batch.ids, pooled=True):
+        for piece in embedded_runs(self.schema.id_fields, rows[LINEAR_TABLE], batch.ids, self.config.combiner,
+                                   pooled=True):
             total = total + piece.sum((1, 2))
         if self.schema.numeric_fields:
             weights = self.param('numeric', nn.initializers.zeros, (len(self.schema.numeric_fields),))

@@ -14,6 +14,8 @@ from autoint_jax.schema import Batch, Schema
 class LR(Model):
     """Logistic regression: w^T x + b (AutoInt paper, section 5.1.3)."""
 
+    OPTIONS = ('combiner',)
+
     @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
         return linear_tables(schema)
@@ -25,4 +27,4 @@ class LR(Model):
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         bias = self.param('bias', nn.initializers.zeros, ())
-        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + bias
+        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + bias

@@ -41,4 +41,4 @@ class NFM(Model):
         pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
         deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE,
                    batch_norm=config.deep_batch_norm, name='deep')(pooled, training=training)
-        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + deep
+        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + deep

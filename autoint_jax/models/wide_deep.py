@@ -37,4 +37,4 @@ class WideDeep(Model):
         x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE, batch_norm=config.deep_batch_norm,
                    name='deep')(x, training=training)
-        return FirstOrder(self.schema, name='linear_embedding')(rows, batch) + deep
+        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + deep

@@ -36,6 +36,6 @@ class XDeepFM(Model):
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
         deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
-        return (FirstOrder(self.schema, name='linear_embedding')(rows, batch) +
+        return (FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) +
                 CompressedInteractions(config.cin_widths, config.cin_split, name='cin')(embedded) +
                 deep(embedded.reshape(embedded.shape[0], -1), training=training))
