@@ -37,8 +37,11 @@ flags.adopt_module_key_flags(common)
 _MODEL = flags.DEFINE_string('model', 'nfm', 'Model to tune.')
 
 # {model: options of its configuration file replaced for all its runs}
-COMMON = {'nfm': {'training.epochs': 25, 'training.stop_after_increases': 3},
+COMMON = {'nfm': {'training.epochs': 25, 'training.stop_after_increases': 3, 'model.combiner': 'mean',
+                  'model.embedding_stddev': 0.01, 'model.embedding_dropout': 0.3, 'optimizer.learning_rate': 1e-3,
+                  'optimizer.l2_rows': 3e-5},
           'afm': {'training.epochs': 15, 'training.stop_after_increases': 3}}
+_LONGER = {'training.epochs': 100, 'training.stop_after_increases': 8}
 _DROPOUT_AND_L2 = {'replicas.embedding_dropout': (0.0, 0.3), 'replicas.l2_rows': (0.0, 3e-5)}
 # {model: {grid: options replaced, and lists of values as config.replicas takes them}}
 GRIDS = {
@@ -51,6 +54,11 @@ GRIDS = {
         'time in buckets': {'model.numeric_encoding': 'buckets', **_DROPOUT_AND_L2},
         'two hidden layers': {'model.deep_hidden': (200, 200), **_DROPOUT_AND_L2},
         'embedding size': {'model.embedding_dim': 64, **_DROPOUT_AND_L2},
+        'trained longer': {**_LONGER, 'optimizer.learning_rate': 5e-3, 'replicas.embedding_dropout': (0.0, 0.1),
+                           'replicas.l2_rows': (1e-4, 3e-4)},
+        'values summed, trained longer': {
+            **_LONGER, 'model.combiner': 'sum', 'model.embedding_stddev': 0.1, 'replicas.learning_rate': (2e-3, 5e-3),
+            'replicas.embedding_dropout': (0.0, 0.1), 'replicas.l2_rows': (1e-4, 3e-4, 1e-3)},
     },
     'afm': {
         'regularisation': {'replicas.learning_rate': (2e-3, 5e-3, 1e-2), 'replicas.l2_rows': (0.0, 3e-5)},
@@ -65,15 +73,14 @@ def main(argv: list[str]) -> None:
         raise UsageError(f'this experiment has no grid of model {_MODEL.value!r}{nearest(_MODEL.value, list(GRIDS))}; '
                          f'it has: {", ".join(GRIDS)}')
     base = configuration.replace(common.base_config(_MODEL.value), COMMON[_MODEL.value])
-    if common.QUICK.value:
-        base = configuration.replace(base, {'training.epochs': 1})
+    quick = {'training.epochs': 1} if common.QUICK.value else {}
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     devices.split_cpu(devices.usable_cores())
     options = dict.fromkeys(configuration.OF_COPIES.get(path.removeprefix('replicas.'), path)
                             for grid in GRIDS[_MODEL.value].values() for path in grid)
     rows, diverged, paper = [], 0, EFFECTIVENESS[_MODEL.value][common.DATASET.value]
     for name, grid in GRIDS[_MODEL.value].items():
-        configs = configuration.copies(configuration.replace(base, grid))
+        configs = configuration.copies(configuration.replace(base, grid | quick))
         found = [{'grid': name} | row for row in _trained(configs, list(options), data)]
         diverged += len(configs) - len(found)
         rows += sorted(found, key=lambda row: row['valid_logloss'])
