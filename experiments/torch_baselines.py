@@ -1,15 +1,15 @@
 """NFM and AFM written a second time, in PyTorch: is a figure below the paper's the fault of our implementation?
 
-Claim: with the same settings NFM written independently comes to about the same figures, so what it lacks of the paper's AUC
-is not likely in the equations.
+Claim: with the same settings NFM written independently comes to about the same figures, so a lack of AUC is one of settings, not
+of the equations.
 
     python experiments/torch_baselines.py --model=nfm --learning_rate=3e-3 --epochs=5
     python experiments/torch_baselines.py --model=afm --learning_rate=5e-3 --epochs=4
 
 Recorded on MovieLens-1M, one seed each: NFM reaches test AUC 0.8236 here and 0.8220 in the row of these settings in
-results/tuning_nfm_movielens_1m.csv; the paper has 0.8357. AFM bears out nothing yet: here it was stopped after 4 epochs, still
-rising, at 0.8016, and the row of its learning rate in results/tuning_afm_movielens_1m.csv, 0.8141 after 6, drew embeddings with
-deviation 0.1.
+results/tuning_nfm_movielens_1m.csv; the paper has 0.8357, which other settings come near. AFM bears out nothing yet: here it
+was stopped after 4 epochs, still rising, at 0.8016, and the row of its learning rate in results/tuning_afm_movielens_1m.csv,
+0.8141 after 6, drew embeddings with deviation 0.1.
 
 It shares nothing with this project but the prepared data, and needs PyTorch and absl-py only (`pip install torch absl-py`;
 neither JAX nor this project need be there). Dense Adam, no regularisation, embeddings drawn with deviation 0.01, weights as
