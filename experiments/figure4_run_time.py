@@ -13,8 +13,8 @@ checkpoints are not in it. Time: about two minutes on two CPU cores. It trains n
 PASS: LR takes the fewest seconds, CIN at least twice AutoInt's. The other comparisons are shown as ratios without a
 verdict. The paper timed a GPU, where networks this small most likely wait for kernels to start. On a CPU a model takes as
 long as its arithmetic: on MovieLens-1M a row costs AutoInt (three layers, 7 fields) about 280,000 multiplications forward,
-DeepCrossing 90,000 and NFM 3,600. Expected, by processor: AutoInt at 2.5 to 2.8 times DeepCrossing's seconds and 8 to 14 times NFM's,
-which also moves rows of tables. Writes results/figure4_run_time_DATASET.{json,csv,png}.
+DeepCrossing 90,000 and NFM 3,600. Expected, by processor: AutoInt at 2.5 to 2.8 times DeepCrossing's seconds and 8 to 14
+times NFM's, which also moves rows of tables. Writes results/figure4_run_time_DATASET.{json,csv,png}.
 """
 
 import sys
