@@ -1,7 +1,7 @@
 """NFM and AFM written a second time, in PyTorch: is a figure below the paper's the fault of our implementation?
 
-Claim: with the same settings NFM written independently comes to about the same figures, so a lack of AUC is one of settings, not
-of the equations.
+Claim: with the same settings NFM written independently comes to about the same figures, so what it lacks
+of the paper's AUC with those settings is not likely in the equations.
 
     python experiments/torch_baselines.py --model=nfm --learning_rate=3e-3 --epochs=5
     python experiments/torch_baselines.py --model=afm --learning_rate=5e-3 --epochs=4
