@@ -3,7 +3,9 @@
     python scripts/train.py --config=movielens_100k_autoint
     python scripts/train.py --config=movielens_1m_autoint --config.seed=1 --config.model.num_layers=4
 
-The run folder (runs/NAME-FINGERPRINT unless --run_dir is given) holds run.json (command, configuration, commit,
+    python scripts/train.py --config=own_table --config.data.recipe=mine      (a table of your own, declared in mine.yaml)
+
+The run folder (runs/NAME-FINGERPRINT, for a table of your own runs/NAME-RECIPE-FINGERPRINT, unless --run_dir is given) holds run.json (command, configuration, commit,
 versions), metrics.jsonl (one line an evaluation), tensorboard/, checkpoints/ (latest and best) and, when complete,
 result.json. Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
 
@@ -15,6 +17,7 @@ trains copies of the run in one program, each a run with a folder of its own, as
 
 import os
 import pathlib
+import shlex
 import sys
 from typing import Any
 
@@ -27,6 +30,7 @@ from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError, reported
 from autoint_jax.evaluation.metrics import shown_auc
+from autoint_jax.models.registry import shows_attention
 from autoint_jax.training import devices, records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
@@ -36,7 +40,8 @@ _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared',
                                 'Folder of prepared data, filled by scripts/prepare_data.py.')
 _RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
 _RUN_DIR = flags.DEFINE_string('run_dir', None,
-                               'Run folder; by default RUNS_DIR/NAME-FINGERPRINT of the configuration.')
+                               'Run folder; by default RUNS_DIR/NAME-FINGERPRINT of the configuration, for a table of your own '
+                               'RUNS_DIR/NAME-RECIPE-FINGERPRINT.')
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(compilation_flags)
 
@@ -46,7 +51,7 @@ def main(argv: list[str]) -> None:
     config = config_flags.chosen_config()
     data = open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
     configs = configuration.copies(config)
-    folders = [pathlib.Path(_RUNS_DIR.value, f'{config_flags.config_name()}-{configuration.fingerprint(one)}') for one in configs]
+    folders = [pathlib.Path(_RUNS_DIR.value, records.run_name(config_flags.config_name(), one)) for one in configs]
     try:
         if len(configs) > 1:
             _train_copies(configs, data, folders)
@@ -90,10 +95,18 @@ def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
     print(f'trained {result["train_seconds"]:.0f} s, {result["train_rows_per_second"]:,.0f} rows/s, '
           f'{result["parameters"]:,} parameters and {result["embedding_parameters"]:,} of embeddings')
     print(f'run folder: {run_dir}')
-    python = min(sys.executable, os.path.relpath(sys.executable), key=len)
-    where = f'--run_dir={run_dir}' + (f' --data_dir={_DATA_DIR.value}' if _DATA_DIR.value != _DATA_DIR.default else '')
-    print(f'next: {python} scripts/explain.py {where} draws what attention learned;\n'
-          f'      {python} scripts/evaluate.py {where} --split=valid scores a split')
+    print('\n'.join(_next_steps(config, run_dir)))
+
+
+def _next_steps(config: Config, run_dir: pathlib.Path) -> list[str]:
+    """Commands that are possible for a finished run, as they can be pasted into a shell."""
+    python, scripts = (min(path, os.path.relpath(path), key=len) for path in (sys.executable, os.path.dirname(__file__)))
+    where = [f'--run_dir={run_dir}'] + ([f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value != _DATA_DIR.default else [])
+    commands = [shlex.join([python, os.path.join(scripts, f'{script}.py'), *where, *options]) + f'  # {purpose}'
+                for script, options, purpose in (('explain', [], 'draws what attention learned'),
+                                                 ('evaluate', ['--split=valid'], 'scores a split'))
+                if script != 'explain' or shows_attention(config.model)]
+    return [('next: ' if number == 0 else '      ') + command for number, command in enumerate(commands)]
 
 
 if __name__ == '__main__':

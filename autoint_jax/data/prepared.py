@@ -94,6 +94,10 @@ def folder_of(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> pathli
 
 def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> PreparedData:
     """Opens prepared data. Raises UsageError that names the command which prepares it."""
+    if dataset == OWN_TABLE and not recipe:
+        there = sorted(path.parent.name for path in pathlib.Path(data_dir, OWN_TABLE).glob('*/manifest.json'))
+        raise UsageError(f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name of '
+                         f'its declaration; prepared in {data_dir}: {", ".join(there) or "none"}')
     folder = folder_of(data_dir, dataset, recipe)
     try:
         manifest = json.loads((folder / 'manifest.json').read_text())

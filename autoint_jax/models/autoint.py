@@ -72,6 +72,7 @@ class AutoInt(Model):
                'embedding_dropout', 'head_hidden', 'deep_hidden', 'deep_dropout', 'deep_batch_norm', 'compute_dtype', 'form',
                'score_scale', 'projection_activation', 'projection_bias', 'layer_norm', 'residual_projection', 'wide',
                'deep_output')
+    ATTENTION = True
 
     @staticmethod
     def check(config: ModelConfig) -> None:

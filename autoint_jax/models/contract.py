@@ -28,6 +28,8 @@ class Model(nn.Module):
     OPTIONS = ()
     # Those of them, widths all, that must be given, because their default, none, would leave nothing of the model.
     NEEDS = ()
+    # The model sows 'attention', the weights of its layers over fields, [b, l, n, f, g], in the collection 'intermediates'.
+    ATTENTION = False
 
     @staticmethod
     def check(config: ModelConfig) -> None:

@@ -66,6 +66,7 @@ class DESTINE(Model):
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'num_layers', 'num_heads', 'head_dim', 'residual', 'score_scale', 'projection_activation',
                'attention_dropout', 'embedding_dropout', 'wide', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+    ATTENTION = True
 
     @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:

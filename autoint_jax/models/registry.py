@@ -78,6 +78,11 @@ def build(config: ModelConfig, schema: Schema) -> tuple[Model, dict[str, TableSp
     return model(config, schema), model.table_specs(config, schema)
 
 
+def shows_attention(config: ModelConfig) -> bool:
+    """Whether the configuration's model has attention over fields, which explain/attention.py shows."""
+    return model_class(config).ATTENTION and config.num_layers > 0
+
+
 def interacting_form(config: ModelConfig) -> str | None:
     """The form in which the model's interacting layers are computed here; None for a model without such layers."""
     return chosen_form(config) if 'form' in model_class(config).OPTIONS else None

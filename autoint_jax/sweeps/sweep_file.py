@@ -36,6 +36,7 @@ from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import model_class
 from autoint_jax.sweeps.search_space import Search, parsed_search
 from autoint_jax.sweeps.trials import Trial
+from autoint_jax.training.records import run_name
 
 OBJECTIVES = ('valid_logloss', 'valid_auc')
 PARTS = ('base', 'objective', 'seeds', 'options', 'grid', 'zip', 'list', 'search')
@@ -71,7 +72,7 @@ class Sweep:
         if config.replicas != configuration.ReplicasConfig():
             raise UsageError("options of 'replicas' have no place in a sweep, where seeds and [grid] make the trials: leave "
                              'them out')
-        return Trial(f'{self.base}-{configuration.fingerprint(config)}', config)
+        return Trial(run_name(self.base, config), config)
 
     def better_first(self, value: float) -> float:
         """Sorts values of the objective."""

@@ -19,7 +19,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.forms import missed_kernel
 from autoint_jax.models.registry import interacting_form, table_values
-from autoint_jax.training import devices, order, scoring, steps
+from autoint_jax.training import dense_tables, devices, order, scoring, steps
 from autoint_jax.training.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed, chosen_feed
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.progress import Reporter
@@ -43,9 +43,11 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
 
 
 def say_what_is_special(made: Setup, reporter: Reporter) -> None:
-    """Tells of slower forms than there could be, and of fields of different widths."""
+    """Tells of slower forms and optimizers than there could be, and of fields of different widths."""
     if interacting_form(made.config.model) and (reason := missed_kernel(made.config.model)):
         reporter.say(f'the compiled kernels are not used: {reason}')
+    if (sentence := dense_tables.advice(made.config, made.table_specs)) is not None:
+        reporter.say(sentence)
     own, alike = table_values(made.config.model, made.schema)
     if own != alike:
         reporter.say(f'fields of different widths: {own:,} values in tables, {1 - own / alike:.0%} fewer than the '

@@ -20,8 +20,21 @@ from tensorboardX import SummaryWriter
 
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
+
+
+def run_name(name: str, config: Config) -> str:
+    """The name of a run's folder: NAME-FINGERPRINT, or NAME-RECIPE-FINGERPRINT for a user's own table.
+
+    A configuration of a published data set is named after it, but one for own tables serves any of them.
+
+    Args:
+      name: of the configuration file.
+      config: of the run.
+    """
+    table = f'{config.data.recipe}-' if config.data.dataset == OWN_TABLE else ''
+    return f'{name}-{table}{configuration.fingerprint(config)}'
 
 
 class UnusableFolder(UsageError):

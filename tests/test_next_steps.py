@@ -1,0 +1,113 @@
+"""Training on a table of one's own by the configuration for it, and what the commands suggest then."""
+
+import pathlib
+import shlex
+import subprocess
+
+import jax
+import jax.numpy as jnp
+import model_cases
+import pytest
+from conftest import ROOT
+
+from autoint_jax import config as configuration
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import UsageError
+from autoint_jax.models import registry
+from autoint_jax.models.tables import TableSpec, lookup
+from autoint_jax.training import dense_tables
+from autoint_jax.training.records import run_name
+
+CONFIGS = ROOT / 'experiments' / 'configs'
+OWN = configuration.load(CONFIGS / 'own_table.toml')
+SMALL = ['--config=own_table', '--config.data.recipe=mine', '--config.training.epochs=1', '--config.training.batch_size=64']
+
+
+def test_the_configuration_of_own_tables_is_neutral():
+    """It says what the defaults say, but for the data set and the early stop: nothing of the quick start comes with it."""
+    assert set(configuration.differing(configuration.Config(), OWN)) == {'data.dataset', 'data.recipe', 'training.stop_after_increases'}
+
+
+def test_a_run_on_a_table_of_ones_own_is_named_after_the_table():
+    mine = configuration.replace(OWN, {'data.recipe': 'mine'})
+    assert run_name('own_table', mine) == f'own_table-mine-{configuration.fingerprint(mine)}'
+    published = configuration.load(CONFIGS / 'movielens_1m_autoint.toml')
+    assert run_name('movielens_1m_autoint', published) == f'movielens_1m_autoint-{configuration.fingerprint(published)}'
+
+
+def test_a_table_has_to_be_named(tmp_path):
+    for recipe in ('b', 'a'):
+        (tmp_path / 'csv' / recipe).mkdir(parents=True)
+        (tmp_path / 'csv' / recipe / 'manifest.json').touch()
+    with pytest.raises(UsageError, match=r'--config\.data\.recipe=NAME.*: a, b$'):
+        open_prepared(tmp_path, OWN.data.dataset, OWN.data.recipe)
+    with pytest.raises(UsageError, match='elsewhere: none$'):
+        open_prepared(tmp_path / 'elsewhere', OWN.data.dataset, OWN.data.recipe)
+
+
+@pytest.mark.parametrize('name', registry.MODELS)
+def test_models_that_show_attention_are_those_that_sow_it(name):
+    config, rows = model_cases.SMALL[name], model_cases.batch()
+    model, specs = registry.build(config, model_cases.SCHEMA)
+
+    def sown():
+        tables = {name: jnp.zeros((spec.rows, spec.width)) for name, spec in specs.items()}
+        made = model.init(jax.random.key(0), lookup(tables, specs, rows), rows, training=None)
+        return model.apply({name: made[name] for name in made if name != 'intermediates'}, lookup(tables, specs, rows), rows,
+                           training=None, mutable=['intermediates'])[1]
+
+    captured = jax.eval_shape(sown).get('intermediates', {})
+    assert registry.shows_attention(config) == ('attention' in captured)
+
+
+def test_without_interacting_layers_there_is_no_attention():
+    config = configuration.replace(OWN, {'model.num_layers': 0}).model
+    assert not registry.shows_attention(config) and registry.shows_attention(OWN.model)
+
+
+@pytest.mark.parametrize('rows, batch, options, told', [
+    (99_999, 10, {}, False), (100_000, 10, {}, True), (1_000_000, 1024, {}, True), (1_000_000, 100_000, {}, False),
+    (1_000_000, 1024, {'optimizer.tables': 'deferred_adam'}, False), (1_000_000, 1024, {'optimizer.l2_tables': 1e-5}, False)])
+def test_deferred_adam_is_suggested_for_large_tables(rows, batch, options, told):
+    config = configuration.replace(OWN, {'training.batch_size': batch, **options})
+    specs = {'embedding': TableSpec(16, 0.01, rows, (0, 1, 2), (0, 5, 9)), 'linear': TableSpec(1, 0.01, rows, (0, 1, 2), (0, 5, 9))}
+    sentence = dense_tables.advice(config, specs)
+    assert (sentence is not None) == told
+    if told:
+        assert '--config.optimizer.tables=deferred_adam' in sentence and f'{rows:,}' in sentence and f'{3 * batch:,}' in sentence
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A prepared table `mine`, in a folder whose name has a blank."""
+    from autoint_jax.data import registry as datasets
+
+    folder = tmp_path_factory.mktemp('own')
+    (folder / 'mine.csv').write_text('y,city,job\n' + ''.join(f'{row % 2},c{row % 3},j{row % 7}\n' for row in range(400)))
+    (folder / 'mine.yaml').write_text('files: [mine.csv]\nlabel: {column: y}\nfields: [{name: city}, {name: job}]\n')
+    datasets.prepare_own(folder / 'mine.yaml', None, folder / 'prepared data', datasets.Options())
+    return folder
+
+
+def next_steps(command, folder, *options):
+    done = command('scripts/train.py', *SMALL, f'--data_dir={folder / "prepared data"}', f'--runs_dir={folder / "runs"}', *options)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout[done.stdout.index('next: '):].removeprefix('next: ')
+    return [line.strip() for line in text.splitlines()]
+
+
+def test_every_next_step_of_attention_is_possible(command, folder, tmp_path):
+    steps = next_steps(command, folder, '--config.model.num_layers=1')
+    assert ['explain.py' in step for step in steps] == [True, False]
+    for step in steps:
+        done = subprocess.run(step, shell=True, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    run, = (folder / 'runs').glob('own_table-mine-*')
+    assert list(run.glob('attention/*.png'))
+
+
+def test_explain_is_not_offered_for_a_model_without_attention(command, folder):
+    step, = next_steps(command, folder, '--config.model.name=lr')
+    words = shlex.split(step, comments=True)
+    assert pathlib.Path(words[1]).name == 'evaluate.py' and words[-1] == '--split=valid'
+    assert f'--data_dir={folder / "prepared data"}' in words
