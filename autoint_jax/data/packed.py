@@ -1,0 +1,80 @@
+"""Files as they are stored: plain, or packed by gzip, Zstandard or zip."""
+
+import contextlib
+import gzip
+import lzma
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from backports import zstd
+
+from autoint_jax.errors import UsageError
+
+PACKED = ('.gz', '.zst', '.zip')
+_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zstd.ZstdError, zipfile.BadZipFile, lzma.LZMAError, NotImplementedError)
+# How files begin that are no text, whatever their names say.
+_BEGINNINGS = ((b'\x1f\x8b', 'gzip', '.gz'), (b'\x28\xb5\x2f\xfd', 'Zstandard', '.zst'), (b'PK\x03\x04', 'zip', '.zip'),
+               (b'PAR1', 'Parquet', '.parquet'), (b'BZh', 'bzip2', None), (b'\xfd7zXZ', 'xz', None))
+
+
+class Unpacked(NamedTuple):
+    """A file that is open.
+
+    Attributes:
+      file: its bytes, unpacked.
+      stored: the bytes as they are stored, whose position tells how much is read.
+    """
+
+    file: BinaryIO
+    stored: BinaryIO
+
+
+def unpacked_name(path: pathlib.Path) -> str:
+    """The name that a file has when it is unpacked."""
+    return path.name.removesuffix(path.suffix) if path.suffix in PACKED else path.name
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path) -> Iterator[Unpacked]:
+    """Opens a file, unpacking it where its name ends in one of PACKED.
+
+    Raises UsageError where it cannot be unpacked, then or while it is read.
+    """
+    with open(path, 'rb') as stored:
+        try:
+            if path.suffix == '.gz':
+                yield Unpacked(gzip.GzipFile(fileobj=stored), stored)
+            elif path.suffix == '.zst':
+                yield Unpacked(zstd.ZstdFile(stored), stored)
+            elif path.suffix == '.zip':
+                with zipfile.ZipFile(stored) as archive, archive.open(_member(path, archive)) as file:
+                    yield Unpacked(file, stored)
+            else:
+                _check_text(path, stored)
+                yield Unpacked(stored, stored)
+        except _DAMAGED as error:
+            kind = {'.gz': 'gzip', '.zst': 'Zstandard', '.zip': 'zip'}[path.suffix]
+            raise UsageError(f'{path} is damaged or no {kind} file ({error}): fetch or pack it again') from None
+
+
+def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [member for member in archive.infolist()
+               if not member.is_dir() and not member.filename.startswith('__MACOSX/')]
+    if len(members) != 1:
+        names = ', '.join(repr(member.filename) for member in members[:5]) + (', ...' if len(members) > 5 else '')
+        raise UsageError(f'{path} holds {len(members)} files{names and f" ({names})"}: it must hold exactly one, so unpack it and '
+                         f'name the files themselves')
+    if members[0].flag_bits & 1:
+        raise UsageError(f'{path} is locked by a password: unpack it')
+    return members[0]
+
+
+def _check_text(path: pathlib.Path, stored: BinaryIO) -> None:
+    begin = stored.peek(8)[:8]
+    for mark, kind, suffix in _BEGINNINGS:
+        if begin.startswith(mark):
+            how = f'give it a name that ends in {suffix}' if suffix else 'unpack it'
+            raise UsageError(f'{path} is no text but a file of the kind {kind}: {how}')
