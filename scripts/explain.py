@@ -2,9 +2,10 @@
 
     python scripts/explain.py --run_dir=runs/movielens_100k_autoint-0123456789ab
     python scripts/explain.py --run_dir=... --split=valid --rows=0,17,42
+    python scripts/explain.py --run_dir=... --fields=Gender,Genre,Age
 
 Row f of a map says how much field f attends to every field; each row sums to 1 (in DESTINE to 2: pairwise and unary weights).
-Figures go to RUN_DIR/attention.
+Figures go to RUN_DIR/attention. They show all fields, or of more than 48 those that are attended to most.
 """
 
 import pathlib
@@ -15,12 +16,15 @@ from absl import app, flags
 
 from autoint_jax.data.prepared import SPLITS
 from autoint_jax.errors import UsageError, reported
-from autoint_jax.explain import attention, heatmaps
+from autoint_jax.explain import attention, excerpt, heatmaps
+from autoint_jax.explain.labels import labels
+from autoint_jax.explain.rows import probabilities, row_numbers
 from autoint_jax.training.trained import open_run
 
 _RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to explain: {", ".join(SPLITS)}.')
 _ROWS = flags.DEFINE_list('rows', ['0'], 'Rows of the split to draw one by one, counted from 0.')
+_FIELDS = flags.DEFINE_list('fields', [], 'Fields to draw; by default all, or those that are attended to most.')
 _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
@@ -29,29 +33,37 @@ flags.adopt_module_key_flags(compilation_flags)
 def main(argv: list[str]) -> None:
     if _RUN_DIR.value is None:
         raise UsageError('say which run: --run_dir=FOLDER')
-    if not all(row.isdigit() for row in _ROWS.value):
-        raise UsageError(f'--rows={",".join(_ROWS.value)} is no list of row numbers such as 0,17,42')
     compilation_flags.start_cache()
-    run_dir, rows = pathlib.Path(_RUN_DIR.value), [int(row) for row in _ROWS.value]
+    run_dir = pathlib.Path(_RUN_DIR.value)
     run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
     columns, names, folder = run.data.split(_SPLIT.value), run.made.schema.names, run_dir / 'attention'
+    if not len(columns):
+        raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows: choose another --split')
+    rows = row_numbers(_ROWS.value, len(columns))
 
-    single = attention.of_rows(run.made, run.state, columns, rows)
+    print(f'averaging attention over {len(columns):,} {_SPLIT.value} rows', flush=True)
     average = attention.averaged(run.made, run.state, columns)
+    mean = average.mean((0, 1))
+    shown, sentence = excerpt.of_fields(mean, names, _FIELDS.value)
+    if sentence:
+        print(f'{sentence}; --fields=NAME,NAME draws others')
+    drawn, within = [names[field] for field in shown], np.ix_(shown, shown)
     written = [folder / f'{_SPLIT.value}_average.png', folder / f'{_SPLIT.value}_average_mean.png']
     title = f'attention averaged over {len(columns):,} {_SPLIT.value} rows'
-    heatmaps.save_grid(average, names, title, written[0])
-    heatmaps.save_mean(average, names, title, written[1])
-    for row, logit, weights in zip(rows, single.logits, single.attention, strict=True):
+    heatmaps.save_grid(average[(..., *within)], drawn, title, written[0])
+    heatmaps.save_mean(average[(..., *within)], drawn, title, written[1])
+    for row in rows:
+        single = attention.of_rows(run.made, run.state, columns, [row])
         written.append(folder / f'{_SPLIT.value}_row_{row}.png')
-        heatmaps.save_grid(weights, names, f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}, '
-                           f'predicted probability {1 / (1 + np.exp(-logit)):.2f}', written[-1])
+        title = f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}'
+        heatmaps.save_grid(single.attention[0][(..., *within)], drawn,
+                           f'{title}, predicted probability {probabilities(single.logits)[0]:.2f}', written[-1])
     print('\n'.join(f'wrote {path}' for path in written))
-    mean = average.mean((0, 1))
     print('strongest pairs (mean of layers and heads):')
+    called = labels(names)
     for flat in np.argsort(-mean, axis=None)[:5]:
         field, attended = np.unravel_index(flat, mean.shape)
-        print(f'  {names[field]} attends to {names[attended]}: {mean[field, attended]:.3f}')
+        print(f'  {called[field]} attends to {called[attended]}: {mean[field, attended]:.3f}')
 
 
 if __name__ == '__main__':

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
-import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds
 from autoint_jax.benchmarks.windows import Timing, in_turn
@@ -14,9 +15,6 @@ from autoint_jax.data.prepared import Columns, PreparedData
 from autoint_jax.training import devices, order, steps
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.state import initial_state, setup
-
-matplotlib.use('Agg')
-from matplotlib import pyplot  # noqa: E402  (after the backend is chosen)
 
 # Training rows that the windows go round at most, so that rows of any data set are resident; many times what caches hold.
 MEASURED_ROWS = 1 << 20
@@ -55,7 +53,9 @@ def _rounds(config: Config, data: PreparedData, columns: Columns, resident: devi
 
 def save_bars(seconds: Mapping[str, float], marked: str, title: str, path: pathlib.Path) -> None:
     """Writes a PNG with a bar for each model's seconds of an epoch, on a logarithmic axis; one model is marked by its colour."""
-    figure, axes = pyplot.subplots(figsize=(0.8 * len(seconds) + 1.6, 3.6), layout='constrained')
+    figure = Figure(figsize=(0.8 * len(seconds) + 1.6, 3.6), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
     bars = axes.bar(list(seconds), list(seconds.values()), color=[MARKED if name == marked else COLOUR for name in seconds])
     axes.bar_label(bars, [f'{value:.3g}' for value in seconds.values()])
     axes.set_yscale('log')
@@ -65,4 +65,3 @@ def save_bars(seconds: Mapping[str, float], marked: str, title: str, path: pathl
     axes.set_title(title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
-    pyplot.close(figure)

@@ -1,5 +1,6 @@
 """What attention learned: attention weights of a trained run, over a split and for single rows (paper section 5.4)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,8 @@ from autoint_jax.models.tables import lookup
 from autoint_jax.schema import Batch
 from autoint_jax.training.state import Setup, TrainState
 
-BLOCK_ROWS = 1024
+# Rows that are explained at a time, and bytes of their attention at most: one head of 401 fields has 0.6 MB a row.
+BLOCK_ROWS, BLOCK_BYTES = 1024, 64_000_000
 
 
 class Explained(NamedTuple):
@@ -34,23 +36,33 @@ def _explained(made: Setup, variables, tables, batch: Batch) -> Explained:
     return Explained(logits, captured['intermediates']['attention'][0])
 
 
-def of_rows(made: Setup, state: TrainState, columns: Columns, rows: list[int]) -> Explained:
+def of_rows(made: Setup, state: TrainState, columns: Columns, rows: Sequence[int]) -> Explained:
     """Logits and attention of single rows of a split. Raises UsageError where a row, or attention, is not there."""
     for row in rows:
         if not 0 <= row < len(columns):
-            raise UsageError(f'row {row} is not in this split: it has rows 0 to {len(columns) - 1}')
+            raise UsageError(f'row {row} is not in this split: ' + (
+                f'it has rows 0 to {len(columns) - 1}' if len(columns) else 'it has no rows'))
     explained = _explained(made, state.variables, state.tables, columns.batch(np.array(rows)))
     return Explained(*map(np.asarray, explained))
 
 
 def averaged(made: Setup, state: TrainState, columns: Columns) -> np.ndarray:
-    """Attention averaged over all rows of a split, float64 [l, n, f, g]. Raises UsageError on a model without attention."""
+    """Attention averaged over all rows of a split, float64 [l, n, f, g]. Raises UsageError without attention or rows."""
+    if not len(columns):
+        raise UsageError('this split has no rows to average attention over')
     sums = jax.jit(lambda variables, tables, batch: jnp.einsum(
         'b,blnfg->lnfg', batch.weights, _explained(made, variables, tables, batch).attention))
-    total = 0.0
-    for first in range(0, len(columns), BLOCK_ROWS):
-        batch = columns.batch(slice(first, first + BLOCK_ROWS))
-        padding = BLOCK_ROWS - len(batch.labels)  # one compilation for all blocks; padded rows have weight 0
+    total, block_rows = 0.0, _block_rows(made, state, columns)
+    for first in range(0, len(columns), block_rows):
+        batch = columns.batch(slice(first, first + block_rows))
+        padding = block_rows - len(batch.labels)  # one compilation for all blocks; padded rows have weight 0
         batch = Batch(*(np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in batch))
         total = total + np.asarray(sums(state.variables, state.tables, batch), np.float64)
     return total / len(columns)
+
+
+def _block_rows(made: Setup, state: TrainState, columns: Columns) -> int:
+    """Rows of a block: as many as fit into BLOCK_BYTES by the attention of one, BLOCK_ROWS at most."""
+    of_row = jax.eval_shape(lambda variables, tables: _explained(made, variables, tables, columns.batch(slice(0, 1))).attention,
+                            state.variables, state.tables)
+    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (of_row.size * of_row.dtype.itemsize)))

@@ -1,6 +1,6 @@
 """Single rows of a split, by the values of their fields and by what a run predicts for them."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
@@ -8,6 +8,32 @@ from autoint_jax.data.prepared import Columns, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.explain.attention import of_rows
 from autoint_jax.training.trained import TrainedRun
+
+
+MOST_ROWS = 100  # drawn by one command, a figure each
+
+
+def row_numbers(texts: Sequence[str], rows: int) -> list[int]:
+    """['0', '17'] -> [0, 17], each once.
+
+    Args:
+      texts: numbers of rows, counted from 0.
+      rows: of the split.
+
+    Raises:
+      UsageError: a text is no number, no row of the split has it, or they are more than MOST_ROWS.
+    """
+    for text in texts:
+        if not (text.strip().isascii() and text.strip().isdigit()):
+            raise UsageError(f'--rows={",".join(texts)[:200]} is no list of row numbers such as 0,17,42, counted from 0: '
+                             f'{text[:80]!r} is none')
+        if len(text.strip()) > 18 or int(text) >= rows:
+            raise UsageError(f'row {text.strip()[:80]} is not in this split: it has ' + (
+                f'rows 0 to {rows - 1}' if rows else 'no rows'))
+    found = list(dict.fromkeys(map(int, texts)))
+    if len(found) > MOST_ROWS:
+        raise UsageError(f'--rows names {len(found)} rows, and each is a figure of its own: name at most {MOST_ROWS} at a time')
+    return found
 
 
 def rows_with(data: PreparedData, columns: Columns, values: Mapping[str, Set[str]]) -> np.ndarray:
