@@ -6,10 +6,10 @@ import hashlib
 import itertools
 import json
 import pathlib
-import tomllib
 import typing
 from typing import Any
 
+from autoint_jax import stored
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.options import check, option
@@ -155,15 +155,9 @@ def with_arrays(config: Config, values: dict[str, Any]) -> Config:
 def load(path: str | pathlib.Path) -> Config:
     """Reads a TOML file that holds what differs from the defaults. Raises UsageError."""
     path = pathlib.Path(path)
+    tree = stored.read_toml(path, 'configuration')
     try:
-        tree = tomllib.loads(path.read_text())
         return from_tree(tree)
-    except FileNotFoundError:
-        known = sorted(file.stem for file in path.parent.glob('*.toml'))
-        raise UsageError(f'there is no configuration {str(path)!r}{nearest(path.stem, known)}; '
-                         f'in that folder: {", ".join(known) or "none"}') from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f'{path} is not a TOML file: {error}') from None
     except UsageError as error:
         raise UsageError(f'{path}: {error}') from None
 

@@ -22,10 +22,11 @@ MovieLens-1M: without dropout a clear loss of AUC. The exit status is 3 on FAIL.
 import pathlib
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps.paper import ablations
 from autoint_jax.training.progress import Bar
 
@@ -50,4 +51,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -18,11 +18,11 @@ import pathlib
 import sys
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import reported
 from autoint_jax.sweeps import comparison, exactness, runs, trajectory
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar
@@ -88,4 +88,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

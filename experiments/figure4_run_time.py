@@ -20,14 +20,14 @@ times NFM's, which also moves rows of tables. Writes results/figure4_run_time_DA
 import sys
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax import config as configuration
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import reported
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import run_time
 from autoint_jax.training import records as run_records
@@ -73,4 +73,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -22,9 +22,9 @@ dropout results/figure6_without_dropout_DATASET.{json,csv,png}.
 """
 
 import curve_flags
-from absl import app, flags
+from absl import flags
 
-from autoint_jax.errors import reported
+from autoint_jax import command
 from autoint_jax.sweeps.paper import curves
 
 _VALUES = curve_flags.define_values(curves.EMBEDDING_SIZE)
@@ -37,4 +37,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

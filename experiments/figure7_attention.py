@@ -23,10 +23,11 @@ import sys
 
 import experiment_flags as common
 import numpy as np
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.data.prepared import SPLITS, open_prepared
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention as explained
 from autoint_jax.explain import heatmaps
 from autoint_jax.explain.rows import nearest_row, probabilities
@@ -109,4 +110,4 @@ def _draw_rows(run: TrainedRun, path: pathlib.Path) -> list[dict]:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -21,9 +21,10 @@ import sys
 from typing import Any
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
-from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax import command
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import comparison
 
 _SEEDS = common.define_seeds()
@@ -78,4 +79,4 @@ def _terminated(number: int, frame: Any) -> None:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

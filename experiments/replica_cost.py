@@ -22,12 +22,12 @@ import tempfile
 
 import experiment_flags as common
 import jax
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.whole_runs import WholeRun, whole_run
 from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import reported
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.training import records
 
@@ -86,4 +86,4 @@ def _command(copies: int, epochs: int) -> list[str]:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

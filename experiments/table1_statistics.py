@@ -15,10 +15,10 @@ results/table1_statistics_DATASET.{json,csv} for each that is prepared.
 import sys
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.data import registry
-from autoint_jax.errors import reported
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import data_statistics
 from autoint_jax.sweeps.paper.published import DATASETS
@@ -55,4 +55,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -17,10 +17,10 @@ another shape, of which there are no published figures. Writes results/table3_mo
 import sys
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax import config as configuration
-from autoint_jax.errors import reported
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import model_size
 from autoint_jax.sweeps.paper.published import SIZES
@@ -60,4 +60,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -15,11 +15,11 @@ import pathlib
 import sys
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import reported
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import significance
 from autoint_jax.sweeps.paper.published import RESIDUAL
@@ -76,4 +76,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -15,9 +15,9 @@ for it. Writes results/table5_joint_DATASET.{json,csv}.
 """
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
-from autoint_jax.errors import reported
+from autoint_jax import command
 from autoint_jax.sweeps.paper import published
 
 _MODELS = common.define_models(published.JOINT)
@@ -31,4 +31,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

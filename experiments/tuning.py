@@ -21,12 +21,13 @@ import sys
 from typing import Any
 
 import experiment_flags as common
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData, open_prepared
-from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import runs
 from autoint_jax.sweeps.paper.published import EFFECTIVENESS
 from autoint_jax.training import devices
@@ -116,4 +117,4 @@ def _trained(configs: list[Config], options: list[str], data: PreparedData) -> l
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -19,14 +19,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.benchmarks import epoch, feeding, gpu, growth, replicas, report, speed
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config import Config, replace
-from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.training import devices
 
 _SUITE = flags.DEFINE_string('suite', 'step', 'What to measure, one of those above.')
@@ -149,4 +150,4 @@ def _write(figures: dict) -> None:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

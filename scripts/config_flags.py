@@ -6,6 +6,7 @@ from absl import flags
 
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
+from autoint_jax.names import checked_name
 
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
 
@@ -35,15 +36,19 @@ _LEAVES = {leaf.path: (leaf, _define(leaf)) for leaf in configuration.leaves()}
 
 
 def config_name() -> str:
-    """The configuration's name, for the run folder."""
-    return pathlib.Path(_NAME.value).stem
+    """The configuration's name, for the run folder. Raises UsageError where it can be none."""
+    return checked_name(_path().stem, 'a configuration')
+
+
+def _path() -> pathlib.Path:
+    """Of the configuration's file. Raises UsageError."""
+    path = pathlib.Path(_NAME.value)
+    return path if path.suffix == '.toml' else CONFIGS / f'{checked_name(_NAME.value, "--config, which is no TOML file,")}.toml'
 
 
 def chosen_config() -> Config:
     """The configuration the flags ask for. Raises UsageError."""
-    path = pathlib.Path(_NAME.value)
-    config = configuration.load(path if path.suffix == '.toml' else CONFIGS / f'{path}.toml')
-    return configuration.replace(config, {
+    return configuration.replace(configuration.load(_path()), {
         path: _listed(LISTS[leaf.type][0], holder.value) if leaf.type in LISTS else holder.value
         for path, (leaf, holder) in _LEAVES.items() if holder.value is not None})
 

@@ -14,7 +14,7 @@ import platform
 import sys
 import typing
 
-from absl import app, flags
+from absl import flags
 
 from autoint_jax.diagnosis import versions
 
@@ -23,9 +23,10 @@ if too_old := versions.known_bad({'python': platform.python_version()}, gpu=Fals
 
 import config_flags
 
+from autoint_jax import command
 from autoint_jax.config import Config
 from autoint_jax.diagnosis.checks import BAD, NOTE, Check, lines
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.errors import UsageError
 
 if typing.TYPE_CHECKING:
     from autoint_jax.diagnosis.planned import Planned
@@ -123,4 +124,4 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

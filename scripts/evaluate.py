@@ -6,10 +6,11 @@
 import pathlib
 
 import compilation_flags
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.data.prepared import SPLITS
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.training import devices, scoring
 from autoint_jax.training.trained import open_run
@@ -37,4 +38,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -12,10 +12,11 @@ import pathlib
 
 import compilation_flags
 import numpy as np
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.data.prepared import SPLITS
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention, excerpt, heatmaps
 from autoint_jax.explain.labels import labels
 from autoint_jax.explain.rows import probabilities, row_numbers
@@ -67,4 +68,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

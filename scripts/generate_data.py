@@ -9,10 +9,11 @@ have the long tails of the originals, but no figure measured on them says anythi
 
 import pathlib
 
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.data.generated_files import SHAPES
-from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.errors import UsageError, nearest
 
 _DATASET = flags.DEFINE_string('dataset', None, f'Shape of the files: {", ".join(SHAPES)}.')
 _ROWS = flags.DEFINE_integer('rows', 1_000_000, 'Number of rows, or ratings.')
@@ -32,4 +33,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

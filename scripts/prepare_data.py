@@ -14,15 +14,16 @@ are listed in bad_rows.tsv beside the prepared data.
 
 import pathlib
 
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.data import download, infer, registry
 from autoint_jax.data.bad_rows import SIDE_FILE
 from autoint_jax.data.click_logs import features_as_the_paper_counts
 from autoint_jax.data.preparation import MAX_BAD_SHARE
 from autoint_jax.data.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared
 from autoint_jax.data.progress import Bar
-from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.errors import UsageError, nearest
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
 _DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')
@@ -112,4 +113,4 @@ def _raw_dir(dataset: str) -> pathlib.Path:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

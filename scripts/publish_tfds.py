@@ -8,12 +8,13 @@ how to build from raw files without the first command: the docstring of autoint_
 there is left alone.
 """
 
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax.data import registry
 from autoint_jax.data.prepared import OWN_TABLE, SPLITS
 from autoint_jax.data.progress import Bar
-from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax.errors import UsageError, nearest
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
 _DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')
@@ -50,4 +51,4 @@ def _recipe() -> str:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -18,15 +18,15 @@ What a sweep file may say is written in autoint_jax/sweeps/sweep_file.py and sea
 examples. The folder SWEEPS_DIR/NAME holds a run folder for each trial, as scripts/train.py makes it.
 """
 
-import functools
 import os
 import pathlib
 
 import compilation_flags
 import jax
-from absl import app, flags
+from absl import flags
 
-from autoint_jax.errors import UsageError, nearest, reported
+from autoint_jax import command
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.orders import Orders, check_data
@@ -125,7 +125,8 @@ def _available() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else list(range(os.cpu_count() or 1))
 
 
-def _command(name: str | None, argv: list[str]) -> int | None:
+def main(argv: list[str]) -> int | None:
+    name = argv[1] if len(argv) > 1 else None
     if name not in COMMANDS:
         said = 'no command is given' if name is None else f'unknown command {name!r}{nearest(name, list(COMMANDS))}'
         raise UsageError(f'{said}; scripts/sweep.py takes one of: {", ".join(COMMANDS)}')
@@ -139,9 +140,5 @@ def _command(name: str | None, argv: list[str]) -> int | None:
     return run(SweepFolder(sweep, pathlib.Path(_SWEEPS_DIR.value, sweep.name).absolute(), _STALE.value))
 
 
-def main(argv: list[str]) -> None:
-    reported(functools.partial(_command, argv[1] if len(argv) > 1 else None))([argv[0], *argv[2:]])
-
-
 if __name__ == '__main__':
-    app.run(main)
+    command.run(main, arguments=1)

@@ -23,12 +23,13 @@ from typing import Any
 
 import compilation_flags
 import config_flags
-from absl import app, flags
+from absl import flags
 
+from autoint_jax import command
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData, open_prepared
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.metrics import shown_auc
 from autoint_jax.models.registry import shows_attention
 from autoint_jax.training import devices, records
@@ -110,4 +111,4 @@ def _next_steps(config: Config, run_dir: pathlib.Path) -> list[str]:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

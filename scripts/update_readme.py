@@ -7,10 +7,9 @@ Run it from the root of the project, after an experiment has added records.
 
 import pathlib
 
-from absl import app
-
+from autoint_jax import command
 from autoint_jax import config as configuration
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import readme
 
 
@@ -24,4 +23,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-    app.run(reported(main))
+    command.run(main)

@@ -183,26 +183,6 @@ def test_exactness_compares_seed_by_seed(command, data_dir):
     assert done.stdout.count('run movielens_1m_autoint') == 3 and 'PASS' in done.stdout
 
 
-# torch_baselines.py needs PyTorch, which is not a requirement.
-COMMANDS = sorted(f'{path.parent.name}/{path.name}' for folder in ('scripts', 'experiments')
-                  for path in (ROOT / folder).glob('*.py')
-                  if not path.stem.endswith('_flags') and path.stem != 'torch_baselines')
-
-
-WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_readme')}
-WITHOUT_SEEDS = {f'experiments/{name}.py' for name in (
-    'table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost')}
-
-
-@pytest.mark.parametrize('script', COMMANDS)
-def test_help_says_what_the_command_does(command, script):
-    done = command(script, '--help')
-    assert f'python {script}' in done.stdout
-    assert script in WITHOUT_DATA or '--data_dir' in done.stdout.replace('[no]', '')
-    if script.startswith('experiments/'):
-        assert ('--seeds: ' in done.stdout) == (script not in WITHOUT_SEEDS)
-
-
 def test_the_paper_goes_on_after_a_part_that_fails(command, tmp_path):
     """Table 2 has no data here; Table 3 needs none, and has no seeds."""
     done = command('experiments/paper.py', '--parts=table2,table3', '--seeds=2', f'--data_dir={tmp_path}',

@@ -27,6 +27,7 @@ import numpy as np
 from autoint_jax.data.split_writer import SplitWriter
 from autoint_jax.data.vocabulary import Vocabulary
 from autoint_jax.errors import UsageError
+from autoint_jax.names import checked_name
 from autoint_jax.schema import Batch, Schema
 
 SPLITS = ('train', 'valid', 'test')
@@ -89,7 +90,8 @@ class PreparedData:
 
 
 def folder_of(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> pathlib.Path:
-    return pathlib.Path(data_dir) / dataset / recipe
+    """DATA_DIR/DATASET/RECIPE. Raises UsageError where one of the two is a path or otherwise no name."""
+    return pathlib.Path(data_dir) / checked_name(dataset, 'a data set') / checked_name(recipe, 'a recipe')
 
 
 def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> PreparedData:

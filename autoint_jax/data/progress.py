@@ -7,6 +7,8 @@ import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from autoint_jax.errors import shown
+
 
 class Progress(Protocol):
     """Told of the passes over the data, one after the other."""
@@ -35,9 +37,10 @@ class Bar:
     """A bar for each pass, with its rate and the time left, and a line at its end. Used as a context manager."""
 
     def __init__(self):
-        self._console = Console(soft_wrap=True, highlight=False)
+        self._console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
         self._progress = rich.progress.Progress(
-            TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(), TextColumn('{task.fields[rate]}'),
+            TextColumn('{task.description}', markup=False), BarColumn(), TaskProgressColumn(),
+            TextColumn('{task.fields[rate]}', markup=False),
             TimeRemainingColumn(), console=self._console, transient=True)
         self._task, self._name = None, ''
 
@@ -51,8 +54,8 @@ class Bar:
             self._progress.stop()
 
     def begin(self, name: str, total: int) -> None:
-        self._name, self._began = name, time.monotonic()
-        self._task = self._progress.add_task(name, total=total, rate='')
+        self._name, self._began = shown(name), time.monotonic()
+        self._task = self._progress.add_task(self._name, total=total, rate='')
 
     def advance(self, units: int, rows: int = 0) -> None:
         seconds = max(time.monotonic() - self._began, 1e-9)

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from autoint_jax.errors import shown
+
 MOST_COLUMNS = 1000  # characters that a printed table may be wide
 
 
@@ -38,12 +40,12 @@ def verdict(passed: bool) -> str:
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table, wider than the terminal rather than with figures cut off."""
-    table = Table(title=title)
+    table = Table(title=shown(title))
     for column in columns:
-        table.add_column(column)
+        table.add_column(shown(column))
     for row in rows:
-        table.add_row(*row)
-    console = Console(soft_wrap=True)
+        table.add_row(*map(shown, row))
+    console = Console(soft_wrap=True, markup=False, emoji=False)
     needed = Measurement.get(console, console.options.update(max_width=MOST_COLUMNS), table).maximum
     console.width = max(console.width, needed)
     console.print(table)

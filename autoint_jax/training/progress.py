@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from autoint_jax.errors import shown
 from autoint_jax.evaluation.metrics import shown_auc
 
 
@@ -27,8 +28,8 @@ class Bar:
     """A progress bar with the time left, and one line an evaluation. Where output is no terminal, the lines only."""
 
     def __init__(self):
-        self._console = Console(soft_wrap=True, highlight=False)
-        self._progress = Progress(TextColumn('training'), BarColumn(), TaskProgressColumn(), TextColumn('{task.fields[rate]}'),
+        self._console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self._progress = Progress(TextColumn('training'), BarColumn(), TaskProgressColumn(), TextColumn('{task.fields[rate]}', markup=False),
                                   TimeRemainingColumn(), console=self._console, transient=True)
         self._task = None
 
@@ -44,7 +45,7 @@ class Bar:
                  f'valid AUC {shown_auc(evaluation["valid_auc"], 4)}{"  best" if best else ""}')
 
     def say(self, sentence: str) -> None:
-        self._console.print(sentence)
+        self._console.print(shown(sentence))
 
     def close(self) -> None:
         self._progress.stop()

@@ -1,0 +1,46 @@
+"""The door: how every script parses its flags and runs its `main`. It defines no flag."""
+
+import re
+import signal
+import sys
+from collections.abc import Callable
+
+from absl import app, flags
+
+from autoint_jax.errors import BROKEN_PIPE, USAGE, fail, nearest, reported, terminate
+
+
+def run(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> None:
+    """Parses the flags of the command line and calls `main` with what is left, as `errors.reported` says.
+
+    --help, -h and --helpfull print what they should, and the exit status is 0. A flag that does not exist, has no value or one of a
+    wrong type is a sentence on stderr, and the exit status is 2.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors='backslashreplace')  # what the encoding of a terminal lacks is written as \\u1234
+    signal.signal(signal.SIGTERM, terminate)
+    app.run(reported(main, arguments=arguments), flags_parser=parsed)
+
+
+def parsed(argv: list[str]) -> list[str]:
+    """Parses flags into `flags.FLAGS`; the rest of the command line. Ends the process as `run` says."""
+    end = argv.index('--') if '--' in argv else len(argv)
+    try:
+        try:
+            return flags.FLAGS([argv[0], *('--help' if one == '-h' else one for one in argv[1:end]), *argv[end:]])
+        except SystemExit:  # help was printed, and absl would end with 1
+            sys.stdout.flush()
+            sys.exit(0)
+    except BrokenPipeError:
+        fail('', BROKEN_PIPE)
+    except (flags.Error, ValueError) as error:
+        fail(_sentence(error), USAGE)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, flags.UnrecognizedFlagError):
+        known = [name for name in flags.FLAGS if len(name) > 1]
+        return f'there is no flag {error.flagname!r}{nearest(error.flagname, known)}: --help lists the flags'
+    text = re.sub(r"invalid literal for int\(\) with base \d+: (.*)", r'\1 is no whole number', str(error))
+    text = re.sub(r'could not convert string to float: (.*)', r'\1 is no number', text)
+    return f'{text[:1].lower()}{text[1:].rstrip(".")}: --help says what each flag takes'

@@ -1,0 +1,152 @@
+"""Reading of small text files that a user, another version or a killed process may have changed: JSON, TOML, and any text.
+
+Everything that is wrong with such a file becomes a UsageError of one sentence: the file, why, and what to do. What a file must
+have is said by a form: {key: type}, where in place of a type may stand a form, a tuple of alternatives (None is one), or a list
+with the form of its items. `finite` is the form of a number that is neither NaN nor infinite. A file may have more keys.
+"""
+
+import contextlib
+import json
+import math
+import pathlib
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+from autoint_jax.errors import UsageError, nearest, system_sentence
+
+MEND = 'restore it from a copy, or move it away and run what makes it again'
+# Larger files are none of those that are read here, and would take memory and time first.
+MOST_BYTES = 1 << 28
+
+
+class finite:
+    """The form of a number that is neither NaN nor infinite."""
+
+
+Form = Any  # a type, finite, None, {key: Form}, (Form, ...) or [Form]
+_CALLED = {str: 'a text', int: 'a whole number', float: 'a number', bool: 'true or false', list: 'a list', dict: 'an object',
+           finite: 'a finite number', None: 'null'}
+
+
+def read_text(path: pathlib.Path, *, mend: str = MEND) -> str:
+    """A UTF-8 text file. Raises UsageError, FileNotFoundError included, as every function here."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UsageError(f'{path} has {path.stat().st_size:,} bytes, far more than a file of its kind: {mend}')
+        return path.read_text(encoding='utf-8')
+    except UnicodeDecodeError as error:
+        raise UsageError(f'{path} is not a text in UTF-8 (byte {error.start} is {error.object[error.start]:#04x}): {mend}') from None
+    except ValueError as error:  # a path with NUL
+        raise UsageError(f'{str(path)!r} is no path ({error}): {mend}') from None
+    except OSError as error:
+        raise UsageError(system_sentence(error)) from None
+
+
+def read_json(path: pathlib.Path, form: Form = dict, *, mend: str = MEND) -> Any:
+    """A JSON file of some form.
+
+    Args:
+      path: of the file.
+      form: what it must have; an object with any keys where not given.
+      mend: what the user can do where it is broken, the end of the sentence.
+
+    Raises:
+      UsageError: there is no such file, it cannot be read, is no JSON, or has another form.
+    """
+    return checked(parsed_json(read_text(path, mend=mend), str(path), mend=mend), form, str(path), mend=mend)
+
+
+def read_json_if_there(path: pathlib.Path, form: Form = dict, *, mend: str = MEND) -> Any | None:
+    """The same as `read_json`, but None where there is no such file."""
+    return read_json(path, form, mend=mend) if _there(path) else None
+
+
+def parsed_json(text: str, where: str, *, mend: str = MEND) -> Any:
+    """JSON text of `where`. Raises UsageError."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise UsageError(f'{where} is damaged (it is nested too deeply): {mend}') from None
+    except ValueError as error:
+        raise UsageError(f'{where} is damaged ({error}): {mend}') from None
+
+
+def read_toml(path: pathlib.Path, what: str) -> dict[str, Any]:
+    """A TOML file that a user wrote. Raises UsageError; where there is none, the sentence names those beside it.
+
+    Args:
+      path: of the file.
+      what: it holds, such as 'configuration'.
+    """
+    if not _there(path):
+        known = sorted(file.stem for file in path.parent.glob('*.toml'))
+        raise UsageError(f'there is no {what} {str(path)!r}{nearest(path.stem, known)}; in that folder: {", ".join(known) or "none"}')
+    return parsed_toml(read_text(path, mend=f'name a TOML file that holds a {what}'), str(path))
+
+
+def parsed_toml(text: str, where: str) -> dict[str, Any]:
+    """TOML text of `where`. Raises UsageError, for a key that is given twice too."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise UsageError(f'{where} is not a TOML file: it is nested too deeply') from None
+    except ValueError as error:
+        raise UsageError(f'{where} is not a TOML file: {error}: correct that line') from None
+
+
+def checked(value: Any, form: Form, where: str, *, mend: str = MEND) -> Any:
+    """Returns a value that has a form. Raises UsageError, naming `where`, the key and what it should be."""
+    if problem := _problem(value, form, ''):
+        raise UsageError(f'{where} has another form than expected ({problem}): {mend}')
+    return value
+
+
+@contextlib.contextmanager
+def of_form(path: pathlib.Path, *, mend: str = MEND) -> Iterator[None]:
+    """For code that takes a record of many keys apart: what it trips over is the record's form, and becomes a UsageError."""
+    try:
+        yield
+    except KeyError as error:
+        raise UsageError(f'{path} has another form than expected (it has no key {error}): {mend}') from None
+    except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+        raise UsageError(f'{path} has another form than expected ({error}): {mend}') from None
+
+
+def _there(path: pathlib.Path) -> bool:
+    """Whether there is such a file; True, too, where that cannot be found out, for `read_text` to say why."""
+    try:
+        path.stat()
+        return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+
+
+def _problem(value: Any, form: Form, key: str) -> str:
+    """What a value lacks of a form, or ''."""
+    if isinstance(form, tuple):
+        problems = [_problem(value, one, key) for one in form]
+        return '' if '' in problems else problems[0]
+    if isinstance(form, dict):
+        if not isinstance(value, dict):
+            return _no(value, dict, key)
+        return next((problem for name, of in form.items() if (
+            problem := _problem(value[name], of, f'{key}.{name}' if key else name) if name in value
+            else f'it has no key {f"{key}.{name}" if key else name!r}')), '')
+    if isinstance(form, list):
+        if not isinstance(value, list):
+            return _no(value, list, key)
+        return next((problem for number, item in enumerate(value) if (problem := _problem(item, form[0], f'{key}[{number}]'))), '')
+    if form is None:
+        return '' if value is None else _no(value, None, key)
+    if form in (float, finite):
+        number = type(value) in (int, float)
+        return '' if number and (form is float or math.isfinite(value)) else _no(value, form, key)
+    return '' if type(value) is form else _no(value, form, key)
+
+
+def _no(value: Any, form: Form, key: str) -> str:
+    said = repr(value)
+    return f'{key or "the file"} is {said if len(said) <= 60 else said[:60] + "..."}, not {_CALLED[form]}'

@@ -1,0 +1,188 @@
+"""What a user, a file or the system is to blame for is one sentence and an exit status; control characters never reach a terminal."""
+
+import errno
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from autoint_jax import stored
+from autoint_jax.errors import Terminated, UsageError, described, reported, shown, system_sentence
+
+
+@pytest.mark.parametrize('text, harmless', [
+    ('plain, with blanks and ümlauts', 'plain, with blanks and ümlauts'), ('a\x1b[31mred', 'a\\x1b[31mred'), ('a\nb\r\tc', 'a\\nb\\r\\tc'),
+    ('bell\a null\0 delete\x7f', 'bell\\x07 null\\x00 delete\\x7f'), ('C1\x9b31m', 'C1\\x9b31m'), ('\u202egnp.exe', '\\u202egnp.exe'),
+    ('\u2066x\u2069\u200f', '\\u2066x\\u2069\\u200f'), ('\u2028\u2029\ufeff', '\\u2028\\u2029\\ufeff'), ('\udce9.csv', '\\udce9.csv'),
+    ('日本 👩\u200d🚀 [red]', '日本 👩\u200d🚀 [red]')])
+def test_what_a_terminal_would_act_on_is_escaped(text, harmless):
+    assert shown(text) == harmless
+
+
+SAID = {
+    errno.ENOENT: 'does not exist', errno.EACCES: 'permission', errno.EISDIR: 'is a folder', errno.ENOTDIR: 'is a file',
+    errno.EEXIST: 'exists already', errno.ENAMETOOLONG: 'longer than', errno.EROFS: 'read-only', errno.ENOSPC: 'disk is full',
+    errno.EDQUOT: 'quota', errno.EMFILE: 'ulimit', errno.ELOOP: 'circle', errno.EIO: 'disk failed', errno.ENOLCK: 'locks',
+    errno.ECONNREFUSED: 'Connection refused'}
+
+
+@pytest.mark.parametrize('number', SAID)
+def test_every_error_of_the_system_names_the_file_and_why(number):
+    sentence = system_sentence(OSError(number, os.strerror(number), '/data/a.csv'))
+    assert "'/data/a.csv'" in sentence and SAID[number] in sentence and '\n' not in sentence
+    both = system_sentence(OSError(number, os.strerror(number), b'/data/a.csv', None, pathlib.Path('/data/b.csv')))
+    assert "'/data/a.csv' to '/data/b.csv'" in both
+    assert SAID[number] in system_sentence(OSError(number, os.strerror(number)))
+    assert described(OSError(number, 'x')) == (system_sentence(OSError(number, 'x')), 1)
+
+
+class XlaError(RuntimeError):
+    pass
+
+
+@pytest.mark.parametrize('error, status, part', [
+    (UsageError('say so'), 2, 'say so'), (KeyboardInterrupt(), 130, 'interrupted'), (Terminated(), 143, 'SIGTERM'),
+    (BrokenPipeError(errno.EPIPE, 'Broken pipe'), 141, ''), (MemoryError(), 1, 'not enough memory'),
+    (XlaError('RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nlong story'), 1, 'allocating 9 bytes.)'),
+    ('\udce9'.encode, 1, 'UTF-8'), (OSError('not gzip'), 1, 'not gzip')])
+def test_exit_statuses(error, status, part):
+    if callable(error):
+        with pytest.raises(UnicodeError) as raised:
+            error()
+        error = raised.value
+    sentence, found = described(error)
+    assert found == status and part in sentence and '\n' not in sentence
+
+
+def test_a_defect_keeps_its_traceback():
+    assert described(KeyError('x')) is None
+
+    def main(argv):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        reported(main)(['command'])
+
+
+def in_a_process(code: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, '-c', f'import os, signal, sys\nfrom autoint_jax import command\n{code}\ncommand.run(main)'],
+                          capture_output=True, text=True, errors='surrogateescape', **options)
+
+
+@pytest.mark.parametrize('body, status, said', [
+    ('open("a\\nb\\x1b[31m/" + os.fsdecode(b"\\xff"))', 1, "error: 'a\\nb\\x1b[31m/\\udcff': it does not exist: check the path\n"),
+    ('os.kill(os.getpid(), signal.SIGTERM); import time; time.sleep(20)', 143, 'error: ended by SIGTERM'),
+    ('os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(20)', 130, 'error: interrupted'),
+    ('from autoint_jax.errors import UsageError; raise UsageError("a\\n  b \\x9b c")', 2, 'error: a b \\x9b c\n'),
+    ('print(os.fsdecode(b"\\xff"))', 0, '')])
+def test_a_command_ends_with_one_line(body, status, said):
+    done = in_a_process(f'signal.signal(signal.SIGINT, signal.default_int_handler)\ndef main(argv):\n    {body}')
+    assert done.returncode == status and said in done.stderr, done.stderr
+    assert done.stderr.count('\n') <= 1 and '\x1b' not in done.stderr
+
+
+def printing(out) -> subprocess.CompletedProcess:
+    code = 'from autoint_jax import command\ndef main(argv):\n    print("x" * 100000)\ncommand.run(main)'
+    return subprocess.run([sys.executable, '-c', code], stdout=out, stderr=subprocess.PIPE, text=True)
+
+
+def test_output_that_nobody_reads_ends_a_command_without_a_word():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = printing(writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, '')
+
+
+def test_output_on_a_full_disk_is_a_sentence():
+    with open('/dev/full', 'w') as full:
+        done = printing(full)
+    assert done.returncode == 1 and done.stderr.startswith('error: the disk is full: free some space') and done.stderr.count('\n') == 1
+
+
+FORM = {'name': str, 'test': {'auc': stored.finite}, 'layers': [int], 'seconds': (float, None)}
+GOOD = '{"name": "a", "test": {"auc": 0.5}, "layers": [1], "seconds": null, "more": 1}'
+
+
+@pytest.mark.parametrize('content, part', [
+    ('', 'is damaged'), ('{', 'is damaged'), ('[' * 100000, 'nested too deeply'), ('{"name": ' + '9' * 5000 + '}', 'is damaged'), ('[]', 'not an object'),
+    ('null', 'not an object'), (GOOD.replace('"name"', '"nam"'), "no key 'name'"), (GOOD.replace('"a"', '3'), 'name is 3, not a text'),
+    (GOOD.replace('0.5', 'NaN'), 'test.auc is nan, not a finite number'), (GOOD.replace('0.5', 'true'), 'test.auc is True'),
+    (GOOD.replace('{"auc": 0.5}', '[]'), 'test is [], not an object'), (GOOD.replace('[1]', '[1, "x"]'), "layers[1] is 'x', not a whole number"),
+    (GOOD.replace('null', '"x"'), "seconds is 'x', not a number"), (b'{"name": "\xe9"}', 'UTF-8'), (b'\xff\xfe{\0', 'UTF-8')])
+def test_a_file_of_another_form_is_a_sentence(tmp_path, content, part):
+    path = tmp_path / 'record.json'
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UsageError, match=re.escape(part)) as refused:
+        stored.read_json(path, FORM, mend='make it anew')
+    assert str(path) in str(refused.value) and str(refused.value).endswith(': make it anew')
+
+
+def test_a_file_of_the_form_is_read(tmp_path):
+    (tmp_path / 'record.json').write_text(GOOD)
+    assert stored.read_json(tmp_path / 'record.json', FORM)['more'] == 1
+    assert stored.read_json_if_there(tmp_path / 'none.json') is None and stored.read_json_if_there(tmp_path / 'record.json' / 'below') is None
+
+
+@pytest.mark.parametrize('name, part', [('.', 'is a folder'), ('none.json', 'does not exist'), ('a' * 300, 'longer than'), ('a\0b', 'no path'),
+                                        ('file/below', 'is a file'), ('circle', 'circle')])
+def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path, name, part):
+    (tmp_path / 'file').touch()
+    (tmp_path / 'circle').symlink_to('circle')
+    with pytest.raises(UsageError, match=part):
+        stored.read_json(tmp_path / name)
+
+
+def test_code_that_takes_a_record_apart_names_it():
+    for code in ('{}["rows"]', '[][0]', 'f"{None:.4f}"', '"a" - 1', 'None.x'):
+        with pytest.raises(UsageError, match='results/table.json has another form'), stored.of_form(pathlib.Path('results/table.json')):
+            eval(code)
+
+
+SCRIPTS = sorted(f'{path.parent.name}/{path.name}' for folder in ('scripts', 'experiments') for path in (ROOT / folder).glob('*.py')
+                 if not path.stem.endswith('_flags') and path.stem != 'torch_baselines')  # which needs PyTorch
+GIVEN = {'--help': 0, '-h': 0, '--helpfull': 0, '--dta_dir=x': 2, '--=': 2, '--nohelp=3': 2, '--verbosity': 2, '--verbosity=x': 2,
+         '--flagfile=none': 2, 'one two': 2}
+WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_readme')}
+WITHOUT_SEEDS = {f'experiments/{name}.py' for name in (
+    'table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost')}
+
+
+@pytest.fixture(scope='module')
+def ran(tmp_path_factory):
+    """{(script, arguments): what came of it}, of all scripts, in an empty folder."""
+    asked = [(script, given) for script in SCRIPTS for given in GIVEN]
+    done = subprocess.run([sys.executable, str(ROOT / 'tests/forked_commands.py')], capture_output=True, text=True,
+                          input=json.dumps([[script, *given.split()] for script, given in asked]), cwd=tmp_path_factory.mktemp('empty'))
+    assert done.returncode == 0, done.stderr
+    return dict(zip(asked, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
+def test_every_command_takes_help_and_refuses_other_flags(ran, script):
+    for given, status in GIVEN.items():
+        found = ran[script, given]
+        assert found['status'] == status, (given, found)
+        if status:
+            assert found['error'].startswith('error: ') and found['error'].count('\n') == 1 and 'Traceback' not in found['error'], found
+    if script not in WITHOUT_DATA:
+        assert "no flag 'dta_dir' (did you mean 'data_dir'?)" in ran[script, '--dta_dir=x']['error']
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
+def test_help_says_what_the_command_does(ran, script):
+    said = ran[script, '--help']['out']
+    assert f'python {script}' in said
+    assert script in WITHOUT_DATA or '--data_dir' in said.replace('[no]', '')
+    if script.startswith('experiments/'):
+        assert ('--seeds: ' in said) == (script not in WITHOUT_SEEDS)
+
+
+def test_no_script_starts_but_by_the_door():
+    for script in SCRIPTS:
+        assert re.search(r'command\.run\(main(, arguments=1)?\)', (ROOT / script).read_text()), script
