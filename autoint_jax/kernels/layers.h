@@ -35,7 +35,8 @@ inline void leave(const Stack& s, const float* from, long first, long count, lon
     }
 }
 
-// Softmax over the rows of `8 * Vectors` columns of scores [g][f] (Eq. 5), in place.
+// Softmax over the rows of `8 * Vectors` columns of scores [g][f] (Eq. 5), in place. A NaN in a column reaches all of the column by its
+// sum, whatever the largest score is.
 template <int Vectors>
 void softmax_columns(const Stack& s, float* scores) {
   const long padded = s.padded();
@@ -43,7 +44,7 @@ void softmax_columns(const Stack& s, float* scores) {
   for (int j = 0; j < Vectors; ++j) most[j] = load(scores + j * kLanes);
   for (long g = 1; g < s.fields; ++g)
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) most[j] = larger(most[j], load(scores + g * padded + j * kLanes));
+    for (int j = 0; j < Vectors; ++j) most[j] = larger_or_second(most[j], load(scores + g * padded + j * kLanes));
   for (long g = 0; g < s.fields; ++g)
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
@@ -101,7 +102,7 @@ inline void forward_norm(const Stack& s, const Weights& w, float* z, float* out)
     store(inverse + c, r);
     for (long i = 0; i < width; ++i) {
       const Wide normed = (load<Wide>(unnormed + i * columns + c) - m) * r * w.norm_scale[i] + w.norm_offset[i];
-      store(out + i * columns + c, s.norm_first ? larger(normed, Wide{}) : normed);
+      store(out + i * columns + c, s.norm_first ? rectified(normed) : normed);
     }
   }
 }
@@ -113,7 +114,7 @@ struct Projected {
   template <typename V>
   V operator()(V sum, long row, long) const {
     if (bias) sum += bias[row];
-    return relu ? larger(sum, V{}) : sum;
+    return relu ? rectified(sum) : sum;
   }
 };
 
@@ -147,7 +148,7 @@ inline void forward_layer(const Stack& s, const Weights& w, long layer, const fl
   float* summed = s.norm ? s.unnormed(z) : out;
   for (long i = 0; i < width * columns; i += kWideLanes) {
     const Wide sum = s.residual ? load<Wide>(out + i) + load<Wide>(residual + i) : load<Wide>(out + i);
-    store(summed + i, norm_first ? sum : larger(sum, Wide{}));
+    store(summed + i, norm_first ? sum : rectified(sum));
   }
   if (s.norm) forward_norm(s, w, z, out);
 }

@@ -40,9 +40,16 @@ template <typename V = Vector>
 inline V all(float x) {
   return x - V{};
 }
+// The larger of a and b; b where one of the two is no number. Processors have this as one instruction, so the operands' order says
+// whose NaN is kept.
 template <typename V>
-inline V larger(V a, V b) {
+inline V larger_or_second(V a, V b) {
   return a > b ? a : b;
+}
+// ReLU; NaN stays NaN.
+template <typename V>
+inline V rectified(V x) {
+  return larger_or_second(V{}, x);
 }
 
 // Lanes of `a` followed by those of `b`.
@@ -80,9 +87,10 @@ inline V hold(const float* p) {
   return v;
 }
 
-// exp(x) for x <= 0, relative error below 2e-7: x = n ln 2 + r, a polynomial in r, n added to the exponent.
+// exp(x) for x <= 0, relative error below 2e-7: x = n ln 2 + r, a polynomial in r, times 2^n. NaN stays NaN: a product keeps it, where n
+// added to the exponent's bits would turn it into a number.
 inline Vector exponential(Vector x) {
-  x = larger(x, all(-87.0f));
+  x = larger_or_second(all(-87.0f), x);
   const Vector shifted = x * 1.44269504f + 12582912.0f;  // rounds to an integer in the low bits
   const Vector n = shifted - 12582912.0f;
   const Vector r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -93,7 +101,7 @@ inline Vector exponential(Vector x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  return (Vector)((IntVector)p + ((IntVector)shifted << 23));
+  return p * (Vector)(((IntVector)shifted << 23) + 0x3F800000);
 }
 
 // The sum of all lanes, halves first: one after the other they would wait for each other.

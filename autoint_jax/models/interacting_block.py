@@ -72,12 +72,17 @@ def planned(x: jax.Array, kernel: jax.Array, *, scale: float, projection_relu: b
                 projection_relu, interpret)
 
 
+def rectified(x: jax.Array) -> jax.Array:
+    """ReLU that keeps NaN: Triton's maximum of a NaN and 0 is 0."""
+    return jnp.where(x < 0.0, 0.0, x)
+
+
 class Block:
     """One block of examples as a kernel sees it: which rows and pairs are real, and the loads and products of it.
 
     Rows past the last whole example, and past the batch, are zero. They attend to each other, so that no row is
     without a key, and are never stored; their gradient is loaded as zero, so that they add nothing to the
-    parameters' gradients.
+    parameters' gradients. A NaN of an example reaches the other examples of its block, because 0 times NaN is NaN.
     """
 
     def __init__(self, plan: Plan, number: jax.Array, head: jax.Array):
@@ -117,7 +122,7 @@ class Block:
         if bias_ref is not None:
             bias = triton.load(bias_ref.at[part * self.plan.n + self.head, pl.ds(0, self.plan.wide_a)])
             z = z + bias.astype(jnp.float32)[None, :]
-        return jnp.maximum(z, 0.0) if self.plan.projection_relu else z
+        return rectified(z) if self.plan.projection_relu else z
 
     def weights(self, query: jax.Array, key: jax.Array) -> jax.Array:
         """Eq. 5: [R, R] float32, zero between examples."""

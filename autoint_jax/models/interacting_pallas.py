@@ -13,7 +13,8 @@ from jax import lax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
-from autoint_jax.models.interacting_block import KEY, MAX_PROGRAMS, MIN_ROWS, QUERY, RESIDUAL, VALUE, Block, Plan, planned, side
+from autoint_jax.models.interacting_block import (KEY, MAX_PROGRAMS, MIN_ROWS, QUERY, RESIDUAL, VALUE, Block, Plan, planned, rectified,
+                                                  side)
 
 WARPS = 4
 REGISTER_BYTES = WARPS * 32 * 255 * 4
@@ -47,7 +48,7 @@ def _forward_kernel(x_ref, kernel_ref, bias_ref, mask_ref, out_ref, *, plan: Pla
         out = block.product(weights.astype(x.dtype), project(VALUE).astype(x.dtype))  # Eq. 6
         if plan.p > RESIDUAL:
             out = out + project(RESIDUAL)  # Eq. 8
-        triton.store(block.of_head(out_ref), jnp.maximum(out, 0.0).astype(out_ref.dtype), mask=block.real[:, None])
+        triton.store(block.of_head(out_ref), rectified(out).astype(out_ref.dtype), mask=block.real[:, None])
         return carry
 
     lax.fori_loop(0, plan.steps, block_step, 0)
