@@ -5,6 +5,7 @@
     python scripts/doctor.py --cardinalities=6000000,64,1000 --rows=45000000 --config.optimizer.tables=deferred_adam
 
 Prints a line a check: ok, note (worth knowing) or bad (with what to do). Exit status 1 where anything is bad, else 0.
+Prepared data is compared with its checksums, byte by byte.
 The memory plan takes its schema from prepared data, --schema=FILE or --cardinalities; nothing is allocated for it.
 """
 
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> int:
     bad = _shown('versions', found)
     if problem:
         return _summary(bad + _shown('devices', [problem]))
-    from autoint_jax.diagnosis import hardware, operations, scatter  # needs what the versions were checked for
+    from autoint_jax.diagnosis import hardware, operations, prepared_data, scatter  # needs what the versions were checked for
     from autoint_jax.training import compilation
 
     asked = _planned(config)
@@ -61,6 +62,8 @@ def main(argv: list[str]) -> int:
     bad += _shown('disk', hardware.disk_checks({'runs': runs_dir, 'compiled programs': compiled}))
     bad += _shown('speed of scatter-add', [scatter.check()])
     bad += _shown('operations against NumPy', operations.checks())
+    if _SCHEMA.value is None and _CARDINALITIES.value is None:
+        bad += _shown('prepared data', prepared_data.checks(_DATA_DIR.value, config.data.dataset, config.data.recipe))
     bad += _shown('memory plan', _plan(config, asked, runs_dir))
     return _summary(bad)
 

@@ -6,6 +6,7 @@
 import pathlib
 
 import compilation_flags
+import data_flags
 from absl import flags
 
 from autoint_jax import command
@@ -20,6 +21,7 @@ _SPLIT = flags.DEFINE_string('split', 'test', f'Split to score: {", ".join(SPLIT
 _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
+flags.adopt_module_key_flags(data_flags)
 
 
 def main(argv: list[str]) -> None:
@@ -27,7 +29,7 @@ def main(argv: list[str]) -> None:
         raise UsageError('say which run: --run_dir=FOLDER')
     compilation_flags.start_cache()
     run = open_run(pathlib.Path(_RUN_DIR.value), _DATA_DIR.value, _STEP.value)
-    columns = run.data.split(_SPLIT.value)
+    columns = data_flags.verified(run.data).split(_SPLIT.value)
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')
     mesh = devices.data_mesh()

@@ -11,6 +11,7 @@ Figures go to RUN_DIR/attention. They show all fields, or of more than 48 those 
 import pathlib
 
 import compilation_flags
+import data_flags
 import numpy as np
 from absl import flags
 
@@ -29,6 +30,7 @@ _FIELDS = flags.DEFINE_list('fields', [], 'Fields to draw; by default all, or th
 _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
+flags.adopt_module_key_flags(data_flags)
 
 
 def main(argv: list[str]) -> None:
@@ -37,7 +39,7 @@ def main(argv: list[str]) -> None:
     compilation_flags.start_cache()
     run_dir = pathlib.Path(_RUN_DIR.value)
     run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
-    columns, names, folder = run.data.split(_SPLIT.value), run.made.schema.names, run_dir / 'attention'
+    columns, names, folder = data_flags.verified(run.data).split(_SPLIT.value), run.made.schema.names, run_dir / 'attention'
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows: choose another --split')
     rows = row_numbers(_ROWS.value, len(columns))

@@ -23,6 +23,7 @@ from typing import Any
 
 import compilation_flags
 import config_flags
+import data_flags
 from absl import flags
 
 from autoint_jax import command
@@ -45,12 +46,13 @@ _RUN_DIR = flags.DEFINE_string('run_dir', None,
                                'RUNS_DIR/NAME-RECIPE-FINGERPRINT.')
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(compilation_flags)
+flags.adopt_module_key_flags(data_flags)
 
 
 def main(argv: list[str]) -> None:
     compilation_flags.start_cache()
     config = config_flags.chosen_config()
-    data = open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
+    data = data_flags.verified(open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe))
     configs = configuration.copies(config)
     folders = [pathlib.Path(_RUNS_DIR.value, records.run_name(config_flags.config_name(), one)) for one in configs]
     try:

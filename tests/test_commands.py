@@ -102,8 +102,9 @@ def test_no_room_for_compiled_programs_stops_nothing(command, data_dir, run_dir,
 
 
 def test_evaluate_gives_the_result_of_training(command, data_dir, run_dir):
-    done = command('scripts/evaluate.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}')
+    done = command('scripts/evaluate.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--verify_data')
     assert done.returncode == 0, done.stderr
+    assert f'GB of {data_dir}/movielens_1m/autoint_all_rows with their checksums' in done.stdout
     assert f'AUC {json.loads((run_dir / "result.json").read_text())["test"]["auc"]:.6f}' in done.stdout
 
 

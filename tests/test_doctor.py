@@ -214,11 +214,11 @@ def test_the_command_runs_and_plans_for_prepared_data(command, data_dir):
     done = command('scripts/doctor.py', '--config=movielens_1m_autoint', f'--data_dir={data_dir}')
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith('nothing is bad\n')
-    for title in ('versions', 'devices', 'disk', 'speed of scatter-add', 'operations against NumPy', 'memory plan'):
+    for title in ('versions', 'devices', 'disk', 'speed of scatter-add', 'operations against NumPy', 'prepared data', 'memory plan'):
         assert f'\n{title}\n' in '\n' + done.stdout
     manifest, = data_dir.rglob('manifest.json')
     rows = sum(counts['rows'] for counts in json.loads(manifest.read_text())['splits'].values())
-    assert f'{rows:,} rows x (' in done.stdout
+    assert f'{rows:,} rows x (' in done.stdout and f'{manifest.parent}: {rows:,} rows are as they were prepared' in done.stdout
 
 
 def test_a_plan_that_does_not_fit_ends_in_status_1(command):

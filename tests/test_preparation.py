@@ -17,8 +17,9 @@ from autoint_jax.data.avazu import AVAZU
 from autoint_jax.data.counting import counts
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.encode_rows import encode_files
-from autoint_jax.data.prepared import LOCK, open_prepared
+from autoint_jax.data.prepared import open_prepared
 from autoint_jax.data.progress import Silent
+from autoint_jax.data.scratch import OWNER
 from autoint_jax.data.split_writer import SplitWriter
 from autoint_jax.data.spool import Spool
 from autoint_jax.data.value_table import IntegerTable
@@ -98,7 +99,7 @@ def test_a_killed_preparation_leaves_nothing_that_is_believed_and_the_next_one_c
     living, = folder.iterdir()
     other = subprocess.run([sys.executable, '-c', CODE, str(raw / 'criteo'), str(tmp_path)], capture_output=True, text=True)
     assert other.returncode == 0, other.stderr
-    assert (living / LOCK).exists()  # that of a living process stays
+    assert (living / OWNER).exists()  # that of a living process stays
     process.send_signal(signal.SIGKILL)
     process.wait()
     whole = open_prepared(tmp_path, 'criteo', 'autoint').hash

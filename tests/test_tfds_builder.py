@@ -115,6 +115,8 @@ def test_an_interrupted_build_leaves_nothing(raw, prepared, tmp_path):
 
         def end(self, rows): ...
 
+        def say(self, sentence): ...
+
         def advance(self, units, rows=0):
             if rows > 4 * 113:
                 raise KeyboardInterrupt

@@ -45,7 +45,7 @@ class RowEncoder:
         path = data.folder / PLAN_FILE
         if not path.is_file():
             raise UsageError(f'{path} does not exist: raw rows cannot be encoded for {data.folder}')
-        stored = json.loads(path.read_text())
+        stored = json.loads(data.text_of(PLAN_FILE))
         self._plan, self._layout, self._form = (
             TablePlan.from_json(stored['plan']), Layout.from_json(stored['layout']), stored['form'])
         self._fitted = Fitted(data.vocabularies(), {name: tuple(values) for name, values in stored['parameters'].items()},

@@ -19,12 +19,14 @@ from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.fitting import fit
 from autoint_jax.data.folds import TRAIN
 from autoint_jax.data.labels import labels_of
-from autoint_jax.data.prepared import SPLITS, PreparedData, finish, unfinished
+from autoint_jax.data.prepared import SPLITS, PreparedData
 from autoint_jax.data.progress import Progress
 from autoint_jax.data.raw_rows import Raw
+from autoint_jax.data.scratch import unfinished
 from autoint_jax.data.sources import THREADS, Source
 from autoint_jax.data.split_writer import SplitWriter
 from autoint_jax.data.spool import Spool
+from autoint_jax.data.writing import finish
 from autoint_jax.errors import UsageError
 
 PLAN_FILE = 'plan.json'
@@ -51,7 +53,7 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
       max_bad_share: share of rows that may be unreadable.
       progress: shown to a person.
     """
-    with unfinished(folder) as scratch, ThreadPoolExecutor(THREADS, thread_name_prefix='preparing') as threads:
+    with unfinished(folder, progress.say) as scratch, ThreadPoolExecutor(THREADS, thread_name_prefix='preparing') as threads:
         bad = BadRows(scratch, max_bad_share)
         spool = Spool(scratch / 'spool')
         labels = _parse(source, plan, spool, bad, threads, progress)
@@ -67,9 +69,11 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         bad.close()
         (scratch / PLAN_FILE).write_text(json.dumps({
             'plan': plan.to_json(), 'parameters': fitted.parameters, 'max_values': fitted.max_values, **stored}, indent=2) + '\n')
-        return finish(scratch, folder, schema=encoder.schema, vocabularies=fitted.vocabularies, splits=records, description={
+        description = {
             **description, 'sources_sha256': dict(sorted(source.checksums.items())), 'bad_rows': bad.count,
-            'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first]})
+            'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first]}
+        return finish(scratch, folder, schema=encoder.schema, vocabularies=fitted.vocabularies, splits=records,
+                      description=description, say=progress.say)
 
 
 def _parse(source: Source, plan: TablePlan, spool: Spool, bad: BadRows, threads: ThreadPoolExecutor,

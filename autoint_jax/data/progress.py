@@ -22,6 +22,9 @@ class Progress(Protocol):
     def end(self, rows: int) -> None:
         """The pass is over, with so many rows."""
 
+    def say(self, sentence: str) -> None:
+        """Something a person should know."""
+
 
 class Silent:
     """Shows nothing."""
@@ -31,6 +34,8 @@ class Silent:
     def advance(self, units: int, rows: int = 0) -> None: ...
 
     def end(self, rows: int) -> None: ...
+
+    def say(self, sentence: str) -> None: ...
 
 
 class Bar:
@@ -65,3 +70,6 @@ class Bar:
         seconds = max(time.monotonic() - self._began, 1e-9)
         self._progress.remove_task(self._task)
         self._console.print(f'{self._name}: {rows:,} rows in {seconds:,.1f} s, {rows / seconds:,.0f} rows/s')
+
+    def say(self, sentence: str) -> None:
+        self._console.print(shown(sentence))

@@ -11,8 +11,9 @@ from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.kdd12 import KDD12
 from autoint_jax.data.movielens_files import MovieLens, read_1m, read_100k
 from autoint_jax.data.preparation import MAX_BAD_SHARE
-from autoint_jax.data.prepared import OWN_TABLE, PreparedData, folder_of, sha256_of, write_prepared
+from autoint_jax.data.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.progress import Progress, Silent
+from autoint_jax.data.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import Schema
 
@@ -51,7 +52,8 @@ def _movielens(name: str, read: Callable[[pathlib.Path], MovieLens], recipes: di
         raw = read(raw_dir)
         encoded = movielens.encode(raw, recipes[recipe])
         return write_prepared(
-            folder, schema=encoded.schema, vocabularies=encoded.vocabularies, splits=encoded.splits, description={
+            folder, schema=encoded.schema, vocabularies=encoded.vocabularies, splits=encoded.splits, say=options.progress.say,
+            description={
                 'dataset': name, 'recipe': recipe, 'parameters': encoded.parameters,
                 'sources_sha256': {path.name: sha256_of(path) for path in raw.files}})
 

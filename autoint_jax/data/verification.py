@@ -1,0 +1,177 @@
+"""Whether the files of prepared data are those that were prepared.
+
+Three checks, from cheap to dear:
+  - On opening: schema and manifest fit the hash that names the data.
+  - On opening a split (`check_split`): size and header of each array; its SHA-256 where it is small, otherwise that of 64
+    blocks spread over it; then one pass over all values: ids are within their fields, numbers are not infinite, labels are 0
+    or 1. The pass reads the split once, at the speed of the disk or about 5 GB/s from memory. A process checks a file once as
+    long as the file's times stay.
+  - On demand (`check_whole`): SHA-256 of every array.
+"""
+
+import functools
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from autoint_jax.data.split_writer import DTYPES
+from autoint_jax.errors import UsageError
+from autoint_jax.schema import Schema
+
+WHOLE_BYTES = 64 << 20  # up to this size a file's whole checksum is compared on opening
+SAMPLED_BLOCKS, SAMPLED_BYTES = 64, 64 << 10
+BLOCK_BYTES = 4 << 20
+AGAIN = 'prepare the data again with --overwrite'
+
+Say = Callable[[str], None]
+
+
+class Array(NamedTuple):
+    """What the manifest says of an array: its file, type, shape and SHA-256, and that of its sample, if there is one."""
+
+    path: pathlib.Path
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    sha256: str
+    sample: str | None
+
+    @property
+    def size(self) -> int:
+        """Bytes without the header."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
+def arrays_of(folder: pathlib.Path, split: str, schema: Schema, record: dict[str, Any],
+              samples: dict[str, str]) -> dict[str, Array]:
+    """The arrays of a split by name, by the manifest's record of the split and the checksums of its samples."""
+    widths = {'ids': (schema.num_slots,), 'numeric': (len(schema.numeric_fields),), 'labels': ()}
+    return {name: Array(folder / split / f'{name}.npy', np.dtype(dtype), (record['rows'], *widths[name]),
+                        record[f'{name}_sha256'], samples.get(name)) for name, dtype in DTYPES.items()}
+
+
+def check_split(arrays: dict[str, Array], schema: Schema) -> None:
+    """Raises UsageError with file, row, field and value if the arrays of a split are not those that were prepared."""
+    for array in arrays.values():
+        _start_of_data(array)  # sizes of all first: they cost nothing
+    for name, array in arrays.items():
+        status = os.stat(array.path)
+        _check_once(name, array, schema, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+def check_whole(arrays: dict[str, Array]) -> None:
+    """Raises UsageError if an array does not have its checksum."""
+    for array in arrays.values():
+        checksum = hashlib.sha256()
+        for _, values in _blocks(array):
+            checksum.update(values.data)
+        _compare(array, checksum.hexdigest(), array.sha256)
+
+
+def sample_of(path: pathlib.Path) -> str:
+    """SHA-256 of a file's size and of 64 blocks of 64 KiB spread evenly over it, or of all of a smaller file."""
+    size = path.stat().st_size
+    last = max(size - SAMPLED_BYTES, 0)
+    starts = sorted({last * number // (SAMPLED_BLOCKS - 1) for number in range(SAMPLED_BLOCKS)})
+    checksum = hashlib.sha256(str(size).encode())
+    with open(path, 'rb', buffering=0) as file:
+        for start in starts:
+            file.seek(start)
+            checksum.update(file.read(SAMPLED_BYTES))
+    return checksum.hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_once(name: str, array: Array, schema: Schema, status: tuple[int, ...]) -> None:
+    whole = hashlib.sha256() if array.size <= WHOLE_BYTES else None
+    check = {'ids': _check_ids, 'numeric': _check_numbers, 'labels': _check_labels}[name]
+    for row, values in _blocks(array):
+        check(array.path, row, values, schema)
+        if whole is not None:
+            whole.update(values.data)
+    if whole is not None:
+        _compare(array, whole.hexdigest(), array.sha256)
+    elif array.sample is not None:
+        _compare(array, sample_of(array.path), array.sample)
+
+
+def _compare(array: Array, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise UsageError(f'{array.path} is not the file that was prepared (its checksum begins with {found[:12]}, not '
+                         f'{wanted[:12]}): {AGAIN}')
+
+
+def _start_of_data(array: Array) -> int:
+    """Where the values begin in a file whose header and size are as they should be. Raises UsageError."""
+    try:
+        with open(array.path, 'rb') as file:
+            start = _header(file, array)
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise UsageError(f'{array.path} cannot be read ({error.strerror}): {AGAIN}') from None
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # of NumPy, for a header that is none
+        raise UsageError(f'{array.path} cannot be read ({str(error).splitlines()[0] if str(error) else "no header"}): '
+                         f'{AGAIN}') from None
+    if size != start + array.size:
+        difference = size - start - array.size
+        wrong = f'{abs(difference):,} bytes too {"long" if difference > 0 else "short"}'
+        raise UsageError(f'{array.path} cannot be read (it is {wrong}): {AGAIN}')
+    return start
+
+
+def _header(file: BinaryIO, array: Array) -> int:
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError('the version of its header is not 1.0')
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    if (shape, dtype) != (array.shape, array.dtype) or (fortran_order and array.size):
+        raise ValueError(f'it holds {dtype.name} {list(shape)}, but the manifest says {array.dtype.name} {list(array.shape)}')
+    return file.tell()
+
+
+def _blocks(array: Array) -> Iterator[tuple[int, np.ndarray]]:
+    """(first row, values [n, ...]) in order. The values are overwritten by the next block."""
+    start, rows = _start_of_data(array), array.shape[0]
+    row_bytes = int(np.prod(array.shape[1:], dtype=np.int64)) * array.dtype.itemsize
+    if not row_bytes or not rows:
+        return
+    at_once = max(1, min(BLOCK_BYTES // row_bytes, rows))
+    block = np.empty((at_once, *array.shape[1:]), array.dtype)
+    with open(array.path, 'rb', buffering=0) as file:
+        file.seek(start)
+        for row in range(0, rows, at_once):
+            values = block[:rows - row]
+            left = memoryview(values.reshape(-1).view(np.uint8))
+            while len(left):
+                read = file.readinto(left)
+                if not read:
+                    raise UsageError(f'{array.path} cannot be read (it ends within row {row + at_once}): {AGAIN}')
+                left = left[read:]
+            yield row, values
+
+
+def _check_ids(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
+    most = np.array([field.cardinality for field in schema.id_fields for _ in range(field.max_values)], np.uint32)
+    if (values.view(np.uint32).max(axis=0) < most).all():  # as an unsigned number a negative id is above all
+        return
+    at, slot = np.argwhere(values.view(np.uint32) >= most)[0].tolist()
+    owners = [field for field in schema.id_fields for _ in range(field.max_values)]
+    raise UsageError(f'{path} row {row + at}: field {owners[slot].name!r} has the id {values[at, slot]}, but its ids are 0 to '
+                     f'{owners[slot].cardinality - 1}: the file or the schema was changed or damaged; {AGAIN}')
+
+
+def _check_numbers(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
+    infinite = np.isinf(values)
+    if infinite.any():
+        at, column = np.argwhere(infinite)[0].tolist()
+        raise UsageError(f'{path} row {row + at}: numeric field {schema.numeric_fields[column].name!r} has the value '
+                         f'{values[at, column]}: no number may be infinite; mend the raw file, then {AGAIN}')
+
+
+def _check_labels(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
+    wrong = (values != 0) & (values != 1)
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        raise UsageError(f'{path} row {row + at} has the label {values[at]}: labels are 0 or 1; {AGAIN}')

@@ -1,0 +1,75 @@
+"""Writes prepared data into a scratch folder, and puts it in its place when it is whole."""
+
+import hashlib
+import json
+import pathlib
+import platform
+from typing import Any
+
+import numpy as np
+
+from autoint_jax.data.prepared import FORMAT, PREPARATION, SPLITS, Columns, PreparedData, identity_of
+from autoint_jax.data.scratch import Say, put_in_place, silent, unfinished
+from autoint_jax.data.split_writer import DTYPES, SplitWriter
+from autoint_jax.data.verification import sample_of
+from autoint_jax.data.vocabulary import Vocabulary
+from autoint_jax.schema import Schema
+
+SIDE_FILES = ('schema.json', 'vocabularies.json', 'plan.json')
+
+
+def write_prepared(folder: pathlib.Path, *, schema: Schema, vocabularies: dict[str, Vocabulary], splits: dict[str, Columns],
+                   description: dict[str, Any], preparation: dict[str, Any] | None = None, say: Say = silent) -> PreparedData:
+    """Writes prepared data beside `folder` and renames it into place.
+
+    Args:
+      folder: where the data shall be; data that is there is replaced.
+      schema: of all splits.
+      vocabularies: field name -> vocabulary.
+      splits: 'train', 'valid' and 'test'.
+      description: dataset, recipe, its parameters and source checksums, for the manifest.
+      preparation: how the data was made, for the manifest; no part of the data's identity.
+      say: told of scratch folders that are left.
+    """
+    with unfinished(folder, say) as scratch:
+        records = {}
+        for name, columns in splits.items():
+            with SplitWriter(scratch / name, columns.ids.shape[1], columns.numeric.shape[1]) as writer:
+                writer.append(columns.ids, columns.numeric, columns.labels)
+            records[name] = writer.record
+        return finish(scratch, folder, schema=schema, vocabularies=vocabularies, splits=records, description=description,
+                      preparation=preparation, say=say)
+
+
+def finish(scratch: pathlib.Path, folder: pathlib.Path, *, schema: Schema, vocabularies: dict[str, Vocabulary],
+           splits: dict[str, dict[str, Any]], description: dict[str, Any], preparation: dict[str, Any] | None = None,
+           say: Say = silent) -> PreparedData:
+    """Adds schema, vocabularies and manifest to a scratch folder with its splits, and renames it into place.
+
+    Args:
+      splits: record of each split's writer.
+      preparation: as in `write_prepared`; checksums of samples and of the files beside the arrays are added.
+    """
+    (scratch / 'schema.json').write_text(schema.dumps())
+    vocabulary_text = json.dumps({name: vocabulary.values for name, vocabulary in vocabularies.items()})
+    (scratch / 'vocabularies.json').write_text(vocabulary_text)
+    manifest = {
+        'format': FORMAT,
+        **description,
+        'vocabulary_sha256': hashlib.sha256(vocabulary_text.encode()).hexdigest(),
+        'splits': splits,
+    }
+    manifest['hash'] = identity_of(manifest, schema.to_json())
+    manifest['versions'] = {'python': platform.python_version(), 'numpy': np.__version__}
+    manifest[PREPARATION] = {
+        **(preparation or {}),
+        'samples': {split: {name: sample_of(scratch / split / f'{name}.npy') for name in DTYPES} for split in SPLITS},
+        'files_sha256': {name: sha256_of(scratch / name) for name in SIDE_FILES if (scratch / name).exists()}}
+    (scratch / 'manifest.json').write_text(json.dumps(manifest, indent=2) + '\n')
+    put_in_place(scratch, folder, say)
+    return PreparedData(folder, schema, manifest)
+
+
+def sha256_of(path: pathlib.Path) -> str:
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,0 +1,20 @@
+"""Whether prepared data is whole, byte by byte."""
+
+from autoint_jax.data.prepared import SPLITS, folder_of, open_prepared
+from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
+from autoint_jax.errors import UsageError
+
+
+def checks(data_dir: str, dataset: str, recipe: str) -> list[Check]:
+    """Compares every file of prepared data with its checksum, and every value with its range."""
+    folder = folder_of(data_dir, dataset, recipe)
+    if not folder.exists():
+        return [Check(NOTE, f'{folder} does not exist: {dataset} is not prepared with recipe {recipe}')]
+    said: list[str] = []
+    try:
+        data = open_prepared(data_dir, dataset, recipe)
+        data.check_whole(said.append)
+    except UsageError as error:
+        return [Check(BAD, str(error))]
+    rows = sum(data.manifest['splits'][split]['rows'] for split in SPLITS)
+    return [Check(OK, f'{folder}: {rows:,} rows are as they were prepared (hash {data.hash[:12]})')]

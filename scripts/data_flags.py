@@ -1,0 +1,16 @@
+"""The flag of commands that read prepared data."""
+
+from absl import flags
+
+from autoint_jax.data.prepared import PreparedData
+
+_VERIFY_DATA = flags.DEFINE_boolean(
+    'verify_data', False, 'First compare every byte of the prepared data with its checksums. Without it, sizes, small files, '
+    'samples of large ones and the range of every value are checked.')
+
+
+def verified(data: PreparedData) -> PreparedData:
+    """The data, compared with its checksums where the flag asks for it. Raises UsageError where it differs."""
+    if _VERIFY_DATA.value:
+        data.check_whole(print)
+    return data
