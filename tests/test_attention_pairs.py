@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from conftest import ROOT
+from sweep_cases import write_record
 
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import open_prepared
@@ -88,9 +89,8 @@ def test_a_run_is_trained_where_only_its_record_is_left(data_dir, tmp_path):
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
     config = configuration.load(ROOT / 'experiments' / 'configs' / 'movielens_1m_lr.toml')
     config = configuration.replace(config, {'training.epochs': 1})
-    record = tmp_path / 'results' / 'runs' / f'lr-{configuration.fingerprint(config)}.json'
-    record.parent.mkdir(parents=True)
-    records.write_json(record, {'run': record.stem, 'data_hash': data.hash, 'of': 'an earlier commit'})
+    record = write_record(tmp_path / 'results', 'lr', config, data.hash, 0.8)
+    records.write_json(record, json.loads(record.read_text()) | {'of': 'an earlier commit'})
 
     def trained():
         folder, = attention.trained_seeds('lr', config, 1, data, runs_dir=tmp_path / 'runs', results_dir=tmp_path / 'results',

@@ -1,11 +1,11 @@
 """The README says what the records say."""
 
-import json
 import pathlib
 import re
 
 import pytest
 from conftest import ROOT
+from sweep_cases import write_record
 
 from autoint_jax import config as configuration
 from autoint_jax.errors import UsageError
@@ -22,12 +22,9 @@ def test_results_of_the_readme_come_from_the_records(monkeypatch):
 
 
 def test_the_quick_start_is_of_its_own_configuration(tmp_path):
-    (tmp_path / 'runs').mkdir()
     for config, auc in ((QUICK_START, 0.86), (configuration.replace(QUICK_START, {'seed': 1}), 0.88),
                         (configuration.replace(QUICK_START, {'training.batch_size': 77}), 0.5)):
-        run = f'{readme.QUICK_START}-{configuration.fingerprint(config)}'
-        (tmp_path / 'runs' / f'{run}.json').write_text(json.dumps({
-            'run': run, 'config': configuration.to_tree(config), 'test': {'auc': auc, 'logloss': 1.2 - auc}}))
+        write_record(tmp_path, readme.QUICK_START, config, 'hash', auc)
     assert '(MovieLens-100k with ids, 2 seeds): AUC 0.8700 ± 0.0141, logloss' in readme.results_section(tmp_path, QUICK_START)
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from sweep_cases import BASE, STALE, evaluate, finish, load, opened, orders
+from sweep_cases import BASE, STALE, evaluate, finish, load, opened, orders, write_record
 
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
@@ -179,7 +179,8 @@ def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_pa
     assert [evaluation['epoch'] for evaluation in trials.evaluations(folder.of(trial))] == [1.0, 2.0]
     (folder.of(trial) / 'pruned.json').unlink()
     work(told, 'worker')  # goes on, to the end
-    record = runs.recorded(trial.id, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), folder.path.parent / 'results')
+    record = runs.recorded(trial.id, trial.config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'),
+                           folder.path.parent / 'results')
     assert record['run'] == trial.id and record['epochs'] == 3 and len(record['starts']) == 2
     assert record['data'] == {'dataset': 'movielens_1m', 'recipe': 'autoint_all_rows'}
     elsewhere = SweepFolder(folder.sweep, folder.path.with_name('other'), STALE)
@@ -206,9 +207,9 @@ def test_trials_and_records_on_other_data_are_not_counted_nor_replaced(tmp_path,
         report.report(folder)
     began(two, data.hash)
     assert report.report(folder).settings[0]['done'] == 2
-    path = runs.record_path(three.id, told.results_dir)
-    path.parent.mkdir(parents=True)
-    path.write_text('{"data_hash": "of fewer rows"}')
+    path = write_record(told.results_dir, folder.sweep.base, three.config, 'of fewer rows', 0.8)
+    assert path == runs.record_path(three.id, told.results_dir)
+    before = path.read_text()
     with pytest.raises(UsageError, match=f'{three.id}.json is a record .* another --results_dir, or remove'):
         check_data(told)
     for trial in (one, two):
@@ -221,7 +222,7 @@ def test_trials_and_records_on_other_data_are_not_counted_nor_replaced(tmp_path,
     began(two, data.hash)
     work(told, 'worker')
     assert 'is a record of this run on other data' in status(folder).failed[0]
-    assert path.read_text() == '{"data_hash": "of fewer rows"}'
+    assert path.read_text() == before
 
 
 def test_tables_keep_the_whole_name_of_a_sweep(tmp_path):

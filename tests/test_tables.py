@@ -5,6 +5,7 @@ import json
 
 import pytest
 from conftest import ROOT
+from sweep_cases import write_record
 from test_replicas import Silent
 
 from autoint_jax import config as configuration
@@ -29,14 +30,9 @@ def data(data_dir):
 
 def write_records(folder, data, name, config, aucs):
     """Records as runs of seeds 0, 1, ... would have left them; None where a seed was not run."""
-    (folder / 'runs').mkdir(parents=True, exist_ok=True)
     for seed, auc in enumerate(aucs):
         if auc is not None:
-            own = configuration.replace(config, {'seed': seed})
-            run = f'{name}-{configuration.fingerprint(own)}'
-            (folder / 'runs' / f'{run}.json').write_text(json.dumps({
-                'run': run, 'config': configuration.to_tree(own), 'data_hash': data.hash, 'parameters': 7,
-                'test': {'auc': auc, 'logloss': 1.2 - auc}}))
+            write_record(folder, name, configuration.replace(config, {'seed': seed}), data.hash, auc)
 
 
 def table(data_dir, folder, title, name, published, *, models, seeds, config_of=base_config):

@@ -45,4 +45,4 @@ def check_data(orders: Orders) -> None:
             raise UsageError(f'{path} holds a trial on other data than {data.folder} (hash {theirs[:12]}, not {data.hash[:12]}): '
                              'name the --data_dir of that data or, to train on this, give the sweep file another name and name '
                              'another --results_dir')
-        runs.recorded(trial.id, data, orders.results_dir)
+        runs.recorded(trial.id, trial.config, data, orders.results_dir)

@@ -1,13 +1,14 @@
 """The results of the README, written from the records."""
 
-import json
 import os
 import pathlib
 from typing import Any
 
 from autoint_jax import config as configuration
+from autoint_jax import stored
 from autoint_jax.config import Config
 from autoint_jax.errors import UsageError
+from autoint_jax.sweeps import runs
 from autoint_jax.sweeps.comparison import test_figures
 from autoint_jax.sweeps.paper.ablations import ablation_lines
 from autoint_jax.sweeps.paper.attention import attention_lines
@@ -16,6 +17,7 @@ from autoint_jax.sweeps.paper.curves import curve_lines
 from autoint_jax.sweeps.paper.data_statistics import statistics_lines
 from autoint_jax.sweeps.paper.model_size import model_size_lines
 from autoint_jax.sweeps.paper.run_time import run_time_lines
+from autoint_jax.sweeps.record_lines import Record, lines_of
 from autoint_jax.sweeps.speed import copy_lines, exactness_lines, speed_lines
 
 BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
@@ -34,9 +36,10 @@ def results_section(results_dir: pathlib.Path, quick_start: Config) -> str:
     """
     lines = ['Test split; mean ± standard deviation over seeds where there are several; the records are in `results/`.']
     lines += statistics_lines(results_dir) + _table_lines(results_dir, 'table2_effectiveness') + model_size_lines(results_dir)
-    lines += _residual_lines(results_dir) + _table_lines(results_dir, 'table5_joint') + change_lines(results_dir)
+    lines += lines_of(results_dir, 'table4_residual_ablation_*.json', _residual_lines)
+    lines += _table_lines(results_dir, 'table5_joint') + change_lines(results_dir)
     lines += run_time_lines(results_dir) + curve_lines(results_dir) + attention_lines(results_dir) + ablation_lines(results_dir)
-    lines += _width_lines(results_dir)
+    lines += lines_of(results_dir, 'field_widths_*.json', _width_lines)
     lines += _quick_start_lines(results_dir, quick_start)
     lines += exactness_lines(results_dir) + copy_lines(results_dir)
     lines += ['', *speed_lines(results_dir)]
@@ -45,43 +48,41 @@ def results_section(results_dir: pathlib.Path, quick_start: Config) -> str:
 
 def _table_lines(results_dir: pathlib.Path, table: str) -> list[str]:
     """A table of models on each data set that has a record."""
-    lines = []
-    for record in _records(results_dir, table):
+    def of(record: Record, path: pathlib.Path) -> list[str]:
+        lines = []
         lines += ['', f'**{record["table"]}, {MODEL_TABLES[table]}, {DATASETS[record["dataset"]]}.** {record["criterion"]}.', '',
                   '| model | AUC | paper | difference | logloss | paper | parameters | seeds | |',
                   '|---|---|---|---|---|---|---|---|---|']
         lines += [_model_row(row) for row in record['rows']]
         lines += [''] + [f'Not run: {", ".join(record["not_run"])}.'] * bool(record['not_run']) + record['significance']
         lines += [record['significance_method']] if record['tests'] else []
+        return lines
+
+    return lines_of(results_dir, f'{table}_*.json', of)
+
+
+def _residual_lines(record: Record, path: pathlib.Path) -> list[str]:
+    lines = ['', f'**Table 4, residual connections, {DATASETS[record["dataset"]]}.** AUC lost without them: '
+              f'{record["auc_lost"]:.4f}, the paper {record["published_auc_lost"]:.4f}.', '',
+              '| residual | AUC | paper | logloss | paper | seeds | |', '|---|---|---|---|---|---|---|']
+    lines += [f'| {"with" if row["residual"] else "without"} | {_spread(row, "auc")} | {row["paper_auc"]:.4f} | '
+              f'{_spread(row, "logloss")} | {row["paper_logloss"]:.4f} | {row["seeds"]} | {row["verdict"]} |'
+              for row in record['rows']]
+    lines += ['', *record['significance']]
     return lines
 
 
-def _residual_lines(results_dir: pathlib.Path) -> list[str]:
-    lines = []
-    for record in _records(results_dir, 'table4_residual_ablation'):
-        lines += ['', f'**Table 4, residual connections, {DATASETS[record["dataset"]]}.** AUC lost without them: '
-                  f'{record["auc_lost"]:.4f}, the paper {record["published_auc_lost"]:.4f}.', '',
-                  '| residual | AUC | paper | logloss | paper | seeds | |', '|---|---|---|---|---|---|---|']
-        lines += [f'| {"with" if row["residual"] else "without"} | {_spread(row, "auc")} | {row["paper_auc"]:.4f} | '
-                  f'{_spread(row, "logloss")} | {row["paper_logloss"]:.4f} | {row["seeds"]} | {row["verdict"]} |'
-                  for row in record['rows']]
-        lines += ['', *record['significance']]
-    return lines
-
-
-def _width_lines(results_dir: pathlib.Path) -> list[str]:
-    lines = []
-    for record in _records(results_dir, 'field_widths'):
-        lines += ['', f'**Fields of different widths, {DATASETS[record["dataset"]]}, {record["data_rows"]:,} rows.** '
-                  f'{record["criterion"]}: {record["verdict"]}.', '',
-                  '| widths | values in tables | saved | AUC | difference | logloss |', '|---|---|---|---|---|---|']
-        lines += [f'| `{row["variant"]}` | {row["table_values"]:,} | {row["saved"]:.0%} | {_spread(row, "auc")} | '
-                  f'{row["auc_difference"]:+.4f} | {row["logloss"]:.4f} |' for row in record['rows']]
+def _width_lines(record: Record, path: pathlib.Path) -> list[str]:
+    lines = ['', f'**Fields of different widths, {DATASETS[record["dataset"]]}, {record["data_rows"]:,} rows.** '
+              f'{record["criterion"]}: {record["verdict"]}.', '',
+              '| widths | values in tables | saved | AUC | difference | logloss |', '|---|---|---|---|---|---|']
+    lines += [f'| `{row["variant"]}` | {row["table_values"]:,} | {row["saved"]:.0%} | {_spread(row, "auc")} | '
+              f'{row["auc_difference"]:+.4f} | {row["logloss"]:.4f} |' for row in record['rows']]
     return lines
 
 
 def _quick_start_lines(results_dir: pathlib.Path, config: Config) -> list[str]:
-    found = [json.loads(path.read_text()) for path in sorted((results_dir / 'runs').glob(f'{QUICK_START}-*.json'))]
+    found = [runs.read_record(path) for path in sorted((results_dir / 'runs').glob(f'{QUICK_START}-*.json'))]
     found = [record for record in found if record['run'].removeprefix(f'{QUICK_START}-') == configuration.fingerprint(
         configuration.replace(config, {'seed': record['config']['seed']}))]
     if not found:
@@ -89,10 +90,6 @@ def _quick_start_lines(results_dir: pathlib.Path, config: Config) -> list[str]:
     figures = test_figures(found)
     return ['', f'**Quick start** (MovieLens-100k with ids, {len(found)} seeds): AUC {figures["auc"]}, '
             f'logloss {figures["logloss"]}.']
-
-
-def _records(results_dir: pathlib.Path, experiment: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted(results_dir.glob(f'{experiment}_*.json'))]
 
 
 def _spread(row: dict[str, Any], figure: str) -> str:
@@ -118,6 +115,6 @@ def updated(readme: str, section: str) -> str:
 
 def update(path: pathlib.Path, section: str) -> None:
     """Replaces the text between a README's markers, in a file beside it first. Raises UsageError as `updated` does."""
-    text, unfinished = updated(path.read_text(), section), path.with_name(path.name + '.unfinished')
+    text, unfinished = updated(stored.read_text(path), section), path.with_name(path.name + '.unfinished')
     unfinished.write_text(text)
     os.replace(unfinished, path)

@@ -1,7 +1,6 @@
 """Runs of an experiment: what has a record is read, what has none is run and recorded."""
 
 import csv
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +8,21 @@ from typing import Any
 import jax
 
 from autoint_jax import config as configuration
+from autoint_jax import stored
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.training import records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replicas import copies_that_fit, fit_copies
+
+FIGURES = {'auc': stored.finite, 'logloss': stored.finite}
+# What the record of a run has, beside what is only shown.
+RECORD = {'run': str, 'fingerprint': str, 'seed': int, 'config': dict, 'data': {'dataset': str, 'recipe': str}, 'data_hash': str,
+          'test': FIGURES, 'valid': FIGURES, 'best_epoch': stored.finite, 'epochs': stored.finite, 'train_seconds': stored.finite,
+          'parameters': int, 'embedding_parameters': int, 'starts': [dict]}
+MEND = 'restore the record, or move it away to have the run trained again, or name another --results_dir'
 
 
 def completed(name: str, config: Config, data: PreparedData, *, runs_dir: pathlib.Path, results_dir: pathlib.Path,
@@ -28,7 +35,7 @@ def completed(name: str, config: Config, data: PreparedData, *, runs_dir: pathli
     Raises UsageError as `recorded` and `fit` do.
     """
     run_id = f'{name}-{configuration.fingerprint(config)}'
-    if (found := recorded(run_id, data, results_dir)) is not None:
+    if (found := recorded(run_id, config, data, results_dir)) is not None:
         return found
     reporter.say(f'run {run_id}')
     fit(config, data, runs_dir / run_id, reporter)
@@ -45,7 +52,7 @@ def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *
     """
     configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
     ids = [f'{name}-{configuration.fingerprint(one)}' for one in configs]
-    missing = [number for number, run_id in enumerate(ids) if recorded(run_id, data, results_dir) is None]
+    missing = [number for number, run_id in enumerate(ids) if recorded(run_id, configs[number], data, results_dir) is None]
     at_once = min(copies_that_fit(config, data), len(missing)) if len(missing) > 1 else 1
     at_once -= at_once % min(at_once, jax.local_device_count())
     failed = []
@@ -65,8 +72,8 @@ def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *
             else:
                 record(ids[number], runs_dir / ids[number], results_dir)
     if failed:
-        raise UsageError('\n'.join(failed))
-    return [recorded(run_id, data, results_dir) for run_id in ids]
+        raise UsageError('; '.join(failed))
+    return [recorded(run_id, one, data, results_dir) for run_id, one in zip(ids, configs, strict=True)]
 
 
 def recorded_seeds(name: str, config: Config, seeds: int, data: PreparedData, results_dir: pathlib.Path) -> list[dict[str, Any]]:
@@ -74,19 +81,56 @@ def recorded_seeds(name: str, config: Config, seeds: int, data: PreparedData, re
 
     Raises UsageError as `recorded` does.
     """
-    ids = [f'{name}-{configuration.fingerprint(configuration.replace(config, {"seed": seed}))}' for seed in range(seeds)]
-    return [found for run_id in ids if (found := recorded(run_id, data, results_dir)) is not None]
+    configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
+    found = [recorded(f'{name}-{configuration.fingerprint(one)}', one, data, results_dir) for one in configs]
+    return [record for record in found if record is not None]
 
 
-def recorded(run_id: str, data: PreparedData, results_dir: pathlib.Path) -> dict[str, Any] | None:
-    """The record of a run; None where RESULTS_DIR/runs has none. Raises UsageError where it is of other data than `data`."""
+def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathlib.Path) -> dict[str, Any] | None:
+    """The record of a run; None where RESULTS_DIR/runs has none.
+
+    A record is believed only if it is of this run: of its name, its effective configuration and this data.
+
+    Raises:
+      UsageError: the record is of another run or other data, is damaged, or lacks a figure.
+    """
     path = record_path(run_id, results_dir)
-    if not path.exists():
-        return None
-    found = json.loads(path.read_text())
+    try:
+        if not path.exists():
+            return None
+    except OSError as error:
+        raise UsageError(system_sentence(error)) from None
+    found = read_record(path)
+    theirs = configuration.from_tree(found['config'])
+    if theirs != config:
+        raise UsageError(f'{path} is a record of another configuration ({"; ".join(configuration.difference(theirs, config))}): {MEND}')
     if found['data_hash'] != data.hash:
         raise UsageError(f'{path} is a record of this run on other data than {data.folder} (hash {found["data_hash"][:12]}, not '
                          f'{data.hash[:12]}): name another --results_dir, or remove the record')
+    return found
+
+
+def read_record(path: pathlib.Path) -> dict[str, Any]:
+    """A record in RESULTS_DIR/runs that is whole and agrees with itself: its name, fingerprint, seed, data set and configuration.
+
+    Raises UsageError, which names the file, where it is not.
+    """
+    found = stored.read_json(path, RECORD, mend=MEND)
+    try:
+        config = configuration.from_tree(found['config'])
+    except UsageError as error:
+        raise UsageError(f'{path} has a configuration that this version cannot read ({error}): {MEND}') from None
+    fingerprint = configuration.fingerprint(config)
+    for what, theirs, expected in (
+            ('run', found['run'], path.name.removesuffix('.json')), ('fingerprint', found['fingerprint'], fingerprint),
+            ('end of its name', path.stem.rpartition('-')[2], fingerprint), ('seed', found['seed'], config.seed),
+            ('data', found['data'], {'dataset': config.data.dataset, 'recipe': config.data.recipe})):
+        if theirs != expected:
+            raise UsageError(f'{path} contradicts itself: its {what} is {theirs!r}, but its configuration and name say {expected!r}; it '
+                             f'was edited or renamed: {MEND}')
+    for split in ('valid', 'test'):
+        if not (0 <= found[split]['auc'] <= 1 and found[split]['logloss'] >= 0):
+            raise UsageError(f'{path} has impossible figures of the {split} split ({found[split]}): {MEND}')
     return found
 
 

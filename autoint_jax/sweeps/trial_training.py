@@ -72,7 +72,7 @@ def train_trial(orders: Orders, trial: Trial, reporter: Reporter) -> None:
     """
     data = open_prepared(orders.data_dir, trial.config.data.dataset, trial.config.data.recipe)
     folder = orders.folder.of(trial)
-    if (record := runs.recorded(trial.id, data, orders.results_dir)) is not None:
+    if (record := runs.recorded(trial.id, trial.config, data, orders.results_dir)) is not None:
         reporter.say(f'{orders.results_dir} has a record of this run: nothing is trained')
         records.write_json(folder / 'record.json', record)
         return

@@ -4,7 +4,6 @@ An item is one option of `autoint_jax/models/autoint.py` that the authors' code 
 at once, a dropout rate, or the optimizer of tables.
 """
 
-import json
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import significance
+from autoint_jax.sweeps.record_lines import Record, lines_of
 from autoint_jax.training import records
 from autoint_jax.training.progress import Reporter
 
@@ -147,14 +147,16 @@ def _show(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 def ablation_lines(results_dir: pathlib.Path) -> list[str]:
     """Markdown: a table for each data set that has a record. Empty without."""
+    return lines_of(results_dir, 'ablations_*.json', _lines)
+
+
+def _lines(record: Record, path: pathlib.Path) -> list[str]:
     lines = []
-    for path in sorted(results_dir.glob('ablations_*.json')):
-        record = json.loads(path.read_text())
-        base = ' and '.join(f'`{option}={value}`' for option, value in record['base'].items())
-        lines += ['', f'**AutoInt with one option changed, {record["dataset"]}** (`{path.name}`). The base has {base}. '
-                  f'{record["criterion"]}. {record["significance"][0]}', '',
-                  f'| change | {" | ".join(COLUMNS)} | |', '|---' * (len(COLUMNS) + 2) + '|']
-        for row in record['rows']:
-            change = f'`{row["change"]}`' if row['change'] else BASE
-            lines.append(f'| {change} | {" | ".join(_cells(row))} |')
+    base = ' and '.join(f'`{option}={value}`' for option, value in record['base'].items())
+    lines += ['', f'**AutoInt with one option changed, {record["dataset"]}** (`{path.name}`). The base has {base}. '
+              f'{record["criterion"]}. {record["significance"][0]}', '',
+              f'| change | {" | ".join(COLUMNS)} | |', '|---' * (len(COLUMNS) + 2) + '|']
+    for row in record['rows']:
+        change = f'`{row["change"]}`' if row['change'] else BASE
+        lines.append(f'| {change} | {" | ".join(_cells(row))} |')
     return lines

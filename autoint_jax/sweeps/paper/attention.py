@@ -1,7 +1,6 @@
 """Figure 7: the runs whose attention is looked at, and what it says of the field pairs that the paper names."""
 
 import csv
-import json
 import pathlib
 import tempfile
 from collections.abc import Sequence
@@ -9,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.sweeps import comparison, runs
+from autoint_jax.sweeps.record_lines import Record, lines_of
 from autoint_jax.training import records
 from autoint_jax.training.progress import Reporter
 
@@ -35,8 +36,8 @@ def trained_seeds(name: str, config: Config, seeds: int, data: PreparedData, *, 
     with tempfile.TemporaryDirectory() as no_records:  # without a record every run's folder is asked
         found = runs.completed_seeds(name, config, seeds, data, runs_dir=runs_dir, results_dir=pathlib.Path(no_records),
                                      reporter=reporter)
-    for record in found:
-        if runs.recorded(record['run'], data, results_dir) is None:
+    for seed, record in enumerate(found):
+        if runs.recorded(record['run'], configuration.replace(config, {'seed': seed}), data, results_dir) is None:
             runs.record(record['run'], runs_dir / record['run'], results_dir)
     return [runs_dir / record['run'] for record in found]
 
@@ -99,20 +100,21 @@ def write_weights(path: pathlib.Path, attentions: Sequence[np.ndarray], names: S
 
 def attention_lines(results_dir: pathlib.Path) -> list[str]:
     """Markdown: Figure 7 from its records. Empty where there is none."""
-    lines = []
-    for path in sorted(results_dir.glob(f'{NAME}_*.json')):
-        record = json.loads(path.read_text())
-        lines += ['', f'**Figure 7, attention, `{record["dataset"]}`, {record["rows_averaged"]:,} {record["split"]} rows, '
-                  f'{record["seeds"]} seed{"s" if record["seeds"] > 1 else ""}.** {record["criterion"]}.', '',
-                  '| pair the paper names | rank | of pairs | rank in each seed | weight, there and back | |',
-                  '|---|---|---|---|---|---|']
-        lines += [f'| {", ".join(row["fields"])} | {row["rank"]} | {row["pairs"]} | {", ".join(row["ranks_of_seeds"])} | '
-                  f'{row["forward"]:.3f}, {row["backward"]:.3f} | {row["verdict"]} |' for row in record['rows'] if row['verdict']]
-        strongest = '; '.join(', '.join(row['fields']) for row in record['rows'][:3])
-        agreed = record['agreement']
-        correlations = ', '.join(f'{correlation:.2f}' for correlation in agreed['rank_correlations']) or 'none'
-        lines += ['', f'Strongest pairs here: {strongest}. Rank correlations between seeds: {correlations}: {agreed["verdict"]}.']
-        image = path.with_name(f'{path.stem}_mean.png')
-        if image.exists():
-            lines += ['', f'![attention of fields to fields]({image})']
+    return lines_of(results_dir, f'{NAME}_*.json', _lines)
+
+
+def _lines(record: Record, path: pathlib.Path) -> list[str]:
+    lines = ['', f'**Figure 7, attention, `{record["dataset"]}`, {record["rows_averaged"]:,} {record["split"]} rows, '
+              f'{record["seeds"]} seed{"s" if record["seeds"] > 1 else ""}.** {record["criterion"]}.', '',
+              '| pair the paper names | rank | of pairs | rank in each seed | weight, there and back | |',
+              '|---|---|---|---|---|---|']
+    lines += [f'| {", ".join(row["fields"])} | {row["rank"]} | {row["pairs"]} | {", ".join(row["ranks_of_seeds"])} | '
+              f'{row["forward"]:.3f}, {row["backward"]:.3f} | {row["verdict"]} |' for row in record['rows'] if row['verdict']]
+    strongest = '; '.join(', '.join(row['fields']) for row in record['rows'][:3])
+    agreed = record['agreement']
+    correlations = ', '.join(f'{correlation:.2f}' for correlation in agreed['rank_correlations']) or 'none'
+    lines += ['', f'Strongest pairs here: {strongest}. Rank correlations between seeds: {correlations}: {agreed["verdict"]}.']
+    image = path.with_name(f'{path.stem}_mean.png')
+    if image.exists():
+        lines += ['', f'![attention of fields to fields]({image})']
     return lines

@@ -1,13 +1,14 @@
 """Table 5's last column: what a deep network changes, the joint model less the single model that it is built on."""
 
-import json
 import pathlib
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from autoint_jax import stored
 from autoint_jax.sweeps.comparison import Measured
 from autoint_jax.sweeps.paper.published import BASES, DATASETS, EFFECTIVENESS, JOINT, Figures
+from autoint_jax.sweeps.record_lines import MEND, read
 
 
 def published_change(model: str, datasets: Sequence[str] = DATASETS) -> Figures:
@@ -30,10 +31,12 @@ def change_lines(results_dir: pathlib.Path) -> list[str]:
     """Markdown: changes in the mean over the data sets that have a record of Table 5 and of the base. Empty without."""
     changes: dict[str, dict[str, dict[str, Any]]] = {}
     for path in sorted(results_dir.glob('table5_joint_*.json')):
-        record = json.loads(path.read_text())
-        for row in record['rows']:
-            if row.get('auc_change') is not None:
-                changes.setdefault(row['model'], {})[record['dataset']] = row
+        record = read(path)
+        with stored.of_form(path, mend=MEND):
+            for row in record['rows']:
+                if row.get('auc_change') is not None:
+                    row = {name: row[name] for name in ('model', *(f'{figure}_change' for figure in Figures._fields))}
+                    changes.setdefault(row['model'], {})[record['dataset']] = row
     if not changes:
         return []
     lines = ['', '**Table 5, change over the base model** when a deep network is added, in the mean over data sets; the paper\'s '

@@ -1,6 +1,5 @@
 """Curves of the paper: AutoInt with one option varied, each value trained once a seed, its shape judged (Figures 5, 6, heads)."""
 
-import json
 import pathlib
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from autoint_jax.sweeps.comparison import Measured
 from autoint_jax.sweeps.paper import curve_criteria, curve_plot
 from autoint_jax.sweeps.paper.curve_criteria import Criterion, Means
 from autoint_jax.sweeps.paper.published import EFFECTIVENESS, Figures
+from autoint_jax.sweeps.record_lines import Record, lines_of
 from autoint_jax.training import records
 from autoint_jax.training.progress import Reporter
 
@@ -132,21 +132,22 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
 
 def curve_lines(results_dir: pathlib.Path) -> list[str]:
     """Markdown: each curve that has a record, its criteria, table and figure. Empty without records."""
+    return [line for curve in CURVES for line in lines_of(results_dir, f'{curve.name}_*.json', _lines)]
+
+
+def _lines(record: Record, path: pathlib.Path) -> list[str]:
     lines = []
-    for curve in CURVES:
-        for path in sorted(results_dir.glob(f'{curve.name}_*.json')):
-            record = json.loads(path.read_text())
-            rows = record['rows']
-            about = '; '.join(f'{one["criterion"]}: {one["verdict"]}' for one in record['criteria'])
-            lines += ['', f'**{record["table"]}**, `{record["dataset"]}`, {_seeds(record["seeds"])}. Criteria: {about}.', '',
-                      f'| {record["label"]} | {" | ".join(str(row[record["option"]]) for row in rows)} |',
-                      '|---' * (len(rows) + 1) + '|']
-            lines += [f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |' for figure, name in
-                      (('auc', 'AUC'), ('logloss', 'logloss'))]
-            lines.append(f'| seeds | {" | ".join(str(row["seeds"]) for row in rows)} |')
-            image = path.with_suffix('.png')
-            if image.exists():
-                lines += ['', f'![{record["table"]}, {record["dataset"]}]({image.as_posix()})']
+    rows = record['rows']
+    about = '; '.join(f'{one["criterion"]}: {one["verdict"]}' for one in record['criteria'])
+    lines += ['', f'**{record["table"]}**, `{record["dataset"]}`, {_seeds(record["seeds"])}. Criteria: {about}.', '',
+              f'| {record["label"]} | {" | ".join(str(row[record["option"]]) for row in rows)} |',
+              '|---' * (len(rows) + 1) + '|']
+    lines += [f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |' for figure, name in
+              (('auc', 'AUC'), ('logloss', 'logloss'))]
+    lines.append(f'| seeds | {" | ".join(str(row["seeds"]) for row in rows)} |')
+    image = path.with_suffix('.png')
+    if image.exists():
+        lines += ['', f'![{record["table"]}, {record["dataset"]}]({image.as_posix()})']
     return lines
 
 

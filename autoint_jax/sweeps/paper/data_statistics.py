@@ -1,13 +1,14 @@
 """Table 1: samples, fields and features of prepared data beside the paper's counts, which `data/registry.py` holds."""
 
-import json
 import pathlib
 from typing import Any
 
+from autoint_jax import stored
 from autoint_jax.data import registry
 from autoint_jax.data.prepared import PreparedData, folder_of, open_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import comparison
+from autoint_jax.sweeps.record_lines import MEND, read
 
 FIGURES = ('rows', 'fields', 'features')
 # {data set: {figure: difference allowed}}; 0 where not named. In Criteo the authors also number the empty value of the
@@ -65,8 +66,12 @@ def statistics_lines(results_dir: pathlib.Path) -> list[str]:
              '| data set | samples | paper | fields | paper | features | paper | |', '|---|---|---|---|---|---|---|---|']
     for name in names:
         published = registry.named(name).published
-        record = json.loads(found[name].read_text()) if name in found else None
-        ours = {row['figure']: f'{row["ours"]:,}' for row in record['rows']} if record else dict.fromkeys(FIGURES, '-')
+        ours, verdict = dict.fromkeys(FIGURES, '-'), 'not prepared'
+        if name in found:
+            record = read(found[name])
+            with stored.of_form(found[name], mend=MEND):
+                ours, verdict = {row['figure']: f'{row["ours"]:,}' for row in record['rows']}, record['verdict']
+                ours = {figure: ours[figure] for figure in FIGURES}
         counts = ' | '.join(f'{ours[figure]} | {published[figure]:,}' for figure in FIGURES)
-        lines.append(f'| `{name}` | {counts} | {record["verdict"] if record else "not prepared"} |')
+        lines.append(f'| `{name}` | {counts} | {verdict} |')
     return lines

@@ -1,6 +1,5 @@
 """Table 3: parameters outside the embeddings, counted from shapes alone."""
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from autoint_jax.models.registry import parameter_count
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.sweeps import comparison
 from autoint_jax.sweeps.paper.published import SIZES
+from autoint_jax.sweeps.record_lines import Record, lines_of
 from autoint_jax.training.state import initial_state, setup
 
 # Numeric and other fields of each data set (paper, Table 1 and section 5.1.1).
@@ -74,14 +74,15 @@ def compared(configs: Mapping[tuple[str, str], Config], dataset: str) -> list[di
 
 def model_size_lines(results_dir: pathlib.Path) -> list[str]:
     """Markdown: Table 3 from its records. Empty where there is none."""
-    lines = []
-    for path in sorted(results_dir.glob(f'{NAME}_*.json')):
-        record = json.loads(path.read_text())
-        lines += ['', f'**Table 3, parameters outside the embeddings, shape of `{record["dataset"]}`.** '
-                  f'{record["criterion"]}.', '', f'| model | parameters | paper | | at the shape of `{BESIDE}` |',
-                  '|---|---|---|---|---|']
-        for row in record['rows']:
-            variant = f', variant {row["variant"]}' if row['variant'] else ''
-            lines.append(f'| `{row["model"]}`{variant} | {row["parameters"]:,} | {row["paper"] or "-"} | '
-                         f'{row["verdict"] or ""} | {row[f"parameters_{BESIDE}"]:,} |')
+    return lines_of(results_dir, f'{NAME}_*.json', _lines)
+
+
+def _lines(record: Record, path: pathlib.Path) -> list[str]:
+    lines = ['', f'**Table 3, parameters outside the embeddings, shape of `{record["dataset"]}`.** '
+              f'{record["criterion"]}.', '', f'| model | parameters | paper | | at the shape of `{BESIDE}` |',
+              '|---|---|---|---|---|']
+    for row in record['rows']:
+        variant = f', variant {row["variant"]}' if row['variant'] else ''
+        lines.append(f'| `{row["model"]}`{variant} | {row["parameters"]:,} | {row["paper"] or "-"} | '
+                     f'{row["verdict"] or ""} | {row[f"parameters_{BESIDE}"]:,} |')
     return lines

@@ -1,12 +1,12 @@
 """Figure 4: what measured training rates say of the paper's run times."""
 
-import json
 import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoint_jax.sweeps import comparison
+from autoint_jax.sweeps.record_lines import Record, lines_of
 
 # The models of Figure 4, in the order of Table 2.
 MODELS = ('lr', 'fm', 'deep_crossing', 'nfm', 'crossnet', 'cin', 'hofm', 'autoint')
@@ -54,17 +54,18 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def run_time_lines(results_dir: pathlib.Path) -> list[str]:
     """Markdown: Figure 4 from its records. Empty where there is none."""
-    lines = []
-    for path in sorted(results_dir.glob(f'{NAME}_*.json')):
-        record = json.loads(path.read_text())
-        lines += ['', f'**Figure 4, run time, `{record["dataset"]}`, {record["train_rows"]:,} training rows an epoch, '
-                  f'{record["measured_on"]}.** {record["criterion"]}.', '',
-                  '| model | seconds an epoch | rows/s | times LR | times AutoInt |', '|---|---|---|---|---|']
-        lines += [f'| `{row["model"]}` | {row["epoch_seconds"]:.2f} | {row["rows_per_second"]:,.0f} | {row["times_lr"]:.1f} | '
-                  f'{row["times_autoint"]:.2f} |' for row in record['rows']]
-        lines += ['', '; '.join(f'{claim["claim"]}: {claim["of"]} is {claim["ratio"]:.2f}'
-                                + (f', {claim["verdict"]}' if claim['verdict'] else '') for claim in record['claims'])
-                  + f'. {record["no_verdict"]}.']
-        if path.with_suffix('.png').exists():
-            lines += ['', f'![seconds of an epoch]({path.with_suffix(".png")})']
+    return lines_of(results_dir, f'{NAME}_*.json', _lines)
+
+
+def _lines(record: Record, path: pathlib.Path) -> list[str]:
+    lines = ['', f'**Figure 4, run time, `{record["dataset"]}`, {record["train_rows"]:,} training rows an epoch, '
+              f'{record["measured_on"]}.** {record["criterion"]}.', '',
+              '| model | seconds an epoch | rows/s | times LR | times AutoInt |', '|---|---|---|---|---|']
+    lines += [f'| `{row["model"]}` | {row["epoch_seconds"]:.2f} | {row["rows_per_second"]:,.0f} | {row["times_lr"]:.1f} | '
+              f'{row["times_autoint"]:.2f} |' for row in record['rows']]
+    lines += ['', '; '.join(f'{claim["claim"]}: {claim["of"]} is {claim["ratio"]:.2f}'
+                            + (f', {claim["verdict"]}' if claim['verdict'] else '') for claim in record['claims'])
+              + f'. {record["no_verdict"]}.']
+    if path.with_suffix('.png').exists():
+        lines += ['', f'![seconds of an epoch]({path.with_suffix(".png")})']
     return lines
