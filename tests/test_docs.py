@@ -1,0 +1,70 @@
+"""The reference pages: what they show runs as it is written, and they leave out no key."""
+
+import dataclasses
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from autoint_jax.sweeps import search_space, sweep_file
+
+DOCS = ROOT / 'docs'
+BLOCK = re.compile(r'^```(\w+)(?: (\S+))?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+
+
+def example(page, folder):
+    """Writes the files of a page's example, in code blocks that name a file, and returns its commands, in order."""
+    commands = []
+    for language, name, text in BLOCK.findall((DOCS / page).read_text()):
+        if name:
+            (folder / name).write_text(text)
+        elif language == 'bash':
+            commands += text.splitlines()
+    for part in ('scripts', 'experiments'):
+        (folder / part).symlink_to(ROOT / part)
+    return commands
+
+
+def run(command, folder):
+    """Runs a line of a page as a reader would, in the folder of the project."""
+    words = shlex.split(command)
+    assert words[0] == 'python'
+    return subprocess.run([sys.executable, *words[1:]], cwd=folder, capture_output=True, text=True, timeout=240)
+
+
+def test_the_example_of_sweeps_runs_as_it_is_written(tmp_path):
+    said = {}
+    for command in example('sweeps.md', tmp_path):
+        done = run(command, tmp_path)
+        assert done.returncode == 0, f'{command}\n{done.stdout}\n{done.stderr}'
+        said[command] = done.stdout
+    assert '4 done' in said['python scripts/sweep.py status --sweep=rates.toml']
+    table = said['python scripts/sweep.py report --sweep=rates.toml']
+    assert table.count('2 of 2') == 2 and 'best by valid_auc' in table
+    assert 'best by valid_auc' in said['python scripts/sweep.py report --sweep=found.toml']
+
+
+def test_all_keys_of_sweep_files_are_explained():
+    text = (DOCS / 'sweeps.md').read_text()
+    for key in sweep_file.PARTS:
+        assert f'| `{key}` |' in text or f'| `[{key}]` |' in text or f'| `[[{key}]]` |' in text, key
+    for field in dataclasses.fields(search_space.Search):
+        assert f'| `{field.name}` |' in text or f'| `[search.{field.name}]` |' in text, field.name
+    for value in (*sweep_file.OBJECTIVES, *search_space.SAMPLERS, *search_space.PRUNERS):
+        assert f"`'{value}'`" in text, value
+    for key, default in ((field.name, field.default) for field in dataclasses.fields(search_space.Search)):
+        if default is not dataclasses.MISSING:
+            row, = re.findall(rf'^\| `{key}` \|.*$', text, re.MULTILINE)
+            assert row.split('|')[-2].strip().strip("`'") == str(default), row
+
+
+@pytest.mark.parametrize('page', sorted(path.name for path in DOCS.glob('*.md')))
+def test_pages_name_only_what_is_there(page):
+    text = (DOCS / page).read_text()
+    for target in re.findall(r'\]\(([^)#]+?)(?:#[^)]*)?\)', text):
+        assert target.startswith('https://') or (DOCS / target).exists(), target
+    for path in re.findall(r'\b(?:autoint_jax|experiments|scripts)/[\w/]*(?:\.\w+)?', text):
+        assert (ROOT / path).exists(), path
