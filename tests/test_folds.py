@@ -1,4 +1,5 @@
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.model_selection import KFold
 
@@ -63,6 +64,11 @@ def test_a_split_by_time_puts_the_latest_rows_last_and_keeps_times_together():
 
 def test_a_split_by_column_refuses_values_of_no_split():
     of_split = {'train': ['a', 'b'], 'valid': ['c'], 'test': ['d']}
-    assert column_split(np.array(['d', 'a', 'c', 'b']), of_split).tolist() == [2, 0, 1, 0]
+    assert column_split(pl.Series(['d', 'a', 'c', 'b']), of_split).tolist() == [2, 0, 1, 0]
     with pytest.raises(UsageError, match="'e'"):
-        column_split(np.array(['a', 'e']), of_split)
+        column_split(pl.Series(['a', 'b', 'c', 'd', 'e']), of_split)
+    with pytest.raises(UsageError, match="holds 'c' in no row, though a split lists it"):
+        column_split(pl.Series('part', ['a', 'b', 'd']), of_split)
+    with pytest.raises(UsageError, match="'part' holds no value, which is a value of no split, in 2 rows"):
+        column_split(pl.Series('part', ['a', None, 'b', None, 'c', 'd']), of_split)
+    assert column_split(pl.Series('part', [None, 'c', 'd']), {**of_split, 'train': ['']}).tolist() == [0, 1, 2]

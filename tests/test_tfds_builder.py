@@ -169,17 +169,17 @@ def test_the_documented_batches_have_every_row_once(prepared, tmp_path):
 
 
 def test_a_table_of_ones_own_is_published_by_a_command(command, tmp_path):
-    rows = [f'{row / 7},{row % 2},{"train" if row % 3 else "test"}' for row in range(300)]
+    rows = [f'{row / 7},{row % 2},{("test", "train", "train", "valid")[row // 2 % 4]}' for row in range(320)]
     (tmp_path / 'mine.csv').write_text('\n'.join(['a,y,part', *rows]) + '\n')
     (tmp_path / 'mine.yaml').write_text(
         'files: mine.csv\nlabel: y\nfields:\n  - {name: a, kind: numeric}\n'
-        'split: {column: {name: part, train: [train], valid: [none], test: [test]}}\n')
+        'split: {column: {name: part, train: [train], valid: [valid], test: [test]}}\n')
     data = registry.prepare_own(tmp_path / 'mine.yaml', None, tmp_path / 'data/prepared', registry.Options())
     done = command('scripts/publish_tfds.py', '--dataset=csv', '--recipe=mine', '--tfds_dir=tfds')
     assert done.returncode == 0, done.stderr
-    assert '200 rows in 1 blocks' in done.stdout and '100 rows in 1 blocks' in done.stdout and 'valid' not in done.stdout
+    assert done.stdout.count('160 rows in 1 blocks') == 1 and done.stdout.count('80 rows in 1 blocks') == 2
     found = tfds.data_source('autoint_csv/mine', data_dir=tmp_path / 'tfds', download=False)
-    assert found.keys() == {'train', 'test'} and found['train'][0].keys() == {'numeric', 'labels'}
+    assert found.keys() == {'train', 'valid', 'test'} and found['train'][0].keys() == {'numeric', 'labels'}
     np.testing.assert_array_equal(found['train'][0]['numeric'], data.split('train').numeric)
 
 

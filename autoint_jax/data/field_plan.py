@@ -76,12 +76,14 @@ class FieldPlan:
 class LabelPlan:
     """The label: positive where the column is above `above`, or else holds one of `positive`.
 
-    With neither, it must be 0 or 1; rows with another label, or none, are bad.
+    With `negative`, too, a label must be one of both. With none of these, it must be 0 or 1. Rows with another label, or
+    without one, are bad.
     """
 
     column: str
     above: float | None = None
     positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,10 +103,13 @@ class TablePlan:
     derivation: str = 'none'
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        value = dataclasses.asdict(self)
+        if not self.label.negative:  # left out, so that data prepared before there was such a list keeps its identity
+            del value['label']['negative']
+        return value
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> 'TablePlan':
         fields = tuple(FieldPlan(**{**field, 'missing_values': tuple(field['missing_values'])}) for field in value['fields'])
-        label = LabelPlan(**{**value['label'], 'positive': tuple(value['label']['positive'])})
+        label = LabelPlan(**{**value['label'], **{key: tuple(value['label'].get(key, ())) for key in ('positive', 'negative')}})
         return cls(**{**value, 'fields': fields, 'label': label})

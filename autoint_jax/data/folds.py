@@ -1,6 +1,9 @@
 """Which split each row belongs to: the authors' stratified ten folds, and other random, by-column and by-time splits."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+import polars as pl
 
 from autoint_jax.data.prepared import SPLITS
 from autoint_jax.errors import UsageError
@@ -55,19 +58,29 @@ def time_split(times: np.ndarray, *, valid: float, test: float) -> np.ndarray:
     return np.where(times >= first_test, TEST, np.where(times >= first_valid, VALID, TRAIN)).astype(np.int8)
 
 
-def column_split(values: np.ndarray, of_split: dict[str, list[str]]) -> np.ndarray:
+def column_split(values: pl.Series, of_split: Mapping[str, Sequence[str]]) -> np.ndarray:
     """Rows by the value of a column, int8 [n].
 
     Args:
-      values: str [n].
-      of_split: split -> its values.
+      values: texts [n]; null is ''.
+      of_split: split -> its values, each of one split only.
 
-    Raises UsageError on a value that no split has.
+    Raises UsageError on a value that no split has, and on one of a split that no row has.
     """
-    split = np.full(len(values), -1, np.int8)
-    for name, own in of_split.items():
-        split[np.isin(values, own)] = SPLITS.index(name)
-    if (split < 0).any():
-        raise UsageError(f'the split column holds {str(values[split < 0][0])!r}, which is a value of no split: '
-                         f'the splits have {of_split}')
-    return split
+    values, wanted = values.fill_null(''), [value for own in of_split.values() for value in own]
+    counts = {value: count for value, count in values.filter(values.is_in(wanted)).value_counts().iter_rows()}
+    other = values.filter(~values.is_in(wanted))
+    if len(other):
+        first = f'{other[0][:40]!r}' if other[0] else 'no value'
+        raise UsageError(f'the split column {values.name!r} holds {first}, which is a value of no split, in {other.eq(other[0]).sum():,} '
+                         f'rows: list it under one of {_told(of_split)}')
+    absent = [value for value in wanted if value not in counts]
+    if absent:
+        raise UsageError(f'the split column {values.name!r} holds {absent[0][:40]!r} in no row, though a split lists it; the splits have '
+                         f'{_told(of_split)}')
+    numbers = [SPLITS.index(name) for name, own in of_split.items() for _ in own]
+    return values.replace_strict(wanted, numbers, return_dtype=pl.Int8).to_numpy()
+
+
+def _told(of_split: Mapping[str, Sequence[str]]) -> str:
+    return ', '.join(f'{name} {[value[:40] for value in own[:8]]}' for name, own in of_split.items())

@@ -6,13 +6,14 @@ column at a time; then blocks are encoded and appended to their splits.
 
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from autoint_jax.data.assignment import assigned
 from autoint_jax.data.bad_rows import BadRows
 from autoint_jax.data.encoding import Encoder
 from autoint_jax.data.field_plan import TablePlan
@@ -38,8 +39,8 @@ Splitter = Callable[[np.ndarray, pl.Series | None], np.ndarray]
 
 
 def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: Splitter, *, description: dict[str, Any],
-                  stored: dict[str, Any], split_column: str | None = None, max_bad_share: float = MAX_BAD_SHARE,
-                  progress: Progress) -> PreparedData:
+                  stored: dict[str, Any], split_column: str | None = None, split_names: Mapping[str, str] | None = None,
+                  max_bad_share: float = MAX_BAD_SHARE, progress: Progress) -> PreparedData:
     """Prepares a table.
 
     Args:
@@ -50,6 +51,7 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
       description: dataset, recipe and its parameters, for the manifest.
       stored: what `encode_rows.py` needs to read files of the same form again, kept with the plan.
       split_column: raw column that `split` wants.
+      split_names: split -> how messages name it, with its files if they are its own.
       max_bad_share: share of rows that may be unreadable.
       progress: shown to a person.
     """
@@ -58,7 +60,7 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         spool = Spool(scratch / 'spool')
         labels = _parse(source, plan, spool, bad, threads, progress)
         wanted = pl.concat(list(spool.column(split_column))) if split_column else None
-        splitting = threads.submit(split, labels, wanted)
+        splitting = threads.submit(assigned, split, labels, wanted, plan, spool, split_names or dict(zip(SPLITS, SPLITS)))
         progress.begin('counting values', len(plan.fields))
         fitted_rows = None if plan.fit_on_all else splitting.result() == TRAIN
         fitted = fit(plan, spool, fitted_rows, threads, lambda: progress.advance(1))

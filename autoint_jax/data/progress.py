@@ -72,4 +72,4 @@ class Bar:
         self._console.print(f'{self._name}: {rows:,} rows in {seconds:,.1f} s, {rows / seconds:,.0f} rows/s')
 
     def say(self, sentence: str) -> None:
-        self._console.print(shown(sentence))
+        self._console.print(shown(sentence), markup=False)

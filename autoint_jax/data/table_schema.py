@@ -3,13 +3,20 @@
     files: [clicks-*.csv]            # beside this file, or in --raw_dir; text may be packed, .csv.gz
     form: csv                        # csv, tsv, parquet or libsvm; by default from the files' names
     header: true                     # or false with `columns: [a, b, ...]`
-    separator: ","
+    separator: ","                   # of any length
+    quote: '"'                       # or "'" or none; by default '"' in CSV, none in TSV
+    encoding: utf-8
+    decimal: "."                     # or ","
+    thousands: ""                    # or the mark between thousands
     missing: ["?", "NA"]             # beside the empty value
-    label: {column: clicked}         # 0 or 1; or {column: stars, above: 3}; or {column: income, positive: [">50K"]}
+    infinite: bad                    # an infinite number makes its row bad, or is `missing`
+    label: {column: clicked}         # 0 or 1; or {column: stars, above: 3};
+                                     # or {column: income, positive: [">50K"], negative: ["<=50K"]}
     split:                           # one of
       random: {valid: 0.1, test: 0.1, seed: 0}                 # of each class (the default)
       column: {name: part, train: [a], valid: [b], test: [c]}
       time: {column: hour, valid: 0.1, test: 0.1}              # the latest rows are test, those before them valid
+      files: {train: [a.csv], valid: [b.csv], test: [c.csv]}   # in place of `files` above; or valid: {share: 0.1, seed: 0}
     fields:
     - {name: age, kind: numeric, transform: standard}          # none, log_square, standard, min_max
     - {name: city, kind: categorical, min_count: 5, cap: 10000}
@@ -18,30 +25,36 @@
     - {name: user, kind: categorical, transform: hash, buckets: 100000}
 
 A field also takes `column` (by default its name), `missing` (unknown, value, nothing), `missing_values`, `embedding_dim`,
-and `shares: FIELD` to use that field's vocabulary.
+and `shares: FIELD` to use that field's vocabulary. A key that a field's kind and transform do not read is an error. A split
+by time also takes `format`, as in "%d/%m/%Y", and `missing_time`: bad (the default), train, valid or test. `as_field: true`
+in a split by column or time says that a field is made of the same column on purpose.
+
+Texts are taken as written, with or without quotes: `no`, `01`, `null`, `1e5` and `2020-01-01` are texts where a text is
+meant. Numbers stand without quotes. No key may be given twice.
 """
 
+import codecs
 import dataclasses
 import pathlib
-from collections.abc import Iterable
-from typing import Any
 
-import numpy as np
-import yaml
-
-from autoint_jax.data.field_plan import FieldPlan, LabelPlan, TablePlan
-from autoint_jax.data.folds import column_split, random_split, time_split
-from autoint_jax.data.preparation import Splitter
-from autoint_jax.errors import UsageError, nearest
-from autoint_jax.schema import CATEGORICAL, KINDS, MULTIVALUED, NUMERIC
+from autoint_jax.data.declaration_text import read_tree
+from autoint_jax.data.declared import Declared
+from autoint_jax.data.declared_field import read_fields, read_label, separator
+from autoint_jax.data.field_plan import TablePlan
+from autoint_jax.data.layout import Layout
+from autoint_jax.data.libsvm_source import LABEL
+from autoint_jax.data.split_plan import SplitPlan, check_leaks, read_split
+from autoint_jax.errors import UsageError
+from autoint_jax.schema import MULTIVALUED, NUMERIC
 
 FORMS = {'.csv': 'csv', '.tsv': 'tsv', '.txt': 'tsv', '.parquet': 'parquet', '.libsvm': 'libsvm', '.libfm': 'libsvm',
          '.svm': 'libsvm'}
 SEPARATORS = {'csv': ',', 'tsv': '\t', 'parquet': ',', 'libsvm': ' '}
-_KEYS = ('files', 'form', 'header', 'columns', 'separator', 'missing', 'label', 'split', 'fields')
-_FIELD_KEYS = tuple(field.name for field in dataclasses.fields(FieldPlan) if field.name != 'streaming')
-_SPLIT_KEYS = {'random': ('valid', 'test', 'seed'), 'column': ('name', 'train', 'valid', 'test'),
-               'time': ('column', 'valid', 'test')}
+QUOTES = {'csv': '"', 'tsv': None}  # by default
+PACKED = ('.gz', '.zst', '.zip')
+_TEXT_KEYS = ('header', 'columns', 'separator', 'quote', 'encoding', 'decimal', 'thousands')
+_KEYS = ('files', 'form', *_TEXT_KEYS, 'missing', 'infinite', 'label', 'split', 'fields')
+_THOUSANDS = (',', '.', ' ', "'", '_', '\u00a0', '\u202f', '\u2019')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,48 +63,35 @@ class TableSchema:
 
     Attributes:
       path: of the file.
-      files: names or patterns.
+      files: names or patterns; empty if the split lists them.
       form: csv, tsv, parquet or libsvm.
-      header: files begin with column names.
       columns: names of all columns where there is no header.
-      separator: between columns.
-      missing: values that are missing.
-      split: kind of the split and its parameters.
+      layout: of the files, without its columns, which are known when the files are.
+      split: of the rows.
       plan: fields and label.
+      remarks: what may be meant, but should be known; a sentence each.
     """
 
     path: pathlib.Path
     files: tuple[str, ...]
     form: str
-    header: bool
     columns: tuple[str, ...]
-    separator: str
-    missing: tuple[str, ...]
-    split: tuple[str, dict[str, Any]]
+    layout: Layout
+    split: SplitPlan
     plan: TablePlan
+    remarks: tuple[str, ...] = ()
 
     @property
     def split_column(self) -> str | None:
-        kind, parameters = self.split
-        return {'column': parameters.get('name'), 'time': parameters.get('column')}.get(kind)
-
-    def splitter(self) -> Splitter:
-        kind, parameters = self.split
-        if kind == 'random':
-            return lambda labels, _: random_split(labels, **parameters)
-        if kind == 'time':
-            shares = {name: parameters[name] for name in ('valid', 'test')}
-            return lambda _, times: time_split(times.rank('dense').to_numpy(), **shares)
-        of_split = {name: [str(value) for value in parameters[name]] for name in ('train', 'valid', 'test')}
-        return lambda _, values: column_split(values.fill_null('').to_numpy().astype(np.str_), of_split)
+        return self.split.column
 
     def types(self) -> dict[str, str]:
         """Types of the columns that are read. Raises UsageError where a column would have two."""
         wanted = [(field.column, 'real' if field.kind == NUMERIC or field.transform in ('quantiles', 'log_square_bucket')
                    else 'text') for field in self.plan.fields]
         wanted.append((self.plan.label.column, 'text' if self.plan.label.positive else 'real'))
-        if self.split[0] == 'column':
-            wanted.append((self.split_column, 'text'))
+        if self.split.kind == 'column':
+            wanted.append((self.split.column, 'text'))
         types: dict[str, str] = {}
         for column, kind in wanted:
             if types.setdefault(column, kind) != kind:
@@ -102,93 +102,117 @@ class TableSchema:
 
 def load(path: pathlib.Path) -> TableSchema:
     """Reads and checks a declaration. Raises UsageError that names what is wrong."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UsageError(f'{path} cannot be read: {error.strerror}') from None
-    except yaml.YAMLError as error:
-        raise UsageError(f'{path} is neither YAML nor JSON: {" ".join(str(error).split())}') from None
-    if not isinstance(content, dict):
-        raise UsageError(f'{path} must hold the keys {", ".join(_KEYS)}')
-    _known(path, content, _KEYS, '')
+    whole = Declared(path, read_tree(path))
+    content = whole.mapping(_KEYS)
+    split = read_split(content.get('split'))
     for key in ('files', 'label', 'fields'):
-        if not content.get(key):
+        if key not in content and not (key == 'files' and split.files):
             raise UsageError(f'{path} has no {key!r}')
-    files = _texts(content['files'])
-    form = content.get('form', FORMS.get(pathlib.Path(files[0].removesuffix('.gz')).suffix))
-    if form not in SEPARATORS:
-        raise UsageError(f'{path}: form {form!r} is none of {", ".join(SEPARATORS)}{nearest(str(form), list(SEPARATORS))}')
-    fields = tuple(_field(path, number, field) for number, field in enumerate(content['fields'], start=1))
-    names = [field.name for field in fields]
-    for field in fields:
-        if names.count(field.name) > 1:
-            raise UsageError(f'{path}: two fields are named {field.name!r}')
-        if field.shares is not None and (field.shares not in names or fields[names.index(field.shares)].shares):
-            raise UsageError(f'{path}: field {field.name!r} shares {field.shares!r}, which is no field with a vocabulary of its '
-                             f'own{nearest(field.shares, names)}')
-    header = content.get('header', form in ('csv', 'tsv') and 'columns' not in content)
-    if form in ('csv', 'tsv') and not header and not content.get('columns'):
-        raise UsageError(f'{path} says header: false, so it must list the columns')
-    return TableSchema(path, files, form, header, _texts(content.get('columns', ())),
-                       content.get('separator', SEPARATORS[form]), _texts(content.get('missing', ())),
-                       _split(path, content.get('split', {'random': {}})), TablePlan(fields, _label(path, content['label'])))
+    if 'files' in content and split.files:
+        raise content['files'].error('stands beside split files, which lists the files already: take it out')
+    files = content['files'].texts('names or patterns of files') if 'files' in content else ()
+    patterns = [pattern for part in (files, *split.files.values()) for pattern in part]
+    form = _form(content, patterns, path)
+    layout, columns = _layout(content, form, whole)
+    plan = TablePlan(read_fields(content['fields']), read_label(content['label']))
+    _check_label(content['label'], plan, layout, form)
+    if split.kind == 'column':
+        for value in layout.missing:
+            if any(value in split.parameters[name] for name in ('train', 'valid', 'test')):
+                raise content['split'].error(f'lists {value!r}, which is a missing value: take it out of one of them')
+    of_column: dict[str, list[str]] = {}
+    for field in plan.fields:
+        of_column.setdefault(field.column, []).append(field.name)
+        if field.kind == MULTIVALUED and field.separator == layout.separator and form in QUOTES and layout.quote is None:
+            raise content['fields'].error(f'has field {field.name!r} with the separator {field.separator!r}, which separates the '
+                                          'columns: without quotes, no value can hold it')
+    remark = check_leaks(split, path, of_column, plan.label.column)
+    made = TableSchema(path, files, form, columns, layout, split, plan, (remark,) if remark else ())
+    made.types()
+    return made
 
 
-def _known(path: pathlib.Path, content: Any, keys: Iterable[str], where: str) -> None:
-    if not isinstance(content, dict):
-        raise UsageError(f'{path}: {where or "it"} must be a mapping, with keys among {", ".join(keys)}')
-    for key in content:
-        if key not in keys:
-            raise UsageError(f'{path}: unknown key {key!r}{where and " in " + where}{nearest(str(key), list(keys))}; known: '
-                             f'{", ".join(keys)}')
+def _form(content: dict[str, Declared], patterns: list[str], path: pathlib.Path) -> str:
+    if 'form' in content:
+        return content['form'].choice(SEPARATORS)
+    found = {pattern: FORMS.get(pathlib.Path(_unpacked(pattern)).suffix.lower()) for pattern in patterns}
+    first, form = next(iter(found.items()))
+    for pattern, own in found.items():
+        if own is None:
+            raise UsageError(f'{path}: the name {pattern!r} does not say the form of the file: add form, one of '
+                             f'{", ".join(SEPARATORS)}')
+        if own != form:
+            raise UsageError(f'{path}: {first!r} looks like {form} and {pattern!r} like {own}: files of a table have one form, '
+                             f'say which by form')
+    return form
 
 
-def _texts(values: Any) -> tuple[str, ...]:
-    return tuple(map(str, values)) if isinstance(values, (list, tuple)) else (str(values),)
+def _unpacked(name: str) -> str:
+    return next((name.removesuffix(ending) for ending in PACKED if name.endswith(ending)), name)
 
 
-def _field(path: pathlib.Path, number: int, content: Any) -> FieldPlan:
-    where = f'field {content.get("name", number)!r}' if isinstance(content, dict) else f'field {number}'
-    _known(path, content, _FIELD_KEYS, where)
-    content = {'kind': CATEGORICAL, **content}
-    if 'name' not in content:
-        raise UsageError(f'{path}: field {number} has no name')
-    content.setdefault('column', content['name'])
-    content |= {'column': str(content['column']), 'missing_values': _texts(content.get('missing_values', ()))}
-    if content['kind'] == MULTIVALUED:
-        content = {'max_values': 0, **content}
-    if content['kind'] not in KINDS:
-        raise UsageError(f'{path}: {where} has kind {content["kind"]!r}{nearest(str(content["kind"]), list(KINDS))}; known: '
-                         f'{", ".join(KINDS)}')
-    if content.get('transform') in ('quantiles', 'hash') and not content.get('buckets', 0) > 1:
-        raise UsageError(f'{path}: {where} must say how many buckets, 2 or more')
+def _layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[Layout, tuple[str, ...]]:
+    """The layout without its columns, and the names of the columns where there is no header."""
+    missing = content['missing'].texts('a list of values that are missing', none=True, empty=True) if 'missing' in content else ()
+    infinite = content['infinite'].choice(('bad', 'missing')) if 'infinite' in content else 'bad'
+    if form not in QUOTES:
+        for key in _TEXT_KEYS:
+            if key in content:
+                raise content[key].error(f'is not read for files of form {form}: take it out')
+        return Layout((), separator=SEPARATORS[form], strip=True, missing=missing, infinite=infinite), ()
+    columns = content['columns'].texts('a list of the names of all columns') if 'columns' in content else ()
+    header = content['header'].boolean() if 'header' in content else not columns
+    if header and columns:
+        raise content['columns'].error('stands beside header: true: the files\' first lines name the columns already, so leave one')
+    if not header and not columns:
+        raise whole.error('says header: false, so it must list the columns: columns: [a, b, ...]')
+    between = _between(content['separator']) if 'separator' in content else SEPARATORS[form]
+    quote = QUOTES[form]
+    if 'quote' in content:
+        word = content['quote'].choice(('none', '"', "'"))
+        quote = None if word == 'none' else word
+    layout = Layout(
+        (), separator=between, header=header, quote=quote, strip=True, missing=missing, infinite=infinite,
+        encoding=_encoding(content['encoding']) if 'encoding' in content else 'utf-8',
+        decimal=content['decimal'].choice(('.', ',')) if 'decimal' in content else '.',
+        thousands=_thousands(content['thousands']) if 'thousands' in content else '')
+    if layout.thousands == layout.decimal:
+        raise content['thousands'].error(f'is {layout.thousands!r}, as is decimal: they must differ')
+    for key in ('decimal', 'thousands'):
+        if key in content and quote is None and getattr(layout, key) == between:
+            raise content[key].error(f'is {between!r}, which separates the columns: without quotes, no number can hold it')
+    return layout, columns
+
+
+def _between(declared: Declared) -> str:
+    text = separator(declared)
+    if any(letter.isalnum() or letter in '"\'' for letter in text):
+        declared.wrong('one or more characters that are no letters, digits or quotes, such as ",", "\\t" or "::"')
+    return text
+
+
+def _encoding(declared: Declared) -> str:
+    name = declared.text('the name of an encoding, such as utf-8, latin-1 or cp1252')
     try:
-        return FieldPlan(**content)
-    except ValueError as error:
-        raise UsageError(f'{path}: {error}') from None
+        '\n'.encode(name)
+        return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        declared.wrong('the name of an encoding, such as utf-8, latin-1 or cp1252')
 
 
-def _label(path: pathlib.Path, content: Any) -> LabelPlan:
-    content = {'column': content} if isinstance(content, str) else content
-    _known(path, content, ('column', 'above', 'positive'), 'label')
-    if 'column' not in content:
-        raise UsageError(f'{path}: label has no column')
-    return LabelPlan(str(content['column']), content.get('above'), _texts(content.get('positive', ())))
+def _thousands(declared: Declared) -> str:
+    text = declared.text('a mark between thousands', empty=True)
+    if text and text not in _THOUSANDS:
+        declared.wrong('a mark between thousands: one of "," "." " " "\'" "_"')
+    return text
 
 
-def _split(path: pathlib.Path, content: Any) -> tuple[str, dict[str, Any]]:
-    _known(path, content, _SPLIT_KEYS, 'split')
-    if len(content) != 1:
-        raise UsageError(f'{path}: split must be one of {", ".join(_SPLIT_KEYS)}')
-    (kind, parameters), = content.items()
-    _known(path, parameters, _SPLIT_KEYS[kind], f'split {kind}')
-    defaults = {'valid': 0.1, 'test': 0.1} if kind != 'column' else {}
-    parameters = ({'seed': 0} if kind == 'random' else {}) | defaults | parameters
-    for key in _SPLIT_KEYS[kind]:
-        if key not in parameters:
-            raise UsageError(f'{path}: split {kind} has no {key!r}')
-    if kind == 'column':
-        return kind, {name: value if name == 'name' else _texts(value) for name, value in parameters.items()}
-    if not all(0 < parameters[name] < 1 for name in ('valid', 'test')) or parameters['valid'] + parameters['test'] >= 1:
-        raise UsageError(f'{path}: the shares valid and test of split {kind} must be above 0 and together below 1')
-    return kind, parameters
+def _check_label(declared: Declared, plan: TablePlan, layout: Layout, form: str) -> None:
+    label = plan.label
+    if form == 'libsvm' and label.column != LABEL:
+        raise declared.error(f'names column {label.column!r}: the label of a libsvm file is the column {LABEL!r}')
+    for value in (*label.positive, *label.negative):
+        if value in layout.missing:
+            raise declared.error(f'lists {value!r}, which is also a missing value: take it out of one of them')
+        if value != value.strip():
+            raise declared.error(f'lists {value!r}, but blanks round a value are no part of it: write {value.strip()!r}')

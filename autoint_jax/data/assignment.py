@@ -1,0 +1,116 @@
+"""Which split each row belongs to, checked: labels that are what was declared, and splits that can be trained and tested on."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import polars as pl
+
+from autoint_jax.data.field_plan import LabelPlan, TablePlan
+from autoint_jax.data.prepared import SPLITS
+from autoint_jax.data.spool import Spool
+from autoint_jax.errors import UsageError
+
+MOST_SPELLINGS = 1000  # of a label that are counted
+_SHOWN = 8
+_ROWS_AT_ONCE = 1 << 22
+
+
+def assigned(split: Callable[[np.ndarray, pl.Series | None], np.ndarray], labels: np.ndarray, column: pl.Series | None,
+             plan: TablePlan, spool: Spool, names: Mapping[str, str]) -> np.ndarray:
+    """Number of the split of each row, int8 [n].
+
+    Args:
+      split: says it, of labels and a raw column.
+      labels: uint8 [n].
+      column: the spooled column that `split` wants, if any.
+      plan: of the table.
+      spool: its rows.
+      names: split -> how a message names it, with its files if they are its own.
+
+    Raises UsageError where the label or the split is not what was declared, a split is empty, or has rows of one class only.
+    """
+    split_of = split(labels, column)
+    if plan.label.positive:
+        _check_spellings(plan.label, _spellings(plan.label.column, spool, split_of), names)
+    _check_classes(plan.label, labels, split_of, names)
+    return split_of
+
+
+def unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
+    """A sentence for each field of which some `missing_values` occur in no row."""
+    remarks = []
+    for field in plan.fields:
+        waiting = set(field.missing_values) - {''}
+        for block in spool.column(field.column) if waiting else ():
+            kind = block.dtype
+            waiting = {value for value in waiting
+                       if not (block == (value if kind == pl.String else float(value))).any()}
+            if not waiting:
+                break
+        if waiting:
+            remarks.append(f'field {field.name!r}: no row of column {field.column!r} holds {_list(sorted(waiting))}, listed under '
+                           'missing_values')
+    return remarks
+
+
+def _spellings(column: str, spool: Spool, split_of: np.ndarray) -> dict[str, np.ndarray]:
+    """How often each spelling of a label occurs in each split, int64 [splits]; counting ends after MOST_SPELLINGS."""
+    found: dict[str, np.ndarray] = {}
+    start = 0
+    for block in spool.column(column):
+        rows = slice(start, start + len(block))
+        start = rows.stop
+        frame = pl.DataFrame({'value': block.cast(pl.String), 'split': split_of[rows]})
+        for value, split, count in frame.group_by('value', 'split').len().iter_rows():
+            if value not in found:
+                if len(found) > MOST_SPELLINGS:
+                    return found
+                found[value] = np.zeros(len(SPLITS), np.int64)
+            found[value][split] += count
+    return found
+
+
+def _check_spellings(label: LabelPlan, found: dict[str, np.ndarray], names: Mapping[str, str]) -> None:
+    where = f'the label, column {label.column!r},'
+    holds = f'it holds {_counted(found, names)}'
+    for key, values in (('positive', label.positive), ('negative', label.negative)):
+        absent = [value for value in values if value not in found]
+        if absent and len(found) <= MOST_SPELLINGS:
+            raise UsageError(f'{where} is {_list(absent)} in no row, though label lists it under {key}: {holds}')
+    others = [value for value in found if value not in label.positive]
+    if len(others) > 1 and not label.negative:
+        many = f'more than {MOST_SPELLINGS:,}' if len(found) > MOST_SPELLINGS else f'{len(found)}'
+        raise UsageError(f'{where} has {many} spellings, of which label lists {_list(label.positive)} as positive: list those that are '
+                         f'negative, too, under negative, and rows of any other are bad; {holds}')
+
+
+def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, names: Mapping[str, str]) -> None:
+    counts = np.zeros((len(SPLITS), 2), np.int64)
+    for start in range(0, len(labels), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        counts += np.bincount(split_of[rows] * np.int8(2) + labels[rows].astype(np.int8), minlength=counts.size).reshape(counts.shape)
+    rule = (f'above {label.above:g}' if label.above is not None else
+            f'one of {_list(label.positive)}' if label.positive else '1')
+    for value, row_rule in ((1, f'is {rule} in no row'), (0, f'is {rule} in every row')):
+        if not counts[:, value].any():
+            raise UsageError(f'the label, column {label.column!r}, {row_rule} of {counts.sum():,}: there is nothing to tell apart')
+    for name, (negative, positive) in zip(SPLITS, counts.tolist(), strict=True):
+        if not negative + positive:
+            raise UsageError(f'the split {names[name]} has no row: choose the split so that training, validation and test all have '
+                             f'rows of both classes')
+        if not negative or not positive:
+            raise UsageError(f'the split {names[name]} has {negative + positive:,} rows, of which {"all" if positive else "none"} are '
+                             f'positive, so nothing can be learnt or measured on it: choose the split so that training, validation '
+                             f'and test all have rows of both classes')
+
+
+def _counted(found: dict[str, np.ndarray], names: Mapping[str, str]) -> str:
+    """The commonest spellings, each with its rows and splits."""
+    common = sorted(found, key=lambda value: (-found[value].sum(), value))[:_SHOWN]
+    told = [f'{value[:40]!r} ({found[value].sum():,} rows: ' + ', '.join(
+        names[name] for name, count in zip(SPLITS, found[value].tolist(), strict=True) if count) + ')' for value in common]
+    return ', '.join(told) + (', ...' if len(found) > _SHOWN else '')
+
+
+def _list(values: list[str] | tuple[str, ...]) -> str:
+    return ', '.join(repr(value[:40]) for value in values[:_SHOWN]) + (', ...' if len(values) > _SHOWN else '')

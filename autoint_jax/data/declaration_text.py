@@ -1,0 +1,192 @@
+"""The text of a YAML or JSON file -> a tree in which every scalar is as it was written.
+
+YAML would read `no` as a boolean, `1e5` as text, `2020-01-01` as a date and `010` as 8. Here nothing is guessed: a scalar is
+its text and whether it stood in quotes, and who reads it decides what it must be.
+"""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import yaml
+
+from autoint_jax.errors import UsageError
+
+LARGEST = 2 << 20  # bytes; a larger file is surely no declaration
+_MOST_VALUES = 500_000  # after aliases are written out
+_MERGE = '<<'
+
+
+@dataclasses.dataclass(frozen=True)
+class Scalar:
+    """A text, number, boolean or null.
+
+    Attributes:
+      text: as written, without quotes.
+      quoted: it stood in quotes, or is a YAML block of text.
+      line: of the file, from 1; None in JSON.
+    """
+
+    text: str
+    quoted: bool
+    line: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Items:
+    """A list."""
+
+    values: tuple['Node', ...]
+    line: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Mapping:
+    """Keys, as texts, and their values."""
+
+    pairs: dict[str, 'Node']
+    line: int | None = None
+
+
+Node = Scalar | Items | Mapping
+
+
+def read_tree(path: pathlib.Path) -> Node:
+    """Reads a file; one whose name ends in .json as JSON, any other as YAML.
+
+    Raises UsageError where the file cannot be read or is neither, holds a key twice, or has tags or keys that are no text.
+    """
+    text = _text(path)
+    if not text.strip():
+        raise UsageError(f'{path} is empty: it must declare a table, with the keys files, label and fields')
+    if path.suffix == '.json':
+        return _Json(path).read(text)
+    try:
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        raise UsageError(_yaml_sentence(path, error)) from None
+    except RecursionError:
+        raise UsageError(f'{path} is nested too deeply for a declaration') from None
+    except (ValueError, OverflowError) as error:  # an escape such as "\UFFFFFFFF"
+        raise UsageError(f'{path} is neither YAML nor JSON: {error}') from None
+    if node is None:
+        raise UsageError(f'{path} holds only comments: it must declare a table, with the keys files, label and fields')
+    try:
+        return _Yaml(path).tree(node)
+    except RecursionError:
+        raise UsageError(f'{path} is nested too deeply for a declaration') from None
+
+
+def _text(path: pathlib.Path) -> str:
+    try:
+        with open(path, 'rb') as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from None
+    if len(content) > LARGEST:
+        raise UsageError(f'{path} has more than {LARGEST:,} bytes, so it is no declaration of a table: is it the table itself?')
+    encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[:error.start].count(b'\n') + 1
+        raise UsageError(f'{path} line {line} is not {encoding.removesuffix("-sig").upper()}, byte {content[error.start]:#04x} is '
+                         'wrong there: save the file as UTF-8') from None
+
+
+def _yaml_sentence(path: pathlib.Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, 'problem_mark', None)
+    where = f' line {mark.line + 1}' if mark is not None else ''
+    problem = getattr(error, 'problem', None) or getattr(error, 'reason', None) or str(error)
+    hint = '; YAML indents by blanks, not by tabs' if "'\\t'" in problem else ''
+    return f'{path}{where} is neither YAML nor JSON: {" ".join(problem.split())}{hint}'
+
+
+def _twice(path: pathlib.Path, key: str, lines: tuple[int | None, int | None]) -> UsageError:
+    where = f', in lines {lines[0]} and {lines[1]}' if lines[1] is not None else ''
+    return UsageError(f'{path} has the key {key[:60]!r} twice{where}: leave one')
+
+
+class _Yaml:
+    """Nodes of PyYAML -> a tree. Aliases are written out, within limits; `<<` merges a mapping."""
+
+    def __init__(self, path: pathlib.Path):
+        self._path, self._values, self._open = path, 0, set()
+
+    def tree(self, node: yaml.Node) -> Node:
+        line = node.start_mark.line + 1
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise UsageError(f'{self._path} holds more than {_MOST_VALUES:,} values once its aliases are written out')
+        if id(node) in self._open:
+            raise UsageError(f'{self._path} line {line}: an alias refers to what it is a part of')
+        kind = {yaml.ScalarNode: 'str', yaml.SequenceNode: 'seq', yaml.MappingNode: 'map'}[type(node)]
+        if node.tag not in ('!', f'tag:yaml.org,2002:{kind}'):
+            tag = node.tag.replace('tag:yaml.org,2002:', '!!')
+            raise UsageError(f'{self._path} line {line} has the tag {tag[:60]!r}: write the value without a tag')
+        if isinstance(node, yaml.ScalarNode):
+            return Scalar(node.value, node.style is not None, line)
+        self._open.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            made: Node = Items(tuple(self.tree(value) for value in node.value), line)
+        else:
+            made = self._mapping(node, line)
+        self._open.remove(id(node))
+        return made
+
+    def _mapping(self, node: yaml.MappingNode, line: int) -> Mapping:
+        pairs: dict[str, Node] = {}
+        lines: dict[str, int] = {}
+        merged: dict[str, Node] = {}
+        for key_node, value_node in node.value:
+            at = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise UsageError(f'{self._path} line {at} has a list or a mapping as a key: a key must be a text')
+            key = key_node.value
+            if key in lines:
+                raise _twice(self._path, key, (lines[key], at))
+            lines[key] = at
+            value = self.tree(value_node)
+            if key != _MERGE or key_node.style is not None:
+                pairs[key] = value
+                continue
+            for other in value.values if isinstance(value, Items) else (value,):
+                if not isinstance(other, Mapping):
+                    raise UsageError(f'{self._path} line {at}: `<<` takes an alias of a mapping, as in <<: *name')
+                merged = {**other.pairs, **merged}
+        return Mapping({**merged, **pairs}, line)
+
+
+class _Json:
+    """JSON -> a tree. Numbers, true, false and null are scalars without quotes, as in YAML."""
+
+    def __init__(self, path: pathlib.Path):
+        self._path = path
+
+    def read(self, text: str) -> Node:
+        plain = lambda written: Scalar(written, False)  # noqa: E731
+        try:
+            return self._tree(json.loads(text, object_pairs_hook=self._object, parse_int=plain, parse_float=plain,
+                                         parse_constant=plain))
+        except json.JSONDecodeError as error:
+            raise UsageError(f'{self._path} line {error.lineno} is no JSON: {error.msg} at column {error.colno}') from None
+        except RecursionError:
+            raise UsageError(f'{self._path} is nested too deeply for a declaration') from None
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> Mapping:
+        made: dict[str, Node] = {}
+        for key, value in pairs:
+            if key in made:
+                raise _twice(self._path, key, (None, None))
+            made[key] = self._tree(value)
+        return Mapping(made)
+
+    def _tree(self, value: Any) -> Node:
+        if isinstance(value, list):
+            return Items(tuple(map(self._tree, value)))
+        if isinstance(value, str):
+            return Scalar(value, True)
+        if value is None or isinstance(value, bool):
+            return Scalar(json.dumps(value), False)
+        return value

@@ -1,0 +1,178 @@
+"""Fields and the label of a declaration."""
+
+import dataclasses
+
+from autoint_jax.data.declaration_text import Mapping
+from autoint_jax.data.declared import INT32_MAX, Declared
+from autoint_jax.data.field_plan import ID_TRANSFORMS, MISSING, NUMERIC_TRANSFORMS, FieldPlan, LabelPlan
+from autoint_jax.errors import nearest
+from autoint_jax.schema import CATEGORICAL, KINDS, MULTIVALUED, NUMERIC
+
+MOST_SLOTS = 10_000  # of a multivalued field: each row of prepared data has all of them
+MOST_QUANTILES = 100_000
+MOST_DIMENSIONS = 65_536
+FIELD_KEYS = tuple(field.name for field in dataclasses.fields(FieldPlan) if field.name != 'streaming')
+_ALWAYS = ('name', 'kind', 'column', 'transform', 'missing_values', 'embedding_dim')
+_VOCABULARY = ('min_count', 'cap', 'shares')
+_LISTS = ('separator', 'max_values')
+# What a field reads beside _ALWAYS, by kind and transform.
+_READ = {
+    **{(NUMERIC, transform): () for transform in NUMERIC_TRANSFORMS},
+    (CATEGORICAL, 'none'): (*_VOCABULARY, 'missing'),
+    (CATEGORICAL, 'log_square_bucket'): (*_VOCABULARY, 'missing'),
+    (CATEGORICAL, 'quantiles'): ('buckets', 'missing'),
+    (CATEGORICAL, 'hash'): ('buckets', 'missing'),
+    (MULTIVALUED, 'none'): (*_LISTS, *_VOCABULARY, 'missing'),
+    (MULTIVALUED, 'hash'): (*_LISTS, 'buckets', 'missing'),
+}
+
+
+def read_fields(declared: Declared) -> tuple[FieldPlan, ...]:
+    """The list of fields. Raises UsageError that names the field, its key and the value."""
+    items = declared.items('a list of fields, each as in {name: city, kind: categorical}')
+    fields, places = [], {}
+    for number, item in enumerate(items, start=1):
+        field, place = _field(item.named(f'field {number}'))
+        if field.name in places:
+            raise place.error(f'has the name of another field: two fields are named {field.name!r}')
+        places[field.name] = place
+        fields.append(field)
+    for field in fields:
+        if field.shares is not None:
+            _check_sharing(field, fields, places[field.name])
+    total = sum(field.buckets for field in fields if field.transform == 'hash')
+    if total >= INT32_MAX:
+        raise declared.error(f'has fields with {total:,} buckets of hashes together: ids are whole numbers of 32 bits, so they '
+                             f'must be fewer than {INT32_MAX:,}')
+    return tuple(fields)
+
+
+def read_label(declared: Declared) -> LabelPlan:
+    """The label: the name of its column, or a mapping."""
+    if not isinstance(declared.node, Mapping):
+        return LabelPlan(declared.text('the name of a column, or a mapping as in {column: clicked}'))
+    content = declared.mapping(('column', 'above', 'positive', 'negative'))
+    if 'column' not in content:
+        raise declared.error("has no 'column': write label: {column: NAME}")
+    column = content['column'].text('the name of a column')
+    above = content['above'].number('a finite number') if 'above' in content and not content['above'].is_null() else None
+    values = {name: content[name].texts('a list of values of the label') if name in content else ()
+              for name in ('positive', 'negative')}
+    if above is not None and any(values.values()):
+        raise content['above'].error('stands beside positive or negative: a label is told by a number above which it is '
+                                     'positive, or by its values, not by both')
+    if values['negative'] and not values['positive']:
+        raise content['negative'].error("stands alone: list the values that are positive, too, under 'positive'")
+    for value in values['positive']:
+        if value in values['negative']:
+            raise content['negative'].error(f'lists {value!r}, which is also listed under positive: leave one')
+    return LabelPlan(column, above, **values)
+
+
+def _field(declared: Declared) -> tuple[FieldPlan, Declared]:
+    if not declared.has('name'):
+        declared.mapping(FIELD_KEYS)  # a key like it is more likely the mistake
+        raise declared.error('has no name')
+    name = _name(declared.value('name'))
+    declared = declared.named(f'field {name!r}')
+    content = declared.mapping(FIELD_KEYS)
+    kind = content['kind'].choice(KINDS) if 'kind' in content else CATEGORICAL
+    transform = _transform(content['transform'], kind) if 'transform' in content else 'none'
+    read = (*_ALWAYS, *_READ[kind, transform])
+    for key, value in content.items():
+        if key not in read:
+            of = f'a {kind} field' + f' with transform {transform}' * (transform != 'none')
+            raise value.error(f'is not read by {of}: take it out (such a field reads {", ".join(read)})')
+    made = {'name': name, 'kind': kind, 'transform': transform, 'column': name, 'max_values': 0 if kind == MULTIVALUED else 1}
+    if 'column' in content:
+        made['column'] = content['column'].text('the name of a column')
+    if transform in ('quantiles', 'hash'):
+        most = MOST_QUANTILES if transform == 'quantiles' else INT32_MAX - 1
+        if 'buckets' not in content:
+            raise declared.error(f'has transform {transform}, so it must say how many buckets, as in buckets: 100')
+        made['buckets'] = content['buckets'].whole(2, most)
+    for key, high in (('min_count', INT32_MAX), ('cap', INT32_MAX - 2), ('embedding_dim', MOST_DIMENSIONS)):
+        if key in content and not (key != 'min_count' and content[key].is_null()):
+            made[key] = content[key].whole(1, high)
+    if 'max_values' in content:
+        made['max_values'] = content['max_values'].whole(0, MOST_SLOTS)
+    if 'separator' in content:
+        made['separator'] = separator(content['separator'])
+    if 'missing' in content:
+        made['missing'] = _missing(content['missing'], kind, transform)
+    if 'missing_values' in content:
+        made['missing_values'] = _missing_values(content['missing_values'], kind, transform)
+    if 'shares' in content and not content['shares'].is_null():
+        made['shares'] = content['shares'].text('the name of a field')
+        for key in ('min_count', 'cap'):
+            if key in content:
+                raise content[key].error(f'is not read beside shares: the field {made["shares"]!r} says it for both')
+    return FieldPlan(**made), declared
+
+
+def separator(declared: Declared) -> str:
+    """What stands between values: not empty, no line end. Raises UsageError."""
+    text = declared.text('one or more characters, such as "," or "|"', control=True)
+    if '\n' in text or '\r' in text:
+        declared.wrong('characters other than line ends')
+    if text.startswith('\\') and len(text) > 1:
+        declared.wrong(f'the characters themselves: within double quotes YAML reads a backslash, as in "{text}"')
+    return text
+
+
+def _name(declared: Declared) -> str:
+    name = declared.text('the name of a field: a text')
+    if name != name.strip():
+        declared.wrong('a name without blanks at its ends')
+    if '/' in name or '\\' in name:
+        declared.wrong('a name without slashes: choose another and give the column beside it, as in {name: a_b, column: "a/b"}')
+    return name
+
+
+def _transform(declared: Declared, kind: str) -> str:
+    known = [transform for own, transform in _READ if own == kind]
+    text = declared.text(f'one of {", ".join(known)}')
+    if text not in known:
+        others = {NUMERIC: NUMERIC_TRANSFORMS, CATEGORICAL: ID_TRANSFORMS}
+        other = next((own for own, transforms in others.items() if own != kind and text in transforms), None)
+        hint = f' (for kind: {other})' if other else nearest(text, known)
+        declared.wrong(f'one of {", ".join(known)}, as a {kind} field', hint)
+    return text
+
+
+def _missing(declared: Declared, kind: str, transform: str) -> str:
+    if kind == MULTIVALUED:
+        allowed = ('nothing',)
+    elif transform in ('quantiles', 'hash'):
+        allowed = ('unknown', 'nothing')
+    else:
+        allowed = MISSING if transform == 'log_square_bucket' else tuple(word for word in MISSING if word != 'zero')
+    return declared.choice(allowed)
+
+
+def _missing_values(declared: Declared, kind: str, transform: str) -> tuple[str, ...]:
+    values = declared.texts('a list of values that are missing', none=True, empty=True)
+    if kind == NUMERIC or transform in ('quantiles', 'log_square_bucket'):
+        for value in values:
+            try:
+                ok = float(value) == float(value)
+            except ValueError:
+                ok = False
+            if not ok:
+                raise declared.error(f'lists {value[:60]!r}, but the column is read as numbers: list numbers here, and texts that '
+                                     'mean missing under missing, beside files')
+    return values
+
+
+def _check_sharing(field: FieldPlan, fields: list[FieldPlan], place: Declared) -> None:
+    others = {other.name: other for other in fields if other.name != field.name}
+    other = others.get(field.shares)
+    if other is None or not other.has_vocabulary or other.shares:
+        near = nearest(field.shares, [name for name, own in others.items() if own.has_vocabulary and not own.shares])
+        raise place.error(f'shares {field.shares!r}, which is no field with a vocabulary of its own{near}')
+    if other.transform != field.transform:
+        raise place.error(f'has transform {field.transform}, but shares the vocabulary of {other.name!r}, which has transform '
+                          f'{other.transform}: use one for both')
+    if field.kind == CATEGORICAL and field.missing != (other.missing if other.kind == CATEGORICAL else 'unknown'):
+        raise place.error(f'has missing: {field.missing}, but shares the vocabulary of {other.name!r}, which has missing: '
+                          f'{other.missing}: use one for both')

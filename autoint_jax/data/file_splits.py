@@ -1,0 +1,49 @@
+"""Raw rows of files that say by themselves which split their rows belong to."""
+
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import polars as pl
+
+from autoint_jax.data.field_plan import LabelPlan
+from autoint_jax.data.prepared import SPLITS
+from autoint_jax.data.raw_rows import BadRow, Raw
+from autoint_jax.data.sources import Source
+from autoint_jax.data.split_plan import FILE_SPLIT
+
+
+class SplitFiles:
+    """The sources of the splits, one after the other. A column FILE_SPLIT has the number of each row's split."""
+
+    def __init__(self, parts: Mapping[str, Source]):
+        """`parts` are sources of the same columns by the name of their split."""
+        self._parts = dict(parts)
+        sources = list(self._parts.values())
+        self.paths: tuple[pathlib.Path, ...] = tuple(path for source in sources for path in source.paths)
+        self.types = {**sources[0].types, FILE_SPLIT: pl.Int8()}
+        self.bad_beside: Sequence[BadRow] = [row for source in sources for row in source.bad_beside]
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        return {name: checksum for source in self._parts.values() for name, checksum in source.checksums.items()}
+
+    def size(self) -> int:
+        return sum(source.size() for source in self._parts.values())
+
+    def rows(self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]) -> Iterator[tuple[Any, int]]:
+        first = 0  # number of the part's first block
+        for name, source in self._parts.items():
+            yielded = 0
+            for result in source.rows(threads, label, _marked(use, first, SPLITS.index(name))):
+                yielded += 1
+                yield result
+            first += yielded
+
+
+def _marked(use: Callable[[int, Raw], Any], first: int, split: int) -> Callable[[int, Raw], Any]:
+    def marked(number: int, raw: Raw) -> Any:
+        return use(first + number, raw._replace(frame=raw.frame.with_columns(pl.lit(split, pl.Int8).alias(FILE_SPLIT))))
+
+    return marked

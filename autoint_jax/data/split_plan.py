@@ -1,0 +1,199 @@
+"""How a declaration divides rows into training, validation and test."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from autoint_jax.data.declared import Declared
+from autoint_jax.data.declaration_text import Mapping
+from autoint_jax.data.folds import TRAIN, VALID, column_split, random_split, time_split
+from autoint_jax.data.prepared import SPLITS
+from autoint_jax.data.times import read_times
+from autoint_jax.errors import UsageError
+
+KEYS = {'random': ('valid', 'test', 'seed'), 'column': ('name', *SPLITS, 'as_field'),
+        'time': ('column', 'valid', 'test', 'format', 'missing_time', 'as_field'), 'files': SPLITS}
+MISSING_TIMES = ('bad', *SPLITS)
+FILE_SPLIT = '<split>'  # the spooled column of the splits that rows have by their files
+_LARGEST_SEED = 2**63 - 1
+_SHARES = 'a share of the rows, above 0 and below 1'
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitPlan:
+    """The split of a table.
+
+    Attributes:
+      kind: random, column, time or files.
+      parameters: as declared, with defaults; those that are off by default only where they are given. They are part of the
+        identity of prepared data.
+    """
+
+    kind: str
+    parameters: dict[str, Any]
+
+    @property
+    def column(self) -> str | None:
+        """The raw column that says the split, if any."""
+        return {'column': self.parameters.get('name'), 'time': self.parameters.get('column')}.get(self.kind)
+
+    @property
+    def spooled_column(self) -> str | None:
+        """The column that `__call__` needs."""
+        return FILE_SPLIT if self.kind == 'files' else self.column
+
+    @property
+    def as_field(self) -> bool:
+        """Whether the split's column is meant to be a field, too."""
+        return self.parameters.get('as_field', False)
+
+    @property
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """Patterns of files by split; empty if files do not say the split."""
+        if self.kind != 'files':
+            return {}
+        return {name: patterns for name, patterns in self.parameters.items() if not isinstance(patterns, dict)}
+
+    def __call__(self, labels: np.ndarray, column: pl.Series | None) -> np.ndarray:
+        """Number of the split of each row, int8 [n].
+
+        Args:
+          labels: [n], 0 or 1.
+          column: [n], the spooled column, if any.
+
+        Raises UsageError where values of the column do not go with the declaration.
+        """
+        if self.kind == 'random':
+            return random_split(labels, **self.parameters)
+        if self.kind == 'time':
+            shares = {name: self.parameters[name] for name in ('valid', 'test')}
+            return self._by_time(read_times(column, self.column, self.parameters.get('format')), shares)
+        if self.kind == 'column':
+            return column_split(column, {name: self.parameters[name] for name in SPLITS})
+        split = column.to_numpy().copy()
+        drawn = self.parameters['valid']
+        if isinstance(drawn, dict):
+            rows = np.flatnonzero(split == TRAIN)
+            valid = random_split(labels[rows], valid=drawn['share'], test=0.0, seed=drawn['seed']) == VALID
+            split[rows[valid]] = VALID
+        return split
+
+    def _by_time(self, times: pl.Series, shares: dict[str, float]) -> np.ndarray:
+        missing = times.is_null().to_numpy()
+        if not missing.any():
+            return time_split(times.to_numpy(), **shares)
+        if missing.all():
+            raise UsageError(f'column {self.column!r} of the split by time holds no time')
+        if 'missing_time' not in self.parameters:
+            raise UsageError(f'column {self.column!r} of the split by time holds no time in {missing.sum():,} rows: write missing_time: '
+                             'train, valid or test in the split by time')
+        split = np.full(len(times), SPLITS.index(self.parameters['missing_time']), np.int8)
+        split[~missing] = time_split(times.drop_nulls().to_numpy(), **shares)
+        return split
+
+
+def read_split(declared: Declared | None) -> SplitPlan:
+    """Checks a declared split; None stands for the default, a random one. Raises UsageError."""
+    if declared is None:
+        return SplitPlan('random', {'seed': 0, 'valid': 0.1, 'test': 0.1})
+    content = declared.mapping(tuple(KEYS))
+    if len(content) != 1:
+        raise declared.error(f'has {len(content)} ways to split: a split must be one of {", ".join(KEYS)}')
+    (kind, value), = content.items()
+    inside = value.mapping(KEYS[kind])
+    if kind == 'random':
+        seed = inside['seed'].whole(0, _LARGEST_SEED) if 'seed' in inside else 0
+        return SplitPlan(kind, {'seed': seed, **_shares(value, inside)})
+    if kind == 'time':
+        return SplitPlan(kind, {**_shares(value, inside), **_time(value, inside)})
+    if kind == 'column':
+        return SplitPlan(kind, _column(value, inside))
+    return SplitPlan(kind, _files(value, inside))
+
+
+def _shares(declared: Declared, content: dict[str, Declared]) -> dict[str, int | float]:
+    shares = {name: content[name].number(_SHARES, lambda share: 0 < share < 1) if name in content else 0.1
+              for name in ('valid', 'test')}
+    if sum(shares.values()) >= 1:
+        raise declared.error(f'leaves no rows for training: the shares valid ({shares["valid"]:g}) and test '
+                             f'({shares["test"]:g}) must be below 1 together')
+    return shares
+
+
+def _required(declared: Declared, content: dict[str, Declared], key: str, what: str) -> Declared:
+    if key not in content:
+        raise declared.error(f'has no {key!r}: {what}')
+    return content[key]
+
+
+def _as_field(content: dict[str, Declared]) -> dict[str, bool]:
+    return {'as_field': True} if 'as_field' in content and content['as_field'].boolean() else {}
+
+
+def _time(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        'column': _required(declared, content, 'column', 'give the column of times').text('the name of a column')}
+    if 'format' in content:
+        made['format'] = content['format'].text('a form of times, as in "%d/%m/%Y %H:%M"')
+        if '%' not in made['format']:
+            content['format'].wrong('a form of times with % signs, as in "%d/%m/%Y %H:%M"')
+    if 'missing_time' in content and content['missing_time'].choice(MISSING_TIMES) != 'bad':
+        made['missing_time'] = content['missing_time'].choice(MISSING_TIMES)
+    return made | _as_field(content)
+
+
+def _column(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        'name': _required(declared, content, 'name', 'give the column whose values say the split').text('the name of a column')}
+    owner: dict[str, str] = {}
+    for name in SPLITS:
+        values = _required(declared, content, name, 'list the values of the column whose rows belong to it')
+        made[name] = values.texts('a list of values of the column', empty=True)
+        for text in made[name]:
+            if text in owner:
+                raise values.error(f'lists {text!r}, which is also listed under {owner[text]}: a row is in one split only')
+            owner[text] = name
+    return made | _as_field(content)
+
+
+def _files(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name in SPLITS:
+        drawn = ', or draw it from the training files by valid: {share: 0.1, seed: 0}' if name == 'valid' else ''
+        value = _required(declared, content, name, f'list its files{drawn}')
+        if name == 'valid' and isinstance(value.node, Mapping):
+            inside = value.mapping(('share', 'seed'))
+            share = _required(value, inside, 'share', 'give the share of the training rows').number(
+                _SHARES, lambda share: 0 < share < 1)
+            made[name] = {'share': share, 'seed': inside['seed'].whole(0, _LARGEST_SEED) if 'seed' in inside else 0}
+        else:
+            made[name] = value.texts(f'names or patterns of files{drawn}')
+    return made
+
+
+def check_leaks(split: SplitPlan, path: object, columns: dict[str, list[str]], label: str) -> str | None:
+    """Raises UsageError where the label or the split's column is a field, or the split is told by the label.
+
+    Args:
+      path: of the declaration.
+      columns: names of the fields made of each column.
+      label: column of the label.
+
+    Returns a sentence to say aloud where a field is made of the column of a split by time, unless that is said to be meant.
+    """
+    if label in columns:
+        raise UsageError(f'{path}: field {columns[label][0]!r} is made of column {label!r}, which is the label: a model would '
+                         'learn to copy it, so take the field out')
+    if split.column == label:
+        raise UsageError(f'{path}: column {label!r} is both the label and the column of the split: rows must be split by another')
+    if split.column not in columns or split.as_field:
+        return None
+    field = columns[split.column][0]
+    if split.kind == 'column':
+        raise UsageError(f'{path}: field {field!r} is made of column {split.column!r}, whose values say the split, so no value of '
+                         'validation or test rows occurs in training: take the field out, or write as_field: true in split '
+                         'column if this is meant')
+    return (f'{path}: field {field!r} is made of column {split.column!r}, by which the split is made, so times of validation and '
+            'test rows hardly occur in training: take the field out, or write as_field: true in split time if this is meant')
