@@ -12,6 +12,7 @@ from naive_tables import coded, folds, frequent, log_square, read, streamed
 from autoint_jax.data import generated_files
 from autoint_jax.data.avazu import AVAZU
 from autoint_jax.data.criteo import CRITEO
+from autoint_jax.data.derived import kdd12_profile
 from autoint_jax.data.kdd12 import KDD12
 from autoint_jax.data.prepared import SPLITS
 from autoint_jax.data.progress import Silent
@@ -207,3 +208,30 @@ def test_files_that_are_not_there(tmp_path):
         (tmp_path / name).touch()
     with pytest.raises(UsageError, match='2 files'):
         CRITEO.file_of(tmp_path)
+
+
+def test_hours_that_are_no_dates_are_bad_rows(tmp_path):
+    generated_files.avazu(tmp_path / 'avazu', 3000, 1)
+    path = tmp_path / 'avazu' / 'train.csv'
+    path = path if path.exists() else tmp_path / 'avazu' / 'train'
+    lines = path.read_text().splitlines()
+    hours = {3: '14133100', 1000: '14102124', 2000: '2014102100', 2500: '-1', 2990: '0'}
+    for line, hour in hours.items():
+        cells = lines[line].split(',')
+        lines[line] = ','.join([*cells[:2], hour, *cells[3:]])
+    path.write_text('\n'.join(lines) + '\n')
+    data = AVAZU.prepare('bars', path.parent, tmp_path / 'out', dataset='avazu', max_bad_share=0.01, progress=Silent())
+    assert [(row['line'], row['reason']) for row in data.manifest['first_bad_rows']] == [
+        (line + 1, f"column 'hour' holds {int(hour)}, which is no date and hour, YYMMDDHH") for line, hour in hours.items()]
+    assert sum(split['rows'] for split in data.manifest['splits'].values()) == 2995
+
+
+def test_profiles_of_users_that_are_none_are_named(tmp_path):
+    generated_files.kdd12(tmp_path / 'kdd12', 3000, 1)
+    path = tmp_path / 'kdd12' / 'userid_profile.txt'
+    whole = path.read_text()
+    path.write_text(whole + '\t1\t2\n-4\t1\t1\n7\t1\t4294967296\n')
+    bad = kdd12_profile(tmp_path / 'kdd12').bad
+    lines = whole.count('\n')
+    assert [row.line for row in bad] == [lines + 1, lines + 2, lines + 3]
+    assert "column 'UserID' is missing, which no row may lack" in bad[0].reason and 'it is no profile' in bad[1].reason

@@ -11,8 +11,10 @@ from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.field_plan import LabelPlan
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.progress import Silent
-from autoint_jax.data.raw_rows import parsed
-from autoint_jax.data.text_blocks import blocks, header_of, occurrences
+from autoint_jax.data.raw_rows import parsed, sound_rows
+from autoint_jax.data.sources import names_in
+from autoint_jax.data.tally import Tally
+from autoint_jax.data.text_blocks import blocks, occurrences
 from autoint_jax.errors import UsageError
 
 COLUMNS = (('a', 'integer'), ('b', 'hexadecimal'), ('c', 'text'))
@@ -23,14 +25,16 @@ SIZES = [7, 64, 1000]
 
 def read(tmp_path, text, layout=TABS, *, block_bytes=1000, label=None, packed=False):
     """Rows of a file and (line, reason) of bad ones."""
-    path, checksum = tmp_path / ('rows.txt.gz' if packed else 'rows.txt'), hashlib.sha256()
+    path = tmp_path / ('rows.txt.gz' if packed else 'rows.txt')
     path.write_bytes(gzip.compress(text) if packed else text)
-    rows, bad = [], []
-    for block in blocks(path, header=layout.header, quote=layout.quote, checksum=checksum, block_bytes=block_bytes):
+    tally, rows, bad = Tally(path), [], []
+    for block in blocks(tally, layout, block_bytes=block_bytes, sound=sound_rows(layout, ['a', 'b', 'c'], label)):
         raw = parsed(block, layout, ['a', 'b', 'c'], label)
+        tally.add(raw.frame.height, len(raw.bad), sum(row.lines for row in raw.bad), raw.blank, raw.spanning)
         rows += raw.frame.rows()
         bad += [(row.line, row.reason, row.text) for row in raw.bad]
-    assert checksum.hexdigest() == hashlib.sha256(text).hexdigest()
+    tally.check()
+    assert tally.checksum.hexdigest() == hashlib.sha256(text).hexdigest()
     return rows, bad
 
 
@@ -54,12 +58,11 @@ def test_sound_files(tmp_path, text, block_bytes):
 @pytest.mark.parametrize('line, reason', [
     (b'2\t0000000a', 'it has 2 columns, not 3'),
     (b'2\t0000000a\tx\t', 'it has 4 columns, not 3'),
-    (b'', 'it has 1 columns, not 3'),
     (b'2.5\t0000000a\tx', "column 'a' holds '2.5', not a whole number"),
     (b'x\t0000000a\tx', "column 'a' holds 'x', not a whole number"),
     (b'2\txyzxyzxy\tx', "column 'b' holds 'xyzxyzxy', not eight hexadecimal digits"),
     (b'2\tff\tx', "column 'b' holds 'ff', not eight hexadecimal digits"),
-], ids=['too few', 'too many', 'empty line', 'fraction', 'no number', 'no digits', 'few digits'])
+], ids=['too few', 'too many', 'fraction', 'no number', 'no digits', 'few digits'])
 def test_bad_rows_are_named_and_the_others_read(tmp_path, block_bytes, line, reason):
     text = b'1\tffffffff\tx\n' + line + b'\n\t\t\n-3\t0000000a\ty'
     assert read(tmp_path, text, block_bytes=block_bytes) == (WHOLE, [(2, reason, line.decode())])
@@ -90,16 +93,15 @@ def test_a_packed_file_that_is_damaged_is_named(tmp_path):
     for content in (whole[:-100], whole[:1000] + b'?' + whole[1001:], b'1\tx\n'):
         path.write_bytes(content)
         with pytest.raises(UsageError, match='rows.txt.gz is damaged'):
-            list(blocks(path, header=False, quote=None, checksum=hashlib.sha256(), block_bytes=1000))
+            list(blocks(Tally(path), TABS, block_bytes=1000))
     with pytest.raises(UsageError, match='rows.txt.gz is damaged'):
-        header_of(path)
+        names_in(path, TABS)
 
 
 def test_blocks_of_a_packed_file_stand_for_the_bytes_it_has(tmp_path):
     path = tmp_path / 'rows.txt.gz'
     path.write_bytes(gzip.compress(b''.join(b'%d\tx\n' % (row * row) for row in range(20_000))))
-    found = [(block.first_line, block.size) for block in blocks(
-        path, header=False, quote=None, checksum=hashlib.sha256(), block_bytes=10_007)]
+    found = [(block.first_line, block.size) for block in blocks(Tally(path), TABS, block_bytes=10_007)]
     assert len(found) > 10 and found[1][0] > 1
     assert sum(size for _, size in found) == path.stat().st_size
 

@@ -1,4 +1,8 @@
-"""Rows that cannot be parsed: counted, shown, kept in a side file; too many of them stop a preparation."""
+"""Rows that cannot be parsed: counted, shown, kept in a side file; too many of them stop a preparation.
+
+Too many are more than the share `--max_bad_share` of the rows, but two are never too many, unless the share is 0: in a
+table of less than a thousand rows a share would say nothing.
+"""
 
 import pathlib
 from collections.abc import Sequence
@@ -8,30 +12,37 @@ from autoint_jax.data.raw_rows import BadRow
 from autoint_jax.errors import UsageError
 
 SIDE_FILE = 'bad_rows.tsv'
-SHOWN = 5
+SHOWN = 10
+NEVER_TOO_MANY = 2
+_ESCAPED = str.maketrans({'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'} | {
+    chr(code): f'\\x{code:02x}' for code in (*range(32), *range(127, 160)) if chr(code) not in '\t\n\r'} | {
+    chr(code): f'\\u{code:04x}' for code in (0x2028, 0x2029)})
 
 
 class BadRows:
-    """Collects bad rows into `folder/bad_rows.tsv`, which exists only if there are any."""
+    """Collects bad rows into `folder/bad_rows.tsv`, which exists only if there are any. Each is one line of it."""
 
     def __init__(self, folder: pathlib.Path, max_share: float):
         self._folder, self._max_share = folder, max_share
         self._file: TextIO | None = None
         self.first: list[BadRow] = []
         self.count = 0
+        self._lines = 0
 
     def add(self, bad: Sequence[BadRow]) -> None:
         for row in bad:
             if self._file is None:
-                self._file = open(self._folder / SIDE_FILE, 'w')
+                self._file = open(self._folder / SIDE_FILE, 'w', encoding='utf-8')
                 self._file.write('file\tline\treason\ttext\n')
-            self._file.write(f'{row.path}\t{row.line}\t{row.reason}\t{row.text}\n')
+            self._file.write('\t'.join(escaped(str(value)) for value in (row.path, row.line, row.reason, row.text)) + '\n')
         self.first += bad[:SHOWN - len(self.first)]
         self.count += len(bad)
+        self._lines += sum(row.lines for row in bad)
 
     def check(self, rows: float) -> None:
         """Raises UsageError if too many of `rows` rows are bad."""
-        if self.count > self._max_share * rows:
+        allowed = max(self._max_share * rows, NEVER_TOO_MANY if self._max_share > 0 else 0)
+        if self._lines > allowed:  # a bad row that spans lines may be many
             share = self.count / max(rows, 1)
             raise UsageError(f'{self.count:,} of {rows:,.0f} rows ({share:.2%}) cannot be parsed, more than --max_bad_share='
                              f'{self._max_share:g}; the first: ' + '; '.join(self.lines()))
@@ -43,3 +54,8 @@ class BadRows:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def escaped(text: str) -> str:
+    """A text on one line without tabs or control characters, which are written as in Python, as \\t."""
+    return text.translate(_ESCAPED)

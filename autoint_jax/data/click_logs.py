@@ -7,6 +7,7 @@ from autoint_jax.data.derived import DERIVATIONS
 from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.folds import authors_split
 from autoint_jax.data.layout import Layout
+from autoint_jax.data.packed import PACKED
 from autoint_jax.data.preparation import prepare_table
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.data.progress import Progress
@@ -24,7 +25,7 @@ class ClickLog(NamedTuple):
     """A published data set.
 
     Attributes:
-      patterns: of the file of rows, which may be packed by gzip; the first that matches a file names it.
+      patterns: of the file of rows, which may be packed; the first that matches a file names it.
       layout: of that file.
       recipes: by name; the first is the default.
     """
@@ -47,7 +48,7 @@ class ClickLog(NamedTuple):
 
     def file_of(self, raw_dir: pathlib.Path) -> pathlib.Path:
         """The file of rows in a folder. Raises UsageError where there is none, or more than one could be meant."""
-        for pattern in (*self.patterns, *(f'{pattern}.gz' for pattern in self.patterns)):
+        for pattern in (pattern + suffix for suffix in ('', *PACKED) for pattern in self.patterns):
             found = sorted(path for path in raw_dir.glob(pattern) if path.is_file())
             if len(found) > 1:
                 raise UsageError(f'{raw_dir} has {len(found)} files {pattern}: leave one, or name it {self.patterns[0]}')

@@ -1,53 +1,68 @@
 """Bytes of text files in any encoding and with any line ends -> UTF-8 with lines that end in '\\n' or '\\r\\n'."""
 
 import codecs
+import io
 import pathlib
 import re
+from collections.abc import Callable
 from typing import BinaryIO
 
 from autoint_jax.errors import UsageError
 
 _BEGIN = 1 << 18  # bytes that tell the encoding and the line ends
+_LONG = 1 << 28  # bytes of a line that are read at once
 _MARKS = ((codecs.BOM_UTF8, 'utf-8'), (codecs.BOM_UTF32_LE, 'utf-32-le'), (codecs.BOM_UTF32_BE, 'utf-32-be'),
           (codecs.BOM_UTF16_LE, 'utf-16-le'), (codecs.BOM_UTF16_BE, 'utf-16-be'))
-_LINE_END = re.compile(rb'\r\n|\n|\r')
+_LONE_RETURN = re.compile(r'\r(?=[^\r\n])')
 
 
 class Direct:
-    """UTF-8 with Unix or Windows line ends: bytes are passed on as they are."""
+    """UTF-8 with Unix or Windows line ends: bytes are passed on as they are, in whole lines where that is cheap."""
 
-    def __init__(self, file: BinaryIO, begin: bytes):
-        self._file, self._begin = file, begin
+    def __init__(self, file: BinaryIO, mark: bytes, seen: Callable[[bytes], None]):
+        self._file, self._mark, self._seen = file, mark, seen
+        self._plain = isinstance(file, io.BufferedReader)
 
     def read(self, size: int) -> bytes:
         """About `size` bytes; b'' at the end."""
-        begin, self._begin = self._begin, b''
-        return begin or self._file.read(size)
+        text = self._whole_lines(size) if self._plain else self._file.read(size) + self._file.readline(_LONG)
+        self._seen(text)
+        mark, self._mark = self._mark, b''
+        return text.removeprefix(mark)
+
+    def _whole_lines(self, size: int) -> bytes:
+        """Up to the end of a line, read in one piece, so that no text is copied."""
+        start = self._file.tell()
+        self._file.seek(start + size - 1)
+        end = self._file.seek(0, 1) + len(self._file.readline(_LONG))
+        self._file.seek(start)
+        return self._file.read(end - start)
 
 
 class Converted:
     """Text in another encoding, or with the line ends of old Macs; both become UTF-8 with '\\n'."""
 
-    def __init__(self, path: pathlib.Path, file: BinaryIO, begin: bytes, encoding: str, *, only_returns: bool):
-        self._path, self._file, self._begin, self._encoding = path, file, begin, encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)()
+    def __init__(self, path: pathlib.Path, file: BinaryIO, mark: bytes, seen: Callable[[bytes], None], encoding: str, *,
+                 only_returns: bool):
+        self._path, self._file, self._mark, self._seen = path, file, mark, seen
+        self._encoding, self._decoder = encoding, codecs.getincrementaldecoder(encoding)()
         self._only_returns, self._pending, self._line, self._ended = only_returns, '', 1, False
 
     def read(self, size: int) -> bytes:
         """About `size` bytes; b'' at the end. Raises UsageError where bytes are not of the encoding."""
         while not self._ended:
-            begin, self._begin = self._begin, b''
-            stored = begin or self._file.read(size)
+            stored = self._file.read(max(size, len(self._mark)))
+            self._seen(stored)
             self._ended = not stored
+            mark, self._mark = self._mark, b''
+            stored = stored.removeprefix(mark)
             try:
                 text = self._pending + self._decoder.decode(stored, final=self._ended)
             except UnicodeDecodeError as error:
-                before = error.object[:error.start].decode(self._encoding, 'ignore')
-                line = self._line + len(re.findall('\r\n|\n|\r' if self._only_returns else '\n', before))
-                raise not_of_encoding(self._path, line, error, self._encoding) from None
+                before = self._pending + error.object[:error.start].decode(self._encoding, 'ignore')
+                raise not_of_encoding(self._path, self._line + len(self._line_ends(before)), error, self._encoding) from None
             self._pending = '\r' if text.endswith('\r') and not self._ended else ''
-            text = text.removesuffix('\r') if self._pending else text
-            text = text.replace('\r\n', '\n')
+            text = text.removesuffix(self._pending).replace('\r\n', '\n')
             if self._only_returns:
                 text = text.replace('\r', '\n')
             self._line += text.count('\n')
@@ -55,25 +70,37 @@ class Converted:
                 return text.encode()
         return b''
 
+    def _line_ends(self, text: str) -> list[str]:
+        return re.findall('\r\n|\n|\r' if self._only_returns else '\n', text)
 
-def decoded(path: pathlib.Path, file: BinaryIO, encoding: str) -> Direct | Converted:
+
+def _nothing(stored: bytes) -> None: ...
+
+
+def decoded(path: pathlib.Path, file: BinaryIO, encoding: str, seen: Callable[[bytes], None] = _nothing) -> Direct | Converted:
     """The text of a file that is open at its beginning, without its byte-order mark, which also says the encoding.
+
+    Args:
+      path: of the file, for messages.
+      file: its bytes, unpacked.
+      encoding: where there is no mark.
+      seen: called with all bytes of the file, piece by piece.
 
     Raises UsageError where there is no such encoding, or the text is evidently of another.
     """
     begin = file.read(_BEGIN)
+    file.seek(0)
     name = codec(path, encoding)
-    for mark, of_mark in _MARKS:
-        if begin.startswith(mark):
-            begin, name = begin[len(mark):], of_mark
-            break
+    mark = next((mark for mark, _ in _MARKS if begin.startswith(mark)), b'')
+    if mark:
+        name = dict(_MARKS)[mark]
     else:
         _refuse_unmarked(path, begin, name)
-    first = _LINE_END.search(begin.replace(b'\0', b''))
-    only_returns = first is not None and first.group() == b'\r'
+    text = begin.removeprefix(mark).decode(name, 'ignore')
+    only_returns = len(_LONE_RETURN.findall(text)) > text.count('\n')
     if name == 'utf-8' and not only_returns:
-        return Direct(file, begin)
-    return Converted(path, file, begin, name, only_returns=only_returns)
+        return Direct(file, mark, seen)
+    return Converted(path, file, mark, seen, name, only_returns=only_returns)
 
 
 def codec(path: pathlib.Path, encoding: str) -> str:
@@ -81,11 +108,11 @@ def codec(path: pathlib.Path, encoding: str) -> str:
     try:
         found = codecs.lookup(encoding)
         codecs.getincrementaldecoder(encoding)()
-        if not isinstance(codecs.decode(b'', encoding), str):
-            raise LookupError
-    except (LookupError, ValueError, UnicodeError):
-        raise UsageError(f'{path} cannot be read with encoding {encoding!r}, which is none: write utf-8, latin-1, cp1252, utf-16 or '
-                         f'the name of another codec of Python') from None
+        if not found._is_text_encoding:
+            raise LookupError(encoding)
+    except (LookupError, ValueError):
+        raise UsageError(f'{path} cannot be read with encoding {encoding!r}, which is none: write utf-8, latin-1, cp1252, utf-16 '
+                         f'or the name of another codec of Python') from None
     return 'utf-8' if found.name == 'utf-8-sig' else found.name
 
 
@@ -101,8 +128,8 @@ def not_of_encoding(path: pathlib.Path, line: int, error: UnicodeDecodeError, en
     """What to say about bytes of a line that are not of the encoding."""
     held = ' '.join(f'0x{byte:02x}' for byte in error.object[error.start:max(error.end, error.start + 1)][:4]) or 'half a character'
     other = 'encoding: latin-1 (or cp1252)' if encoding.startswith('utf') else 'another encoding'
-    return UsageError(f'{path} line {line} holds {held}, which is not {encoding.upper()}: write {other} in the declaration if the file '
-                      f'is in that encoding, or mend the line')
+    return UsageError(f'{path} line {line} holds {held}, which is not {encoding.upper()}: write {other} in the declaration if the '
+                      f'file is in that encoding, or mend the line')
 
 
 def _refuse_unmarked(path: pathlib.Path, begin: bytes, name: str) -> None:

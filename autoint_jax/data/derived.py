@@ -1,6 +1,6 @@
 """Columns derived from raw ones: Avazu's calendar, KDD Cup 2012's user profiles."""
 
-import hashlib
+import datetime
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from autoint_jax.data.cells import Check
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.raw_rows import BadRow, parsed
-from autoint_jax.data.text_blocks import BLOCK_BYTES, blocks
+from autoint_jax.data.tally import Tally
+from autoint_jax.data.text_blocks import blocks
 from autoint_jax.errors import UsageError
 
 
@@ -22,12 +24,14 @@ class Derivation(NamedTuple):
       types: of those.
       checksums: of files that are joined.
       bad: their unreadable rows.
+      check: finds rows of which nothing can be derived, if there can be any.
     """
 
     derive: Callable[[pl.DataFrame], pl.DataFrame]
     types: dict[str, pl.DataType]
     checksums: dict[str, str]
     bad: Sequence[BadRow]
+    check: Check | None = None
 
 
 NO_DERIVATION = Derivation(lambda frame: frame, {}, {}, ())
@@ -42,7 +46,23 @@ def avazu_calendar(folder: pathlib.Path) -> Derivation:
         weekday = (date.dt.weekday() % 7).cast(pl.Int64)
         return frame.with_columns(hour_of_day=hour % 100, weekday=weekday, is_weekend=weekday.is_in([0, 6]).cast(pl.Int64))
 
-    return NO_DERIVATION._replace(derive=derive, types=dict.fromkeys(('hour_of_day', 'weekday', 'is_weekend'), pl.Int64))
+    def check(frame: pl.DataFrame) -> dict[int, str]:
+        hours = frame['hour']
+        wrong = [hour for hour in hours.drop_nulls().unique() if not _is_hour(hour)]
+        rows = hours.is_in(wrong).arg_true().to_list() if wrong else []
+        return {row: f"column 'hour' holds {hours[row]}, which is no date and hour, YYMMDDHH" for row in rows}
+
+    types = dict.fromkeys(('hour_of_day', 'weekday', 'is_weekend'), pl.Int64)
+    return NO_DERIVATION._replace(derive=derive, types=types, check=check)
+
+
+def _is_hour(hour: int) -> bool:
+    """Whether a number is YYMMDDHH."""
+    try:
+        datetime.datetime(2000 + hour // 1_000_000, hour // 10_000 % 100, hour // 100 % 100, hour % 100)
+    except ValueError:
+        return False
+    return 0 <= hour < 10**8
 
 
 PROFILE = 'userid_profile.txt'
@@ -54,12 +74,14 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
     if not path.is_file():
         raise UsageError(f'{path} does not exist: it has the gender and age of every user')
     names = ('UserID', 'Gender', 'Age')
-    layout, checksum = Layout(tuple((name, 'integer') for name in names)), hashlib.sha256()
+    layout, tally = Layout(tuple((name, 'integer') for name in names), required=('UserID',)), Tally(path)
     frames, bad = [], []
-    for block in blocks(path, header=False, quote=None, checksum=checksum, block_bytes=BLOCK_BYTES):
-        raw = parsed(block, layout, names, None)
-        frames.append(raw.frame.drop_nulls('UserID').with_columns(pl.col('Gender', 'Age').cast(pl.Int32)))
+    for block in blocks(tally, layout):
+        raw = parsed(block, layout, names, None, _check_profile)
+        tally.add(raw.frame.height, len(raw.bad), sum(row.lines for row in raw.bad), raw.blank, raw.spanning)
+        frames.append(raw.frame.with_columns(pl.col('Gender', 'Age').cast(pl.Int32)))
         bad += raw.bad
+    tally.check()
     if not frames:
         raise UsageError(f'{path} is empty')
     profile = pl.concat(frames).unique('UserID', keep='last').sort('UserID')
@@ -72,7 +94,12 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
         columns = [profile[name].gather(place).cast(pl.Int64).set(unknown, None) for name in ('Gender', 'Age')]
         return frame.with_columns(columns)
 
-    return Derivation(derive, {'Gender': pl.Int64, 'Age': pl.Int64}, {PROFILE: checksum.hexdigest()}, bad)
+    return Derivation(derive, {'Gender': pl.Int64, 'Age': pl.Int64}, {PROFILE: tally.checksum.hexdigest()}, bad)
+
+
+def _check_profile(frame: pl.DataFrame) -> dict[int, str]:
+    wrong = frame.select(pl.any_horizontal(pl.col('UserID') < 0, pl.col('Gender', 'Age').abs() >= 2**31)).to_series()
+    return dict.fromkeys(wrong.arg_true().to_list(), 'it is no profile: UserID is below 0, or Gender or Age is absurdly large')
 
 
 DERIVATIONS: dict[str, Callable[[pathlib.Path], Derivation]] = {

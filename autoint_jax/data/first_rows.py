@@ -1,12 +1,14 @@
 """The first rows of a text file, as the reader of whole files reads them."""
 
-import csv
-import itertools
+import dataclasses
 import pathlib
 
 from autoint_jax.data.decoding import as_text, decoded
+from autoint_jax.data.dialect import Dialect
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.packed import opened
+from autoint_jax.data.tally import Tally
+from autoint_jax.data.text_blocks import Block, blocks
 
 SAMPLE = 1 << 20  # bytes
 
@@ -31,10 +33,37 @@ def first_rows(path: pathlib.Path, layout: Layout, count: int) -> list[list[str]
     """The cells of the first `count` rows, a line of column names included; `layout.columns` may be empty.
 
     Blank lines are no rows. Blanks round a value are removed if the layout strips them, and so are quotes that enclose
-    it. Rows may differ in their number of cells. Raises UsageError where the file cannot be read, as `first_text` does.
+    it. Rows may differ in their number of cells; lines whose quotes are wrong are left out, but for the first line, which
+    is then cut at every separator. Raises UsageError where the file cannot be read.
     """
-    text = first_text(path, layout.encoding, SAMPLE)
-    rows = csv.reader(text.splitlines(keepends=True), delimiter=layout.separator, quotechar=layout.quote or '"',
-                      quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE, skipinitialspace=layout.strip)
-    found = ([cell.strip() for cell in row] if layout.strip else row for row in rows if row)
-    return list(itertools.islice(found, count))
+    rows: list[list[str]] = []
+    form = dataclasses.replace(layout, header=False, columns=())
+    for block in blocks(Tally(path), form, block_bytes=SAMPLE):
+        rows += _cells(block, form, count - len(rows), first=not rows)
+        if len(rows) >= count:
+            break
+    return rows
+
+
+def _cells(block: Block, layout: Layout, count: int, *, first: bool) -> list[list[str]]:
+    separator, stored = block.separator.decode(), as_text(block.path, block.text, block.first_line)
+    dialect = Dialect(block.separator, layout.quote, layout.strip) if layout.quote is not None else None
+    lines, continued = stored.removesuffix('\n').split('\n'), set(block.quoted.continued.tolist())
+    rows: list[list[str]] = []
+    for number, line in enumerate(lines):
+        if len(rows) == count:
+            break
+        if number in continued or not line.strip():
+            continue
+        end = number + 1
+        while end in continued:
+            end += 1
+        if number not in block.quoted.faults:
+            row = '\n'.join(lines[number:end])
+            cells = row.split(separator) if dialect is None else dialect.cells(row)
+        elif first and not rows:
+            cells = line.split(separator)
+        else:
+            continue
+        rows.append([cell.replace(separator, layout.separator) for cell in cells])
+    return [[cell.strip() for cell in row] for row in rows] if layout.strip else rows

@@ -9,7 +9,7 @@ import pathlib
 import polars as pl
 
 from autoint_jax.data.table_schema import FORMS
-from autoint_jax.data.text_blocks import opened
+from autoint_jax.data.packed import opened
 from autoint_jax.errors import UsageError
 
 ROWS = 20_000
@@ -54,7 +54,7 @@ def _texts(values: pl.Series) -> list[str]:
 
 
 def _text(path: pathlib.Path) -> tuple[str, str, bool, dict[str, list[str]]]:
-    with opened(path) as content:
+    with opened(path) as (content, _):
         file = io.TextIOWrapper(content, encoding='utf-8-sig', errors='replace', newline='')
         first = file.readline()
         if not first.strip():
@@ -77,7 +77,7 @@ def _text(path: pathlib.Path) -> tuple[str, str, bool, dict[str, list[str]]]:
 
 
 def _libsvm(path: pathlib.Path) -> dict[str, list[str]]:
-    with opened(path) as content:
+    with opened(path) as (content, _):
         rows = [line.split() for line in itertools.islice(io.TextIOWrapper(content, errors='replace'), ROWS)]
     if not rows:
         raise UsageError(f'{path} is empty')

@@ -1,69 +1,113 @@
-"""Raw rows of libsvm and libfm files: `label index:value index:value ...` by blanks, as Frappe is distributed.
+"""Raw rows of libsvm, libfm and libffm files: `label index:value ...`, as Frappe is distributed, or `label field:index:value ...`.
 
-A field is either the index at one place of every line, counted from 1, or what of a range of indices a line has:
+Blanks separate pairs; a `#` and what follows it are a comment; lines with nothing else are no rows. `label` is what begins
+a line, `qid` the number of a pair `qid:7` after it. Other columns are:
 
     column: 3         the index of the third pair is the value of a categorical field
-    column: 10-99     the indices from 10 to 99 that a line has: the value, or values, of a field; if the range is of one
-                      index and the field numeric, the number that goes with it
+    column: 10-99     the indices from 10 to 99 that a line has: the value, or values, of a field
+    column: field 2   in libffm files, the indices that a line has for its field 2: the value, or values, of a field
+    column: 40-40     with kind: numeric, the number that goes with the index 40; missing where a line lacks it
+    column: field 2   with kind: numeric, the number that goes with the index of the field 2
+
+Where an index is the value of a field, the number that goes with it must be 1: another would be lost.
 """
 
 import pathlib
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from autoint_jax.data.cells import checked
+from autoint_jax.data.decoding import as_text
 from autoint_jax.data.derived import NO_DERIVATION
 from autoint_jax.data.field_plan import LabelPlan
 from autoint_jax.data.layout import Layout
-from autoint_jax.data.raw_rows import BadRow, Raw, checked
+from autoint_jax.data.raw_rows import BadRow, Raw
 from autoint_jax.data.sources import TextSource
 from autoint_jax.data.text_blocks import Block
 from autoint_jax.errors import UsageError
 
-LABEL = 'label'
+LABEL, QUERY = 'label', 'qid'
 SEPARATOR = '|'  # between the indices of a range
+_INDEX = r'\d{1,18}'
+_LINE = rf'^[^\s\x00:]+(?: qid:{_INDEX})?(?: (?:{_INDEX}:)?{_INDEX}:[^\s\x00:]+)*$'
+_COLUMN = re.compile(rf'(?P<place>{_INDEX})|(?P<first>{_INDEX})-(?P<last>{_INDEX})|field (?P<field>{_INDEX})')
 
 
 class LibsvmSource(TextSource):
-    """Columns are named by place or range; `label` is the number that begins a line."""
+    """Columns are named by place, range or field; `label` is what begins a line."""
 
     def __init__(self, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str]):
         super().__init__(paths, layout, columns, NO_DERIVATION)
-        for name in columns:
-            if name != LABEL and not re.fullmatch(r'\d+(-\d+)?', name):
-                raise UsageError(f'column {name!r} of a libsvm file must be a place, as in 3, or a range of indices, as in 10-99')
+        self._kinds = {name: kind for name, kind in layout.columns if name in columns}
+        for name, kind in self._kinds.items():
+            found = _COLUMN.fullmatch(name)
+            if name in (LABEL, QUERY):
+                continue
+            if found is None or found['first'] and int(found['first']) > int(found['last']):
+                raise UsageError(f'column {name!r} of a libsvm file must be a place, as in 3, a range of indices, as in 10-99, a '
+                                 f'field of a libffm file, as in field 2, or {QUERY}')
+            if kind == 'real' and (found['place'] or found['first'] and int(found['first']) != int(found['last'])):
+                index = found['place'] or '40'
+                raise UsageError(f'column {name!r} of a libsvm file gives indices, not numbers: a numeric field takes the number '
+                                 f'that goes with one index, as in column: {index}-{index}')
 
     def parse(self, block: Block, label: LabelPlan | None) -> Raw:
-        lines = pl.Series('line', block.text.decode(errors='replace').removesuffix('\n').split('\n'))
-        form = lines.str.contains(r'^\S+( \d+:\S+)* *$')
-        bad = [BadRow(block.path, block.first_line + row, 'it has not the form label index:value index:value', lines[row])
-               for row in np.flatnonzero(~form.to_numpy()).tolist()]
-        numbers = block.first_line + np.flatnonzero(form.to_numpy())
-        kept = lines.filter(form)
-        parts = kept.str.strip_chars_end().str.splitn(' ', 2).struct.unnest()
-        pairs = parts['field_1'].fill_null('').str.split(' ')
-        frame = pl.DataFrame({name: parts['field_0'] if name == LABEL else self._column(pairs, name, kind)
-                              for name, kind in self._kinds.items()})
+        stored = as_text(block.path, block.text, block.first_line).removesuffix('\n').split('\n')
+        lines = pl.Series('line', stored).str.replace(r'#.*$', '').str.replace_all(r'[ \t]+', ' ').str.strip_chars()
+        some = (lines != '').to_numpy()
+        form = lines.str.contains(_LINE).to_numpy()
+        reason = 'it has not the form label index:value or label field:index:value'
+        bad = [BadRow(block.path, block.first_line + row, reason, stored[row]) for row in np.flatnonzero(some & ~form).tolist()]
+        rows = np.flatnonzero(some & form)
+        frame, lost = self._frame(lines.filter(some & form))
         typed, reasons = checked(frame, self._kinds, self.layout, label)
-        bad += [BadRow(block.path, int(numbers[row]), reason, kept[row]) for row, reason in reasons.items()]
-        return Raw(typed.filter(~np.isin(np.arange(typed.height), list(reasons))), sorted(bad))
+        reasons = lost | reasons
+        bad += [BadRow(block.path, block.first_line + int(rows[row]), reason, stored[rows[row]]) for row, reason in reasons.items()]
+        return Raw(typed.filter(~np.isin(np.arange(typed.height), list(reasons))), sorted(bad), int((~some).sum()))
 
-    @property
-    def _kinds(self) -> dict[str, str]:
-        return {name: kind for name, kind in self.layout.columns if name in self._columns}
+    def _frame(self, lines: pl.Series) -> tuple[pl.DataFrame, dict[int, str]]:
+        """The texts of all columns, and rows of which a number would be lost."""
+        parts = lines.str.splitn(' ', 2).struct.unnest()
+        rest = parts['field_1'].fill_null('')
+        pairs = _pairs(rest)
+        columns, lost = {}, {}
+        for name, kind in self._kinds.items():
+            if name == LABEL:
+                columns[name] = parts['field_0']
+            elif name == QUERY:
+                columns[name] = rest.str.extract(r'^qid:(\d+)')
+            else:
+                columns[name] = _column(pairs, name, kind, len(lines), lost)
+        return pl.DataFrame(columns, dict.fromkeys(columns, pl.String)), lost
 
-    def _column(self, pairs: pl.Series, name: str, kind: str) -> pl.Series:
-        """The texts of a place or a range."""
-        if '-' not in name:
-            return pairs.list.get(int(name) - 1, null_on_oob=True).str.extract(r'^(\d+):')
-        first, last = map(int, name.split('-'))
-        table: Any = pl.DataFrame({'row': np.arange(len(pairs), dtype=np.uint32), 'pair': pairs}).explode('pair')
-        table = table.with_columns(pl.col('pair').str.split_exact(':', 1).struct.rename_fields(['index', 'value'])).unnest('pair')
-        table = table.filter(pl.col('index').cast(pl.Int64, strict=False).is_between(first, last))
-        found = table.group_by('row', maintain_order=True).agg(pl.col('value' if kind == 'real' else 'index').str.join(SEPARATOR))
-        texts = np.full(len(pairs), None, object)
-        texts[found['row'].to_numpy()] = found.to_series(1).to_list()
-        return pl.Series(name, texts, dtype=pl.String)
+
+def _pairs(rest: pl.Series) -> pl.DataFrame:
+    """One line for each pair: row, place from 1, field, index and number."""
+    lists = rest.str.replace(rf'^qid:{_INDEX} ?', '').str.split(' ')
+    table = pl.DataFrame({'row': np.arange(len(rest), dtype=np.uint32), 'pair': lists}).explode('pair').filter(pl.col('pair') != '')
+    parts = pl.col('pair').str.extract_groups(rf'^(?:(?<field>{_INDEX}):)?(?<index>{_INDEX}):(?<number>.*)$')
+    return table.with_columns(place=pl.int_range(1, pl.len() + 1).over('row'), parts=parts).unnest('parts').with_columns(
+        pl.col('field').cast(pl.Int64), number_of_index=pl.col('index').cast(pl.Int64))
+
+
+def _column(pairs: pl.DataFrame, name: str, kind: str, rows: int, lost: dict[int, str]) -> pl.Series:
+    """The texts of a place, a range or a field. Adds rows to `lost`."""
+    found = _COLUMN.fullmatch(name)
+    if found['place']:
+        own = pairs.filter(pl.col('place') == int(found['place']))
+    elif found['field']:
+        own = pairs.filter(pl.col('field') == int(found['field']))
+    else:
+        own = pairs.filter(pl.col('number_of_index').is_between(int(found['first']), int(found['last'])))
+    if kind != 'real':
+        for row, pair, number in own.filter(pl.col('number').cast(pl.Float64, strict=False).ne_missing(1.0))[
+                'row', 'pair', 'number'].iter_rows():
+            lost.setdefault(row, f'column {name!r} takes the index of {pair[:40]!r}, and the number {number[:20]} would be lost: '
+                                 f'it must be 1, or the field numeric')
+    joined = own.group_by('row', maintain_order=True).agg(pl.col('number' if kind == 'real' else 'index').str.join(SEPARATOR))
+    texts = np.full(rows, None, object)
+    texts[joined['row'].to_numpy()] = joined.to_series(1).to_list()
+    return pl.Series(name, texts, dtype=pl.String)

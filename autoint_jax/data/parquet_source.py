@@ -1,5 +1,6 @@
 """Raw rows of Parquet files."""
 
+import contextlib
 import hashlib
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -9,18 +10,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from autoint_jax.data.cells import checked
 from autoint_jax.data.field_plan import LabelPlan
 from autoint_jax.data.in_order import in_order
 from autoint_jax.data.layout import Layout
-from autoint_jax.data.raw_rows import BadRow, Raw, checked
+from autoint_jax.data.raw_rows import BadRow, Raw
 from autoint_jax.data.sources import THREADS
+from autoint_jax.data.tally import Tally
 from autoint_jax.errors import UsageError, nearest
 
 ROWS_AT_ONCE = 100_000
+_UNREADABLE = (pl.Struct, pl.Duration, pl.Object)
 
 
 class ParquetSource:
-    """Parquet files with the columns of a layout, of any type that reads as text; lists become text by `separators`."""
+    """Parquet files with the columns of a layout, of any type that reads as text.
+
+    Lists and arrays of plain values become text by `separators`, dates and datetimes ISO text, bytes the text that they are
+    in UTF-8; booleans are 0 and 1 where numbers are wanted, else `true` and `false`. Columns of other types are refused.
+    """
 
     def __init__(self, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str], separators: dict[str, str]):
         self.paths, self._layout, self._separators = tuple(paths), layout, separators
@@ -28,48 +36,103 @@ class ParquetSource:
         self.types = {name: layout.types[name] for name in self._kinds}
         self.checksums: dict[str, str] = {}
         self.bad_beside: Sequence[BadRow] = ()
+        self.tallies: list[Tally] = []
         for path in paths:
             found = parquet_schema(path)
             for name in self._kinds:
                 if name not in found:
                     raise UsageError(f'{path} has no column {name!r}{nearest(name, list(found))}; it has: {", ".join(found)}')
+                self._check(path, name, found[name])
+
+    def _check(self, path: pathlib.Path, name: str, dtype: pl.DataType) -> None:
+        """Raises UsageError where a column is of a type that is no value, or not the declared kind of value."""
+        inner = dtype.inner if isinstance(dtype, (pl.List, pl.Array)) else dtype
+        if isinstance(inner, (*_UNREADABLE, pl.List, pl.Array)):
+            raise UsageError(f'{path}: column {name!r} is of the type {_short(dtype)}, which is no value of a field: write its '
+                             f'parts as columns of text or numbers, or lists of these')
+        if inner is not dtype and name not in self._separators:
+            raise UsageError(f'{path}: column {name!r} holds lists ({_short(dtype)}), so its field must have kind: multivalued')
 
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.paths)
 
     def rows(self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]) -> Iterator[tuple[Any, int]]:
-        def work(item: tuple[int, pathlib.Path, int, pl.DataFrame, int]) -> tuple[Any, int]:
-            number, path, first_row, frame, size = item
-            typed, reasons = checked(self._as_text(frame), self._kinds, self._layout, label)
-            bad = [BadRow(path, first_row + row, reason, '\t'.join(map(str, frame.row(row)))) for row, reason in reasons.items()]
+        tallies = [Tally(path) for path in self.paths]
+
+        def work(item: tuple[int, tuple[Tally, int, pl.DataFrame, int]]) -> tuple[Tally, int, int, Any, int]:
+            number, (tally, first_row, frame, size) = item
+            typed, reasons = checked(self._as_text(tally.path, frame), self._kinds, self._layout, label)
+            bad = [BadRow(tally.path, first_row + row, reason, '\t'.join(map(str, frame.row(row))))
+                   for row, reason in reasons.items()]
             if reasons:
                 typed = typed.filter(~np.isin(np.arange(typed.height), list(reasons)))
-            return use(number, Raw(typed, bad)), size
+            return tally, typed.height, len(bad), use(number, Raw(typed, bad)), size
 
-        yield from in_order(threads, work, self._frames(), ahead=THREADS + 1)
+        for tally, height, bad, result, size in in_order(threads, work, enumerate(self._frames(tallies)), ahead=THREADS + 1):
+            tally.add(height, bad, bad, 0, ())
+            yield result, size
+        for tally in tallies:
+            tally.check()
+        self.tallies = tallies
 
-    def _frames(self) -> Iterator[tuple[int, pathlib.Path, int, pl.DataFrame, int]]:
-        number = 0
-        for path in self.paths:
+    def _frames(self, tallies: Sequence[Tally]) -> Iterator[tuple[Tally, int, pl.DataFrame, int]]:
+        for tally in tallies:
+            path, first_row, size = tally.path, 1, tally.path.stat().st_size
             with open(path, 'rb') as file:
                 self.checksums[path.name] = hashlib.file_digest(file, 'sha256').hexdigest()
-            rows = pl.scan_parquet(path).select(pl.len()).collect().item()
-            row, size = 1, path.stat().st_size
-            frames = pl.scan_parquet(path).select(list(self._kinds)).collect_batches(
-                chunk_size=ROWS_AT_ONCE, maintain_order=True)
-            for frame in frames:
-                yield number, path, row, frame, size * frame.height // max(rows, 1)
-                number, row = number + 1, row + frame.height
+            with _readable(path):
+                tally.lines = pl.scan_parquet(path).select(pl.len()).collect().item()
+                frames = pl.scan_parquet(path).select(list(self._kinds)).collect_batches(
+                    chunk_size=ROWS_AT_ONCE, maintain_order=True)
+            while True:
+                with _readable(path):
+                    frame = next(frames, None)
+                if frame is None:
+                    break
+                yield tally, first_row, frame, size * frame.height // max(tally.lines, 1)
+                first_row += frame.height
 
-    def _as_text(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.with_columns(
-            pl.col(name).cast(pl.List(pl.String)).list.join(self._separators.get(name, '|'))
-            if isinstance(dtype, pl.List) else pl.col(name).cast(pl.String) for name, dtype in frame.schema.items())
+    def _as_text(self, path: pathlib.Path, frame: pl.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame({name: self._texts(path, frame[name]) for name in frame.columns})
+
+    def _texts(self, path: pathlib.Path, values: pl.Series) -> pl.Series:
+        name = values.name
+        if isinstance(values.dtype, pl.Array):
+            values = values.arr.to_list()
+        if isinstance(values.dtype, pl.List):
+            separator = self._separators[name]
+            inner = _plain_texts(path, values.explode(), numbers=False)
+            if (within := inner.str.contains(separator, literal=True).fill_null(False)).any():
+                raise UsageError(f'{path}: column {name!r} holds lists with {inner.filter(within)[0][:40]!r}, which has the '
+                                 f'separator {separator!r} of its field in it: declare another separator')
+            return values.cast(pl.List(pl.String)).list.join(separator)
+        return _plain_texts(path, values, numbers=self._kinds[name] == 'real')
+
+
+def _plain_texts(path: pathlib.Path, values: pl.Series, *, numbers: bool) -> pl.Series:
+    if values.dtype == pl.Boolean and numbers:
+        values = values.cast(pl.Int8)
+    try:
+        return values.cast(pl.String)
+    except pl.exceptions.PolarsError:
+        raise UsageError(f'{path}: column {values.name!r} ({_short(values.dtype)}) holds bytes that are no text in UTF-8: leave '
+                         f'the column out, or write it as text') from None
+
+
+@contextlib.contextmanager
+def _readable(path: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise UsageError(f'{path} cannot be read as Parquet ({str(error).splitlines()[0]})') from None
+
+
+def _short(dtype: pl.DataType) -> str:
+    text = str(dtype)
+    return text if len(text) <= 60 else f'{text[:57]}...'
 
 
 def parquet_schema(path: pathlib.Path) -> dict[str, pl.DataType]:
     """The columns of a file. Raises UsageError where it cannot be read."""
-    try:
+    with _readable(path):
         return pl.read_parquet_schema(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise UsageError(f'{path} cannot be read as Parquet ({str(error).splitlines()[0]})') from None

@@ -1,17 +1,19 @@
 """Blocks of text -> typed columns. Rows that cannot be parsed are set aside with the reason."""
 
-import csv
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from autoint_jax.data.cells import Check, checked, infinities
+from autoint_jax.data.decoding import as_text
+from autoint_jax.data.dialect import NEWLINE, Dialect
 from autoint_jax.data.field_plan import LabelPlan
 from autoint_jax.data.labels import labels_of
 from autoint_jax.data.layout import TYPES, Layout
-from autoint_jax.data.text_blocks import NEWLINE, Block, line_ends, occurrences, outside_quotes
+from autoint_jax.data.text_blocks import Block, occurrences
 
 
 class BadRow(NamedTuple):
@@ -19,46 +21,75 @@ class BadRow(NamedTuple):
     line: int
     reason: str
     text: str
+    lines: int = 1
 
 
 class Raw(NamedTuple):
-    """Rows of a block: typed columns, null where missing, and the rows set aside."""
+    """Rows of a block: typed columns, null where missing, the rows set aside, and what became of the lines.
+
+    Attributes:
+      blank: lines that are no rows.
+      spanning: (first line, lines) of rows in `frame` that span lines.
+    """
 
     frame: pl.DataFrame
     bad: list[BadRow]
+    blank: int = 0
+    spanning: Sequence[tuple[int, int]] = ()
 
 
 class _Malformed(Exception):
     """A block needs the careful way."""
 
 
-def parsed(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None) -> Raw:
+def parsed(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None, check: Check | None = None) -> Raw:
     """The named columns of a block; `label` is None where rows have none.
 
-    A sound block is parsed at once. One with anything wrong in it is parsed as text, cell by cell.
+    A sound block is parsed at once. One with anything wrong in it is parsed as text, cell by cell. Raises UsageError where
+    its bytes are not UTF-8.
     """
     if not layout.strip:
         try:
-            frame = _strict(block.text, layout, columns)
-            if label is None or not np.isnan(labels_of(frame, label)).any():
+            frame = _strict(block, layout, columns)
+            if (label is None or not np.isnan(labels_of(frame, label)).any()) and not (check and check(frame)):
                 return Raw(frame, [])
         except (_Malformed, pl.exceptions.PolarsError):
             pass
-    return _careful(block, layout, columns, label)
+    return _careful(block, layout, columns, label, check)
 
 
-def _strict(text: bytes, layout: Layout, columns: Sequence[str]) -> pl.DataFrame:
+def sound_rows(layout: Layout, columns: Sequence[str], label: LabelPlan | None) -> Callable[[Sequence[list[str]]], bool]:
+    """Whether any of some rows, given as cells, can be a row of the table."""
+
+    def sound(rows: Sequence[list[str]]) -> bool:
+        frame = pl.DataFrame(rows, dict.fromkeys(layout.types, pl.String), orient='row').select(columns)
+        return len(checked(frame, _kinds(layout, columns), layout, label)[1]) < len(rows)
+
+    return sound
+
+
+def _kinds(layout: Layout, columns: Sequence[str]) -> dict[str, str]:
+    return {name: kind for name, kind in layout.columns if name in columns}
+
+
+def _strict(block: Block, layout: Layout, columns: Sequence[str]) -> pl.DataFrame:
+    text = block.text
     rows = occurrences(text, NEWLINE) + (not text.endswith(NEWLINE))
-    if layout.quote is not None and layout.quote.encode() in text:
+    if b'\0' in text or layout.quote is not None and layout.quote.encode() in text:
         raise _Malformed
     # Too few columns would pass as missing values; too many are an error of the parser's own.
-    if occurrences(text, layout.separator.encode()) != rows * (len(layout.columns) - 1):
+    if occurrences(text, block.separator) != rows * (len(layout.columns) - 1):
         raise _Malformed
     read = {name: pl.String if kind == 'hexadecimal' else TYPES[kind] for name, kind in layout.columns}
-    frame = _read(text, layout, read).select(columns)
+    frame = _read(text, block.separator, None, read).select(columns)
     if frame.height != rows:
         raise _Malformed
-    kinds = dict(layout.columns)
+    kinds = _kinds(layout, columns)
+    if any(frame[name].null_count() for name in layout.required if name in kinds):
+        raise _Malformed
+    for name in (name for name, kind in kinds.items() if kind == 'real'):
+        if layout.decimal != '.' or layout.thousands or (infinities(frame[name]) | frame[name].is_nan()).any():
+            raise _Malformed
     whole = [name for name in columns if kinds[name] == 'hexadecimal']
     if whole:
         if frame.select(pl.any_horizontal((pl.col(name).str.len_bytes() != 8).any() for name in whole)).item():
@@ -67,81 +98,122 @@ def _strict(text: bytes, layout: Layout, columns: Sequence[str]) -> pl.DataFrame
     return frame
 
 
-def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None) -> Raw:
-    text = np.frombuffer(block.text, np.uint8)
-    ends = line_ends(block.text, layout.quote)
-    if not block.text.endswith(b'\n'):
-        ends = np.append(ends, len(text))
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    # With quotes, a row may span lines of the file; its number is that of its first line.
-    newlines = np.flatnonzero(text == ord('\n'))
-    numbers = block.first_line + np.searchsorted(newlines, starts)
-    separators = outside_quotes(text, np.flatnonzero(text == ord(layout.separator)), layout.quote)
-    counts = np.searchsorted(separators, ends) - np.searchsorted(separators, starts) + 1
+class _Lines:
+    """The lines of a block and what each is.
 
-    def bad(row: int, reason: str) -> BadRow:
-        line = block.text[starts[row]:ends[row]].decode(errors='replace')
-        return BadRow(block.path, int(numbers[row]), reason, line)
+    Attributes:
+      starts, ends: places in the text.
+      plain: rows of one line, to be cut at every separator outside quotes.
+    """
 
-    wrong = counts != len(layout.columns)
-    found = [bad(row, f'it has {counts[row]} columns, not {len(layout.columns)}') for row in np.flatnonzero(wrong)]
-    if layout.quote is not None:
-        for row in np.flatnonzero(_misquoted(text, starts, ends, layout) & ~wrong):
-            found.append(bad(row, f'its quotes {layout.quote} are not in pairs round whole values'))
-            wrong[row] = True
-    rows = np.flatnonzero(~wrong)
-    if len(rows):
-        sizes = np.diff(np.append(starts, len(text)))
-        kept = text[np.repeat(~wrong, sizes)].tobytes() if wrong.any() else block.text
-        frame = _read(kept, layout, dict.fromkeys(layout.types, pl.String)).select(columns)
-    else:
-        frame = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    typed, reasons = checked(frame, {name: kind for name, kind in layout.columns if name in columns}, layout, label)
+    def __init__(self, block: Block, layout: Layout):
+        self.block, self.layout = block, layout
+        self._text = np.frombuffer(block.text, np.uint8)
+        self.ends = self.places(b'\n')
+        if not block.text.endswith(NEWLINE):
+            self.ends = np.append(self.ends, len(self._text))
+        self.starts = np.concatenate([[0], self.ends[:-1] + 1])
+        self.plain = np.ones(len(self.ends), bool)
+        for lines in (block.quoted.own_way, block.quoted.continued, list(block.quoted.faults)):
+            self.plain[lines] = False
+        whole = np.ones(len(self.ends) + 1, bool)
+        whole[block.quoted.continued] = False
+        self._heads = np.flatnonzero(whole)
+
+    def places(self, character: bytes) -> np.ndarray:
+        return np.flatnonzero(self._text == ord(character))
+
+    def counts(self) -> np.ndarray:
+        """Columns of the plain lines [lines]; nothing is said about the others."""
+        separators = self.places(self.block.separator)
+        if self.layout.quote is not None:
+            quotes = self.places(self.layout.quote.encode())
+            quotes = quotes[self.plain[np.searchsorted(self.ends, quotes)]]
+            separators = separators[np.searchsorted(quotes, separators) % 2 == 0]
+        return np.searchsorted(separators, self.ends) - np.searchsorted(separators, self.starts) + 1
+
+    def heads(self, places: np.ndarray) -> list[int]:
+        """The lines with which the rows begin that have some places."""
+        return np.unique(self._heads[np.searchsorted(self._heads, np.searchsorted(self.ends, places), 'right') - 1]).tolist()
+
+    def spans(self, rows: np.ndarray) -> np.ndarray:
+        """How many lines the rows have that begin with some lines."""
+        return self._heads[np.searchsorted(self._heads, rows) + 1] - rows
+
+    def row(self, row: int) -> bytes:
+        """The text of the row that begins with a line."""
+        return self.block.text[self.starts[row]:self.ends[row + int(self.spans(np.array([row]))[0]) - 1]]
+
+    def raw(self, row: int) -> bytes:
+        """The same as it is in the file."""
+        return self.row(row).replace(self.block.separator, self.layout.separator.encode())
+
+    def bad(self, row: int, reason: str) -> BadRow:
+        text = self.raw(row)
+        return BadRow(self.block.path, self.block.first_line + row, reason, text.decode(errors='replace'), text.count(NEWLINE) + 1)
+
+    def kept(self) -> bytes:
+        """The text of the plain lines."""
+        if self.plain.all():
+            return self.block.text
+        return self._text[np.repeat(self.plain, np.diff(np.append(self.starts, len(self._text))))].tobytes()
+
+
+def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None, check: Check | None) -> Raw:
+    if not block.text.isascii():
+        as_text(block.path, block.text, block.first_line)
+    lines, wanted, bad, blank = _Lines(block, layout), len(layout.columns), dict(block.quoted.faults), 0
+    counts = lines.counts()
+    for line in np.flatnonzero(lines.plain & ((counts != wanted) | (lines.starts == lines.ends))).tolist():
+        lines.plain[line] = False
+        text = lines.raw(line)
+        if text.strip():
+            bad[line] = f'it has {counts[line]} columns, not {wanted}' + ', and a carriage return within it' * (b'\r' in text)
+        else:
+            blank += 1
+    own: dict[int, list[str]] = {}
+    if len(block.quoted.own_way):
+        dialect = Dialect(block.separator, layout.quote, layout.strip)
+        own = {line: dialect.cells(lines.row(line).decode()) for line in block.quoted.own_way.tolist()}
+    bad |= {line: f'it has {len(cells)} columns, not {wanted}' for line, cells in own.items() if len(cells) != wanted}
+    if b'\0' in block.text:
+        bad |= dict.fromkeys(lines.heads(lines.places(b'\0')), 'it has a NUL character')
+    lines.plain[list(bad)] = False
+    own = {line: cells for line, cells in own.items() if line not in bad}
+    rows = np.concatenate([np.flatnonzero(lines.plain), np.fromiter(own, np.int64)])
+    frame = _texts(lines, list(own.values()), columns)
+    if own:
+        order = np.argsort(rows)
+        rows, frame = rows[order], frame[order]
+    typed, reasons = checked(frame, _kinds(layout, columns), layout, label, check)
+    found = [lines.bad(line, reason) for line, reason in bad.items()]
+    found += [lines.bad(int(rows[row]), reason) for row, reason in reasons.items()]
     if reasons:
-        found += [bad(rows[row], reason) for row, reason in reasons.items()]
-        typed = typed.filter(~np.isin(np.arange(typed.height), list(reasons)))
-    return Raw(typed, sorted(found))
+        kept = ~np.isin(np.arange(len(rows)), list(reasons))
+        typed, rows = typed.filter(kept), rows[kept]
+    spans = lines.spans(rows)
+    wide = [(block.first_line + int(rows[row]), int(spans[row])) for row in np.flatnonzero(spans > 1)]
+    return Raw(typed, sorted(found), blank, wide)
 
 
-def _misquoted(text: np.ndarray, starts: np.ndarray, ends: np.ndarray, layout: Layout) -> np.ndarray:
-    """Rows whose quotes do not enclose whole values, bool [rows]."""
-    wrong = np.zeros(len(starts), bool)
-    quotes = np.flatnonzero(text == ord(layout.quote))
-    for row in np.flatnonzero(np.searchsorted(quotes, ends) > np.searchsorted(quotes, starts)):
-        line = text[starts[row]:ends[row]].tobytes().decode(errors='replace')
-        try:
-            list(csv.reader([line], delimiter=layout.separator, quotechar=layout.quote, strict=True))
-        except csv.Error:
-            wrong[row] = True
-    return wrong
+def _texts(lines: _Lines, own: list[list[str]], columns: Sequence[str]) -> pl.DataFrame:
+    """The cells of plain lines, then those that are given, as text."""
+    layout, separator = lines.layout, lines.block.separator
+    schema = dict.fromkeys(layout.types, pl.String)
+    expected, kept = int(lines.plain.sum()), lines.kept()
+    frame = _read(kept, separator, layout.quote, schema) if expected else pl.DataFrame(schema=schema)
+    if frame.height != expected:  # never seen; the lines are cut without the parser then
+        cut = Dialect(separator, layout.quote, layout.strip).cells if layout.quote else lambda row: row.split(separator.decode())
+        frame = _of_cells([cut(row) for row in kept.decode().removesuffix('\n').split('\n')], schema)
+    frame = pl.concat([frame, _of_cells(own, schema)]) if own else frame
+    if separator != layout.separator.encode() and layout.quote is not None:
+        frame = frame.with_columns(pl.all().str.replace_all(separator.decode(), layout.separator, literal=True))
+    return frame.select(columns)
 
 
-def checked(frame: pl.DataFrame, kinds: dict[str, str], layout: Layout,
-            label: LabelPlan | None) -> tuple[pl.DataFrame, dict[int, str]]:
-    """Columns of text -> typed columns, and {row: reason} of rows with a cell that is not of its column's type."""
-    clean = pl.all().str.strip_chars() if layout.strip else pl.all()
-    frame = frame.with_columns(clean.replace({value: None for value in ('', *layout.missing)}))
-    typed = frame.select(_typed(pl.col(name), kind) for name, kind in kinds.items())
-    reasons: dict[int, str] = {}
-    for name, kind in kinds.items():
-        for row in np.flatnonzero((typed[name].is_null() & frame[name].is_not_null()).to_numpy()):
-            reasons.setdefault(int(row), f'column {name!r} holds {frame[name][int(row)][:40]!r}, not {_NOUNS[kind]}')
-    if label is not None:
-        for row in np.flatnonzero(np.isnan(labels_of(typed, label))):
-            reasons.setdefault(int(row), f'its label, column {label.column!r}, is {frame[label.column][int(row)]!r}')
-    return typed, reasons
+def _of_cells(rows: list[list[str]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    return pl.DataFrame(dict(zip(schema, zip(*rows, strict=True), strict=True)), schema)
 
 
-_NOUNS = {'hexadecimal': 'eight hexadecimal digits', 'integer': 'a whole number', 'unsigned': 'a whole number, 0 or more',
-          'real': 'a number', 'text': 'text'}
-
-
-def _typed(column: pl.Expr, kind: str) -> pl.Expr:
-    if kind == 'hexadecimal':
-        eight = pl.when(column.str.len_bytes() == 8).then(column)
-        return eight.str.to_integer(base=16, dtype=pl.UInt32, strict=False)
-    return column.cast(TYPES[kind], strict=False)
-
-
-def _read(text: bytes, layout: Layout, schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    return pl.read_csv(text, has_header=False, separator=layout.separator, quote_char=layout.quote, schema=schema)
+def _read(text: bytes, separator: bytes, quote: str | None, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    return pl.read_csv(text, has_header=False, separator=separator.decode(), quote_char=quote, schema=schema)

@@ -1,7 +1,5 @@
 """Raw rows of files, block by block."""
 
-import csv
-import hashlib
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -11,10 +9,13 @@ import polars as pl
 
 from autoint_jax.data.derived import NO_DERIVATION, Derivation
 from autoint_jax.data.field_plan import LabelPlan
+from autoint_jax.data.first_rows import first_rows
 from autoint_jax.data.in_order import in_order
 from autoint_jax.data.layout import Layout
-from autoint_jax.data.raw_rows import BadRow, Raw, parsed
-from autoint_jax.data.text_blocks import BLOCK_BYTES, Block, blocks, header_of
+from autoint_jax.data.packed import unpacked_name
+from autoint_jax.data.raw_rows import BadRow, Raw, parsed, sound_rows
+from autoint_jax.data.tally import Tally
+from autoint_jax.data.text_blocks import BLOCK_BYTES, Block, blocks
 from autoint_jax.errors import UsageError, nearest
 
 THREADS = 2  # of a preparation: more would hold more blocks in memory
@@ -28,12 +29,14 @@ class Source(Protocol):
       types: of the raw columns, derived ones included.
       checksums: of files read whole, by name; of packed ones, those of the files they unpack to.
       bad_beside: unreadable rows of files that are joined, not counted in `rows`.
+      tallies: of the files read whole, what became of their lines.
     """
 
     paths: tuple[pathlib.Path, ...]
     types: dict[str, pl.DataType]
     checksums: dict[str, str]
     bad_beside: Sequence[BadRow]
+    tallies: list[Tally]
 
     def size(self) -> int:
         """Bytes of all files."""
@@ -58,9 +61,10 @@ class TextSource:
         self.types = {name: layout.types[name] for name in self._columns} | derivation.types
         self.checksums: dict[str, str] = dict(derivation.checksums)
         self.bad_beside = derivation.bad
+        self.tallies: list[Tally] = []
         for path in paths:
             if not path.is_file():
-                raise UsageError(f'{path} does not exist')
+                raise UsageError(f'{path} is a folder' if path.is_dir() else f'{path} does not exist')
             if not path.stat().st_size:
                 raise UsageError(f'{path} is empty')
             if layout.header:
@@ -70,28 +74,39 @@ class TextSource:
         return sum(path.stat().st_size for path in self.paths)
 
     def rows(self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]) -> Iterator[tuple[Any, int]]:
-        def work(numbered: tuple[int, Block]) -> tuple[Any, int]:
-            number, block = numbered
-            raw = self.parse(block, label)
-            return use(number, raw._replace(frame=self._derivation.derive(raw.frame))), block.size
+        """Raises UsageError also where rows read and bad rows are not all lines of a file."""
+        tallies = [Tally(path) for path in self.paths]
 
-        yield from in_order(threads, work, enumerate(self._blocks()), ahead=THREADS + 1)
+        def work(numbered: tuple[int, tuple[Tally, Block]]) -> tuple[Tally, Raw, Any, int]:
+            number, (tally, block) = numbered
+            raw = self.parse(block, label)
+            account = raw._replace(frame=raw.frame.select(pl.len()))
+            return tally, account, use(number, raw._replace(frame=self._derivation.derive(raw.frame))), block.size
+
+        for tally, raw, result, size in in_order(threads, work, enumerate(self._blocks(tallies, label)), ahead=THREADS + 1):
+            tally.add(raw.frame.item(), len(raw.bad), sum(row.lines for row in raw.bad), raw.blank, raw.spanning)
+            yield result, size
+        for tally in tallies:
+            tally.check()
+        self.tallies = tallies
 
     def parse(self, block: Block, label: LabelPlan | None) -> Raw:
-        return parsed(block, self.layout, self._columns, label)
+        return parsed(block, self.layout, self._columns, label, self._derivation.check)
 
-    def _blocks(self) -> Iterator[Block]:
-        for path in self.paths:
-            checksum = hashlib.sha256()
-            yield from blocks(path, header=self.layout.header, quote=self.layout.quote, checksum=checksum,
-                              block_bytes=BLOCK_BYTES)
-            self.checksums[path.name.removesuffix('.gz')] = checksum.hexdigest()
+    def _blocks(self, tallies: Sequence[Tally], label: LabelPlan | None) -> Iterator[tuple[Tally, Block]]:
+        sound = sound_rows(self.layout, self._columns, label)
+        for tally in tallies:
+            for block in blocks(tally, self.layout, sound=sound, block_bytes=BLOCK_BYTES):
+                yield tally, block
+            self.checksums[unpacked_name(tally.path)] = tally.checksum.hexdigest()
 
 
 def names_in(path: pathlib.Path, layout: Layout) -> list[str]:
-    """Column names in a file's header."""
-    line = header_of(path).decode(errors='replace')
-    return [name.strip() for name in next(csv.reader([line], delimiter=layout.separator, quotechar=layout.quote or '"'))]
+    """Column names in a file's header, or the cells of its first row. Raises UsageError where it has none."""
+    rows = first_rows(path, layout, 1)
+    if not rows:
+        raise UsageError(f'{path} is empty' + (': it must begin with a line of column names' if layout.header else ''))
+    return [name.strip() for name in rows[0]]
 
 
 def check_header(path: pathlib.Path, layout: Layout) -> None:

@@ -140,8 +140,8 @@ def _unreadable(texts: pl.Series, column: str) -> UsageError:
                           f'{kinds[1][0]!r}: write all of them in one way') if len(kinds[1]) else UsageError(
             f'column {column!r} of the split by time holds {distinct[0]!r}, which is too large a number')
     mixed = f', beside {(kinds[0] if len(kinds[0]) else kinds[1])[0]!r}' if len(other) < len(distinct) else ''
-    return UsageError(f'column {column!r} of the split by time holds {other[0][:40]!r}{mixed}, which is neither a number nor an ISO '
-                      f'date such as 2024-01-31 or 2024-01-31 12:30:00{_offer(distinct)}')
+    return UsageError(f'column {column!r} of the split by time holds {other[0][:40]!r}{mixed}, which is neither a number nor an '
+                      f'ISO date such as 2024-01-31 or 2024-01-31 12:30:00{_offer(distinct)}')
 
 
 def _offer(distinct: pl.Series) -> str:
@@ -149,7 +149,8 @@ def _offer(distinct: pl.Series) -> str:
     forms = formats_that_fit(distinct)
     if forms:
         return f': write format: {_either(forms)} in the split by time'
-    return ": write its format in the split by time, as in format: '%m/%d/%Y %H:%M', or list values that mean missing under missing:"
+    return (": write its format in the split by time, as in format: '%m/%d/%Y %H:%M', or list values that mean missing under "
+            'missing:')
 
 
 def _either(forms: Sequence[str]) -> str:

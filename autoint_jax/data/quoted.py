@@ -1,0 +1,105 @@
+"""Where rows begin and end in a text with quotes."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from autoint_jax.data.dialect import MAX_LINES, NEWLINE, Dialect, regular_lines
+from autoint_jax.data.layout import Layout
+
+
+class Quoted(NamedTuple):
+    """Lines of a text that cannot be cut at every separator. Lines are counted from 0.
+
+    Attributes:
+      own_way: the first lines of rows whose quotes need a `Dialect`, ascending; of other rows, quotes enclose whole values.
+      continued: lines that continue the row of the line before, ascending.
+      faults: line -> why it is no row.
+    """
+
+    own_way: np.ndarray
+    continued: np.ndarray
+    faults: dict[int, str]
+
+
+NOTHING_QUOTED = Quoted(np.zeros(0, np.int64), np.zeros(0, np.int64), {})
+
+
+class Unclosed(Exception):
+    """A quoted value does not end.
+
+    Attributes:
+      line: on which it begins, counted from 0.
+    """
+
+    def __init__(self, line: int):
+        super().__init__(line)
+        self.line = line
+
+
+def quoted(text: bytes, separator: bytes, layout: Layout, sound: Callable[[Sequence[list[str]]], bool], *,
+           final: bool) -> tuple[Quoted, int]:
+    """Finds the rows in a text of whole lines that begins with a row.
+
+    A row that spans lines is believed only if none of its further lines is a sound row by itself. Otherwise its first line
+    is a fault and the next one is looked at anew, so that a stray quote costs one line.
+
+    Args:
+      text: UTF-8.
+      separator: the byte between columns.
+      layout: of the rows.
+      sound: whether any of some rows, given as cells, can be a row of the table.
+      final: no text follows.
+
+    Returns the rows and the place in the text up to which they are known; what follows begins with a row that may go on.
+    Raises Unclosed.
+    """
+    mark = layout.quote.encode()
+    if mark not in text:
+        return NOTHING_QUOTED, len(text)
+    characters = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(characters == ord('\n'))
+    if not text.endswith(NEWLINE):
+        ends = np.append(ends, len(text))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    places = np.flatnonzero(characters == mark[0])
+    regular = regular_lines(text, ends, places, separator)
+    dialect = Dialect(separator, layout.quote, layout.strip)
+    own_way, continued, faults, resume = [], [], {}, 0
+    for line in np.flatnonzero(~regular).tolist():
+        if line < resume:
+            continue
+        start = int(starts[line])
+        if not dialect.is_line(text, start):
+            last = min(line + MAX_LINES, len(ends) - 1)
+            limit = int(ends[last])
+            found = dialect.span(text, start, limit)
+            if found.open:
+                if last == line + MAX_LINES or final:
+                    raise Unclosed(line)
+                return _up_to(line, own_way, continued, faults), start
+            end_line = int(np.searchsorted(ends, found.end))
+            fault = found.fault or _suspicion(text, starts, ends, range(line + 1, end_line + 1), layout, dialect, sound)
+            if fault:
+                faults[line], resume = fault, line + 1
+                continue
+            continued += range(line + 1, end_line + 1)
+            resume = end_line + 1
+        own_way.append(line)
+    return _up_to(len(ends), own_way, continued, faults), len(text)
+
+
+def _up_to(line: int, own_way: list[int], continued: list[int], faults: dict[int, str]) -> Quoted:
+    return Quoted(np.array(own_way, np.int64), np.array(continued, np.int64), faults)
+
+
+def _suspicion(text: bytes, starts: np.ndarray, ends: np.ndarray, further: range, layout: Layout, dialect: Dialect,
+               sound: Callable[[Sequence[list[str]]], bool]) -> str:
+    """Why a row that spans lines is not believed, or ''."""
+    rows = [dialect.cells(text[starts[line]:ends[line]].decode(errors='replace')) for line in further
+            if dialect.is_line(text, int(starts[line]))]
+    rows = [row for row in rows if len(row) == len(layout.columns)]
+    if rows and sound(rows):
+        return f'a value opens a quote {layout.quote} that closes on another line, and lines from there on are rows by themselves'
+    return ''

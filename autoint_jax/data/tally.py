@@ -1,0 +1,71 @@
+"""What becomes of the lines of a file: every one is counted, so that none can be lost unseen."""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from autoint_jax.errors import UsageError
+
+SHOWN = 3
+
+
+@dataclasses.dataclass
+class Tally:
+    """Counts of one file while it is read. In a Parquet file a row counts as a line.
+
+    Attributes:
+      path: of the file.
+      checksum: of its bytes, unpacked.
+      lines: of the file.
+      header: lines up to the end of the column names.
+      rows: that are read.
+      bad: rows that cannot be parsed.
+      blank: lines that are no rows: blank ones, and comments where the form has them.
+      row_lines: lines of the rows that are read; more than `rows` if rows span lines.
+      bad_lines: lines of the bad rows.
+      spanning: (first line, lines) of the first rows that span lines.
+      spanning_rows: how many do.
+    """
+
+    path: pathlib.Path
+    checksum: 'hashlib._Hash' = dataclasses.field(default_factory=hashlib.sha256)
+    lines: int = 0
+    header: int = 0
+    rows: int = 0
+    bad: int = 0
+    blank: int = 0
+    row_lines: int = 0
+    bad_lines: int = 0
+    spanning: list[tuple[int, int]] = dataclasses.field(default_factory=list)
+    spanning_rows: int = 0
+
+    def add(self, rows: int, bad: int, bad_lines: int, blank: int, spanning: Sequence[tuple[int, int]]) -> None:
+        """Counts a block: its rows, bad rows and their lines, lines that are no rows, and rows that span lines."""
+        self.rows, self.bad, self.blank = self.rows + rows, self.bad + bad, self.blank + blank
+        self.bad_lines += bad_lines
+        self.row_lines += rows + sum(lines - 1 for _, lines in spanning)
+        self.spanning += spanning[:SHOWN - len(self.spanning)]
+        self.spanning_rows += len(spanning)
+
+    def check(self) -> None:
+        """Raises UsageError where lines of the file, read to its end, are neither rows nor known to be none."""
+        known = self.header + self.row_lines + self.bad_lines + self.blank
+        if known != self.lines:
+            raise UsageError(f'{self.path} has {self.lines:,} lines, of which {known:,} were read ({self.header} before the rows, '
+                             f'{self.row_lines:,} of rows, {self.bad_lines:,} of bad rows, {self.blank:,} blank): this is a fault '
+                             f'of the reader, so nothing is prepared; please report it with the file')
+
+    def warnings(self) -> list[str]:
+        """What may be wrong though it can be read, one sentence each."""
+        if not self.spanning_rows:
+            return []
+        places = ', '.join(f'lines {line} to {line + lines - 1}' for line, lines in self.spanning)
+        more = ', ...' if self.spanning_rows > len(self.spanning) else ''
+        return [f'{self.path}: {self.spanning_rows:,} rows have a quoted value that goes on over line ends ({places}{more}); if '
+                f'quotes are ordinary characters in this file, write quote: none in the declaration and prepare it again']
+
+    def to_json(self) -> dict[str, Any]:
+        counts = {name: getattr(self, name) for name in ('lines', 'header', 'rows', 'bad', 'blank', 'spanning_rows')}
+        return {'file': self.path.name, **counts}
