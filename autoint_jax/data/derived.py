@@ -102,5 +102,14 @@ def _check_profile(frame: pl.DataFrame) -> dict[int, str]:
     return dict.fromkeys(wrong.arg_true().to_list(), 'it is no profile: UserID is below 0, or Gender or Age is absurdly large')
 
 
+def joined_files(derivation: str, folder: pathlib.Path) -> list[pathlib.Path]:
+    """The files beside that of the rows which a derivation reads. Raises UsageError where one is not there."""
+    paths = [folder / PROFILE] if derivation == 'kdd12_profile' else []
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f'{path} does not exist: it has the gender and age of every user')
+    return paths
+
+
 DERIVATIONS: dict[str, Callable[[pathlib.Path], Derivation]] = {
     'none': lambda folder: NO_DERIVATION, 'avazu_calendar': avazu_calendar, 'kdd12_profile': kdd12_profile}
