@@ -7,8 +7,9 @@
     python scripts/prepare_data.py --dataset=csv --schema=mine.yaml              (trained as --config.data.recipe=mine)
 
 Prints rows, fields and features beside the paper's Table 1 where the paper has them. Data that is already prepared is
-left alone unless --overwrite is given; if the declaration, the recipe or the raw files have changed since, that is an error. While it runs, Criteo, Avazu, KDD12 and tables of your own need about as much
-disk again as the prepared data. Their text files may be packed by gzip, as in train.txt.gz. Rows that cannot be parsed
+left alone unless --overwrite is given; if the declaration, the recipe or the raw files have changed since, that is an
+error. While it runs, Criteo, Avazu, KDD12 and tables of your own need about as much disk again as the prepared data.
+Their text files may be packed, as in train.txt.gz, .zst or .zip. Rows that cannot be parsed
 are listed in bad_rows.tsv beside the prepared data.
 """
 

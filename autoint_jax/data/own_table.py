@@ -72,10 +72,11 @@ def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
     if schema.form in ('parquet', 'libsvm'):
         return dataclasses.replace(layout, columns=tuple(types.items()))
     names = names_in(path, layout) if layout.header else list(schema.columns)
+    alone = f' (is the separator {layout.separator!r} right?)' if len(names) == 1 else ''
     for column in types:
         if column not in names:
             raise UsageError(f'{schema.path} uses column {column!r}, which {path} does not have{nearest(column, names)}; it has: '
-                             f'{", ".join(names)}')
+                             f'{", ".join(names)}{alone}')
     return dataclasses.replace(layout, columns=tuple((name, types.get(name, 'text')) for name in names))
 
 

@@ -28,6 +28,7 @@ from autoint_jax.data.scratch import unfinished
 from autoint_jax.data.sources import THREADS, Source
 from autoint_jax.data.split_writer import SplitWriter
 from autoint_jax.data.spool import Spool
+from autoint_jax.data.tally import told
 from autoint_jax.data.writing import finish
 from autoint_jax.errors import UsageError
 
@@ -63,6 +64,8 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         labels = _parse(source, plan, spool, bad, threads, progress)
         if raw_files is not None:
             raw_files.check_unchanged()
+        for sentence in told(source.tallies):
+            progress.say(sentence)
         wanted = pl.concat(list(spool.column(split_column))) if split_column else None
         splitting = threads.submit(assigned, split, labels, wanted, plan, spool, split_names or dict(zip(SPLITS, SPLITS)))
         progress.begin('counting values', len(plan.fields))
@@ -78,7 +81,9 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         description = {
             **description, 'sources_sha256': dict(sorted(source.checksums.items())), 'bad_rows': bad.count,
             'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first]}
-        preparation = {} if raw_files is None else {KEY: raw_files.record(source.checksums, max_bad_share)}
+        preparation = {'files': [tally.to_json() for tally in source.tallies]}
+        if raw_files is not None:
+            preparation[KEY] = raw_files.record(source.checksums, max_bad_share)
         return finish(scratch, folder, schema=encoder.schema, vocabularies=fitted.vocabularies, splits=records,
                       description=description, preparation=preparation, say=progress.say)
 
