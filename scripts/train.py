@@ -2,12 +2,11 @@
 
     python scripts/train.py --config=movielens_100k_autoint
     python scripts/train.py --config=movielens_1m_autoint --config.seed=1 --config.model.num_layers=4
-
     python scripts/train.py --config=own_table --config.data.recipe=mine      (a table of your own, declared in mine.yaml)
 
-The run folder (runs/NAME-FINGERPRINT, for a table of your own runs/NAME-RECIPE-FINGERPRINT, unless --run_dir is given) holds run.json (command, configuration, commit,
-versions), metrics.jsonl (one line an evaluation), tensorboard/, checkpoints/ (latest and best) and, when complete,
-result.json. Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
+The run folder (runs/NAME-FINGERPRINT, for a table of your own runs/NAME-RECIPE-FINGERPRINT, unless --run_dir is given)
+holds run.json (command, configuration, commit, versions), metrics.jsonl (one line an evaluation), tensorboard/,
+checkpoints/ (latest and best) and, when complete, result.json. Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
 
     python scripts/train.py --config=movielens_1m_autoint --config.replicas.seeds=10
     python scripts/train.py --config=movielens_1m_autoint --config.replicas.learning_rate=1e-4,3e-4,1e-3

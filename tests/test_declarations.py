@@ -272,7 +272,7 @@ WHOLE = [  # what replaces what in SHORT; what the sentence says
     ('files: a.csv\nlabel: y\n', 'label: y\nsplit: {files: {train: [], test: c.csv, valid: b.csv}}\n', 'is an empty list'),
     ('files: a.csv\n', '', "has no 'files'"), ('y\n', 'y\nheader: maybe\n', "key 'header' is 'maybe': it takes true or false"),
     ('y\n', 'y\nheader: "false"\n', "the text 'false'"), ('y\n', 'y\nheader: false\n', 'must list the columns'),
-    ('y\n', 'y\nheader: true\ncolumns: [a, y]\n', "'columns' stands beside header: true"), ('y\n', 'y\nheader: 0\n', "'0'"),
+    ('y\n', 'y\nheader: 0\n', "'0'"),
     ('y\n', 'y\ncolumns: [a, y, a]\n', "key 'columns' lists 'a' twice"), ('y\n', 'y\ncolumns: []\n', 'is an empty list'),
     ('y\n', 'y\ncolumns: [a, ""]\n', "the text ''"), ('y\n', 'y\ncolumns: 3\nheader: no\nseparator: 0\n', "key 'separator' is '0'"),
     ('y\n', 'y\nseparator: ""\n', "'separator' is the text ''"), ('y\n', 'y\nseparator: "\\n"\n', 'line ends'),

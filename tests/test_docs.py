@@ -9,6 +9,9 @@ import sys
 import pytest
 from conftest import ROOT
 
+from autoint_jax import schema
+from autoint_jax.data import declared_field, field_plan, layout, split_plan, table_schema
+from autoint_jax.data.preparation import MAX_BAD_SHARE
 from autoint_jax.sweeps import search_space, sweep_file
 
 DOCS = ROOT / 'docs'
@@ -45,6 +48,35 @@ def test_the_example_of_sweeps_runs_as_it_is_written(tmp_path):
     table = said['python scripts/sweep.py report --sweep=rates.toml']
     assert table.count('2 of 2') == 2 and 'best by valid_auc' in table
     assert 'best by valid_auc' in said['python scripts/sweep.py report --sweep=found.toml']
+
+
+def test_the_example_of_tables_runs_as_it_is_written(tmp_path):
+    said = {}
+    for command in example('data.md', tmp_path):
+        done = run(command, tmp_path)
+        assert done.returncode == 0, f'{command}\n{done.stdout}\n{done.stderr}'
+        said[command] = done.stdout
+    draft = said['python scripts/prepare_data.py --infer=visits.csv']
+    for line in ('separator: ";"', 'decimal: ","', 'missing: ["?"]', 'label: {column: bought, positive: ["yes"], negative: ["no"]}',
+                 'time: {column: time, valid: 0.1, test: 0.1, format: "%d/%m/%Y"}', '- {name: user, kind: categorical'):
+        assert line in draft
+    prepared = said['python scripts/prepare_data.py --dataset=csv --schema=visits.yaml']
+    assert re.search(r'rows: +2,000\n', prepared) and re.search(r'fields: +5\n', prepared)
+    assert 'AUC' in list(said.values())[-1]
+
+
+def test_all_keys_of_declarations_are_explained():
+    text = (DOCS / 'data.md').read_text()
+    rows = {key.strip('`') for cell in re.findall(r'^\| (`.*?`) \|', text, re.MULTILINE) for key in cell.split(', ')}
+    known = {*table_schema._KEYS, *declared_field.FIELD_KEYS, 'above', 'positive', 'negative', 'column',
+             *(key for keys in split_plan.KEYS.values() for key in keys)}
+    assert known - rows == set() and rows - known == set()
+    for kind in split_plan.KEYS:
+        assert f'**`{kind}`**' in text
+    for word in (*table_schema.SEPARATORS, *table_schema.FORMS, *field_plan.NUMERIC_TRANSFORMS, *field_plan.ID_TRANSFORMS, *schema.KINDS,
+                 *split_plan.MISSING_TIMES, *layout.INFINITE, *field_plan.MISSING):
+        assert f'`{word}`' in text, word
+    assert f'({MAX_BAD_SHARE} by default)' in text
 
 
 def test_all_keys_of_sweep_files_are_explained():

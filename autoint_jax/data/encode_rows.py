@@ -83,7 +83,7 @@ class RowEncoder:
             return True
         if self._form == 'parquet':
             return label in parquet_schema(path)
-        if self._layout.header:
+        if self._layout.header and not self._layout.own_names:
             return label in names_in(path, self._layout)
         return len(names_in(path, self._layout)) != len(self._layout.columns) - 1
 

@@ -22,7 +22,7 @@ def first_text(path: pathlib.Path, encoding: str = 'utf-8', size: int = SAMPLE) 
     with opened(path) as unpacked:
         text = decoded(path, unpacked.file, encoding)
         sample, more = text.read(size), True
-        while more and b'\n' not in sample:
+        while more and (len(sample) < size or b'\n' not in sample):
             more = text.read(size)
             sample += more
     whole = sample[:sample.rfind(b'\n') + 1] if more else sample

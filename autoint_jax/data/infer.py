@@ -1,133 +1,141 @@
-"""A draft of a table's declaration from a look at its first rows."""
+"""A draft of a table's declaration from a look at its first rows: what each guess is based on stands beside it."""
 
-import csv
-import io
-import itertools
-import json
 import pathlib
+import re
 
-import polars as pl
-
+from autoint_jax.data.drafting import fields, labels
+from autoint_jax.data.drafting.columns import Column
+from autoint_jax.data.drafting.parquet_sample import sample_of_parquet
+from autoint_jax.data.drafting.samples import Sample
+from autoint_jax.data.drafting.text_sample import sample_of_text
+from autoint_jax.data.drafting.time_columns import Times, times_of
+from autoint_jax.data.drafting.yaml_text import quoted, scalar, shown
+from autoint_jax.data.packed import unpacked_name
+from autoint_jax.data.preparation import MAX_BAD_SHARE
 from autoint_jax.data.table_schema import FORMS
-from autoint_jax.data.packed import opened
 from autoint_jax.errors import UsageError
 
-ROWS = 20_000
-_LABELS = ('label', 'click', 'clicked', 'target', 'y', 'is_click', 'conversion', 'class')
-_MISSING = ('?', 'NA', 'N/A', 'NULL', 'null', 'None', 'nan', 'NaN')
+# Files that are tables, but of a kind that is not read.
+_OTHER_TABLES = {
+    '.xlsx': 'an Excel workbook', '.xls': 'an Excel workbook', '.ods': 'a spreadsheet', '.json': 'JSON', '.jsonl': 'JSON lines',
+    '.ndjson': 'JSON lines', '.feather': 'Feather', '.arrow': 'Arrow', '.orc': 'ORC', '.avro': 'Avro', '.pkl': 'a pickle',
+    '.pickle': 'a pickle', '.npy': 'a NumPy array', '.npz': 'NumPy arrays', '.h5': 'HDF5', '.hdf5': 'HDF5', '.db': 'a database',
+    '.sqlite': 'a database', '.sas7bdat': 'SAS', '.dta': 'Stata', '.sav': 'SPSS', '.rds': 'R', '.tfrecord': 'TFRecord'}
+_ENOUGH = 20  # rows in which two columns agree not by chance
+_SHARES = (0.1, 0.15, 0.2, 0.25, 0.33)  # of the rows, in valid and in test: the first that leaves both classes in each
 
 
 def draft(path: pathlib.Path) -> str:
-    """The text of a declaration, with what was seen as comments. Raises UsageError where a file cannot be understood."""
-    if not path.is_file():
-        raise UsageError(f'{path} does not exist')
-    form = FORMS.get(path.with_name(path.name.removesuffix('.gz')).suffix, 'csv')
-    head = []
-    if form == 'parquet':
-        frame = pl.scan_parquet(path).head(ROWS).collect()
-        columns = {name: _texts(frame[name]) for name in frame.columns}
-    elif form == 'libsvm':
-        columns = _libsvm(path)
-    else:
-        form, separator, header, columns = _text(path)
-        head += [f'separator: {json.dumps(separator)}', f'header: {str(header).lower()}']
-        if not header:
-            head.append('columns: [' + ', '.join(map(_quoted, columns)) + ']')
-    columns = {name: [value.strip() for value in values] for name, values in columns.items()}
-    missing = sorted({value for values in columns.values() for value in values} & set(_MISSING))
-    if missing:
-        head.append('missing: [' + ', '.join(map(json.dumps, missing)) + ']')
-    known = {name: [value for value in values if value and value not in missing] for name, values in columns.items()}
-    label, rule = _label(known)
-    rows = len(next(iter(columns.values())))
-    lines = [f'# A draft from the first {rows:,} rows of {path.name}: check the label and every field.',
-             f'files: [{_quoted(path.name)}]', f'form: {form}', *head, f'label: {rule}',
-             'split:', '  random: {valid: 0.1, test: 0.1, seed: 0}', 'fields:']
-    lines += [_field(name, values, rows, ids=form == 'libsvm') for name, values in known.items() if name != label]
+    """The text of a declaration, with the reason of each guess as a comment. Raises UsageError where a file is no table."""
+    sample = _sample(path)
+    named = sample.named and sample.form != 'libsvm'
+    label = labels.found(sample.columns, named=named or sample.form == 'libsvm')
+    others = [column for column in sample.columns if label is None or column.name != label.column]
+    times = [found for column in others if column.name not in sample.kinds and (found := times_of(column)) is not None]
+    answer = next((column for column in sample.columns if label and column.name == label.column), None)
+    kinds = {column.name: _kind(column, sample, named, times, answer) for column in others}
+    lines = [f'# A draft from the first {sample.rows:,} rows of {_in_comment(path.name)}: check the label and every field.',
+             f'files: [{scalar(path.name)}]', f'form: {sample.form}', *sample.head, *_infinite(others, kinds),
+             *_label(label, sample.columns), *_split(label, times), 'fields:']
+    kept = [fields.line(name, column, kinds[column.name])
+            for name, column in zip(_field_names([column.name for column in others]), others, strict=True)]
+    lines += [*kept, *sample.unreadable]
+    if all(line.startswith('#') for line in kept):
+        raise UsageError(f'{path} has no column beside the label that a model could learn from' if label else
+                         f'{path} has no column to learn from: each is empty, has one value, or a new one in each row')
     return '\n'.join(lines) + '\n'
 
 
-def _texts(values: pl.Series) -> list[str]:
-    if isinstance(values.dtype, pl.List):
-        values = values.cast(pl.List(pl.String)).list.join('|')
-    return values.cast(pl.String).fill_null('').to_list()
+def _sample(path: pathlib.Path) -> Sample:
+    if path.is_dir():
+        files = sorted(file.name for file in path.iterdir() if file.is_file())
+        named = f', such as {path / files[0]}' if files else ''
+        raise UsageError(f'{path} is a folder: name one of its files{named}; `files` of the declaration may then have a pattern, '
+                         'as in "part-*.csv"')
+    if not path.exists():
+        raise UsageError(f'{path} does not exist')
+    suffix = pathlib.Path(unpacked_name(path)).suffix.lower()
+    if suffix in _OTHER_TABLES:
+        raise UsageError(f'{path} is {_OTHER_TABLES[suffix]}, which is not read: write the table as CSV or Parquet')
+    if path.is_file() and not path.stat().st_size:
+        raise UsageError(f'{path} is empty: there are no rows to draft a declaration from')
+    form = FORMS.get(suffix)
+    return sample_of_parquet(path) if form == 'parquet' else sample_of_text(path, libsvm=form == 'libsvm')
 
 
-def _text(path: pathlib.Path) -> tuple[str, str, bool, dict[str, list[str]]]:
-    with opened(path) as (content, _):
-        file = io.TextIOWrapper(content, encoding='utf-8-sig', errors='replace', newline='')
-        first = file.readline()
-        if not first.strip():
-            raise UsageError(f'{path} is empty')
-        separator = max('\t,;|', key=first.count)
-        file.seek(0)
-        rows = list(itertools.islice(csv.reader(file, delimiter=separator, skipinitialspace=True), ROWS + 1))
-    width = len(rows[0])
-    body = [row for row in rows[1:] if len(row) == width]
-    # Names are no numbers, and none is empty or repeats.
-    header = len(set(rows[0])) == width and all(cell.strip() and not _number(cell) for cell in rows[0])
-    if header and body and all(cell in {row[place] for row in body} for place, cell in enumerate(rows[0])):
-        header = False
-    names = [cell.strip() for cell in rows[0]] if header else [f'column_{number}' for number in range(1, width + 1)]
-    body = body if header else [rows[0], *body]
-    if not body:
-        raise UsageError(f'{path} has no rows')
-    form = {',': 'csv', '\t': 'tsv'}.get(separator, 'csv')
-    return form, separator, header, dict(zip(names, map(list, zip(*body, strict=True)), strict=True))
+def _label(label: labels.Label | None, columns: list[Column]) -> list[str]:
+    if label is None:
+        return labels.not_found(columns)
+    texts = next(column for column in columns if column.name == label.column)
+    missing = len(texts.texts) - len(texts.known)
+    reason = label.reason
+    if missing:
+        share = missing / len(texts.texts)
+        reason += f'; {missing:,} rows have none and are bad' + (
+            f': allow them by --max_bad_share={min(round(1.5 * share + 0.001, 3), 1)}' if share > MAX_BAD_SHARE / 2 else '')
+    return [f'label: {label.rule}  # {reason}']
 
 
-def _libsvm(path: pathlib.Path) -> dict[str, list[str]]:
-    with opened(path) as (content, _):
-        rows = [line.split() for line in itertools.islice(io.TextIOWrapper(content, errors='replace'), ROWS)]
-    if not rows:
-        raise UsageError(f'{path} is empty')
-    columns = {'label': [row[0] for row in rows]}
-    if len({len(row) for row in rows}) == 1:
-        return columns | {str(place): [row[place].split(':')[0] for row in rows] for place in range(1, len(rows[0]))}
-    indices = [int(pair.split(':')[0]) for row in rows for pair in row[1:]]
-    return columns | {f'{min(indices)}-{max(indices)}': ['|'.join(pair.split(':')[0] for pair in row[1:]) for row in rows]}
+def _split(label: labels.Label | None, times: list[Times]) -> list[str]:
+    """The random split, and a split by time as a comment. With few rows of a class, shares are larger."""
+    share = _SHARES[0] if label is None else next((share for share in _SHARES if _divides(label.rarer, share)), _SHARES[0])
+    lines = ['split:', f'  random: {{valid: {share}, test: {share}, seed: 0}}']
+    if label is not None and not _divides(label.rarer, share):
+        lines[0] += f'  # these rows have only {label.rarer} of the rarer class, too few for training, validation and test'
+    elif share != _SHARES[0]:
+        lines[0] += f'  # these rows have only {label.rarer} of the rarer class, so the shares are larger than usual'
+    for found in times:
+        keys = [f'column: {scalar(found.column)}', f'valid: {share}', f'test: {share}']
+        if found.format is not None:
+            keys.append(f'format: {quoted(found.format)}')
+        if found.missing:
+            keys.append('missing_time: train')
+        others = f'; {" and ".join(map(quoted, found.others))} fit as well' if found.others else ''
+        reason = f'in place of random: {scalar(found.column)} holds times, {found.seen}{others}'
+        lines.append(f'  # time: {{{", ".join(keys)}}}  # {reason}')
+    return lines
 
 
-def _label(known: dict[str, list[str]]) -> tuple[str, str]:
-    """The label's column and rule: one named as labels are, else the first with two values, else the last column."""
-    names = [name for name in known if name.lower() in _LABELS] + [name for name in known if len(set(known[name])) == 2]
-    name = (names or list(known)[-1:])[0]
-    values = sorted(set(known[name]))
-    if set(values) <= {'0', '1', '0.0', '1.0'}:
-        return name, f'{{column: {_quoted(name)}}}'
-    if set(values) == {'-1', '1'}:
-        return name, f'{{column: {_quoted(name)}, above: 0}}'
-    if len(values) > 2 and all(map(_number, values)):
-        middle = sorted(map(float, values))[len(values) // 2]
-        return name, f'{{column: {_quoted(name)}, above: {middle:g}}}  # {len(values)} values'
-    return name, f'{{column: {_quoted(name)}, positive: [{json.dumps(values[-1])}]}}  # of {", ".join(values[:5])}'
+def _divides(rows: int, share: float) -> bool:
+    """Whether so many rows of a class leave some for each split, as `folds.random_split` draws them."""
+    test, both = round(share * rows), round(2 * share * rows)
+    return 0 < test < both < rows
 
 
-def _field(name: str, values: list[str], rows: int, *, ids: bool) -> str:
-    """The line of a field; `ids` says that numbers are ids."""
-    distinct = set(values)
-    seen = f'  # {len(distinct):,} distinct values, {1 - len(values) / max(rows, 1):.0%} missing; ' + ', '.join(
-        repr(value[:20]) for value in values[:2])
-    key = f'- {{name: {_quoted(name)}, kind: '
-    whole = all(value.lstrip('-').isdigit() for value in distinct)
-    if len(distinct) == rows > 20 and (whole or not all(map(_number, values))):
-        return f'# {key}categorical}}{seen}: every row has a value of its own, so there is nothing to learn'
-    if values and not ids and all(map(_number, values)) and (len(distinct) > 20 or not whole):
-        return f'{key}numeric, transform: standard}}{seen}'
-    for separator in '|;,':
-        if sum(separator in value for value in values) > len(values) / 10:
-            return f'{key}multivalued, separator: "{separator}"}}{seen}'
-    count = 'min_count: 5' if len(distinct) > 1000 else 'min_count: 1'
-    return f'{key}categorical, {count}}}{seen}'
+def _infinite(columns: list[Column], kinds: dict[str, fields.Kind]) -> list[str]:
+    """What becomes of infinite numbers, where a numeric field has some."""
+    for column in columns:
+        if column.numbers.infinite and 'numeric' in (kinds[column.name].rule or ''):
+            return [f'infinite: missing  # column {scalar(column.name)} holds {shown(column.numbers.infinite[0])}, which is '
+                    'infinite in float32; with `bad`, such rows are left out']
+    return []
 
 
-def _number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
+def _kind(column: Column, sample: Sample, named: bool, times: list[Times], answer: Column | None) -> fields.Kind:
+    if column.name in sample.kinds:
+        return fields.Kind(*sample.kinds[column.name])
+    if any(found.column == column.name for found in times):
+        return fields.Kind(None, 'left out: times of new rows are new; hour or weekday in columns of their own can be learnt from')
+    if answer is not None and _gives_away(column, answer):
+        return fields.Kind(None, f'left out: it tells the label, {scalar(answer.name)}, in every row')
+    return fields.kind_of(column, names_tell=named)
+
+
+def _gives_away(column: Column, answer: Column) -> bool:
+    """Each value of the column stands beside one value of the label only, and the other way round."""
+    if len(column.counts) != len(answer.counts) or len(column.counts) < 2 or len(column.known) < _ENOUGH:
         return False
-    return True
+    return len(set(zip(column.texts, answer.texts, strict=True))) == len(answer.counts)
 
 
-def _quoted(name: str) -> str:
-    return name if name.replace('_', 'a').isalnum() and not name[0].isdigit() else json.dumps(name)
+def _field_names(columns: list[str]) -> list[str]:
+    """Names of fields: those of the columns, without slashes, each once."""
+    found: list[str] = []
+    for column in columns:
+        name = re.sub(r'[/\\]', '_', column)
+        found.append(name if name not in found and (name == column or name not in columns) else f'{name}_{len(found) + 1}')
+    return found
+
+
+def _in_comment(name: str) -> str:
+    return name if name.isprintable() else quoted(name)

@@ -19,6 +19,7 @@ class Layout:
       columns: (name, type) of every column of the file, in its order.
       separator: one or more characters between columns.
       header: the first line of a file that is not blank holds column names.
+      own_names: the columns are named by the declaration; a header is skipped, and its names are not compared.
       quote: character that encloses values with separators or line ends in them, or None.
       strip: blanks round a value are no part of it.
       missing: values that mean missing, beside the empty one.
@@ -27,7 +28,7 @@ class Layout:
       thousands: mark between thousands of a number, or ''.
       infinite: whether a row with an infinite number is bad, or the number missing. A number that is too large for
         float32 counts as infinite.
-      required: columns, beside the label, in which a missing value makes a row bad: the time of a split by time.
+      required: columns, beside the label, in which a missing value makes a row bad.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -41,6 +42,7 @@ class Layout:
     thousands: str = ''
     infinite: str = 'bad'
     required: tuple[str, ...] = ()
+    own_names: bool = False
 
     @property
     def types(self) -> dict[str, pl.DataType]:

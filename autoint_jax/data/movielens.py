@@ -47,6 +47,7 @@ class Encoded(NamedTuple):
     schema: Schema
     vocabularies: dict[str, Vocabulary]
     splits: dict[str, Columns]
+    parameters: dict[str, Any]
 
 
 def release_period(year: int | None) -> str:
@@ -108,13 +109,9 @@ def encode(raw: MovieLens, recipe: Recipe) -> Encoded:
 
     ids = np.concatenate(slots, 1)
     splits = {name: Columns(ids[part], numeric[part], labels[part]) for name, part in rows.items()}
-    return Encoded(Schema(tuple(fields)), vocabularies, splits)
-
-
-def parameters_of(recipe: Recipe) -> dict[str, Any]:
-    """Those of the manifest."""
-    return {'dropped_rating': 3, 'max_genres': MAX_GENRES, 'split_seed': SPLIT_SEED, 'ids': recipe.ids,
-            'fit_on_all_rows': recipe.fit_on_all}
+    parameters = {'dropped_rating': 3, 'max_genres': MAX_GENRES, 'split_seed': SPLIT_SEED,
+                  'ids': recipe.ids, 'fit_on_all_rows': recipe.fit_on_all}
+    return Encoded(Schema(tuple(fields)), vocabularies, splits, parameters)
 
 
 def features_as_the_paper_counts(schema: Schema) -> int:

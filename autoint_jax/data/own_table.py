@@ -1,17 +1,15 @@
 """Preparation of a user's own table by its declaration."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
-from autoint_jax.data.declaration_text import read_tree, written
 from autoint_jax.data.derived import DERIVATIONS
 from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.file_splits import SplitFiles
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.libsvm_source import LibsvmSource
-from autoint_jax.data.origin import Origin, RawFiles
 from autoint_jax.data.parquet_source import ParquetSource
 from autoint_jax.data.preparation import prepare_table
 from autoint_jax.data.prepared import SPLITS, PreparedData
@@ -28,7 +26,7 @@ def prepare_own(schema_path: pathlib.Path, raw_dir: pathlib.Path | None, folder:
     """Prepares a user's table. `raw_dir` has its files, by default the folder of the declaration. Raises UsageError."""
     schema = load(schema_path)
     raw_dir = raw_dir or schema_path.parent
-    files = _files_of(schema, raw_dir)
+    files = files_of(schema.split.files or {'': schema.files}, raw_dir, schema_path)
     layout = layout_of(schema, next(path for paths in files.values() for path in paths))
     columns = list(schema.types() if schema.split_column is None else {**schema.types(), schema.split_column: ''})
     sources = {part: open_source(schema.form, paths, layout, columns, schema.plan, raw_dir) for part, paths in files.items()}
@@ -40,26 +38,10 @@ def prepare_own(schema_path: pathlib.Path, raw_dir: pathlib.Path | None, folder:
     return prepare_table(
         folder, source, schema.plan, schema.split, split_column=schema.split.spooled_column,
         split_names=dict(zip(SPLITS, SPLITS)) | names,
-        description={'dataset': dataset, 'recipe': recipe, 'parameters': _parameters(schema)},
+        description={'dataset': dataset, 'recipe': recipe, 'parameters': {
+            'split': {schema.split.kind: schema.split.parameters}, 'plan': schema.plan.to_json()}},
         stored={'form': schema.form, 'layout': dataclasses.replace(layout, required=()).to_json()},
-        max_bad_share=max_bad_share, raw_files=RawFiles(origin_of(schema), raw_dir), progress=progress)
-
-
-def origin_of(schema: TableSchema) -> Origin:
-    """What a table is to be made from, as far as its declaration says."""
-    meaning = {name: value for name, value in dataclasses.asdict(schema).items() if name not in ('path', 'remarks')}
-    return Origin(written(read_tree(schema.path)), meaning, _parameters(schema), schema.path,
-                  lambda folder: [path for paths in _files_of(schema, folder).values() for path in paths])
-
-
-def _parameters(schema: TableSchema) -> dict[str, Any]:
-    """Those of the manifest."""
-    return {'split': {schema.split.kind: schema.split.parameters}, 'plan': schema.plan.to_json()}
-
-
-def _files_of(schema: TableSchema, folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    """The files by split, or all of them under ''. Raises UsageError."""
-    return files_of(schema.split.files or {'': schema.files}, folder, schema.path)
+        max_bad_share=max_bad_share, progress=progress)
 
 
 def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
@@ -71,12 +53,17 @@ def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
     layout = dataclasses.replace(schema.layout, required=required)
     if schema.form in ('parquet', 'libsvm'):
         return dataclasses.replace(layout, columns=tuple(types.items()))
-    names = names_in(path, layout) if layout.header else list(schema.columns)
-    alone = f' (is the separator {layout.separator!r} right?)' if len(names) == 1 else ''
+    names = list(schema.columns) or names_in(path, layout)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        own = [name if name and names.index(name) == place else f'{name or "column"}_{place + 1}'
+               for place, name in enumerate(names)]
+        raise UsageError(f'{path} has two columns named {twice!r}: name all columns in {schema.path}, beside header: true, as in '
+                         f'columns: {json.dumps(own, ensure_ascii=False)}')
     for column in types:
         if column not in names:
             raise UsageError(f'{schema.path} uses column {column!r}, which {path} does not have{nearest(column, names)}; it has: '
-                             f'{", ".join(names)}{alone}')
+                             f'{", ".join(names)}')
     return dataclasses.replace(layout, columns=tuple((name, types.get(name, 'text')) for name in names))
 
 

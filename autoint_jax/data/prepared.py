@@ -124,14 +124,12 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
     """Opens prepared data. Raises UsageError that names the command which prepares it, or what is damaged."""
     if dataset == OWN_TABLE and not recipe:
         there = sorted(path.parent.name for path in pathlib.Path(data_dir, OWN_TABLE).glob('*/manifest.json'))
-        raise UsageError(f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name of '
-                         f'its declaration; prepared in {data_dir}: {", ".join(there) or "none"}')
+        raise UsageError(f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name '
+                         f'of its declaration; prepared in {data_dir}: {", ".join(there) or "none"}')
     folder = folder_of(data_dir, dataset, recipe)
     how = f'--schema={recipe}.yaml' if dataset == OWN_TABLE else f'--recipe={recipe}'
     command = f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}'
     if not (folder / 'manifest.json').exists():
-        if (folder / 'schema.json').exists():
-            raise UsageError(f'{folder} is damaged (manifest.json is missing): {AGAIN}')
         raise UsageError(f'no prepared data at {folder} (manifest.json is missing): run {command}')
     manifest = stored.read_json(folder / 'manifest.json', {'format': int}, mend=AGAIN)
     schema = stored.read_json(folder / 'schema.json', {'fields': list}, mend=AGAIN)

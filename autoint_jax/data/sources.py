@@ -67,7 +67,9 @@ class TextSource:
                 raise UsageError(f'{path} is a folder' if path.is_dir() else f'{path} does not exist')
             if not path.stat().st_size:
                 raise UsageError(f'{path} is empty')
-            if layout.header:
+            if layout.own_names:
+                _check_headers_alike(path, paths[0], layout)
+            elif layout.header:
                 check_header(path, layout)
 
     def size(self) -> int:
@@ -119,3 +121,13 @@ def check_header(path: pathlib.Path, layout: Layout) -> None:
         extra = [name for name in found if name not in wanted]
         raise UsageError(f'{path} has ' + (f'a column {extra[0]!r} too many' if extra else 'its columns in another order')
                          + f': they must be {", ".join(wanted)}')
+
+
+def _check_headers_alike(path: pathlib.Path, first: pathlib.Path, layout: Layout) -> None:
+    """Raises UsageError where a header that is skipped has the names in another order, or is not that of the first file."""
+    found, wanted, others = names_in(path, layout), [name for name, _ in layout.columns], names_in(first, layout)
+    if found != wanted and sorted(found) == sorted(wanted):
+        raise UsageError(f'{path} has the columns that the declaration names, but in another order: {", ".join(found)}; write '
+                         '`columns` in their order, or take it out')
+    if found != others:
+        raise UsageError(f'{path} has another header than {first}: its first line must be the same, {", ".join(others)}')

@@ -2,7 +2,7 @@
 
     files: [clicks-*.csv]            # beside this file, or in --raw_dir; text may be packed, .csv.gz
     form: csv                        # csv, tsv, parquet or libsvm; by default from the files' names
-    header: true                     # or false with `columns: [a, b, ...]`
+    header: true                     # or false with `columns: [a, b, ...]`; with both, these names replace those of the header
     separator: ","                   # of any length
     quote: '"'                       # or "'" or none; by default '"' in CSV, none in TSV
     encoding: utf-8
@@ -65,7 +65,7 @@ class TableSchema:
       path: of the file.
       files: names or patterns; empty if the split lists them.
       form: csv, tsv, parquet or libsvm.
-      columns: names of all columns where there is no header.
+      columns: names of all columns where there is no header, or in place of those in it.
       layout: of the files, without its columns, which are known when the files are.
       split: of the rows.
       plan: fields and label.
@@ -162,8 +162,6 @@ def _layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[L
         return Layout((), separator=SEPARATORS[form], strip=True, missing=missing, infinite=infinite), ()
     columns = content['columns'].texts('a list of the names of all columns') if 'columns' in content else ()
     header = content['header'].boolean() if 'header' in content else not columns
-    if header and columns:
-        raise content['columns'].error('stands beside header: true: the files\' first lines name the columns already, so leave one')
     if not header and not columns:
         raise whole.error('says header: false, so it must list the columns: columns: [a, b, ...]')
     between = _between(content['separator']) if 'separator' in content else SEPARATORS[form]
@@ -172,7 +170,7 @@ def _layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[L
         word = content['quote'].choice(('none', '"', "'"))
         quote = None if word == 'none' else word
     layout = Layout(
-        (), separator=between, header=header, quote=quote, strip=True, missing=missing, infinite=infinite,
+        (), separator=between, header=header, own_names=header and bool(columns), quote=quote, strip=True, missing=missing, infinite=infinite,
         encoding=_encoding(content['encoding']) if 'encoding' in content else 'utf-8',
         decimal=content['decimal'].choice(('.', ',')) if 'decimal' in content else '.',
         thousands=_thousands(content['thousands']) if 'thousands' in content else '')

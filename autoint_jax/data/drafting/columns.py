@@ -1,0 +1,79 @@
+"""A column of the first rows of a table, as text, and plain facts about it."""
+
+import collections
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import polars as pl
+
+from autoint_jax.data.cells import checked
+from autoint_jax.data.layout import Layout
+
+# Words that mean a missing value in any column.
+MISSING = ('?', 'NA', 'N/A', 'n/a', '#N/A', 'NULL', 'Null', 'null', 'None', 'nan', 'NaN', 'NAN', '<NA>', '<null>', 'NaT', '\\N')
+_FEW_WORDS = 3  # so many different words among numbers may mean a missing value
+_FEW_SHARE = 0.05
+_ENOUGH = 20  # known values from which shares mean something
+
+
+class Numbers(NamedTuple):
+    """How a column reads as numbers.
+
+    Attributes:
+      values: float64, the cells that are finite numbers, in the order of the rows.
+      whole: all of them are whole numbers.
+      infinite: the cells that are infinite, or too large for float32.
+      others: the cells that are no numbers, and how often each occurs.
+    """
+
+    values: pl.Series
+    whole: bool
+    infinite: tuple[str, ...]
+    others: dict[str, int]
+
+
+class Column:
+    """One column. `layout` has the marks of numbers and the words for missing values; `texts` are cells without blanks round them,
+    '' where missing."""
+
+    def __init__(self, name: str, texts: list[str], layout: Layout):
+        self.name, self.texts, self._layout = name, texts, layout
+
+    def with_texts(self, texts: list[str]) -> 'Column':
+        """A column of the same name and marks with other cells."""
+        return Column(self.name, texts, self._layout)
+
+    @functools.cached_property
+    def known(self) -> list[str]:
+        """Cells that are not missing."""
+        missing = set(self._layout.missing)
+        return [text for text in self.texts if text and text not in missing]
+
+    @functools.cached_property
+    def counts(self) -> collections.Counter:
+        """How often each known value occurs."""
+        return collections.Counter(self.known)
+
+    @functools.cached_property
+    def numbers(self) -> Numbers:
+        """The column read as numbers, as a preparation reads them."""
+        distinct = list(self.counts)
+        layout = dataclasses.replace(self._layout, missing=(), infinite='missing', required=())
+        typed, bad = checked(pl.DataFrame({'x': pl.Series(distinct, dtype=pl.String)}), {'x': 'real'}, layout, None)
+        read = dict(zip(distinct, typed['x'], strict=True))
+        others = {distinct[row]: self.counts[distinct[row]] for row in bad}
+        infinite = tuple(text for text in distinct if read[text] is None and text not in others and text.lower() != 'nan')
+        values = pl.Series([read[text] for text in self.known], dtype=pl.Float64).drop_nulls()
+        return Numbers(values, bool(len(values)) and bool((values == values.floor()).all()), infinite, others)
+
+    @property
+    def is_numeric(self) -> bool:
+        """All known values are numbers."""
+        return bool(self.known) and not self.numbers.others
+
+    def missing_words(self) -> list[str]:
+        """Words among numbers that can only mean a missing value: few, and seldom beside the numbers."""
+        others = self.numbers.others
+        seldom = 0 < sum(others.values()) <= max(_FEW_SHARE * len(self.known), 2)
+        return sorted(others) if seldom and len(others) <= _FEW_WORDS and len(self.known) >= _ENOUGH else []

@@ -1,0 +1,70 @@
+"""The marks in numbers, before the fraction and between thousands: those by which most columns read as numbers."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_VALUES = 1000  # of a column that are looked at
+_THOUSANDS = (',', '.', ' ', "'", '\u00a0', '\u202f', '\u2019')
+
+
+class Marks(NamedTuple):
+    """Attributes:
+    decimal: '.' or ','.
+    thousands: a mark, or ''.
+    example: a number that shows them.
+    sure: False if the numbers could be read by other marks as well.
+    """
+
+    decimal: str = '.'
+    thousands: str = ''
+    example: str = ''
+    sure: bool = True
+
+
+def marks_of(columns: Sequence[Sequence[str]], separator: str) -> Marks:
+    """The marks of numbers in some columns of text.
+
+    Args:
+      columns: cells; '' where missing.
+      separator: of columns. Beside a comma, `1,234` is more likely a thousand; beside a semicolon, a fraction.
+    """
+    looked = [list(dict.fromkeys(cell for cell in cells if any(map(str.isdigit, cell))))[:_VALUES] for cells in columns]
+    looked = [cells for cells in looked if cells]
+    marked = [cells for cells in looked if not all(map(_plain().fullmatch, cells))]
+    if not any(mark in cell for cells in marked for cell in cells for mark in (',', *_THOUSANDS[2:], '.')):
+        return Marks()
+    order = [('.', ','), (',', '')] if separator == ',' else [(',', ''), ('.', ',')]
+    order += [(',', '.')] + [(decimal, thousands) for thousands in _THOUSANDS[2:] for decimal in '.,']
+    base = _numeric(looked, '.', '')
+    best, score = ('.', ''), base
+    alike = []
+    for decimal, thousands in order:
+        found = _numeric(looked, decimal, thousands)
+        if found > score:
+            best, score, alike = (decimal, thousands), found, []
+        elif found == score > base:
+            alike.append((decimal, thousands))
+    if best == ('.', ''):
+        return Marks()
+    form = _form(*best)
+    example = next(cell for cells in marked for cell in cells
+                   if all(map(form.fullmatch, cells)) and not _plain().fullmatch(cell))
+    others = {cell for cells in marked if all(map(form.fullmatch, cells)) for cell in cells}
+    rivals = [marks for marks in alike if marks[0] != best[0] and all(map(_form(*marks).fullmatch, others))]
+    return Marks(*best, example, not rivals)
+
+
+def _numeric(columns: Sequence[Sequence[str]], decimal: str, thousands: str) -> int:
+    form = _form(decimal, thousands)
+    return sum(all(map(form.fullmatch, cells)) for cells in columns)
+
+
+def _plain() -> re.Pattern:
+    return _form('.', '')
+
+
+def _form(decimal: str, thousands: str) -> re.Pattern:
+    """Numbers with these marks; thousands are grouped by three."""
+    whole = rf'(?:\d+|\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+)' if thousands else r'\d+'
+    return re.compile(rf'[+-]?(?:{whole}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)(?:[eE][+-]?\d+)?')

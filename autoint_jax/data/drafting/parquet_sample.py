@@ -1,0 +1,55 @@
+"""The first rows of a Parquet file."""
+
+import pathlib
+
+import polars as pl
+
+from autoint_jax.data.drafting.samples import CELLS, ROWS, Sample, with_missing
+from autoint_jax.data.drafting.yaml_text import scalar
+from autoint_jax.data.layout import Layout
+from autoint_jax.data.parquet_source import parquet_schema
+from autoint_jax.errors import UsageError
+
+_LIST_SEPARATORS = ('|', ',', ';')
+
+
+def sample_of_parquet(path: pathlib.Path) -> Sample:
+    """Reads the first rows; lists become text. Raises UsageError where the file is no Parquet, has no rows or no columns."""
+    schema = parquet_schema(path)
+    readable = {name: dtype for name, dtype in schema.items() if _is_readable(dtype)}
+    unreadable = tuple(f'# - {{name: {scalar(name)}}}  # left out: its type {_shown(dtype)} is nested or binary and not read: '
+                       'write its parts as columns of their own' for name, dtype in schema.items() if name not in readable)
+    if not readable:
+        raise UsageError(f'{path} has no column of a type that is read (text, numbers, booleans, dates, lists of these)')
+    try:
+        frame = pl.scan_parquet(path).select(list(readable)).head(min(ROWS, max(CELLS // len(readable), 100))).collect()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UsageError(f'{path} cannot be read as Parquet ({str(error).splitlines()[0]})') from None
+    if not frame.height:
+        raise UsageError(f'{path} has no rows to draft a declaration from')
+    cells, kinds = [], {}
+    for name, dtype in readable.items():
+        values = frame[name]
+        if isinstance(dtype, pl.List):
+            texts = values.cast(pl.List(pl.String))
+            whole = texts.list.join('')
+            separator = next((mark for mark in _LIST_SEPARATORS if not whole.str.contains(mark, literal=True).any()), '\x1f')
+            values = texts.list.join(separator)
+            kinds[name] = f'kind: multivalued, separator: "{separator}"'.replace('\x1f', '\\x1f'), 'a column of lists'
+        elif dtype.is_float():
+            values = values.fill_nan(None)
+        cells.append([text.strip() for text in values.cast(pl.String).fill_null('')])
+    columns, missing = with_missing(list(readable), cells, Layout(()))
+    head = [f'missing: [{", ".join(map(scalar, missing))}]'] if missing else []
+    return Sample('parquet', head, columns, frame.height, unreadable=unreadable, kinds=kinds)
+
+
+def _is_readable(dtype: pl.DataType) -> bool:
+    if isinstance(dtype, pl.List):
+        return not dtype.inner.is_nested() and _is_readable(dtype.inner)
+    return not dtype.is_nested() and dtype not in (pl.Binary, pl.Object)
+
+
+def _shown(dtype: pl.DataType) -> str:
+    text = str(dtype)
+    return text if len(text) <= 60 else text[:57] + '...'

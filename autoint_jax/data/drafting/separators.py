@@ -1,0 +1,123 @@
+"""What separates the columns of a text, and which quotes enclose values: what cuts most lines into equally many cells."""
+
+import collections
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autoint_jax.data.dialect import Dialect, one_byte
+
+_LINES = 400  # that are looked at to find the separator
+_SINGLE = ('\t', '\x01', '\x02', '\x1f', ';', '|', ',', '^', '~', '\u00a6', ':', ' ')
+_SELDOM = ('^', '~', '\u00a6', ':', ' ')  # taken if nothing else cuts the lines alike
+_RUN = re.compile(r'[^\w\s"\'.+\-()\[\]{}/\\]{2,4}')
+_DECIMAL = re.compile(r'[+-]?\d*,\d+')
+_ALIKE = 0.9  # of the lines have one number of cells
+_PERHAPS = 0.5
+_MOSTLY = 0.8
+
+
+class Cut(NamedTuple):
+    """How lines are cut.
+
+    Attributes:
+      separator: between columns.
+      quote: '"', "'" or None.
+      width: cells of most lines.
+      alike: lines that have so many.
+      lines: that were looked at.
+      enclosed: cells that stand in quotes.
+    """
+
+    separator: str
+    quote: str | None
+    width: int
+    alike: int
+    lines: int
+    enclosed: int
+
+
+def cells_of(line: str, separator: str, quote: str | None) -> list[str] | None:
+    """The cells of a line, without blanks and quotes round them; None where its quotes do not enclose whole values in the line."""
+    if quote is None or quote not in line:
+        return [cell.strip() for cell in line.split(separator)]
+    text, part = one_byte(line.encode(), separator)
+    dialect = Dialect(part, quote, strip=True)
+    return [cell.strip() for cell in dialect.cells(text.decode())] if dialect.is_line(text, 0) else None
+
+
+def best_cut(lines: Sequence[str]) -> Cut | None:
+    """How the lines of a text are best cut; None where nothing cuts most of them alike. Blank lines must be left out."""
+    head = lines[:_LINES]
+    cuts = [cut for separator in _candidates(head) if (cut := _cut(head, separator)) is not None]
+    for least in (_ALIKE, _PERHAPS):
+        chosen = _chosen([cut for cut in cuts if cut.alike >= least * cut.lines], head)
+        if chosen is not None:
+            return _cut(lines, chosen.separator)
+    return None
+
+
+def _candidates(lines: Sequence[str]) -> list[str]:
+    """Single characters and longer separators that occur in the first lines."""
+    found = [mark for mark in _SINGLE if sum(mark in line for line in lines) >= _PERHAPS * len(lines)]
+    runs = collections.Counter(run for line in lines[:20] for run in set(_RUN.findall(line)))
+    longer = [run for run, count in runs.items() if count >= 0.8 * min(len(lines), 20) and not set(run) & {',', '\t'}]
+    return [run for run in longer if _only_within(run, lines)] + found
+
+
+def _only_within(run: str, lines: Sequence[str]) -> bool:
+    """Whether a run such as `||` is more than an empty cell between two `|`: these do not often occur alone."""
+    if len(set(run)) > 1:
+        return True
+    lengths = [len(found) for line in lines for found in re.findall(f'{re.escape(run[0])}+', line)]
+    return sum(length % len(run) == 0 for length in lengths) >= _MOSTLY * len(lengths)
+
+
+def _cut(lines: Sequence[str], separator: str) -> Cut | None:
+    """The cut by a separator with the quotes that make most lines alike."""
+    best: Cut | None = None
+    for quote in ((None, '"', "'") if separator == '\t' else ('"', None, "'")):
+        if quote is not None and best is not None and not any(quote in line for line in lines):
+            continue
+        rows = [cells_of(line, separator, quote) for line in lines]
+        widths = collections.Counter(len(row) for row in rows if row is not None and len(row) > 1)
+        if not widths:
+            continue
+        width, alike = max(widths.items(), key=lambda item: (item[1], item[0]))
+        enclosed = sum(_enclosed(line, separator, quote) for line in lines) if quote is not None else 0
+        cut = Cut(separator, quote, width, alike, len(lines), enclosed)
+        better = best is None or alike > best.alike or (
+            alike == best.alike and enclosed > max(best.enclosed, 0.5 * len(lines) if quote == "'" else 0))
+        best = cut if better else best
+    return best
+
+
+def _enclosed(line: str, separator: str, quote: str) -> int:
+    """Cells of a line that stand in quotes."""
+    cells = [cell.strip() for cell in line.split(separator)] if quote in line else []
+    return sum(len(cell) > 1 and cell[0] == quote == cell[-1] for cell in cells)
+
+
+def _chosen(cuts: Sequence[Cut], lines: Sequence[str]) -> Cut | None:
+    """The likeliest of several cuts that all cut the lines alike."""
+    usual = [cut for cut in cuts if cut.separator not in _SELDOM]
+    longer = [cut for cut in usual if len(cut.separator) > 1]
+    if longer:
+        return max(longer, key=lambda cut: len(cut.separator))
+    for cut in usual:
+        if cut.separator in '\t\x01\x02\x1f':
+            return cut
+    by_mark = {cut.separator: cut for cut in usual}
+    if ';' in by_mark and ',' in by_mark and _are_decimals(lines, by_mark[';']):
+        del by_mark[',']
+    rest = list(by_mark.values()) or [cut for cut in cuts if cut.separator in _SELDOM]
+    if not by_mark:
+        return min(rest, key=lambda cut: _SELDOM.index(cut.separator)) if rest else None
+    return max(rest, key=lambda cut: (cut.width, -_SINGLE.index(cut.separator)))
+
+
+def _are_decimals(lines: Sequence[str], cut: Cut) -> bool:
+    """Of the cells of a cut, all with a comma are numbers."""
+    rows = [cells_of(line, cut.separator, cut.quote) or [] for line in lines[1:]]
+    with_comma = [cell for row in rows for cell in row if ',' in cell]
+    return bool(with_comma) and all(map(_DECIMAL.fullmatch, with_comma))

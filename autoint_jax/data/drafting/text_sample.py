@@ -1,0 +1,162 @@
+"""The first rows of a text file: its encoding, its separator and quotes, its header, its marks of numbers."""
+
+import codecs
+import dataclasses
+import pathlib
+import re
+
+from autoint_jax.data.declared import has_control
+from autoint_jax.data.drafting import header as headers
+from autoint_jax.data.drafting.columns import Column
+from autoint_jax.data.drafting.libsvm_sample import looks_like_libsvm, sample_of_libsvm
+from autoint_jax.data.drafting.marks import Marks, marks_of
+from autoint_jax.data.drafting.samples import CELLS, ROWS, Sample, with_missing
+from autoint_jax.data.drafting.separators import Cut, best_cut
+from autoint_jax.data.drafting.yaml_text import listed, quoted, shown
+from autoint_jax.data.first_rows import first_rows, first_text
+from autoint_jax.data.layout import Layout
+from autoint_jax.data.packed import opened
+from autoint_jax.errors import UsageError
+
+BYTES = 8 << 20
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_FORMS = {',': 'csv', '\t': 'tsv'}
+
+
+def sample_of_text(path: pathlib.Path, *, libsvm: bool) -> Sample:
+    """Reads the first rows of a text file.
+
+    Args:
+      path: of the file.
+      libsvm: the file's name says that it is of that form; others are if they look like it.
+
+    Raises UsageError where the file is empty, no text, or no table.
+    """
+    head, encoding = _encoding(path)
+    text = first_text(path, encoding, BYTES)
+    lines = [line for line in text.split('\n') if line.strip(' \r')]
+    if not lines:
+        raise UsageError(f'{path} is empty: there are no rows to draft a declaration from')
+    _check_text(path, lines)
+    if libsvm or looks_like_libsvm(lines):
+        return sample_of_libsvm(path, lines[:ROWS])
+    return _table(path, lines[:ROWS + 1], encoding, head)
+
+
+def _encoding(path: pathlib.Path) -> tuple[list[str], str]:
+    """The encoding of a file, and the line of the draft that says it, if it must."""
+    with opened(path) as unpacked:
+        begin = unpacked.file.read(BYTES)
+    if begin.startswith(_MARKS):
+        return [], 'utf-8'  # the mark says which
+    odd, even = begin[1:256:2], begin[0:256:2]
+    for zeros, letters, name in ((odd, even, 'utf-16-le'), (even, odd, 'utf-16-be')):
+        if len(begin) > 8 and not any(zeros) and all(letters):
+            return [f'encoding: {name}  # every letter has a NUL character beside it, and there is no byte-order mark'], name
+    try:
+        codecs.getincrementaldecoder('utf-8')().decode(begin, final=False)
+        return [], 'utf-8'
+    except UnicodeDecodeError as error:
+        line = begin[:error.start].count(b'\n') + 1
+        name = 'cp1252' if re.search(rb'[\x80-\x9f]', begin) and _decodes(begin, 'cp1252') else 'latin-1'
+        return [f'encoding: {name}  # a guess: line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8; another '
+                'encoding, such as gb18030 or shift_jis, gives other letters'], name
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _check_text(path: pathlib.Path, lines: list[str]) -> None:
+    if any('\0' in line for line in lines):
+        raise UsageError(f'{path} holds NUL characters, so it is no table of text: name a file of text or a Parquet file')
+    if lines[0].lstrip()[:1] in ('{', '[') and lines[0].rstrip()[-1:] in ('}', '{', '[', ']', ','):
+        raise UsageError(f'{path} looks like JSON, which is not read: write it as CSV or Parquet')
+    if re.match(r'\s*<(\?xml|!doctype|html)', lines[0], re.IGNORECASE):
+        raise UsageError(f'{path} looks like a web page or XML, not like a table: fetch the table itself')
+
+
+def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str]) -> Sample:
+    cut = best_cut(lines)
+    if cut is None:
+        raise UsageError(f'{path} seems to have one column: none of comma, tab, semicolon, |, blank and other marks cuts its lines '
+                         f'into equally many cells; the first line is {shown(lines[0], 60)}')
+    layout = Layout((), separator=cut.separator, quote=cut.quote, strip=True, encoding=encoding)
+    rows = first_rows(path, layout, max(min(ROWS, CELLS // cut.width), 100) + 1)
+    first, width = rows[0], cut.width
+    body = [row for row in rows[1:] if len(row) == width]
+    marks = marks_of([[row[place] for row in body] for place in range(width)], cut.separator)
+    layout = dataclasses.replace(layout, decimal=marks.decimal, thousands=marks.thousands)
+    told = _header(first, body, layout, width)
+    if told.present and not body:
+        raise UsageError(f'{path} has no rows below its header ({", ".join(map(shown, first[:5]))}): there is nothing to draft a '
+                         'declaration from')
+    body = body[:ROWS] if told.present else [first, *body][:ROWS]
+    names, lines_of_names = _names(first, told, width)
+    columns, missing = with_missing(names, [[row[place] for row in body] for place in range(width)], layout)
+    head = [*head, *_dialect_lines(cut, lines), *_mark_lines(marks), *lines_of_names]
+    if missing:
+        head.append(f'missing: {listed(missing)}')
+    return Sample(_FORMS.get(cut.separator, 'csv'), head, columns, len(body), named=told.present)
+
+
+def _header(first: list[str], body: list[list[str]], layout: Layout, width: int) -> headers.Header:
+    if len(first) != width:
+        return headers.Header(True, f'the first line has {len(first)} cells, the others {width}')
+    return headers.told(first, [Column(cell, [row[place] for row in body], layout) for place, cell in enumerate(first)])
+
+
+def _mark_lines(marks: Marks) -> list[str]:
+    doubt = '' if marks.sure else '; a guess, for the numbers could also be read with . and , the other way round'
+    found = [f'decimal: {quoted(marks.decimal)}  # as in {shown(marks.example)}{doubt}'] if marks.decimal != '.' else []
+    return found + ([f'thousands: {quoted(marks.thousands)}  # as in {shown(marks.example)}{doubt}'] if marks.thousands else [])
+
+
+def _dialect_lines(cut: Cut, lines: list[str]) -> list[str]:
+    """The separator, and the quotes where they are not the form's own."""
+    found = [f'separator: {quoted(cut.separator)}  # cuts {cut.alike:,} of {cut.lines:,} lines into {cut.width} cells']
+    usual = None if cut.separator == '\t' else '"'
+    if cut.quote == usual:
+        return found
+    if cut.quote is not None:
+        example = next(line for line in lines if cut.quote in line)
+        return [*found, f'quote: {quoted(cut.quote)}  # encloses values, as in {shown(example, 60)}']
+    example = next(line for line in lines if '"' in line)
+    return [*found, f'quote: none  # quotes enclose no whole values, as in {shown(example, 60)}']
+
+
+def _names(first: list[str], told: headers.Header, width: int) -> tuple[list[str], list[str]]:
+    """Names of the columns, and the lines that say where they come from."""
+    if not told.present:
+        names = [f'column_{number}' for number in range(1, width + 1)]
+        return names, [f'header: false  # {told.reason}', f'columns: {listed(names)}']
+    trouble = _trouble(first, width)
+    if trouble is None:
+        return first, [f'header: true  # {told.reason}']
+    names: list[str] = []
+    for number in range(width):
+        name = first[number] if number < len(first) and not has_control(first[number]) else ''
+        names.append(name if name and name not in names else _new(f'{name or "column"}_{number + 1}', [*names, *first]))
+    replaced = f'columns: {listed(names)}  # in place of the names in the file, for {trouble}'
+    return names, [f'header: true  # {told.reason}', replaced]
+
+
+def _new(name: str, taken: list[str]) -> str:
+    """The name, made longer until none of those that are taken is the same."""
+    return name if name not in taken else _new(name + '_', taken)
+
+
+def _trouble(first: list[str], width: int) -> str | None:
+    """Why the names of a header cannot be used."""
+    if len(first) != width:
+        return 'there are not as many as columns'
+    if '' in first:
+        return 'one is empty'
+    if any(map(has_control, first)):
+        return 'they hold control characters'
+    twice = next((name for name in first if first.count(name) > 1), None)
+    return None if twice is None else f'{shown(twice)} comes twice'
