@@ -147,8 +147,8 @@ def test_optimizers_of_tables_keep_nan_where_it_is(tables, form):
 @pytest.mark.parametrize('form', ['automatic', 'heads', 'einsum'])
 def test_training_on_tables_of_nan_is_said_to_have_diverged(form, data_dir, tmp_path, monkeypatch):
     config = replace(Config(), {
-        'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.form': form, 'model.num_layers': 1, 'model.head_dim': 3,
-        'model.embedding_dim': 4, 'training.batch_size': 512, 'training.epochs': 1})
+        'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.form': form, 'model.num_layers': 1,
+        'model.head_dim': 3, 'model.embedding_dim': 4, 'training.batch_size': 512, 'training.epochs': 1})
 
     def of_nan(made):
         state = initial_state(made)

@@ -35,8 +35,8 @@ inline void leave(const Stack& s, const float* from, long first, long count, lon
     }
 }
 
-// Softmax over the rows of `8 * Vectors` columns of scores [g][f] (Eq. 5), in place. A NaN in a column reaches all of the column by its
-// sum, whatever the largest score is.
+// Softmax over the rows of `8 * Vectors` columns of scores [g][f] (Eq. 5), in place. A NaN in a column reaches all of the column by
+// its sum, whatever the largest score is.
 template <int Vectors>
 void softmax_columns(const Stack& s, float* scores) {
   const long padded = s.padded();

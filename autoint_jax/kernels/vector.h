@@ -87,8 +87,8 @@ inline V hold(const float* p) {
   return v;
 }
 
-// exp(x) for x <= 0, relative error below 2e-7: x = n ln 2 + r, a polynomial in r, times 2^n. NaN stays NaN: a product keeps it, where n
-// added to the exponent's bits would turn it into a number.
+// exp(x) for x <= 0, relative error below 2e-7: x = n ln 2 + r, a polynomial in r, times 2^n. NaN stays NaN: a product keeps it,
+// where n added to the exponent's bits would turn it into a number.
 inline Vector exponential(Vector x) {
   x = larger_or_second(all(-87.0f), x);
   const Vector shifted = x * 1.44269504f + 12582912.0f;  // rounds to an integer in the low bits
