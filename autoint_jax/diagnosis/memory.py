@@ -92,7 +92,7 @@ def _nbytes(tree: Any) -> int:
 def _state_items(state: TrainState, config: Config) -> list[Item]:
     shapes = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
     smaller, optimizer = 'model.embedding_dim', config.optimizer.tables
-    found = [Item('tables', _nbytes(state.tables), f'{shapes} float32', smaller),
+    found = [Item('tables', _nbytes(state.tables), f'{shapes} float32' if shapes else 'all fields are numeric', smaller),
              Item("state of the tables' optimizer", _nbytes(state.slots), optimizer,
                   smaller if optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'")]
     if optimizer == 'adam':

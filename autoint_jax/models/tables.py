@@ -48,9 +48,12 @@ def table_of(schema: Schema, width: int, stddev: float, names: Sequence[str] | N
 
 
 def initial_tables(specs: dict[str, TableSpec], key: jax.Array) -> Tables:
-    """Tables {name: float32 [v, d]}."""
-    return {name: spec.stddev * jax.random.normal(jax.random.fold_in(key, number), (spec.rows, spec.width))
-            for number, (name, spec) in enumerate(sorted(specs.items()))}
+    """Tables {name: float32 [v, d]}.
+
+    A table without rows, as a schema of numeric fields has it, is not made: a checkpoint cannot hold an empty array.
+    """
+    return {name: spec.stddev * jax.random.normal(jax.random.fold_in(key, number), (spec.rows, spec.width), jnp.float32)
+            for number, (name, spec) in enumerate(sorted(specs.items())) if spec.rows}
 
 
 def table_rows(spec: TableSpec, ids: Any) -> Any:
@@ -62,10 +65,10 @@ def table_rows(spec: TableSpec, ids: Any) -> Any:
 
 def lookup(tables: Tables, specs: dict[str, TableSpec], batch: Batch) -> Rows:
     """The rows a batch needs. Prepared ids are in range; they are clipped, not checked."""
-    rows = {}
-    for name, table in tables.items():
-        if table.shape[0]:
-            rows[name] = jnp.take(table, table_rows(specs[name], batch.ids), axis=0, mode='clip')
-        else:  # numeric fields only
-            rows[name] = jnp.zeros((len(batch.labels), 0, table.shape[1]), table.dtype)
-    return rows
+    found = {name: jnp.take(table, table_rows(specs[name], batch.ids), axis=0, mode='clip') for name, table in tables.items()}
+    return found | empty_rows(specs, len(batch.labels))
+
+
+def empty_rows(specs: dict[str, TableSpec], count: int) -> Rows:
+    """What models read of `count` rows from the tables that are not made, because they have no rows: float32 [count, 0, d]."""
+    return {name: jnp.zeros((count, 0, spec.width), jnp.float32) for name, spec in specs.items() if not spec.rows}

@@ -26,7 +26,7 @@ class TrainState(NamedTuple):
     """Attributes:
     step: int32 [], steps taken.
     params: the model's parameters.
-    tables: {name: [v, d]}.
+    tables: {name: [v, d]}; none where all fields are numeric.
     optimizer: Optax state of the parameters.
     slots: {name: what the tables' optimizer keeps for a table}.
     statistics: running statistics of batch normalisation; empty without.

@@ -10,7 +10,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import Training, row_keys
-from autoint_jax.models.tables import Rows, table_rows
+from autoint_jax.models.tables import Rows, empty_rows, table_rows
 from autoint_jax.schema import Batch
 from autoint_jax.training.devices import DATA_AXIS, EVERYWHERE, Cut, Resident, gathered
 from autoint_jax.training.state import Setup, TrainState
@@ -75,7 +75,7 @@ def make_step(made: Setup, gradients: Callable) -> Callable:
     tables_learn = made.table_optimizer
 
     def step(state: TrainState, columns: Resident, rows: jax.Array) -> tuple[TrainState, jax.Array]:
-        ids, read, looked_up = columns.ids[jnp.maximum(rows, 0)], {}, {}
+        ids, read, looked_up = columns.ids[jnp.maximum(rows, 0)], {}, empty_rows(made.table_specs, len(rows))
         for name, table in state.tables.items():
             numbers = table_rows(made.table_specs[name], ids)  # [b, slots of the table]
             in_batch = jnp.where(rows[:, None] >= 0, numbers, len(table)).reshape(-1)
