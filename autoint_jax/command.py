@@ -8,6 +8,7 @@ from collections.abc import Callable
 from absl import app, flags
 
 from autoint_jax.errors import BROKEN_PIPE, USAGE, fail, nearest, reported, terminate
+from autoint_jax.terminal import Harmless
 
 
 def run(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> None:
@@ -18,6 +19,8 @@ def run(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> None:
     """
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors='backslashreplace')  # what the encoding of a terminal lacks is written as \\u1234
+    if sys.stdout is not None:
+        sys.stdout = Harmless(sys.stdout)
     signal.signal(signal.SIGTERM, terminate)
     app.run(reported(main, arguments=arguments), flags_parser=parsed)
 

@@ -2,10 +2,12 @@
 
 import copy
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
 import pathlib
+import sys
 import typing
 from typing import Any
 
@@ -118,9 +120,14 @@ def leaves(cls: type = Config, prefix: str = '') -> list[Leaf]:
     return found
 
 
+@functools.cache
+def _known() -> dict[str, Leaf]:
+    return {leaf.path: leaf for leaf in leaves()}
+
+
 def replace(config: Config, values: dict[str, Any]) -> Config:
     """`config` with options replaced, {'model.num_layers': 4}. Raises UsageError on unknown names or wrong values."""
-    known = {leaf.path: leaf for leaf in leaves()}
+    known = _known()
     nested: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
         if path not in known:
@@ -178,9 +185,8 @@ def fingerprint(config: Config) -> str:
     Made from what differs from the defaults, so that an option added later, off by default, leaves older runs their
     names. A default is therefore never changed.
     """
-    values, defaults = _flatten(to_tree(config)), _flatten(to_tree(Config()))
-    canonical = json.dumps({path: value for path, value in values.items() if value != defaults[path]}, sort_keys=True,
-                           separators=(',', ':'))
+    canonical = json.dumps({leaf.path: chosen for leaf in _known().values() if (chosen := value(config, leaf.path)) != leaf.default},
+                           sort_keys=True, separators=(',', ':'))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
@@ -208,15 +214,20 @@ def _flatten(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:
     return flat
 
 
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that a computation can use: infinities, NaN and what no float holds are none."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
 def _typed(leaf: Leaf, value: Any) -> Any:
     if leaf.type == tuple[int, ...]:
         valid = isinstance(value, (list, tuple)) and all(type(item) is int for item in value)
         value = tuple(value) if valid else value
     elif leaf.type is float:
-        valid = type(value) in (int, float)
+        valid = _is_number(value)
         value = float(value) if valid else value
     elif leaf.type == tuple[float, ...]:
-        valid = isinstance(value, (list, tuple)) and all(type(item) in (int, float) for item in value)
+        valid = isinstance(value, (list, tuple)) and all(map(_is_number, value))
         value = tuple(float(item) for item in value) if valid else value
     else:
         valid = type(value) is leaf.type

@@ -58,7 +58,9 @@ def shown(text: Any) -> str:
     Control characters, line ends, escape sequences, marks that reverse the direction of writing, and halves of surrogate pairs are
     written as Python would escape them, such as '\\x1b'. Any other character stays as it is.
     """
-    return ''.join(character.encode('unicode_escape').decode() if _harmful(character) else character for character in str(text))
+    text = str(text)
+    return text if text.isprintable() else ''.join(
+        character.encode('unicode_escape').decode() if _harmful(character) else character for character in text)
 
 
 def _harmful(character: str) -> bool:

@@ -7,23 +7,26 @@
     python scripts/prepare_data.py --dataset=csv --schema=mine.yaml              (trained as --config.data.recipe=mine)
 
 Prints rows, fields and features beside the paper's Table 1 where the paper has them. Data that is already prepared is
-left alone unless --overwrite is given. While it runs, Criteo, Avazu, KDD12 and tables of your own need about as much
-disk again as the prepared data. Their text files may be packed by gzip, as in train.txt.gz. Rows that cannot be parsed
+left alone unless --overwrite is given; if the declaration, the recipe or the raw files have changed since, that is an
+error. While it runs, Criteo, Avazu, KDD12 and tables of your own need about as much disk again as the prepared data.
+Their text files may be packed, as in train.txt.gz, .zst or .zip. Rows that cannot be parsed
 are listed in bad_rows.tsv beside the prepared data.
 """
 
 import pathlib
+from collections.abc import Callable
 
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data import download, infer, registry
+from autoint_jax.data import download, infer, own_table, registry, scratch, staleness, table_schema
 from autoint_jax.data.bad_rows import SIDE_FILE
 from autoint_jax.data.click_logs import features_as_the_paper_counts
 from autoint_jax.data.preparation import MAX_BAD_SHARE
+from autoint_jax.data.origin import Origin
 from autoint_jax.data.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared
 from autoint_jax.data.progress import Bar
-from autoint_jax.errors import UsageError, nearest
+from autoint_jax.errors import UsageError, nearest, shown
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
 _DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')
@@ -36,6 +39,8 @@ _SCHEMA = flags.DEFINE_string('schema', None, f'With --dataset={OWN_TABLE}: YAML
 _INFER = flags.DEFINE_string('infer', None, 'Print a draft of such a declaration from a look at this file, and stop.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data; filled as DATA_DIR/DATASET/RECIPE.')
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Prepare again what is already prepared.')
+_VERIFY = flags.DEFINE_boolean('verify', False, 'Compare data that is already prepared, and the raw files it was made from, with '
+                               'their checksums. Without, raw files are compared by size and time.')
 _MAX_BAD_SHARE = flags.DEFINE_float('max_bad_share', MAX_BAD_SHARE, 'Stop when more than this share of rows cannot be parsed.')
 
 
@@ -69,8 +74,9 @@ def _named(dataset: str) -> PreparedData:
     if dataset not in registry.DATASETS:
         raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, _NAMES)}; known: {", ".join(_NAMES)}')
     recipe = registry.recipe_name(dataset, _RECIPE.value)
-    return _already(dataset, recipe) or _prepared(lambda options: registry.prepare(
-        dataset, recipe, _raw_dir(dataset), pathlib.Path(_DATA_DIR.value), options))
+    named = None if _RAW_DIR.value is None else _raw_dir(dataset)
+    return _already(dataset, recipe, lambda: registry.named(dataset).origin(recipe), named, None) or _prepared(
+        lambda options: registry.prepare(dataset, recipe, named or _raw_dir(dataset), pathlib.Path(_DATA_DIR.value), options))
 
 
 def _own_table() -> PreparedData:
@@ -80,16 +86,27 @@ def _own_table() -> PreparedData:
     if not schema.is_file():
         raise UsageError(f'--schema={schema} does not exist')
     raw_dir = None if _RAW_DIR.value is None else _raw_dir(OWN_TABLE)
-    return _already(OWN_TABLE, schema.stem) or _prepared(lambda options: registry.prepare_own(
-        schema, raw_dir, pathlib.Path(_DATA_DIR.value), options))
+    return _already(OWN_TABLE, schema.stem, lambda: own_table.origin_of(table_schema.load(schema)), raw_dir, schema.parent) or (
+        _prepared(lambda options: registry.prepare_own(schema, raw_dir, pathlib.Path(_DATA_DIR.value), options)))
 
 
-def _already(dataset: str, recipe: str) -> PreparedData | None:
+def _already(dataset: str, recipe: str, origin: Callable[[], Origin], raw_dir: pathlib.Path | None,
+             usual_raw_dir: pathlib.Path | None) -> PreparedData | None:
+    """The data, if it is prepared as it would be now. Raises UsageError where it was prepared from something else."""
     folder = folder_of(_DATA_DIR.value, dataset, recipe)
-    if _OVERWRITE.value or not (folder / 'manifest.json').exists():
+    scratch.check_replaceable(folder)
+    if _OVERWRITE.value or not folder.exists() or not any(folder.iterdir()):
         return None
+    data = open_prepared(_DATA_DIR.value, dataset, recipe)
+    staleness.check(data, staleness.Asked(origin(), raw_dir, usual_raw_dir, _MAX_BAD_SHARE.value, _VERIFY.value), _say)
+    if _VERIFY.value:
+        data.check_whole(_say)
     print(f'already prepared: {folder} (--overwrite prepares it again)')
-    return open_prepared(_DATA_DIR.value, dataset, recipe)
+    return data
+
+
+def _say(sentence: str) -> None:
+    print(shown(sentence))
 
 
 def _prepared(prepare) -> PreparedData:

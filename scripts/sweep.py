@@ -9,7 +9,8 @@
 run trains what is pending and returns when nothing is left, with status 3 where trials failed; the same command on
 another host joins in. Kill or interrupt it as you like: what is done stays done, and what was training goes on from its
 last checkpoint. status shows counts, progress, and of failed trials the end of their logs; retry --failed makes them
-pending; report writes tables to RESULTS_DIR, where each run has its record; submit runs the workers as SLURM jobs.
+pending; report writes tables to the sweep's folder, or to --output; submit runs the workers as SLURM jobs. Each run that is done
+has its record in RESULTS_DIR/runs.
 
 Trials that share shapes train in one program, as copies of a run, each with its own log, checkpoints, result or failure: on a GPU
 as many as fit in memory, on CPUs some on each core. What becomes of each is what becomes of it alone, but for rounding.
@@ -29,7 +30,7 @@ from autoint_jax import command
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.orders import Orders, check_data
+from autoint_jax.sweeps.orders import Orders, check_data, record_missing
 from autoint_jax.sweeps.status import status
 
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
@@ -38,6 +39,7 @@ _SWEEP = flags.DEFINE_string('sweep', None, 'The sweep file.')
 _SWEEPS_DIR = flags.DEFINE_string('sweeps_dir', 'sweeps', 'Folder of sweep folders, shared by all hosts.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records; runs that have one are not run again.')
+_OUTPUT = flags.DEFINE_string('output', None, "report: folder of the tables; by default the sweep's own, SWEEPS_DIR/NAME.")
 _WORKERS = flags.DEFINE_integer('workers', 1, 'Worker processes on this host (run), or jobs (submit).', lower_bound=1)
 _CPUS = flags.DEFINE_integer('cpus', None, 'CPU cores of a worker; by default an equal share of those there are.',
                              lower_bound=1)
@@ -60,7 +62,9 @@ flags.adopt_module_key_flags(compilation_flags)
 
 def _run(folder: SweepFolder) -> int:
     shared = workers.shares(_WORKERS.value, _available(), _CPUS.value, _GPUS.value)
-    workers.run(_orders(folder, wait=True), shared)
+    orders = _orders(folder, wait=True)
+    workers.run(orders, shared)
+    record_missing(orders)
     _status(folder)
     return 3 if status(folder).failed else 0
 
@@ -87,7 +91,7 @@ def _retry(folder: SweepFolder) -> None:
 def _report(folder: SweepFolder) -> None:
     made = report.report(folder)
     report.show(folder, made)
-    for path in report.write(folder, made, pathlib.Path(_RESULTS_DIR.value)):
+    for path in report.write(folder, made, folder.path if _OUTPUT.value is None else pathlib.Path(_OUTPUT.value)):
         print(f'wrote {path}.json and .csv')
 
 
@@ -106,7 +110,7 @@ COMMANDS = {
     'run': (_run, TRAINING | {'cpus', 'gpus'}),
     'status': (_status, SHARED),
     'retry': (_retry, SHARED | {'failed'}),
-    'report': (_report, SHARED | {'results_dir'}),
+    'report': (_report, SHARED | {'output'}),
     'submit': (_submit, TRAINING | SLURM),
 }
 

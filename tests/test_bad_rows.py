@@ -53,3 +53,9 @@ def test_each_is_one_line_of_the_side_file(tmp_path):
     assert [line.split('\t')[3] for line in lines[1:]] == [
         'a\\tb', 'one\\ntwo\\r\\nthree', 'bell\\x07 escape\\x1b[31m', 'next\\x85 line\\u2028 end', 'back\\\\slash', 'é']
     assert lines[1].split('\t')[2] == "holds 'a\\tb'"
+
+
+def test_rows_that_are_bad_for_one_reason_are_one_sentence(tmp_path):
+    bad = BadRows(tmp_path, 1)
+    bad.add([BadRow(PATH, line, f'reason {line % 2}', 'a\tb') for line in range(1, 5)])
+    assert bad.lines() == ['rows.csv line 1: reason 1: a\\tb (and line 3)', 'rows.csv line 2: reason 0: a\\tb (and line 4)']

@@ -12,7 +12,10 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax import stored
+from autoint_jax.data import progress as data_progress
 from autoint_jax.errors import Terminated, UsageError, described, reported, shown, system_sentence
+from autoint_jax.sweeps import comparison
+from autoint_jax.training import progress
 
 
 @pytest.mark.parametrize('text, harmless', [
@@ -103,6 +106,23 @@ def test_output_on_a_full_disk_is_a_sentence():
     with open('/dev/full', 'w') as full:
         done = printing(full)
     assert done.returncode == 1 and done.stderr.startswith('error: the disk is full: free some space') and done.stderr.count('\n') == 1
+
+
+def test_what_a_command_prints_is_harmless_and_rich_keeps_its_colours():
+    done = in_a_process('from rich.console import Console\ndef main(argv):\n    print("a\\x1b[31m\\x9b b\\t\\u202ec", "[red]d")\n'
+                        '    Console(force_terminal=True, color_system="standard").print("e", style="red")\n'
+                        '    os.write(sys.stdout.fileno(), b"f")')
+    assert done.stdout == 'a\\x1b[31m\\x9b b\t\\u202ec [red]d\n\x1b[31me\x1b[0m\nf', done.stdout + done.stderr
+
+
+def test_rich_takes_no_name_for_markup(capsys):
+    for bar in (progress.Bar(), data_progress.Bar()):
+        bar.begin('fit', 1) if hasattr(bar, 'begin') else bar.steps(0, 1, 1.0)
+        bar.say('[red]name[/red] :smile: a\x1b[31mb')
+        assert '[red]name[/red] :smile: a\\x1b[31mb' in capsys.readouterr().out
+    comparison.show('[b]title', ['[i]column'], [['[/x]\x1b[2J']])
+    said = capsys.readouterr().out
+    assert '[b]title' in said and '[i]column' in said and '[/x]\\x1b[2J' in said
 
 
 FORM = {'name': str, 'test': {'auc': stored.finite}, 'layers': [int], 'seconds': (float, None)}

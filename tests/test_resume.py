@@ -14,7 +14,7 @@ import pytest
 from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.training import devices
-from autoint_jax.training.checkpoints import Checkpoints
+from autoint_jax.training.checkpoints import CheckpointReader
 from autoint_jax.training.deferred_adam import DeferredAdamSlots
 from autoint_jax.training.state import initial_state
 from autoint_jax.training.trained import open_run
@@ -42,9 +42,8 @@ def final(data_dir, run_dir):
     result = json.loads((run_dir / 'result.json').read_text())
     untimed = {key: value for key, value in result.items() if not key.startswith(('train_', 'first_step_'))}
     run = open_run(run_dir, str(data_dir), None)
-    checkpoints = Checkpoints(run_dir / 'checkpoints')
-    last, _ = checkpoints.restore(checkpoints.latest(), initial_state(run.made), devices.data_mesh())
-    checkpoints.close()
+    checkpoints = CheckpointReader(run_dir / 'checkpoints')
+    last, _ = checkpoints.restore(checkpoints.steps()[-1], initial_state(run.made), devices.data_mesh())
     for state in (run.state, last):  # no checkpoint holds a row that is behind
         for slots in state.slots.values():
             assert not isinstance(slots, DeferredAdamSlots) or (slots.last == state.step).all()

@@ -1,17 +1,20 @@
 """Searches: what is suggested, pruned, and remembered when processes are killed."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from conftest import ROOT
-from sweep_cases import BASE, evaluate, finish, opened, orders, values
+from sweep_cases import BASE, STALE, evaluate, finish, opened, orders, values
 
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import report, trials, workers
+from autoint_jax.sweeps import claims, report, trials, workers
+from autoint_jax.sweeps.locks import FolderLock
 from autoint_jax.sweeps.search import JOURNAL, Study
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.worker import work
@@ -148,3 +151,112 @@ def test_a_search_prunes_by_the_curves_and_learns_of_a_retried_failure(tmp_path)
     told = [(frozen.user_attrs['trial'], frozen.state.name) for frozen in study._study.trials if frozen.state.name != 'FAIL']
     assert sorted(told) == sorted((trial.id, 'PRUNED' if number == 5 else 'COMPLETE')
                                   for number, trial in enumerate(folder.trials()))
+
+
+def files_of(path):
+    """All files below a folder but those of trials, whose number grows with them."""
+    return sorted(str(found.relative_to(path)) for found in path.rglob('*') if found.is_file() and 'trials' not in found.relative_to(path).parts)
+
+
+def test_questions_and_looks_leave_no_file(tmp_path):
+    folder = opened(tmp_path, SEARCH)
+    study = Study(folder.sweep, folder.path)
+    assert study.ask()
+    before = files_of(folder.path)
+    assert study.ask() and study.ask()
+    study.catch_up()
+    assert files_of(folder.path) == before
+    trial = folder.trials()[0]
+    claim = claims.take(folder.of(trial) / 'claims', stale_seconds=STALE, lost=lambda: None)
+    every = sorted(folder.path.rglob('*'))
+    for _ in range(3):
+        assert status(folder).counts['running'] == 1 and folder.state(trial)[0] == 'running'
+        assert claims.take(folder.of(trial) / 'claims', stale_seconds=STALE, lost=lambda: None) is None
+    claim.release()
+    assert sorted(folder.path.rglob('*')) == sorted([*every, folder.of(trial) / 'claims' / '000001.released'])
+
+
+HOLDER = """
+import pathlib, sys, time
+from autoint_jax.sweeps.locks import FolderLock
+with FolderLock(pathlib.Path(sys.argv[1])):
+    print('held', flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_is_kept_by_who_is_slow_and_lost_by_who_is_killed(tmp_path):
+    """The holder is stopped, and its lock file as old as can be: nobody else gets it. Killed, it has it no more."""
+    path = tmp_path / 'asking.lock'
+    holder = subprocess.Popen([sys.executable, '-c', HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == 'held\n'
+    holder.send_signal(signal.SIGSTOP)
+    os.utime(path, (0, 0))
+    got = []
+    waiting = threading.Thread(target=lambda: got.append(FolderLock(path).acquire()))
+    waiting.start()
+    waiting.join(0.3)
+    assert not got
+    holder.kill()
+    waiting.join(30)
+    assert got == [True] and list(tmp_path.iterdir()) == [path]
+    holder.wait()
+
+
+def test_where_there_are_no_locks_a_sentence_says_so(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr('fcntl.flock', flock)
+    with pytest.raises(UsageError, match='cannot be taken: .*no locks.*--sweeps_dir'):
+        Study(opened(tmp_path, SEARCH).sweep, tmp_path / 'sweeps')
+
+
+def ask_all(folder):
+    folder = opened(folder, SEARCH.replace('trials = 9', 'trials = 30'))
+    study = Study(folder.sweep, folder.path)
+    while study.ask():
+        pass
+
+
+def test_processes_that_ask_at_once_number_their_suggestions_one_by_one(tmp_path):
+    code = ('import pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t; t.ask_all(pathlib.Path(sys.argv[2]))')
+    asking = [subprocess.Popen([sys.executable, '-c', code, str(ROOT / 'tests'), str(tmp_path)]) for _ in range(2)]
+    assert [process.wait(120) for process in asking] == [0, 0]
+    folder = opened(tmp_path, SEARCH.replace('trials = 9', 'trials = 30'))
+    numbers = [json.loads(path.read_text())['number'] for path in folder.path.glob('trials/*/suggestion.json')]
+    assert sorted(numbers) == list(range(30)) and len(folder.trials()) == 30
+
+
+def test_a_trial_that_stops_by_itself_is_not_pruned_by_its_last_evaluation(tmp_path):
+    """Two increases in a row end it: its best evaluation is its result, though the last one is far behind the others'."""
+    text = SEARCH.replace('[search]', 'training.stop_after_increases = 2\n[search]').replace(
+        'startup_trials = 3', "startup_trials = 2\npruner = 'median'\nwarmup_evaluations = 1")
+    folder = opened(tmp_path, text.replace('training.epochs = 3', 'training.epochs = 9'))
+
+    def train(orders, trial, reporter):
+        number, path = len(folder.trials()) - 1, folder.of(trial)
+        curve = [0.6, 0.7, 0.9] if number == 4 else [0.6, 0.5, 0.4]
+        for count in (1, 2, 3):
+            evaluate(path, curve[:count])
+            if number == 4 and count == 2:  # as an evaluation that is resumed after: it is not reported again
+                continue
+            reporter.evaluated(trials.evaluations(path)[-1], best=True, copy='')
+        finish(orders, trial)
+
+    work(orders(folder), 'worker', train)
+    assert [folder.state(trial)[0] for trial in folder.trials()] == ['done'] * 9
+    stopped = folder.trials()[4]
+    row, = (row for row in report.report(folder).trials if row['trial'] == stopped.id)
+    assert row['valid_logloss'] == trials.result(folder.of(stopped))['valid']['logloss'] != 0.9
+
+
+@pytest.mark.parametrize('content, part', [('{', 'is damaged'), ('{"number": "x", "values": {}, "params": {}}', 'number'), ('[]', 'not an object')])
+def test_a_broken_suggestion_is_named(tmp_path, content, part):
+    folder = opened(tmp_path, SEARCH)
+    assert Study(folder.sweep, folder.path).ask()
+    path, = folder.path.glob('trials/*/suggestion.json')
+    path.write_text(content)
+    with pytest.raises(UsageError, match=part) as refused:
+        folder.trials()
+    assert str(path) in str(refused.value) and 'move the folder of its trial away' in str(refused.value)

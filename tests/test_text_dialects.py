@@ -15,7 +15,7 @@ from autoint_jax.data.first_rows import first_rows, first_text
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.raw_rows import parsed, sound_rows
 from autoint_jax.data.sources import check_header, names_in
-from autoint_jax.data.tally import Tally
+from autoint_jax.data.tally import Tally, told
 from autoint_jax.data.text_blocks import blocks
 from autoint_jax.errors import UsageError
 
@@ -159,7 +159,19 @@ def test_rows_that_span_lines_are_read_and_said(tmp_path):
     rows, bad, tally = read_text(tmp_path, '0,"u\nsecond, line\n",v,0.5\n\n1,w,x,1.5\n1,"a\nb",c,2\n', block_bytes=9)
     assert rows == [(0, 'u\nsecond, line', 'v', 0.5), (1, 'w', 'x', 1.5), (1, 'a\nb', 'c', 2)] and bad == []
     assert (tally.lines, tally.row_lines, tally.blank, tally.spanning) == (7, 6, 1, [(1, 3), (6, 2)])
-    assert 'rows.csv: 2 rows have a quoted value that goes on over line ends (lines 1 to 3, lines 6 to 7)' in tally.warnings()[0]
+    assert 'rows.csv: 2 rows with a quoted value that goes on over line ends (lines 1 to 3, lines 6 to 7)' in tally.warnings()[0]
+
+
+def test_what_is_told_of_files(tmp_path):
+    tally = Tally(tmp_path / 'a.csv', lines=9, header=1)
+    tally.add(3, 1, 2, 1, [(2, 3)])
+    tally.check()
+    assert told([tally])[0] == ('a.csv: 9 lines: 3 rows, further lines of rows 2, 1 bad row, further lines of bad rows 1, '
+                                '1 blank line or comment, 1 line of column names')
+    many = [Tally(tmp_path / f'{number}.csv', lines=2, rows=2, row_lines=2) for number in range(100)] + [tally] * 12
+    assert told(many)[0] == '112 files: 308 lines, 236 rows'
+    assert [line[:5] for line in told(many)[1:]] == ['a.csv'] * 10 + ['... 2'] + ['WARNI'] * 10
+    assert tally.to_json() == {'file': 'a.csv', 'lines': 9, 'header': 1, 'rows': 3, 'bad': 1, 'blank': 1, 'spanning_rows': 1}
 
 
 def test_a_bad_row_counts_all_its_lines(tmp_path):
@@ -312,7 +324,8 @@ def test_infinite_numbers_are_bad_or_missing(tmp_path, strip):
 def test_required_columns(tmp_path, strip):
     layout = Layout(COLUMNS, separator=',', strip=strip, required=('b',))
     rows, bad, _ = read_text(tmp_path, '0,u,v,0.5\n0,u,,0.5\n', layout)
-    assert len(rows) == 1 and bad == [(2, "column 'b' is missing, which no row may lack")]
+    assert len(rows) == 1 and bad == [(2, "column 'b', the time that the split needs, is missing (missing_time: in the declaration "
+                                          'says where such rows belong)')]
 
 
 def test_stored_layouts_of_earlier_versions():

@@ -48,8 +48,13 @@ class BadRows:
                              f'{self._max_share:g}; the first: ' + '; '.join(self.lines()))
 
     def lines(self) -> list[str]:
-        """The first few, one sentence each."""
-        return [f'{row.path} line {row.line}: {row.reason}: {row.text[:60]!r}' for row in self.first]
+        """The first few, one sentence for all that are bad for one reason."""
+        told: dict[tuple[pathlib.Path, str], list[BadRow]] = {}
+        for row in self.first:
+            told.setdefault((row.path, row.reason), []).append(row)
+        return [f'{path} line {rows[0].line}: {reason}: {escaped(rows[0].text[:60])}'
+                + (f' (and line{"s" * (len(rows) > 2)} {", ".join(str(row.line) for row in rows[1:])})' if len(rows) > 1 else '')
+                for (path, reason), rows in told.items()]
 
     def close(self) -> None:
         if self._file is not None:

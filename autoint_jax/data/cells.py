@@ -42,7 +42,8 @@ def checked(frame: pl.DataFrame, kinds: dict[str, str], layout: Layout, label: L
             typed = typed.with_columns(typed[name].set(infinite | typed[name].is_nan(), None))
     for name in layout.required:
         for row in _rows(typed[name].is_null()) if name in kinds else ():
-            reasons.setdefault(row, f'column {name!r} is missing, which no row may lack')
+            reasons.setdefault(row, f'column {name!r}, the time that the split needs, is missing (missing_time: in the declaration '
+                                    f'says where such rows belong)')
     if label is not None:
         for row in np.flatnonzero(np.isnan(labels_of(typed, label))).tolist():
             reasons.setdefault(row, f'its label, column {label.column!r}, is {frame[label.column][row]!r}')

@@ -1,12 +1,13 @@
 """Preparation of a published click log: its files, its layout and its recipes."""
 
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from autoint_jax.data.derived import DERIVATIONS
+from autoint_jax.data.derived import DERIVATIONS, joined_files
 from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.folds import authors_split
 from autoint_jax.data.layout import Layout
+from autoint_jax.data.origin import Origin, RawFiles, plain
 from autoint_jax.data.packed import PACKED
 from autoint_jax.data.preparation import prepare_table
 from autoint_jax.data.prepared import PreparedData
@@ -42,9 +43,16 @@ class ClickLog(NamedTuple):
                             DERIVATIONS[plan.derivation](raw_dir))
         return prepare_table(
             folder, source, plan, lambda labels, _: authors_split(labels),
-            description={'dataset': dataset, 'recipe': recipe,
-                         'parameters': {'folds': 10, 'split_seed': 2018, 'fit_on_all_rows': plan.fit_on_all}},
-            stored={'form': 'text', 'layout': self.layout.to_json()}, max_bad_share=max_bad_share, progress=progress)
+            description={'dataset': dataset, 'recipe': recipe, 'parameters': _parameters(plan)},
+            stored={'form': 'text', 'layout': self.layout.to_json()}, max_bad_share=max_bad_share,
+            raw_files=RawFiles(self.origin_of(recipe), raw_dir), progress=progress)
+
+    def origin_of(self, recipe: str) -> Origin:
+        """What a recipe makes data from."""
+        plan = self.recipes[recipe].plan
+        made = plain(plan.to_json())
+        return Origin(made, made, _parameters(plan), None,
+                      lambda folder: [self.file_of(folder), *joined_files(plan.derivation, folder)])
 
     def file_of(self, raw_dir: pathlib.Path) -> pathlib.Path:
         """The file of rows in a folder. Raises UsageError where there is none, or more than one could be meant."""
@@ -55,6 +63,11 @@ class ClickLog(NamedTuple):
             if found:
                 return found[0]
         raise UsageError(f'{raw_dir / self.patterns[0]} does not exist: --raw_dir must name the folder with it')
+
+
+def _parameters(plan: TablePlan) -> dict[str, Any]:
+    """Those of the manifest."""
+    return {'folds': 10, 'split_seed': 2018, 'fit_on_all_rows': plan.fit_on_all}
 
 
 def raw_columns(plan: TablePlan, layout: Layout) -> list[str]:

@@ -78,6 +78,15 @@ def read_tree(path: pathlib.Path) -> Node:
         raise UsageError(f'{path} is nested too deeply for a declaration') from None
 
 
+def written(node: Node) -> Any:
+    """A tree as JSON in which every scalar is its text."""
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Items):
+        return [written(value) for value in node.values]
+    return {key: written(value) for key, value in node.pairs.items()}
+
+
 def _text(path: pathlib.Path) -> str:
     try:
         with open(path, 'rb') as file:

@@ -74,7 +74,7 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
     if not path.is_file():
         raise UsageError(f'{path} does not exist: it has the gender and age of every user')
     names = ('UserID', 'Gender', 'Age')
-    layout, tally = Layout(tuple((name, 'integer') for name in names), required=('UserID',)), Tally(path)
+    layout, tally = Layout(tuple((name, 'integer') for name in names)), Tally(path)
     frames, bad = [], []
     for block in blocks(tally, layout):
         raw = parsed(block, layout, names, None, _check_profile)
@@ -98,8 +98,19 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
 
 
 def _check_profile(frame: pl.DataFrame) -> dict[int, str]:
-    wrong = frame.select(pl.any_horizontal(pl.col('UserID') < 0, pl.col('Gender', 'Age').abs() >= 2**31)).to_series()
-    return dict.fromkeys(wrong.arg_true().to_list(), 'it is no profile: UserID is below 0, or Gender or Age is absurdly large')
+    user = pl.col('UserID')
+    wrong = frame.select(pl.any_horizontal(user.is_null(), user < 0, pl.col('Gender', 'Age').abs() >= 2**31)).to_series()
+    return dict.fromkeys(wrong.arg_true().to_list(),
+                         'it is no profile: UserID is missing or below 0, or Gender or Age is absurdly large')
+
+
+def joined_files(derivation: str, folder: pathlib.Path) -> list[pathlib.Path]:
+    """The files beside that of the rows which a derivation reads. Raises UsageError where one is not there."""
+    paths = [folder / PROFILE] if derivation == 'kdd12_profile' else []
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f'{path} does not exist: it has the gender and age of every user')
+    return paths
 
 
 DERIVATIONS: dict[str, Callable[[pathlib.Path], Derivation]] = {

@@ -12,6 +12,7 @@ from autoint_jax.data.prepared import SPLITS
 from autoint_jax.data.raw_rows import BadRow, Raw
 from autoint_jax.data.sources import Source
 from autoint_jax.data.split_plan import FILE_SPLIT
+from autoint_jax.data.tally import Tally
 
 
 class SplitFiles:
@@ -28,6 +29,10 @@ class SplitFiles:
     @property
     def checksums(self) -> dict[str, str]:
         return {name: checksum for source in self._parts.values() for name, checksum in source.checksums.items()}
+
+    @property
+    def tallies(self) -> list[Tally]:
+        return [tally for source in self._parts.values() for tally in source.tallies]
 
     def size(self) -> int:
         return sum(source.size() for source in self._parts.values())

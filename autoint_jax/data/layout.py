@@ -28,7 +28,7 @@ class Layout:
       thousands: mark between thousands of a number, or ''.
       infinite: whether a row with an infinite number is bad, or the number missing. A number that is too large for
         float32 counts as infinite.
-      required: columns, beside the label, in which a missing value makes a row bad.
+      required: columns, beside the label, in which a missing value makes a row bad: the time of a split by time.
     """
 
     columns: tuple[tuple[str, str], ...]

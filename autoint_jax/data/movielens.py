@@ -47,7 +47,6 @@ class Encoded(NamedTuple):
     schema: Schema
     vocabularies: dict[str, Vocabulary]
     splits: dict[str, Columns]
-    parameters: dict[str, Any]
 
 
 def release_period(year: int | None) -> str:
@@ -109,9 +108,13 @@ def encode(raw: MovieLens, recipe: Recipe) -> Encoded:
 
     ids = np.concatenate(slots, 1)
     splits = {name: Columns(ids[part], numeric[part], labels[part]) for name, part in rows.items()}
-    parameters = {'dropped_rating': 3, 'max_genres': MAX_GENRES, 'split_seed': SPLIT_SEED,
-                  'ids': recipe.ids, 'fit_on_all_rows': recipe.fit_on_all}
-    return Encoded(Schema(tuple(fields)), vocabularies, splits, parameters)
+    return Encoded(Schema(tuple(fields)), vocabularies, splits)
+
+
+def parameters_of(recipe: Recipe) -> dict[str, Any]:
+    """Those of the manifest."""
+    return {'dropped_rating': 3, 'max_genres': MAX_GENRES, 'split_seed': SPLIT_SEED, 'ids': recipe.ids,
+            'fit_on_all_rows': recipe.fit_on_all}
 
 
 def features_as_the_paper_counts(schema: Schema) -> int:

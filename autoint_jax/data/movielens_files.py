@@ -44,9 +44,21 @@ GENRES_100K = ('unknown', 'Action', 'Adventure', 'Animation', "Children's", 'Com
                'Fantasy', 'Film-Noir', 'Horror', 'Musical', 'Mystery', 'Romance', 'Sci-Fi', 'Thriller', 'War', 'Western')
 
 
+def files_1m(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
+    """Users, movies, ratings. Raises UsageError where one is missing."""
+    return _paths(folder, 'users.dat', 'movies.dat', 'ratings.dat')
+
+
+def files_100k(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
+    """Users, movies, ratings, in either form. Raises UsageError where one is missing."""
+    if (folder / 'ml-100k.inter').exists():
+        return _paths(folder, 'ml-100k.user', 'ml-100k.item', 'ml-100k.inter')
+    return _paths(folder, 'u.user', 'u.item', 'u.data')
+
+
 def read_1m(folder: pathlib.Path) -> MovieLens:
     """Reads MovieLens-1M. Raises UsageError on a missing file or a malformed line."""
-    paths = _paths(folder, 'users.dat', 'movies.dat', 'ratings.dat')
+    paths = files_1m(folder)
     users = {
         match[1]: User(match[2], match[3], match[4], match[5])
         for match in _matches(paths[0], r'(\d+)::([MF])::(\d+)::(\d+)::([^:]+)', 'UserID::Gender::Age::Occupation::Zip')}
@@ -61,9 +73,9 @@ def read_1m(folder: pathlib.Path) -> MovieLens:
 
 def read_100k(folder: pathlib.Path) -> MovieLens:
     """Reads MovieLens-100k in either form. Raises UsageError on a missing file or a malformed line."""
-    if (folder / 'ml-100k.inter').exists():
-        return _read_100k_recbole(folder)
-    paths = _paths(folder, 'u.user', 'u.item', 'u.data')
+    paths = files_100k(folder)
+    if paths[2].name == 'ml-100k.inter':
+        return _read_100k_recbole(paths)
     users = {
         match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
         for match in _matches(paths[0], r'(\d+)\|(\d+)\|([MF])\|([^|]+)\|([^|]+)', 'id|age|gender|occupation|zip code')}
@@ -79,8 +91,7 @@ def read_100k(folder: pathlib.Path) -> MovieLens:
     return _joined(users, movies, ratings, paths)
 
 
-def _read_100k_recbole(folder: pathlib.Path) -> MovieLens:
-    paths = _paths(folder, 'ml-100k.user', 'ml-100k.item', 'ml-100k.inter')
+def _read_100k_recbole(paths: tuple[pathlib.Path, ...]) -> MovieLens:
     users = {
         match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
         for match in _matches(paths[0], r'(\d+)\t(\d+)\t([MF])\t([^\t]+)\t([^\t]+)',

@@ -4,12 +4,15 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
+from autoint_jax.data.declaration_text import read_tree, written
 from autoint_jax.data.derived import DERIVATIONS
 from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.file_splits import SplitFiles
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.libsvm_source import LibsvmSource
+from autoint_jax.data.origin import Origin, RawFiles
 from autoint_jax.data.parquet_source import ParquetSource
 from autoint_jax.data.preparation import prepare_table
 from autoint_jax.data.prepared import SPLITS, PreparedData
@@ -26,7 +29,7 @@ def prepare_own(schema_path: pathlib.Path, raw_dir: pathlib.Path | None, folder:
     """Prepares a user's table. `raw_dir` has its files, by default the folder of the declaration. Raises UsageError."""
     schema = load(schema_path)
     raw_dir = raw_dir or schema_path.parent
-    files = files_of(schema.split.files or {'': schema.files}, raw_dir, schema_path)
+    files = _files_of(schema, raw_dir)
     layout = layout_of(schema, next(path for paths in files.values() for path in paths))
     columns = list(schema.types() if schema.split_column is None else {**schema.types(), schema.split_column: ''})
     sources = {part: open_source(schema.form, paths, layout, columns, schema.plan, raw_dir) for part, paths in files.items()}
@@ -38,10 +41,26 @@ def prepare_own(schema_path: pathlib.Path, raw_dir: pathlib.Path | None, folder:
     return prepare_table(
         folder, source, schema.plan, schema.split, split_column=schema.split.spooled_column,
         split_names=dict(zip(SPLITS, SPLITS)) | names,
-        description={'dataset': dataset, 'recipe': recipe, 'parameters': {
-            'split': {schema.split.kind: schema.split.parameters}, 'plan': schema.plan.to_json()}},
+        description={'dataset': dataset, 'recipe': recipe, 'parameters': _parameters(schema)},
         stored={'form': schema.form, 'layout': dataclasses.replace(layout, required=()).to_json()},
-        max_bad_share=max_bad_share, progress=progress)
+        max_bad_share=max_bad_share, raw_files=RawFiles(origin_of(schema), raw_dir), progress=progress)
+
+
+def origin_of(schema: TableSchema) -> Origin:
+    """What a table is to be made from, as far as its declaration says."""
+    meaning = {name: value for name, value in dataclasses.asdict(schema).items() if name not in ('path', 'remarks')}
+    return Origin(written(read_tree(schema.path)), meaning, _parameters(schema), schema.path,
+                  lambda folder: [path for paths in _files_of(schema, folder).values() for path in paths])
+
+
+def _parameters(schema: TableSchema) -> dict[str, Any]:
+    """Those of the manifest."""
+    return {'split': {schema.split.kind: schema.split.parameters}, 'plan': schema.plan.to_json()}
+
+
+def _files_of(schema: TableSchema, folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+    """The files by split, or all of them under ''. Raises UsageError."""
+    return files_of(schema.split.files or {'': schema.files}, folder, schema.path)
 
 
 def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
@@ -60,10 +79,11 @@ def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
                for place, name in enumerate(names)]
         raise UsageError(f'{path} has two columns named {twice!r}: name all columns in {schema.path}, beside header: true, as in '
                          f'columns: {json.dumps(own, ensure_ascii=False)}')
+    alone = f' (is the separator {layout.separator!r} right?)' if len(names) == 1 else ''
     for column in types:
         if column not in names:
             raise UsageError(f'{schema.path} uses column {column!r}, which {path} does not have{nearest(column, names)}; it has: '
-                             f'{", ".join(names)}')
+                             f'{", ".join(names)}{alone}')
     return dataclasses.replace(layout, columns=tuple((name, types.get(name, 'text')) for name in names))
 
 

@@ -20,6 +20,7 @@ from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.fitting import fit
 from autoint_jax.data.folds import TRAIN
 from autoint_jax.data.labels import labels_of
+from autoint_jax.data.origin import KEY, RawFiles
 from autoint_jax.data.prepared import SPLITS, PreparedData
 from autoint_jax.data.progress import Progress
 from autoint_jax.data.raw_rows import Raw
@@ -27,6 +28,7 @@ from autoint_jax.data.scratch import unfinished
 from autoint_jax.data.sources import THREADS, Source
 from autoint_jax.data.split_writer import SplitWriter
 from autoint_jax.data.spool import Spool
+from autoint_jax.data.tally import told
 from autoint_jax.data.writing import finish
 from autoint_jax.errors import UsageError
 
@@ -40,7 +42,7 @@ Splitter = Callable[[np.ndarray, pl.Series | None], np.ndarray]
 
 def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: Splitter, *, description: dict[str, Any],
                   stored: dict[str, Any], split_column: str | None = None, split_names: Mapping[str, str] | None = None,
-                  max_bad_share: float = MAX_BAD_SHARE, progress: Progress) -> PreparedData:
+                  max_bad_share: float = MAX_BAD_SHARE, raw_files: RawFiles | None = None, progress: Progress) -> PreparedData:
     """Prepares a table.
 
     Args:
@@ -53,12 +55,17 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
       split_column: raw column that `split` wants.
       split_names: split -> how messages name it, with its files if they are its own.
       max_bad_share: share of rows that may be unreadable.
+      raw_files: those of the source, for the manifest.
       progress: shown to a person.
     """
     with unfinished(folder, progress.say) as scratch, ThreadPoolExecutor(THREADS, thread_name_prefix='preparing') as threads:
         bad = BadRows(scratch, max_bad_share)
         spool = Spool(scratch / 'spool')
         labels = _parse(source, plan, spool, bad, threads, progress)
+        if raw_files is not None:
+            raw_files.check_unchanged()
+        for sentence in told(source.tallies):
+            progress.say(sentence)
         wanted = pl.concat(list(spool.column(split_column))) if split_column else None
         splitting = threads.submit(assigned, split, labels, wanted, plan, spool, split_names or dict(zip(SPLITS, SPLITS)))
         progress.begin('counting values', len(plan.fields))
@@ -74,8 +81,11 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         description = {
             **description, 'sources_sha256': dict(sorted(source.checksums.items())), 'bad_rows': bad.count,
             'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first]}
+        preparation = {'files': [tally.to_json() for tally in source.tallies]}
+        if raw_files is not None:
+            preparation[KEY] = raw_files.record(source.checksums, max_bad_share)
         return finish(scratch, folder, schema=encoder.schema, vocabularies=fitted.vocabularies, splits=records,
-                      description=description, say=progress.say)
+                      description=description, preparation=preparation, say=progress.say)
 
 
 def _parse(source: Source, plan: TablePlan, spool: Spool, bad: BadRows, threads: ThreadPoolExecutor,

@@ -1,7 +1,7 @@
 """Data sets by name, and their preparation."""
 
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from autoint_jax.data import click_logs, movielens, own_table
@@ -9,7 +9,8 @@ from autoint_jax.data.avazu import AVAZU
 from autoint_jax.data.click_logs import ClickLog
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.kdd12 import KDD12
-from autoint_jax.data.movielens_files import MovieLens, read_1m, read_100k
+from autoint_jax.data.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
+from autoint_jax.data.origin import KEY, Origin, RawFiles
 from autoint_jax.data.preparation import MAX_BAD_SHARE
 from autoint_jax.data.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.progress import Progress, Silent
@@ -34,30 +35,39 @@ class Dataset(NamedTuple):
 
     Attributes:
       prepare: name of a recipe, folder of raw files, folder of prepared data, options -> prepared data.
+      origin: name of a recipe -> what it makes data from.
       recipes: by name; the first is the default.
       features: counts a schema's features as the paper does.
       published: figures to show beside ours, {figure: value}, for the recipe that `published_recipe` names.
     """
 
     prepare: Callable[[str, pathlib.Path, pathlib.Path, Options], PreparedData]
+    origin: Callable[[str], Origin]
     recipes: Mapping[str, Recipe]
     features: Callable[[Schema], int]
     published: dict[str, int]
     published_recipe: str | None = 'autoint_all_rows'
 
 
-def _movielens(name: str, read: Callable[[pathlib.Path], MovieLens], recipes: dict[str, movielens.Recipe],
-               published: dict[str, int]) -> Dataset:
+def _movielens(name: str, read: Callable[[pathlib.Path], MovieLens], files: Callable[[pathlib.Path], Sequence[pathlib.Path]],
+               recipes: dict[str, movielens.Recipe], published: dict[str, int]) -> Dataset:
+    def origin(recipe: str) -> Origin:
+        parameters = movielens.parameters_of(recipes[recipe])
+        return Origin(parameters, parameters, parameters, None, files)
+
     def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
+        raw_files = RawFiles(origin(recipe), raw_dir)
         raw = read(raw_dir)
         encoded = movielens.encode(raw, recipes[recipe])
+        checksums = {path.name: sha256_of(path) for path in raw.files}
+        raw_files.check_unchanged()
         return write_prepared(
             folder, schema=encoded.schema, vocabularies=encoded.vocabularies, splits=encoded.splits, say=options.progress.say,
             description={
-                'dataset': name, 'recipe': recipe, 'parameters': encoded.parameters,
-                'sources_sha256': {path.name: sha256_of(path) for path in raw.files}})
+                'dataset': name, 'recipe': recipe, 'parameters': movielens.parameters_of(recipes[recipe]),
+                'sources_sha256': checksums}, preparation={KEY: raw_files.record(checksums, None)})
 
-    return Dataset(prepare, recipes, movielens.features_as_the_paper_counts, published)
+    return Dataset(prepare, origin, recipes, movielens.features_as_the_paper_counts, published)
 
 
 def _click_log(name: str, log: ClickLog, published: dict[str, int]) -> Dataset:
@@ -65,13 +75,13 @@ def _click_log(name: str, log: ClickLog, published: dict[str, int]) -> Dataset:
         return log.prepare(recipe, raw_dir, folder, dataset=name, max_bad_share=options.max_bad_share,
                            progress=options.progress)
 
-    return Dataset(prepare, log.recipes, click_logs.features_as_the_paper_counts, published)
+    return Dataset(prepare, log.origin_of, log.recipes, click_logs.features_as_the_paper_counts, published)
 
 
 # Published figures: table 1 of the paper.
 DATASETS = {
-    'movielens_100k': _movielens('movielens_100k', read_100k, {'with_ids': movielens.RECIPES['with_ids']}, {}),
-    'movielens_1m': _movielens('movielens_1m', read_1m, movielens.RECIPES,
+    'movielens_100k': _movielens('movielens_100k', read_100k, files_100k, {'with_ids': movielens.RECIPES['with_ids']}, {}),
+    'movielens_1m': _movielens('movielens_1m', read_1m, files_1m, movielens.RECIPES,
                                {'rows': 739_012, 'fields': 7, 'features': 3_529}),
     'criteo': _click_log('criteo', CRITEO, {'rows': 45_840_617, 'fields': 39, 'features': 998_960}),
     'avazu': _click_log('avazu', AVAZU, {'rows': 40_428_967, 'fields': 23, 'features': 1_544_488}),

@@ -9,6 +9,23 @@ from typing import Any
 from autoint_jax.errors import UsageError
 
 SHOWN = 3
+MANY = 10
+
+
+def _number(count: int, noun: str) -> str:
+    return f'{count:,} {noun}' if count == 1 else f'{count:,} {noun.replace(" or", "s or")}s'
+
+
+def told(tallies: Sequence['Tally']) -> list[str]:
+    """What to say about files that were read, one sentence each: of many, only about those with anything unusual."""
+    warnings = [warning for tally in tallies for warning in tally.warnings()]
+    if len(tallies) <= SHOWN:
+        return [*map(str, tallies), *warnings]
+    unusual = [tally for tally in tallies if tally.bad or tally.blank or tally.spanning_rows]
+    more = [f'... {len(unusual) - MANY:,} more files with bad rows or lines that are no rows'] if len(unusual) > MANY else []
+    lines, rows = sum(tally.lines for tally in tallies), sum(tally.rows for tally in tallies)
+    whole = f'{len(tallies):,} files: {lines:,} lines, {rows:,} rows'
+    return [whole, *map(str, unusual[:MANY]), *more, *warnings[:MANY]]
 
 
 @dataclasses.dataclass
@@ -63,8 +80,18 @@ class Tally:
             return []
         places = ', '.join(f'lines {line} to {line + lines - 1}' for line, lines in self.spanning)
         more = ', ...' if self.spanning_rows > len(self.spanning) else ''
-        return [f'{self.path}: {self.spanning_rows:,} rows have a quoted value that goes on over line ends ({places}{more}); if '
-                f'quotes are ordinary characters in this file, write quote: none in the declaration and prepare it again']
+        return [f'WARNING: {self.path}: {_number(self.spanning_rows, "row")} with a quoted value that goes on over line ends '
+                f'({places}{more}); if quotes are ordinary characters in this file, write quote: none in the declaration and '
+                f'prepare it again']
+
+    def __str__(self) -> str:
+        parts = [_number(self.rows, 'row')]
+        parts += [f'further lines of rows {self.row_lines - self.rows:,}'] if self.row_lines > self.rows else []
+        parts += [_number(self.bad, 'bad row')] if self.bad else []
+        parts += [f'further lines of bad rows {self.bad_lines - self.bad:,}'] if self.bad_lines > self.bad else []
+        parts += [_number(self.blank, 'blank line or comment')] if self.blank else []
+        parts += [_number(self.header, 'line') + ' of column names'] if self.header else []
+        return f'{self.path.name}: {_number(self.lines, "line")}: {", ".join(parts)}'
 
     def to_json(self) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in ('lines', 'header', 'rows', 'bad', 'blank', 'spanning_rows')}

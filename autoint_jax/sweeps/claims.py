@@ -10,13 +10,14 @@ import json
 import os
 import pathlib
 import platform
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 RELEASED = '.released'
+# A file that is touched to learn the time by the clock of the file system. It is made with the first claim, and stays.
+CLOCK = 'clock'
 # A heart beats so many times before its claim is stale.
 BEATS = 8
 
@@ -76,6 +77,8 @@ def take(folder: pathlib.Path, *, stale_seconds: float, lost: Callable[[], None]
     number = _newest(folder) or 0
     if number and _held(folder, number, stale_seconds).live:
         return None
+    if not number:
+        (folder / CLOCK).touch()
     path = _path(folder, number + 1)  # what was judged, plus one: whoever was faster has created it
     try:
         with open(path, 'x') as file:
@@ -94,8 +97,9 @@ def holder(folder: pathlib.Path, stale_seconds: float) -> Holder | None:
 
 def unreleased(folder: pathlib.Path) -> list[dict[str, Any]]:
     """The notes of claims that were not released, oldest first: their holders died, or hold them still."""
-    return [_read(_path(folder, number))[0].get('note', {}) for number in _numbers(folder)
-            if not _path(folder, number, RELEASED).exists()]
+    notes = [_read(_path(folder, number))[0].get('note', {}) for number in _numbers(folder)
+             if not _path(folder, number, RELEASED).exists()]
+    return [note if isinstance(note, dict) else {} for note in notes]
 
 
 def forget(folder: pathlib.Path) -> None:
@@ -106,8 +110,8 @@ def forget(folder: pathlib.Path) -> None:
 
 def _held(folder: pathlib.Path, number: int, stale_seconds: float) -> Holder:
     claim, touched = _read(_path(folder, number))
-    live = (touched is not None and not _path(folder, number, RELEASED).exists() and _now(folder) - touched <= stale_seconds
-            and not _known_dead(claim))
+    live = (touched is not None and not _path(folder, number, RELEASED).exists() and not _known_dead(claim)
+            and _now(folder) - touched <= stale_seconds)
     return Holder(number, claim.get('host', 'unknown host'), claim.get('pid', 0), live)
 
 
@@ -117,7 +121,7 @@ def _path(folder: pathlib.Path, number: int, suffix: str = '') -> pathlib.Path:
 
 def _numbers(folder: pathlib.Path) -> list[int]:
     try:
-        return sorted(int(name) for name in os.listdir(folder) if name.isdigit())
+        return sorted(int(name) for name in os.listdir(folder) if name.isascii() and name.isdigit())
     except FileNotFoundError:
         return []
 
@@ -129,24 +133,23 @@ def _newest(folder: pathlib.Path) -> int | None:
 def _read(path: pathlib.Path) -> tuple[dict[str, Any], float | None]:
     """A claim and when it was touched. Opening it makes network file systems ask for the time anew."""
     try:
-        with open(path) as file:
+        with open(path, errors='replace') as file:
             touched, text = os.fstat(file.fileno()).st_mtime, file.read()
     except FileNotFoundError:
         return {}, None
     try:
-        return json.loads(text), touched
-    except json.JSONDecodeError:  # its holder is about to write it, or died then
-        return {}, touched
+        claim = json.loads(text)
+    except (ValueError, RecursionError):  # its holder is about to write it, or died then
+        claim = {}
+    return claim if isinstance(claim, dict) else {}, touched
 
 
 def _now(folder: pathlib.Path) -> float:
     """The time by the clock of the file system, which stamped the claims; clocks of hosts may differ from it and each other."""
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix='.clock') as file:
-            file.write(b'.')
-            file.flush()
-            return os.stat(file.name).st_mtime
-    except OSError:  # a folder that may only be read
+        os.utime(folder / CLOCK)
+        return os.stat(folder / CLOCK).st_mtime
+    except OSError:  # a folder that may only be read, or of an earlier version
         return time.time()
 
 
@@ -160,10 +163,11 @@ def _machine() -> str | None:
 
 def _known_dead(claim: dict[str, Any]) -> bool:
     """Whether the holder ran on this machine and is gone; of other machines that cannot be known."""
-    if claim.get('machine') is None or claim['machine'] != _machine():
+    pid = claim.get('pid')
+    if claim.get('machine') is None or claim['machine'] != _machine() or type(pid) is not int or not 0 < pid < 2**31:
         return False
     try:
-        os.kill(claim['pid'], 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except PermissionError:  # alive, of another user

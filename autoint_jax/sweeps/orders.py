@@ -6,7 +6,7 @@ import pathlib
 
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import runs, trials
+from autoint_jax.sweeps import claims, runs, trials
 from autoint_jax.sweeps.folder import SweepFolder
 
 
@@ -30,6 +30,20 @@ class Orders:
     compilation_cache: str
     together: bool
     workers: int
+
+
+def record_missing(orders: Orders) -> None:
+    """Writes the records of runs that are done and have none.
+
+    A worker writes the record of a run before it gives its claim back; one whose record is missing after that was killed in between.
+    """
+    folder = orders.folder
+    for trial in folder.trials():
+        path = folder.of(trial)
+        held = claims.holder(path / 'claims', folder.stale_seconds)
+        busy = held is not None and held.live
+        if not busy and (path / 'result.json').exists() and not runs.record_path(trial.id, orders.results_dir).exists():
+            runs.record(trial.id, path, orders.results_dir)
 
 
 def check_data(orders: Orders) -> None:

@@ -1,4 +1,4 @@
-"""The report of a sweep: its trials by their objective, and each setting's mean over seeds, into results/.
+"""The report of a sweep: its trials by their objective, and each setting's mean over seeds, into the sweep's folder.
 
 What a sweep is judged by are validation figures. Test figures are shown beside them and decide nothing.
 """
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import claims, comparison, runs, trials
+from autoint_jax.sweeps import comparison, runs, trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.training import records
@@ -55,20 +55,11 @@ def report(folder: SweepFolder) -> Report:
     return Report(options, sorted(settings, key=rank), sorted(rows, key=rank))
 
 
-def write(folder: SweepFolder, made: Report, results_dir: pathlib.Path) -> list[pathlib.Path]:
-    """Writes RESULTS_DIR/sweep_NAME (settings) and sweep_NAME_trials, .json and .csv, and what records of runs are missing.
-
-    A worker writes the record of a run before it gives its claim back; one that is missing after that was killed in between.
-    """
-    for trial in folder.trials():
-        path = folder.of(trial)
-        held = claims.holder(path / 'claims', folder.stale_seconds)
-        busy = held is not None and held.live
-        if not busy and (path / 'result.json').exists() and not runs.record_path(trial.id, results_dir).exists():
-            runs.record(trial.id, path, results_dir)
+def write(folder: SweepFolder, made: Report, output: pathlib.Path) -> list[pathlib.Path]:
+    """Writes OUTPUT/sweep_NAME (settings) and OUTPUT/sweep_NAME_trials, .json and .csv each; returns the paths without suffix."""
     about = {'sweep': folder.sweep.name, 'base': folder.sweep.base, 'objective': folder.sweep.objective,
              'file': folder.sweep.text, 'command': sys.argv, 'commit': records.commit(), 'versions': records.versions()}
-    paths = [results_dir / f'sweep_{folder.sweep.name}', results_dir / f'sweep_{folder.sweep.name}_trials']
+    paths = [output / f'sweep_{folder.sweep.name}', output / f'sweep_{folder.sweep.name}_trials']
     for path, rows in zip(paths, (made.settings, made.trials), strict=True):
         runs.write_table(path, rows, about)
     return paths
@@ -101,10 +92,11 @@ def _refuse_different_data(folder: SweepFolder, listed: list[Trial]) -> None:
 
 def _trial_row(folder: SweepFolder, trial: Trial, options: list[str]) -> dict[str, Any]:
     path = folder.of(trial)
-    state, result = folder.state(trial)[0], trials.result(path)
+    state = folder.state(trial)[0]
     row = {'trial': trial.id, 'state': state, **{option: _plain(trial.config, option) for option in options},
            'seed': trial.config.seed, **dict.fromkeys([*FIGURES, 'best_epoch', 'train_seconds'])}
     if state == trials.DONE:
+        result = trials.result(path)
         figures = {f'{split}_{figure}': result[split][figure] for split in ('valid', 'test') for figure in ('auc', 'logloss')}
         return row | figures | {'best_epoch': result['best_epoch'], 'train_seconds': result['train_seconds']}
     if found := trials.evaluations(path):

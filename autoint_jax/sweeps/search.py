@@ -6,23 +6,23 @@ killed is therefore neither lost nor suggested again: it is pending, with its va
 on the seed, the number of trials before and their figures, so that a search by one worker is repeated exactly.
 """
 
-import contextlib
 import json
 import pathlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoint_jax import config as configuration
+from autoint_jax import stored
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import claims, trials
+from autoint_jax.sweeps import trials
+from autoint_jax.sweeps.locks import FolderLock
 from autoint_jax.sweeps.search_space import Choices, Range
 from autoint_jax.sweeps.sweep_file import Sweep
 from autoint_jax.sweeps.trials import Trial
@@ -34,8 +34,11 @@ IDENTITY = 'search.json'
 EXHAUSTED = 'exhausted'  # a file that says that no other trial was found
 # So many suggestions in a row that were made before, or that make no valid configuration, end a search early.
 VAIN_SUGGESTIONS = 100
-# A claim on suggesting is stale after so many seconds; a suggestion takes well under one.
-ASKING_STALE_SECONDS = 30.0
+# Files of locks: of who suggests trials or tells of them, and of who appends to the journal. They stay, one of each.
+ASKING_LOCK, JOURNAL_LOCK = 'asking.lock', f'{JOURNAL}.flock'
+# What a suggestion has, beside a value for each option.
+FORM = {'number': int, 'values': dict, 'params': dict}
+MEND = ('restore it, or move the folder of its trial away, after which the search suggests another one in its place')
 _ENDED = {trials.DONE: TrialState.COMPLETE, trials.PRUNED: TrialState.PRUNED, trials.FAILED: TrialState.FAIL}
 
 
@@ -56,33 +59,24 @@ class Study:
         _check_folder(sweep, folder)
         self._distributions = {option: _distribution(part) for option, part in sweep.search.space.items()}
         self._study = _opened(sweep, folder)
+        self._asking = FolderLock(folder / ASKING_LOCK)  # of all processes one suggests trials or tells of them
 
     def ask(self) -> bool:
         """Suggests one more trial and makes its folder. False where the search has all its trials."""
         if self._complete():
             return False
-        with self._alone():
+        with self._asking:
             made = self._caught_up()
             return not self._complete() and self._ask(len(made))
 
     def catch_up(self) -> None:
         """Tells the study what became of trials."""
-        with self._alone():
+        with self._asking:
             self._caught_up()
 
     def _complete(self) -> bool:
         return (len(_suggestions(self._sweep, self._folder)) >= self._sweep.search.trials
                 or (self._folder / EXHAUSTED).exists())
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """As the only one, of all processes, that suggests trials or tells of them."""
-        while (claim := claims.take(self._folder / 'asking', stale_seconds=ASKING_STALE_SECONDS, lost=lambda: None)) is None:
-            time.sleep(0.05)
-        try:
-            yield
-        finally:
-            claim.release()
 
     def _ask(self, number: int) -> bool:
         for attempt in range(VAIN_SUGGESTIONS):
@@ -167,7 +161,7 @@ class Study:
 
 def _suggestions(sweep: Sweep, folder: pathlib.Path) -> list[dict[str, Any]]:
     _check_folder(sweep, folder)
-    found = [json.loads(path.read_text()) for path in (folder / 'trials').glob(f'*/{SUGGESTION}')]
+    found = [stored.read_json(path, FORM, mend=MEND) for path in (folder / 'trials').glob(f'*/{SUGGESTION}')]
     return sorted(found, key=lambda suggestion: suggestion['number'])
 
 
@@ -189,29 +183,25 @@ def _identity(sweep: Sweep) -> dict[str, Any]:
 def _opened(sweep: Sweep, folder: pathlib.Path) -> optuna.Study:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / JOURNAL
-    _cut_half_line(path)
+    lock = FolderLock(folder / JOURNAL_LOCK)  # others break Optuna's own locks after 30 seconds, though their holder may only be slow
+    _cut_half_line(path, lock)
     try:
         return optuna.create_study(
-            study_name=sweep.name, storage=JournalStorage(JournalFileBackend(str(path))), load_if_exists=True,
+            study_name=sweep.name, storage=JournalStorage(JournalFileBackend(str(path), lock)), load_if_exists=True,
             pruner=_pruner(sweep), direction='minimize' if sweep.objective == 'valid_logloss' else 'maximize')
     except ValueError as error:  # of which a line that is no JSON is one
         raise UsageError(f'{path} is damaged ({error}): delete it, the search goes on from the folders of its trials') from None
 
 
-def _cut_half_line(path: pathlib.Path) -> None:
+def _cut_half_line(path: pathlib.Path, lock: FolderLock) -> None:
     """Cuts what a full disk let through of a journal's last line, to which the next one would be appended.
 
     What it said is told again by `catch_up`.
     """
     if not path.exists():
         return
-    lock = JournalFileSymlinkLock(str(path))  # that of the backend: nobody is writing
-    lock.acquire()
-    try:
-        with open(path, 'rb+') as file:
-            file.truncate(file.read().rfind(b'\n') + 1)
-    finally:
-        lock.release()
+    with lock, open(path, 'rb+') as file:  # nobody is writing
+        file.truncate(file.read().rfind(b'\n') + 1)
 
 
 def _pruner(sweep: Sweep) -> optuna.pruners.BasePruner:

@@ -24,6 +24,9 @@ from autoint_jax.errors import UsageError, nearest
 
 SAMPLERS = ('tpe', 'random')
 PRUNERS = ('none', 'median', 'hyperband')
+# The largest end of a range, and the largest of the numbers of a search.
+MOST = 1e15
+MOST_NUMBERS = {'trials': 10_000, 'startup_trials': 10_000, 'warmup_evaluations': 1_000_000, 'seed': 2**31 - 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,11 +82,13 @@ def parsed_search(tree: dict[str, Any], space: dict[str, Any]) -> Search:
         if key not in known:
             raise UsageError(f'[search] has the unknown key {key!r}{nearest(key, known)}; known: {", ".join(known)}')
     for key in ('trials', 'space'):
-        if not tree.get(key):
+        if key not in tree or tree[key] == {}:
             raise UsageError(f'[search] needs {key!r}')
     for key, least in (('trials', 1), ('startup_trials', 0), ('warmup_evaluations', 1), ('seed', 0)):
         if key in tree and not (type(tree[key]) is int and tree[key] >= least):
             raise UsageError(f'[search] {key} = {tree[key]!r} must be a whole number of at least {least}')
+        if key in tree and tree[key] > MOST_NUMBERS[key]:
+            raise UsageError(f'[search] {key} = {tree[key]} must be at most {MOST_NUMBERS[key]:,}')
     for key, values in (('sampler', SAMPLERS), ('pruner', PRUNERS)):
         if key in tree and tree[key] not in values:
             raise UsageError(f'[search] {key} = {tree[key]!r} must be one of {", ".join(values)}')
@@ -103,7 +108,10 @@ def _distribution(option: str, table: Any) -> Range | Choices:
     if 'choices' in table:
         if not isinstance(table['choices'], list) or not table['choices']:
             raise UsageError(f'[search.space] {option}: choices = {table["choices"]!r} must be a list of values')
-        found = Choices(tuple(table['choices']))
+        if not all(_is_value(choice) for choice in table['choices']):
+            raise UsageError(f'[search.space] {option}: each of choices = {table["choices"]!r} must be a text, a number, true, false, or a '
+                             'list of numbers')
+        found = Choices(tuple(_typed(option, choice) for choice in table['choices']))
         if len(found.names()) < len(found.choices):
             raise UsageError(f'[search.space] {option} has a choice twice: {table["choices"]!r}')
         return found
@@ -114,7 +122,18 @@ def _distribution(option: str, table: Any) -> Range | Choices:
     for name, value in (('low', low), ('high', high)):
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise UsageError(f'[search.space] {option}: {name} = {value!r} must be a number of type {kind.__name__}')
-    if type(log) is not bool or not low < high or (log and low <= 0):
+    if type(log) is not bool or not low < high or (log and low <= 0) or not (abs(low) <= MOST and abs(high) <= MOST):
         raise UsageError(f'[search.space] {option} = {table!r}: low must be below high, log true or false, and low above 0 '
-                         'with it')
+                         f'with it; neither may be beyond {MOST:g}')
     return Range(kind(low), kind(high), log)
+
+
+def _is_value(choice: Any) -> bool:
+    """Whether an option may have such a value at all: dates and tables are none."""
+    return type(choice) in (str, int, float, bool) or isinstance(choice, list) and all(type(item) in (int, float) for item in choice)
+
+
+def _typed(option: str, choice: Any) -> Any:
+    """A whole number as the fraction that the option takes, so that 1 and 1.0 are one choice."""
+    kind, = (leaf.type for leaf in configuration.leaves() if leaf.path == option)
+    return float(choice) if kind is float and type(choice) is int else choice

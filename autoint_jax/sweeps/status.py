@@ -4,8 +4,9 @@ import collections
 import os
 import pathlib
 import statistics
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from autoint_jax.errors import shown
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.claims import Holder
 from autoint_jax.sweeps.folder import SweepFolder
@@ -36,8 +37,8 @@ def status(folder: SweepFolder) -> Status:
 def failure(folder: pathlib.Path) -> str:
     """What a trial raised, the tail of its log, its folder."""
     said = trials.written(folder / 'failure.json')
-    return '\n'.join([f'{folder.name} failed on {said.get("host")}, {said.get("time")}: {said.get("error")}',
-                      *(f'    {line}' for line in trials.log_tail(folder, LOG_LINES)), f'    in {os.path.relpath(folder)}'])
+    return '\n'.join([shown(f'{folder.name} failed on {said.get("host")}, {said.get("time")}: {said.get("error")}'),
+                      *(f'    {shown(line)}' for line in trials.log_tail(folder, LOG_LINES)), f'    in {os.path.relpath(folder)}'])
 
 
 def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
@@ -48,15 +49,21 @@ def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
     best = min(found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]), default=None)
     return '  '.join([
         trial.id, f'epoch {_share(path) * epochs:6.1f} of {epochs}',
-        f'{progress.get("rows_per_second", 0):10,.0f} rows/s',
+        f'{_number(progress, "rows_per_second"):10,.0f} rows/s',
         f'valid AUC {best["valid_auc"]:.4f}, logloss {best["valid_logloss"]:.4f}' if best else 'not evaluated yet',
-        f'on {holder.host}, pid {holder.pid}' if holder else ''])
+        f'on {shown(holder.host)}, pid {shown(holder.pid)}' if holder else ''])
 
 
 def _share(folder: pathlib.Path) -> float:
     """Share of its steps that a trial has taken."""
     progress = trials.written(folder / 'progress.json')
-    return progress['step'] / progress['steps'] if progress else 0.0
+    steps = _number(progress, 'steps')
+    return _number(progress, 'step') / steps if steps > 0 else 0.0
+
+
+def _number(progress: dict[str, Any], name: str) -> float:
+    value = progress.get(name)
+    return value if type(value) in (int, float) else 0.0
 
 
 def _notes(folder: SweepFolder, states: dict[Trial, tuple[str, Holder | None]], counts: collections.Counter) -> list[str]:
@@ -75,7 +82,7 @@ def _notes(folder: SweepFolder, states: dict[Trial, tuple[str, Holder | None]], 
         notes.append(f'a trial trains for {duration(mean)}: {duration((left - taken) * mean / at_a_time)} are left, '
                      f'by {at_a_time} worker{"s" if at_a_time > 1 else ""}')
     if unlisted := folder.unlisted():
-        notes.append(f'{len(unlisted)} trials of the folder are not in the sweep file and are left alone: {", ".join(unlisted)}')
+        notes.append(f'{len(unlisted)} trials of the folder are not in the sweep file and are left alone: {", ".join(map(shown, unlisted))}')
     return notes
 
 

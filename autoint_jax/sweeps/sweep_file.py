@@ -26,20 +26,24 @@ runs.
 
 import dataclasses
 import itertools
+import math
 import pathlib
-import tomllib
 from typing import Any
 
 from autoint_jax import config as configuration
+from autoint_jax import stored
 from autoint_jax.config import Config
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import model_class
+from autoint_jax.names import checked_name
 from autoint_jax.sweeps.search_space import Search, parsed_search
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.training.records import run_name
 
 OBJECTIVES = ('valid_logloss', 'valid_auc')
 PARTS = ('base', 'objective', 'seeds', 'options', 'grid', 'zip', 'list', 'search')
+# Trials of a sweep at most: a hundred settings of a hundred seeds. Each has a folder, and is looked at by every worker.
+MOST_TRIALS = 10_000
 Values = dict[str, Any]
 
 
@@ -89,17 +93,10 @@ def load(path: pathlib.Path, configs: pathlib.Path) -> Sweep:
     Raises:
       UsageError: naming file, key and value.
     """
+    tree = stored.read_toml(path, 'sweep file')
     try:
-        text = path.read_text()
-        tree = tomllib.loads(text)
-    except FileNotFoundError:
-        known = sorted(file.stem for file in path.parent.glob('*.toml'))
-        raise UsageError(f'there is no sweep file {str(path)!r}{nearest(path.stem, known)}; in that folder: '
-                         f'{", ".join(known) or "none"}') from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise UsageError(f'{path} is not a TOML file: {error}') from None
-    try:
-        return _parsed(tree, path, text, configs)
+        checked_name(path.stem, 'a sweep')
+        return _parsed(tree, path, stored.read_text(path), configs)
     except UsageError as error:
         raise UsageError(f'{path}: {error}') from None
 
@@ -110,9 +107,12 @@ def _parsed(tree: dict[str, Any], path: pathlib.Path, text: str, configs: pathli
             raise UsageError(f'unknown part {key!r}{nearest(key, list(PARTS))}; known: {", ".join(PARTS)}')
     base, objective = tree.get('base'), tree.get('objective', OBJECTIVES[0])
     if not isinstance(base, str):
-        raise UsageError(f"base = {base!r} must name a configuration, such as base = 'movielens_1m_autoint'")
+        raise UsageError(f"base = {_short(base)} must name a configuration, such as base = 'movielens_1m_autoint'")
     if objective not in OBJECTIVES:
-        raise UsageError(f'objective = {objective!r} must be one of {", ".join(OBJECTIVES)}')
+        raise UsageError(f'objective = {_short(objective)} must be one of {", ".join(OBJECTIVES)}')
+    if not base.endswith('.toml'):
+        checked_name(base, 'a configuration, which base names,')
+    checked_name(pathlib.Path(base).stem, 'a configuration')
     config = configuration.load(path.parent / base if base.endswith('.toml') else configs / f'{base}.toml')
     config = configuration.replace(config, _options(tree.get('options', {}), 'options'))
     sweep = Sweep(path.stem, text, pathlib.Path(base).stem, config, objective, (), None)
@@ -123,6 +123,10 @@ def _parsed(tree: dict[str, Any], path: pathlib.Path, text: str, configs: pathli
         if part in tree:
             raise UsageError(f'[search] chooses the trials, so {part!r} has no place beside it: leave one of them out')
     search = parsed_search(tree['search'], _options(_table(tree['search'], 'search').get('space', {}), 'search.space'))
+    evaluations = config.training.epochs * config.training.evaluations_per_epoch
+    if search.pruner == 'hyperband' and search.warmup_evaluations > evaluations:
+        raise UsageError(f'[search] warmup_evaluations = {search.warmup_evaluations} must be at most the {evaluations} evaluations of a '
+                         'trial (training.epochs times training.evaluations_per_epoch)')
     for values in search.corners():
         sweep.trial(values)
     return dataclasses.replace(sweep, search=search)
@@ -130,7 +134,13 @@ def _parsed(tree: dict[str, Any], path: pathlib.Path, text: str, configs: pathli
 
 def _listed(tree: dict[str, Any], sweep: Sweep) -> list[Trial]:
     """The trials of grid, zip, list and seeds, in the file's order, the seed fastest."""
-    parts = [part for part in (_list(tree), _zip(tree), _grid(tree), _seeds(tree)) if part]
+    columns = _columns(tree, 'grid')
+    parts = [part for part in (_list(tree), _zip(tree)) if part]
+    sizes = [len(part) for part in parts] + [len(values) for values in columns.values()] + [_seed_count(tree)]
+    if math.prod(sizes) > MOST_TRIALS:
+        raise UsageError(f'it has {" * ".join(map(str, sizes))} = {math.prod(sizes):,} trials, more than the {MOST_TRIALS:,} that a sweep '
+                         'may have: give fewer values or seeds, or a [search]')
+    parts += [part for part in (_grid(columns), _seeds(tree)) if part]
     found: dict[str, Values] = {}
     trials = []
     for choice in itertools.product(*parts):
@@ -141,14 +151,13 @@ def _listed(tree: dict[str, Any], sweep: Sweep) -> list[Trial]:
             values |= part
         trial = sweep.trial(values)
         if trial.id in found:
-            raise UsageError(f'{found[trial.id]} and {values} are the same trial: leave one of them out')
+            raise UsageError(f'{_short(found[trial.id])} and {_short(values)} are the same trial: leave one of them out')
         found[trial.id] = values
         trials.append(trial)
     return trials
 
 
-def _grid(tree: dict[str, Any]) -> list[Values]:
-    columns = _columns(tree, 'grid')
+def _grid(columns: dict[str, list[Any]]) -> list[Values]:
     return [dict(zip(columns, values, strict=True)) for values in itertools.product(*columns.values())] if columns else []
 
 
@@ -164,23 +173,33 @@ def _list(tree: dict[str, Any]) -> list[Values]:
     entries = tree.get('list', [])
     if not isinstance(entries, list):
         raise UsageError('list must be written as [[list]], once for each of its trials')
+    if 'list' in tree and not entries:
+        raise UsageError('list is empty: write [[list]] once for each of its trials, or leave it out')
     return [_options(entry, 'list') for entry in entries]
 
 
 def _seeds(tree: dict[str, Any]) -> list[Values]:
     seeds = tree.get('seeds', [])
+    return [{'seed': seed} for seed in (range(seeds) if type(seeds) is int else seeds)]
+
+
+def _seed_count(tree: dict[str, Any]) -> int:
+    """How many seeds there are, 1 where the file names none."""
+    seeds = tree.get('seeds', 1)
     if type(seeds) is int and seeds >= 1:
-        seeds = list(range(seeds))
-    if not isinstance(seeds, list) or ('seeds' in tree and not seeds):
-        raise UsageError(f'seeds = {seeds!r} must be a list such as [0, 1, 2] or a count of at least 1')
-    return [{'seed': seed} for seed in seeds]
+        return seeds
+    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
+        raise UsageError(f'seeds = {_short(seeds)} must be a list of whole numbers such as [0, 1, 2] or a count of at least 1')
+    return len(seeds)
 
 
 def _columns(tree: dict[str, Any], part: str) -> dict[str, list[Any]]:
     columns = _options(tree.get(part, {}), part)
+    if part in tree and not columns:
+        raise UsageError(f'[{part}] is empty: give it a line an option, such as model.num_layers = [1, 2, 3], or leave it out')
     for option, values in columns.items():
         if not isinstance(values, list) or not values:
-            raise UsageError(f'[{part}] {option} = {values!r} must be a list of values, such as [{values!r}]')
+            raise UsageError(f'[{part}] {option} = {_short(values)} must be a list of values, such as [1, 2, 3]')
     return columns
 
 
@@ -207,5 +226,11 @@ def _options(tree: Any, part: str) -> Values:
 
 def _table(tree: Any, part: str) -> dict[str, Any]:
     if not isinstance(tree, dict):
-        raise UsageError(f'{part} = {tree!r} must be a table: [{part}], then a line an option')
+        raise UsageError(f'{part} = {_short(tree)} must be a table: [{part}], then a line an option')
     return tree
+
+
+def _short(value: Any) -> str:
+    """A value as a sentence shows it."""
+    said = repr(value)
+    return said if len(said) <= 100 else f'{said[:100]}...'

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from autoint_jax.data.prepared import open_prepared
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, described
 from autoint_jax.sweeps import runs, trials
 from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trials import Trial
@@ -22,6 +22,7 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar, Reporter
 from autoint_jax.training.records import FolderInUse
 from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.stopping import should_stop
 
 PROGRESS_SECONDS = 5.0
 Train = Callable[[Orders, Trial, Reporter], None]
@@ -39,8 +40,9 @@ class TrialReporter:
     """
 
     def __init__(self, folder: pathlib.Path, epochs: int, stopping: threading.Event,
-                 should_prune: Callable[[], bool] | None):
-        self._lines, self._folder, self._epochs = Bar(), folder, epochs
+                 should_prune: Callable[[], bool] | None, *, stop_after_increases: int = 0):
+        """`epochs` and `stop_after_increases` are those of the trial's configuration, which say when it has ended by itself."""
+        self._lines, self._folder, self._epochs, self._stop_after_increases = Bar(), folder, epochs, stop_after_increases
         self._stopping, self._should_prune = stopping, should_prune
         self._written = -PROGRESS_SECONDS
 
@@ -54,8 +56,13 @@ class TrialReporter:
     def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
         with _printed_to(self._folder):
             self._lines.evaluated(evaluation, best=best, copy=copy)
-        if self._should_prune is not None and self._should_prune() and evaluation['epoch'] < self._epochs:
+        if self._should_prune is not None and self._should_prune() and not self._ended(evaluation):
             raise Pruned(f'after epoch {evaluation["epoch"]:g}')
+
+    def _ended(self, evaluation: dict[str, Any]) -> bool:
+        """Whether the trial has ended by itself with its last evaluation: then its best one judges it, and it is not pruned."""
+        loglosses = [one['valid_logloss'] for one in trials.evaluations(self._folder)]
+        return evaluation['epoch'] >= self._epochs or should_stop(loglosses, self._stop_after_increases)
 
     def say(self, sentence: str) -> None:
         with _printed_to(self._folder):
@@ -110,7 +117,9 @@ def attend(orders: Orders, trial: Trial, stopping: threading.Event, should_prune
     with _output_to(folder / trials.LOG):
         print(_heading(held), flush=True)
         try:
-            train(orders, trial, TrialReporter(folder, trial.config.training.epochs, stopping, should_prune))
+            training = trial.config.training
+            train(orders, trial, TrialReporter(folder, training.epochs, stopping, should_prune,
+                                               stop_after_increases=training.stop_after_increases))
         except Pruned as pruned:
             print(f'pruned {pruned}')
             records.write_json(folder / 'pruned.json', {'pruned': str(pruned), **held, 'time': trials.utc()})
@@ -121,13 +130,13 @@ def attend(orders: Orders, trial: Trial, stopping: threading.Event, should_prune
             print(error)
             raise
         except Exception as error:
-            if isinstance(error, UsageError):
-                print(f'error: {error}')
+            if isinstance(error, (UsageError, OSError)):
+                print(f'error: {described(error)[0]}')
             else:
                 traceback.print_exc()
             if disk_is_full(error):
                 raise
-            trials.fail(folder, _line(error), held)
+            trials.fail(folder, described(error)[0] if isinstance(error, OSError) else _line(error), held)
 
 
 def attend_together(orders: Orders, group: Sequence[Trial], stopping: threading.Event, together: TrainTogether) -> str | None:

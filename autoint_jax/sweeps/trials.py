@@ -9,17 +9,23 @@
         log.txt       what it printed, of all its starts
 """
 
-import json
 import pathlib
 import time
 from typing import Any, NamedTuple
 
+from autoint_jax import stored
 from autoint_jax.config import Config
+from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims
 from autoint_jax.training import records
 
 PENDING, RUNNING, DONE, FAILED, PRUNED = STATES = ('pending', 'running', 'done', 'failed', 'pruned')
 LOG = 'log.txt'
+_FIGURES = {'auc': stored.finite, 'logloss': stored.finite}
+# What results and evaluations have that sweeps read.
+RESULT = {'valid': _FIGURES, 'test': _FIGURES, 'best_epoch': stored.finite, 'train_seconds': stored.finite}
+EVALUATION = {'step': int, 'epoch': stored.finite, 'valid_logloss': float, 'valid_auc': float}
+MEND = 'restore it, or move the folder of its trial away to have the trial trained again'
 # A trial has failed whose process died so often since its last evaluation.
 MAX_DEATHS = 5
 
@@ -50,10 +56,11 @@ def state(folder: pathlib.Path, stale_seconds: float) -> tuple[str, claims.Holde
 
 def evaluations(folder: pathlib.Path) -> list[dict[str, Any]]:
     """The evaluations of a trial so far."""
-    try:
-        return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
-    except FileNotFoundError:
+    path = folder / 'metrics.jsonl'
+    if not path.exists():
         return []
+    return [stored.checked(stored.parsed_json(line, f'{path} line {number}', mend=MEND), EVALUATION, f'{path} line {number}', mend=MEND)
+            for number, line in enumerate(stored.read_text(path, mend=MEND).splitlines(), start=1)]
 
 
 def data_hash(folder: pathlib.Path) -> str | None:
@@ -62,16 +69,21 @@ def data_hash(folder: pathlib.Path) -> str | None:
 
 
 def result(folder: pathlib.Path) -> dict[str, Any]:
-    """The result of a trial that is done, as `fit` returns it."""
-    return written(folder / 'record.json') or written(folder / 'result.json')
+    """The result of a trial that is done, as `fit` returns it.
+
+    Raises UsageError where it is damaged, lacks a figure, or is of another run than the folder is named after.
+    """
+    path = folder / ('record.json' if (folder / 'record.json').exists() else 'result.json')
+    found = stored.read_json(path, RESULT, mend=MEND)
+    fingerprint = folder.name.rpartition('-')[2]
+    if found.get('fingerprint', fingerprint) != fingerprint:
+        raise UsageError(f'{path} is the result of another run, {found["fingerprint"]}: {MEND}')
+    return found
 
 
 def written(path: pathlib.Path) -> dict[str, Any]:
-    """A JSON file of a trial's folder; {} where it does not exist."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
+    """A JSON file of a trial's folder; {} where it does not exist. Raises UsageError where it is damaged."""
+    return stored.read_json_if_there(path, mend=MEND) or {}
 
 
 def fail(folder: pathlib.Path, error: str, held: dict[str, Any]) -> None:

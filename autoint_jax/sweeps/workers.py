@@ -10,11 +10,12 @@ import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, described, terminate
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trial_training import disk_is_full
 from autoint_jax.sweeps.worker import work
+from autoint_jax.terminal import Harmless
 
 # A worker is given up that died so often in a row without any trial ending meanwhile.
 MAX_RESTARTS = 2 * trials.MAX_DEATHS
@@ -67,7 +68,7 @@ class _Workers:
 
     def run(self) -> None:
         given_up = []
-        previous = signal.signal(signal.SIGTERM, _interrupt)
+        previous = signal.signal(signal.SIGTERM, terminate)
         try:
             self._ended = self._orders.folder.ended()
             for worker in range(len(self._shared)):
@@ -121,13 +122,10 @@ class _Workers:
             process.join()
 
 
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
 def _process(orders: Orders, name: str, share: Share, said: Any) -> None:
     """A worker's process. It ends with the process that started it, which reads in the queue `said` what a user can mend."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stdout = Harmless(sys.stdout)
     if share.gpu is not None:
         os.environ['CUDA_VISIBLE_DEVICES'] = share.gpu
     if share.cpus is not None and hasattr(os, 'sched_setaffinity'):  # before JAX makes as many threads as there are cores
@@ -136,13 +134,14 @@ def _process(orders: Orders, name: str, share: Share, said: Any) -> None:
         work(orders, name)
     except KeyboardInterrupt:
         _leave(130)
-    except UsageError as error:
-        said.put(str(error))
-        _leave(_REFUSED)
-    except OSError as error:
-        if not disk_is_full(error):
+    except Exception as error:
+        if disk_is_full(error):
+            _leave(_DISK_FULL)
+        found = described(error)
+        if found is None:  # a defect: the traceback is shown, and the worker started again
             raise
-        _leave(_DISK_FULL)
+        said.put(found[0])
+        _leave(_REFUSED)
 
 
 def _end_with_parent() -> None:

@@ -1,8 +1,9 @@
 """Checkpoints of a run: the latest for resuming and the best for testing. The only code that knows Orbax."""
 
 import contextlib
-import copy
 import errno
+import hashlib
+import json
 import pathlib
 import shutil
 from collections.abc import Iterator
@@ -16,77 +17,171 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 from autoint_jax.errors import UsageError
 from autoint_jax.training.devices import EVERYWHERE
 from autoint_jax.training.state import TrainState
+from autoint_jax.training.state_sums import StateSums, named_arrays, state_sums
+from autoint_jax.training.stopping import best_evaluation
 
 # Room a checkpoint needs beside its arrays.
 SPARE_BYTES = 2_000_000
+# Errors of a file system that mean that something is gone or replaced; others may pass.
+DAMAGED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ESTALE)
+# What storage says where a file is sound and cannot be read at the moment.
+NOT_DAMAGED = ('PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'UNAVAILABLE', 'DEADLINE_EXCEEDED')
 
 
-class Checkpoints:
-    """The checkpoints of one run folder. Saving is asynchronous; a half-written checkpoint is never restored."""
+class DamagedCheckpoint(UsageError):
+    """A checkpoint is missing or damaged. Who knows what to do about it adds that to the sentence."""
+
+
+class CheckpointReader:
+    """Reads the checkpoints of a run folder, also while a process trains in it; creates and changes nothing."""
 
     def __init__(self, folder: pathlib.Path):
-        keep = preservation_policy.AnyPreservationPolicy([
-            preservation_policy.LatestN(1),
-            preservation_policy.BestN(get_metric_fn=lambda metrics: metrics['logloss'], reverse=True, n=1)])
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=keep, cleanup_tmp_directories=True,
-            best_fn=lambda metrics: metrics['logloss'], best_mode='min')  # also stores metrics for a later process
-        self._manager = ocp.CheckpointManager(
-            folder.absolute(), options=options, item_names=('state', 'progress'))
-
-    def latest(self) -> int | None:
-        """Step of the newest complete checkpoint."""
-        return self._manager.latest_step()
+        """Args:
+        folder: of checkpoints; it need not exist.
+        """
+        self.folder = folder.absolute()
 
     def steps(self) -> list[int]:
-        """Steps of all complete checkpoints."""
-        return sorted(self._manager.all_steps())
+        """Steps of all checkpoints, in order. One that is being written is not among them; one that is damaged may be."""
+        try:
+            return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdecimal() and path.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     def progress(self, step: int) -> dict[str, Any]:
-        """The run's progress as saved at a step."""
-        return self._manager.restore(step, args=ocp.args.Composite(progress=ocp.args.JsonRestore()))['progress']
-
-    def save(self, state: TrainState, step: int, progress: dict[str, Any]) -> None:
-        """Saves the state with the run's progress, whose last evaluation's logloss decides which checkpoint is best.
-
-        A step that is already there (a run killed between saving and going on) is left as it is: resuming is exact, so
-        it holds the same values.
-        """
-        if step in self._manager.all_steps():
-            return
-        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + SPARE_BYTES
-        if shutil.disk_usage(self._manager.directory).free < needed:
-            raise OSError(errno.ENOSPC, 'no space left', str(self._manager.directory))
-        with self._full_disk_named():
-            self._manager.save(
-                step, metrics={'logloss': progress['evaluations'][-1]['valid_logloss']}, args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(copy.deepcopy(progress))))  # written later, by a thread
+        """The run's progress as saved at a step. Raises DamagedCheckpoint."""
+        return self._sealed(step)[0]
 
     def restore(self, step: int, like: TrainState, mesh: Mesh) -> tuple[TrainState, dict[str, Any]]:
-        """State (on every device of the mesh) and progress of a checkpoint.
+        """State (on every device of the mesh) and progress of a checkpoint, every value as it was saved.
 
         Args:
           step: the checkpoint's.
-          like: a state of the same shapes.
+          like: a state of the same shapes, arrays or their shapes.
           mesh: where the state shall be; any number of devices.
 
         Raises:
-          UsageError: the checkpoint is damaged or holds other shapes.
+          DamagedCheckpoint: the checkpoint is missing or damaged.
+          UsageError: the checkpoint holds other shapes, or cannot be read at the moment.
         """
+        progress, sums = self._sealed(step)
+        path = self.folder / str(step) / 'state'
         target = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, EVERYWHERE)), like._asdict())
+        with self._damage_named(step):
+            held = {name: tuple(array.shape) for name, array in named_arrays(ocp.StandardCheckpointHandler().metadata(path).tree).items()}
+        wanted = {name: tuple(array.shape) for name, array in named_arrays(target).items()}
+        if held != wanted:
+            name = next(name for name in [*wanted, *held] if held.get(name) != wanted.get(name))
+            raise UsageError(f'checkpoint {self.folder / str(step)} is of another model or version ({name} is {_shown(held.get(name))} '
+                             f'there and {_shown(wanted.get(name))} here): use the version that made it, or choose another run folder')
+        with self._damage_named(step), contextlib.closing(ocp.Checkpointer(ocp.StandardCheckpointHandler())) as reader:
+            state = TrainState(**reader.restore(path, args=ocp.args.StandardRestore(target)))
+        if sums is not None:
+            found = state_sums(state).sums
+            changed = [name for name in found if found[name] != sums.get(name)]
+            if changed:
+                raise DamagedCheckpoint(f'checkpoint {self.folder / str(step)} is damaged (values of {changed[0]} are not those saved)')
+        return state, progress
+
+    def _sealed(self, step: int) -> tuple[dict[str, Any], dict[str, int] | None]:
+        """Progress of a checkpoint, and the sums of its state; None where an older version saved it."""
+        with self._damage_named(step), contextlib.closing(ocp.Checkpointer(ocp.JsonCheckpointHandler())) as reader:
+            found = reader.restore(self.folder / str(step) / 'progress')
+            seal = found.pop('seal', None)
+            if seal is not None and seal['sha256'] != _sha256(found, seal['sums']):
+                raise ValueError('its record of progress was changed')
+            if found['evaluations'][-1]['step'] != step:
+                raise ValueError(f'its record ends at step {found["evaluations"][-1]["step"]}')
+        return found, seal and seal['sums']
+
+    @contextlib.contextmanager
+    def _damage_named(self, step: int) -> Iterator[None]:
+        """Storage and its formats report damage by exceptions of any kind; here each becomes a DamagedCheckpoint."""
+        path = self.folder / str(step)
+        if not path.is_dir():
+            raise DamagedCheckpoint(f'checkpoint {path} is missing')
         try:
-            found = self._manager.restore(step, args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(target), progress=ocp.args.JsonRestore()))
-        except (ValueError, KeyError, OSError) as error:
-            raise UsageError(f'checkpoint {self._manager.directory}/{step} cannot be read, it is damaged or of another '
-                             f'version; delete it to go on from an older one ({str(error).splitlines()[0][:200]})') from None
-        return TrainState(**found['state']), found['progress']
+            yield
+        except (MemoryError, jax.errors.JaxRuntimeError):
+            raise
+        except Exception as error:
+            reason = (str(error).splitlines() or [''])[0][:200] or type(error).__name__
+            sound = isinstance(error, OSError) and error.errno not in (None, *DAMAGED)
+            if sound or any(word in str(error) for word in NOT_DAMAGED):
+                raise UsageError(f'checkpoint {path} cannot be read ({reason}): make it readable and run the same command again') from None
+            raise DamagedCheckpoint(f'checkpoint {path} is damaged ({reason})') from None
+
+
+class Checkpoints(CheckpointReader):
+    """The checkpoints of the run that this process trains. Saving is asynchronous; a half-written checkpoint is never restored.
+
+    What a killed process left half written is replaced when the run comes to the same step again.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        super().__init__(folder)
+        self._kept: set[int] = set()
+        self._manager: ocp.CheckpointManager | None = None
+
+    def save(self, state: TrainState, step: int, progress: dict[str, Any], sums: StateSums) -> None:
+        """Saves the state with the run's progress; the best evaluation's checkpoint and this one are kept, all others deleted.
+
+        A step that is already there (a run killed between saving and going on) is left as it is: resuming is exact, so
+        it holds the same values.
+
+        Args:
+          state: on the devices or the host.
+          step: steps taken.
+          progress: of the run, with its 'evaluations'; the last is of this step.
+          sums: of the state.
+        """
+        if step in self.steps():
+            return
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + SPARE_BYTES
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self.folder).free < needed:
+            raise OSError(errno.ENOSPC, 'no space left', str(self.folder))
+        self._kept.clear()
+        self._kept |= {step, best_evaluation(progress['evaluations'])['step']}
+        written_later = json.loads(json.dumps(progress | {'seal': {'sums': sums.sums, 'sha256': _sha256(progress, sums.sums)}}))
+        with self._full_disk_named():
+            self._opened().save(step, args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(written_later)))
+
+    def set_aside(self, step: int) -> pathlib.Path:
+        """Moves a checkpoint out of the way, into a folder beside this one; returns where it is. Called before the first saving."""
+        aside = self._aside / str(step)
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / str(step)).rename(aside)
+        return aside
+
+    def discard_aside(self) -> None:
+        """Deletes what was set aside, when the run has made up for it."""
+        shutil.rmtree(self._aside, ignore_errors=True)
 
     def wait(self) -> None:
         """Returns when all saving is done. Raises what saving raised."""
-        with self._full_disk_named():
-            self._manager.wait_until_finished()
+        if self._manager is not None:
+            with self._full_disk_named():
+                self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        if self._manager is not None:
+            self._manager.close()
+
+    @property
+    def _aside(self) -> pathlib.Path:
+        return self.folder.with_name(self.folder.name + '_set_aside')
+
+    def _opened(self) -> ocp.CheckpointManager:
+        """Orbax's manager, which only saves and deletes: `_kept` is the rule of what stays."""
+        if self._manager is None:
+            options = ocp.CheckpointManagerOptions(preservation_policy=_Kept(self._kept), cleanup_tmp_directories=False)
+            self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=('state', 'progress'))
+        return self._manager
 
     @contextlib.contextmanager
     def _full_disk_named(self) -> Iterator[None]:
@@ -96,7 +191,22 @@ class Checkpoints:
         except ValueError as error:
             if 'RESOURCE_EXHAUSTED' not in str(error):
                 raise
-            raise OSError(errno.ENOSPC, 'no space left', str(self._manager.directory)) from error
+            raise OSError(errno.ENOSPC, 'no space left', str(self.folder)) from error
 
-    def close(self) -> None:
-        self._manager.close()
+
+class _Kept(preservation_policy.PreservationPolicy):
+    """Keeps the steps of a set, which is the saver's to change."""
+
+    def __init__(self, steps: set[int]):
+        self._steps = steps
+
+    def should_preserve(self, checkpoints, *, context):
+        return [checkpoint.step in self._steps for checkpoint in checkpoints]
+
+
+def _sha256(progress: dict[str, Any], sums: dict[str, int]) -> str:
+    return hashlib.sha256(json.dumps([progress, sums], sort_keys=True).encode()).hexdigest()
+
+
+def _shown(shape: tuple[int, ...] | None) -> str:
+    return 'not' if shape is None else str(list(shape))

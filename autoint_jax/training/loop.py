@@ -98,7 +98,7 @@ def _train(run: Run, data: PreparedData, reporter: Reporter, fit_began: float) -
     def evaluate(state: TrainState, split: str) -> dict[str, float]:
         return metrics.figures(evaluator(state.variables, state.tables, evaluated[split]))
 
-    state = run.latest(devices.replicate(initial_state(made), mesh), mesh)
+    state = run.latest(devices.replicate(initial_state(made), mesh), mesh, reporter.say)
     step, first_step_seconds = int(state.step), None
     if step:
         reporter.say(f'going on from step {step}')

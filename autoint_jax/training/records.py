@@ -1,6 +1,6 @@
 """The records of a run folder: run.json, metrics.jsonl, TensorBoard events, result.json."""
 
-import fcntl
+import contextlib
 import json
 import os
 import pathlib
@@ -16,12 +16,13 @@ import jaxlib
 import numpy as np
 import optax
 import orbax.checkpoint
-from tensorboardX import SummaryWriter
 
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.training.events import Events
+from autoint_jax.training.holding import AlreadyHeld, Holding
 
 
 def run_name(name: str, config: Config) -> str:
@@ -45,85 +46,163 @@ class FolderInUse(UnusableFolder):
     """Another process trains in a run folder."""
 
 
+# What a run leaves in its folder after run.json, which it writes first.
+OF_A_RUN = ('checkpoints', 'metrics.jsonl', 'result.json')
+
+
 class RunRecords:
-    """The records of one run. Opening locks the folder, so that two processes never train one run."""
+    """The records of one run. Opening locks the folder, so that two processes never train one run.
+
+    Attributes:
+      locked: whether the file system keeps locks; where it does not, a process that is joined by another one stops.
+    """
 
     def __init__(self, folder: pathlib.Path):
-        """Raises FolderInUse where another process trains in the folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._lock = open(folder / '.lock', 'w')
+        """Raises FolderInUse where another process trains in the folder, UnusableFolder where the folder cannot be a run's."""
+        _check_run_json(folder)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderInUse(f'another process is training in {folder}: wait for it or choose another run folder') from None
-        self._events = None
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UnusableFolder(f'{folder} is no folder: choose another run folder') from None
+        self._folder = folder
+        try:
+            self._holding = Holding(folder)
+        except AlreadyHeld as holder:
+            raise FolderInUse(f'another process is training in {folder}{holder}: wait for it or choose another run folder') from None
+        self.locked = self._holding.locked
+        self._events = Events(folder / 'tensorboard')
 
     def start(self, config: Config, data: PreparedData, forms: dict[str, str], copies: int) -> dict[str, Any] | None:
         """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number of
         runs in its program.
 
-        Returns the result if the run is complete; then nothing is written. Raises UnusableFolder where the folder's run is
-        of another configuration or other data.
+        Returns the result if the run is complete; then nothing is written. Raises UnusableFolder as `matching_result` does.
         """
-        path = self._folder / 'run.json'
-        run = read_run(self._folder) if path.exists() else {
-            'fingerprint': configuration.fingerprint(config), 'seed': config.seed,
-            'config': configuration.to_tree(config), 'data_hash': data.hash, 'starts': []}
-        theirs = configuration.from_tree(run['config'])
-        if theirs != config:
-            raise UnusableFolder(f'{self._folder} holds a run of another configuration '
-                                 f'({"; ".join(configuration.difference(theirs, config))}): choose another run folder')
-        if run['data_hash'] != data.hash:
-            raise UnusableFolder(f'{self._folder} holds a run on other data than {data.folder} (hash {run["data_hash"][:12]}, '
-                                 f'not {data.hash[:12]}): choose another run folder')
-        result = read_result(self._folder)
+        result = matching_result(self._folder, config, data)
         if result is not None:
             return result
-        run['starts'].append({'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'command': sys.argv,
-                              'commit': commit(), 'versions': versions(), 'device': device(), 'forms': forms, 'copies': copies})
-        write_json(path, run)
+        self._holding.sign()
+        path = self._folder / 'run.json'
+        self._run = read_run(self._folder) if path.exists() else {
+            'fingerprint': configuration.fingerprint(config), 'seed': config.seed,
+            'config': configuration.to_tree(config), 'data_hash': data.hash, 'starts': []}
+        self._run['starts'].append({
+            'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'command': sys.argv,
+            'commit': commit(), 'versions': versions(), 'device': device(), 'forms': forms, 'copies': copies})
+        write_json(path, self._run)
         return None
 
-    def evaluations(self, evaluations: list[dict[str, Any]]) -> None:
+    def check_held(self) -> None:
+        """Raises FolderInUse where another process has begun to train in the folder, which a file system without locks lets it."""
+        try:
+            self._holding.check()
+        except AlreadyHeld as holder:
+            raise FolderInUse(f'another process{holder} began to train in {self._folder}, so this one stops: wait for it or '
+                              'choose another run folder') from None
+
+    def evaluation_count(self) -> int:
+        """How many evaluations metrics.jsonl has; 0 where there is none."""
+        path = self._folder / 'metrics.jsonl'
+        return path.read_bytes().count(b'\n') if path.exists() else 0
+
+    def restart(self, evaluations: list[dict[str, Any]], times: list[float]) -> None:
+        """Makes metrics.jsonl and the TensorBoard events those of a run that goes on after `evaluations`, made at `times`."""
+        self._metrics(evaluations)
+        self._events.restart(evaluations, times)
+
+    def evaluated(self, evaluations: list[dict[str, Any]], moment: float) -> None:
+        """Adds the last of a run's evaluations, made at a moment (seconds since 1970), to metrics.jsonl and the TensorBoard events."""
+        self._metrics(evaluations)
+        self._events.add(evaluations[-1], moment)
+
+    def _metrics(self, evaluations: list[dict[str, Any]]) -> None:
         """Rewrites metrics.jsonl, one line an evaluation, so that it never holds more than the checkpoint does."""
         _replace(self._folder / 'metrics.jsonl', ''.join(json.dumps(line) + '\n' for line in evaluations))
 
-    def events(self, evaluation: dict[str, Any]) -> None:
-        """Adds an evaluation's numbers to the TensorBoard events; steps after a resumed one are superseded."""
-        if self._events is None:
-            self._events = SummaryWriter(str(self._folder / 'tensorboard'), purge_step=evaluation['step'])
-        for name, value in evaluation.items():
-            if isinstance(value, float):
-                self._events.add_scalar(name, value, evaluation['step'])
-        self._events.flush()
+    def diverged(self, sentence: str) -> None:
+        """Adds to run.json how this start ended."""
+        self._run['starts'][-1]['diverged'] = sentence
+        write_json(self._folder / 'run.json', self._run)
 
     def result(self, result: dict[str, Any]) -> None:
         write_json(self._folder / 'result.json', result)
 
     def close(self) -> None:
-        if self._events is not None:
-            self._events.close()
-        self._lock.close()
+        self._events.close()
+        self._holding.close()
+
+
+def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) -> dict[str, Any] | None:
+    """The result of a run in its folder, or None where the run is not complete or not begun. Reads only.
+
+    Raises UnusableFolder where the folder's run, or its result, is of another configuration or other data, or where it cannot be
+    known what it is of.
+    """
+    _check_run_json(folder)
+    if not (folder / 'run.json').exists():
+        return None
+    run = read_run(folder)
+    theirs = _config_of(folder, run)
+    if theirs != config:
+        raise UnusableFolder(f'{folder} holds a run of another configuration '
+                             f'({"; ".join(configuration.difference(theirs, config))}): choose another run folder')
+    if run['data_hash'] != data.hash:
+        raise UnusableFolder(f'{folder} holds a run on other data than {data.folder} (hash {run["data_hash"][:12]}, '
+                             f'not {data.hash[:12]}): choose another run folder')
+    result = read_result(folder)
+    if result is not None and (result['fingerprint'], result['data_hash']) != (configuration.fingerprint(config), data.hash):
+        raise UnusableFolder(f'{folder}/result.json is the result of another run than its run.json says '
+                             f'(configuration {result["fingerprint"]} on data {result["data_hash"][:12]}): choose another run folder')
+    return result
+
+
+def _check_run_json(folder: pathlib.Path) -> None:
+    """Raises UnusableFolder where a folder has what a run leaves, but no run.json that says which run."""
+    left = [name for name in OF_A_RUN if (folder / name).exists()]
+    if left and not (folder / 'run.json').exists():
+        raise UnusableFolder(f'{folder} has {" and ".join(left)} but no run.json, so it is not known which run they are of: '
+                             'put its run.json back or choose another run folder')
 
 
 def read_run(folder: pathlib.Path) -> dict[str, Any]:
     """run.json of a run folder. Raises UsageError."""
-    return _read(folder / 'run.json', f'{folder} is not a run folder (it has no run.json): scripts/train.py makes one')
+    return _read(folder / 'run.json', {'fingerprint': str, 'config': dict, 'data_hash': str, 'starts': list},
+                 f'{folder} is not a run folder (it has no run.json): scripts/train.py makes one', 'choose another run folder')
+
+
+def read_config(folder: pathlib.Path) -> Config:
+    """The configuration of a run folder's run. Raises UsageError."""
+    return _config_of(folder, read_run(folder))
+
+
+def _config_of(folder: pathlib.Path, run: dict[str, Any]) -> Config:
+    try:
+        return configuration.from_tree(run['config'])
+    except UsageError as error:
+        raise UnusableFolder(f'{folder}/run.json holds a configuration that this version cannot read ({error}): use the version that '
+                             'wrote it or choose another run folder') from None
 
 
 def read_result(folder: pathlib.Path) -> dict[str, Any] | None:
-    """result.json of a run folder, or None where the run is not complete."""
-    return _read(folder / 'result.json', '') if (folder / 'result.json').exists() else None
+    """result.json of a run folder, or None where the run is not complete. Raises UsageError."""
+    path = folder / 'result.json'
+    return _read(path, {'fingerprint': str, 'data_hash': str, 'valid': dict, 'test': dict}, '', 'remove this file and run the same '
+                 'command again, which tests the best checkpoint again') if path.exists() else None
 
 
-def _read(path: pathlib.Path, missing: str) -> dict[str, Any]:
+def _read(path: pathlib.Path, keys: dict[str, type], missing: str, advice: str) -> dict[str, Any]:
+    """The JSON object in a file, with values of some types at some keys. Raises UsageError."""
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
+        wrong = [key for key, of_type in keys.items() if not isinstance(found, dict) or not isinstance(found.get(key), of_type)]
+        if not wrong:
+            return found
+        reason = f'it has no {wrong[0]}, or one of another type'
     except FileNotFoundError:
         raise UsageError(missing) from None
-    except json.JSONDecodeError as error:
-        raise UnusableFolder(f'{path} is damaged ({error}): delete the run folder or choose another run folder') from None
+    except ValueError as error:
+        reason = str(error)
+    raise UnusableFolder(f'{path} is damaged ({reason}): {advice}')
 
 
 def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
@@ -138,6 +217,10 @@ def _replace(path: pathlib.Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    with contextlib.suppress(OSError):  # some file systems cannot
+        os.fsync(folder)  # so that the name is on disk too
+    os.close(folder)
 
 
 def versions() -> dict[str, str]:

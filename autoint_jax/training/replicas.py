@@ -5,6 +5,7 @@ CPU its numbers are those of the run alone where both cut batches into the same 
 """
 
 import contextlib
+import functools
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -130,7 +131,8 @@ class _Copies:
     def train(self, began: float) -> dict[int, UsageError]:
         """Trains all to their ends and writes their results; the errors of those that diverged, by the run's id."""
         initial = [devices.replicate(initial_state(run.made), self._alone) for run in self._filled]
-        own = [run.latest(state, self._alone) for run, state in zip(self._runs, initial, strict=False)]
+        own = [run.latest(state, self._alone, functools.partial(self._say, copy))
+               for copy, (run, state) in enumerate(zip(self._runs, initial, strict=False))]
         at, first_step_seconds = [int(state.step) for state in own], None
         for copy, step in enumerate(at):
             if step:

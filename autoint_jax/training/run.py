@@ -1,7 +1,8 @@
 """A run in its folder: its record, its checkpoints, its evaluations so far. The loops of one run and of copies share it."""
 
-import math
 import pathlib
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count
 from autoint_jax.training import records
-from autoint_jax.training.checkpoints import Checkpoints
+from autoint_jax.training.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
+from autoint_jax.training.divergence import divergence
 from autoint_jax.training.progress import Reporter
+from autoint_jax.training.resuming import resumed
 from autoint_jax.training.state import Setup, TrainState, chosen_table_form
+from autoint_jax.training.state_sums import state_sums
 from autoint_jax.training.stopping import best_evaluation, should_stop
 
 
@@ -31,22 +35,26 @@ class Run:
     def __init__(self, made: Setup, data: PreparedData, folder: pathlib.Path, *, copies: int = 1):
         """Opens the folder, in which no other process may train, of a run that shares its program with `copies - 1` others.
 
-        Raises UsageError where the folder is in use, or holds a run of another configuration or other data.
+        Raises UsageError where the folder is in use, or holds a run, or checkpoints, of another configuration or other data; then nothing
+        in it is changed.
         """
         self.made, self._data = made, data
         self.evaluations: list[dict[str, Any]] = []
         self.seconds = 0.0
-        self._unreported = False
-        self._checkpoints = None
-        self._record = records.RunRecords(folder)
-        try:
-            self.result = self._record.start(made.config, data, {
-                'interacting': interacting_form(made.config.model), 'tables': chosen_table_form(made.config.optimizer)}, copies)
-            if self.result is None:
-                self._checkpoints = Checkpoints(folder / 'checkpoints')
-        except BaseException:
-            self._record.close()
-            raise
+        self._times: list[float] = []  # of evaluations, seconds since 1970
+        self._unreported = self._taken_over = False
+        self._identity = {'fingerprint': configuration.fingerprint(made.config), 'data_hash': data.hash}
+        self._checkpoints, self._record = Checkpoints(folder / 'checkpoints'), None
+        self.result = records.matching_result(folder, made.config, data)
+        if self.result is None:
+            check_identity(self._checkpoints, self._identity)
+            self._record = records.RunRecords(folder)
+            try:
+                self.result = self._record.start(made.config, data, {
+                    'interacting': interacting_form(made.config.model), 'tables': chosen_table_form(made.config.optimizer)}, copies)
+            except BaseException:
+                self._record.close()
+                raise
 
     @property
     def stopped(self) -> bool:
@@ -54,42 +62,60 @@ class Run:
         return should_stop([evaluation['valid_logloss'] for evaluation in self.evaluations],
                            self.made.config.training.stop_after_increases)
 
-    def latest(self, like: TrainState, mesh: Mesh) -> TrainState:
-        """The state of the latest checkpoint, with its progress, or `like`, the run's initial state, where there is none."""
-        if (step := self._checkpoints.latest()) is None:
-            self._record.evaluations([])
-            return like
-        state, progress = self._checkpoints.restore(step, like, mesh)
-        self.evaluations, self.seconds = progress['evaluations'], progress['seconds']
-        self._record.evaluations(self.evaluations)
-        return state
+    def latest(self, like: TrainState, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
+        """The state to go on from, with its progress, or `like`, the run's initial state, where there is none.
+
+        `say` is told of checkpoints that are lost, and of a file system that keeps no locks.
+        """
+        if not self._record.locked:
+            say('this file system keeps no locks: start no second process in this run folder, for the first would then stop')
+        if (recorded := self._record.evaluation_count()) and not self._checkpoints.steps():
+            say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
+        found = resumed(self._checkpoints, like, mesh, say)
+        if found is not None:
+            self.evaluations, self.seconds = found.progress['evaluations'], found.progress['seconds']
+            self._times = found.progress.get('times', [time.time()] * len(self.evaluations))  # older versions kept none
+        self._record.restart(self.evaluations, self._times)
+        return like if found is None else found.state
 
     def evaluated(self, state: TrainState, step: int, epoch: float, losses: np.ndarray, valid: dict[str, float]) -> None:
         """Saves the state after an evaluation; the record and the reporter learn of it from `report`.
 
-        Raises UsageError where training has diverged.
+        Raises Diverged where training has diverged: what was saved before stays, and run.json says so. Raises FolderInUse where another
+        process has taken the folder over.
         """
-        train_logloss = float(losses.mean(dtype=np.float64))
-        if not math.isfinite(train_logloss + valid['logloss']):
-            raise UsageError(f'training diverged before step {step}: logloss is {train_logloss} on train, '
-                             f'{valid["logloss"]} on valid; lower optimizer.learning_rate')
+        try:
+            self._record.check_held()
+        except records.FolderInUse:
+            self._taken_over = True
+            raise
+        train_logloss, sums = float(losses.mean(dtype=np.float64)), state_sums(state._asdict())
+        diverged = divergence(self._data, self.made.config.optimizer.learning_rate, step=step, train_logloss=train_logloss,
+                              valid_logloss=valid['logloss'], not_finite=sums.not_finite)
+        if diverged is not None:
+            self._record.diverged(str(diverged))
+            raise diverged
         self.evaluations.append({'step': step, 'epoch': epoch, 'train_logloss': train_logloss,
                                  'valid_logloss': valid['logloss'], 'valid_auc': valid['auc']})
-        self._checkpoints.save(state, step, {'evaluations': self.evaluations, 'seconds': self.seconds})
+        self._times.append(time.time())
+        self._checkpoints.save(state, step, {
+            'evaluations': self.evaluations, 'seconds': self.seconds, 'times': self._times, **self._identity}, sums)
         self._unreported = True
 
     def report(self, reporter: Reporter, copy: str = '') -> None:
         """Records and shows the last evaluation, unless that was done."""
         if self._unreported:
-            self._record.evaluations(self.evaluations)
-            self._record.events(self.evaluations[-1])
+            self._record.evaluated(self.evaluations, self._times[-1])
             reporter.evaluated(self.evaluations[-1], best=self.evaluations[-1] is best_evaluation(self.evaluations), copy=copy)
         self._unreported = False
 
     def best(self, like: TrainState, mesh: Mesh) -> TrainState:
         """The state of the evaluation with the lowest validation logloss."""
         self._checkpoints.wait()
-        return self._checkpoints.restore(best_evaluation(self.evaluations)['step'], like, mesh)[0]
+        try:
+            return self._checkpoints.restore(best_evaluation(self.evaluations)['step'], like, mesh)[0]
+        except DamagedCheckpoint as error:
+            raise UsageError(f'{error}: run the same command again, which trains again what is lost') from None
 
     def finish(self, state: TrainState, test: dict[str, float], *, epoch_steps: int, rows: int,
                first_step_seconds: float | None) -> None:
@@ -113,8 +139,34 @@ class Run:
             'train_rows_per_second': steps / epoch_steps * rows / self.seconds,
         }
         self._record.result(self.result)
+        self._checkpoints.discard_aside()
 
     def close(self) -> None:
-        if self._checkpoints is not None:
+        """Waits until all is saved. Raises what saving raised, unless another process has taken the folder over and saves in it."""
+        try:
             self._checkpoints.close()
-        self._record.close()
+        except Exception:
+            if not self._taken_over:
+                raise
+        finally:
+            if self._record is not None:
+                self._record.close()
+
+
+def check_identity(checkpoints: CheckpointReader, identity: dict[str, str]) -> None:
+    """Raises UnusableFolder where a checkpoint says that it is of another run; older versions' checkpoints say nothing.
+
+    Args:
+      checkpoints: of a run folder.
+      identity: 'fingerprint' of the configuration and 'data_hash', as they are saved with every checkpoint.
+    """
+    for step in checkpoints.steps():
+        try:
+            progress = checkpoints.progress(step)
+        except DamagedCheckpoint:
+            continue
+        theirs = {name: progress[name] for name in identity if name in progress}
+        if theirs != {name: identity[name] for name in theirs}:
+            raise records.UnusableFolder(
+                f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {theirs["fingerprint"]} on data '
+                f'{theirs["data_hash"][:12]}, not {identity["fingerprint"]} on {identity["data_hash"][:12]}): choose another run folder')

@@ -1,5 +1,6 @@
 """When training ends before its last epoch, and which evaluation was the best."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,5 +21,9 @@ def should_stop(loglosses: Sequence[float], stop_after_increases: int) -> bool:
 
 
 def best_evaluation(evaluations: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first evaluation with the lowest validation logloss."""
-    return min(evaluations, key=lambda evaluation: evaluation['valid_logloss'])
+    """The first evaluation with the lowest validation logloss; one that is NaN comes after all numbers.
+
+    The one rule of what is best: for the record, for the checkpoint that is kept and for the test.
+    """
+    losses = [evaluation['valid_logloss'] for evaluation in evaluations]
+    return evaluations[losses.index(min(losses, key=lambda loss: math.inf if math.isnan(loss) else loss))]

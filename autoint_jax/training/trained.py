@@ -1,16 +1,22 @@
-"""A trained run, opened for evaluation, explanation or export."""
+"""A trained run, opened for evaluation, explanation or export; also while it trains, which it does not disturb."""
 
 import pathlib
 from typing import NamedTuple
+
+from jax.sharding import Mesh
 
 from autoint_jax import config as configuration
 from autoint_jax.data.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training import devices, records
-from autoint_jax.training.checkpoints import Checkpoints
+from autoint_jax.training.checkpoints import CheckpointReader, DamagedCheckpoint
 from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.run import check_identity
 from autoint_jax.training.state import Setup, TrainState, initial_state, setup
 from autoint_jax.training.stopping import best_evaluation
+
+# How often a checkpoint is looked up that the trainer has meanwhile replaced by a newer one.
+LOOKS = 50
 
 
 class TrainedRun(NamedTuple):
@@ -20,27 +26,54 @@ class TrainedRun(NamedTuple):
 
 
 def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedRun:
-    """Opens a run at its best checkpoint, or at that of `step`.
+    """Opens a run at its best checkpoint, or at that of `step`. Only reads, so a process may train in the folder meanwhile.
 
     Raises UsageError where the folder is no run, has no such checkpoint, or its data is not what it was trained on.
     """
     run = records.read_run(run_dir)
-    config = configuration.from_tree(run['config'])
+    config = records.read_config(run_dir)
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
     if data.hash != run['data_hash']:
         raise UsageError(f'{run_dir} was trained on other data than {data.folder} (hash {run["data_hash"][:12]}, not '
                          f'{data.hash[:12]}): pass the --data_dir it was trained on')
     made = setup(config, fitted_schema(config, data))
-    checkpoints = Checkpoints(run_dir / 'checkpoints')
-    try:
+    checkpoints = CheckpointReader(run_dir / 'checkpoints')
+    check_identity(checkpoints, {'fingerprint': configuration.fingerprint(config), 'data_hash': data.hash})
+    return TrainedRun(made, data, saved_state(checkpoints, step, initial_state(made), devices.data_mesh()))
+
+
+def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainState, mesh: Mesh) -> TrainState:
+    """The state of a step, or of the best one, of a run in whose folder a process may be training.
+
+    That process deletes a checkpoint only when there is a newer one. So where one cannot be read and the newest is still the same, it is
+    lost; else it is looked up again.
+
+    Args:
+      checkpoints: of the run.
+      step: the checkpoint's; None for the best.
+      like: a state of the same shapes.
+      mesh: where the state shall be.
+
+    Raises UsageError where there is no such checkpoint, or it is damaged.
+    """
+    for _ in range(LOOKS):
         known = checkpoints.steps()
         if not known:
-            raise UsageError(f'{run_dir} has no checkpoint yet: train it first')
+            raise UsageError(f'{checkpoints.folder.parent} has no checkpoint yet: train it first, or wait for its first evaluation')
         if step is not None and step not in known:
-            raise UsageError(f'{run_dir} has no checkpoint of step {step}: it has {", ".join(map(str, known))}')
-        if step is None:
-            step = best_evaluation(checkpoints.progress(known[-1])['evaluations'])['step']
-        state, _ = checkpoints.restore(step, initial_state(made), devices.data_mesh())
-    finally:
-        checkpoints.close()
-    return TrainedRun(made, data, state)
+            raise UsageError(f'{checkpoints.folder.parent} has no checkpoint of step {step}: it has {", ".join(map(str, known))}')
+        try:
+            wanted = best_evaluation(checkpoints.progress(known[-1])['evaluations'])['step'] if step is None else step
+            return checkpoints.restore(wanted, like, mesh)[0]
+        except DamagedCheckpoint as error:
+            if checkpoints.steps()[-1:] == known[-1:]:
+                raise UsageError(f'{error}: {_advice(checkpoints, error)}') from None
+    raise UsageError(f'{checkpoints.folder} changes faster than its checkpoints can be read: try again, or when the run is complete')
+
+
+def _advice(checkpoints: CheckpointReader, error: DamagedCheckpoint) -> str:
+    others = [step for step in checkpoints.steps() if f'{checkpoints.folder}/{step} ' not in str(error)]
+    other = f', or name another checkpoint by --step (there is {", ".join(map(str, others))})' if others else ''
+    if (checkpoints.folder.parent / 'result.json').exists():
+        return f'the result in result.json stands; to have the checkpoint again, train the run again in another run folder{other}'
+    return f'run the training command again, which trains again what is lost{other}'

@@ -1,0 +1,205 @@
+"""Whether prepared data is what a preparation would make now: of the declaration or recipe, the raw files and this version."""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from autoint_jax import stored
+from autoint_jax.data.origin import ENCODING, KEY, RECORDED, Origin, Stamp, checksum_of, key_of, plain, stamp
+from autoint_jax.data.packed import PACKED, unpacked_name
+from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.scratch import Say
+from autoint_jax.data.verification import AGAIN
+from autoint_jax.errors import UsageError, shown
+
+SHOWN = 5  # differences
+LARGE = 1 << 30  # bytes of files whose checksums are announced before they are computed
+OLD_COMPARED = 1 << 28  # bytes of raw files that are compared by checksum where an earlier version recorded no times
+
+
+class Asked(NamedTuple):
+    """What a preparation is asked for.
+
+    Attributes:
+      origin: of the data.
+      raw_dir: folder of raw files as the user named it, or None.
+      usual_raw_dir: the folder where it is not named, or None where the one of the last preparation is meant.
+      max_bad_share: share of rows that may be unreadable.
+      verify: compare checksums also where size and times of a file are the same.
+    """
+
+    origin: Origin
+    raw_dir: pathlib.Path | None
+    usual_raw_dir: pathlib.Path | None
+    max_bad_share: float
+    verify: bool
+
+
+def check(data: PreparedData, asked: Asked, say: Say) -> None:
+    """Raises UsageError that says what differs if data is not what a preparation would make now.
+
+    Args:
+      data: that is prepared.
+      asked: what is to be prepared.
+      say: told of what is compared, and of what cannot be told.
+    """
+    recorded = data.preparation.get(KEY)
+    if recorded is not None:
+        stored.checked(recorded, RECORDED, str(data.folder / 'manifest.json'), mend=AGAIN)
+    found = list(_since_then(recorded, asked, say) if recorded else _of_an_earlier_version(data, asked, say))
+    found += _bad_rows(data, recorded, asked)
+    if found:
+        more = f' and {len(found) - SHOWN} more' if len(found) > SHOWN else ''
+        of_other = _other_declaration(recorded, asked)
+        raise UsageError(f'{data.folder} was prepared{of_other} from something else than what is asked for now: '
+                         f'{"; ".join(found[:SHOWN])}{more}: --overwrite prepares it again, another --data_dir keeps both')
+
+
+def _since_then(recorded: dict[str, Any], asked: Asked, say: Say) -> Iterator[str]:
+    if recorded['encoding'] != ENCODING:
+        yield f'it was encoded by version {recorded["encoding"]} of the encoding, and this program has version {ENCODING}'
+    if recorded['meaning'] != plain(asked.origin.meaning):
+        # A recipe of this project gains keys with its versions; in a declaration every key is the user's.
+        yield from differences(recorded['declared'], plain(asked.origin.declared), only_recorded=asked.origin.declaration is None)
+    folder, paths, problem = _raw_files(asked, pathlib.Path(recorded['raw_dir']))
+    if problem is None:
+        yield from _files(recorded, folder, paths, asked.verify, say)
+        return
+    gone = [file['path'] for file in recorded['files'].values() if not os.path.exists(file['path'])]
+    if len(gone) == len(recorded['files']):
+        say(f'the raw files are not in {recorded["raw_dir"]} any more, so it cannot be told whether they have changed')
+    else:
+        yield '; '.join(f'{path} is gone' for path in gone[:SHOWN]) or str(problem)
+
+
+def _raw_files(asked: Asked, recorded: pathlib.Path | None) -> tuple[pathlib.Path, Sequence[pathlib.Path], UsageError | None]:
+    """The folder of raw files, the files, and why there are none. Raises UsageError if the user named a folder without them."""
+    if asked.raw_dir is not None and (recorded is None or not _same(asked.raw_dir, recorded)):
+        return asked.raw_dir, asked.origin.find(asked.raw_dir), None
+    problem, last = None, None
+    for folder in (asked.raw_dir, asked.usual_raw_dir, recorded):
+        if folder is not None:
+            last = folder
+            try:
+                return folder, asked.origin.find(folder), None
+            except (UsageError, OSError) as error:
+                problem = problem or UsageError(str(error))
+    return last or pathlib.Path(), (), problem or UsageError('no folder of raw files is named')
+
+
+def _same(one: pathlib.Path, other: pathlib.Path) -> bool:
+    return os.path.abspath(one) == os.path.abspath(other)
+
+
+def _files(recorded: dict[str, Any], folder: pathlib.Path, paths: Sequence[pathlib.Path], verify: bool, say: Say) -> Iterator[str]:
+    """Differences of raw files; contents are compared where times or places differ and sizes do not."""
+    now, then = {key_of(path, folder): path for path in paths}, recorded['files']
+    found = [f'{now[key]} is a new file' for key in now if key not in then]
+    found += [f'{file["path"]} is not among the files any more' for key, file in then.items() if key not in now]
+    both = [key for key in now if key in then]
+    if both != [key for key in then if key in now]:
+        found.append('the files are in another order')
+    touched, moved = [], False
+    for key in both:
+        path, before = now[key], Stamp(*(then[key][name] for name in Stamp._fields))
+        elsewhere, after = os.path.abspath(path) != then[key]['path'], stamp(path)
+        if after.size != before.size and path.suffix not in PACKED:
+            found.append(f'{path} has {after.size:,} bytes, {then[key]["path"] if elsewhere else "it"} had {before.size:,}')
+        elif verify or elsewhere or after != before:
+            touched.append(key)
+        moved |= elsewhere
+    found += _contents({key: now[key] for key in touched}, {key: then[key]['sha256'] for key in touched}, say)
+    if moved and found:
+        found.append(f'--raw_dir was {recorded["raw_dir"]} and is {folder}')
+    elif moved:
+        say(f'the raw files of {folder} have the same content as those of {recorded["raw_dir"]} had')
+    yield from found
+
+
+def _contents(paths: dict[str, pathlib.Path], checksums: dict[str, str], say: Say) -> Iterator[str]:
+    """Differences of contents from checksums."""
+    total = sum(path.stat().st_size for path in paths.values())
+    if total >= LARGE:
+        say(f'comparing {total / 1e9:.1f} GB of raw files with their checksums')
+    for key, path in paths.items():
+        if checksum_of(path) != checksums[key]:
+            yield f'{path} has another content'
+
+
+def _of_an_earlier_version(data: PreparedData, asked: Asked, say: Say) -> Iterator[str]:
+    """Differences as far as a manifest tells that records neither declaration nor sizes and times of files."""
+    yield from differences(data.manifest.get('parameters'), plain(asked.origin.parameters), only_recorded=True)
+    checksums = data.manifest.get('sources_sha256', {})
+    _, paths, problem = _raw_files(asked, None)
+    untold = f'{data.folder} was prepared by an earlier version, which did not record '
+    if problem is not None:
+        say(f'{untold}where its raw files were, so it cannot be told whether they have changed')
+        return
+    names = {unpacked_name(path): path for path in paths}
+    if names.keys() != checksums.keys():
+        yield f'it was prepared from {", ".join(checksums) or "no file"}, and the files are now {", ".join(names)}'
+        return
+    if asked.verify or sum(path.stat().st_size for path in paths) <= OLD_COMPARED:
+        yield from _contents(names, checksums, say)
+        say(f'{untold}all of its declaration: its fields, split and raw files were compared')
+    else:
+        say(f'{untold}the sizes and times of raw files, so it cannot be told whether they have changed: --verify compares them')
+
+
+def _bad_rows(data: PreparedData, recorded: dict[str, Any] | None, asked: Asked) -> Iterator[str]:
+    """Whether there are more bad rows than are allowed now, and fewer were than allowed then."""
+    bad = data.manifest.get('bad_rows', 0)
+    rows = bad + sum(split['rows'] for split in data.manifest['splits'].values())
+    then = (recorded or {}).get('max_bad_share')
+    if then is not None and asked.max_bad_share < then and bad > asked.max_bad_share * rows:
+        yield (f'{bad:,} of {rows:,} rows could not be parsed, which --max_bad_share={then:g} allowed and '
+               f'{asked.max_bad_share:g} does not')
+
+
+def _other_declaration(recorded: dict[str, Any] | None, asked: Asked) -> str:
+    path, now = (recorded or {}).get('declaration'), asked.origin.declaration
+    return f' by {path}' if path and now is not None and path != os.path.abspath(now) else ''
+
+
+def differences(old: Any, new: Any, where: str = '', *, only_recorded: bool = False) -> Iterator[str]:
+    """What differs between two JSON values, a sentence each: the key, its value then and now.
+
+    Args:
+      old, new: the values.
+      where: key of both.
+      only_recorded: leave out keys that only `new` has.
+    """
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            inner = f'{where}.{key}' if where else str(key)
+            if key not in new:
+                yield f'{inner} was {_value(old[key])} and is gone'
+            elif key in old:
+                yield from differences(old[key], new[key], inner, only_recorded=only_recorded)
+            elif not only_recorded:
+                yield f'{inner} is new, {_value(new[key])}'
+    elif _named(old) and _named(new):
+        then, now = ({item['name']: item for item in items} for items in (old, new))
+        yield from (f'{where}.{name} is new' for name in now if name not in then)
+        yield from (f'{where}.{name} is gone' for name in then if name not in now)
+        both = [name for name in then if name in now]
+        for name in both:
+            yield from differences(then[name], now[name], f'{where}.{name}', only_recorded=only_recorded)
+        if both != [name for name in now if name in then]:
+            yield f'{where} are in another order'
+    elif old != new:
+        yield f'{where or "it"} was {_value(old)} and is {_value(new)}'
+
+
+def _named(items: Any) -> bool:
+    """Whether something is a list of objects that have names, each its own."""
+    if not isinstance(items, list) or not all(isinstance(item, dict) and isinstance(item.get('name'), str) for item in items):
+        return False
+    return bool(items) and len({item['name'] for item in items}) == len(items)
+
+
+def _value(value: Any) -> str:
+    text = shown(json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= 60 else f'{text[:60]}...'

@@ -1,0 +1,70 @@
+"""A tiny run, what is left of it in its folder, and ways to damage that."""
+
+import json
+import pathlib
+import struct
+
+import jax
+import numpy as np
+from tensorboardX.proto.event_pb2 import Event
+
+from autoint_jax.config import Config, replace
+from autoint_jax.training import devices
+from autoint_jax.training.checkpoints import CheckpointReader
+from autoint_jax.training.state import initial_state, setup
+
+# Eight evaluations, every four steps, the fourth of which is the best.
+TINY = replace(Config(), {
+    'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.name': 'fm', 'model.embedding_dim': 3,
+    'training.batch_size': 512, 'training.slice_rows': 512, 'training.epochs': 8, 'optimizer.learning_rate': 0.1})
+BEST, STEPS = 16, list(range(4, 33, 4))
+
+
+class Told:
+    """A reporter that interrupts training when so many evaluations have been reported."""
+
+    def __init__(self, stop_after=None):
+        self.said, self.seen, self._stop_after = [], [], stop_after
+
+    def steps(self, done, total, rate):
+        pass
+
+    def evaluated(self, evaluation, *, best, copy):
+        self.seen.append(evaluation['step'])
+        if len(self.seen) == self._stop_after:
+            raise KeyboardInterrupt
+
+    def say(self, sentence):
+        self.said.append(sentence)
+
+    def close(self):
+        pass
+
+
+def outcome(folder: pathlib.Path, data, config=TINY):
+    """Everything of a complete run but times: result, metrics, events, and the bits of its checkpoints."""
+    result = json.loads((folder / 'result.json').read_text())
+    like, reader = initial_state(setup(config, data.schema)), CheckpointReader(folder / 'checkpoints')
+    states = {step: [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(reader.restore(step, like, devices.data_mesh())[0])]
+              for step in reader.steps()}
+    return ({name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))},
+            (folder / 'metrics.jsonl').read_text(), events(folder), states)
+
+
+def events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
+    """The scalars of a run's event files, in the order of files and records."""
+    found = []
+    for path in sorted((folder / 'tensorboard').glob('*tfevents*')):
+        content = path.read_bytes()
+        while content:
+            (length,) = struct.unpack('Q', content[:8])
+            event = Event.FromString(content[12:12 + length])
+            found += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
+            content = content[16 + length:]
+    return found
+
+
+def events_of(metrics: str) -> list[tuple[str, int, float]]:
+    """The scalars that the lines of metrics.jsonl stand for."""
+    return [(name, line['step'], float(np.float32(value))) for line in map(json.loads, metrics.splitlines())
+            for name, value in line.items() if name != 'step']

@@ -1,0 +1,189 @@
+"""Checkpoints that are lost or tied: a run finds out when it starts, goes back as far as it must, and ends as if nothing had been."""
+
+import shutil
+
+import jax
+import pytest
+from run_cases import BEST, STEPS, TINY, Told, outcome
+from test_checkpoints import DAMAGES, files
+
+from autoint_jax.config import replace
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import UsageError
+from autoint_jax.training.checkpoints import CheckpointReader
+from autoint_jax.training.loop import fit
+from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.trained import open_run
+
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
+
+@pytest.fixture(scope='module')
+def data(data_dir):
+    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+
+
+@pytest.fixture(scope='module')
+def complete(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('complete')
+    fit(TINY, data, folder, Told())
+    return folder
+
+
+@pytest.fixture(scope='module')
+def whole(data, complete):
+    return outcome(complete, data)
+
+
+@pytest.fixture(scope='module')
+def interrupted(data, tmp_path_factory):
+    """A run that was interrupted after its sixth evaluation."""
+    folder = tmp_path_factory.mktemp('interrupted')
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, data, folder, Told(stop_after=6))
+    assert CheckpointReader(folder / 'checkpoints').steps() == [BEST, 24]
+    return folder
+
+
+def alone(data, folder):
+    told = Told()
+    fit(TINY, data, folder, told)
+    return told
+
+
+def with_another_copy(data, folder):
+    told, own = Told(), [Told(), Told()]
+    fit_copies([TINY, replace(TINY, {'seed': 5})], data, [folder, folder.with_name('copy')], told, own)
+    return own[0]
+
+
+def all_values(path):
+    """Damages every file of values."""
+    for file in files(path):
+        if '/d/' in str(file):
+            DAMAGES['flipped'](file)
+
+
+LOSSES = {'folder': shutil.rmtree, 'all files': lambda path: [file.unlink() for file in files(path)], 'values': all_values,
+          'progress': lambda path: (path / 'progress' / 'metadata').write_text('{"evaluations": []}')}
+
+
+@pytest.mark.parametrize('lose, train', [*((lose, alone) for lose in LOSSES), ('values', with_another_copy)])
+@pytest.mark.parametrize('lost', [[BEST], [24], [BEST, 24]], ids=str)
+def test_a_lost_checkpoint_is_found_at_the_start_and_made_up_for(data, interrupted, whole, tmp_path, lost, lose, train):
+    folder = shutil.copytree(interrupted, tmp_path / 'run')
+    for step in lost:
+        LOSSES[lose](folder / 'checkpoints' / str(step))
+    told = train(data, folder)
+    went_back_to = 0 if BEST in lost else BEST
+    assert told.seen == [step for step in STEPS if step > went_back_to]  # all that was lost is trained again, and reported
+    assert outcome(folder, data) == whole
+    assert not (folder / 'checkpoints_set_aside').exists()
+    said = [sentence for sentence in told.said if 'is missing' in sentence or 'is damaged' in sentence]
+    if lose == 'folder' and lost == [24]:
+        assert said == [] and 'going on from step 16' in told.said  # nothing is left that tells of it
+    elif lose == 'folder' and lost == [BEST, 24]:
+        assert 'no checkpoint is left of 6 evaluations: training starts again at step 0' in told.said
+    else:
+        assert len(said) == 1 and '\n' not in said[0]
+        assert ('training starts again at step 0' if BEST in lost else f'going back to step {BEST}') in said[0]
+
+
+def test_what_is_set_aside_is_there_until_the_run_is_complete(data, interrupted, whole, tmp_path):
+    folder = shutil.copytree(interrupted, tmp_path / 'run')
+    shutil.rmtree(folder / 'checkpoints' / str(BEST))
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, data, folder, Told(stop_after=1))
+    assert CheckpointReader(folder / 'checkpoints_set_aside').steps() == [24]
+    alone(data, folder)
+    assert outcome(folder, data) == whole and not (folder / 'checkpoints_set_aside').exists()
+
+
+def test_an_older_checkpoint_that_deletion_left_is_gone_on_with(data, complete, interrupted, whole, tmp_path):
+    """Killed after saving, before deleting: of three checkpoints the newest is lost; the one before it needs only what is whole."""
+    folder, other = shutil.copytree(interrupted, tmp_path / 'run'), tmp_path / 'other'
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, data, other, Told(stop_after=5))
+    shutil.copytree(other / 'checkpoints' / '20', folder / 'checkpoints' / '20')
+    all_values(folder / 'checkpoints' / '24')
+    assert alone(data, folder).seen == [24, 28, 32]
+    assert outcome(folder, data) == whole
+
+
+def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_no_reason_to_train_again(data, interrupted, tmp_path, monkeypatch):
+    import orbax.checkpoint as ocp
+
+    folder = shutil.copytree(interrupted, tmp_path / 'run')
+    for error in (PermissionError(13, 'Permission denied'), OSError(5, 'Input/output error'),
+                  ValueError('PERMISSION_DENIED: Error opening file')):
+        def refuse(*_, error=error, **__):
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr(ocp.StandardCheckpointHandler, 'restore', refuse)
+            with pytest.raises(UsageError, match='cannot be read .*: make it readable and run the same command again'):
+                alone(data, folder)
+    assert CheckpointReader(folder / 'checkpoints').steps() == [BEST, 24]
+
+
+def test_a_best_checkpoint_lost_while_its_run_trains_is_mended_by_the_same_command(data, whole, tmp_path):
+    folder = tmp_path / 'run'
+
+    class Losing(Told):
+        def evaluated(self, evaluation, *, best, copy):
+            super().evaluated(evaluation, best=best, copy=copy)
+            if evaluation['step'] == 28:
+                shutil.rmtree(folder / 'checkpoints' / str(BEST))
+
+    with pytest.raises(UsageError, match=f'{BEST} is missing: run the same command again, which trains again what is lost'):
+        fit(TINY, data, folder, Losing())
+    alone(data, folder)
+    assert outcome(folder, data) == whole
+
+
+def test_a_complete_run_that_lost_its_best_checkpoint_says_what_to_do(data, complete, tmp_path):
+    folder = shutil.copytree(complete, tmp_path / 'run')
+    shutil.rmtree(folder / 'checkpoints' / str(BEST))
+    assert fit(TINY, data, folder, Told())['best_step'] == BEST
+    with pytest.raises(UsageError, match=f'{BEST} is missing: the result in result.json stands; .* train the run again in another run '
+                       r'folder, or name another checkpoint by --step \(there is 32\)'):
+        open_run(folder, str(data.folder.parents[1]), None)
+    assert int(open_run(folder, str(data.folder.parents[1]), 32).state.step) == 32
+
+
+@pytest.mark.parametrize('stop_after', [None, 3])
+@pytest.mark.parametrize('train', ['alone', 'together'])
+def test_equal_evaluations_end_with_the_first_of_them(data, tmp_path, train, stop_after):
+    """A rate so small that no value changes: every evaluation is a tie."""
+    config, folder = replace(TINY, {'optimizer.learning_rate': 1e-30, 'training.epochs': 4}), tmp_path / 'run'
+    configs, folders = [config, replace(config, {'seed': 1})], [folder, tmp_path / 'other']
+
+    def train_until(stop):
+        if train == 'alone':
+            return fit(config, data, folder, Told(stop))
+        return fit_copies(configs, data, folders, Told(stop))[0]
+
+    if stop_after:
+        with pytest.raises(KeyboardInterrupt):
+            train_until(stop_after)
+    assert train_until(None)['best_step'] == 4
+    assert CheckpointReader(folder / 'checkpoints').steps() == [4, 16]
+    assert int(open_run(folder, str(data.folder.parents[1]), None).state.step) == 4
+
+
+def test_states_of_every_kind_have_sums(data):
+    """Integers, scalars and empty arrays among them; a sum tells of any word that changes or moves."""
+    import numpy as np
+
+    from autoint_jax.training.state_sums import state_sums
+
+    tree = {'a': np.arange(6, dtype=np.float32).reshape(2, 3), 'b': np.int32(3), 'c': np.zeros((0, 4), np.float32),
+            'd': np.array([True, False]), 'e': np.arange(5, dtype=np.float16)}
+    before = state_sums(tree)
+    assert before.not_finite == [] and set(before.sums) == set(tree)
+    assert state_sums(jax.tree.map(jax.numpy.asarray, tree)) == before
+    changed = tree | {'a': tree['a'][:, ::-1], 'b': np.int32(4), 'd': ~tree['d'], 'e': tree['e'] * np.float16(-1)}
+    assert {name for name, value in state_sums(changed).sums.items() if value != before.sums[name]} == {'a', 'b', 'd', 'e'}
+    for value in (np.nan, np.inf, -np.inf):
+        assert state_sums(tree | {'a': np.array([1, value, 2], np.float32)}).not_finite == ['a']
+        assert state_sums(tree | {'e': np.array([value], np.float16)}).not_finite == ['e']

@@ -1,0 +1,211 @@
+"""Run folders: a run goes on only in a folder that is its own, and its records survive whatever happens."""
+
+import errno
+import fcntl
+import json
+import shutil
+
+import pytest
+from run_cases import BEST, STEPS, TINY, Told, events, events_of, outcome
+from test_checkpoints import tree
+
+from autoint_jax.config import replace
+from autoint_jax.data.prepared import open_prepared
+from autoint_jax.errors import UsageError
+from autoint_jax.training import holding, records
+from autoint_jax.training.loop import fit
+from autoint_jax.training.records import FolderInUse, RunRecords, UnusableFolder
+from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.trained import open_run
+
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
+
+@pytest.fixture(scope='module')
+def data(data_dir):
+    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+
+
+@pytest.fixture(scope='module')
+def complete(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('complete')
+    fit(TINY, data, folder, Told())
+    return folder
+
+
+@pytest.fixture(scope='module')
+def interrupted(data, tmp_path_factory):
+    """A run that was interrupted after its sixth evaluation."""
+    folder = tmp_path_factory.mktemp('interrupted')
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, data, folder, Told(stop_after=6))
+    return folder
+
+
+@pytest.fixture
+def folder(interrupted, tmp_path):
+    return shutil.copytree(interrupted, tmp_path / 'run')
+
+
+def refused(data, folder, sentence, config=TINY):
+    """Both loops refuse the folder with a sentence and leave it as it is."""
+    before = tree(folder)
+    for train in (fit, lambda config, data, folder, told: fit_copies([config, replace(config, {'seed': 9})], data, [
+            folder, folder.with_name('other')], told)):
+        with pytest.raises(UnusableFolder, match=sentence) as error:
+            train(config, data, folder, Told())
+        assert str(folder) in str(error.value) and '\n' not in str(error.value)
+        assert tree(folder) == before
+
+
+@pytest.mark.parametrize('left', ['checkpoints', 'metrics.jsonl', 'result.json'])
+def test_what_a_run_left_without_its_run_json_is_not_gone_on_with(data, complete, tmp_path, left):
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    (shutil.copytree if left == 'checkpoints' else shutil.copy)(complete / left, folder / left)
+    refused(data, folder, f'has {left} but no run.json, .* put its run.json back or choose another run folder')
+
+
+def test_a_folder_with_other_things_can_become_a_run_folder(data, tmp_path):
+    (tmp_path / 'notes.txt').write_text('mine')
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, data, tmp_path, Told(stop_after=1))
+    assert (tmp_path / 'notes.txt').read_text() == 'mine' and (tmp_path / 'run.json').exists()
+
+
+def test_checkpoints_of_another_run_are_not_gone_on_with(data, folder, complete, tmp_path):
+    """Put there by hand: run.json is of this configuration, the checkpoints are of another seed."""
+    other = tmp_path / 'other_run'
+    with pytest.raises(KeyboardInterrupt):
+        fit(replace(TINY, {'seed': 1}), data, other, Told(stop_after=2))
+    shutil.rmtree(folder / 'checkpoints')
+    shutil.copytree(other / 'checkpoints', folder / 'checkpoints')
+    refused(data, folder, 'is a checkpoint of another run .*: choose another run folder')
+    with pytest.raises(UsageError, match='is a checkpoint of another run'):
+        open_run(folder, str(data.folder.parents[1]), None)
+
+
+def test_a_result_of_another_run_is_not_taken_for_this_ones(data, folder, complete):
+    result = json.loads((complete / 'result.json').read_text())
+    for other in ({'fingerprint': '0' * 12}, {'data_hash': '0' * 64}):
+        (folder / 'result.json').write_text(json.dumps(result | other))
+        refused(data, folder, 'result.json is the result of another run than its run.json says')
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', 'null', '3', '{}', '{"config": {}}', '\udcff'])
+@pytest.mark.parametrize('name', ['run.json', 'result.json'])
+def test_a_damaged_record_is_named(data, folder, name, text):
+    (folder / name).write_bytes(text.encode(errors='surrogateescape'))
+    refused(data, folder, f'{name} is damaged ')
+
+
+def test_removing_a_damaged_result_mends_the_run_as_the_sentence_says(data, complete, tmp_path):
+    folder = shutil.copytree(complete, tmp_path / 'run')
+    (folder / 'result.json').write_text('{"test"')
+    with pytest.raises(UsageError, match='remove this file and run the same command again'):
+        fit(TINY, data, folder, Told())
+    (folder / 'result.json').unlink()
+    again = Told()
+    fit(TINY, data, folder, again)
+    assert again.seen == [] and outcome(folder, data) == outcome(complete, data)
+
+
+def test_a_configuration_of_another_version_is_named(data, folder):
+    run = json.loads((folder / 'run.json').read_text())
+    run['config']['model']['flux'] = 3
+    (folder / 'run.json').write_text(json.dumps(run))
+    refused(data, folder, 'run.json holds a configuration that this version cannot read .*model.flux')
+
+
+def test_a_file_is_no_run_folder(data, tmp_path):
+    (tmp_path / 'file').write_text('mine')
+    for path in (tmp_path / 'file', tmp_path / 'file' / 'run'):
+        with pytest.raises(UnusableFolder, match=f'{path} is no folder: choose another run folder'):
+            fit(TINY, data, path, Told())
+    assert (tmp_path / 'file').read_text() == 'mine'
+
+
+def test_a_complete_run_is_read_and_nothing_in_it_is_touched(data, complete):
+    before = tree(complete)
+    assert fit(TINY, data, complete, Told())['best_step'] == BEST
+    open_run(complete, str(data.folder.parents[1]), None)
+    assert tree(complete) == before
+
+
+def test_names_of_records_are_on_disk_before_anything_follows(data, tmp_path, monkeypatch):
+    """A record is renamed into place and its folder synchronised, run.json before there is a checkpoint."""
+    order = []
+    monkeypatch.setattr(records.os, 'replace', lambda one, other, replace=records.os.replace: (
+        order.append(other.name), replace(one, other)))
+    monkeypatch.setattr(records.os, 'fsync', lambda number, fsync=records.os.fsync: (order.append('synchronised'), fsync(number)))
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, data, tmp_path, Told(stop_after=1))
+    assert order[:4] == ['synchronised', 'run.json', 'synchronised', 'synchronised'] and order[4] == 'metrics.jsonl'
+
+
+def test_two_processes_do_not_train_one_run(data, folder):
+    held = RunRecords(folder)
+    with pytest.raises(FolderInUse, match=f'another process is training in {folder} .*: wait for it'):
+        fit(TINY, data, folder, Told())
+    held.close()
+
+
+def test_a_file_system_without_locks_is_said_and_the_run_is_trained(data, folder, complete, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr(fcntl, 'flock', no_locks)
+    told = Told()
+    fit(TINY, data, folder, told)
+    assert told.said[1].startswith('this file system keeps no locks') and outcome(folder, data) == outcome(complete, data)
+
+
+def test_where_locks_are_granted_to_everybody_the_later_process_trains_and_the_earlier_stops(data, folder, complete, monkeypatch):
+    monkeypatch.setattr(fcntl, 'flock', lambda *_: None)
+
+    class Joined(Told):
+        def evaluated(self, evaluation, *, best, copy):
+            super().evaluated(evaluation, best=best, copy=copy)
+            if len(self.seen) == 1:
+                second = Told()
+                fit(TINY, data, folder, second)
+                assert second.seen and second.said
+
+    with pytest.raises(FolderInUse, match=r'another process \(pid \d+ on .*\) began to train in .*, so this one stops'):
+        fit(TINY, data, folder, Joined())
+    assert outcome(folder, data) == outcome(complete, data)
+
+
+def test_a_lock_file_that_was_removed_is_made_again(data, tmp_path, complete):
+    class Removing(Told):
+        def evaluated(self, evaluation, *, best, copy):
+            (tmp_path / 'run' / holding.LOCK).unlink(missing_ok=True)
+
+    fit(TINY, data, tmp_path / 'run', Removing())
+    assert outcome(tmp_path / 'run', data) == outcome(complete, data)
+
+
+def test_events_are_the_evaluations_of_metrics_jsonl(complete):
+    found = events(complete)
+    assert found == events_of((complete / 'metrics.jsonl').read_text())
+    assert [step for name, step, _ in found if name == 'valid_logloss'] == STEPS
+
+
+@pytest.mark.parametrize('lost', ['all', 'last', 'none', 'repeated', 'cut'])
+def test_events_are_those_of_the_metrics_whatever_a_killed_process_left(data, folder, complete, lost):
+    """Nothing written yet, the last evaluation missing or one too many, a file again, a record half written."""
+    (path,) = (folder / 'tensorboard').glob('*')
+    content = path.read_bytes()
+    if lost == 'all':
+        shutil.rmtree(folder / 'tensorboard')
+    elif lost in ('last', 'cut'):
+        path.write_bytes(content[:-200 if lost == 'last' else -3])
+    elif lost == 'repeated':
+        path.with_name(path.name + '.copy').write_bytes(content)
+    else:
+        (folder / 'metrics.jsonl').unlink()
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, data, folder, Told(stop_after=1))
+    assert events(folder) == events_of((folder / 'metrics.jsonl').read_text())
+    fit(TINY, data, folder, Told())
+    assert outcome(folder, data) == outcome(complete, data)
