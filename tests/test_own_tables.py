@@ -162,7 +162,7 @@ def test_parquet_files_with_numbers_as_time_and_a_bad_row(folder, monkeypatch):
     labels = np.concatenate([data.split(split).labels for split in ('train', 'valid', 'test')])
     assert labels.tolist() == [float(star > 2) for star in stars if star is not None]
     assert [(row['line'], row['reason']) for row in data.manifest['first_bad_rows']] == [
-        (734, "its label, column 'stars', is None")]
+        (734, "its label, column 'stars', is missing")]
     (folder / 'log.parquet').write_bytes(b'no parquet')
     with pytest.raises(UsageError, match='log.parquet cannot be read as Parquet'):
         prepare(folder / 'log.yaml')
@@ -211,6 +211,14 @@ def test_mistakes_are_named(folder, mistake):
     assert old in DECLARATION
     (folder / 'mine.yaml').write_text(DECLARATION.replace(old, new))
     with pytest.raises(UsageError, match=message):
+        prepare(folder / 'mine.yaml')
+
+
+def test_a_column_that_is_needed_must_have_a_name_of_its_own(folder):
+    for number in range(2):
+        path = folder / f'part-{number}.csv'
+        path.write_text(path.read_text().replace('likes', 'hours', 1))
+    with pytest.raises(UsageError, match="part-0.csv has two columns named 'hours'"):
         prepare(folder / 'mine.yaml')
 
 

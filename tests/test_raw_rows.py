@@ -127,7 +127,7 @@ def test_labels_that_are_not_allowed_are_bad_rows(tmp_path):
     rows, bad = read(tmp_path, text, label=LabelPlan('a'))
     assert [row[0] for row in rows] == [1, 0]
     assert [(line, reason) for line, reason, _ in bad] == [
-        (2, "its label, column 'a', is '2'"), (3, "its label, column 'a', is None")]
+        (2, "its label, column 'a', is '2'"), (3, "its label, column 'a', is missing")]
 
 
 def criteo_with(tmp_path, bad, rows=3000):

@@ -24,9 +24,9 @@ NAMES = [name for name, _ in COLUMNS]
 CSV = Layout(COLUMNS, separator=',', quote='"', strip=True)
 
 
-def read(path, layout, *, block_bytes=1 << 20):
+def read(path, layout, *, block_bytes=1 << 20, columns=None):
     """Rows of a file, bad rows as (line, reason), and the tally, which is checked."""
-    columns, label = [name for name, _ in layout.columns], LabelPlan('y')
+    columns, label = columns or [name for name, _ in layout.columns], LabelPlan('y')
     tally, rows, bad = Tally(path), [], []
     for block in blocks(tally, layout, block_bytes=block_bytes, sound=sound_rows(layout, columns, label)):
         raw = parsed(block, layout, columns, label)
@@ -201,6 +201,12 @@ def test_blank_lines_are_no_rows_and_line_ends_may_be_mixed(tmp_path, text, bloc
     assert names_in(tmp_path / 'rows.csv', layout) == NAMES
 
 
+def test_columns_that_nobody_needs_may_have_one_name(tmp_path):
+    layout = Layout((('', 'text'), ('y', 'integer'), ('', 'text'), ('a', 'text')), separator='|', header=True, quote='"', strip=True)
+    (tmp_path / 'rows.csv').write_text('|y||a\nu|1|v|w\nu|0|"v"|"w ""x"""\n')
+    assert read(tmp_path / 'rows.csv', layout, columns=['y', 'a'])[0] == [(1, 'w'), (0, 'w "x"')]
+
+
 def test_a_header_may_span_lines(tmp_path):
     layout = Layout((('y', 'integer'), ('a\nb', 'text')), separator=',', quote='"', header=True, strip=True)
     rows, _, tally = read_text(tmp_path, 'y,"a\nb"\n1,u\n', layout, block_bytes=3)
@@ -241,6 +247,13 @@ def test_bytes_of_another_encoding_are_named_with_their_line(tmp_path, content, 
         with pytest.raises(UsageError, match=message):
             read_text(tmp_path, b'0,u,v,0.5\n' * 40 + content, Layout(COLUMNS, separator=',', encoding=encoding),
                       block_bytes=block_bytes)
+
+
+def test_a_utf_16_file_that_is_damaged(tmp_path):
+    with pytest.raises(UsageError, match='line 2 holds .* which is not UTF-16-LE: the file is damaged there'):
+        read_text(tmp_path, 'y,a,b,x\n0,u,v,1\n'.encode('utf-16')[:-1])
+    with pytest.raises(UsageError, match="cannot be read with encoding 'utf-16' .*write another encoding"):
+        read_text(tmp_path, 'y,a,b,x\n0,u,v,1\n', Layout(COLUMNS, separator=',', encoding='utf-16'))
 
 
 def test_encodings_that_are_none(tmp_path):

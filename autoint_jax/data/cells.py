@@ -46,7 +46,8 @@ def checked(frame: pl.DataFrame, kinds: dict[str, str], layout: Layout, label: L
                                     f'says where such rows belong)')
     if label is not None:
         for row in np.flatnonzero(np.isnan(labels_of(typed, label))).tolist():
-            reasons.setdefault(row, f'its label, column {label.column!r}, is {frame[label.column][row]!r}')
+            cell = frame[label.column][row]
+            reasons.setdefault(row, f'its label, column {label.column!r}, is {"missing" if cell is None else repr(cell[:40])}')
     for row, reason in (check(typed) if check is not None else {}).items():
         reasons.setdefault(row, reason)
     return typed, reasons

@@ -61,6 +61,9 @@ class Converted:
             except UnicodeDecodeError as error:
                 before = self._pending + error.object[:error.start].decode(self._encoding, 'ignore')
                 raise not_of_encoding(self._path, self._line + len(self._line_ends(before)), error, self._encoding) from None
+            except UnicodeError as error:
+                raise UsageError(f'{self._path} cannot be read with encoding {self._encoding!r} ({error}): write another encoding '
+                                 f'in the declaration') from None
             self._pending = '\r' if text.endswith('\r') and not self._ended else ''
             text = text.removesuffix(self._pending).replace('\r\n', '\n')
             if self._only_returns:
@@ -127,6 +130,9 @@ def as_text(path: pathlib.Path, text: bytes, first_line: int) -> str:
 def not_of_encoding(path: pathlib.Path, line: int, error: UnicodeDecodeError, encoding: str) -> UsageError:
     """What to say about bytes of a line that are not of the encoding."""
     held = ' '.join(f'0x{byte:02x}' for byte in error.object[error.start:max(error.end, error.start + 1)][:4]) or 'half a character'
+    if encoding.startswith(('utf-16', 'utf-32')):
+        return UsageError(f'{path} line {line} holds {held}, which is not {encoding.upper()}: the file is damaged there, or in '
+                          f'another encoding, which encoding: in the declaration would name')
     other = 'encoding: latin-1 (or cp1252)' if encoding.startswith('utf') else 'another encoding'
     return UsageError(f'{path} line {line} holds {held}, which is not {encoding.upper()}: write {other} in the declaration if the '
                       f'file is in that encoding, or mend the line')

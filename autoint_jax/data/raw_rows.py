@@ -62,7 +62,7 @@ def sound_rows(layout: Layout, columns: Sequence[str], label: LabelPlan | None) 
     """Whether any of some rows, given as cells, can be a row of the table."""
 
     def sound(rows: Sequence[list[str]]) -> bool:
-        frame = pl.DataFrame(rows, dict.fromkeys(layout.types, pl.String), orient='row').select(columns)
+        frame = _of_cells(rows, len(layout.columns)).select(_chosen(layout, columns))
         return len(checked(frame, _kinds(layout, columns), layout, label)[1]) < len(rows)
 
     return sound
@@ -80,8 +80,8 @@ def _strict(block: Block, layout: Layout, columns: Sequence[str]) -> pl.DataFram
     # Too few columns would pass as missing values; too many are an error of the parser's own.
     if occurrences(text, block.separator) != rows * (len(layout.columns) - 1):
         raise _Malformed
-    read = {name: pl.String if kind == 'hexadecimal' else TYPES[kind] for name, kind in layout.columns}
-    frame = _read(text, block.separator, None, read).select(columns)
+    types = [pl.String if kind == 'hexadecimal' else TYPES[kind] for _, kind in layout.columns]
+    frame = _read(text, block.separator, None, types).select(_chosen(layout, columns))
     if frame.height != rows:
         raise _Malformed
     kinds = _kinds(layout, columns)
@@ -140,13 +140,15 @@ class _Lines:
         """How many lines the rows have that begin with some lines."""
         return self._heads[np.searchsorted(self._heads, rows) + 1] - rows
 
-    def row(self, row: int) -> bytes:
-        """The text of the row that begins with a line."""
-        return self.block.text[self.starts[row]:self.ends[row + int(self.spans(np.array([row]))[0]) - 1]]
+    def rows(self, rows: np.ndarray) -> list[bytes]:
+        """The texts of the rows that begin with some lines."""
+        places = zip(self.starts[rows].tolist(), self.ends[rows + self.spans(rows) - 1].tolist(), strict=True)
+        return [self.block.text[start:end] for start, end in places]
 
     def raw(self, row: int) -> bytes:
-        """The same as it is in the file."""
-        return self.row(row).replace(self.block.separator, self.layout.separator.encode())
+        """The text of the row that begins with a line, as it is in the file."""
+        text, = self.rows(np.array([row]))
+        return text.replace(self.block.separator, self.layout.separator.encode())
 
     def bad(self, row: int, reason: str) -> BadRow:
         text = self.raw(row)
@@ -174,7 +176,8 @@ def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelP
     own: dict[int, list[str]] = {}
     if len(block.quoted.own_way):
         dialect = Dialect(block.separator, layout.quote, layout.strip)
-        own = {line: dialect.cells(lines.row(line).decode()) for line in block.quoted.own_way.tolist()}
+        own = {line: dialect.cells(text.decode())
+               for line, text in zip(block.quoted.own_way.tolist(), lines.rows(block.quoted.own_way), strict=True)}
     bad |= {line: f'it has {len(cells)} columns, not {wanted}' for line, cells in own.items() if len(cells) != wanted}
     if b'\0' in block.text:
         bad |= dict.fromkeys(lines.heads(lines.places(b'\0')), 'it has a NUL character')
@@ -199,21 +202,29 @@ def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelP
 def _texts(lines: _Lines, own: list[list[str]], columns: Sequence[str]) -> pl.DataFrame:
     """The cells of plain lines, then those that are given, as text."""
     layout, separator = lines.layout, lines.block.separator
-    schema = dict.fromkeys(layout.types, pl.String)
-    expected, kept = int(lines.plain.sum()), lines.kept()
-    frame = _read(kept, separator, layout.quote, schema) if expected else pl.DataFrame(schema=schema)
+    width, expected, kept = len(layout.columns), int(lines.plain.sum()), lines.kept()
+    frame = _read(kept, separator, layout.quote, [pl.String] * width) if expected else _of_cells([], width)
     if frame.height != expected:  # never seen; the lines are cut without the parser then
         cut = Dialect(separator, layout.quote, layout.strip).cells if layout.quote else lambda row: row.split(separator.decode())
-        frame = _of_cells([cut(row) for row in kept.decode().removesuffix('\n').split('\n')], schema)
-    frame = pl.concat([frame, _of_cells(own, schema)]) if own else frame
+        frame = _of_cells([cut(row) for row in kept.decode().removesuffix('\n').split('\n')], width)
+    frame = pl.concat([frame, _of_cells(own, width)]) if own else frame
     if separator != layout.separator.encode() and layout.quote is not None:
         frame = frame.with_columns(pl.all().str.replace_all(separator.decode(), layout.separator, literal=True))
-    return frame.select(columns)
+    return frame.select(_chosen(layout, columns))
 
 
-def _of_cells(rows: list[list[str]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    return pl.DataFrame(dict(zip(schema, zip(*rows, strict=True), strict=True)), schema)
+def _of_cells(rows: Sequence[list[str]], width: int) -> pl.DataFrame:
+    """Cells of rows by columns, which are named by their places."""
+    columns = zip(*rows, strict=True) if rows else [()] * width
+    return pl.DataFrame({str(place): pl.Series(values, dtype=pl.String) for place, values in enumerate(columns)})
 
 
-def _read(text: bytes, separator: bytes, quote: str | None, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+def _read(text: bytes, separator: bytes, quote: str | None, types: Sequence[pl.DataType]) -> pl.DataFrame:
+    """Columns, which are named by their places: in a file, two that nobody needs may have one name."""
+    schema = {str(place): dtype for place, dtype in enumerate(types)}
     return pl.read_csv(text, has_header=False, separator=separator.decode(), quote_char=quote, schema=schema)
+
+
+def _chosen(layout: Layout, columns: Sequence[str]) -> list[pl.Expr]:
+    names = [name for name, _ in layout.columns]
+    return [pl.col(str(names.index(name))).alias(name) for name in columns]
