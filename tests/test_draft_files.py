@@ -116,15 +116,17 @@ def test_parquet_of_all_types(tmp_path):
         'city': pl.Series([f'c{i % 4}' for i in rows], dtype=pl.Categorical), 'tags': [['a', 'b'][: i % 3] for i in rows],
         'numbers': [[1, 2, 3][: 1 + i % 3] for i in rows], 'day': [datetime.date(2024, 1, 1 + i // 4) for i in rows],
         'nested': [{'a': 1}] * 120, 'deep': [[[1]]] * 120, 'blob': [b'x'] * 120,
-        'pair': pl.Series([[1, 2]] * 120, dtype=pl.Array(pl.Int64, 2)),
+        'pair': pl.Series([[i % 3, 7 + i % 2] for i in rows], dtype=pl.Array(pl.Int64, 2)),
+        'wait': [datetime.timedelta(i) for i in rows],
     }).write_parquet(tmp_path / 'a.parquet')
     text = infer.draft(tmp_path / 'a.parquet')
     (tmp_path / 'draft.yaml').write_text(text)
     data = prepared(tmp_path)
     assert {field.name: field.kind for field in data.schema.fields} == {
-        'user_id': 'categorical', 'age': 'numeric', 'city': 'categorical', 'tags': 'multivalued', 'numbers': 'multivalued'}
+        'user_id': 'categorical', 'age': 'numeric', 'city': 'categorical', 'tags': 'multivalued', 'numbers': 'multivalued',
+        'pair': 'multivalued'}
     assert data.manifest['splits']['train']['positives'] == 32
-    for name in ('nested', 'deep', 'blob', 'pair'):
+    for name in ('nested', 'deep', 'blob', 'wait'):
         assert re.search(rf'^# - \{{name: {name}\}}  # left out: its type', text, re.MULTILINE)
     assert '# time: {column: day' in text
 

@@ -20,7 +20,6 @@ from autoint_jax.data.tally import Tally
 from autoint_jax.errors import UsageError, nearest
 
 ROWS_AT_ONCE = 100_000
-_UNREADABLE = (pl.Struct, pl.Duration, pl.Object)
 
 
 class ParquetSource:
@@ -46,11 +45,10 @@ class ParquetSource:
 
     def _check(self, path: pathlib.Path, name: str, dtype: pl.DataType) -> None:
         """Raises UsageError where a column is of a type that is no value, or not the declared kind of value."""
-        inner = dtype.inner if isinstance(dtype, (pl.List, pl.Array)) else dtype
-        if isinstance(inner, (*_UNREADABLE, pl.List, pl.Array)):
+        if not holds_values(dtype):
             raise UsageError(f'{path}: column {name!r} is of the type {_short(dtype)}, which is no value of a field: write its '
                              f'parts as columns of text or numbers, or lists of these')
-        if inner is not dtype and name not in self._separators:
+        if isinstance(dtype, (pl.List, pl.Array)) and name not in self._separators:
             raise UsageError(f'{path}: column {name!r} holds lists ({_short(dtype)}), so its field must have kind: multivalued')
 
     def size(self) -> int:
@@ -130,6 +128,12 @@ def _readable(path: pathlib.Path) -> Iterator[None]:
 def _short(dtype: pl.DataType) -> str:
     text = str(dtype)
     return text if len(text) <= 60 else f'{text[:57]}...'
+
+
+def holds_values(dtype: pl.DataType) -> bool:
+    """Whether a column of a type holds values of a field, or lists of them."""
+    inner = dtype.inner if isinstance(dtype, (pl.List, pl.Array)) else dtype
+    return not isinstance(inner, (pl.Struct, pl.Duration, pl.Object, pl.List, pl.Array))
 
 
 def parquet_schema(path: pathlib.Path) -> dict[str, pl.DataType]:

@@ -7,7 +7,7 @@ import polars as pl
 from autoint_jax.data.drafting.samples import CELLS, ROWS, Sample, with_missing
 from autoint_jax.data.drafting.yaml_text import scalar
 from autoint_jax.data.layout import Layout
-from autoint_jax.data.parquet_source import parquet_schema
+from autoint_jax.data.parquet_source import holds_values, parquet_schema
 from autoint_jax.errors import UsageError
 
 _LIST_SEPARATORS = ('|', ',', ';')
@@ -17,7 +17,7 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
     """Reads the first rows; lists become text. Raises UsageError where the file is no Parquet, has no rows or no columns."""
     schema = parquet_schema(path)
     readable = {name: dtype for name, dtype in schema.items() if _is_readable(dtype)}
-    unreadable = tuple(f'# - {{name: {scalar(name)}}}  # left out: its type {_shown(dtype)} is nested or binary and not read: '
+    unreadable = tuple(f'# - {{name: {scalar(name)}}}  # left out: its type {_shown(dtype)} is no value of a field, or bytes: '
                        'write its parts as columns of their own' for name, dtype in schema.items() if name not in readable)
     if not readable:
         raise UsageError(f'{path} has no column of a type that is read (text, numbers, booleans, dates, lists of these)')
@@ -30,7 +30,8 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
     cells, kinds = [], {}
     for name, dtype in readable.items():
         values = frame[name]
-        if isinstance(dtype, pl.List):
+        if isinstance(dtype, (pl.List, pl.Array)):
+            values = values.arr.to_list() if isinstance(dtype, pl.Array) else values
             texts = values.cast(pl.List(pl.String))
             whole = texts.list.join('')
             separator = next((mark for mark in _LIST_SEPARATORS if not whole.str.contains(mark, literal=True).any()), '\x1f')
@@ -45,9 +46,8 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
 
 
 def _is_readable(dtype: pl.DataType) -> bool:
-    if isinstance(dtype, pl.List):
-        return not dtype.inner.is_nested() and _is_readable(dtype.inner)
-    return not dtype.is_nested() and dtype not in (pl.Binary, pl.Object)
+    """Whether a draft may offer a column: bytes may be text, but a few rows do not tell."""
+    return holds_values(dtype) and pl.Binary not in (dtype, getattr(dtype, 'inner', None))
 
 
 def _shown(dtype: pl.DataType) -> str:
