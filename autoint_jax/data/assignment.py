@@ -16,7 +16,7 @@ _ROWS_AT_ONCE = 1 << 22
 
 
 def assigned(split: Callable[[np.ndarray, pl.Series | None], np.ndarray], labels: np.ndarray, column: pl.Series | None,
-             plan: TablePlan, spool: Spool, names: Mapping[str, str]) -> np.ndarray:
+             plan: TablePlan, spool: Spool, names: Mapping[str, str], say: Callable[[str], None]) -> np.ndarray:
     """Number of the split of each row, int8 [n].
 
     Args:
@@ -26,9 +26,12 @@ def assigned(split: Callable[[np.ndarray, pl.Series | None], np.ndarray], labels
       plan: of the table.
       spool: its rows.
       names: split -> how a message names it, with its files if they are its own.
+      say: takes what may be meant, but should be known.
 
     Raises UsageError where the label or the split is not what was declared, a split is empty, or has rows of one class only.
     """
+    for remark in _unused_missing_values(plan, spool):
+        say(remark)
     split_of = split(labels, column)
     if plan.label.positive:
         _check_spellings(plan.label, _spellings(plan.label.column, spool, split_of), names)
@@ -36,7 +39,7 @@ def assigned(split: Callable[[np.ndarray, pl.Series | None], np.ndarray], labels
     return split_of
 
 
-def unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
+def _unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
     """A sentence for each field of which some `missing_values` occur in no row."""
     remarks = []
     for field in plan.fields:
@@ -80,15 +83,16 @@ def _check_spellings(label: LabelPlan, found: dict[str, np.ndarray], names: Mapp
     others = [value for value in found if value not in label.positive]
     if len(others) > 1 and not label.negative:
         many = f'more than {MOST_SPELLINGS:,}' if len(found) > MOST_SPELLINGS else f'{len(found)}'
-        raise UsageError(f'{where} has {many} spellings, of which label lists {_list(label.positive)} as positive: list those that are '
-                         f'negative, too, under negative, and rows of any other are bad; {holds}')
+        raise UsageError(f'{where} has {many} spellings, of which label lists {_list(label.positive)} as positive: list those '
+                         f'that are negative, too, under negative, and rows of any other are bad; {holds}')
 
 
 def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, names: Mapping[str, str]) -> None:
     counts = np.zeros((len(SPLITS), 2), np.int64)
     for start in range(0, len(labels), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        counts += np.bincount(split_of[rows] * np.int8(2) + labels[rows].astype(np.int8), minlength=counts.size).reshape(counts.shape)
+        places = split_of[rows] * np.int8(2) + labels[rows].astype(np.int8)
+        counts += np.bincount(places, minlength=counts.size).reshape(counts.shape)
     rule = (f'above {label.above:g}' if label.above is not None else
             f'one of {_list(label.positive)}' if label.positive else '1')
     for value, row_rule in ((1, f'is {rule} in no row'), (0, f'is {rule} in every row')):
@@ -99,9 +103,9 @@ def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, n
             raise UsageError(f'the split {names[name]} has no row: choose the split so that training, validation and test all have '
                              f'rows of both classes')
         if not negative or not positive:
-            raise UsageError(f'the split {names[name]} has {negative + positive:,} rows, of which {"all" if positive else "none"} are '
-                             f'positive, so nothing can be learnt or measured on it: choose the split so that training, validation '
-                             f'and test all have rows of both classes')
+            raise UsageError(f'the split {names[name]} has {negative + positive:,} rows, of which {"all" if positive else "none"} '
+                             f'are positive, so nothing can be learnt or measured on it: choose the split so that training, '
+                             f'validation and test all have rows of both classes')
 
 
 def _counted(found: dict[str, np.ndarray], names: Mapping[str, str]) -> str:

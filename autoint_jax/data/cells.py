@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.field_plan import LabelPlan
-from autoint_jax.data.labels import labels_of
+from autoint_jax.data.labels import labels_of, refusal
 from autoint_jax.data.layout import TYPES, Layout
 
 # Typed columns -> {row: why it is bad}, where something is derived from columns that not every value of their type allows.
@@ -46,8 +46,7 @@ def checked(frame: pl.DataFrame, kinds: dict[str, str], layout: Layout, label: L
                                     f'says where such rows belong)')
     if label is not None:
         for row in np.flatnonzero(np.isnan(labels_of(typed, label))).tolist():
-            cell = frame[label.column][row]
-            reasons.setdefault(row, f'its label, column {label.column!r}, is {"missing" if cell is None else repr(cell[:40])}')
+            reasons.setdefault(row, refusal(label, frame[label.column][row]))
     for row, reason in (check(typed) if check is not None else {}).items():
         reasons.setdefault(row, reason)
     return typed, reasons

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.field_plan import UNKNOWN, FieldPlan, TablePlan
-from autoint_jax.data.transforms import hashed, keys, transformed
+from autoint_jax.data.transforms import as_numbers, hashed, keys, transformed
 from autoint_jax.data.value_table import ValueTable
 from autoint_jax.data.vocabulary import Vocabulary
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
@@ -91,7 +91,7 @@ class FieldEncoder:
         if self.field.kind == MULTIVALUED:
             return self._lists(values)
         if self.field.transform == 'quantiles':
-            numbers = values.cast(pl.Float64).to_numpy()
+            numbers = as_numbers(self.field, values)
             ids = 1 + np.searchsorted(self._parameters, numbers, side='right').astype(np.int32)
             return np.where(np.isnan(numbers), 0, ids).astype(np.int32)[:, None], 0
         ids, unknown = self._ids(values)

@@ -72,12 +72,12 @@ def column_split(values: pl.Series, of_split: Mapping[str, Sequence[str]]) -> np
     other = values.filter(~values.is_in(wanted))
     if len(other):
         first = f'{other[0][:40]!r}' if other[0] else 'no value'
-        raise UsageError(f'the split column {values.name!r} holds {first}, which is a value of no split, in {other.eq(other[0]).sum():,} '
-                         f'rows: list it under one of {_told(of_split)}')
+        raise UsageError(f'the split column {values.name!r} holds {first}, which is a value of no split, in '
+                         f'{other.eq(other[0]).sum():,} rows: list it under one of {_told(of_split)}')
     absent = [value for value in wanted if value not in counts]
     if absent:
-        raise UsageError(f'the split column {values.name!r} holds {absent[0][:40]!r} in no row, though a split lists it; the splits have '
-                         f'{_told(of_split)}')
+        raise UsageError(f'the split column {values.name!r} holds {absent[0][:40]!r} in no row, though a split lists it; the '
+                         f'splits have {_told(of_split)}')
     numbers = [SPLITS.index(name) for name, own in of_split.items() for _ in own]
     return values.replace_strict(wanted, numbers, return_dtype=pl.Int8).to_numpy()
 

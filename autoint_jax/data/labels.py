@@ -22,8 +22,10 @@ def labels_of(frame: pl.DataFrame, plan: LabelPlan) -> np.ndarray:
     return labels.set(values.is_null(), None).cast(pl.Float32).fill_null(np.nan).to_numpy()
 
 
-def allowed_labels(plan: LabelPlan) -> str:
-    """What `labels_of` takes, for messages."""
-    if plan.positive and plan.negative:
-        return f'one of {", ".join(map(repr, (*plan.positive, *plan.negative)))}'
-    return 'a value' if plan.positive else 'a number' if plan.above is not None else '0 or 1'
+def refusal(plan: LabelPlan, value: str | None) -> str:
+    """Why a row with a label is bad."""
+    reason = f'its label, column {plan.column!r}, is {"missing" if value is None else repr(value[:40])}'
+    if value is None or not plan.negative:
+        return reason
+    listed = ', '.join(repr(known[:40]) for known in (*plan.positive, *plan.negative)[:20])
+    return f'{reason}, which is listed neither under positive nor under negative: {listed}'

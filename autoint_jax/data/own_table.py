@@ -1,9 +1,10 @@
 """Preparation of a user's own table by its declaration."""
 
+import collections
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autoint_jax.data.declaration_text import read_tree, written
@@ -73,18 +74,28 @@ def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
     if schema.form in ('parquet', 'libsvm'):
         return dataclasses.replace(layout, columns=tuple(types.items()))
     names = list(schema.columns) or names_in(path, layout)
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        own = [name if name and names.index(name) == place else f'{name or "column"}_{place + 1}'
-               for place, name in enumerate(names)]
-        raise UsageError(f'{path} has two columns named {twice!r}: name all columns in {schema.path}, beside header: true, as in '
-                         f'columns: {json.dumps(own, ensure_ascii=False)}')
+    _check_repeated(names, types, schema.path, path)
     alone = f' (is the separator {layout.separator!r} right?)' if len(names) == 1 else ''
     for column in types:
         if column not in names:
             raise UsageError(f'{schema.path} uses column {column!r}, which {path} does not have{nearest(column, names)}; it has: '
-                             f'{", ".join(names)}{alone}')
+                             f'{_listed(names)}{alone}')
     return dataclasses.replace(layout, columns=tuple((name, types.get(name, 'text')) for name in names))
+
+
+def _check_repeated(names: list[str], used: Iterable[str], declaration: pathlib.Path, path: pathlib.Path) -> None:
+    """Raises UsageError if names of a header come twice, and one of these, or an absent one, is used."""
+    counts = collections.Counter(names)
+    twice = [name for name in names if counts[name] > 1]
+    if twice and any(counts[name] != 1 for name in used):
+        own = [name if name and names.index(name) == place else f'{name or "column"}_{place + 1}'
+               for place, name in enumerate(names)]
+        raise UsageError(f'{path} has two columns named {twice[0]!r}: name all columns in {declaration}, beside header: true, as '
+                         f'in columns: {json.dumps(own, ensure_ascii=False)}')
+
+
+def _listed(names: list[str]) -> str:
+    return ', '.join(name[:40] for name in names[:50]) + (', ...' if len(names) > 50 else '')
 
 
 def open_source(form: str, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str], plan: TablePlan,

@@ -67,7 +67,8 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         for sentence in told(source.tallies):
             progress.say(sentence)
         wanted = pl.concat(list(spool.column(split_column))) if split_column else None
-        splitting = threads.submit(assigned, split, labels, wanted, plan, spool, split_names or dict(zip(SPLITS, SPLITS)))
+        splitting = threads.submit(assigned, split, labels, wanted, plan, spool, split_names or dict(zip(SPLITS, SPLITS)),
+                                   progress.say)
         progress.begin('counting values', len(plan.fields))
         fitted_rows = None if plan.fit_on_all else splitting.result() == TRAIN
         fitted = fit(plan, spool, fitted_rows, threads, lambda: progress.advance(1))

@@ -87,8 +87,8 @@ class SplitPlan:
         if missing.all():
             raise UsageError(f'column {self.column!r} of the split by time holds no time')
         if 'missing_time' not in self.parameters:
-            raise UsageError(f'column {self.column!r} of the split by time holds no time in {missing.sum():,} rows: write missing_time: '
-                             'train, valid or test in the split by time')
+            raise UsageError(f'column {self.column!r} of the split by time holds no time in {missing.sum():,} rows: write '
+                             'missing_time: train, valid or test in the split by time')
         split = np.full(len(times), SPLITS.index(self.parameters['missing_time']), np.int8)
         split[~missing] = time_split(times.drop_nulls().to_numpy(), **shares)
         return split

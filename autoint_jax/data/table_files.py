@@ -1,6 +1,7 @@
 """The files of a declared table, by name or pattern, each once."""
 
 import glob
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -36,16 +37,19 @@ def files_of(patterns: Mapping[str, Sequence[str]], folder: pathlib.Path,
 
 def _matches(pattern: str, folder: pathlib.Path, declaration: pathlib.Path) -> list[pathlib.Path]:
     path = folder / pattern
-    if path.exists():  # a name with brackets, too
+    if os.path.exists(path):  # a name with brackets, too
         if path.is_dir():
             raise UsageError(f'{path}, named in {declaration}, is a folder: name its files, as in {pattern.rstrip("/")}/*.csv')
         return [path]
     names = sorted(folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True))
-    names = [name for name in names if name.is_file()]
-    if not names:
+    files = [name for name in names if not name.is_dir()]
+    if names and not files:
+        raise UsageError(f'{path}, named in {declaration}, matches only folders: name their files, as in '
+                         f'{pattern.rstrip("/")}/*.csv')
+    if not files:
         near = nearest(pattern, sorted(other.name for other in folder.iterdir())) if folder.is_dir() else ''
         raise UsageError(f'{path}, named in {declaration}, does not exist{near}')
-    return names
+    return files
 
 
 def _twice(declaration: pathlib.Path, one: tuple[str, str, pathlib.Path], other: tuple[str, str, pathlib.Path]) -> UsageError:
