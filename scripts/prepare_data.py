@@ -9,8 +9,9 @@
 Prints rows, fields and features beside the paper's Table 1 where the paper has them. Data that is already prepared is
 left alone unless --overwrite is given; if the declaration, the recipe or the raw files have changed since, that is an
 error. While it runs, Criteo, Avazu, KDD12 and tables of your own need about as much disk again as the prepared data.
-Their text files may be packed, as in train.txt.gz, .zst or .zip. Rows that cannot be parsed
-are listed in bad_rows.tsv beside the prepared data.
+Their text files may be packed, as in train.txt.gz, .zst or .zip. Rows that cannot be parsed are listed in bad_rows.tsv
+beside the prepared data. Fields with values that training rows do not have, or with missing ones, are listed at the end,
+by split.
 """
 
 import pathlib
@@ -18,14 +19,15 @@ from collections.abc import Callable
 
 from absl import flags
 
-from autoint_jax import command
-from autoint_jax.data import download, infer, own_table, registry, scratch, staleness, table_schema
+from autoint_jax import command, stored
+from autoint_jax.data import download, infer, own_table, registry, scratch, staleness, table_schema, unknown_values
 from autoint_jax.data.bad_rows import SIDE_FILE
 from autoint_jax.data.click_logs import features_as_the_paper_counts
 from autoint_jax.data.preparation import MAX_BAD_SHARE
 from autoint_jax.data.origin import Origin
 from autoint_jax.data.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared
 from autoint_jax.data.progress import Bar
+from autoint_jax.data.verification import AGAIN
 from autoint_jax.errors import UsageError, nearest, shown
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
@@ -68,6 +70,10 @@ def main(argv: list[str]) -> None:
               'the first:')
         for row in data.manifest['first_bad_rows']:
             print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
+    with stored.of_form(data.folder / 'manifest.json', mend=AGAIN):
+        for line in [*unknown_values.lines(data.preparation.get(unknown_values.KEY, {})), *(
+                f'WARNING: {note}' for note in data.preparation.get('notes', ()))]:
+            _say(line)
 
 
 def _named(dataset: str) -> PreparedData:

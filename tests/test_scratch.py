@@ -83,8 +83,11 @@ def test_of_processes_that_cannot_be_asked_a_silent_day_decides(tmp_path, who):
 
 def test_one_young_file_is_a_sign_of_life(tmp_path):
     folder = left(tmp_path, None, age=3 * DAY)
-    os.utime(folder / 'spool' / 'block')
+    recent = folder.stat().st_mtime + 3 * DAY - 3600
+    os.utime(folder / 'spool' / 'block', (recent, recent))
     assert len(after(tmp_path)) == 1 and folder.exists()
+    os.utime(folder / 'spool' / 'block')  # it is just being made
+    assert after(tmp_path) == [] and folder.exists()
 
 
 def test_a_system_that_tells_nothing_of_processes_waits_for_the_day(tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ def from_raw(folder):
 def check_same(builder, data):
     """Rows, schema and counts of a builder equal those of prepared data, bit for bit."""
     assert Schema.from_json(builder.info.metadata['schema']) == data.schema
-    assert builder.info.metadata['manifest'] == data.manifest
+    assert builder.info.metadata['manifest'] == data.description
     for split in SPLITS:
         blocks, columns = list(builder.as_data_source(split)), data.split(split)
         rows = [len(block['labels']) for block in blocks]

@@ -9,6 +9,7 @@ import polars as pl
 
 from autoint_jax.data.field_plan import UNKNOWN, FieldPlan, TablePlan
 from autoint_jax.data.transforms import as_numbers, hashed, keys, transformed
+from autoint_jax.data.unknown_values import BlockSplits, Counts
 from autoint_jax.data.value_table import ValueTable
 from autoint_jax.data.vocabulary import Vocabulary
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
@@ -22,11 +23,13 @@ class Fitted(NamedTuple):
         Where missing values contribute nothing, the first is `field_plan.UNKNOWN`.
       parameters: of transforms, by name of the field.
       max_values: slots of multivalued fields, by name.
+      notes: a sentence for each field that tells a model nothing.
     """
 
     vocabularies: dict[str, Vocabulary]
     parameters: dict[str, tuple[float, ...]]
     max_values: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def schema_of(plan: TablePlan, fitted: Fitted) -> Schema:
@@ -67,6 +70,24 @@ def split_values(field: FieldPlan, values: pl.Series) -> pl.Series:
     return stripped.set(stripped.list.len() == 0, None) if len(stripped) else stripped
 
 
+class EncodedField(NamedTuple):
+    """A field of a block of rows.
+
+    Attributes:
+      columns: float32 [n, 1] of a numeric field, int32 [n, slots] of another.
+      values: how many values each row has, int [n]; None if each has one, or none where it is missing.
+      unknown: how many values of each row have no id of their own, int or bool [n]; None if all have one.
+      outside: how many of these the vocabulary does not have at all.
+      missing: which rows have no value, bool [n]; None if all have one.
+    """
+
+    columns: np.ndarray
+    values: np.ndarray | None = None
+    unknown: np.ndarray | None = None
+    outside: int = 0
+    missing: np.ndarray | None = None
+
+
 class FieldEncoder:
     """Encodes the raw column of one field, block after block in the order of the rows."""
 
@@ -84,50 +105,60 @@ class FieldEncoder:
             self._seen = np.zeros(len(texts) + 1, np.int32) if field.streaming else None
             self._first_id = 1 + special
 
-    def __call__(self, values: pl.Series) -> tuple[np.ndarray, int]:
-        """Values [n] -> float32 [n, 1] of a numeric field or int32 [n, slots], and how many values are unknown."""
+    def __call__(self, values: pl.Series) -> EncodedField:
+        """Encodes values [n]. Raises UsageError where a number becomes too large."""
         if self.field.kind == NUMERIC:
-            return transformed(self.field, values, self._parameters)[:, None], 0
+            numbers = transformed(self.field, values, self._parameters)
+            return EncodedField(numbers[:, None], missing=np.isnan(numbers))
         if self.field.kind == MULTIVALUED:
             return self._lists(values)
         if self.field.transform == 'quantiles':
             numbers = as_numbers(self.field, values)
-            ids = 1 + np.searchsorted(self._parameters, numbers, side='right').astype(np.int32)
-            return np.where(np.isnan(numbers), 0, ids).astype(np.int32)[:, None], 0
-        ids, unknown = self._ids(values)
+            ids, missing = 1 + np.searchsorted(self._parameters, numbers, side='right').astype(np.int32), np.isnan(numbers)
+            return EncodedField(np.where(missing, 0, ids).astype(np.int32)[:, None], missing=missing)
+        present = keys(self.field, values.cast(pl.String) if self.field.transform == 'hash' else values)
+        ids, unknown = self._ids(present)
+        outside = int(np.count_nonzero(unknown))
         if self.field.has_vocabulary and self._seen is not None:
-            self._hide_early(ids)
-        return ids[:, None], unknown
+            unknown[self._hide_early(ids)] = True
+        return EncodedField(ids[:, None], None, unknown, outside, present.is_null().to_numpy() if present.null_count() else None)
 
-    def _ids(self, values: pl.Series) -> tuple[np.ndarray, int]:
+    def _ids(self, present: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of values and which of them are unknown, both [n]."""
         if self.field.transform == 'hash':
-            return hashed(keys(self.field, values.cast(pl.String)), self.field.buckets).to_numpy().astype(np.int32), 0
-        return self._table(keys(self.field, values))
+            ids = hashed(present, self.field.buckets).to_numpy().astype(np.int32)
+            return ids, np.zeros(len(ids), bool)
+        return self._table(present)
 
-    def _lists(self, values: pl.Series) -> tuple[np.ndarray, int]:
+    def _lists(self, values: pl.Series) -> EncodedField:
         lists = split_values(self.field, keys(self.field, values))
         sizes = lists.list.len().fill_null(0).to_numpy()
-        ids, unknown = self._ids(lists.drop_nulls().explode()) if sizes.any() else (np.zeros(0, np.int32), 0)
+        nothing = np.zeros(0, np.int32), np.zeros(0, bool)
+        ids, unknown = self._ids(keys(self.field, lists.drop_nulls().explode())) if sizes.any() else nothing
         slots = self._fitted.max_values[self.field.name]
         encoded = np.zeros((len(values), slots), np.int32)
-        rows = np.repeat(np.arange(len(values)), sizes)[ids > 0]
+        of_value = np.repeat(np.arange(len(values)), sizes)
+        rows = of_value[ids > 0]
         place = np.arange(len(rows)) - np.searchsorted(rows, rows)
         fits = place < slots
         encoded[rows[fits], place[fits]] = ids[ids > 0][fits]
-        return encoded, unknown
+        of_row = np.bincount(of_value[unknown], minlength=len(values))
+        return EncodedField(encoded, sizes, of_row, int(np.count_nonzero(unknown)), sizes == 0)
 
-    def _hide_early(self, ids: np.ndarray) -> None:
-        """Gives the unknown id to occurrences before the `min_count`-th of a value, counted over all blocks so far."""
+    def _hide_early(self, ids: np.ndarray) -> np.ndarray:
+        """Gives the unknown id to occurrences before the `min_count`-th of a value, counted over all blocks so far: their rows."""
         early = np.flatnonzero((ids >= self._first_id) & (self._seen[ids] < self.field.min_count))
         if not len(early):
-            return
+            return early
         order = early[np.argsort(ids[early], kind='stable')]
         own = ids[order]
         starts = np.flatnonzero(np.diff(own, prepend=-1))
         sizes = np.diff(np.append(starts, len(own)))
         occurrence = self._seen[own] + np.arange(len(own)) - np.repeat(starts, sizes) + 1
         self._seen[own[starts]] += sizes.astype(np.int32)
-        ids[order[occurrence < self.field.min_count]] = 1 if self._nothing else 0
+        hidden = order[occurrence < self.field.min_count]
+        ids[hidden] = 1 if self._nothing else 0
+        return hidden
 
 
 class Encoder:
@@ -146,19 +177,28 @@ class Encoder:
                 self._places[field.name] = slice(slot, slot + field.max_values)
                 slot += field.max_values
         self.unknown = dict.fromkeys((field.name for field in plan.fields if field.kind != NUMERIC), 0)
+        self.counts = Counts([field.name for field in plan.fields])
 
-    def __call__(self, frame: pl.DataFrame, threads: Executor) -> tuple[np.ndarray, np.ndarray]:
-        """The next block of rows -> ids int32 [n, slots], numeric float32 [n, numeric]. Counts unknown values by field.
+    def __call__(self, frame: pl.DataFrame, threads: Executor, split_of: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The next block of rows -> ids int32 [n, slots], numeric float32 [n, numeric].
 
-        In memory both lie by columns: each is written in one piece, and only the pieces that are stored are transposed.
+        Counts unknown values by field and, with the number of each row's split, int8 [n], by field and split. Raises UsageError
+        where a number becomes too large. In memory both results lie by columns: each is written in one piece, and only the
+        pieces that are stored are transposed.
         """
         ids = np.empty((self.schema.num_slots, frame.height), np.int32)
         numeric = np.empty((len(self.schema.numeric_fields), frame.height), np.float32)
 
+        splits = None if split_of is None else BlockSplits(split_of)
+
         def work(encoder: FieldEncoder, place: slice) -> int:
-            columns, unknown = encoder(frame[encoder.field.column])
-            (numeric if encoder.field.kind == NUMERIC else ids)[place] = columns.T
-            return unknown
+            found = encoder(frame[encoder.field.column])
+            (numeric if encoder.field.kind == NUMERIC else ids)[place] = found.columns.T
+            if splits is not None:
+                missing = splits.count(found.missing)
+                values = splits.rows - missing if found.values is None else splits.count(found.values)
+                self.counts.add(encoder.field.name, splits.rows, values, splits.count(found.unknown), missing)
+            return found.outside
 
         for name, unknown in zip(self._places, threads.map(work, self._fields, self._places.values()), strict=True):
             if name in self.unknown:

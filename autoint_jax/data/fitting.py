@@ -45,8 +45,23 @@ def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: 
     vocabularies = {field.name: results[field.shares or field.name][0] for field in plan.fields if field.has_vocabulary}
     parameters = {field.name: results[field.name][0] for field in plan.fields if not field.has_vocabulary
                   and results[field.name][0]}
+    notes = (_note(field, vocabularies.get(field.name), parameters.get(field.name)) for field in plan.fields)
     return Fitted(vocabularies, parameters, {field.name: results[field.name][1] for field in plan.fields
-                                             if field.kind == MULTIVALUED})
+                                             if field.kind == MULTIVALUED}, tuple(filter(None, notes)))
+
+
+def _note(field: FieldPlan, vocabulary: Vocabulary | None, parameters: tuple[float, ...] | None) -> str:
+    """A sentence if what was fitted to a field says that it tells a model nothing, else ''."""
+    said = f'field {field.name!r} tells a model nothing'
+    if vocabulary is not None and not set(vocabulary.values) - {'', UNKNOWN}:
+        return (f'{said}: no value of column {field.column!r} occurs {field.min_count} times in the rows that are counted, so all are '
+                'unknown')
+    only = {'standard': lambda mean, deviation: deviation == 0, 'min_max': lambda low, high: low == high}.get(field.transform)
+    if only is not None and parameters and only(*parameters):
+        return f'{said}: column {field.column!r} holds one number only, {parameters[0]:g}, in the rows it is fitted on'
+    if field.transform == 'quantiles' and not parameters:
+        return f'{said}: column {field.column!r} holds no number in the rows it is fitted on'
+    return ''
 
 
 class _Column:

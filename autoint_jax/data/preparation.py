@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from autoint_jax.data import origin, unknown_values
 from autoint_jax.data.assignment import assigned
 from autoint_jax.data.bad_rows import BadRows
 from autoint_jax.data.encoding import Encoder
@@ -20,7 +21,7 @@ from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.fitting import fit
 from autoint_jax.data.folds import TRAIN
 from autoint_jax.data.labels import labels_of
-from autoint_jax.data.origin import KEY, RawFiles
+from autoint_jax.data.origin import RawFiles
 from autoint_jax.data.prepared import SPLITS, PreparedData
 from autoint_jax.data.progress import Progress
 from autoint_jax.data.raw_rows import Raw
@@ -82,9 +83,10 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         description = {
             **description, 'sources_sha256': dict(sorted(source.checksums.items())), 'bad_rows': bad.count,
             'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first]}
-        preparation = {'files': [tally.to_json() for tally in source.tallies]}
+        preparation = {'files': [tally.to_json() for tally in source.tallies], 'notes': fitted.notes,
+                       unknown_values.KEY: encoder.counts.record()}
         if raw_files is not None:
-            preparation[KEY] = raw_files.record(source.checksums, max_bad_share)
+            preparation[origin.KEY] = raw_files.record(source.checksums, max_bad_share)
         return finish(scratch, folder, schema=encoder.schema, vocabularies=fitted.vocabularies, splits=records,
                       description=description, preparation=preparation, say=progress.say)
 
@@ -125,9 +127,9 @@ def _encode(scratch: pathlib.Path, spool: Spool, encoder: Encoder, labels: np.nd
     with writers['train'], writers['valid'], writers['test'], ThreadPoolExecutor(1, thread_name_prefix='writing') as writing:
         pending = None
         for frame in spool.frames():
-            ids, numeric = encoder(frame, threads)
-            rows = slice(start, start + len(ids))
+            rows = slice(start, start + frame.height)
             start = rows.stop
+            ids, numeric = encoder(frame, threads, split_of[rows])
             if pending is not None:
                 pending.result()
             pending = writing.submit(_append, writers, ids, numeric, labels[rows], split_of[rows])

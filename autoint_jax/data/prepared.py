@@ -70,6 +70,11 @@ class PreparedData:
         """How the data was made, as `writing.finish` recorded it; {} where an earlier version did not."""
         return self.manifest.get(PREPARATION, {})
 
+    @property
+    def description(self) -> dict[str, Any]:
+        """The manifest without what is of this machine only, such as the paths of raw files."""
+        return {key: value for key, value in self.manifest.items() if key != PREPARATION}
+
     def split(self, name: str) -> Columns:
         """A split's memory-mapped columns, checked. Raises UsageError on an unknown split, or a damaged or changed file."""
         arrays = self._arrays(name)

@@ -4,16 +4,18 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from autoint_jax.data import click_logs, movielens, own_table
+from autoint_jax.data import click_logs, movielens, own_table, unknown_values
 from autoint_jax.data.avazu import AVAZU
 from autoint_jax.data.click_logs import ClickLog
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.kdd12 import KDD12
 from autoint_jax.data.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
-from autoint_jax.data.origin import KEY, Origin, RawFiles
+from autoint_jax.data.origin import KEY as ORIGIN
+from autoint_jax.data.origin import Origin, RawFiles
 from autoint_jax.data.preparation import MAX_BAD_SHARE
 from autoint_jax.data.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.progress import Progress, Silent
+from autoint_jax.data.unknown_values import KEY as VALUES
 from autoint_jax.data.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import Schema
@@ -65,7 +67,9 @@ def _movielens(name: str, read: Callable[[pathlib.Path], MovieLens], files: Call
             folder, schema=encoded.schema, vocabularies=encoded.vocabularies, splits=encoded.splits, say=options.progress.say,
             description={
                 'dataset': name, 'recipe': recipe, 'parameters': movielens.parameters_of(recipes[recipe]),
-                'sources_sha256': checksums}, preparation={KEY: raw_files.record(checksums, None)})
+                'sources_sha256': checksums},
+            preparation={ORIGIN: raw_files.record(checksums, None),
+                         VALUES: unknown_values.of_columns(encoded.schema, encoded.splits)})
 
     return Dataset(prepare, origin, recipes, movielens.features_as_the_paper_counts, published)
 

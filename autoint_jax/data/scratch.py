@@ -14,6 +14,7 @@ import pathlib
 import platform
 import re
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -56,7 +57,11 @@ def check_replaceable(folder: pathlib.Path) -> None:
         return
     if not folder.is_dir():
         raise UsageError(f'{folder} is in the way: it is no folder of prepared data; move it or name another --data_dir')
-    if any(folder.iterdir()) and not any((folder / part).exists() for part in PARTS):
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:  # another process is replacing it
+        return
+    if names and not set(names) & set(PARTS):
         raise UsageError(f'{folder} holds files that are no prepared data: move them or name another --data_dir')
 
 
@@ -102,9 +107,12 @@ def clear_up(parent: pathlib.Path, *, now: float, say: Say = silent) -> None:
             continue
         owner = _owner_of(left)
         alive = _is_alive(owner)
-        if alive:
+        if alive or (last_sign := _last_sign(left)) is None:
             continue
-        if alive is None and (quiet := now - _last_sign(left)) < SILENT_SECONDS:
+        quiet = now - last_sign
+        if owner is None and quiet < 2 * HEARTBEAT_SECONDS:  # just being made, or just being removed
+            continue
+        if alive is None and quiet < SILENT_SECONDS:
             say(f'{left} ({_size(left):,} bytes) is left: {_named(owner)}, which gave the last sign of life {quiet / 3600:.1f} '
                 'hours ago, may still be at work on it; delete it if that process has ended')
             continue
@@ -195,21 +203,21 @@ def _named(owner: dict[str, Any] | None) -> str:
     return f'process {owner.get("pid")} of machine {owner.get("host")!r}' if owner else 'a process that left no name'
 
 
-def _last_sign(scratch: pathlib.Path) -> float:
-    """The newest time of a scratch folder and its files. What is set aside in it keeps its old times."""
-    times = [0.0]
-    for path in (scratch, *scratch.rglob('*')):
-        with contextlib.suppress(OSError):
-            times.append(path.lstat().st_mtime)
-    return max(times)
+def _last_sign(scratch: pathlib.Path) -> float | None:
+    """The newest time of a scratch folder and its files, None if it is gone. What is set aside in it keeps its old times."""
+    return max((status.st_mtime for status in _statuses(scratch)), default=None)
 
 
 def _size(scratch: pathlib.Path) -> int:
-    total = 0
-    for path in scratch.rglob('*'):
-        with contextlib.suppress(OSError):
-            total += path.lstat().st_size if path.is_file() else 0
-    return total
+    return sum(status.st_size for status in _statuses(scratch) if stat.S_ISREG(status.st_mode))
+
+
+def _statuses(scratch: pathlib.Path) -> Iterator[os.stat_result]:
+    """Of a folder and all that is in it, but for what vanishes meanwhile."""
+    for parent, _, names in os.walk(scratch):
+        for path in (parent, *(os.path.join(parent, name) for name in names)):
+            with contextlib.suppress(OSError):
+                yield os.lstat(path)
 
 
 def _set_aside(scratch: pathlib.Path) -> pathlib.Path | None:

@@ -134,7 +134,7 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.data_dir) from error
             for path in filter(pathlib.Path.exists, (self._data.folder / name for name in SIDE_FILES)):
                 shutil.copyfile(path, self.data_path / path.name)
-            self.info.metadata.update(schema=self._data.schema.to_json(), manifest=self._data.manifest)
+            self.info.metadata.update(schema=self._data.schema.to_json(), manifest=self._data.description)
 
     @contextlib.contextmanager
     def _prepared(self, dl_manager: tfds.download.DownloadManager,

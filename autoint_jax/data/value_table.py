@@ -64,8 +64,8 @@ class ValueTable:
         self._is_text = values.dtype == pl.String
         self._table = TextTable(values, first_id) if self._is_text else IntegerTable(values.to_numpy(), first_id)
 
-    def __call__(self, values: pl.Series) -> tuple[np.ndarray, int]:
-        """Values [n] -> int32 ids [n], and how many of them are present but unknown."""
+    def __call__(self, values: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Values [n] -> int32 ids [n], and which of them are present but unknown, bool [n]."""
         if self._is_text:
             ids = self._table(values)
         else:
@@ -77,4 +77,4 @@ class ValueTable:
             ids *= ~missing  # products and sums: assignment by a mask takes twice the time
             ids += self._missing_id * missing
         ids += self._unknown_id * unknown
-        return ids, int(np.count_nonzero(unknown))
+        return ids, unknown
