@@ -167,6 +167,29 @@ def test_one_file_under_two_patterns_without_a_split_by_files(folder):
     assert sum(split['rows'] for split in prepare(folder / 'mine.yaml').manifest['splits'].values()) == 22
 
 
+@pytest.mark.parametrize('form', ['csv', 'parquet'])
+def test_copies_of_files(folder, form):
+    text = DECLARATION.replace('.csv', f'.{form}')
+    for path in list(folder.glob('*.csv')):
+        pl.read_csv(path).write_parquet(path.with_suffix('.parquet'))
+    (folder / f'held.{form}').write_bytes((folder / f'part-2.{form}').read_bytes())
+    (folder / 'mine.yaml').write_text(text)
+    refused(folder / 'mine.yaml', f'part-2.{form} of train and .*held.{form} of valid have the same content')
+    (folder / 'mine.yaml').write_text(f'files: [part-2.{form}, held.{form}, part-1.{form}]\nlabel: y\nfields: [{{name: a}}]\n'
+                                      'split: {random: {valid: 0.3, test: 0.3}}')
+    heard = Heard()
+    prepare(folder / 'mine.yaml', heard)
+    assert [sentence for sentence in heard.sentences if 'same content' in sentence] == [
+        f'{folder}/part-2.{form} and {folder}/held.{form} have the same content, so their rows are read twice: if that is not '
+        'meant, leave one out']
+
+
+def test_a_file_beside_its_packed_copy(folder):
+    (folder / 'part-1.csv.gz').write_bytes(gzip.compress((folder / 'part-1.csv').read_bytes()))
+    (folder / 'mine.yaml').write_text(DECLARATION.replace('held.csv', 'part-1.csv.gz'))
+    refused(folder / 'mine.yaml', 'part-1.csv of train and .*part-1.csv.gz of valid have the same content')
+
+
 def test_names_with_brackets_and_patterns_in_folders(folder):
     for number in (1, 2):
         (folder / 'days' / f'd{number}').mkdir(parents=True)
@@ -181,8 +204,8 @@ def test_names_with_brackets_and_patterns_in_folders(folder):
 def test_a_name_twice_in_a_header(folder):
     write(folder / 'twice.csv', [(*row, row[1], 0, 0) for row in rows_of('t', 40)], header='y,a,x,a,,')
     (folder / 'mine.yaml').write_text('files: twice.csv\nlabel: y\nfields: [{name: a}]')
-    refused(folder / 'mine.yaml', "twice.csv has two columns named 'a': name all columns in .*mine.yaml, beside header: true, as in "
-            'columns: ."y", "a", "x", "a_4", "column_5", "column_6"')
+    refused(folder / 'mine.yaml', "twice.csv has two columns named 'a': name all columns in .*mine.yaml, beside header: true, as "
+            'in columns: ."y", "a", "x", "a_4", "column_5", "column_6"')
     (folder / 'mine.yaml').write_text('files: twice.csv\nlabel: y\nfields: [{name: x}]')  # one that nothing uses does no harm
     assert len(prepare(folder / 'mine.yaml').vocabularies()['x'].values) == 32
     text = 'files: twice.csv\nheader: true\ncolumns: [label, first, x, second, e, f]\nlabel: label\nfields: [{name: second}]\n'

@@ -1,6 +1,7 @@
 """Labels and splits that cannot be meant: each is an error that names places and values, or one loud sentence."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from autoint_jax.data import assignment
@@ -18,7 +19,7 @@ class Heard(Silent):
         self.sentences = []
 
     def say(self, sentence):
-        if not sentence.startswith('a.csv: '):  # what became of its lines
+        if not sentence.startswith('a.'):  # what became of its lines
             self.sentences.append(sentence)
 
 
@@ -34,7 +35,7 @@ def folder(tmp_path):
 
 def prepare(folder, text):
     path, heard = folder / 'mine.yaml', Heard()
-    path.write_text('files: a.csv\n' + text)
+    path.write_text(text if text.startswith('files') else 'files: a.csv\n' + text)
     data = prepare_own(path, None, folder / 'out', dataset='csv', recipe='mine', max_bad_share=0.001, progress=heard)
     return data, heard.sentences
 
@@ -116,6 +117,30 @@ def test_missing_values_that_no_row_has_are_said(folder):
     numeric = np.concatenate([data.split(split).numeric[:, 0] for split in ('train', 'valid', 'test')])
     assert np.isnan(numeric).sum() == 16
     assert prepare(folder, text.replace(', NA, "?"', '').replace(', -1', ''))[1] == []
+
+
+@pytest.mark.parametrize('form', ['csv', 'parquet', 'libsvm'])
+def test_values_that_mean_missing_and_occur_nowhere_are_said(folder, form):
+    text = f'form: {form}\nmissing: [a1, NA, "-", ""]\nlabel: y\nfields: [{{name: a, missing: value}}]\n'
+    if form == 'parquet':
+        pl.read_csv(folder / 'a.csv').write_parquet(folder / 'a.parquet')
+    elif form == 'libsvm':
+        (folder / 'a.libsvm').write_text(''.join(f'{row % 2} 1:1\n' for row in range(80)))
+        text = text.replace('label: y', 'label: label').replace('name: a,', 'name: a, column: 1,')
+    text = text if form == 'csv' else text.replace('form', f'files: a.{form}\nform')
+    data, said = prepare(folder, text)
+    absent = "'-', 'NA', 'a1'" if form == 'libsvm' else "'-', 'NA'"
+    assert said == [f'no row holds {absent}, listed under missing']
+    if form != 'libsvm':
+        assert data.vocabularies()['a'].values == ('', 'a0', 'a2')
+
+
+def test_buckets_that_most_rows_cannot_fill_are_said(folder):
+    text = 'label: y\nfields: [{name: a, transform: hash, buckets: 2e9}]\n'
+    assert prepare(folder, text)[1] == [
+        "field 'a' has 2,000,000,000 buckets of hashes, and the table 80 rows: most of the embeddings would never be trained, "
+        'though they take memory, so give fewer buckets']
+    assert prepare(folder, text.replace('2e9', '1e6'))[1] == []
 
 
 def test_missing_values_of_quantiles_are_missing(folder):

@@ -1,6 +1,6 @@
 """Which split each row belongs to, checked: labels that are what was declared, and splits that can be trained and tested on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,7 @@ from autoint_jax.data.prepared import SPLITS
 from autoint_jax.data.spool import Spool
 from autoint_jax.errors import UsageError
 
+MANY_BUCKETS = 1_000_000  # of hashes: fewer do no harm
 MOST_SPELLINGS = 1000  # of a label that are counted
 _SHOWN = 8
 _ROWS_AT_ONCE = 1 << 22
@@ -30,13 +31,18 @@ def assigned(split: Callable[[np.ndarray, pl.Series | None], np.ndarray], labels
 
     Raises UsageError where the label or the split is not what was declared, a split is empty, or has rows of one class only.
     """
-    for remark in _unused_missing_values(plan, spool):
+    for remark in (*_unused_missing_values(plan, spool), *_idle_buckets(plan, len(labels))):
         say(remark)
     split_of = split(labels, column)
     if plan.label.positive:
         _check_spellings(plan.label, _spellings(plan.label.column, spool, split_of), names)
     _check_classes(plan.label, labels, split_of, names)
     return split_of
+
+
+def unseen(missing: Collection[str]) -> list[str]:
+    """What to say about values that mean missing, but occur in no row."""
+    return [f'no row holds {_list(sorted(missing))}, listed under missing'] if missing else []
 
 
 def _unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
@@ -54,6 +60,13 @@ def _unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
             remarks.append(f'field {field.name!r}: no row of column {field.column!r} holds {_list(sorted(waiting))}, listed under '
                            'missing_values')
     return remarks
+
+
+def _idle_buckets(plan: TablePlan, rows: int) -> list[str]:
+    """A sentence for each field with hash buckets of which most can hold no value."""
+    return [f'field {field.name!r} has {field.buckets:,} buckets of hashes, and the table {rows:,} rows: most of the embeddings '
+            'would never be trained, though they take memory, so give fewer buckets'
+            for field in plan.fields if field.transform == 'hash' and field.buckets > max(MANY_BUCKETS, 10 * rows)]
 
 
 def _spellings(column: str, spool: Spool, split_of: np.ndarray) -> dict[str, np.ndarray]:

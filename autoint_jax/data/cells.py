@@ -20,14 +20,16 @@ _SPACES = ' \u00a0\u202f'
 
 
 def checked(frame: pl.DataFrame, kinds: dict[str, str], layout: Layout, label: LabelPlan | None,
-            check: Check | None = None) -> tuple[pl.DataFrame, dict[int, str]]:
+            check: Check | None = None, unseen: set[str] | None = None) -> tuple[pl.DataFrame, dict[int, str]]:
     """Columns of text -> typed columns, and {row: reason} of rows with a cell that is not allowed.
 
     Of real columns, `nan` is a missing number. An infinite number, or one too large for float32, is missing if the layout
-    says so, and otherwise makes its row bad.
+    says so, and otherwise makes its row bad. Values that mean missing and occur are taken out of `unseen`.
     """
-    clean = pl.all().str.strip_chars() if layout.strip else pl.all()
-    frame = frame.with_columns(clean.replace({value: None for value in ('', *layout.missing)}))
+    frame = frame.with_columns(pl.all().str.strip_chars()) if layout.strip else frame
+    for column in frame.iter_columns() if unseen else ():
+        unseen.difference_update(column.filter(column.is_in(list(unseen))).unique())
+    frame = frame.with_columns(pl.all().replace({value: None for value in ('', *layout.missing)}))
     typed = frame.select(_typed(name, kind, layout) for name, kind in kinds.items())
     reasons: dict[int, str] = {}
     for name, kind in kinds.items():

@@ -13,6 +13,7 @@ from autoint_jax.data.raw_rows import BadRow, Raw
 from autoint_jax.data.sources import Source
 from autoint_jax.data.split_plan import FILE_SPLIT
 from autoint_jax.data.tally import Tally
+from autoint_jax.errors import UsageError
 
 
 class SplitFiles:
@@ -34,6 +35,10 @@ class SplitFiles:
     def tallies(self) -> list[Tally]:
         return [tally for source in self._parts.values() for tally in source.tallies]
 
+    @property
+    def unseen_missing(self) -> set[str]:
+        return set.intersection(*(source.unseen_missing for source in self._parts.values()))
+
     def size(self) -> int:
         return sum(source.size() for source in self._parts.values())
 
@@ -45,6 +50,17 @@ class SplitFiles:
                 yielded += 1
                 yield result
             first += yielded
+        self._check_copies()
+
+    def _check_copies(self) -> None:
+        """Raises UsageError where files of two splits have the same content."""
+        owners: dict[str, tuple[str, Tally]] = {}
+        for name, source in self._parts.items():
+            for tally in source.tallies:
+                part, other = owners.setdefault(tally.checksum.hexdigest(), (name, tally))
+                if part != name and tally.rows:
+                    raise UsageError(f'{other.path} of {part} and {tally.path} of {name} have the same content: rows of {name} '
+                                     f'would be known from {part}, so leave one out')
 
 
 def _marked(use: Callable[[int, Raw], Any], first: int, split: int) -> Callable[[int, Raw], Any]:

@@ -63,7 +63,7 @@ class LibsvmSource(TextSource):
         bad = [BadRow(block.path, block.first_line + row, reason, stored[row]) for row in np.flatnonzero(some & ~form).tolist()]
         rows = np.flatnonzero(some & form)
         frame, lost = self._frame(lines.filter(some & form))
-        typed, reasons = checked(frame, self._kinds, self.layout, label)
+        typed, reasons = checked(frame, self._kinds, self.layout, label, unseen=self.unseen_missing)
         reasons = lost | reasons
         bad += [BadRow(block.path, block.first_line + int(rows[row]), reason, stored[rows[row]]) for row, reason in reasons.items()]
         return Raw(typed.filter(~np.isin(np.arange(typed.height), list(reasons))), sorted(bad), int((~some).sum()))

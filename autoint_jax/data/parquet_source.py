@@ -36,6 +36,7 @@ class ParquetSource:
         self.checksums: dict[str, str] = {}
         self.bad_beside: Sequence[BadRow] = ()
         self.tallies: list[Tally] = []
+        self.unseen_missing = set(layout.missing) - {''}
         for path in paths:
             found = parquet_schema(path)
             for name in self._kinds:
@@ -59,7 +60,8 @@ class ParquetSource:
 
         def work(item: tuple[int, tuple[Tally, int, pl.DataFrame, int]]) -> tuple[Tally, int, int, Any, int]:
             number, (tally, first_row, frame, size) = item
-            typed, reasons = checked(self._as_text(tally.path, frame), self._kinds, self._layout, label)
+            texts = self._as_text(tally.path, frame)
+            typed, reasons = checked(texts, self._kinds, self._layout, label, unseen=self.unseen_missing)
             bad = [BadRow(tally.path, first_row + row, reason, '\t'.join(map(str, frame.row(row))))
                    for row, reason in reasons.items()]
             if reasons:
@@ -77,7 +79,7 @@ class ParquetSource:
         for tally in tallies:
             path, first_row, size = tally.path, 1, tally.path.stat().st_size
             with open(path, 'rb') as file:
-                self.checksums[path.name] = hashlib.file_digest(file, 'sha256').hexdigest()
+                self.checksums[path.name] = hashlib.file_digest(file, lambda own=tally.checksum: own).hexdigest()
             with _readable(path):
                 tally.lines = pl.scan_parquet(path).select(pl.len()).collect().item()
                 frames = pl.scan_parquet(path).select(list(self._kinds)).collect_batches(

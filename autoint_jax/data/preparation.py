@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data import origin, unknown_values
-from autoint_jax.data.assignment import assigned
+from autoint_jax.data.assignment import assigned, unseen
 from autoint_jax.data.bad_rows import BadRows
 from autoint_jax.data.encoding import Encoder
 from autoint_jax.data.field_plan import TablePlan
@@ -65,7 +65,7 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         labels = _parse(source, plan, spool, bad, threads, progress)
         if raw_files is not None:
             raw_files.check_unchanged()
-        for sentence in told(source.tallies):
+        for sentence in (*told(source.tallies), *unseen(source.unseen_missing)):
             progress.say(sentence)
         wanted = pl.concat(list(spool.column(split_column))) if split_column else None
         splitting = threads.submit(assigned, split, labels, wanted, plan, spool, split_names or dict(zip(SPLITS, SPLITS)),

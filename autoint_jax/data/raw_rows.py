@@ -42,11 +42,12 @@ class _Malformed(Exception):
     """A block needs the careful way."""
 
 
-def parsed(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None, check: Check | None = None) -> Raw:
+def parsed(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None, check: Check | None = None,
+           unseen: set[str] | None = None) -> Raw:
     """The named columns of a block; `label` is None where rows have none.
 
-    A sound block is parsed at once. One with anything wrong in it is parsed as text, cell by cell. Raises UsageError where
-    its bytes are not UTF-8.
+    A sound block is parsed at once. One with anything wrong in it is parsed as text, cell by cell. Values that mean missing
+    and occur are taken out of `unseen` if the layout strips blanks. Raises UsageError where its bytes are not UTF-8.
     """
     if not layout.strip:
         try:
@@ -55,7 +56,7 @@ def parsed(block: Block, layout: Layout, columns: Sequence[str], label: LabelPla
                 return Raw(frame, [])
         except (_Malformed, pl.exceptions.PolarsError):
             pass
-    return _careful(block, layout, columns, label, check)
+    return _careful(block, layout, columns, label, check, unseen)
 
 
 def sound_rows(layout: Layout, columns: Sequence[str], label: LabelPlan | None) -> Callable[[Sequence[list[str]]], bool]:
@@ -161,7 +162,8 @@ class _Lines:
         return self._text[np.repeat(self.plain, np.diff(np.append(self.starts, len(self._text))))].tobytes()
 
 
-def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None, check: Check | None) -> Raw:
+def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None, check: Check | None,
+             unseen: set[str] | None) -> Raw:
     if not block.text.isascii():
         as_text(block.path, block.text, block.first_line)
     lines, wanted, bad, blank = _Lines(block, layout), len(layout.columns), dict(block.quoted.faults), 0
@@ -188,7 +190,7 @@ def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelP
     if own:
         order = np.argsort(rows)
         rows, frame = rows[order], frame[order]
-    typed, reasons = checked(frame, _kinds(layout, columns), layout, label, check)
+    typed, reasons = checked(frame, _kinds(layout, columns), layout, label, check, unseen)
     found = [lines.bad(line, reason) for line, reason in bad.items()]
     found += [lines.bad(int(rows[row]), reason) for row, reason in reasons.items()]
     if reasons:

@@ -30,6 +30,7 @@ class Source(Protocol):
       checksums: of files read whole, by name; of packed ones, those of the files they unpack to.
       bad_beside: unreadable rows of files that are joined, not counted in `rows`.
       tallies: of the files read whole, what became of their lines.
+      unseen_missing: values that mean missing, but have not occurred in the rows that are read.
     """
 
     paths: tuple[pathlib.Path, ...]
@@ -37,6 +38,7 @@ class Source(Protocol):
     checksums: dict[str, str]
     bad_beside: Sequence[BadRow]
     tallies: list[Tally]
+    unseen_missing: set[str]
 
     def size(self) -> int:
         """Bytes of all files."""
@@ -62,6 +64,7 @@ class TextSource:
         self.checksums: dict[str, str] = dict(derivation.checksums)
         self.bad_beside = derivation.bad
         self.tallies: list[Tally] = []
+        self.unseen_missing = set(layout.missing) - {''}
         for path in paths:
             if not path.is_file():
                 raise UsageError(f'{path} is a folder' if path.is_dir() else f'{path} does not exist')
@@ -93,7 +96,7 @@ class TextSource:
         self.tallies = tallies
 
     def parse(self, block: Block, label: LabelPlan | None) -> Raw:
-        return parsed(block, self.layout, self._columns, label, self._derivation.check)
+        return parsed(block, self.layout, self._columns, label, self._derivation.check, self.unseen_missing)
 
     def _blocks(self, tallies: Sequence[Tally], label: LabelPlan | None) -> Iterator[tuple[Tally, Block]]:
         sound = sound_rows(self.layout, self._columns, label)

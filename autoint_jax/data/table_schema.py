@@ -170,7 +170,8 @@ def _layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[L
         word = content['quote'].choice(('none', '"', "'"))
         quote = None if word == 'none' else word
     layout = Layout(
-        (), separator=between, header=header, own_names=header and bool(columns), quote=quote, strip=True, missing=missing, infinite=infinite,
+        (), separator=between, header=header, own_names=header and bool(columns), quote=quote, strip=True, missing=missing,
+        infinite=infinite,
         encoding=_encoding(content['encoding']) if 'encoding' in content else 'utf-8',
         decimal=content['decimal'].choice(('.', ',')) if 'decimal' in content else '.',
         thousands=_thousands(content['thousands']) if 'thousands' in content else '')

@@ -18,7 +18,7 @@ def _number(count: int, noun: str) -> str:
 
 def told(tallies: Sequence['Tally']) -> list[str]:
     """What to say about files that were read, one sentence each: of many, only about those with anything unusual."""
-    warnings = [warning for tally in tallies for warning in tally.warnings()]
+    warnings = [*(warning for tally in tallies for warning in tally.warnings()), *_copies(tallies)]
     if len(tallies) <= SHOWN:
         return [*map(str, tallies), *warnings]
     unusual = [tally for tally in tallies if tally.bad or tally.blank or tally.spanning_rows]
@@ -26,6 +26,15 @@ def told(tallies: Sequence['Tally']) -> list[str]:
     lines, rows = sum(tally.lines for tally in tallies), sum(tally.rows for tally in tallies)
     whole = f'{len(tallies):,} files: {lines:,} lines, {rows:,} rows'
     return [whole, *map(str, unusual[:MANY]), *more, *warnings[:MANY]]
+
+
+def _copies(tallies: Sequence['Tally']) -> list[str]:
+    first: dict[str, Tally] = {}
+    for tally in tallies:
+        first.setdefault(tally.checksum.hexdigest(), tally)
+    pairs = [(first[tally.checksum.hexdigest()], tally) for tally in tallies if tally.rows]
+    return [f'{one.path} and {other.path} have the same content, so their rows are read twice: if that is not meant, leave one '
+            f'out' for one, other in pairs if one is not other]
 
 
 @dataclasses.dataclass
