@@ -15,6 +15,7 @@ by split.
 """
 
 import pathlib
+import sys
 from collections.abc import Callable
 
 from absl import flags
@@ -36,8 +37,8 @@ _RECIPE = flags.DEFINE_string('recipe', None, 'How to encode it; by default the 
     f'{name} has ' + ', '.join(f'{recipe} ({how.description})' for recipe, how in dataset.recipes.items())
     for name, dataset in registry.DATASETS.items()))
 _RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder of the raw files. Only movielens_100k can be downloaded without.')
-_SCHEMA = flags.DEFINE_string('schema', None, f'With --dataset={OWN_TABLE}: YAML or JSON file that declares the table; its form '
-                              'is described in autoint_jax/data/table_schema.py.')
+_SCHEMA = flags.DEFINE_string('schema', None, f'With --dataset={OWN_TABLE}: YAML or JSON file that declares the table, as '
+                              'docs/data.md describes it.')
 _INFER = flags.DEFINE_string('infer', None, 'Print a draft of such a declaration from a look at this file, and stop.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data; filled as DATA_DIR/DATASET/RECIPE.')
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Prepare again what is already prepared.')
@@ -48,6 +49,10 @@ _MAX_BAD_SHARE = flags.DEFINE_float('max_bad_share', MAX_BAD_SHARE, 'Stop when m
 
 def main(argv: list[str]) -> None:
     if _INFER.value is not None:
+        for flag in (_DATASET, _RECIPE, _RAW_DIR, _SCHEMA):
+            if flag.value is not None:
+                raise UsageError(f'--infer prints a draft and does nothing else, so leave out --{flag.name}')
+        sys.stdout.reconfigure(encoding='utf-8')  # as declarations are read, whatever the terminal's is
         print(infer.draft(pathlib.Path(_INFER.value)), end='')
         return
     if _DATASET.value is None:

@@ -1,6 +1,7 @@
 """Drafts of files of all forms: marks, separators, quotes, encodings, packs, libsvm, Parquet, and what is no table."""
 
 import datetime
+import pathlib
 import re
 
 import polars as pl
@@ -89,7 +90,10 @@ LIBSVM = {
     'blank lines': ('1 3:1 12:1\n\n-1 4:1 13:1\n', {'1': 'categorical', '2': 'categorical'}),
     'plus and minus': ('+1 3:1 12:1\n-1 4:1 13:1\n', {'1': 'categorical', '2': 'categorical'}),
     'real values': ('0 1:34.7 2:0.5 3:0\n1 1:3.7 2:0.1 3:1\n', {'1-1': 'numeric', '2-2': 'numeric', '3-3': 'numeric'}),
-    'libffm': ('0 0:1:1 1:30:1 2:40:34.7\n1 0:5:1 1:31:1 2:40:3.5\n', {'1': 'categorical', '2': 'categorical', '40-40': 'numeric'}),
+    'libffm': ('0 0:1:1 1:30:1 2:40:34.7\n1 0:5:1 1:31:1 2:40:3.5\n', {
+        'field 0': 'categorical', 'field 1': 'categorical', 'field 2': 'numeric'}),
+    'libffm with lists': ('0 0:1:1 1:30:1 1:31:1\n1 0:5:1 1:31:1\n1 0:5:1\n', {'field 0': 'categorical', 'field 1': 'multivalued'}),
+    'queries': ('0 qid:1 3:1 12:1\n1 qid:2 4:1 13:1\n', {'1': 'categorical', '2': 'categorical'}),
     'lists': ('1 3:1 12:1\n-1 4:1\n', {'3-12': 'multivalued'}),
     'lists and numbers': ('1 3:1 7:0.5 12:1\n-1 4:1\n-1 7:2.5\n', {'3-4': 'multivalued', '7-7': 'numeric', '12-12': 'multivalued'}),
     'comments': ('1 3:1 12:1 # a\n-1 4:1 13:1\n', {'1': 'categorical', '2': 'categorical'}),
@@ -137,7 +141,7 @@ def test_any_name_is_a_column(tmp_path):
     """Names that YAML takes for something else come back as they are, in the label, in fields, in values."""
     names = ['click', *NASTY]
     quote = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731
-    rows = [[i % 2, *(f'v{i * (place % 4 + 1) % 5}' for place in range(len(NASTY)))] for i in range(60)]
+    rows = [[i % 2, *(f'{place}-{i * (place % 4 + 1) % 5}' for place in range(len(NASTY)))] for i in range(60)]
     lines = [','.join(map(quote, names)), *(','.join(map(str, row)) for row in rows)]
     text, schema = drafted(tmp_path, 'a.csv', '\n'.join(lines) + '\n')
     assert [field.column for field in schema.plan.fields] == NASTY
@@ -189,9 +193,45 @@ def test_what_is_no_table_is_said(tmp_path, name, content, parts):
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize('above, parts', [
+    ('sep=,\n', ['sep=,', 'only Excel reads']), ('# made by a program\n', ['# made by a program', 'above line 2']),
+    ('Clicks of May\n\nby country\n', ['Clicks of May', 'above line 3'])])
+def test_what_stands_above_the_table_is_said(tmp_path, above, parts):
+    (tmp_path / 'a.csv').write_text(above + PLAIN)
+    with pytest.raises(UsageError) as error:
+        infer.draft(tmp_path / 'a.csv')
+    for part in ('a.csv', *parts):
+        assert part in str(error.value)
+
+
+def test_a_header_without_a_name_for_row_names(tmp_path):
+    """As R writes it."""
+    lines = PLAIN.splitlines()
+    text = '\n'.join([lines[0].replace(',', ' '), *(f'"{number}" {line.replace(",", " ")}' for number, line in enumerate(lines[1:]))])
+    _, schema = drafted(tmp_path, 'a.txt', text)
+    assert schema.columns == ('column_1', 'click', 'city', 'x') and schema.layout.separator == ' '
+    assert prepared(tmp_path).schema.names == ['city', 'x']
+
+
+def test_values_that_span_lines_are_read(tmp_path):
+    lines = ''.join(f'{i % 2},"first {i % 3}\nsecond, third",{i}.5\n' for i in range(60))
+    drafted(tmp_path, 'a.csv', 'click,"a\nname",x\n' + lines)
+    data = prepared(tmp_path)
+    assert data.schema.names == ['column_2', 'x'] and data.vocabularies()['column_2'].values[0] == 'first 0\nsecond, third'
+
+
+def test_a_damaged_letter_among_utf8_is_said(tmp_path):
+    draft, _ = drafted(tmp_path, 'a.csv', PLAIN.encode().replace('Köln'.encode(), b'K\xf6ln', 1))
+    assert '# Line 3 holds byte 0xf6, which is not UTF-8, though other letters are' in draft
+
+
 def test_a_folder_and_nothing_are_said(tmp_path):
     (tmp_path / 'a.csv').write_text(PLAIN)
     with pytest.raises(UsageError, match='is a folder: name one of its files, such as .*a.csv'):
         infer.draft(tmp_path)
     with pytest.raises(UsageError, match='none.csv does not exist'):
         infer.draft(tmp_path / 'none.csv')
+    with pytest.raises(UsageError, match='does not exist: name one file'):
+        infer.draft(tmp_path / 'part-*.csv')
+    with pytest.raises(UsageError, match='no regular file'):
+        infer.draft(pathlib.Path('/dev/zero'))

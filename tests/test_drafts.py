@@ -137,6 +137,11 @@ def test_a_copy_of_the_label_is_no_field(tmp_path):
     assert 'left out: it tells the label, click, in every row' in text
 
 
+def test_a_copy_of_a_column_is_no_field(tmp_path):
+    text, schema = drafted(tmp_path, 'a.csv', table(['click', 'city', 'town'], [[i % 2, f'c{i % 3}', f'c{i % 3}'] for i in range(60)]))
+    assert [field.name for field in schema.plan.fields] == ['city'] and 'it is the same as city in every row' in text
+
+
 def test_labels_that_are_missing_are_said(tmp_path):
     rows = [['' if i % 10 == 0 else i % 2, f'c{i % 3}'] for i in range(200)]
     text, _ = drafted(tmp_path, 'a.csv', table(['click', 'city'], rows))

@@ -39,6 +39,7 @@ def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, t
     (['--dataset=csv'], ['--schema']),
     (['--dataset=csv', '--schema=none.yaml'], ['none.yaml does not exist']),
     (['--infer=none.csv'], ['none.csv does not exist']),
+    (['--infer=none.csv', '--dataset=csv'], ['leave out --dataset']),
 ])
 def test_mistakes(command, arguments, parts):
     done = command('scripts/prepare_data.py', *arguments)

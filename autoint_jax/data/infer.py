@@ -34,6 +34,7 @@ def draft(path: pathlib.Path) -> str:
     times = [found for column in others if column.name not in sample.kinds and (found := times_of(column)) is not None]
     answer = next((column for column in sample.columns if label and column.name == label.column), None)
     kinds = {column.name: _kind(column, sample, named, times, answer) for column in others}
+    _leave_out_copies(others, kinds)
     lines = [f'# A draft from the first {sample.rows:,} rows of {_in_comment(path.name)}: check the label and every field.',
              f'files: [{scalar(path.name)}]', f'form: {sample.form}', *sample.head, *_infinite(others, kinds),
              *_label(label, sample.columns), *_split(label, times), 'fields:']
@@ -53,11 +54,14 @@ def _sample(path: pathlib.Path) -> Sample:
         raise UsageError(f'{path} is a folder: name one of its files{named}; `files` of the declaration may then have a pattern, '
                          'as in "part-*.csv"')
     if not path.exists():
-        raise UsageError(f'{path} does not exist')
+        several = ': name one file' if re.search(r'[*?\[]', path.name) else ''
+        raise UsageError(f'{path} does not exist{several}')
+    if not path.is_file():
+        raise UsageError(f'{path} is no regular file: write the table to a file first, which can be read again')
     suffix = pathlib.Path(unpacked_name(path)).suffix.lower()
     if suffix in _OTHER_TABLES:
         raise UsageError(f'{path} is {_OTHER_TABLES[suffix]}, which is not read: write the table as CSV or Parquet')
-    if path.is_file() and not path.stat().st_size:
+    if not path.stat().st_size:
         raise UsageError(f'{path} is empty: there are no rows to draft a declaration from')
     form = FORMS.get(suffix)
     return sample_of_parquet(path) if form == 'parquet' else sample_of_text(path, libsvm=form == 'libsvm')
@@ -119,6 +123,17 @@ def _kind(column: Column, sample: Sample, named: bool, times: list[Times], answe
     if answer is not None and _gives_away(column, answer):
         return fields.Kind(None, f'left out: it tells the label, {scalar(answer.name)}, in every row')
     return fields.kind_of(column, names_tell=named)
+
+
+def _leave_out_copies(columns: list[Column], kinds: dict[str, fields.Kind]) -> None:
+    """Of columns that are the same in every row, all but the first are left out."""
+    seen: dict[tuple[str, ...], str] = {}
+    for column in columns:
+        if kinds[column.name].rule is None:
+            continue
+        first = seen.setdefault(tuple(column.texts), column.name)
+        if first != column.name and len(column.texts) >= _ENOUGH:
+            kinds[column.name] = fields.Kind(None, f'left out: it is the same as {scalar(first)} in every row')
 
 
 def _gives_away(column: Column, answer: Column) -> bool:

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from autoint_jax.data.drafting.columns import Column
-from autoint_jax.data.drafting.words import names_a_measure, names_ids
+from autoint_jax.data.drafting.words import names_a_measure, names_a_time, names_ids
 from autoint_jax.data.drafting.yaml_text import quoted, scalar, shown
 
 _FEW = 20  # different whole numbers: as many categories
@@ -83,8 +83,10 @@ def _of_text(column: Column) -> Kind:
     distinct, known = len(column.counts), len(column.known)
     separator = _list_separator(column)
     if separator is not None:
+        brackets = all(value[0] + value[-1] in ('[]', '()', '{}') for value in column.counts)
         return Kind(f'kind: multivalued, separator: {quoted(separator)}{_at_most(column, separator)}',
-                    f'lists of values with {shown(separator)} between them')
+                    f'lists of values with {shown(separator)} between them'
+                    + ('; their brackets become part of the first and last value: better take them out' if brackets else ''))
     if sum(map(len, column.counts)) > _LONG * distinct and distinct > known / 2:
         return Kind(None, 'left out: it looks like text written to be read')
     others = column.numbers.others
@@ -92,7 +94,7 @@ def _of_text(column: Column) -> Kind:
         words = ', '.join(shown(word) for word in sorted(others)[:3])
         return _categorical(column, f'mostly numbers, but {len(others):,} values are none ({words}): list these under `missing` to '
                                     'make it numeric')
-    return _categorical(column, 'words')
+    return _categorical(column, 'words' + '; if they are times, a split by time takes their format' * names_a_time(column.name))
 
 
 def _categorical(column: Column, why: str) -> Kind:

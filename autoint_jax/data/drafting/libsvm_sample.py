@@ -1,5 +1,6 @@
 """The first rows of a libsvm, libfm or libffm file: which of its places or indices make fields."""
 
+import bisect
 import pathlib
 import re
 from collections.abc import Sequence
@@ -11,96 +12,129 @@ from autoint_jax.data.layout import Layout
 from autoint_jax.data.libsvm_source import LABEL, SEPARATOR
 from autoint_jax.errors import UsageError
 
-_LINE = re.compile(r'[^\s:]+(\s+\d+:(\d+:)?[^\s:]+)*\s*(#.*)?')
-_PAIRS = re.compile(r'(\d+):(?:(\d+):)?([^\s:]+)')
+_LINE = re.compile(r'[^\s:]+(\s+qid:\d+)?(\s+\d+:(\d+:)?[^\s:]+)*')
+_PAIRS = re.compile(r'(?<!\S)(\d+):(?:(\d+):)?([^\s:]+)')
 _NUMBER = re.compile(r'[+-]?\d+(\.\d*)?(\s|$)')
 _LOOKED = 50  # lines that tell whether a file is of this form
-_MOST_NUMBERS = 100  # indices with numbers of their own that become fields
+_MOST_NUMBERS = 1000  # indices with numbers of their own that become fields
 _ONE = {'1', '1.0', '+1'}
+Kind = tuple[str | None, str]  # keys of a field after its name, or None where it is left out, and the reason
 _NUMERIC = ('kind: numeric, transform: standard', 'its values are numbers, not only 1')
 _MULTIVALUED = ('kind: multivalued', 'indices that a line may have or not')
 
 
 def looks_like_libsvm(lines: Sequence[str]) -> bool:
     """Whether lines have a number, the label, and then pairs with a colon, more than one on average: `1 10:30` may be a time."""
-    looked = lines[:_LOOKED]
-    return (all(map(_LINE.fullmatch, looked)) and all(map(_NUMBER.match, looked))
+    looked = _bare(lines[:_LOOKED])
+    return bool(looked) and (all(map(_LINE.fullmatch, looked)) and all(map(_NUMBER.match, looked))
             and sum(len(_PAIRS.findall(line)) for line in looked) >= 1.5 * len(looked))
 
 
 def sample_of_libsvm(path: pathlib.Path, lines: Sequence[str]) -> Sample:
-    """Places where all lines are alike and values are 1; else single indices that have numbers, and ranges of the others.
+    """Fields of a libffm file; else places where all lines are alike; else indices that have numbers, and ranges of the others.
 
-    Raises UsageError where hardly a line has the form.
+    Raises UsageError where hardly a line has the form, or too many indices have numbers.
     """
-    sound = [line for line in lines if _LINE.fullmatch(line)]
-    if len(sound) < 0.9 * len(lines):
-        wrong = next(line for line in lines if not _LINE.fullmatch(line))
+    bare = _bare(lines)
+    sound = [line for line in bare if _LINE.fullmatch(line)]
+    if not sound or len(sound) < 0.9 * len(bare):
+        wrong = next((line for line in bare if not _LINE.fullmatch(line)), lines[0])
         raise UsageError(f'{path} has not the form libsvm, label index:value index:value ..., as its line {shown(wrong, 60)} shows')
-    labels = [line.split()[0] for line in sound]
-    rows = [[(int(index or first), value) for first, index, value in _PAIRS.findall(line.partition('#')[0])] for line in sound]
-    if not any(rows):
+    found = [_PAIRS.findall(line) for line in sound]
+    if not any(found):
         raise UsageError(f'{path} has labels only: no line has a pair index:value')
-    alike = len({len(row) for row in rows}) == 1
-    columns, kinds = _places(rows) if alike else (None, {})
-    if columns is None:
-        columns, kinds = _ranges(rows, sorted({index for row in rows for index, value in row if value not in _ONE}))
-    return Sample('libsvm', [], [Column(LABEL, labels, Layout(())), *columns], len(sound), kinds=kinds)
+    if any(index for row in found for _, index, _ in row):
+        columns, kinds = _fields([[(int(field), index or field, value) for field, index, value in row] for row in found])
+    else:
+        rows = [[(int(index), value) for index, _, value in row] for row in found]
+        columns, kinds = _places(rows) if len({len(row) for row in rows}) == 1 else (None, {})
+        if columns is None:
+            columns, kinds = _ranges(path, rows)
+    labels = Column(LABEL, [line.split()[0] for line in sound], Layout(()))
+    return Sample('libsvm', [], [labels, *columns], len(sound), kinds=kinds)
 
 
-def _places(rows: list[list[tuple[int, str]]]) -> tuple[list[Column] | None, dict[str, tuple[str | None, str]]]:
+def _bare(lines: Sequence[str]) -> list[str]:
+    """Lines without comments; those with nothing else are left out."""
+    return [bare for line in lines if (bare := line.partition('#')[0].strip())]
+
+
+def _fields(rows: list[list[tuple[int, str, str]]]) -> tuple[list[Column], dict[str, Kind]]:
+    """A field for each field of a libffm file: its index, its indices, or its number."""
+    columns: list[Column] = []
+    kinds: dict[str, Kind] = {}
+    for field in sorted({field for row in rows for field, _, _ in row}):
+        own = [[(index, value) for number, index, value in row if number == field] for row in rows]
+        name, single = f'field {field}', max(map(len, own)) == 1
+        ones = {value for pairs in own for _, value in pairs} <= _ONE
+        if ones or not single:
+            column = Column(name, [SEPARATOR.join(index for index, _ in pairs) for pairs in own], Layout(()))
+            kinds[name] = _categorical(column, f'the index of field {field}, whose value is always 1') if single else _MULTIVALUED
+            if not ones:
+                kinds[name] = None, 'left out: it has several indices in a line, and numbers with them, which are not read'
+        else:
+            column = Column(name, [pairs[0][1] if pairs else '' for pairs in own], Layout(()))
+            kinds[name] = _NUMERIC
+        columns.append(column)
+    return columns, _without_constants(columns, kinds)
+
+
+def _categorical(column: Column, reason: str) -> Kind:
+    return f'kind: categorical, min_count: {5 if len(column.counts) > 1000 else 1}', reason
+
+
+def _without_constants(columns: Sequence[Column], kinds: dict[str, Kind]) -> dict[str, Kind]:
+    """Columns that are the same in all rows are left out."""
+    for column in columns:
+        if len(column.counts) == 1 < len(column.texts) == len(column.known):
+            kinds[column.name] = None, 'left out: it is the same in all these lines, so there is nothing to learn'
+    return kinds
+
+
+def _places(rows: list[list[tuple[int, str]]]) -> tuple[list[Column] | None, dict[str, Kind]]:
     """A field for each place of a line: the index there, if its value is 1, or the value, if its index is the same in all lines.
 
     None where a place has both.
     """
     columns: list[Column] = []
-    kinds: dict[str, tuple[str | None, str]] = {}
+    kinds: dict[str, Kind] = {}
     for place in range(len(rows[0])):
         indices, values = [str(row[place][0]) for row in rows], [row[place][1] for row in rows]
         if set(values) <= _ONE:
             column = Column(str(place + 1), indices, Layout(()))
-            distinct = len(column.counts)
-            kinds[column.name] = (f'kind: categorical, min_count: {5 if distinct > 1000 else 1}',
-                                  f'the index of pair {column.name}, whose value is always 1')
+            kinds[column.name] = _categorical(column, f'the index of pair {place + 1}, whose value is always 1')
         elif len(set(indices)) == 1:
             column = Column(f'{indices[0]}-{indices[0]}', values, Layout(()))
             kinds[column.name] = _NUMERIC
         else:
             return None, {}
-        if len(column.counts) == 1 < len(rows):
-            kinds[column.name] = None, 'left out: it is the same in all these lines, so there is nothing to learn'
         columns.append(column)
     if len({column.name for column in columns}) < len(columns):
         return None, {}
-    return columns, kinds
+    return columns, _without_constants(columns, kinds)
 
 
-def _ranges(rows: list[list[tuple[int, str]]], numbers: list[int]) -> tuple[list[Column], dict[str, tuple[str | None, str]]]:
+def _ranges(path: pathlib.Path, rows: list[list[tuple[int, str]]]) -> tuple[list[Column], dict[str, Kind]]:
     """A numeric field for each index with numbers, and a multivalued one for each range of indices between them."""
-    kinds: dict[str, tuple[str | None, str]] = {}
+    numbers = sorted({index for row in rows for index, value in row if value not in _ONE})
     if len(numbers) > _MOST_NUMBERS:
-        indices = sorted({index for row in rows for index, _ in row})
-        name = f'{indices[0]}-{indices[-1]}'
-        kinds[name] = _MULTIVALUED[0], (f'which indices a line has; the values of {len(numbers):,} indices are not 1 and are not '
-                                        'read: declare those that matter as numeric fields, as in column: 7-7')
-        return [_range(name, rows, indices[0], indices[-1])], kinds
+        raise UsageError(f'{path} has numbers other than 1 at {len(numbers):,} indices: each would be a numeric field of its own, '
+                         f'and a draft has at most {_MOST_NUMBERS:,}: declare those that matter, as in '
+                         '{name: x, column: 7-7, kind: numeric}')
+    kinds: dict[str, Kind] = {}
+    of_index = [dict(row) for row in rows]
     columns = []
-    others = sorted({index for row in rows for index, _ in row} - set(numbers))
     for index in numbers:
-        name = f'{index}-{index}'
-        columns.append(Column(name, [dict(row).get(index, '') for row in rows], Layout(())))
-        kinds[name] = _NUMERIC
-    start = 0
-    for place, index in enumerate(others):
-        last = place + 1 == len(others) or any(index < number < others[place + 1] for number in numbers)
-        if last:
-            name = f'{others[start]}-{index}'
-            columns.append(_range(name, rows, others[start], index))
-            kinds[name] = _MULTIVALUED
-            start = place + 1
+        columns.append(Column(f'{index}-{index}', [values.get(index, '') for values in of_index], Layout(())))
+        kinds[columns[-1].name] = _NUMERIC
+    parts: dict[int, list[int]] = {}  # the indices below the first number, those between it and the next, ...
+    for index in sorted({index for row in rows for index, _ in row} - set(numbers)):
+        parts.setdefault(bisect.bisect(numbers, index), []).append(index)
+    for part in parts.values():
+        first, last = part[0], part[-1]
+        name = f'{first}-{last}'
+        texts = [SEPARATOR.join(str(index) for index, _ in row if first <= index <= last) for row in rows]
+        columns.append(Column(name, texts, Layout(())))
+        kinds[name] = _MULTIVALUED
     columns.sort(key=lambda column: int(column.name.split('-')[0]))
-    return columns, kinds
-
-
-def _range(name: str, rows: list[list[tuple[int, str]]], first: int, last: int) -> Column:
-    return Column(name, [SEPARATOR.join(str(index) for index, _ in row if first <= index <= last) for row in rows], Layout(()))
+    return columns, _without_constants(columns, kinds)

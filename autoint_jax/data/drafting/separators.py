@@ -9,7 +9,7 @@ from autoint_jax.data.dialect import Dialect, one_byte
 
 _LINES = 400  # that are looked at to find the separator
 _SINGLE = ('\t', '\x01', '\x02', '\x1f', ';', '|', ',', '^', '~', '\u00a6', ':', ' ')
-_SELDOM = ('^', '~', '\u00a6', ':', ' ')  # taken if nothing else cuts the lines alike
+SELDOM = ('^', '~', '\u00a6', ':', ' ')  # taken if nothing else cuts the lines alike
 _RUN = re.compile(r'[^\w\s"\'.+\-()\[\]{}/\\]{2,4}')
 _DECIMAL = re.compile(r'[+-]?\d*,\d+')
 _ALIKE = 0.9  # of the lines have one number of cells
@@ -100,7 +100,7 @@ def _enclosed(line: str, separator: str, quote: str) -> int:
 
 def _chosen(cuts: Sequence[Cut], lines: Sequence[str]) -> Cut | None:
     """The likeliest of several cuts that all cut the lines alike."""
-    usual = [cut for cut in cuts if cut.separator not in _SELDOM]
+    usual = [cut for cut in cuts if cut.separator not in SELDOM]
     longer = [cut for cut in usual if len(cut.separator) > 1]
     if longer:
         return max(longer, key=lambda cut: len(cut.separator))
@@ -110,9 +110,9 @@ def _chosen(cuts: Sequence[Cut], lines: Sequence[str]) -> Cut | None:
     by_mark = {cut.separator: cut for cut in usual}
     if ';' in by_mark and ',' in by_mark and _are_decimals(lines, by_mark[';']):
         del by_mark[',']
-    rest = list(by_mark.values()) or [cut for cut in cuts if cut.separator in _SELDOM]
+    rest = list(by_mark.values()) or [cut for cut in cuts if cut.separator in SELDOM]
     if not by_mark:
-        return min(rest, key=lambda cut: _SELDOM.index(cut.separator)) if rest else None
+        return min(rest, key=lambda cut: SELDOM.index(cut.separator)) if rest else None
     return max(rest, key=lambda cut: (cut.width, -_SINGLE.index(cut.separator)))
 
 

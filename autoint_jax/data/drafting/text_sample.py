@@ -1,6 +1,7 @@
 """The first rows of a text file: its encoding, its separator and quotes, its header, its marks of numbers."""
 
 import codecs
+import collections
 import dataclasses
 import pathlib
 import re
@@ -11,7 +12,7 @@ from autoint_jax.data.drafting.columns import Column
 from autoint_jax.data.drafting.libsvm_sample import looks_like_libsvm, sample_of_libsvm
 from autoint_jax.data.drafting.marks import Marks, marks_of
 from autoint_jax.data.drafting.samples import CELLS, ROWS, Sample, with_missing
-from autoint_jax.data.drafting.separators import Cut, best_cut
+from autoint_jax.data.drafting.separators import SELDOM, Cut, best_cut
 from autoint_jax.data.drafting.yaml_text import listed, quoted, shown
 from autoint_jax.data.first_rows import first_rows, first_text
 from autoint_jax.data.layout import Layout
@@ -58,9 +59,18 @@ def _encoding(path: pathlib.Path) -> tuple[list[str], str]:
         return [], 'utf-8'
     except UnicodeDecodeError as error:
         line = begin[:error.start].count(b'\n') + 1
+        if _mostly_utf8(begin):
+            return [f'# Line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8, though other letters are: it may be '
+                    'damaged. Mend it and delete the next line.', 'encoding: latin-1'], 'latin-1'
         name = 'cp1252' if re.search(rb'[\x80-\x9f]', begin) and _decodes(begin, 'cp1252') else 'latin-1'
         return [f'encoding: {name}  # a guess: line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8; another '
                 'encoding, such as gb18030 or shift_jis, gives other letters'], name
+
+
+def _mostly_utf8(content: bytes) -> bool:
+    """Whether more letters outside ASCII are UTF-8 than not."""
+    text = content.decode('utf-8', 'replace')
+    return sum(letter > '\x7f' and letter != '\ufffd' for letter in text) > text.count('\ufffd')
 
 
 def _decodes(content: bytes, encoding: str) -> bool:
@@ -81,13 +91,14 @@ def _check_text(path: pathlib.Path, lines: list[str]) -> None:
 
 
 def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str]) -> Sample:
-    cut = best_cut(lines)
+    cut = _cut(path, lines, encoding)
     if cut is None:
-        raise UsageError(f'{path} seems to have one column: none of comma, tab, semicolon, |, blank and other marks cuts its lines '
-                         f'into equally many cells; the first line is {shown(lines[0], 60)}')
+        raise UsageError(f'{path} seems to have one column: none of comma, tab, semicolon, |, blank and other marks cuts its '
+                         f'lines into equally many cells; the first line is {shown(lines[0], 60)}')
     layout = Layout((), separator=cut.separator, quote=cut.quote, strip=True, encoding=encoding)
     rows = first_rows(path, layout, max(min(ROWS, CELLS // cut.width), 100) + 1)
     first, width = rows[0], cut.width
+    _check_beginning(path, lines[0], first, rows[1:], width)
     body = [row for row in rows[1:] if len(row) == width]
     marks = marks_of([[row[place] for row in body] for place in range(width)], cut.separator)
     layout = dataclasses.replace(layout, decimal=marks.decimal, thousands=marks.thousands)
@@ -96,12 +107,43 @@ def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str])
         raise UsageError(f'{path} has no rows below its header ({", ".join(map(shown, first[:5]))}): there is nothing to draft a '
                          'declaration from')
     body = body[:ROWS] if told.present else [first, *body][:ROWS]
+    if len(first) == width - 1 and len({row[0] for row in body}) == len(body):  # R writes no name for the names of rows
+        first = ['', *first]
     names, lines_of_names = _names(first, told, width)
     columns, missing = with_missing(names, [[row[place] for row in body] for place in range(width)], layout)
     head = [*head, *_dialect_lines(cut, lines), *_mark_lines(marks), *lines_of_names]
     if missing:
         head.append(f'missing: {listed(missing)}')
     return Sample(_FORMS.get(cut.separator, 'csv'), head, columns, len(body), named=told.present)
+
+
+def _cut(path: pathlib.Path, lines: list[str], encoding: str) -> Cut | None:
+    """The best cut of lines, or, where quoted values go on over line ends, of rows."""
+    cut = best_cut(lines)
+    sure = cut is not None and cut.alike >= 0.9 * cut.lines and cut.separator not in SELDOM
+    if sure or not any('"' in line for line in lines):
+        return cut
+    for separator in (',', '\t', ';', '|'):
+        try:
+            rows = first_rows(path, Layout((), separator=separator, quote='"', strip=True, encoding=encoding), ROWS)
+        except UsageError:  # a quote that is not closed
+            continue
+        width, alike = collections.Counter(map(len, rows)).most_common(1)[0]
+        better = cut is None or cut.separator in SELDOM or alike * cut.lines > cut.alike * len(rows)
+        if better and width > 1 and alike >= 0.9 * len(rows):
+            cut = Cut(separator, '"', width, alike, len(rows), len(rows))
+    return cut
+
+
+def _check_beginning(path: pathlib.Path, line: str, first: list[str], rows: list[list[str]], width: int) -> None:
+    """Raises UsageError where the first line is no header and no row: a title, a comment, Excel's `sep=;`."""
+    if re.fullmatch(r'"?sep=.{1,3}', line.strip()):
+        raise UsageError(f'{path} begins with the line {shown(line.strip())}, which only Excel reads: delete it')
+    if len(first) == width or abs(len(first) - width) == 1 < len(first) and not line.startswith('#'):
+        return
+    below = next((number for number, row in enumerate(rows, start=2) if len(row) == width), 2)
+    raise UsageError(f'{path} begins with a line of {len(first)} cells, {shown(line, 60)}, where most lines have {width}: delete what '
+                     f'stands above line {below}, where the table seems to begin')
 
 
 def _header(first: list[str], body: list[list[str]], layout: Layout, width: int) -> headers.Header:

@@ -30,7 +30,8 @@ _LABELS = ('label', 'labels', 'target', 'click', 'clicked', 'isclick', 'isclicke
 _LABEL_WORDS = frozenset('''
     label labels target click clicked clk conversion converted convert purchase purchased buy bought install installed
     attributed churn churned survived default defaulted fraud like liked exited subscribed subscribe response responded
-    outcome ordered order booked booking deposit accepted approved'''.split())
+    outcome ordered order booked booking deposit accepted approved attrition canceled cancelled success successful hired
+    diagnosis delinquent returned refunded renewed retained completed finished watched followed'''.split())
 _GRADES = frozenset('rating ratings stars star grade income score'.split())
 # Words that make another thing of a label's name, as in `click_count` or `purchase_time`.
 _NO_LABEL = (_MEASURES | _TIMES | _IDS | _THINGS | frozenset('''
