@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import random
+import re
 import zipfile
 
 import pytest
@@ -143,6 +144,30 @@ def test_a_stray_quote_costs_its_own_line(tmp_path, lines, reason, block_bytes):
     assert bad[0][0] == 3 and reason in bad[0][1]
     assert tally.rows + tally.bad == len(whole) and tally.spanning_rows == 0
     assert rows[:2] == rows[-2:] == SOUND and len(rows) >= len(whole) - 2
+
+
+@pytest.mark.parametrize('seed', range(60))
+def test_stray_quotes_cost_no_other_line(tmp_path, seed):
+    """Quotes at random places of some lines: the lines without one are read, all of them, or an error says what to do."""
+    rng = random.Random(seed)
+    lines, clean = [], []
+    for number in range(rng.randint(1, 200)):
+        line = f'{number % 2},u{number},"v {number}",{number}' if rng.random() < 0.3 else f'{number % 2},u{number},v {number},{number}'
+        if rng.random() < 0.05:
+            places = rng.sample(range(len(line) + 1), rng.randint(1, 3))
+            line = ''.join('"' * (place in places) + character for place, character in enumerate(line + ' '))[:-1]
+        else:
+            clean.append((number % 2, f'u{number}', f'v {number}', number))
+        lines.append(line)
+    try:
+        rows, _, tally = read_text(tmp_path, '\n'.join(lines), block_bytes=rng.choice([20, 500, 1 << 20]))
+    except UsageError as error:
+        assert re.search(r'line \d+ opens a quote " that is not closed .*write quote: none', str(error))
+        line = lines[int(re.search(r'line (\d+)', str(error)).group(1)) - 1]
+        assert ',"' in ',' + line
+    else:
+        assert tally.lines == len(lines) and tally.spanning_rows == 0
+        assert [row for row in rows if row in set(clean)] == clean
 
 
 @pytest.mark.parametrize('after', [0, 3, 5000])
