@@ -81,8 +81,8 @@ class ParquetSource:
             with open(path, 'rb') as file:
                 self.checksums[path.name] = hashlib.file_digest(file, lambda own=tally.checksum: own).hexdigest()
             with _readable(path):
-                tally.lines = pl.scan_parquet(path).select(pl.len()).collect().item()
-                frames = pl.scan_parquet(path).select(list(self._kinds)).collect_batches(
+                tally.lines = _scan(path).select(pl.len()).collect().item()
+                frames = _scan(path).select(list(self._kinds)).collect_batches(
                     chunk_size=ROWS_AT_ONCE, maintain_order=True)
             while True:
                 with _readable(path):
@@ -119,6 +119,10 @@ def _plain_texts(path: pathlib.Path, values: pl.Series, *, numbers: bool) -> pl.
                          f'the column out, or write it as text') from None
 
 
+def _scan(path: pathlib.Path) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False)  # a name may have brackets
+
+
 @contextlib.contextmanager
 def _readable(path: pathlib.Path) -> Iterator[None]:
     try:
@@ -141,4 +145,4 @@ def holds_values(dtype: pl.DataType) -> bool:
 def parquet_schema(path: pathlib.Path) -> dict[str, pl.DataType]:
     """The columns of a file. Raises UsageError where it cannot be read."""
     with _readable(path):
-        return pl.read_parquet_schema(path)
+        return dict(_scan(path).collect_schema())

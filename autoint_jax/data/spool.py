@@ -35,8 +35,11 @@ class Spool:
     def column(self, name: str) -> Iterator[pl.Series]:
         """A column, block by block."""
         for number in range(len(self.sizes)):
-            yield pl.read_ipc(self.path(number), columns=[name])[name]
+            yield self._scan(number).select(name).collect()[name]
 
     def frames(self) -> Iterator[pl.DataFrame]:
         for number in range(len(self.sizes)):
-            yield pl.read_ipc(self.path(number))
+            yield self._scan(number).collect()
+
+    def _scan(self, number: int) -> pl.LazyFrame:
+        return pl.scan_ipc(self.path(number), glob=False, hive_partitioning=False)  # a folder's name may have brackets

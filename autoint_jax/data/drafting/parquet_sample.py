@@ -22,7 +22,7 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
     if not readable:
         raise UsageError(f'{path} has no column of a type that is read (text, numbers, booleans, dates, lists of these)')
     try:
-        frame = pl.scan_parquet(path).select(list(readable)).head(min(ROWS, max(CELLS // len(readable), 100))).collect()
+        frame = pl.scan_parquet(path, glob=False).select(list(readable)).head(min(ROWS, max(CELLS // len(readable), 100))).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UsageError(f'{path} cannot be read as Parquet ({str(error).splitlines()[0]})') from None
     if not frame.height:
