@@ -6,6 +6,7 @@ import functools
 import hashlib
 import itertools
 import json
+import math
 import pathlib
 import sys
 import typing
@@ -15,7 +16,7 @@ from autoint_jax import stored
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.options import check, option
-from autoint_jax.replicas_config import OF_COPIES, ReplicasConfig
+from autoint_jax.replicas_config import MOST_COPIES, OF_COPIES, ReplicasConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,8 @@ class DataConfig:
                           'then rows of many blocks at a time), for data larger than memory')
 
 
+# Steps, rows and places are 32-bit numbers in compiled programs.
+AT_MOST = {'batch_size': 2**30, 'epochs': 2**30, 'evaluations_per_epoch': 2**30, 'slice_rows': 2**30, 'stop_after_increases': 2**30}
 TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'lazy_adam', 'rowwise_adagrad')
 
 
@@ -74,6 +77,8 @@ class Config:
         check(self.data.shuffle in ('rows', 'blocks'), 'data.shuffle', self.data.shuffle, "'rows' or 'blocks'")
         check(self.optimizer.name == 'adam', 'optimizer.name', self.optimizer.name, "'adam'")
         self._check_tables()
+        for name, most in AT_MOST.items():
+            check(getattr(training, name) <= most, f'training.{name}', getattr(training, name), f'at most {most:,}')
         for name in ('batch_size', 'epochs', 'evaluations_per_epoch'):
             check(getattr(training, name) >= 1, f'training.{name}', getattr(training, name), 'at least 1')
         for name in ('stop_after_increases', 'slice_rows'):
@@ -143,6 +148,10 @@ def copies(config: Config) -> list[Config]:
     """The runs that `config.replicas` asks for, each as it would be configured alone. Raises UsageError on wrong values."""
     lists = {'seed': range(config.seed, config.seed + config.replicas.seeds)} | {
         path: getattr(config.replicas, name) for name, path in OF_COPIES.items() if getattr(config.replicas, name)}
+    count = math.prod(map(len, lists.values()))
+    if count > MOST_COPIES:
+        raise UsageError(f"options of 'replicas' ask for {count:,} copies of a run in one program, but {MOST_COPIES:,} are the most: "
+                         'a sweep (scripts/sweep.py) trains as many in groups')
     alone = dataclasses.replace(config, replicas=ReplicasConfig())
     return [replace(alone, dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
 

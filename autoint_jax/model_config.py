@@ -22,6 +22,12 @@ AT_LEAST_ONE = ('embedding_dim', 'num_heads', 'head_dim', 'numeric_bins', 'atten
 SHARES = ('attention_dropout', 'embedding_dropout', 'deep_dropout', 'feedforward_dropout', 'residual_dropout')
 WIDTHS = ('head_hidden', 'deep_hidden', 'second_hidden', 'gate_hidden', 'cin_widths', 'unit_widths')
 ABOVE_ZERO = ('embedding_stddev', 'periodic_scale', 'mask_ratio', 'feedforward_ratio')
+# The largest values, generous beside any published model: beyond them a program compiles for hours or does not fit anywhere.
+AT_MOST = {
+    'num_layers': 256, 'num_heads': 256, 'order': 64, 'cross_experts': 256, 'fusion_heads': 256, 'embedding_dim': 65_536,
+    'head_dim': 65_536, 'numeric_bins': 65_536, 'attention_dim': 65_536, 'mask_width': 65_536, 'cross_rank': 65_536,
+    'mask_ratio': 1_024, 'feedforward_ratio': 1_024}
+MOST_WIDTHS, MOST_WIDTH = 256, 1_000_000  # hidden layers of a network, and values of each
 AT_LEAST_ZERO = ('num_layers', 'cross_rank', 'width_scale', 'width_power')
 
 
@@ -100,13 +106,22 @@ class ModelConfig:
             check(getattr(self, name) >= 0, f'model.{name}', getattr(self, name), 'at least 0')
         for name in ABOVE_ZERO:
             check(getattr(self, name) > 0, f'model.{name}', getattr(self, name), 'above 0')
+        for name, most in AT_MOST.items():
+            check(getattr(self, name) <= most, f'model.{name}', getattr(self, name), f'at most {most:,}')
         for name in SHARES:
             check(0 <= getattr(self, name) < 1, f'model.{name}', getattr(self, name), 'at least 0 and below 1')
         for name in WIDTHS:
             check(all(width >= 1 for width in getattr(self, name)), f'model.{name}', getattr(self, name),
                   'made of widths of at least 1')
+            check(len(getattr(self, name)) <= MOST_WIDTHS and max(getattr(self, name), default=0) <= MOST_WIDTH, f'model.{name}',
+                  _short(getattr(self, name)), f'made of at most {MOST_WIDTHS} widths of at most {MOST_WIDTH:,}')
         check(self.order >= 2, 'model.order', self.order, 'at least 2')
         check(self.cross_experts == 1 or self.cross_rank > 0, 'model.cross_experts', self.cross_experts,
               '1 with full cross matrices (model.cross_rank 0)')
         check(not self.cross_stacked or len(self.deep_hidden) > 0, 'model.cross_stacked', self.cross_stacked,
               'off without a deep network (model.deep_hidden)')
+
+
+def _short(widths: tuple[int, ...]) -> tuple[int, ...] | str:
+    """Widths for a message."""
+    return widths if len(widths) <= 8 else f'{len(widths)} widths, {widths[0]}, {widths[1]}, ...'

@@ -11,6 +11,9 @@ OF_COPIES = {
     'deep_dropout': 'model.deep_dropout',
 }
 
+# Copies of a run at most: a program of more compiles and steps for hours, and an interruption takes back all of them.
+MOST_COPIES = 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class ReplicasConfig:
@@ -25,7 +28,7 @@ class ReplicasConfig:
     deep_dropout: tuple[float, ...] = option((), 'copies with these values of model.deep_dropout')
 
     def __post_init__(self):
-        check(self.seeds >= 1, 'replicas.seeds', self.seeds, 'at least 1')
+        check(1 <= self.seeds <= MOST_COPIES, 'replicas.seeds', self.seeds, f'at least 1 and at most {MOST_COPIES:,}')
         for name in OF_COPIES:
             values = getattr(self, name)
             check(len(set(values)) == len(values), f'replicas.{name}', values, 'made of different values')

@@ -26,7 +26,7 @@ import config_flags
 
 from autoint_jax import command
 from autoint_jax.config import Config
-from autoint_jax.diagnosis.checks import BAD, NOTE, Check, lines
+from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
 from autoint_jax.errors import UsageError
 
 if typing.TYPE_CHECKING:
@@ -113,14 +113,16 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
     import jax
 
     from autoint_jax.diagnosis import hardware, memory
-    from autoint_jax.training import available, devices
+    from autoint_jax.training import available, devices, room
+    from autoint_jax.training.state import setup
 
     if asked is None:
         return [Check(NOTE, f'no plan: {config.data.dataset} is not prepared with recipe {config.data.recipe} in '
                       f'{_DATA_DIR.value}; give --cardinalities, --schema or another --data_dir')]
     mesh = devices.data_mesh()
-    found = memory.checks(
-        memory.plan(config, asked.schema, asked.rows, mesh), copies=mesh.size, on_cpu=jax.default_backend() == 'cpu',
+    plan, _, fed = room.fed(setup(config, asked.schema), asked.rows, mesh, compiling=True)
+    found = [Check(OK, fed)] * bool(asked.rows) + memory.checks(
+        plan, copies=mesh.size, on_cpu=jax.default_backend() == 'cpu',
         device_memory=available.device_memory(jax.local_devices()[0]), ram=available.available_ram(),
         disk=hardware.free_disk(runs_dir))
     return found if asked.rows else [Check(NOTE, 'data is not counted: --rows=N gives its rows'), *found]

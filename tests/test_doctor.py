@@ -11,12 +11,14 @@ from conftest import ROOT
 
 from autoint_jax.config import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.diagnosis import hardware, memory, operations, planned, scatter, versions
-from autoint_jax.diagnosis.activations import activation_bytes
-from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines, shown_bytes
+from autoint_jax.training.activations import activation_bytes
+from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import devices, steps
+from autoint_jax.training.available import shown_bytes
+from autoint_jax.training.memory import plan as plan_of
 from autoint_jax.training.state import initial_state, setup
 
 MIXED = Schema((*planned.schema_of([7, 11, 101]).fields, FieldSpec('several', MULTIVALUED, 13, max_values=3),
@@ -114,7 +116,7 @@ def test_operations_are_right_here_and_wrong_ones_are_found(monkeypatch):
 @pytest.mark.parametrize('tables', TABLE_OPTIMIZERS)
 def test_the_plan_counts_the_state_exactly(tables):
     config = replace(Config(), {'optimizer.tables': tables, 'model.variant': 'authors', 'model.deep_hidden': (19, 17)})
-    device = memory.plan(config, MIXED, {}, devices.data_mesh()).device
+    device = plan_of(config, MIXED, {}, devices.data_mesh()).device
     state = initial_state(setup(config, MIXED))
     assert named(device, 'tables') == nbytes(state.tables) == 132 * 16 * 4
     assert named(device, "state of the tables' optimizer") == nbytes(state.slots)
@@ -127,7 +129,7 @@ def test_the_plan_of_six_million_rows_by_hand():
     schema = planned.schema_of([6_000_000 - 1000, 1000])
     rows = {'train': 40_000_000, 'valid': 3_000_000, 'test': 2_000_000}
     mesh = devices.data_mesh()
-    plan = memory.plan(config, schema, rows, mesh)
+    plan = plan_of(config, schema, rows, mesh)
     table = 6_000_000 * 16 * 4
     assert named(plan.device, 'tables') == table == 384_000_000
     assert named(plan.device, "state of the tables' optimizer") == 2 * table + 6_000_000 * 4  # m, nu, last
@@ -137,7 +139,7 @@ def test_the_plan_of_six_million_rows_by_hand():
     assert named(plan.device, 'evaluation') == 3_000_000 * 32
     assert named(plan.device, 'rows of a batch') == 6 * 1024 * 2 * 16 * 4
     assert named(plan.disk, 'checkpoints') > 3 * 3 * table
-    adam = memory.plan(Config(), schema, rows, mesh).device
+    adam = plan_of(Config(), schema, rows, mesh).device
     assert named(adam, 'gradient of whole tables') == table
 
 
@@ -148,7 +150,7 @@ def test_activations_by_hand_and_against_xla():
     first, second = (f * (d + 5 * w) * 4 + 2 * f * f * 4 for d in (16, w))
     assert activation_bytes(config, f) == first + second + f * 16 * 4 + 2 * second
     schema, mesh = planned.schema_of([5] * f), devices.data_mesh()
-    device = memory.plan(config, schema, {'train': 512}, mesh).device
+    device = plan_of(config, schema, {'train': 512}, mesh).device
     estimated = named(device, 'activations of a slice') + named(device, 'rows of a batch')
     made, shape = setup(config, schema), jax.ShapeDtypeStruct
     columns = devices.Resident(shape((512, f), jnp.int32), shape((512, 0), jnp.float32), shape((512,), jnp.float32))
@@ -159,8 +161,8 @@ def test_activations_by_hand_and_against_xla():
 
 
 def test_what_does_not_fit_is_named_with_what_to_change():
-    plan = memory.plan(Config(), planned.schema_of([1_000_000]), {}, devices.data_mesh())
-    total = sum(item.bytes for item in plan.device)
+    plan = plan_of(Config(), planned.schema_of([1_000_000]), {}, devices.data_mesh())
+    total = sum(item.bytes for item in plan.device + plan.host)
     places = {'copies': 1, 'on_cpu': True, 'device_memory': None, 'disk': 10**12}
     assert texts(memory.checks(plan, ram=2 * total, **places), BAD) == []
     bad, = texts(memory.checks(plan, ram=total - 1, **places), BAD)
@@ -169,14 +171,14 @@ def test_what_does_not_fit_is_named_with_what_to_change():
     assert any('barely' in text for text in texts(memory.checks(plan, ram=total + 1, **places), NOTE))
     assert any('8 devices' in text for text in texts(memory.checks(plan, ram=2 * total, **places | {'copies': 8}), BAD))
     assert texts(memory.checks(plan, ram=2 * total, **places | {'disk': 10**6}), BAD)
-    gpu = memory.checks(plan, ram=2 * total, **places | {'on_cpu': False, 'device_memory': total - 1})
+    gpu = memory.checks(plan, ram=2 * total, **places | {'on_cpu': False, 'device_memory': sum(item.bytes for item in plan.device) - 1})
     assert [text.split(':')[0] for text in texts(gpu, BAD)] == ['memory of a device']
     assert any('not known' in text for text in texts(memory.checks(plan, ram=None, **places), NOTE))
 
 
 def test_plans_that_cannot_be_made(tmp_path):
-    with pytest.raises(UsageError, match='int32'):
-        memory.plan(Config(), planned.schema_of([2**30, 2**30]), {}, devices.data_mesh())
+    with pytest.raises(UsageError, match='32-bit numbers count'):
+        plan_of(Config(), planned.schema_of([2**30, 2**30]), {}, devices.data_mesh())
     with pytest.raises(UsageError, match='at least 1'):
         planned.schema_of([5, 0])
     with pytest.raises(UsageError, match='5,x must be numbers'):

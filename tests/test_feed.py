@@ -7,8 +7,9 @@ import pytest
 
 from autoint_jax.config import Config, replace
 from autoint_jax.data.prepared import open_prepared
-from autoint_jax.training import devices, feed, order
+from autoint_jax.training import devices, feed, order, room
 from autoint_jax.training.loop import fit
+from autoint_jax.training.state import setup
 
 OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors', 'model.head_dim': 5,
            'model.num_layers': 1, 'model.embedding_dropout': 0.1, 'training.batch_size': 61, 'training.epochs': 2,
@@ -67,15 +68,18 @@ def test_a_streamed_run_stopped_within_an_epoch_goes_on_exactly(data_dir, tmp_pa
 
 def test_rows_that_do_not_fit_are_streamed_and_the_log_says_so(data_dir, monkeypatch):
     data, mesh = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), devices.data_mesh()
-    columns = {split: data.split(split) for split in ('train', 'valid', 'test')}
-    rows = sum(map(len, columns.values()))
-    assert feed.data_bytes(columns) == rows * 4 * (11 + 1 + 1)
-    assert feed.chosen_feed(Config(), columns, mesh)[0] is False
-    monkeypatch.setattr(feed, 'available_ram', lambda: 2 * feed.data_bytes(columns) - 1)
-    streamed, sentence = feed.chosen_feed(Config(), columns, mesh)
-    assert streamed and 'would not hold them; if reading is slow, --config.data.shuffle=blocks' in sentence
-    monkeypatch.setattr(feed, 'available_ram', lambda: 2 * feed.data_bytes(columns))
-    assert feed.chosen_feed(Config(), columns, mesh) == (False, '0.00 GB of rows are kept on the device')
+    rows = {split: len(data.split(split)) for split in ('train', 'valid', 'test')}
+    made, places = setup(Config(), data.schema), -(-rows['train'] // 1024) * devices.cut(1024, Config(), data.schema, mesh).padded_batch
+    needed = sum(rows.values()) * 4 * (11 + 1 + 1) + 2 * 4 * places
+    plan, streamed, sentence = room.fed(made, rows, mesh, compiling=False)
+    assert not streamed and sentence == f'{needed / 1e9:.2f} GB of rows and their order are kept on the device'
+    surely = sum(item.bytes for item in plan.device + plan.host if not item.estimated)
+    for there, kept in ((surely, needed <= surely / 2), (surely - 1, False), (2 * needed - 1, False)):
+        monkeypatch.setattr(room, 'ram_by_limit', lambda there=there: {'there': there})
+        plan, streamed, sentence = room.fed(made, rows, mesh, compiling=False)
+        assert streamed != kept
+        assert kept or 'would not hold them; if reading is slow, --config.data.shuffle=blocks' in sentence
+    assert any(item.name == 'rows read ahead' for item in plan.device)
 
 
 def test_shuffled_blocks_hold_every_row_once_and_are_read_in_windows(monkeypatch):

@@ -7,11 +7,11 @@ import shutil
 import jax
 
 from autoint_jax.config import ModelConfig
-from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, shown_bytes
+from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.forms import chosen_form
-from autoint_jax.training.available import available_ram, device_memory
+from autoint_jax.training.available import available_ram, device_memory, shown_bytes
 from autoint_jax.training.devices import usable_cores
 
 # Variables that change what XLA compiles or how much memory it takes.

@@ -15,6 +15,7 @@ from autoint_jax.data.prepared import Columns
 from autoint_jax.kernels.library import library
 from autoint_jax.models import registry
 from autoint_jax.schema import Batch, Schema
+from autoint_jax.training import aligned
 
 DATA_AXIS = 'data'
 EVERYWHERE = PartitionSpec()
@@ -137,8 +138,8 @@ class Resident(NamedTuple):
 
 
 def resident(columns: Columns, mesh: Mesh) -> Resident:
-    """Copies a split to the devices."""
-    return replicate(Resident(*(np.array(array) for array in (columns.ids, columns.numeric, columns.labels))), mesh)
+    """Copies a split to the devices; CPU devices share one copy."""
+    return replicate(Resident(*(aligned.copy(array) for array in (columns.ids, columns.numeric, columns.labels))), mesh)
 
 
 def gathered(columns: Resident, rows: jax.Array) -> Batch:

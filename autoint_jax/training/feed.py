@@ -14,7 +14,6 @@ from autoint_jax.config import Config
 from autoint_jax.data.prepared import Columns
 from autoint_jax.schema import Schema
 from autoint_jax.training import devices, order
-from autoint_jax.training.available import available_ram, device_memory
 from autoint_jax.training.devices import Cut, Resident
 
 # Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
@@ -43,22 +42,29 @@ class Plan(NamedTuple):
     cut: Cut
 
 
-def data_bytes(columns: dict[str, Columns]) -> int:
-    """Bytes of all splits on a device."""
-    return sum(array.nbytes for part in columns.values() for array in (part.ids, part.numeric, part.labels))
+def data_row_bytes(schema: Schema) -> int:
+    """Bytes of a row: its ids, numbers and label."""
+    return 4 * (schema.num_slots + len(schema.numeric_fields) + 1)
 
 
-def chosen_feed(config: Config, columns: dict[str, Columns], mesh: Mesh) -> tuple[bool, str]:
-    """Whether data is streamed, and a sentence that says why."""
-    needed, device = data_bytes(columns), mesh.devices.flat[0]
-    on_cpu = device.platform == 'cpu'
-    there, copies = (available_ram(), mesh.size) if on_cpu else (device_memory(device), 1)
-    size = f'{needed / 1e9:.2f} GB of rows'
+def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int = 0) -> tuple[bool, str]:
+    """Whether data is streamed, and a sentence that says why.
+
+    Args:
+      config: of the run.
+      needed: bytes of all rows, and of the order of two epochs.
+      there: bytes that are available for them; None where not known.
+      beside: bytes of everything else that is there with them.
+    """
+    size = f'{needed / 1e9:.2f} GB of rows and their order'
     if config.data.streaming:
         return True, f'{size} are streamed from disk, as data.streaming asks'
-    if there is not None and needed * copies > RESIDENT_SHARE * there:
-        hint = '' if config.data.shuffle == 'blocks' else '; if reading is slow, --config.data.shuffle=blocks reads pieces in order'
+    hint = '' if config.data.shuffle == 'blocks' else '; if reading is slow, --config.data.shuffle=blocks reads pieces in order'
+    if there is not None and needed > RESIDENT_SHARE * there:
         return True, f'{size} are streamed from disk: half of the {there / 1e9:.2f} GB there would not hold them{hint}'
+    if there is not None and needed + beside > there:
+        return True, (f'{size} are streamed from disk: beside {beside / 1e9:.2f} GB of the model and its optimizer, the '
+                      f'{there / 1e9:.2f} GB there would not hold them{hint}')
     return False, f'{size} are kept on the device'
 
 
@@ -91,7 +97,7 @@ class StreamedFeed:
 
     def __init__(self, config: Config, columns: Columns, schema: Schema, plan: Plan, mesh: Mesh):
         self._columns, self._mesh, self._plan = columns, mesh, plan
-        step_bytes = 4 * plan.cut.padded_batch * (schema.num_slots + len(schema.numeric_fields) + 1)
+        step_bytes = plan.cut.padded_batch * data_row_bytes(schema)
         self._steps = max(1, min(REPORT_STEPS, CHUNK_BYTES // step_bytes))
         self._parts = [(first, min(self._steps, stop - first)) for start, stop in zip([0, *plan.stops], plan.stops, strict=False)
                        for first in range(start, stop, self._steps)]

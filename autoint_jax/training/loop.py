@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import SPLITS, Columns, PreparedData
@@ -20,9 +21,10 @@ from autoint_jax.evaluation import metrics
 from autoint_jax.models.forms import missed_kernel
 from autoint_jax.models.registry import interacting_form, table_values
 from autoint_jax.training import dense_tables, devices, order, scoring, steps
-from autoint_jax.training.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed, chosen_feed
+from autoint_jax.training.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.progress import Reporter
+from autoint_jax.training.room import Arrangement, arranged
 from autoint_jax.training.run import Run
 from autoint_jax.training.state import Setup, TrainState, initial_state, setup
 
@@ -35,11 +37,15 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     folder belongs to another run.
     """
     began = time.perf_counter()
-    with contextlib.closing(reporter), contextlib.closing(Run(setup(config, fitted_schema(config, data)), data, run_dir)) as run:
-        if run.result is None:
-            say_what_is_special(run.made, reporter)
-            _train(run, data, reporter, began)
-        return run.result
+    with contextlib.closing(reporter):
+        made, leads, mesh = setup(config, fitted_schema(config, data)), course(config, data), devices.data_mesh()
+        complete = (run_dir / 'result.json').exists()
+        arrangement = None if complete else arranged(made, leads.split_rows, mesh)  # before anything is written
+        with contextlib.closing(Run(made, data, run_dir)) as run:
+            if run.result is None:
+                say_what_is_special(run.made, reporter)
+                _train(run, leads, arrangement or arranged(made, leads.split_rows, mesh), mesh, reporter, began)
+            return run.result
 
 
 def say_what_is_special(made: Setup, reporter: Reporter) -> None:
@@ -64,6 +70,11 @@ class Course(NamedTuple):
     last_step: int
     evaluated_after: list[int]  # steps within an epoch
 
+    @property
+    def split_rows(self) -> dict[str, int]:
+        """Rows of each split."""
+        return {split: len(part) for split, part in self.columns.items()}
+
 
 def course(config: Config, data: PreparedData) -> Course:
     """Raises UsageError where a split is empty."""
@@ -78,16 +89,15 @@ def course(config: Config, data: PreparedData) -> Course:
                   evaluation_steps(epoch_steps, training.evaluations_per_epoch))
 
 
-def _train(run: Run, data: PreparedData, reporter: Reporter, fit_began: float) -> None:
-    made, mesh = run.made, devices.data_mesh()
-    config = made.config
-    columns, rows, batch_size, epoch_steps, last_step, evaluated_after = course(config, data)
+def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, reporter: Reporter, fit_began: float) -> None:
+    made, config = run.made, run.made.config
+    columns, rows, batch_size, epoch_steps, last_step, evaluated_after = leads
     cut = devices.cut(batch_size, config, made.schema, mesh)
     chunk, flush = steps.make_chunk(made, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(made)
     plan = Plan(config.training.epochs, epoch_steps, evaluated_after, cut)
-    streamed, sentence = chosen_feed(config, columns, mesh)
-    reporter.say(sentence)
-    if streamed:
+    for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
+        reporter.say(sentence)
+    if arrangement.streamed:
         feed = StreamedFeed(config, columns['train'], made.schema, plan, mesh)
         evaluator, evaluated = scoring.make_streamed_evaluator(made, mesh), columns
     else:
@@ -140,4 +150,5 @@ def dispatched(chunk: Callable, state: TrainState, chunks: Iterator[Chunk]) -> I
 
 def evaluation_steps(epoch_steps: int, evaluations_per_epoch: int) -> list[int]:
     """Steps within an epoch after which the run is evaluated: evenly spread, the last step always among them."""
-    return sorted({-(-epoch_steps * part // evaluations_per_epoch) for part in range(1, evaluations_per_epoch + 1)})
+    evaluations = min(evaluations_per_epoch, epoch_steps)
+    return sorted({-(-epoch_steps * part // evaluations) for part in range(1, evaluations + 1)})

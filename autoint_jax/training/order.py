@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autoint_jax.training import aligned
+
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
     """Every row is seen once an epoch; the last batch may be padded."""
@@ -23,7 +25,8 @@ def epoch_order(seed: int, epoch: int, *, rows: int, batch_size: int, padded_bat
     With `blocks`, blocks of neighbouring rows are shuffled, then rows within windows of blocks, instead of all rows at once.
     """
     steps = steps_per_epoch(rows, batch_size)
-    order = np.full((steps, padded_batch), -1, np.int32)
+    order = aligned.empty((steps, padded_batch), np.int32)
+    order[:, batch_size:] = -1
     filled = np.full(steps * batch_size, -1, np.int32)
     rng = np.random.default_rng((seed, epoch))
     filled[:rows] = _shuffled_blocks(rng, rows) if blocks else rng.permutation(rows)

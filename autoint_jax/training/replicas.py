@@ -22,13 +22,14 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.training import devices, order, replica_programs
 from autoint_jax.training.available import available_ram, device_memory
-from autoint_jax.training.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed
+from autoint_jax.training.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed, data_row_bytes
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import Course, course, dispatched, say_what_is_special
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
+from autoint_jax.training.room import arranged
 from autoint_jax.training.run import Run
-from autoint_jax.training.state import TrainState, initial_state, setup
+from autoint_jax.training.state import TrainState, initial_state, setup, state_shapes
 
 # Copies of a program at most: more gain nothing, and an interruption takes all of them back to their last checkpoints.
 MOST_COPIES = 32
@@ -54,7 +55,10 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
     """
     began = time.perf_counter()
     varying = _varying(configs)
-    schema = fitted_schema(configs[0], data)
+    schema, leads = fitted_schema(configs[0], data), course(configs[0], data)
+    unfinished = sum(not (folder / 'result.json').exists() for folder in run_dirs)
+    if unfinished:  # asked before anything is written
+        arranged(setup(configs[0], schema), leads.split_rows, replica_mesh(unfinished), copies=unfinished)
     with contextlib.ExitStack() as opened:
         for told in {id(told): told for told in (reporter, *own)}.values():
             opened.callback(told.close)
@@ -72,20 +76,21 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
 def copies_that_fit(config: Config, data: PreparedData, processes: int = 1) -> int:
     """How many copies of a run have room in half of the memory there is, beside the rows; at least 1, and 1 if rows must be streamed.
 
-    A copy takes its state three times: where it trains, where it is saved from, and where a step writes the next one. `processes` of this
-    host share its main memory.
+    A copy takes its state three times, where it trains, where it is saved from, and where a step writes the next one, and the order of
+    two epochs. `processes` of this host share its main memory.
     """
     made, device = setup(config, fitted_schema(config, data)), jax.local_devices()[0]
-    streamed, _ = chosen_feed(config, course(config, data).columns, replica_mesh(MOST_COPIES))
+    on_cpu, leads = device.platform == 'cpu', course(config, data)
+    there = available_ram() if on_cpu else device_memory(device)
+    streamed, _ = chosen_feed(config, sum(leads.split_rows.values()) * data_row_bytes(made.schema), there)
     if streamed:
         return 1
-    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(jax.eval_shape(lambda: initial_state(made))))
-    on_cpu = device.platform == 'cpu'
-    there = available_ram() if on_cpu else device_memory(device)
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state_shapes(made)))
+    orders = 2 * 4 * leads.epoch_steps * devices.cut(leads.batch_size, config, made.schema, replica_mesh(1)).padded_batch
     if there is None:
         return MOST_COPIES
     free = RESIDENT_SHARE * (there / processes if on_cpu else there * jax.local_device_count())
-    return int(min(max(1, free // (3 * state)), MOST_COPIES))
+    return int(min(max(1, free // (3 * state + orders)), MOST_COPIES))
 
 
 def _varying(configs: Sequence[Config]) -> list[str]:
@@ -115,10 +120,12 @@ class _Copies:
         self._names = [copy_name(run.made.config, varying) for run in runs]
         on_devices = self._mesh.devices.size
         self._filled = [*runs, *[runs[0]] * (-len(runs) % on_devices)]
-        streamed, sentence = chosen_feed(self._made.config, self._course.columns, self._mesh)
-        if streamed:
-            raise UsageError(f'{sentence}: copies of a run cannot share that; train them one by one, without replicas')
-        reporter.say(f'{sentence}; {len(runs)} copies in one program, on {on_devices} device{"s" if on_devices > 1 else ""}')
+        arrangement = arranged(self._made, self._course.split_rows, self._mesh, copies=len(runs))
+        if arrangement.streamed:
+            raise UsageError(f'{arrangement.sentence}: copies of a run cannot share that; train them one by one, without replicas')
+        if arrangement.warning:
+            reporter.say(arrangement.warning)
+        reporter.say(f'{arrangement.sentence}; {len(runs)} copies in one program, on {on_devices} device{"s" if on_devices > 1 else ""}')
         self._resident = {split: devices.resident(part, self._mesh) for split, part in self._course.columns.items()}
         self._cut = devices.cut(self._course.batch_size, self._made.config, self._made.schema, self._mesh)
         together = replica_programs.go_together(self._mesh)

@@ -83,6 +83,11 @@ def initial_state(made: Setup) -> TrainState:
                       variables.get(STATISTICS, {}))
 
 
+def state_shapes(made: Setup) -> TrainState:
+    """The state at step 0 as shapes and types only; nothing is allocated."""
+    return jax.eval_shape(lambda: initial_state(made))
+
+
 def table_optimizer(config: OptimizerConfig) -> TableOptimizer:
     """The optimizer of tables that a configuration names, in its form. Raises UsageError where that does not run here."""
     compiled = chosen_table_form(config) == 'cpu_kernel'

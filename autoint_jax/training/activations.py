@@ -1,4 +1,4 @@
-"""What a forward and backward pass keeps between the two, by a formula for AutoInt and by XLA's count for other models."""
+"""What a forward and backward pass keeps between the two, by a formula for AutoInt and by XLA's count, or roughly, for other models."""
 
 import jax
 import jax.numpy as jnp
@@ -6,24 +6,30 @@ import jax.numpy as jnp
 from autoint_jax.config import Config
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import Training, row_keys
-from autoint_jax.models.registry import interacting_form
+from autoint_jax.models.registry import interacting_form, model_class
 from autoint_jax.schema import Batch
-from autoint_jax.training.state import Setup, initial_state
+from autoint_jax.training.state import Setup, state_shapes
 from autoint_jax.training.steps import summed_logloss
 
+# Arrays as large as the largest that a row passes through, where nothing better is known.
+ROUGH_ARRAYS = 4
 
-def activations(made: Setup, slice_rows: int) -> tuple[int, str]:
-    """Bytes of the activations of a slice, and how they were counted."""
+
+def activations(made: Setup, slice_rows: int, *, compiling: bool) -> tuple[int, str]:
+    """Bytes of the activations of a slice, and how they were counted: by compiling what has no formula, or roughly."""
     if interacting_form(made.config.model) is not None:
         of_row = activation_bytes(made.config, len(made.schema.fields))
         return slice_rows * of_row, f'{slice_rows} rows x (all layers + 2 x the largest layer)'
+    if not compiling:
+        of_row = 4 * ROUGH_ARRAYS * model_class(made.config.model).row_floats(made.config.model, made.schema)
+        return slice_rows * of_row, f'{slice_rows} rows x {ROUGH_ARRAYS} x the largest array'
     return _counted_by_xla(made, slice_rows), f'of {slice_rows} rows, counted by XLA'
 
 
 def _counted_by_xla(made: Setup, rows: int) -> int:
     """Temporary bytes of the compiled gradient of `rows` rows; nothing is allocated."""
     shape, schema = jax.ShapeDtypeStruct, made.schema
-    state = jax.eval_shape(lambda: initial_state(made))
+    state = state_shapes(made)
     looked_up = {name: shape((rows, len(spec.columns), spec.width), jnp.float32) for name, spec in made.table_specs.items()}
     batch = Batch(shape((rows, schema.num_slots), jnp.int32), shape((rows, len(schema.numeric_fields)), jnp.float32),
                   shape((rows,), jnp.float32), shape((rows,), jnp.float32))

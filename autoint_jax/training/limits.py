@@ -1,0 +1,39 @@
+"""What the compiled programs can count: ids, rows of tables and data, steps and places of a batch are 32-bit numbers."""
+
+from jax.sharding import Mesh
+
+from autoint_jax.errors import UsageError
+from autoint_jax.training import devices, order
+from autoint_jax.training.state import Setup
+
+INT32 = 2**31
+EVALUATED_ROWS = 2**30  # `evaluation.metrics` counts pairs of rows in 32 bits each half
+
+
+def check(made: Setup, rows: dict[str, int], mesh: Mesh) -> None:
+    """Raises UsageError where a run would count beyond a limit.
+
+    Args:
+      made: the run's setup.
+      rows: of each split; empty where they are not known.
+      mesh: of the devices.
+    """
+    config, schema = made.config, made.schema
+    for name, spec in made.table_specs.items():
+        _below(spec.rows, INT32, f'ids in the fields of the table {name!r}', 'take fewer hash buckets, a cap or a higher min_count')
+    for split, count in rows.items():
+        _below(count, INT32 if split == 'train' else EVALUATED_ROWS, f'rows in the {split} split', 'prepare fewer rows')
+    train = rows.get('train', config.training.batch_size)
+    batch_size = min(config.training.batch_size, train)
+    padded = devices.cut(batch_size, config, schema, mesh).padded_batch
+    places = padded * max(1, schema.num_slots)
+    _below(places, INT32, f'ids in a batch of {padded:,} rows', 'take a smaller training.batch_size')
+    if rows:
+        epoch_steps = order.steps_per_epoch(train, batch_size)
+        _below(config.training.epochs * epoch_steps, INT32, f'steps in {config.training.epochs:,} epochs',
+               'take fewer training.epochs')
+
+
+def _below(count: int, limit: int, of: str, advice: str) -> None:
+    if count >= limit:
+        raise UsageError(f'{count:,} {of} are more than 32-bit numbers count here, at most {limit - 1:,}: {advice}')

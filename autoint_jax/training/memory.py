@@ -1,0 +1,156 @@
+"""What a run will hold in memory and on disk, before anything is allocated.
+
+Tables, parameters and optimizers are counted exactly, from the shapes that training will make; batches, activations and what is
+held for a while only are estimated by the formulas that stand beside them.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh
+
+from autoint_jax.config import Config
+from autoint_jax.schema import Schema
+from autoint_jax.training import devices, feed, limits, order, scoring
+from autoint_jax.training.activations import activations
+from autoint_jax.training.checkpoints import SPARE_BYTES
+from autoint_jax.training.feed import data_row_bytes
+from autoint_jax.training.state import Setup, TrainState, setup, state_shapes
+
+# Arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and what the optimizer reads for a row.
+ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}
+# Logits, the two sorts of `evaluation.metrics` and their running counts, float32 or uint32 each.
+EVALUATION_BYTES_PER_ROW = 32
+CHECKPOINTS = 3  # latest, best, and the one being written
+# Arrays as large as a table that are there while its initial values are drawn: random bits, normal values, the table.
+DRAWING_ARRAYS = 4
+# What libraries and compiled programs take beyond what they have when a plan is made: 0.2 GB were measured for small models.
+PROGRAMS_BYTES = 250_000_000
+
+
+class Item(NamedTuple):
+    """A thing that takes memory.
+
+    Attributes:
+      name: what it is.
+      bytes: of a device, or of the host.
+      counted: how they were counted.
+      change: what to change for fewer; '' where they follow from others.
+      estimated: whether the bytes may well be fewer.
+      shared: whether CPU devices share one, as they do columns and orders.
+    """
+
+    name: str
+    bytes: int
+    counted: str
+    change: str
+    estimated: bool = False
+    shared: bool = False
+
+
+class Plan(NamedTuple):
+    """Attributes:
+    device: what every device holds.
+    host: what the host's RAM holds beside; where the devices are CPUs, the RAM holds the devices' items too.
+    disk: what the run folder holds.
+    """
+
+    device: list[Item]
+    host: list[Item]
+    disk: list[Item]
+
+
+def plan(config: Config, schema: Schema, rows: dict[str, int], mesh: Mesh, *, copies: int = 1, streamed: bool = False,
+         compiling: bool = True) -> Plan:
+    """The plan of a run, or of copies that train in one program.
+
+    Args:
+      config: of the run.
+      schema: of its data.
+      rows: of each split, {'train': 1000, ...}; empty where they are not known, then data is not counted.
+      mesh: the devices; no memory of theirs is taken.
+      copies: of the run; the devices share them.
+      streamed: rows are read from disk.
+      compiling: activations of models without a formula are counted by compiling them, which takes seconds; else roughly.
+
+    Raises:
+      UsageError: the model is unknown, or a number is above what the programs can count (`limits.check`).
+    """
+    made = setup(config, schema)
+    limits.check(made, rows, mesh)
+    state, on_cpu = state_shapes(made), mesh.devices.flat[0].platform == 'cpu'
+    of_device = -(-copies // mesh.devices.size) if copies > 1 else 1
+    at_once = of_device if not on_cpu else 1  # copies of a CPU device take their steps one after the other
+    whole, train = _nbytes(state), rows.get('train', config.training.batch_size)
+    batch_size = min(config.training.batch_size, train)
+    cut = devices.cut(batch_size, config, schema, mesh)
+    device = [*_state_items(state, config, of_device, at_once), *_step_items(made, cut, at_once, compiling)]
+    if rows:
+        places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
+        device += _data_items(schema, rows, of_device * places, cut, shared=copies == 1, streamed=streamed)
+    copying = 'one state, while a checkpoint is written' + ('' if on_cpu else ' or the best one read')
+    device.append(Item('second copy of the state', of_device * whole, copying, ''))
+    tables = _nbytes(state.tables)
+    drawing = (DRAWING_ARRAYS - 1) * tables - _nbytes(state.slots) - whole - (tables if config.optimizer.tables == 'adam' else 0)
+    if drawing > 0:
+        device.append(Item('drawing of initial tables', drawing, f'{DRAWING_ARRAYS} x tables, where that is more than the above',
+                           'model.embedding_dim'))
+    host = [Item('drawing the order of an epoch', 12 * rows.get('train', 0), 'training rows x 12 bytes', ''),
+            Item('programs', PROGRAMS_BYTES, 'libraries and compiled programs, about', '',
+                 estimated=True)]
+    if not on_cpu:
+        host.append(Item('checkpoint being written', copies * whole, 'one state', ''))
+        host.append(Item('largest split, on its way to the devices',
+                         0 if streamed else max(rows.values(), default=0) * data_row_bytes(schema), _row_formula(schema),
+                         'the number of rows'))
+    disk = [Item('checkpoints', copies * CHECKPOINTS * (whole + SPARE_BYTES), f'{CHECKPOINTS} states: latest, best, the next',
+                 'model.embedding_dim or optimizer.tables')]
+    return Plan(device, host, disk)
+
+
+def _nbytes(tree: Any) -> int:
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _state_items(state: TrainState, config: Config, of_device: int, at_once: int) -> list[Item]:
+    shapes = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
+    smaller, optimizer = 'model.embedding_dim', config.optimizer.tables
+    many = f', {of_device} copies' if of_device > 1 else ''
+    found = [Item('tables', of_device * _nbytes(state.tables), f'{shapes} float32{many}' if shapes else 'all fields are numeric', smaller),
+             Item("state of the tables' optimizer", of_device * _nbytes(state.slots), optimizer + many,
+                  smaller if optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'")]
+    if optimizer == 'adam':
+        found.append(Item('gradient of whole tables', at_once * _nbytes(state.tables), 'as the tables, for adam',
+                          "optimizer.tables to 'deferred_adam'"))
+    return found + [Item('parameters and their optimizer', of_device * _nbytes((state.params, state.optimizer)),
+                         config.optimizer.name + many, 'model.num_layers, model.head_dim or model.deep_hidden')]
+
+
+def _step_items(made: Setup, cut: devices.Cut, at_once: int, compiling: bool) -> list[Item]:
+    arrays = ROW_ARRAYS[made.config.optimizer.tables]
+    values = sum(len(spec.columns) * spec.width for spec in made.table_specs.values())
+    bytes_of_slice, counted = activations(made, cut.slice_rows, compiling=compiling)
+    return [Item('rows of a batch', at_once * arrays * cut.padded_batch * values * 4,
+                 f'{arrays} x batch {cut.padded_batch} x {values} float32', 'training.batch_size', estimated=True),
+            Item('activations of a slice', at_once * bytes_of_slice, counted,
+                 'training.batch_size' if made.config.model.deep_batch_norm else 'training.slice_rows', estimated=True)]
+
+
+def _row_formula(schema: Schema) -> str:
+    return f'rows x ({schema.num_slots} ids + {len(schema.numeric_fields)} numbers + 1 label) x 4 bytes'
+
+
+def _data_items(schema: Schema, rows: dict[str, int], places: int, cut: devices.Cut, *, shared: bool, streamed: bool) -> list[Item]:
+    evaluated = max((count for split, count in rows.items() if split != 'train'), default=0)
+    total, change, of_row = sum(rows.values()), 'the number of rows', data_row_bytes(schema)
+    if streamed:
+        chunk = max(feed.CHUNK_BYTES, cut.padded_batch * of_row)
+        held = max((feed.READ_AHEAD + 3) * chunk, 2 * scoring.BLOCK_ROWS * of_row)
+        data = Item('rows read ahead', min(held, 2 * total * of_row), f'{feed.READ_AHEAD} chunks, and those in use',
+                    'training.batch_size')
+    else:
+        data = Item('data', total * of_row, f'{total:,} {_row_formula(schema)}', 'data.streaming to true', shared=True)
+    return [data, Item('order of rows', 2 * places * 4, 'this epoch and the next, int32', change, shared=shared),
+            Item('evaluation', evaluated * EVALUATION_BYTES_PER_ROW,
+                 f'{evaluated:,} rows x {EVALUATION_BYTES_PER_ROW} bytes', change)]
