@@ -159,8 +159,8 @@ def fail(sentence: str, status: int) -> NoReturn:
 
 
 def _on_one_line(text: str) -> str:
-    """Text that a library has laid out in lines, such as YAML's errors, on one."""
-    return re.sub(r'[ \t]*\r?\n\s*', ' ', text.strip())
+    """Text that a library has laid out in lines, such as YAML's errors, or several sentences, on one."""
+    return re.sub(r'(?<=[:;,.])\s*\n\s*', ' ', re.sub(r'(?<![:;,.\s])[ \t]*\r?\n\s*', '; ', text.strip()))
 
 
 def nearest(name: str, known: list[str]) -> str:

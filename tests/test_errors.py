@@ -81,7 +81,7 @@ def in_a_process(code: str, **options) -> subprocess.CompletedProcess:
     ('open("a\\nb\\x1b[31m/" + os.fsdecode(b"\\xff"))', 1, "error: 'a\\nb\\x1b[31m/\\udcff': it does not exist: check the path\n"),
     ('os.kill(os.getpid(), signal.SIGTERM); import time; time.sleep(20)', 143, 'error: ended by SIGTERM'),
     ('os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(20)', 130, 'error: interrupted'),
-    ('from autoint_jax.errors import UsageError; raise UsageError("a\\n  b \\x9b c")', 2, 'error: a b \\x9b c\n'),
+    ('from autoint_jax.errors import UsageError; raise UsageError("a:\\n  b \\x9b c\\nd")', 2, 'error: a: b \\x9b c; d\n'),
     ('print(os.fsdecode(b"\\xff"))', 0, '')])
 def test_a_command_ends_with_one_line(body, status, said):
     done = in_a_process(f'signal.signal(signal.SIGINT, signal.default_int_handler)\ndef main(argv):\n    {body}')

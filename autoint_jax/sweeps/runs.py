@@ -46,8 +46,8 @@ def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *
                     reporter: Reporter) -> list[dict[str, Any]]:
     """The records of a configuration's runs with seeds 0 to `seeds - 1`; those that have none train together, as copies in one program.
 
-    As many train at once as fit in memory and share the devices evenly; the rest after them. One trains as `completed` does it, on all
-    devices, also where rows must be streamed. Raises UsageError as `recorded` does, before anything is trained; as `fit_copies`
+    As many train at once as fit in memory and share the devices evenly; the rest after them. One trains as `completed` does it, also
+    where rows must be streamed. Raises UsageError as `recorded` does, before anything is trained; as `fit_copies`
     does; and where training diverged, or one that trains alone cannot be trained, after the others are recorded.
     """
     configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
@@ -72,7 +72,7 @@ def completed_seeds(name: str, config: Config, seeds: int, data: PreparedData, *
             else:
                 record(ids[number], runs_dir / ids[number], results_dir)
     if failed:
-        raise UsageError('; '.join(failed))
+        raise UsageError('\n'.join(failed))
     return [recorded(run_id, one, data, results_dir) for run_id, one in zip(ids, configs, strict=True)]
 
 
@@ -100,13 +100,14 @@ def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathl
             return None
     except OSError as error:
         raise UsageError(system_sentence(error)) from None
+    on = stored.read_json(path, {'data_hash': str}, mend=MEND)['data_hash']
+    if on != data.hash:
+        raise UsageError(f'{path} is a record of this run on other data than {data.folder} (hash {on[:12]}, not {data.hash[:12]}): '
+                         'name another --results_dir, or remove the record')
     found = read_record(path)
     theirs = configuration.from_tree(found['config'])
     if theirs != config:
         raise UsageError(f'{path} is a record of another configuration ({"; ".join(configuration.difference(theirs, config))}): {MEND}')
-    if found['data_hash'] != data.hash:
-        raise UsageError(f'{path} is a record of this run on other data than {data.folder} (hash {found["data_hash"][:12]}, not '
-                         f'{data.hash[:12]}): name another --results_dir, or remove the record')
     return found
 
 

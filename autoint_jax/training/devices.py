@@ -30,6 +30,8 @@ KERNEL_SLICE_SHARE = 0.62
 KERNEL_CACHE_COST = 0.03
 USUAL_CACHE = 1 << 20  # bytes, where the system does not say
 
+_cpu_is_split = False  # by `split_cpu`
+
 
 def usable_cores() -> int:
     """Cores this process may run on; all of them where the system does not say."""
@@ -40,11 +42,23 @@ def split_cpu(copies: int) -> None:
     """Makes the CPU several devices, one a core and no more than copies of a run, so that copies train side by side.
 
     To be called before JAX starts its devices: those that are started stay as they are, and so do other devices. XLA_FLAGS that say how
-    many there are stay in force.
+    many there are stay in force. A run alone still trains on one device, see `devices_of_a_run`.
     """
+    global _cpu_is_split
     if 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
         with contextlib.suppress(RuntimeError):  # raised where devices are started
             jax.config.update('jax_num_cpu_devices', min(copies, usable_cores()))
+            _cpu_is_split = True
+
+
+def devices_of_a_run() -> list[jax.Device]:
+    """The devices that share the batches of a run alone: all visible devices of this host.
+
+    Where `split_cpu` has made the CPU several devices, it is the first of them, whose operations have all cores: so a run that is left
+    over beside copies trains as it does in a process of its own.
+    """
+    visible = jax.local_devices()
+    return visible[:1] if _cpu_is_split and visible[0].platform == 'cpu' else visible
 
 
 def second_level_cache() -> int:
@@ -57,8 +71,8 @@ def second_level_cache() -> int:
 
 
 def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
-    """A mesh of one axis, `data`, over the given or all visible devices of this host."""
-    devices = jax.local_devices() if devices is None else devices
+    """A mesh of one axis, `data`, over the given devices or `devices_of_a_run`."""
+    devices = devices_of_a_run() if devices is None else devices
     return Mesh(np.array(devices), (DATA_AXIS,), axis_types=(AxisType.Auto,))
 
 

@@ -21,6 +21,7 @@ from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.training.devices import devices_of_a_run
 from autoint_jax.training.events import Events
 from autoint_jax.training.holding import AlreadyHeld, Holding
 
@@ -88,7 +89,7 @@ class RunRecords:
             'config': configuration.to_tree(config), 'data_hash': data.hash, 'starts': []}
         self._run['starts'].append({
             'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'command': sys.argv,
-            'commit': commit(), 'versions': versions(), 'device': device(), 'forms': forms, 'copies': copies})
+            'commit': commit(), 'versions': versions(), 'device': device(alone=copies == 1), 'forms': forms, 'copies': copies})
         write_json(path, self._run)
         return None
 
@@ -229,8 +230,9 @@ def versions() -> dict[str, str]:
             'numpy': np.__version__}
 
 
-def device() -> dict[str, Any]:
-    devices = jax.local_devices()
+def device(*, alone: bool = False) -> dict[str, Any]:
+    """The devices of this host, or those that a run alone takes."""
+    devices = devices_of_a_run() if alone else jax.local_devices()
     return {'platform': devices[0].platform, 'kind': devices[0].device_kind, 'devices': len(devices),
             'cpus': os.cpu_count()}
 
