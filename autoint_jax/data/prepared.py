@@ -71,6 +71,11 @@ class PreparedData:
         return self.manifest.get(PREPARATION, {})
 
     @property
+    def size(self) -> int:
+        """Bytes of all columns."""
+        return sum(array.size for name in SPLITS for array in self._arrays(name).values())
+
+    @property
     def description(self) -> dict[str, Any]:
         """The manifest without what is of this machine only, such as the paths of raw files."""
         return {key: value for key, value in self.manifest.items() if key != PREPARATION}
@@ -87,10 +92,8 @@ class PreparedData:
         Args:
           say: told what is being compared.
         """
-        splits = {name: self._arrays(name) for name in SPLITS}
-        total = sum(array.size for arrays in splits.values() for array in arrays.values())
-        say(f'comparing {total / 1e9:,.2f} GB of {self.folder} with their checksums')
-        for arrays in splits.values():
+        say(f'comparing {self.size / 1e9:,.2f} GB of {self.folder} with their checksums')
+        for arrays in map(self._arrays, SPLITS):
             verification.check_split(arrays, self.schema)
             verification.check_whole(arrays)
         self.vocabularies()

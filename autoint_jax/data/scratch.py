@@ -93,6 +93,11 @@ def put_in_place(scratch: pathlib.Path, folder: pathlib.Path, say: Say = silent)
                     raise
 
 
+def left_in(parent: pathlib.Path) -> list[tuple[pathlib.Path, int]]:
+    """Scratch folders in a folder that no living process of this machine is known to work on, and their bytes."""
+    return [(left, _size(left)) for left in _scratch_folders(parent) if not _is_alive(_owner_of(left))]
+
+
 def clear_up(parent: pathlib.Path, *, now: float, say: Say = silent) -> None:
     """Removes the scratch folders of dead processes in `parent`, and puts back data that one of them had only set aside.
 
@@ -101,10 +106,8 @@ def clear_up(parent: pathlib.Path, *, now: float, say: Say = silent) -> None:
       now: the time by the clock of the file system, in seconds.
       say: told of each folder that is left.
     """
-    for left in sorted(parent.iterdir()):
+    for left in _scratch_folders(parent):
         match = _NAME.fullmatch(left.name)
-        if match is None or left.is_symlink() or not left.is_dir():
-            continue
         owner = _owner_of(left)
         alive = _is_alive(owner)
         if alive or (last_sign := _last_sign(left)) is None:
@@ -122,6 +125,11 @@ def clear_up(parent: pathlib.Path, *, now: float, say: Say = silent) -> None:
                 os.rename(data, original)
                 say(f'{original} is back: a process ended while it was replacing the data')
         _remove(left, say)
+
+
+def _scratch_folders(parent: pathlib.Path) -> list[pathlib.Path]:
+    found = sorted(path for path in parent.iterdir() if _NAME.fullmatch(path.name)) if parent.is_dir() else []
+    return [path for path in found if path.is_dir() and not path.is_symlink()]
 
 
 def _real(folder: pathlib.Path) -> pathlib.Path:

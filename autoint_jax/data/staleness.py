@@ -143,7 +143,7 @@ def _of_an_earlier_version(data: PreparedData, asked: Asked, say: Say) -> Iterat
         return
     if asked.verify or sum(path.stat().st_size for path in paths) <= OLD_COMPARED:
         yield from _contents(names, checksums, say)
-        say(f'{untold}all of its declaration: its fields, split and raw files were compared')
+        say(f'{untold}all that it was made from: fields, split and raw files were compared')
     else:
         say(f'{untold}the sizes and times of raw files, so it cannot be told whether they have changed: --verify compares them')
 

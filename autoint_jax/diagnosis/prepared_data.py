@@ -1,8 +1,12 @@
-"""Whether prepared data is whole, byte by byte."""
+"""Whether prepared data is whole, byte by byte, and what ended preparations have left."""
 
+import pathlib
+
+from autoint_jax.data import scratch
 from autoint_jax.data.prepared import SPLITS, folder_of, open_prepared
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
+from autoint_jax.training.available import shown_bytes
 
 
 def checks(data_dir: str, dataset: str, recipe: str) -> list[Check]:
@@ -18,3 +22,11 @@ def checks(data_dir: str, dataset: str, recipe: str) -> list[Check]:
         return [Check(BAD, str(error))]
     rows = sum(data.manifest['splits'][split]['rows'] for split in SPLITS)
     return [Check(OK, f'{folder}: {rows:,} rows are as they were prepared (hash {data.hash[:12]})')]
+
+
+def leftovers(data_dir: str) -> list[Check]:
+    """A note for each scratch folder whose preparation has ended, or runs elsewhere."""
+    folders = sorted(path for path in pathlib.Path(data_dir).iterdir() if path.is_dir()) if pathlib.Path(data_dir).is_dir() else []
+    return [Check(NOTE, f'{left}: an unfinished preparation takes {shown_bytes(size)}; the next one in {folder} removes it if its '
+                  'process has ended')
+            for folder in folders for left, size in scratch.left_in(folder)]
