@@ -39,6 +39,11 @@ def test_numbers_of_indices(tmp_path):
     assert 'too large for float32' in bad[2][1]
 
 
+def test_an_index_that_many_lines_lack(tmp_path):
+    text = '0 1:1\n' * 300 + '1 7:2.5\n' + '0 1:1\n' * 300
+    assert read(tmp_path, text, [('7-7', 'real')])[0] == [(0, None)] * 300 + [(1, 2.5)] + [(0, None)] * 300
+
+
 def test_fields_of_libffm_files(tmp_path):
     rows, bad = read(tmp_path, '0 0:4:1 1:30:1 1:31:1 2:40:34.7\n1 2:40:1 0:5:1\n1 3:1\n',
                      [('field 0', 'text'), ('field 1', 'text'), ('field 2', 'real'), ('2', 'text'), ('30-39', 'text')])

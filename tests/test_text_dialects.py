@@ -7,9 +7,11 @@ import random
 import re
 import zipfile
 
+import polars as pl
 import pytest
 from backports import zstd
 
+from autoint_jax.data import raw_rows
 from autoint_jax.data.decoding import codec
 from autoint_jax.data.field_plan import LabelPlan
 from autoint_jax.data.first_rows import first_rows, first_text
@@ -249,6 +251,20 @@ def test_nul_characters_and_lone_returns(tmp_path):
     assert rows == [SOUND[0], (0, 'c\rd', 'e', 1)]
     assert bad == [(2, 'it has a NUL character'), (3, 'it has a NUL character'),
                    (6, 'it has 7 columns, not 4, and a carriage return within it')]
+
+
+@pytest.mark.parametrize('fault', ['loses rows', 'raises'])
+def test_a_parser_that_fails_is_done_without(tmp_path, monkeypatch, fault):
+    def faulty(text, *arguments):
+        if fault == 'raises':
+            raise pl.exceptions.ComputeError('CSV malformed')
+        return whole(text[:text.rfind(b'\n', 0, -1) + 1], *arguments)
+
+    whole = raw_rows._read
+    monkeypatch.setattr(raw_rows, '_read', faulty)
+    for layout in (CSV, Layout(COLUMNS, separator=',')):
+        assert read_text(tmp_path, '\n'.join([*ROWS, '']), layout)[0] == SOUND
+    assert read_text(tmp_path, '0,"u,",v,0.5\n1,w,"x",1.5')[0] == [(0, 'u,', 'v', 0.5), SOUND[1]]
 
 
 # Encodings and packed files.

@@ -16,6 +16,7 @@ import numpy as np
 
 MAX_LINES = 1000  # of a quoted value; an unclosed quote would otherwise take in the rest of the file
 NEWLINE = b'\n'
+ORDINARY = 'quote: none in the declaration takes quotes as ordinary characters'
 _STAND_INS = tuple(bytes([code]) for code in (31, 30, 29, 28, *range(1, 9), *range(14, 28)))
 
 
@@ -67,7 +68,7 @@ class Dialect:
             if found is None:
                 end = self._opening.match(text, place, limit).end()
                 fault = (f'a value opens a quote {self._quote}, and the quote that ends it is followed by neither separator nor '
-                         f'line end')
+                         f'line end ({ORDINARY})')
                 return Span(end, open=True) if end == limit else Span(end, fault)
             place = found.end()
             if place == limit or text[place:place + 1] == NEWLINE:

@@ -108,6 +108,7 @@ def _column(pairs: pl.DataFrame, name: str, kind: str, rows: int, lost: dict[int
             lost.setdefault(row, f'column {name!r} takes the index of {pair[:40]!r}, and the number {number[:20]} would be lost: '
                                  f'it must be 1, or the field numeric')
     joined = own.group_by('row', maintain_order=True).agg(pl.col('number' if kind == 'real' else 'index').str.join(SEPARATOR))
-    texts = np.full(rows, None, object)
-    texts[joined['row'].to_numpy()] = joined.to_series(1).to_list()
+    texts: list[str | None] = [None] * rows
+    for row, text in joined.iter_rows():
+        texts[row] = text
     return pl.Series(name, texts, dtype=pl.String)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoint_jax.data.dialect import MAX_LINES, NEWLINE, Dialect, regular_lines
+from autoint_jax.data.dialect import MAX_LINES, NEWLINE, ORDINARY, Dialect, regular_lines
 from autoint_jax.data.layout import Layout
 
 
@@ -101,5 +101,6 @@ def _suspicion(text: bytes, starts: np.ndarray, ends: np.ndarray, further: range
             if dialect.is_line(text, int(starts[line]))]
     rows = [row for row in rows if len(row) == len(layout.columns)]
     if rows and sound(rows):
-        return f'a value opens a quote {layout.quote} that closes on another line, and lines from there on are rows by themselves'
+        return (f'a value opens a quote {layout.quote} that closes on another line, and lines from there on are rows by themselves '
+                f'({ORDINARY})')
     return ''

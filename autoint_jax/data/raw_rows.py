@@ -205,7 +205,10 @@ def _texts(lines: _Lines, own: list[list[str]], columns: Sequence[str]) -> pl.Da
     """The cells of plain lines, then those that are given, as text."""
     layout, separator = lines.layout, lines.block.separator
     width, expected, kept = len(layout.columns), int(lines.plain.sum()), lines.kept()
-    frame = _read(kept, separator, layout.quote, [pl.String] * width) if expected else _of_cells([], width)
+    try:
+        frame = _read(kept, separator, layout.quote, [pl.String] * width) if expected else _of_cells([], width)
+    except pl.exceptions.PolarsError:
+        frame = _of_cells([], width)
     if frame.height != expected:  # never seen; the lines are cut without the parser then
         cut = Dialect(separator, layout.quote, layout.strip).cells if layout.quote else lambda row: row.split(separator.decode())
         frame = _of_cells([cut(row) for row in kept.decode().removesuffix('\n').split('\n')], width)

@@ -109,6 +109,8 @@ def blocks(tally: Tally, layout: Layout, *, block_bytes: int = BLOCK_BYTES,
                     found, end = quoted(text, separator, layout, sound, final=lines.final)
                 except Unclosed as error:
                     raise _unclosed(tally, first_line + error.line, layout.quote) from None
+                if len(text) - end > MAX_ROW_BYTES:
+                    raise _unclosed(tally, first_line + text.count(NEWLINE, 0, end), layout.quote)
                 if end < len(text):
                     lines.keep(text[end:].replace(separator, layout.separator.encode()))
                     text = text[:end]
