@@ -84,6 +84,21 @@ def test_what_cannot_be_meant_is_refused(folder, text, sentence):
     assert not (folder / 'out').exists()
 
 
+@pytest.mark.parametrize('where', ['train', 'valid', 'test'])
+def test_rows_without_a_time_go_where_it_is_said(folder, where):
+    lines = (folder / 'a.csv').read_text().splitlines()
+    lines += [f'{row % 2},new{row},t,,{row % 5},no' for row in range(6)]
+    (folder / 'a.csv').write_text('\n'.join(lines) + '\n')
+    text = f'label: y\nsplit: {{time: {{column: day, missing_time: {where}}}}}\nfields: [{{name: stars, kind: numeric}}]\n'
+    data, _ = prepare(folder, text)
+    expected = {'train': 64, 'valid': 8, 'test': 8}
+    expected[where] += 6
+    assert {split: len(data.split(split)) for split in expected} == expected
+    assert data.split(where).numeric[-6:, 0].tolist() == [0, 1, 2, 3, 4, 0]
+    with pytest.raises(UsageError, match='the time that the split needs, is missing'):
+        prepare(folder, text.replace(f', missing_time: {where}', ''))
+
+
 def test_rows_of_one_time_only(folder):
     (folder / 'a.csv').write_text('y,a,day\n' + '1,b,7\n0,c,7\n' * 20)
     with pytest.raises(UsageError, match='the split train has no row'):

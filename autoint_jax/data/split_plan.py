@@ -1,6 +1,8 @@
 """How a declaration divides rows into training, validation and test."""
 
 import dataclasses
+import datetime
+import re
 from typing import Any
 
 import numpy as np
@@ -137,11 +139,21 @@ def _time(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
         'column': _required(declared, content, 'column', 'give the column of times').text('the name of a column')}
     if 'format' in content:
         made['format'] = content['format'].text('a form of times, as in "%d/%m/%Y %H:%M"')
-        if '%' not in made['format']:
-            content['format'].wrong('a form of times with % signs, as in "%d/%m/%Y %H:%M"')
+        if '%' not in made['format'] or not _is_format(made['format']):
+            content['format'].wrong('directives of Python\'s strptime, as in "%d/%m/%Y %H:%M"')
     if 'missing_time' in content and content['missing_time'].choice(MISSING_TIMES) != 'bad':
         made['missing_time'] = content['missing_time'].choice(MISSING_TIMES)
     return made | _as_field(content)
+
+
+def _is_format(text: str) -> bool:
+    try:
+        datetime.datetime.strptime('', text)
+    except ValueError as error:
+        return str(error).startswith('time data')  # it is one, which the empty text does not fit
+    except re.error:
+        return False
+    return True
 
 
 def _column(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:

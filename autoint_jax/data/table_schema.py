@@ -176,7 +176,7 @@ def _layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[L
         decimal=content['decimal'].choice(('.', ',')) if 'decimal' in content else '.',
         thousands=_thousands(content['thousands']) if 'thousands' in content else '')
     if layout.thousands == layout.decimal:
-        raise content['thousands'].error(f'is {layout.thousands!r}, as is decimal: they must differ')
+        raise whole.error(f'has {layout.thousands!r} both as thousands and as decimal, which is "." unless given: they must differ')
     for key in ('decimal', 'thousands'):
         if key in content and quote is None and getattr(layout, key) == between:
             raise content[key].error(f'is {between!r}, which separates the columns: without quotes, no number can hold it')
