@@ -103,8 +103,8 @@ def test_what_became_of_the_lines_is_said_and_kept(tmp_path, plain):
     lines[3:3] = ['', '1,"Bern\nand around",3.5,a', '1,Bern,inf,a', '1,Bern', '']
     (tmp_path / 't.csv').write_text('\n'.join(lines) + '\n')
     data, said = prepare(tmp_path, 't.csv', '')
-    assert said[0] == ('t.csv: 218 lines: 212 rows, further lines of rows 1, 2 bad rows, 2 blank lines or comments, 1 line of column '
-                       'names')
+    assert said[0] == ('t.csv: 218 lines: 212 rows, further lines of rows 1, 2 bad rows, 2 blank lines or comments, '
+                       '1 line of column names')
     assert said[1].startswith(f'WARNING: {tmp_path}/t.csv: 1 row with a quoted value that goes on over line ends (lines 5 to 6)')
     assert data.preparation['files'] == [
         {'file': 't.csv', 'lines': 218, 'header': 1, 'rows': 212, 'bad': 2, 'blank': 2, 'spanning_rows': 1}]
@@ -146,7 +146,7 @@ def test_parquet_gives_what_csv_gives(tmp_path, plain):
 
 @pytest.mark.parametrize('content, message', [
     (text().replace('Bern', 'B\x00ern', 5), 'line 2: it has a NUL character: 1,B.*x00ern,.* .and lines'),
-    (text(separator=';'), r"uses column 'city', which .*t.csv does not have; it has: y;city;price;tags \(is the separator ',' right"),
+    (text(separator=';'), r"uses column 'city', which .*t.csv does not have; it has: y;city;price;tags .is the separator ','"),
     (text().replace('y,city', 'y,"city', 1), 't.csv line 1 opens a quote'),
     (text() + '1,"Bern,1,a\n', 't.csv line 213 opens a quote " that is not closed'),
     (text().encode('latin-1'), 't.csv line .* which is not UTF-8: write encoding: latin-1'),

@@ -154,7 +154,8 @@ def test_stray_quotes_cost_no_other_line(tmp_path, seed):
     rng = random.Random(seed)
     lines, clean = [], []
     for number in range(rng.randint(1, 200)):
-        line = f'{number % 2},u{number},"v {number}",{number}' if rng.random() < 0.3 else f'{number % 2},u{number},v {number},{number}'
+        quote = '"' if rng.random() < 0.3 else ''
+        line = f'{number % 2},u{number},{quote}v {number}{quote},{number}'
         if rng.random() < 0.05:
             places = rng.sample(range(len(line) + 1), rng.randint(1, 3))
             line = ''.join('"' * (place in places) + character for place, character in enumerate(line + ' '))[:-1]
@@ -229,7 +230,7 @@ def test_blank_lines_are_no_rows_and_line_ends_may_be_mixed(tmp_path, text, bloc
 
 
 def test_columns_that_nobody_needs_may_have_one_name(tmp_path):
-    layout = Layout((('', 'text'), ('y', 'integer'), ('', 'text'), ('a', 'text')), separator='|', header=True, quote='"', strip=True)
+    layout = Layout((('', 'text'), ('y', 'integer'), ('', 'text'), ('a', 'text')), '|', header=True, quote='"', strip=True)
     (tmp_path / 'rows.csv').write_text('|y||a\nu|1|v|w\nu|0|"v"|"w ""x"""\n')
     assert read(tmp_path / 'rows.csv', layout, columns=['y', 'a'])[0] == [(1, 'w'), (0, 'w "x"')]
 
@@ -293,8 +294,9 @@ def test_bytes_of_another_encoding_are_named_with_their_line(tmp_path, content, 
 def test_a_utf_16_file_that_is_damaged(tmp_path):
     with pytest.raises(UsageError, match='line 2 holds .* which is not UTF-16-LE: the file is damaged there'):
         read_text(tmp_path, 'y,a,b,x\n0,u,v,1\n'.encode('utf-16')[:-1])
-    with pytest.raises(UsageError, match="cannot be read with encoding 'utf-16' .*write another encoding"):
-        read_text(tmp_path, 'y,a,b,x\n0,u,v,1\n', Layout(COLUMNS, separator=',', encoding='utf-16'))
+    for encoding, text in (('utf-16', 'y,a,b,x\n0,u,v,1\n'), ('idna', 'y,a,b,x\n0,u,v,1\n'), ('unicode-escape', '0,\\ud800,v,1\n')):
+        with pytest.raises(UsageError, match=f"cannot be read with encoding '{encoding}' .*write another encoding"):
+            read_text(tmp_path, text, Layout(COLUMNS, separator=',', encoding=encoding))
 
 
 def test_encodings_that_are_none(tmp_path):

@@ -72,4 +72,6 @@ def test_columns_that_have_a_type():
 
 def test_formats_that_fit():
     assert formats_that_fit(['31.12.2013 23:59']) == ['%d.%m.%Y %H:%M']
+    assert formats_that_fit(['2024-01-31 1:05 PM']) == ['%Y-%m-%d %I:%M %p']
+    assert formats_that_fit(['2024-01', '2024-12']) == ['%Y-%m']
     assert formats_that_fit(['1.1']) == []

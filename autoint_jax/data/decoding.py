@@ -62,16 +62,21 @@ class Converted:
                 before = self._pending + error.object[:error.start].decode(self._encoding, 'ignore')
                 raise not_of_encoding(self._path, self._line + len(self._line_ends(before)), error, self._encoding) from None
             except UnicodeError as error:
-                raise UsageError(f'{self._path} cannot be read with encoding {self._encoding!r} ({error}): write another encoding '
-                                 f'in the declaration') from None
+                raise _unreadable(self._path, self._encoding, error) from None
             self._pending = '\r' if text.endswith('\r') and not self._ended else ''
             text = text.removesuffix(self._pending).replace('\r\n', '\n')
             if self._only_returns:
                 text = text.replace('\r', '\n')
             self._line += text.count('\n')
             if text:
-                return text.encode()
+                return self._in_utf_8(text)
         return b''
+
+    def _in_utf_8(self, text: str) -> bytes:
+        try:
+            return text.encode()
+        except UnicodeEncodeError as error:  # halves of characters, which some codecs let pass
+            raise _unreadable(self._path, self._encoding, error) from None
 
     def _line_ends(self, text: str) -> list[str]:
         return re.findall('\r\n|\n|\r' if self._only_returns else '\n', text)
@@ -99,7 +104,10 @@ def decoded(path: pathlib.Path, file: BinaryIO, encoding: str, seen: Callable[[b
         name = dict(_MARKS)[mark]
     else:
         _refuse_unmarked(path, begin, name)
-    text = begin.removeprefix(mark).decode(name, 'ignore')
+    try:
+        text = begin.removeprefix(mark).decode(name, 'ignore')
+    except UnicodeError as error:
+        raise _unreadable(path, encoding, error) from None
     only_returns = len(_LONE_RETURN.findall(text)) > text.count('\n')
     if name == 'utf-8' and not only_returns:
         return Direct(file, mark, seen)
@@ -136,6 +144,10 @@ def not_of_encoding(path: pathlib.Path, line: int, error: UnicodeDecodeError, en
     other = 'encoding: latin-1 (or cp1252)' if encoding.startswith('utf') else 'another encoding'
     return UsageError(f'{path} line {line} holds {held}, which is not {encoding.upper()}: write {other} in the declaration if the '
                       f'file is in that encoding, or mend the line')
+
+
+def _unreadable(path: pathlib.Path, encoding: str, error: UnicodeError) -> UsageError:
+    return UsageError(f'{path} cannot be read with encoding {encoding!r} ({error}): write another encoding in the declaration')
 
 
 def _refuse_unmarked(path: pathlib.Path, begin: bytes, name: str) -> None:

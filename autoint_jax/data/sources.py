@@ -100,8 +100,9 @@ class TextSource:
 
     def _blocks(self, tallies: Sequence[Tally], label: LabelPlan | None) -> Iterator[tuple[Tally, Block]]:
         sound = sound_rows(self.layout, self._columns, label)
+        block_bytes = BLOCK_BYTES if self.layout.quote is None else BLOCK_BYTES // 4  # places of quotes take memory
         for tally in tallies:
-            for block in blocks(tally, self.layout, sound=sound, block_bytes=BLOCK_BYTES):
+            for block in blocks(tally, self.layout, sound=sound, block_bytes=block_bytes):
                 yield tally, block
             self.checksums[unpacked_name(tally.path)] = tally.checksum.hexdigest()
 

@@ -8,10 +8,12 @@ import polars as pl
 
 from autoint_jax.errors import UsageError
 
+_DATES = ('%m/%d/%Y', '%d/%m/%Y', '%Y/%m/%d', '%d.%m.%Y', '%d-%m-%Y', '%m-%d-%Y', '%m/%d/%y', '%d/%m/%y', '%d %b %Y', '%b %d %Y',
+          '%b %d, %Y', '%d-%b-%Y', '%d/%b/%Y', '%Y.%m.%d', '%Y-%m-%d')
+_CLOCKS = ('', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p', ':%H:%M:%S %z', ':%H:%M:%S')
 # Formats that are offered where times are neither numbers nor ISO dates.
-FORMATS = tuple(f'{date}{time}' for date in ('%m/%d/%Y', '%d/%m/%Y', '%Y/%m/%d', '%d.%m.%Y', '%d-%m-%Y', '%m-%d-%Y', '%m/%d/%y',
-                                             '%d/%m/%y', '%d %b %Y', '%b %d %Y', '%b %d, %Y', '%d-%b-%Y', '%d/%b/%Y', '%Y.%m.%d')
-                for time in ('', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p', ':%H:%M:%S %z', ':%H:%M:%S'))
+FORMATS = (*(date + clock for date in _DATES for clock in _CLOCKS), '%Y-%m', '%Y/%m', '%m/%Y', '%Y%m%dT%H%M%S', '%Y%m%dT%H%M%S%z',
+           '%a %b %d %H:%M:%S %Y', '%a, %d %b %Y %H:%M:%S %z')
 _WHOLE = r'^[+-]?\d{1,38}$'
 _NUMBER = r'^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$'
 _ISO = (r'^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?'
