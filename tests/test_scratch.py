@@ -81,6 +81,17 @@ def test_of_processes_that_cannot_be_asked_a_silent_day_decides(tmp_path, who):
     assert after(tmp_path) == [] and not young.exists()
 
 
+def test_another_process_that_makes_the_same_is_said(tmp_path):
+    process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
+    started = scratch._started(process.pid)  # noqa: SLF001
+    for name in ('mine', 'yours'):
+        left(tmp_path, other(pid=process.pid, started=started), name=name)
+    line, = after(tmp_path)
+    assert line == f'process {process.pid} prepares mine at the same time: the data of the one that ends last stays'
+    process.communicate(b'\n')
+    assert after(tmp_path) == [] and list(tmp_path.iterdir()) == []
+
+
 def test_one_young_file_is_a_sign_of_life(tmp_path):
     folder = left(tmp_path, None, age=3 * DAY)
     recent = folder.stat().st_mtime + 3 * DAY - 3600

@@ -47,7 +47,7 @@ def unfinished(folder: pathlib.Path, say: Say = silent) -> Iterator[pathlib.Path
     folder = _real(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _scratch(folder, 'unfinished', say) as scratch:
-        clear_up(folder.parent, now=(scratch / OWNER).stat().st_mtime, say=say)
+        clear_up(folder.parent, folder.name, now=(scratch / OWNER).stat().st_mtime, say=say)
         yield scratch
 
 
@@ -98,11 +98,12 @@ def left_in(parent: pathlib.Path) -> list[tuple[pathlib.Path, int]]:
     return [(left, _size(left)) for left in _scratch_folders(parent) if not _is_alive(_owner_of(left))]
 
 
-def clear_up(parent: pathlib.Path, *, now: float, say: Say = silent) -> None:
+def clear_up(parent: pathlib.Path, name: str, *, now: float, say: Say = silent) -> None:
     """Removes the scratch folders of dead processes in `parent`, and puts back data that one of them had only set aside.
 
     Args:
       parent: a folder of folders of prepared data.
+      name: of the folder that is to be made in it.
       now: the time by the clock of the file system, in seconds.
       say: told of each folder that is left.
     """
@@ -110,6 +111,8 @@ def clear_up(parent: pathlib.Path, *, now: float, say: Say = silent) -> None:
         match = _NAME.fullmatch(left.name)
         owner = _owner_of(left)
         alive = _is_alive(owner)
+        if alive and owner['pid'] != os.getpid() and left.name.startswith(f'.{name}-unfinished-'):
+            say(f'process {owner["pid"]} prepares {name} at the same time: the data of the one that ends last stays')
         if alive or (last_sign := _last_sign(left)) is None:
             continue
         quiet = now - last_sign
