@@ -44,7 +44,8 @@ _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Prepare again what is already prepared.')
 _VERIFY = flags.DEFINE_boolean('verify', False, 'Compare data that is already prepared, and the raw files it was made from, with '
                                'their checksums. Without, raw files are compared by size and time.')
-_MAX_BAD_SHARE = flags.DEFINE_float('max_bad_share', MAX_BAD_SHARE, 'Stop when more than this share of rows cannot be parsed.')
+_MAX_BAD_SHARE = flags.DEFINE_float('max_bad_share', MAX_BAD_SHARE, 'Stop when more than this share of rows cannot be parsed; two '
+                                    'such rows never stop it, unless the share is 0.')
 
 
 def main(argv: list[str]) -> None:

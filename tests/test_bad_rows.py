@@ -36,6 +36,12 @@ def test_a_bad_row_weighs_as_many_lines_as_it_has(tmp_path):
         bad.check(900)
 
 
+@pytest.mark.parametrize('share', [-0.1, 1.5, float('nan'), float('inf')])
+def test_a_share_must_be_one(tmp_path, share):
+    with pytest.raises(UsageError, match='is no share: it must be from 0 to 1'):
+        BadRows(tmp_path, share)
+
+
 def test_ten_are_shown(tmp_path):
     bad = BadRows(tmp_path, 1)
     for _ in range(2):

@@ -23,6 +23,9 @@ class BadRows:
     """Collects bad rows into `folder/bad_rows.tsv`, which exists only if there are any. Each is one line of it."""
 
     def __init__(self, folder: pathlib.Path, max_share: float):
+        """Raises UsageError where the share is none."""
+        if not 0 <= max_share <= 1:
+            raise UsageError(f'--max_bad_share={max_share:g} is no share: it must be from 0 to 1')
         self._folder, self._max_share = folder, max_share
         self._file: TextIO | None = None
         self.first: list[BadRow] = []
