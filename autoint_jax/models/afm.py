@@ -7,7 +7,7 @@ import numpy as np
 
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import EMBEDDING_SITE, LAYER_SITE, Training, dropped
+from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped, layer_site
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features, present_features
 from autoint_jax.models.linear import FirstOrder, linear_tables
 from autoint_jax.models.tables import Rows, TableSpec
@@ -35,7 +35,7 @@ class AttentionalPairs(nn.Module):
         hidden = jax.nn.relu(nn.Dense(self.width, kernel_init=kernel_init, name='hidden')(products))  # [b, pairs, h]
         scores = hidden @ self.param('score', nn.initializers.normal(1.0), (self.width,))  # [b, pairs]
         scores = jnp.where(present[:, first] & present[:, second], scores, jnp.finfo(scores.dtype).min)
-        weights = dropped(jax.nn.softmax(scores, 1), training, site=LAYER_SITE, rate=self.dropout)
+        weights = dropped(jax.nn.softmax(scores, 1), training, site=layer_site(0), rate=self.dropout)
         return jnp.einsum('bp,bpd->bd', weights, products)
 
 

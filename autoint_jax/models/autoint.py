@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, LAYER_SITE, Drawn, Training, drawn, dropped
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Drawn, Training, drawn, dropped, layer_site
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.forms import chosen_form, interacting_stack
 from autoint_jax.models.interacting import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
@@ -126,6 +126,6 @@ class AutoInt(Model):
         config = self.config
         if training is None or not is_on(config.attention_dropout) or not config.num_layers:
             return (None,) * config.num_layers
-        sites = [LAYER_SITE * (layer + 1) + head for layer in range(config.num_layers) for head in range(heads)]
+        sites = [layer_site(layer, head) for layer in range(config.num_layers) for head in range(heads)]
         words, rate = drawn(training.keys, sites=sites, rate=config.attention_dropout)
         return tuple(Drawn(of_layer, rate) for of_layer in jnp.split(words, config.num_layers, 1))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, LAYER_SITE, Training, dropped
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Training, dropped, layer_site
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.interacting import InteractingWeights, StackSpec, attention_weights, projections, sums_type
 from autoint_jax.models.linear import FirstOrder, linear_tables
@@ -87,12 +87,12 @@ class DESTINE(Model):
         x, b, attention = embedded, embedded.shape[0], []
         for layer in range(config.num_layers):
             x, weights = DisentangledAttention(
-                spec, config.projection_activation == 'relu', config.attention_dropout, LAYER_SITE * (layer + 1),
+                spec, config.projection_activation == 'relu', config.attention_dropout, layer_site(layer),
                 name=f'attention_{layer}')(x, training=training)
             attention.append(weights)
         if attention:
             self.sow('intermediates', 'attention', jnp.stack(attention, 1))  # [b, l, n, f, g]
-        logits = MLP((), 0.0, False, 0, name='head')(x.reshape(b, -1), training=training)
+        logits = MLP((), 0.0, False, HEAD_SITE, name='head')(x.reshape(b, -1), training=training)
         if config.deep_hidden:
             logits = logits + MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')(
                 embedded.reshape(b, -1), training=training)

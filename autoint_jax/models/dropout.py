@@ -10,10 +10,34 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.errors import UsageError
+from autoint_jax.models.randomness import seed_key, two_words
 from autoint_jax.options import is_on
 
-# Dropout sites: embeddings 0, deep network from 1, its second stream from 31, head from 51, layer l from 100 * (l + 1).
+# Dropout sites, uint32: embeddings 0, the deep network from 1, its second stream from 31, the head from 51, layers from 100
+# (`layer_site`). Parts with more hidden layers than they have room for go on above 2^24 (`hidden_site`).
 EMBEDDING_SITE, DEEP_SITE, SECOND_SITE, HEAD_SITE, LAYER_SITE = 0, 1, 31, 51, 100
+HIDDEN_ROOM = {DEEP_SITE: 30, SECOND_SITE: 20, HEAD_SITE: 49}
+MOST_HIDDEN, MOST_LAYERS, MOST_PLACES = 1 << 24, 1 << 15, 1 << 16
+
+
+def hidden_site(part: int, number: int) -> int:
+    """The site of hidden layer `number` of a part, DEEP_SITE, SECOND_SITE or HEAD_SITE. Raises UsageError past the last one."""
+    if number < HIDDEN_ROOM[part]:
+        return part + number
+    if number >= MOST_HIDDEN:
+        raise UsageError(f'a network has more than {MOST_HIDDEN:,} hidden layers, which dropout cannot tell apart: give it fewer')
+    return (part << 24) + number
+
+
+def layer_site(layer: int, place: int = 0) -> int:
+    """The site of a place, such as a head, within a layer, both from 0. Raises UsageError past the last one."""
+    if layer >= MOST_LAYERS or place >= MOST_PLACES:
+        raise UsageError(f'dropout tells {MOST_LAYERS:,} layers of {MOST_PLACES:,} heads apart, and the model has more: lower '
+                         'model.num_layers or model.num_heads')
+    if place < LAYER_SITE:
+        return LAYER_SITE * (layer + 1) + place
+    return (1 << 31) + (layer << 16) + place
 
 
 class Training(NamedTuple):
@@ -32,7 +56,7 @@ class Training(NamedTuple):
 
 def row_keys(seed: int | jax.Array, step: jax.Array, rows: jax.Array) -> jax.Array:
     """Keys [b] of the rows of a step; `rows` are their places in the whole batch, int32 [b]."""
-    key = jax.random.fold_in(jax.random.key(seed), step)
+    key = jax.random.fold_in(seed_key(seed), step)
     return jax.vmap(jax.random.fold_in, (None, 0))(key, rows)
 
 
@@ -50,7 +74,7 @@ class Drawn(NamedTuple):
 
 def drawn(keys: jax.Array, *, sites: Sequence[int], rate: float | jax.Array) -> Drawn:
     """Words [b, sites, 2] of the rows of `keys`; sites tell dropout places apart. Together they cost hardly more than one of them."""
-    draw = lambda key, site: jax.random.bits(jax.random.fold_in(key, site), (2,), jnp.uint32)  # noqa: E731
+    draw = lambda key, site: two_words(jax.random.fold_in(key, site))  # noqa: E731
     words = jax.vmap(jax.vmap(draw, (None, 0)), (0, None))(keys, jnp.asarray(sites, jnp.uint32))
     return Drawn(words, jnp.float32(rate))  # the same bits whether the rate is a number or an array
 

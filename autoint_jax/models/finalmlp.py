@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, SECOND_SITE, Training, dropped
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, SECOND_SITE, Training, dropped
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.mlp import MLP
 from autoint_jax.models.tables import Rows
@@ -40,7 +40,7 @@ class FeatureGate(nn.Module):
     @nn.compact
     def __call__(self) -> jax.Array:
         context = self.param('context', nn.initializers.normal(self.stddev), (1, self.context))
-        x = MLP(self.hidden, 0.0, False, 0, output=False, name='hidden')(context, training=None)
+        x = MLP(self.hidden, 0.0, False, HEAD_SITE, output=False, name='hidden')(context, training=None)
         normal = nn.initializers.normal((2 / (x.shape[1] + self.width))**0.5)
         return 2 * jax.nn.sigmoid(nn.Dense(self.width, kernel_init=normal, name='output')(x))
 

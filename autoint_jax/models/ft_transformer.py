@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import LAYER_SITE, Training, dropped
+from autoint_jax.models.dropout import Training, dropped, layer_site
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.interacting import attention_weights
 from autoint_jax.models.tables import Rows
@@ -121,13 +121,13 @@ class FTTransformer(Model):
         config = self.config
         x = Tokens(name='token_embedding')(FieldEmbedding(config, self.schema, name='embedding')(rows, batch))  # [b, t, d]
         for layer in range(config.num_layers):
-            site, last = LAYER_SITE * (layer + 1), layer == config.num_layers - 1
+            last = layer == config.num_layers - 1
             normed = _norm(f'attention_norm_{layer}')(x) if layer else x
-            mixed = SelfAttention(config.num_heads, config.attention_dropout, site, cls=last, name=f'attention_{layer}')(
+            mixed = SelfAttention(config.num_heads, config.attention_dropout, layer_site(layer), cls=last, name=f'attention_{layer}')(
                 normed, training=training)
-            x = x[:, :mixed.shape[1]] + dropped(mixed, training, site=site + 1, rate=config.residual_dropout)
-            fed = FeedForward(feedforward_width(config), config.feedforward_dropout, site + 2, name=f'feedforward_{layer}')(
+            x = x[:, :mixed.shape[1]] + dropped(mixed, training, site=layer_site(layer, 1), rate=config.residual_dropout)
+            fed = FeedForward(feedforward_width(config), config.feedforward_dropout, layer_site(layer, 2), name=f'feedforward_{layer}')(
                 _norm(f'feedforward_norm_{layer}')(x), training=training)
-            x = x + dropped(fed, training, site=site + 3, rate=config.residual_dropout)
+            x = x + dropped(fed, training, site=layer_site(layer, 3), rate=config.residual_dropout)
         cls = jax.nn.relu(_norm('head_norm')(x[:, 0]))
         return nn.Dense(1, name='head')(cls)[:, 0]  # [b]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from autoint_jax.errors import UsageError
 from autoint_jax.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, LAYER_SITE, Training, dropped
+from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped, layer_site
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.mlp import MLP
 from autoint_jax.models.tables import Rows
@@ -78,7 +78,7 @@ class MaskNet(Model):
         outputs = []
         for number in range(config.num_layers):
             out = MaskBlock(config.mask_width, config.mask_ratio, name=f'block_{number}')(embedded, x)
-            out = dropped(out, training, site=LAYER_SITE * (number + 1), rate=config.deep_dropout)
+            out = dropped(out, training, site=layer_site(number), rate=config.deep_dropout)
             outputs.append(out)
             x = x if config.mask_parallel else out
         x = jnp.concatenate(outputs, 1) if config.mask_parallel else x

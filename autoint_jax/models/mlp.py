@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 
 from autoint_jax.models.batch_norm import BatchNorm
-from autoint_jax.models.dropout import Training, dropped
+from autoint_jax.models.dropout import Training, dropped, hidden_site
 
 
 class MLP(nn.Module):
@@ -18,7 +18,7 @@ class MLP(nn.Module):
       hidden: widths of the hidden layers.
       dropout: share of hidden values dropped in training.
       random_bias: initialise biases as the authors do; zero otherwise.
-      site: first dropout site; one a hidden layer.
+      site: of the part that it is, DEEP_SITE, SECOND_SITE or HEAD_SITE; hidden layers have dropout sites of their own.
       batch_norm: normalise hidden layers.
       output: end in the linear output layer; without it the last hidden layer [b, h] is returned.
     """
@@ -36,7 +36,7 @@ class MLP(nn.Module):
             x = self._dense(x, width, last=False, bias=not self.batch_norm, name=f'hidden_{number}')
             if self.batch_norm:
                 x = BatchNorm(name=f'batch_norm_{number}')(x, training=training)
-            x = dropped(jax.nn.relu(x), training, site=self.site + number, rate=self.dropout)
+            x = dropped(jax.nn.relu(x), training, site=hidden_site(self.site, number), rate=self.dropout)
         return self._dense(x, 1, last=True, bias=True, name='output')[:, 0] if self.output else x
 
     def _dense(self, x: jax.Array, width: int, *, last: bool, bias: bool, name: str) -> jax.Array:

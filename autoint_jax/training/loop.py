@@ -126,7 +126,8 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
             before = now
         state = flush(state)  # here only: a flush after every report would change rounding, and cost
         run.seconds += time.perf_counter() - began
-        run.evaluated(state, step, step / epoch_steps, np.concatenate(losses), evaluate(state, 'valid'))
+        train_logloss = order.mean_over_rows(np.concatenate(losses), first, rows=rows, batch_size=batch_size)
+        run.evaluated(state, step, step / epoch_steps, train_logloss, evaluate(state, 'valid'))
 
     run.report(reporter)
     state = run.best(state, mesh)

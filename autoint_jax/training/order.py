@@ -14,6 +14,12 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
     return -(-rows // batch_size)
 
 
+def mean_over_rows(losses: np.ndarray, first: int, *, rows: int, batch_size: int) -> float:
+    """The mean over rows of batches' mean losses, from step `first` of an epoch on, whose last batch may have fewer rows."""
+    steps = first + np.arange(len(losses))
+    return float(np.average(losses.astype(np.float64), weights=np.minimum(batch_size, rows - steps * batch_size) / batch_size))
+
+
 # Neighbouring rows that are read together, and how many such blocks are shuffled into each other: 64 x 8,192 rows of 160
 # bytes are 84 MB, read a megabyte at a time.
 BLOCK_ROWS, WINDOW_BLOCKS = 8192, 64

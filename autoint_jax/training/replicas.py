@@ -166,7 +166,7 @@ class _Copies:
             seconds = time.perf_counter() - began_round
             for copy in training:
                 at[copy], self._runs[copy].seconds = step, self._runs[copy].seconds + seconds / len(training)
-            self._evaluate(states, training, step, np.concatenate(losses, 1))
+            self._evaluate(states, training, step, first, np.concatenate(losses, 1))
         self._report(range(len(self._runs)))
         self._test(first_step_seconds)
         return self._errors
@@ -181,14 +181,15 @@ class _Copies:
         for start in range(first, stop, REPORT_STEPS):
             yield Chunk(self._resident['train'], ordered, start, min(REPORT_STEPS, stop - start))
 
-    def _evaluate(self, states: TrainState, training: list[int], step: int, losses: np.ndarray) -> None:
-        """Evaluates and saves the copies that took steps."""
+    def _evaluate(self, states: TrainState, training: list[int], step: int, first: int, losses: np.ndarray) -> None:
+        """Evaluates and saves the copies that took steps, from step `first` of the epoch to step `step` of the run."""
         sums = jax.device_get(self._evaluator(states.variables, states.tables, self._resident['valid']))
         on_host = jax.device_get(states)
         for copy in training:
             valid = metrics.figures(_of(sums, copy))
             try:
-                self._runs[copy].evaluated(_of(on_host, copy), step, step / self._course.epoch_steps, losses[copy], valid)
+                train_logloss = order.mean_over_rows(losses[copy], first, rows=self._course.rows, batch_size=self._course.batch_size)
+                self._runs[copy].evaluated(_of(on_host, copy), step, step / self._course.epoch_steps, train_logloss, valid)
             except UsageError as error:
                 self._errors[id(self._runs[copy])] = error
                 self._say(copy, str(error))

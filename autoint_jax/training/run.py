@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from jax.sharding import Mesh
 
 from autoint_jax import config as configuration
@@ -78,7 +77,7 @@ class Run:
         self._record.restart(self.evaluations, self._times)
         return like if found is None else found.state
 
-    def evaluated(self, state: TrainState, step: int, epoch: float, losses: np.ndarray, valid: dict[str, float]) -> None:
+    def evaluated(self, state: TrainState, step: int, epoch: float, train_logloss: float, valid: dict[str, float]) -> None:
         """Saves the state after an evaluation; the record and the reporter learn of it from `report`.
 
         Raises Diverged where training has diverged: what was saved before stays, and run.json says so. Raises FolderInUse where another
@@ -89,7 +88,7 @@ class Run:
         except records.FolderInUse:
             self._taken_over = True
             raise
-        train_logloss, sums = float(losses.mean(dtype=np.float64)), state_sums(state._asdict())
+        sums = state_sums(state._asdict())
         diverged = divergence(self._data, self.made.config.optimizer.learning_rate, step=step, train_logloss=train_logloss,
                               valid_logloss=valid['logloss'], not_finite=sums.not_finite)
         if diverged is not None:

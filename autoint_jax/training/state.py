@@ -14,6 +14,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models import registry
 from autoint_jax.models.batch_norm import STATISTICS
+from autoint_jax.models.randomness import pinned, seed_key
 from autoint_jax.models.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.deferred_adam import deferred_adam
@@ -70,8 +71,12 @@ def varied(made: Setup, values: dict[str, jax.Array]) -> Setup:
 
 
 def initial_state(made: Setup) -> TrainState:
-    """The state at step 0, a function of the seed."""
-    key = jax.random.key(made.config.seed)
+    """The state at step 0, a function of the seed. Do not compile it: options that a user gave to JAX would then change values."""
+    with pinned():
+        return _drawn_state(made, seed_key(made.config.seed))
+
+
+def _drawn_state(made: Setup, key: jax.Array) -> TrainState:
     tables = initial_tables(made.table_specs, jax.random.fold_in(key, 0))
     batch = Batch(ids=np.zeros((1, made.schema.num_slots), np.int32),
                   numeric=np.zeros((1, len(made.schema.numeric_fields)), np.float32),
