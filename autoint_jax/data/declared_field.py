@@ -37,9 +37,10 @@ def read_fields(declared: Declared) -> tuple[FieldPlan, ...]:
             raise place.error(f'has the name of another field: two fields are named {field.name!r}')
         places[field.name] = place
         fields.append(field)
+    by_name = {field.name: field for field in fields}
     for field in fields:
         if field.shares is not None:
-            _check_sharing(field, fields, places[field.name])
+            _check_sharing(field, by_name, places[field.name])
     total = sum(field.buckets for field in fields if field.transform == 'hash')
     if total >= INT32_MAX:
         raise declared.error(f'has fields with {total:,} buckets of hashes together: ids are whole numbers of 32 bits, so they '
@@ -164,11 +165,10 @@ def _missing_values(declared: Declared, kind: str, transform: str) -> tuple[str,
     return values
 
 
-def _check_sharing(field: FieldPlan, fields: list[FieldPlan], place: Declared) -> None:
-    others = {other.name: other for other in fields if other.name != field.name}
-    other = others.get(field.shares)
+def _check_sharing(field: FieldPlan, fields: dict[str, FieldPlan], place: Declared) -> None:
+    other = fields.get(field.shares)
     if other is None or not other.has_vocabulary or other.shares:
-        near = nearest(field.shares, [name for name, own in others.items() if own.has_vocabulary and not own.shares])
+        near = nearest(field.shares, [name for name, own in fields.items() if own.has_vocabulary and not own.shares])
         raise place.error(f'shares {field.shares!r}, which is no field with a vocabulary of its own{near}')
     if other.transform != field.transform:
         raise place.error(f'has transform {field.transform}, but shares the vocabulary of {other.name!r}, which has transform '

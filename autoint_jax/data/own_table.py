@@ -76,8 +76,9 @@ def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
     names = list(schema.columns) or names_in(path, layout)
     _check_repeated(names, types, schema.path, path)
     alone = f' (is the separator {layout.separator!r} right?)' if len(names) == 1 else ''
+    known = set(names)
     for column in types:
-        if column not in names:
+        if column not in known:
             raise UsageError(f'{schema.path} uses column {column!r}, which {path} does not have{nearest(column, names)}; it has: '
                              f'{_listed(names)}{alone}')
     return dataclasses.replace(layout, columns=tuple((name, types.get(name, 'text')) for name in names))

@@ -31,8 +31,9 @@ class ParquetSource:
 
     def __init__(self, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str], separators: dict[str, str]):
         self.paths, self._layout, self._separators = tuple(paths), layout, separators
-        self._kinds = {name: kind for name, kind in layout.columns if name in columns}
-        self.types = {name: layout.types[name] for name in self._kinds}
+        wanted, types = set(columns), layout.types
+        self._kinds = {name: kind for name, kind in layout.columns if name in wanted}
+        self.types = {name: types[name] for name in self._kinds}
         self.checksums: dict[str, str] = {}
         self.bad_beside: Sequence[BadRow] = ()
         self.tallies: list[Tally] = []

@@ -70,7 +70,8 @@ def sound_rows(layout: Layout, columns: Sequence[str], label: LabelPlan | None) 
 
 
 def _kinds(layout: Layout, columns: Sequence[str]) -> dict[str, str]:
-    return {name: kind for name, kind in layout.columns if name in columns}
+    wanted = set(columns)
+    return {name: kind for name, kind in layout.columns if name in wanted}
 
 
 def _strict(block: Block, layout: Layout, columns: Sequence[str]) -> pl.DataFrame:
@@ -231,5 +232,5 @@ def _read(text: bytes, separator: bytes, quote: str | None, types: Sequence[pl.D
 
 
 def _chosen(layout: Layout, columns: Sequence[str]) -> list[pl.Expr]:
-    names = [name for name, _ in layout.columns]
-    return [pl.col(str(names.index(name))).alias(name) for name in columns]
+    places = {name: place for place, (name, _) in enumerate(layout.columns)}
+    return [pl.col(str(places[name])).alias(name) for name in columns]

@@ -59,8 +59,9 @@ class TextSource:
     def __init__(self, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str],
                  derivation: Derivation = NO_DERIVATION):
         self.paths, self.layout, self._derivation = tuple(paths), layout, derivation
-        self._columns = [name for name, _ in layout.columns if name in columns]
-        self.types = {name: layout.types[name] for name in self._columns} | derivation.types
+        wanted, types = set(columns), layout.types
+        self._columns = [name for name, _ in layout.columns if name in wanted]
+        self.types = {name: types[name] for name in self._columns} | derivation.types
         self.checksums: dict[str, str] = dict(derivation.checksums)
         self.bad_beside = derivation.bad
         self.tallies: list[Tally] = []
