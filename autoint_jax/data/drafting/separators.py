@@ -26,6 +26,7 @@ class Cut(NamedTuple):
       width: cells of most lines.
       alike: lines that have so many.
       lines: that were looked at.
+      first: the first line, which may be a header, has so many, too.
       enclosed: cells that stand in quotes.
     """
 
@@ -34,6 +35,7 @@ class Cut(NamedTuple):
     width: int
     alike: int
     lines: int
+    first: bool
     enclosed: int
 
 
@@ -62,12 +64,15 @@ def _candidates(lines: Sequence[str]) -> list[str]:
     found = [mark for mark in _SINGLE if sum(mark in line for line in lines) >= _PERHAPS * len(lines)]
     runs = collections.Counter(run for line in lines[:20] for run in set(_RUN.findall(line)))
     longer = [run for run, count in runs.items() if count >= 0.8 * min(len(lines), 20) and not set(run) & {',', '\t'}]
-    return [run for run in longer if _only_within(run, lines)] + found
+    return longer + found
 
 
-def _only_within(run: str, lines: Sequence[str]) -> bool:
-    """Whether a run such as `||` is more than an empty cell between two `|`: these do not often occur alone."""
-    if len(set(run)) > 1:
+def _is_one(run: str, cuts: Sequence[Cut], lines: Sequence[str]) -> bool:
+    """Whether a run such as `||` is one separator, and not two with an empty cell between them.
+
+    It is if `|` does not cut the lines alike, or if it seldom occurs alone; likewise for longer runs.
+    """
+    if len(set(run)) > 1 or not {run[:size] for size in range(1, len(run))} & {cut.separator for cut in cuts}:
         return True
     lengths = [len(found) for line in lines for found in re.findall(f'{re.escape(run[0])}+', line)]
     return sum(length % len(run) == 0 for length in lengths) >= _MOSTLY * len(lengths)
@@ -85,7 +90,7 @@ def _cut(lines: Sequence[str], separator: str) -> Cut | None:
             continue
         width, alike = max(widths.items(), key=lambda item: (item[1], item[0]))
         enclosed = sum(_enclosed(line, separator, quote) for line in lines) if quote is not None else 0
-        cut = Cut(separator, quote, width, alike, len(lines), enclosed)
+        cut = Cut(separator, quote, width, alike, len(lines), rows[0] is not None and len(rows[0]) == width, enclosed)
         better = best is None or alike > best.alike or (
             alike == best.alike and enclosed > max(best.enclosed, 0.5 * len(lines) if quote == "'" else 0))
         best = cut if better else best
@@ -100,8 +105,10 @@ def _enclosed(line: str, separator: str, quote: str) -> int:
 
 def _chosen(cuts: Sequence[Cut], lines: Sequence[str]) -> Cut | None:
     """The likeliest of several cuts that all cut the lines alike."""
+    cuts = [cut for cut in cuts if cut.first] or cuts
     usual = [cut for cut in cuts if cut.separator not in SELDOM]
-    longer = [cut for cut in usual if len(cut.separator) > 1]
+    longer = [cut for cut in usual if len(cut.separator) > 1 and _is_one(cut.separator, cuts, lines)]
+    usual = [cut for cut in usual if len(cut.separator) == 1]
     if longer:
         return max(longer, key=lambda cut: len(cut.separator))
     for cut in usual:

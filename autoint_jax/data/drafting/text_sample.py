@@ -128,10 +128,11 @@ def _cut(path: pathlib.Path, lines: list[str], encoding: str) -> Cut | None:
             rows = first_rows(path, Layout((), separator=separator, quote='"', strip=True, encoding=encoding), ROWS)
         except UsageError:  # a quote that is not closed
             continue
-        width, alike = collections.Counter(map(len, rows)).most_common(1)[0]
-        better = cut is None or cut.separator in SELDOM or alike * cut.lines > cut.alike * len(rows)
-        if better and width > 1 and alike >= 0.9 * len(rows):
-            cut = Cut(separator, '"', width, alike, len(rows), len(rows))
+        width = collections.Counter(map(len, rows)).most_common(1)[0][0]
+        alike = sum(1 + sum(cell.count('\n') for cell in row) for row in rows if len(row) == width)  # lines of rows
+        better = cut is None or cut.separator in SELDOM or alike > cut.alike
+        if better and width > 1 and alike >= 0.9 * len(lines):
+            cut = Cut(separator, '"', width, alike, len(lines), len(rows[0]) == width, len(rows))
     return cut
 
 
