@@ -16,6 +16,7 @@ from autoint_jax.data.derived import kdd12_profile
 from autoint_jax.data.kdd12 import KDD12
 from autoint_jax.data.prepared import SPLITS
 from autoint_jax.data.progress import Silent
+from autoint_jax.errors import UsageError
 
 ROWS = {'criteo': 6007, 'avazu': 6011, 'kdd12': 6029}
 LOGS = {'criteo': CRITEO, 'avazu': AVAZU, 'kdd12': KDD12}
@@ -235,3 +236,9 @@ def test_profiles_of_users_that_are_none_are_named(tmp_path):
     lines = whole.count('\n')
     assert [row.line for row in bad] == [lines + 1, lines + 2, lines + 3]
     assert all('it is no profile' in row.reason for row in bad)
+    data = KDD12.prepare('bars', path.parent, tmp_path / 'out', dataset='kdd12', max_bad_share=0.01, progress=Silent())
+    assert data.manifest['bad_rows'] == 3 and {row['file'] for row in data.manifest['first_bad_rows']} == {'userid_profile.txt'}
+    assert [(file['file'], file['bad']) for file in data.preparation['files']] == [('training.txt', 0), ('userid_profile.txt', 3)]
+    path.write_text('1\tx\ty\n')
+    with pytest.raises(UsageError, match="holds no profile: its line 1 is bad, column 'Gender' holds 'x', not a whole number"):
+        kdd12_profile(tmp_path / 'kdd12')

@@ -25,6 +25,7 @@ class Derivation(NamedTuple):
       checksums: of files that are joined.
       bad: their unreadable rows.
       check: finds rows of which nothing can be derived, if there can be any.
+      tallies: of the files that are joined.
     """
 
     derive: Callable[[pl.DataFrame], pl.DataFrame]
@@ -32,6 +33,7 @@ class Derivation(NamedTuple):
     checksums: dict[str, str]
     bad: Sequence[BadRow]
     check: Check | None = None
+    tallies: Sequence[Tally] = ()
 
 
 NO_DERIVATION = Derivation(lambda frame: frame, {}, {}, ())
@@ -82,8 +84,9 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
         frames.append(raw.frame.with_columns(pl.col('Gender', 'Age').cast(pl.Int32)))
         bad += raw.bad
     tally.check()
-    if not frames:
-        raise UsageError(f'{path} is empty')
+    if not tally.rows:
+        why = f'its line {bad[0].line} is bad, {bad[0].reason}' if bad else 'it is empty'
+        raise UsageError(f'{path} holds no profile: {why}')
     profile = pl.concat(frames).unique('UserID', keep='last').sort('UserID')
     users = profile['UserID'].to_numpy()
 
@@ -94,7 +97,8 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
         columns = [profile[name].gather(place).cast(pl.Int64).set(unknown, None) for name in ('Gender', 'Age')]
         return frame.with_columns(columns)
 
-    return Derivation(derive, {'Gender': pl.Int64, 'Age': pl.Int64}, {PROFILE: tally.checksum.hexdigest()}, bad)
+    return Derivation(derive, {'Gender': pl.Int64, 'Age': pl.Int64}, {PROFILE: tally.checksum.hexdigest()}, bad,
+                      tallies=[tally])
 
 
 def _check_profile(frame: pl.DataFrame) -> dict[int, str]:

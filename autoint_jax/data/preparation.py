@@ -61,6 +61,7 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
     """
     with unfinished(folder, progress.say) as scratch, ThreadPoolExecutor(THREADS, thread_name_prefix='preparing') as threads:
         bad = BadRows(scratch, max_bad_share)
+        bad.add(source.bad_beside)
         spool = Spool(scratch / 'spool')
         labels = _parse(source, plan, spool, bad, threads, progress)
         if raw_files is not None:

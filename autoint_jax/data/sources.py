@@ -29,7 +29,7 @@ class Source(Protocol):
       types: of the raw columns, derived ones included.
       checksums: of files read whole, by name; of packed ones, those of the files they unpack to.
       bad_beside: unreadable rows of files that are joined, not counted in `rows`.
-      tallies: of the files read whole, what became of their lines.
+      tallies: of the files read whole, what became of their lines; of files that are joined, too.
       unseen_missing: values that mean missing, but have not occurred in the rows that are read.
     """
 
@@ -94,7 +94,7 @@ class TextSource:
             yield result, size
         for tally in tallies:
             tally.check()
-        self.tallies = tallies
+        self.tallies = [*tallies, *self._derivation.tallies]
 
     def parse(self, block: Block, label: LabelPlan | None) -> Raw:
         return parsed(block, self.layout, self._columns, label, self._derivation.check, self.unseen_missing)
