@@ -180,8 +180,8 @@ def test_copies_of_files(folder, form):
     heard = Heard()
     prepare(folder / 'mine.yaml', heard)
     assert [sentence for sentence in heard.sentences if 'same content' in sentence] == [
-        f'{folder}/part-2.{form} and {folder}/held.{form} have the same content, so their rows are read twice: if that is not '
-        'meant, leave one out']
+        f'WARNING: {folder}/part-2.{form} and {folder}/held.{form} have the same content, so their rows are read twice: if that is '
+        'not meant, leave one out']
 
 
 def test_a_file_beside_its_packed_copy(folder):

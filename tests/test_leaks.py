@@ -127,8 +127,8 @@ def test_missing_values_that_no_row_has_are_said(folder):
     text = ('label: y\nfields:\n- {name: a, missing_values: [a1, NA, "?"]}\n'
             '- {name: stars, kind: numeric, missing_values: [4, -1]}\n')
     data, said = prepare(folder, text)
-    assert said == ["field 'a': no row of column 'a' holds '?', 'NA', listed under missing_values",
-                    "field 'stars': no row of column 'stars' holds '-1', listed under missing_values"]
+    assert said == ["WARNING: field 'a': no row of column 'a' holds '?', 'NA', listed under missing_values",
+                    "WARNING: field 'stars': no row of column 'stars' holds '-1', listed under missing_values"]
     numeric = np.concatenate([data.split(split).numeric[:, 0] for split in ('train', 'valid', 'test')])
     assert np.isnan(numeric).sum() == 16
     assert prepare(folder, text.replace(', NA, "?"', '').replace(', -1', ''))[1] == []
@@ -145,7 +145,7 @@ def test_values_that_mean_missing_and_occur_nowhere_are_said(folder, form):
     text = text if form == 'csv' else text.replace('form', f'files: a.{form}\nform')
     data, said = prepare(folder, text)
     absent = "'-', 'NA', 'a1'" if form == 'libsvm' else "'-', 'NA'"
-    assert said == [f'no row holds {absent}, listed under missing']
+    assert said == [f'WARNING: no row holds {absent}, listed under missing']
     if form != 'libsvm':
         assert data.vocabularies()['a'].values == ('', 'a0', 'a2')
 
@@ -153,8 +153,8 @@ def test_values_that_mean_missing_and_occur_nowhere_are_said(folder, form):
 def test_buckets_that_most_rows_cannot_fill_are_said(folder):
     text = 'label: y\nfields: [{name: a, transform: hash, buckets: 2e9}]\n'
     assert prepare(folder, text)[1] == [
-        "field 'a' has 2,000,000,000 buckets of hashes, and the table 80 rows: most of the embeddings would never be trained, "
-        'though they take memory, so give fewer buckets']
+        "WARNING: field 'a' has 2,000,000,000 buckets of hashes, and the table 80 rows: most of the embeddings would never be "
+        'trained, though they take memory, so give fewer buckets']
     assert prepare(folder, text.replace('2e9', '1e6'))[1] == []
 
 

@@ -42,7 +42,7 @@ def assigned(split: Callable[[np.ndarray, pl.Series | None], np.ndarray], labels
 
 def unseen(missing: Collection[str]) -> list[str]:
     """What to say about values that mean missing, but occur in no row."""
-    return [f'no row holds {_list(sorted(missing))}, listed under missing'] if missing else []
+    return [f'WARNING: no row holds {_list(sorted(missing))}, listed under missing'] if missing else []
 
 
 def _unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
@@ -57,15 +57,15 @@ def _unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
             if not waiting:
                 break
         if waiting:
-            remarks.append(f'field {field.name!r}: no row of column {field.column!r} holds {_list(sorted(waiting))}, listed under '
-                           'missing_values')
+            remarks.append(f'WARNING: field {field.name!r}: no row of column {field.column!r} holds {_list(sorted(waiting))}, '
+                           'listed under missing_values')
     return remarks
 
 
 def _idle_buckets(plan: TablePlan, rows: int) -> list[str]:
     """A sentence for each field with hash buckets of which most can hold no value."""
-    return [f'field {field.name!r} has {field.buckets:,} buckets of hashes, and the table {rows:,} rows: most of the embeddings '
-            'would never be trained, though they take memory, so give fewer buckets'
+    return [f'WARNING: field {field.name!r} has {field.buckets:,} buckets of hashes, and the table {rows:,} rows: most of the '
+            'embeddings would never be trained, though they take memory, so give fewer buckets'
             for field in plan.fields if field.transform == 'hash' and field.buckets > max(MANY_BUCKETS, 10 * rows)]
 
 

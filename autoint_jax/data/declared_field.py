@@ -122,7 +122,7 @@ def separator(declared: Declared) -> str:
 
 
 def _name(declared: Declared) -> str:
-    name = declared.text('the name of a field: a text')
+    name = declared.text('a text, the name of the field')
     if name != name.strip():
         declared.wrong('a name without blanks at its ends')
     if '/' in name or '\\' in name:

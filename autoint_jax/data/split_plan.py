@@ -207,5 +207,6 @@ def check_leaks(split: SplitPlan, path: object, columns: dict[str, list[str]], l
         raise UsageError(f'{path}: field {field!r} is made of column {split.column!r}, whose values say the split, so no value of '
                          'validation or test rows occurs in training: take the field out, or write as_field: true in split '
                          'column if this is meant')
-    return (f'{path}: field {field!r} is made of column {split.column!r}, by which the split is made, so times of validation and '
-            'test rows hardly occur in training: take the field out, or write as_field: true in split time if this is meant')
+    return (f'WARNING: {path}: field {field!r} is made of column {split.column!r}, by which the split is made, so times of '
+            'validation and test rows hardly occur in training: take the field out, or write as_field: true in split time if this '
+            'is meant')

@@ -33,8 +33,8 @@ def _copies(tallies: Sequence['Tally']) -> list[str]:
     for tally in tallies:
         first.setdefault(tally.checksum.hexdigest(), tally)
     pairs = [(first[tally.checksum.hexdigest()], tally) for tally in tallies if tally.rows]
-    return [f'{one.path} and {other.path} have the same content, so their rows are read twice: if that is not meant, leave one '
-            f'out' for one, other in pairs if one is not other]
+    return [f'WARNING: {one.path} and {other.path} have the same content, so their rows are read twice: if that is not meant, leave '
+            f'one out' for one, other in pairs if one is not other]
 
 
 @dataclasses.dataclass
