@@ -65,11 +65,12 @@ def read_tree(path: pathlib.Path) -> Node:
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
-        raise UsageError(_yaml_sentence(path, error)) from None
+        raise UsageError(_yaml_sentence(path, text, error)) from None
     except RecursionError:
         raise UsageError(f'{path} is nested too deeply for a declaration') from None
-    except (ValueError, OverflowError) as error:  # an escape such as "\UFFFFFFFF"
-        raise UsageError(f'{path} is neither YAML nor JSON: {error}') from None
+    except (ValueError, OverflowError):
+        raise UsageError(f'{path} is neither YAML nor JSON: it has an escape of a character that does not exist, such as '
+                         '\\UFFFFFFFF') from None
     if node is None:
         raise UsageError(f'{path} holds only comments: it must declare a table, with the keys files, label and fields')
     try:
@@ -104,16 +105,20 @@ def _text(path: pathlib.Path) -> str:
                          'wrong there: save the file as UTF-8') from None
 
 
-def _yaml_sentence(path: pathlib.Path, error: yaml.YAMLError) -> str:
+def _yaml_sentence(path: pathlib.Path, text: str, error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count('\n', 0, error.position) + 1
+        return (f'{path} line {line} is neither YAML nor JSON: it holds the character {text[error.position]!r}, which must be '
+                'escaped')
     mark = getattr(error, 'problem_mark', None)
     where = f' line {mark.line + 1}' if mark is not None else ''
-    problem = getattr(error, 'problem', None) or getattr(error, 'reason', None) or str(error)
+    problem = ', '.join(filter(None, (getattr(error, 'context', None), getattr(error, 'problem', None)))) or str(error)
     hint = '; YAML indents by blanks, not by tabs' if "'\\t'" in problem else ''
     return f'{path}{where} is neither YAML nor JSON: {" ".join(problem.split())}{hint}'
 
 
 def _twice(path: pathlib.Path, key: str, lines: tuple[int | None, int | None]) -> UsageError:
-    where = f', in lines {lines[0]} and {lines[1]}' if lines[1] is not None else ''
+    where = '' if lines[1] is None else f', in line {lines[0]}' + f' and line {lines[1]}' * (lines[0] != lines[1])
     return UsageError(f'{path} has the key {key[:60]!r} twice{where}: leave one')
 
 

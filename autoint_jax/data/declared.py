@@ -33,7 +33,7 @@ class Declared:
 
     def error(self, problem: str) -> UsageError:
         """An error about this value: '<file> line 3: in field 'age', key 'cap' <problem>'."""
-        line = f' line {self.node.line}' if self.node.line is not None else ''
+        line = f' line {self.node.line}' if self.node.line is not None and (self.where or self.key) else ''
         parts = [self.where] if self.where and not self.key else [f'in {self.where}'] if self.where else []
         parts += [f'key {self.key!r}'] if self.key else []
         return UsageError(f'{self.path}{line}: {", ".join(parts) or "the file"} {problem}')
@@ -125,7 +125,8 @@ class Declared:
         """One of some words."""
         word = self.node.text if isinstance(self.node, Scalar) else ''
         if word not in options:
-            self.wrong('one of ' + ', '.join(options), nearest(word, list(options)))
+            words = [option if option.isidentifier() else repr(option) for option in options]
+            self.wrong('one of ' + ', '.join(words), nearest(word, list(options)))
         return word
 
     def boolean(self) -> bool:
