@@ -130,7 +130,7 @@ def described(error: BaseException) -> tuple[str, int] | None:
 
 def system_sentence(error: OSError) -> str:
     """One sentence for what the system refused: the file (both files of a rename), why, and what to do."""
-    names = ' to '.join(repr(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else f'file {name}'
+    names = ' to '.join(shown(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else f'file {name}'
                         for name in (error.filename, error.filename2) if name is not None)
     if error.errno in _FULL:
         return (f'{_FULL[error.errno]}{f" while writing {names}" if names else ""}: free some space and run the same command again, '

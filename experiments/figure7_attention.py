@@ -48,7 +48,7 @@ STRONGEST = 5  # pairs shown beside those that the paper names
 
 
 def main(argv: list[str]) -> int:
-    if not all(row.isdigit() for row in _ROWS.value):
+    if not all(row.isdecimal() and len(row) < 16 for row in _ROWS.value):
         raise UsageError(f'--rows={",".join(_ROWS.value)} is no list of row numbers such as 0,17,42')
     claimed = common.published({'movielens_1m': ATTENDED_PAIRS})
     common.start(_SEEDS.value)

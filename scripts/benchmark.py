@@ -80,7 +80,7 @@ def _timing(windows: int = 5, seconds: float = 2.0) -> Timing:
 def _numbers(flag: flags.FlagHolder, default: list[int], least: int = 1) -> list[int]:
     if flag.value is None:
         return default
-    if not flag.value or not all(item.isdigit() and int(item) >= least for item in flag.value):
+    if not flag.value or not all(item.isdecimal() and len(item) < 16 and int(item) >= least for item in flag.value):
         raise UsageError(f'--{flag.name}={",".join(flag.value)} must be whole numbers of at least {least}, such as '
                          f'--{flag.name}={",".join(map(str, default))}')
     return [int(item) for item in flag.value]

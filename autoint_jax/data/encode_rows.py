@@ -1,7 +1,6 @@
 """New raw rows -> columns, with the vocabularies and transforms of prepared data. Labels are not needed."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autoint_jax import stored
 from autoint_jax.data.click_logs import raw_columns
 from autoint_jax.data.encoding import Encoder, Fitted
 from autoint_jax.data.field_plan import TablePlan
@@ -20,6 +20,7 @@ from autoint_jax.data.preparation import PLAN_FILE
 from autoint_jax.data.prepared import Columns, PreparedData
 from autoint_jax.data.raw_rows import BadRow, Raw
 from autoint_jax.data.sources import THREADS, names_in
+from autoint_jax.data.verification import AGAIN
 from autoint_jax.errors import UsageError
 
 
@@ -45,11 +46,11 @@ class RowEncoder:
         path = data.folder / PLAN_FILE
         if not path.is_file():
             raise UsageError(f'{path} does not exist: raw rows cannot be encoded for {data.folder}')
-        stored = json.loads(data.text_of(PLAN_FILE))
-        self._plan, self._layout, self._form = (
-            TablePlan.from_json(stored['plan']), Layout.from_json(stored['layout']), stored['form'])
-        self._fitted = Fitted(data.vocabularies(), {name: tuple(values) for name, values in stored['parameters'].items()},
-                              stored['max_values'])
+        plan = stored.parsed_json(data.text_of(PLAN_FILE), str(path), mend=AGAIN)
+        with stored.of_form(path, mend=AGAIN):
+            self._plan, self._layout, self._form = TablePlan.from_json(plan['plan']), Layout.from_json(plan['layout']), plan['form']
+            self._fitted = Fitted(data.vocabularies(), {name: tuple(values) for name, values in plan['parameters'].items()},
+                                  plan['max_values'])
         # Occurrences of a new row cannot be counted on from the training file's end: known values have their ids.
         self._plan = _without_streaming(self._plan)
         self.unknown: dict[str, int] = {}

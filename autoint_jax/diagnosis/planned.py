@@ -18,7 +18,7 @@ class Planned(NamedTuple):
 
 def schema_of(cardinalities: list[str] | list[int]) -> Schema:
     """Categorical fields of so many ids each. Raises UsageError."""
-    if not all(str(size).isdigit() and int(size) for size in cardinalities):
+    if not all(str(size).isdecimal() and len(str(size)) < 16 and int(size) for size in cardinalities):
         raise UsageError(f'the cardinalities {",".join(map(str, cardinalities))} must be numbers of ids, at least 1 '
                          'for each field, such as 64,1000')
     return Schema(tuple(FieldSpec(f'field_{number}', CATEGORICAL, int(size))
@@ -31,7 +31,7 @@ def schema_file(path: pathlib.Path) -> Schema:
         return Schema.from_json(json.loads(path.read_text()))
     except OSError as error:
         raise UsageError(f'the schema {path} cannot be read ({error.strerror})') from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f'{path} is no schema.json of prepared data ({error})') from None
 
 

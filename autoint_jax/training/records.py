@@ -18,12 +18,18 @@ import optax
 import orbax.checkpoint
 
 from autoint_jax import config as configuration
+from autoint_jax import stored
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.training.devices import devices_of_a_run
 from autoint_jax.training.events import Events
 from autoint_jax.training.holding import AlreadyHeld, Holding
+
+
+_FIGURES = {'auc': float, 'logloss': float}
+RESULT = {'fingerprint': str, 'data_hash': str, 'test': _FIGURES, 'valid': _FIGURES, 'first_step_seconds': (float, None), **dict.fromkeys(
+    ('best_step', 'best_epoch', 'steps', 'epochs', 'parameters', 'embedding_parameters', 'train_seconds', 'train_rows_per_second'), float)}
 
 
 def run_name(name: str, config: Config) -> str:
@@ -167,7 +173,7 @@ def _check_run_json(folder: pathlib.Path) -> None:
 
 def read_run(folder: pathlib.Path) -> dict[str, Any]:
     """run.json of a run folder. Raises UsageError."""
-    return _read(folder / 'run.json', {'fingerprint': str, 'config': dict, 'data_hash': str, 'starts': list},
+    return _read(folder / 'run.json', {'fingerprint': str, 'config': dict, 'data_hash': str, 'starts': [dict]},
                  f'{folder} is not a run folder (it has no run.json): scripts/train.py makes one', 'choose another run folder')
 
 
@@ -187,23 +193,18 @@ def _config_of(folder: pathlib.Path, run: dict[str, Any]) -> Config:
 def read_result(folder: pathlib.Path) -> dict[str, Any] | None:
     """result.json of a run folder, or None where the run is not complete. Raises UsageError."""
     path = folder / 'result.json'
-    return _read(path, {'fingerprint': str, 'data_hash': str, 'valid': dict, 'test': dict}, '', 'remove this file and run the same '
-                 'command again, which tests the best checkpoint again') if path.exists() else None
+    return _read(path, RESULT, '', 'remove this file and run the same command again, which tests the best checkpoint '
+                 'again') if path.exists() else None
 
 
-def _read(path: pathlib.Path, keys: dict[str, type], missing: str, advice: str) -> dict[str, Any]:
-    """The JSON object in a file, with values of some types at some keys. Raises UsageError."""
+def _read(path: pathlib.Path, form: stored.Form, missing: str, advice: str) -> dict[str, Any]:
+    """The JSON object in a file, which has a form. Raises UsageError."""
+    if not path.exists():
+        raise UsageError(missing)
     try:
-        found = json.loads(path.read_text())
-        wrong = [key for key, of_type in keys.items() if not isinstance(found, dict) or not isinstance(found.get(key), of_type)]
-        if not wrong:
-            return found
-        reason = f'it has no {wrong[0]}, or one of another type'
-    except FileNotFoundError:
-        raise UsageError(missing) from None
-    except ValueError as error:
-        reason = str(error)
-    raise UnusableFolder(f'{path} is damaged ({reason}): {advice}')
+        return stored.read_json(path, form, mend=advice)
+    except UsageError as error:
+        raise UnusableFolder(str(error)) from None
 
 
 def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
