@@ -89,6 +89,7 @@ def test_names_in_place_of_those_of_a_header(tmp_path):
     ('Yes no YES No no no', ', positive: [YES, Yes], negative: [No, no]'),
     ('click noclick click', ', positive: [click], negative: [noclick]'), ('2 1 1 1', ', positive: ["2"], negative: ["1"]'),
     ('1 2 2 2', ', positive: ["1"], negative: ["2"]'), ('good bad bad good good', ', positive: [good], negative: [bad]'),
+    ('non oui oui', ', positive: [oui], negative: [non]'), ('nein ja ja', ', positive: [ja], negative: [nein]'),
     ('a a b a', ', positive: [b], negative: [a]'), ('x x y y z', ', positive: [z], negative: [x, "y"]')])
 def test_the_rarer_class_is_positive_unless_its_word_says_otherwise(values, rule):
     found = labels.found([column('label', values.split())], named=True)
@@ -98,7 +99,7 @@ def test_the_rarer_class_is_positive_unless_its_word_says_otherwise(values, rule
 @pytest.mark.parametrize('names, label', [
     (['click_count', 'click'], 'click'), (['user_label_id', 'label'], 'label'), (['is_weekend', 'is_click'], 'is_click'),
     (['gender', 'converted'], 'converted'), (['clicks_total', 'Purchased'], 'Purchased'), (['smoker', 'isClicked'], 'isClicked'),
-    (['installed', 'install_time'], 'installed'), (['x', 'Y'], 'Y'), (['last_click', 'has_bought'], 'has_bought')])
+    (['installed', 'install_time'], 'installed'), (['SEX', 'default.payment.next.month'], 'default.payment.next.month'), (['x', 'Y'], 'Y'), (['last_click', 'has_bought'], 'has_bought')])
 def test_the_label_is_told_by_its_words(names, label):
     assert labels.found([column(name, [0, 1, 0] * 10) for name in names], named=True).column == label
 
@@ -116,6 +117,26 @@ def test_a_label_with_two_values_comes_before_a_name_with_many():
 def test_without_names_a_column_with_two_values_is_a_guess(columns, label):
     found = labels.found([column(name, texts) for name, texts in columns], named=False)
     assert found.column == label and 'a guess' in found.reason
+
+
+def test_counts_are_a_label_if_nothing_else_is():
+    clicks = column('clicks', [0, 0, 0, 2, 1] * 9)
+    assert labels.found([clicks, column('cost', [1.5, 2] * 22 + [3])], named=True).rule == '{column: clicks, above: 0}'
+    assert labels.found([clicks, column('converted', [0, 1, 0] * 15)], named=True).column == 'converted'
+
+
+def test_other_outcomes_are_pointed_out(tmp_path):
+    rows = [[f'u{i % 7}', i % 2, int(i % 5 == 0)] for i in range(90)]
+    text, schema = drafted(tmp_path, 'a.csv', table(['user', 'is_click', 'is_like'], rows))
+    assert schema.plan.label.column == 'is_click'
+    assert re.search(r'name: is_like, .*its name is that of a label, too: leave it out if it is known only afterwards', text)
+
+
+def test_numbers_with_a_unit_are_pointed_out():
+    for texts in (['$92.13', '$7'], ['12%', '7.5%'], ['3 €', '4,50 €']):
+        assert 'numbers with a unit' in kind_of(column('x', texts * 20)).reason
+    for texts in (['3b', '7c'], ['10:30', '11:00'], ['a', '$']):
+        assert 'numbers with a unit' not in kind_of(column('x', texts * 20)).reason
 
 
 def test_no_label_is_said_where_none_is_found(tmp_path):
@@ -171,7 +192,7 @@ def test_few_rows_of_a_class_get_larger_shares(tmp_path):
     ('user_count', [i % 40 for i in range(1000)], 'numeric'), ('x', ['1e-3', '2.5E4', '-7.5', '.5'] * 30, 'numeric'),
     ('x', [i * i % 9973 for i in range(120)], 'numeric'), ('counts', [1, 2, 3, *range(0, 5000, 37)] * 3, 'numeric'),
     ('city', ['New York', 'Rome', "L'Aquila"] * 20, 'categorical'), ('tags', ['a|b', 'a', 'b|c'] * 20, 'multivalued'),
-    ('tags', ['a, b', 'a', 'b, c', 'c, a'] * 20, 'multivalued'),
+    ('tags', ['a, b', 'a', 'b, c', 'c, a'] * 20, 'multivalued'), ('tags', ['a\x02b', 'a'] * 20, 'multivalued'),
     ('place', [f'City{i % 50}, Land{i % 2}' for i in range(200)], 'categorical'),
     ('flag', ['true', 'false'] * 30, 'categorical'), ('when', ['12/01/2013'] * 60, None), ('x', [''] * 60, None),
     ('row', range(60), None), ('id', [97 * i % 1009 for i in range(100)], None),

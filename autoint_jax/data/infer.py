@@ -9,6 +9,7 @@ from autoint_jax.data.drafting.parquet_sample import sample_of_parquet
 from autoint_jax.data.drafting.samples import Sample
 from autoint_jax.data.drafting.text_sample import sample_of_text
 from autoint_jax.data.drafting.time_columns import Times, times_of
+from autoint_jax.data.drafting.words import label_rank
 from autoint_jax.data.drafting.yaml_text import quoted, scalar, shown
 from autoint_jax.data.packed import unpacked_name
 from autoint_jax.data.preparation import MAX_BAD_SHARE
@@ -122,7 +123,10 @@ def _kind(column: Column, sample: Sample, named: bool, times: list[Times], answe
         return fields.Kind(None, 'left out: times of new rows are new; hour or weekday in columns of their own can be learnt from')
     if answer is not None and _gives_away(column, answer):
         return fields.Kind(None, f'left out: it tells the label, {scalar(answer.name)}, in every row')
-    return fields.kind_of(column, names_tell=named)
+    kind = fields.kind_of(column, names_tell=named)
+    if named and kind.rule and len(column.counts) == 2 and label_rank(column.name) in (0, 1):
+        return kind._replace(reason=f'{kind.reason}; its name is that of a label, too: leave it out if it is known only afterwards')
+    return kind
 
 
 def _leave_out_copies(columns: list[Column], kinds: dict[str, fields.Kind]) -> None:

@@ -3,6 +3,8 @@
 import collections
 import dataclasses
 import functools
+import math
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import polars as pl
@@ -58,13 +60,11 @@ class Column:
     @functools.cached_property
     def numbers(self) -> Numbers:
         """The column read as numbers, as a preparation reads them."""
-        distinct = list(self.counts)
-        layout = dataclasses.replace(self._layout, missing=(), infinite='missing', required=())
-        typed, bad = checked(pl.DataFrame({'x': pl.Series(distinct, dtype=pl.String)}), {'x': 'real'}, layout, None)
-        read = dict(zip(distinct, typed['x'], strict=True))
-        others = {distinct[row]: self.counts[distinct[row]] for row in bad}
-        infinite = tuple(text for text in distinct if read[text] is None and text not in others and text.lower() != 'nan')
-        values = pl.Series([read[text] for text in self.known], dtype=pl.Float64).drop_nulls()
+        read = _Reader.of(self._layout).read(self.counts)
+        others = {text: self.counts[text] for text in self.counts if read[text] is None}
+        infinite = tuple(text for text in self.counts if read[text] == math.inf)
+        values = pl.Series([read[text] for text in self.known if text not in others], dtype=pl.Float64)
+        values = values.filter(values.is_finite())
         return Numbers(values, bool(len(values)) and bool((values == values.floor()).all()), infinite, others)
 
     @property
@@ -77,3 +77,36 @@ class Column:
         others = self.numbers.others
         seldom = 0 < sum(others.values()) <= max(_FEW_SHARE * len(self.known), 2)
         return sorted(others) if seldom and len(others) <= _FEW_WORDS and len(self.known) >= _ENOUGH else []
+
+
+class _Reader:
+    """Reads texts as numbers, as a preparation does, and each only once: a wide table has thousands of columns."""
+
+    def __init__(self, layout: Layout):
+        self._layout = dataclasses.replace(layout, columns=(), missing=(), infinite='missing', required=())
+        self._known: dict[str, float | None] = {}
+
+    @classmethod
+    def of(cls, layout: Layout) -> '_Reader':
+        """The reader for the marks of a layout."""
+        return _reader(layout.decimal, layout.thousands)
+
+    def read(self, texts: Iterable[str]) -> Mapping[str, float | None]:
+        """The number of each text, infinity for those that are infinite in float32, NaN for a missing one, None for no number."""
+        new = [text for text in texts if text not in self._known]
+        if new:
+            typed, bad = checked(pl.DataFrame({'x': pl.Series(new, dtype=pl.String)}), {'x': 'real'}, self._layout, None)
+            for text, value in zip(new, typed['x'], strict=True):
+                self._known[text] = value if value is not None else math.nan if text.lower() == 'nan' else math.inf
+            self._known.update((new[row], None) for row in bad)
+        return self._known
+
+
+@functools.lru_cache(maxsize=8)
+def _reader(decimal: str, thousands: str) -> _Reader:
+    return _Reader(Layout((), strip=True, decimal=decimal, thousands=thousands))
+
+
+def read_at_once(columns: Iterable[Iterable[str]], layout: Layout) -> None:
+    """Reads the numbers of all columns together, which is faster than one column after the other."""
+    _Reader.of(layout).read(dict.fromkeys(text for texts in columns for text in texts if text))

@@ -14,7 +14,9 @@ _LONG = 60  # characters of a text, on average, that is written to be read
 _FEW_BAD = 0.0005  # of cells that are no numbers: half of the bad rows that a preparation allows
 _LONG_LIST = 100  # values: in longer ones the last are left out
 _LIST_SHARE = 0.1  # of values that hold a separator of lists
-_SEPARATORS = ('|', ';', ',', ' ', '/')
+_SEPARATORS = ('|', ';', '\x02', '\x03', ',', ' ', '/')
+_ALWAYS_LISTS = ('|', ';', '\x02', '\x03')
+_WITH_UNIT = re.compile(r'[^\w\s.,+-]?\s?[+-]?\d[\d.,]*\s?[^\d\s]{0,3}')  # $92.13, 12%, 3 kg
 
 
 class Kind(NamedTuple):
@@ -94,6 +96,8 @@ def _of_text(column: Column) -> Kind:
         words = ', '.join(shown(word) for word in sorted(others)[:3])
         return _categorical(column, f'mostly numbers, but {len(others):,} values are none ({words}): list these under `missing` to '
                                     'make it numeric')
+    if all(map(_WITH_UNIT.fullmatch, column.counts)) and not any(map(str.isalnum, column.counts)):
+        return _categorical(column, f'numbers with a unit, as in {shown(column.known[0])}: written without it, they can be numeric')
     return _categorical(column, 'words' + '; if they are times, a split by time takes their format' * names_a_time(column.name))
 
 
@@ -134,7 +138,7 @@ def _list_separator(column: Column) -> str | None:
         separator = f'{separator} ' if separator in ',;|' and all(f'{separator} ' in text for text in texts) else separator
         tokens = [value.split(separator) for value in column.counts]
         different = len({token for parts in tokens for token in parts})
-        if separator.strip() in ('|', ';') and separator.strip() or different < len(column.counts) and _varies(tokens):
+        if separator.strip(' ') in _ALWAYS_LISTS or different < len(column.counts) and _varies(tokens):
             return separator
     return None
 

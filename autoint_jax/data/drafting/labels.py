@@ -7,11 +7,12 @@ from typing import NamedTuple
 import polars as pl
 
 from autoint_jax.data.drafting.columns import Column
-from autoint_jax.data.drafting.words import label_rank, names_ids
+from autoint_jax.data.drafting.words import has_a_label_word, label_rank, names_ids
 from autoint_jax.data.drafting.yaml_text import listed, scalar, shown
 
-_POSITIVE = frozenset('1 yes y true t positive pos click clicked purchased bought good like liked on'.split())
-_NEGATIVE = frozenset('0 -1 no n false f negative neg bad off'.split())
+_POSITIVE = frozenset('''1 yes y true t positive pos click clicked purchased bought good like liked on ja oui si sí sim tak да
+    是'''.split())
+_NEGATIVE = frozenset('0 -1 no n false f negative neg bad off nein non não nao nie нет 否'.split())
 _DENIALS = ('no', 'not', 'non', 'un', 'never', 'without')
 _MOST_SPELLINGS = 20  # of a label in words
 _FIVE_STARS = 3.0  # as MovieLens is read for click prediction: four and five stars are positive
@@ -48,7 +49,8 @@ def found(columns: Sequence[Column], *, named: bool) -> Label | None:
         if candidates:
             column = ranked[candidates[0][1]][1]
             return _made(column, 'its name is that of a label')
-    binary = [column for column in usable if _is_binary(column) and not (named and names_ids(column.name))]
+    binary = [column for column in usable if _is_binary(column) and not (
+        named and names_ids(column.name) and not has_a_label_word(column.name))]
     telling = [column for column in binary if _is_telling(column)]
     if len(telling) == 1:
         return _made(telling[0], 'a guess: the only column with two values such as no and yes')

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autoint_jax.data.drafting.columns import MISSING, Column
+from autoint_jax.data.drafting.columns import MISSING, Column, read_at_once
 from autoint_jax.data.layout import Layout
 
 ROWS = 20_000
@@ -38,6 +38,7 @@ def with_missing(names: list[str], cells: list[list[str]], layout: Layout) -> tu
     for values in map(set, cells):
         if len(values - {'', *MISSING}) > 1:  # `None` beside one other value may be a class
             words |= values & set(MISSING)
+    read_at_once(cells, layout)
     known = dataclasses.replace(layout, missing=tuple(sorted(words)))
     for name, column in zip(names, cells, strict=True):
         words.update(Column(name, column, known).missing_words())

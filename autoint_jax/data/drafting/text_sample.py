@@ -8,7 +8,7 @@ import re
 
 from autoint_jax.data.declared import has_control
 from autoint_jax.data.drafting import header as headers
-from autoint_jax.data.drafting.columns import Column
+from autoint_jax.data.drafting.columns import Column, read_at_once
 from autoint_jax.data.drafting.libsvm_sample import looks_like_libsvm, sample_of_libsvm
 from autoint_jax.data.drafting.marks import Marks, marks_of
 from autoint_jax.data.drafting.samples import CELLS, ROWS, Sample, with_missing
@@ -143,13 +143,14 @@ def _check_beginning(path: pathlib.Path, line: str, first: list[str], rows: list
     if len(first) == width or abs(len(first) - width) == 1 < len(first) and not line.startswith('#'):
         return
     below = next((number for number, row in enumerate(rows, start=2) if len(row) == width), 2)
-    raise UsageError(f'{path} begins with a line of {len(first)} cells, {shown(line, 60)}, where most lines have {width}: delete what '
-                     f'stands above line {below}, where the table seems to begin')
+    raise UsageError(f'{path} begins with a line of {len(first)} cells, {shown(line, 60)}, where most lines have {width}: delete '
+                     f'what stands above line {below}, where the table seems to begin')
 
 
 def _header(first: list[str], body: list[list[str]], layout: Layout, width: int) -> headers.Header:
     if len(first) != width:
         return headers.Header(True, f'the first line has {len(first)} cells, the others {width}')
+    read_at_once([first, *body], layout)
     return headers.told(first, [Column(cell, [row[place] for row in body], layout) for place, cell in enumerate(first)])
 
 

@@ -13,8 +13,8 @@ from autoint_jax.data.times import formats_that_fit, read_times
 from autoint_jax.errors import UsageError
 
 _VALUES = 2000  # different values that are looked at
-# Seconds, milli-, micro- and nanoseconds since 1970, from 2000 to 2040.
-_EPOCHS = tuple((946_684_800 * scale, 2_208_988_800 * scale) for scale in (1, 10**3, 10**6, 10**9))
+# Seconds, milli-, micro- and nanoseconds since 1970, from 1995 to 2040.
+_EPOCHS = tuple((788_918_400 * scale, 2_208_988_800 * scale) for scale in (1, 10**3, 10**6, 10**9))
 _SPANS = ('hour', 'month')  # may be 14102100 and 201410, too
 _LEAST = 3  # different times: fewer cannot be split
 

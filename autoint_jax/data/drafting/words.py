@@ -31,8 +31,9 @@ _LABEL_WORDS = frozenset('''
     label labels target click clicked clk conversion converted convert purchase purchased buy bought install installed
     attributed churn churned survived default defaulted fraud like liked exited subscribed subscribe response responded
     outcome ordered order booked booking deposit accepted approved attrition canceled cancelled success successful hired
-    diagnosis delinquent returned refunded renewed retained completed finished watched followed'''.split())
+    diagnosis delinquent returned refunded renewed retained completed finished watched followed risk'''.split())
 _GRADES = frozenset('rating ratings stars star grade income score'.split())
+_COUNTS = ('clicks', 'conversions', 'purchases', 'installs', 'orders')  # alone, what a row of sums has
 # Words that make another thing of a label's name, as in `click_count` or `purchase_time`.
 _NO_LABEL = (_MEASURES | _TIMES | _IDS | _THINGS | frozenset('''
     number n no history hist last first prev previous prior prob probability position type per past mean lag hour url
@@ -71,7 +72,12 @@ def label_rank(name: str) -> int | None:
     meaningful = [word for word in words if word not in ('is', 'has', 'was', 'if', 'did', 'flag', 'will')]
     if any(word in _LABEL_WORDS for word in meaningful) and not any(word in _NO_LABEL for word in meaningful):
         return 1
-    return 2 if words and words[-1] in _GRADES else None
+    return 2 if words and (words[-1] in _GRADES or words in ([plural] for plural in _COUNTS)) else None
+
+
+def has_a_label_word(name: str) -> bool:
+    """Whether a word of the name is one of labels, perhaps among others, as in `default.payment.next.month`."""
+    return any(word in _LABEL_WORDS for word in words_of(name))
 
 
 def _joined(word: str, endings: tuple[str, ...]) -> bool:
