@@ -106,7 +106,7 @@ def pack(path, content):
         with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
             archive.writestr('inside/table.csv', content)
     else:
-        path.write_bytes({'.gz': gzip.compress, '.zst': _zstandard}.get(path.suffix, bytes)(content))
+        path.write_bytes({'.gz': gzip.compress, '.zst': _zstandard}.get(path.suffix.lower(), bytes)(content))
 
 
 def _zstandard(content):
@@ -308,7 +308,14 @@ def test_encodings_that_are_none(tmp_path):
         read_text(tmp_path, 'y,a,b,x\n0,u,v,1\n'.encode('utf-16-le'))
 
 
-@pytest.mark.parametrize('suffix', ['.gz', '.zst', '.zip'])
+@pytest.mark.parametrize('strip', [False, True])
+def test_blank_lines_of_a_table_of_one_column(tmp_path, strip):
+    layout = Layout((('y', 'integer'),), header=True, strip=strip)
+    rows, bad, tally = read_text(tmp_path, '\ny\n\n1\n\n0\n\n', layout)
+    assert (rows, bad, tally.blank, tally.header) == ([(1,), (0,)], [], 3, 2)
+
+
+@pytest.mark.parametrize('suffix', ['.gz', '.zst', '.zip', '.GZ'])
 def test_damaged_packed_files_are_named(tmp_path, suffix):
     path = tmp_path / f'rows.csv{suffix}'
     rng = random.Random(1)

@@ -87,7 +87,7 @@ class RawFiles:
 
 def checksum_of(path: pathlib.Path) -> str:
     """SHA-256 of a file, unpacked, as the readers of raw files compute it. Raises UsageError where it cannot be unpacked."""
-    if path.suffix not in PACKED:
+    if path.suffix.lower() not in PACKED:
         return sha256_of(path)
     checksum = hashlib.sha256()
     with opened(path) as unpacked:

@@ -34,7 +34,7 @@ class Unpacked(NamedTuple):
 
 def unpacked_name(path: pathlib.Path) -> str:
     """The name that a file has when it is unpacked."""
-    return path.name.removesuffix(path.suffix) if path.suffix in PACKED else path.name
+    return path.name.removesuffix(path.suffix) if path.suffix.lower() in PACKED else path.name
 
 
 @contextlib.contextmanager
@@ -43,20 +43,21 @@ def opened(path: pathlib.Path) -> Iterator[Unpacked]:
 
     Raises UsageError where it cannot be unpacked, then or while it is read.
     """
+    suffix = path.suffix.lower()
     with open(path, 'rb') as stored:
         try:
-            if path.suffix == '.gz':
+            if suffix == '.gz':
                 yield Unpacked(gzip.GzipFile(fileobj=stored), stored)
-            elif path.suffix == '.zst':
+            elif suffix == '.zst':
                 yield Unpacked(zstd.ZstdFile(stored), stored)
-            elif path.suffix == '.zip':
+            elif suffix == '.zip':
                 with zipfile.ZipFile(stored) as archive, archive.open(_member(path, archive)) as file:
                     yield Unpacked(file, stored)
             else:
                 _check_text(path, stored)
                 yield Unpacked(stored, stored)
         except _DAMAGED as error:
-            kind = {'.gz': 'gzip', '.zst': 'Zstandard', '.zip': 'zip'}[path.suffix]
+            kind = {'.gz': 'gzip', '.zst': 'Zstandard', '.zip': 'zip'}[suffix]
             raise UsageError(f'{path} is damaged or no {kind} file ({error}): fetch or pack it again') from None
 
 

@@ -79,6 +79,8 @@ def _strict(block: Block, layout: Layout, columns: Sequence[str]) -> pl.DataFram
     rows = occurrences(text, NEWLINE) + (not text.endswith(NEWLINE))
     if b'\0' in text or layout.quote is not None and layout.quote.encode() in text:
         raise _Malformed
+    if len(layout.columns) == 1 and (text.startswith(NEWLINE) or 2 * NEWLINE in text):
+        raise _Malformed  # blank lines, which are no rows
     # Too few columns would pass as missing values; too many are an error of the parser's own.
     if occurrences(text, block.separator) != rows * (len(layout.columns) - 1):
         raise _Malformed

@@ -105,7 +105,7 @@ def _files(recorded: dict[str, Any], folder: pathlib.Path, paths: Sequence[pathl
     for key in both:
         path, before = now[key], Stamp(*(then[key][name] for name in Stamp._fields))
         elsewhere, after = os.path.abspath(path) != then[key]['path'], stamp(path)
-        if after.size != before.size and path.suffix not in PACKED:
+        if after.size != before.size and path.suffix.lower() not in PACKED:
             found.append(f'{path} has {after.size:,} bytes, {then[key]["path"] if elsewhere else "it"} had {before.size:,}')
         elif verify or elsewhere or after != before:
             touched.append(key)

@@ -43,15 +43,15 @@ from autoint_jax.data.declared_field import read_fields, read_label, separator
 from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.libsvm_source import LABEL
+from autoint_jax.data.packed import unpacked_name
 from autoint_jax.data.split_plan import SplitPlan, check_leaks, read_split
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 
 FORMS = {'.csv': 'csv', '.tsv': 'tsv', '.txt': 'tsv', '.parquet': 'parquet', '.libsvm': 'libsvm', '.libfm': 'libsvm',
-         '.svm': 'libsvm'}
+         '.svm': 'libsvm', '.ffm': 'libsvm', '.libffm': 'libsvm'}
 SEPARATORS = {'csv': ',', 'tsv': '\t', 'parquet': ',', 'libsvm': ' '}
 QUOTES = {'csv': '"', 'tsv': None}  # by default
-PACKED = ('.gz', '.zst', '.zip')
 _TEXT_KEYS = ('header', 'columns', 'separator', 'quote', 'encoding', 'decimal', 'thousands')
 _KEYS = ('files', 'form', *_TEXT_KEYS, 'missing', 'infinite', 'label', 'split', 'fields')
 _THOUSANDS = (',', '.', ' ', "'", '_', '\u00a0', '\u202f', '\u2019')
@@ -135,7 +135,7 @@ def load(path: pathlib.Path) -> TableSchema:
 def _form(content: dict[str, Declared], patterns: list[str], path: pathlib.Path) -> str:
     if 'form' in content:
         return content['form'].choice(SEPARATORS)
-    found = {pattern: FORMS.get(pathlib.Path(_unpacked(pattern)).suffix.lower()) for pattern in patterns}
+    found = {pattern: FORMS.get(pathlib.Path(unpacked_name(pathlib.Path(pattern))).suffix.lower()) for pattern in patterns}
     first, form = next(iter(found.items()))
     for pattern, own in found.items():
         if own is None:
@@ -145,10 +145,6 @@ def _form(content: dict[str, Declared], patterns: list[str], path: pathlib.Path)
             raise UsageError(f'{path}: {first!r} looks like {form} and {pattern!r} like {own}: files of a table have one form, '
                              f'say which by form')
     return form
-
-
-def _unpacked(name: str) -> str:
-    return next((name.removesuffix(ending) for ending in PACKED if name.endswith(ending)), name)
 
 
 def _layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[Layout, tuple[str, ...]]:
