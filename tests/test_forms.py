@@ -176,18 +176,3 @@ def test_an_option_that_a_form_lacks_is_named():
             forms.chosen_form(ModelConfig(form='gpu_kernel', **{name: value}))
     with pytest.raises(UsageError, match="'cpu_kernel', but .* option 'model.compute_dtype' is 'bfloat16'; use 'automatic'"):
         forms.chosen_form(ModelConfig(form='cpu_kernel', compute_dtype='bfloat16'))
-
-
-def test_kernels_are_compiled_once_and_a_broken_compiler_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    compiler = tmp_path / 'broken++'
-    compiler.write_text('#!/bin/sh\necho "error: no such option" >&2\nexit 1\n')
-    compiler.chmod(0o755)
-    monkeypatch.setenv('CXX', str(compiler))
-    with pytest.raises(library.Unavailable, match='broken.. does not compile the kernels: error: no such option'):
-        library.built()
-    assert list((tmp_path / 'autoint_jax').iterdir()) == []
-    monkeypatch.setenv('CXX', 'g++')
-    built = library.built()
-    before = built.stat().st_mtime_ns
-    assert library.built() == built and built.stat().st_mtime_ns == before

@@ -2,13 +2,13 @@
 
 import os
 import pathlib
-import platform
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax.training import records
 from autoint_jax.training.devices import usable_cores
+from autoint_jax.training.provenance import processor
 
 # An absolute path at the start of a word or of an option's value; a URL's double slash is none.
 ABSOLUTE_PATH = re.compile(r'(?:(?<=[\s=\'":,])|^)/(?!/)[^\s=\'":,]*')
@@ -51,10 +51,7 @@ def without_paths(text: str) -> str:
 
 def machine() -> dict[str, Any]:
     """The computer: processor, cores this process may use, memory, and how busy it was."""
-    cpuinfo = pathlib.Path('/proc/cpuinfo')
-    models = [line.partition(':')[2].strip() for line in cpuinfo.read_text().splitlines()
-              if line.startswith('model name')] if cpuinfo.exists() else []
-    return {'cpu': models[0] if models else platform.processor() or platform.machine(), 'cores': usable_cores(),
+    return {'cpu': processor(), 'cores': usable_cores(),
             'memory_bytes': os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'),
             'load_of_last_minute': os.getloadavg()[0]}
 

@@ -56,6 +56,8 @@ def _kernels(platform: str) -> Check:
     if reason := library.unavailable():
         return Check(NOTE, f'compiled CPU kernels: {reason}; without them XLA computes the interacting '
                      'layers, more slowly')
+    if sentence := library.not_kept():
+        return Check(NOTE, f'compiled CPU kernels: {sentence}')
     return Check(OK, f'compiled CPU kernels: {library.built()}')
 
 

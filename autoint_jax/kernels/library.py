@@ -1,9 +1,12 @@
 """Compiles the C++ kernels for this machine's CPU, once, and registers them with XLA.
 
-The library lies in the user's cache folder under a name made from the sources, the compiler, the processor and jaxlib, so
-another machine, compiler or version gets its own.
+The library lies in the user's cache folder, which must be private (`cache_folder`). Its name has a digest of the sources, the
+compiler, the processor and jaxlib, so that another machine, compiler or version gets its own, and a digest of the library itself:
+one that is cut short or replaced has another, and is compiled again. A compiler that fails is not tried again until one of these
+changes.
 """
 
+import atexit
 import ctypes
 import functools
 import hashlib
@@ -16,11 +19,16 @@ import tempfile
 
 import jax
 
+from autoint_jax.cache_folder import Unsafe, cache_home, is_private_file, private_folder
+
 SOURCES = pathlib.Path(__file__).parent
 HANDLERS = ('interacting_forward', 'interacting_backward', 'deferred_adam_read', 'deferred_adam_update',
             'deferred_adam_flush', 'lazy_adam_update', 'rowwise_adagrad_update')
 FLAGS = ('-std=c++17', '-O3', '-march=native', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fno-signed-zeros',
          '-shared', '-fPIC')
+MOST_SECONDS = 600  # of a compilation
+# What compilers say of a machine that is full; then they are tried again at the next start.
+PASSING = ('no space left', 'killed', 'out of memory', 'cannot allocate memory', 'disk quota', 'input/output error')
 
 
 class Unavailable(Exception):
@@ -33,22 +41,12 @@ def library() -> ctypes.CDLL:
     path = built()
     try:
         loaded = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise Unavailable(f'{path} cannot be loaded ({error}); delete it') from None
-    for handler in HANDLERS:
-        jax.ffi.register_ffi_target(f'autoint_{handler}', jax.ffi.pycapsule(getattr(loaded, handler)), platform='cpu')
+        handlers = {handler: getattr(loaded, handler) for handler in HANDLERS}
+    except (OSError, AttributeError) as error:
+        raise Unavailable(f'{path} cannot be loaded ({error}): set XDG_CACHE_HOME to a folder from which programs may run') from None
+    for name, handler in handlers.items():
+        jax.ffi.register_ffi_target(f'autoint_{name}', jax.ffi.pycapsule(handler), platform='cpu')
     return loaded
-
-
-def built() -> pathlib.Path:
-    """The library's file, compiled if it is not there yet (a few seconds). Raises Unavailable."""
-    compiler = next((path for name in (os.environ.get('CXX'), 'g++', 'clang++') if name and (path := shutil.which(name))), None)
-    if compiler is None:
-        raise Unavailable('no C++ compiler was found (g++ or clang++, or the one that CXX names)')
-    path = _folder() / f'kernels-{_digest(compiler)}.so'
-    if not path.exists():
-        _compile(compiler, path)
-    return path
 
 
 @functools.cache
@@ -61,33 +59,96 @@ def unavailable() -> str:
     return ''
 
 
-def _folder() -> pathlib.Path:
-    home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-    folder = pathlib.Path(home) / 'autoint_jax'
+def not_kept() -> str:
+    """Why the kernels are compiled anew at every start, as a sentence, or an empty text where they are kept."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
+        private_folder(cache_home())
+    except Unsafe as error:
+        return f'the kernels are compiled at every start, because {error}'
+    return ''
+
+
+def built() -> pathlib.Path:
+    """The library's file, compiled if it is not there yet or is not what was compiled (a few seconds). Raises Unavailable."""
+    compiler = next((path for name in (os.environ.get('CXX'), 'g++', 'clang++') if name and (path := shutil.which(name))), None)
+    if compiler is None:
+        raise Unavailable('no C++ compiler was found (g++ or clang++, or the one that CXX names)')
+    folder, digest = _folder(), _digest(compiler)
+    for kept in sorted(folder.glob(f'kernels-{digest}-*.so')):
+        if is_private_file(kept) and kept.stem.endswith(f'-{_content(kept)}'):
+            return kept
+    failure = folder / f'failed-{digest}.txt'
+    if is_private_file(failure):
+        known = failure.read_text(errors='replace').strip()
+        raise Unavailable(f'{known} (found at an earlier start; to try again, delete {failure})')
+    return _compiled(compiler, folder, digest, failure)
+
+
+def _folder() -> pathlib.Path:
+    """The cache folder, or a folder of this process alone where that is not private or cannot be written. Raises Unavailable."""
+    try:
+        return private_folder(cache_home())
+    except Unsafe as error:
+        return _temporary_folder(str(error))
+
+
+@functools.cache
+def _temporary_folder(reason: str) -> pathlib.Path:
+    try:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix='autoint_jax_'))
+    except OSError as error:
+        raise Unavailable(f'{reason}, and no temporary folder can be made ({error.strerror})') from None
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _content(path: pathlib.Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
     except OSError:
-        pass
-    return pathlib.Path(tempfile.mkdtemp(prefix='autoint_jax_'))  # of this process alone; never load a file others can write
+        return ''
 
 
 def _digest(compiler: str) -> str:
-    version = subprocess.run([compiler, '--version'], capture_output=True, text=True).stdout
+    try:
+        version = subprocess.run(
+            [compiler, '--version'], capture_output=True, text=True, errors='replace', timeout=MOST_SECONDS).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unavailable(f'{compiler} cannot be run ({error})') from None
     cpu = pathlib.Path('/proc/cpuinfo')
     features = [line for line in cpu.read_text().splitlines() if line.startswith(('model name', 'flags', 'Features'))] if cpu.exists() else []
-    parts = [version, platform.machine(), *sorted(set(features)), jax.lib.__version__, *FLAGS]
+    parts = [compiler, version, platform.machine(), *sorted(set(features)), jax.lib.__version__, *FLAGS]
     sources = [path.read_bytes() for path in sorted(SOURCES.glob('*.cc')) + sorted(SOURCES.glob('*.h'))]
     return hashlib.sha256(b'\0'.join([part.encode() for part in parts] + sources)).hexdigest()[:16]
 
 
-def _compile(compiler: str, path: pathlib.Path) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # renamed when complete, so that no process loads a half-written one
-        built = pathlib.Path(folder) / path.name
-        done = subprocess.run([compiler, *FLAGS, '-isystem', jax.ffi.include_dir(), *map(str, sorted(SOURCES.glob('*.cc'))), '-o', str(built)],
-                              capture_output=True, text=True)
-        if done.returncode:
-            first = next((line for line in done.stderr.splitlines() if 'error' in line), 'no error line')
-            raise Unavailable(f'{compiler} does not compile the kernels: {first}')
-        os.replace(built, path)
+def _compiled(compiler: str, folder: pathlib.Path, digest: str, failure: pathlib.Path) -> pathlib.Path:
+    """Compiles aside and renames when complete, so that no process loads a half-written library."""
+    sources = map(str, sorted(SOURCES.glob('*.cc')))
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as aside:
+            made = pathlib.Path(aside) / 'kernels.so'
+            done = subprocess.run([compiler, *FLAGS, '-isystem', jax.ffi.include_dir(), *sources, '-o', str(made)],
+                                  capture_output=True, text=True, errors='replace', timeout=MOST_SECONDS)
+            if done.returncode or not made.exists():
+                raise Unavailable(_failed(compiler, done, failure))
+            made.chmod(0o700)
+            kept = folder / f'kernels-{digest}-{_content(made)}.so'
+            os.replace(made, kept)
+            return kept
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f'{compiler} does not compile the kernels within {MOST_SECONDS} seconds') from None
+    except OSError as error:
+        raise Unavailable(f'{compiler} does not compile the kernels: {error.strerror} ({folder})') from None
+
+
+def _failed(compiler: str, done: subprocess.CompletedProcess, failure: pathlib.Path) -> str:
+    """A sentence about a compiler that failed, which is remembered unless the machine may be at fault."""
+    first = next((line for line in done.stderr.splitlines() if 'error' in line), 'no error line')
+    sentence = f'{compiler} does not compile the kernels: {first.strip()[:300]}'
+    if done.returncode >= 0 and not any(word in done.stderr.lower() for word in PASSING):
+        unfinished = failure.with_suffix(f'.{os.getpid()}')
+        unfinished.write_text(sentence + '\n')
+        unfinished.chmod(0o600)
+        os.replace(unfinished, failure)
+    return sentence

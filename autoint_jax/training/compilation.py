@@ -2,18 +2,18 @@
 
 import os
 import pathlib
-import tempfile
 
 import jax
+
+from autoint_jax.cache_folder import Unsafe, cache_home, private_folder
 
 # Programs that took less to compile are not kept: reading them back would cost as much.
 KEPT_FROM_SECONDS = 0.1
 
 
 def default_folder() -> str:
-    """autoint_jax/jax-VERSION in the user's cache folder: XDG_CACHE_HOME, or ~/.cache."""
-    caches = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-    return os.path.join(caches, 'autoint_jax', f'jax-{jax.__version__}')
+    """jax-VERSION in this project's folder of the user's cache folder."""
+    return str(cache_home() / f'jax-{jax.__version__}')
 
 
 def cache_compilations(folder: str) -> str | None:
@@ -23,16 +23,15 @@ def cache_compilations(folder: str) -> str | None:
     compiled. JAX tells programs apart by code, options, versions and the kind of device, so results do not change.
 
     Returns:
-      Where the folder cannot be written, a sentence that says so; then nothing is kept, and nothing else changes.
+      Where the folder cannot be written, or others can write programs into it, a sentence that says so; then nothing is kept, and
+      nothing else changes.
     """
     if jax.config.jax_compilation_cache_dir is not None:
         return None
     try:
-        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        return f'compiled programs are not kept: {folder} cannot be written ({error.strerror})'
+        private_folder(pathlib.Path(os.path.abspath(folder)))
+    except Unsafe as error:
+        return f'compiled programs are not kept: {error}'
     jax.config.update('jax_compilation_cache_dir', os.path.abspath(folder))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', KEPT_FROM_SECONDS)
     return None

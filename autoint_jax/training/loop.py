@@ -18,6 +18,7 @@ from autoint_jax.config import Config
 from autoint_jax.data.prepared import SPLITS, Columns, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
+from autoint_jax.kernels import library
 from autoint_jax.models.forms import missed_kernel
 from autoint_jax.models.registry import interacting_form, table_values
 from autoint_jax.training import dense_tables, devices, order, scoring, steps
@@ -26,7 +27,7 @@ from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.room import Arrangement, arranged
 from autoint_jax.training.run import Run
-from autoint_jax.training.state import Setup, TrainState, initial_state, setup
+from autoint_jax.training.state import Setup, TrainState, chosen_table_form, initial_state, missed_table_kernel, setup
 
 
 def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> dict[str, Any]:
@@ -50,8 +51,11 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
 
 def say_what_is_special(made: Setup, reporter: Reporter) -> None:
     """Tells of slower forms and optimizers than there could be, and of fields of different widths."""
-    if interacting_form(made.config.model) and (reason := missed_kernel(made.config.model)):
+    config, form = made.config, interacting_form(made.config.model)
+    if reason := (missed_kernel(config.model) if form else '') or missed_table_kernel(config.optimizer):
         reporter.say(f'the compiled kernels are not used: {reason}')
+    elif 'cpu_kernel' in (form, chosen_table_form(config.optimizer)) and (sentence := library.not_kept()):
+        reporter.say(sentence)
     if (sentence := dense_tables.advice(made.config, made.table_specs)) is not None:
         reporter.say(sentence)
     own, alike = table_values(made.config.model, made.schema)

@@ -4,27 +4,18 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
-import subprocess
 import sys
 import time
 from typing import Any
-
-import flax
-import jax
-import jaxlib
-import numpy as np
-import optax
-import orbax.checkpoint
 
 from autoint_jax import config as configuration
 from autoint_jax import stored
 from autoint_jax.config import Config
 from autoint_jax.data.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.training.devices import devices_of_a_run
 from autoint_jax.training.events import Events
 from autoint_jax.training.holding import AlreadyHeld, Holding
+from autoint_jax.training.provenance import commit, device, versions
 
 
 _FIGURES = {'auc': float, 'logloss': float}
@@ -223,28 +214,3 @@ def _replace(path: pathlib.Path, text: str) -> None:
     with contextlib.suppress(OSError):  # some file systems cannot
         os.fsync(folder)  # so that the name is on disk too
     os.close(folder)
-
-
-def versions() -> dict[str, str]:
-    return {'python': platform.python_version(), 'jax': jax.__version__, 'jaxlib': jaxlib.__version__,
-            'flax': flax.__version__, 'optax': optax.__version__, 'orbax': orbax.checkpoint.__version__,
-            'numpy': np.__version__}
-
-
-def device(*, alone: bool = False) -> dict[str, Any]:
-    """The devices of this host, or those that a run alone takes."""
-    devices = devices_of_a_run() if alone else jax.local_devices()
-    return {'platform': devices[0].platform, 'kind': devices[0].device_kind, 'devices': len(devices),
-            'cpus': os.cpu_count()}
-
-
-def commit() -> str | None:
-    """The commit of this code, with '+changes' where the working tree differs; None outside a git checkout."""
-    root = pathlib.Path(__file__).parents[2]
-    try:
-        head = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=root, capture_output=True, text=True, check=True)
-        changes = subprocess.run(['git', 'status', '--porcelain', '--untracked-files=no'], cwd=root,
-                                 capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head.stdout.strip() + ('+changes' if changes.stdout.strip() else '')

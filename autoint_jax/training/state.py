@@ -118,5 +118,11 @@ def chosen_table_form(config: OptimizerConfig) -> str:
     return 'xla' if reason or asked == 'xla' else 'cpu_kernel'
 
 
+def missed_table_kernel(config: OptimizerConfig) -> str:
+    """Why the automatic form of the tables' optimizer is not the compiled kernel on a CPU; an empty text where it is or need not be."""
+    automatic = config.tables_form == 'automatic' and config.tables != 'adam' and jax.default_backend() == 'cpu'
+    return library.unavailable() if automatic else ''
+
+
 def _adam(config: OptimizerConfig) -> optax.GradientTransformation:
     return optax.adam(config.learning_rate, b1=config.b1, b2=config.b2, eps=config.epsilon)

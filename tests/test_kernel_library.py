@@ -1,0 +1,228 @@
+"""The compiled kernels in the user's cache folder: private, whole, compiled once, and a compiler that fails is tried once."""
+
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from autoint_jax import cache_folder
+from autoint_jax.cache_folder import Unsafe, cache_home, private_folder
+from autoint_jax.config import Config, OptimizerConfig, replace
+from autoint_jax.kernels import library
+from autoint_jax.models import forms
+from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
+from autoint_jax.training import loop, state
+
+# A compiler that counts its calls beside itself and writes what the test says to be the library.
+COMPILER = """#!/bin/sh
+[ "$1" = --version ] && {{ echo fake 1.0; exit 0; }}
+echo call >> {calls}
+{body}
+"""
+WRITES = 'while [ "$1" != -o ]; do shift; done; printf "library %s" "$$" > "$2"'
+
+
+class Said:
+    def __init__(self):
+        self.said = []
+
+    def say(self, sentence):
+        self.said.append(sentence)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    library._temporary_folder.cache_clear()
+    return tmp_path / 'cache/autoint_jax'
+
+
+@pytest.fixture
+def compiler(tmp_path, monkeypatch):
+    """Makes a compiler of a shell script's body; gives the file in which its compilations are counted."""
+
+    def of(body):
+        path, calls = tmp_path / 'fake++', tmp_path / 'calls'
+        path.write_text(COMPILER.format(calls=calls, body=body))
+        path.chmod(0o755)
+        monkeypatch.setenv('CXX', str(path))
+        return calls
+
+    return of
+
+
+def count(calls):
+    return len(calls.read_text().splitlines()) if calls.exists() else 0
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_library_and_its_folder_are_private_and_compiled_once(cache, compiler):
+    previous = os.umask(0)
+    try:
+        calls = compiler(WRITES)
+        built = library.built()
+    finally:
+        os.umask(previous)
+    assert built.parent == cache and mode(cache) == 0o700 and mode(built) == 0o700
+    assert library.built() == built and count(calls) == 1 and library.not_kept() == ''
+
+
+def test_a_folder_of_an_earlier_version_becomes_private(cache, compiler):
+    cache.mkdir(parents=True, mode=0o755)
+    compiler(WRITES)
+    assert library.built().parent == cache and mode(cache) == 0o700
+
+
+@pytest.mark.parametrize('spoil', [
+    lambda built: built.write_bytes(built.read_bytes()[:5]), lambda built: built.write_bytes(b''),
+    lambda built: built.write_bytes(b'another library'), lambda built: built.chmod(0o722),
+    lambda built: (built.rename(built.with_suffix('.kept')), built.symlink_to(built.with_suffix('.kept')))],
+    ids=['cut short', 'empty', 'replaced', 'others may write it', 'a link'])
+def test_a_library_that_is_not_what_was_compiled_is_compiled_again(cache, compiler, spoil):
+    calls = compiler(WRITES)
+    built = library.built()
+    spoil(built)
+    again = library.built()
+    assert count(calls) == 2 and again.read_bytes().startswith(b'library ') and not again.is_symlink() and mode(again) == 0o700
+    assert library.built() == again and count(calls) == 2
+
+
+@pytest.mark.parametrize('wrong', ['others may write', 'of another user', 'a file', 'not writable'])
+def test_a_folder_that_is_not_private_is_not_used(cache, compiler, wrong, monkeypatch):
+    calls = compiler(WRITES)
+    trap = library.built()  # what lies there would be taken otherwise
+    if wrong == 'others may write':
+        cache.chmod(0o777)
+    elif wrong == 'of another user':
+        monkeypatch.setattr(cache_folder.os, 'geteuid', lambda: os.getuid() + 1)
+    elif wrong == 'a file':
+        trap.unlink()
+        cache.rmdir()
+        cache.touch()
+    else:
+        def refused(dir=None):
+            raise PermissionError(13, 'Permission denied')
+        monkeypatch.setattr(cache_folder.tempfile, 'TemporaryFile', refused)
+    built = library.built()
+    assert built.parent != cache and mode(built.parent) == 0o700 and count(calls) == 2
+    assert library.built().parent == built.parent
+    sentence = library.not_kept()
+    assert sentence.startswith('the kernels are compiled at every start, because ') and str(cache) in sentence
+
+
+def test_a_folder_beneath_one_that_others_may_write_is_not_used(cache):
+    cache.mkdir(parents=True)
+    cache.chmod(0o770)
+    with pytest.raises(Unsafe, match='others may write .*mode 0770.* give it mode 0700'):
+        private_folder(cache / 'jax-0')
+
+
+def test_compilers_at_once_leave_whole_libraries(cache, compiler):
+    compiler('sleep 0.2; ' + WRITES)
+    code = 'from autoint_jax.kernels import library; print(library.built())'
+    processes = [subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)]
+    paths = {pathlib.Path(process.communicate()[0].strip()) for process in processes}
+    assert all(process.returncode == 0 for process in processes)
+    assert all(path.read_bytes().startswith(b'library ') for path in paths)
+    assert {path.name for path in cache.iterdir()} == {path.name for path in paths}
+
+
+def test_a_compiler_that_fails_is_remembered_until_it_changes(cache, compiler):
+    calls = compiler('echo "error: no such option" >&2; exit 1')
+    with pytest.raises(library.Unavailable, match='fake.. does not compile the kernels: error: no such option$'):
+        library.built()
+    with pytest.raises(library.Unavailable, match='no such option .found at an earlier start; to try again, delete .*failed-'):
+        library.built()
+    assert count(calls) == 1
+    remembered, = cache.glob('failed-*')
+    assert mode(remembered) == 0o600
+    remembered.unlink()
+    with pytest.raises(library.Unavailable):
+        library.built()
+    assert count(calls) == 2
+    compiler(WRITES.replace('library', 'better'))
+    path = pathlib.Path(os.environ['CXX'])
+    path.write_text(path.read_text().replace('fake 1.0', 'fake 1.1'))
+    assert library.built().read_bytes().startswith(b'better ')
+
+
+@pytest.mark.parametrize('body, text', [
+    ('echo "fatal error: Killed signal terminated program" >&2; exit 1', 'Killed'),
+    ('echo "error: x.s: No space left on device" >&2; exit 1', 'No space left'), ('kill -9 $$', 'no error line'),
+    ('printf "error: \\\\377\\\\376" >&2; exit 1; #', 'error'), ('exit 0', 'no error line')])
+def test_a_compiler_may_fail_in_any_way(cache, compiler, body, text):
+    """Those that the machine may be at fault for are tried again."""
+    calls = compiler(body)
+    for _ in range(2):
+        with pytest.raises(library.Unavailable, match=text):
+            library.built()
+    assert count(calls) == (1 if 'exit 1; #' in body or body == 'exit 0' else 2)
+    assert not list(cache.glob('kernels-*'))
+
+
+def test_a_compiler_that_is_none_is_a_sentence(cache, tmp_path, monkeypatch):
+    broken = tmp_path / 'broken++'
+    broken.write_bytes(b'\x7fELF nothing')
+    broken.chmod(0o755)
+    monkeypatch.setenv('CXX', str(broken))
+    with pytest.raises(library.Unavailable, match='broken.. cannot be run'):
+        library.built()
+    monkeypatch.delenv('CXX')
+    monkeypatch.setenv('PATH', str(tmp_path / 'empty'))
+    with pytest.raises(library.Unavailable, match='no C\\+\\+ compiler was found'):
+        library.built()
+
+
+def test_a_library_that_cannot_be_loaded_is_a_sentence(cache, compiler):
+    compiler(WRITES)
+    library.library.cache_clear()
+    try:
+        with pytest.raises(library.Unavailable, match='kernels-.*so cannot be loaded .*: set XDG_CACHE_HOME'):
+            library.library()
+    finally:
+        library.library.cache_clear()
+
+
+@pytest.mark.parametrize('environment, expected', [
+    ({'XDG_CACHE_HOME': '/somewhere', 'HOME': '/home/me'}, '/somewhere/autoint_jax'),
+    ({'XDG_CACHE_HOME': 'relative', 'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'),
+    ({'XDG_CACHE_HOME': '', 'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'), ({'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'),
+    ({'HOME': 'relative'}, f'/autoint_jax-{os.geteuid()}')])
+def test_the_folder_of_caches(environment, expected, monkeypatch):
+    for name in ('XDG_CACHE_HOME', 'HOME'):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert cache_home().is_absolute() and str(cache_home()).endswith(expected)
+
+
+def test_a_user_without_a_home_has_a_folder_among_temporary_files(monkeypatch):
+    def nobody():
+        raise RuntimeError('Could not determine home directory.')
+
+    monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+    monkeypatch.setattr(cache_folder.pathlib.Path, 'home', nobody)
+    assert cache_home() == pathlib.Path(cache_folder.tempfile.gettempdir(), f'autoint_jax-{os.geteuid()}')
+
+
+def test_what_is_slower_for_want_of_kernels_is_said(monkeypatch):
+    schema, said = Schema((FieldSpec('a', CATEGORICAL, 3),)), []
+    for name, tables in (('autoint', 'adam'), ('lr', 'deferred_adam'), ('lr', 'adam')):
+        config = replace(Config(), {'model.name': name, 'optimizer.tables': tables})
+        for missing, kept in (('no compiler', ''), ('', 'not kept')):
+            monkeypatch.setattr(library, 'unavailable', lambda missing=missing: missing)
+            monkeypatch.setattr(library, 'not_kept', lambda kept=kept: kept)
+            reporter = Said()
+            loop.say_what_is_special(state.setup(config, schema), reporter)
+            said.append(reporter.said)
+    missed = ['the compiled kernels are not used: no compiler']
+    assert said == [missed, ['not kept'], missed, ['not kept'], [], []]
+    assert state.missed_table_kernel(OptimizerConfig(tables='lazy_adam', tables_form='xla')) == '' == forms.missed_kernel(
+        replace(Config(), {'model.form': 'heads'}).model)
