@@ -106,6 +106,14 @@ def test_the_most_affected_field_is_first_and_loud():
         'values, 2.0 % are too rare']
 
 
+def test_few_rows_differ_by_chance():
+    few = {'train': {'rows': 96, 'values': 60, 'unknown': 0, 'missing': 36},
+           'valid': {'rows': 12, 'values': 10, 'unknown': 3, 'missing': 2}, 'test': {'rows': 12, 'values': 12, 'unknown': 4, 'missing': 0}}
+    assert not [line for line in unknown_values.lines({'a': few}) if line.startswith('WARNING')]
+    many = {split: {name: 1000 * count for name, count in of_split.items()} for split, of_split in few.items()}
+    assert len([line for line in unknown_values.lines({'a': many}) if line.startswith('WARNING')]) == 2
+
+
 def test_many_fields_stay_a_short_table():
     lines = unknown_values.lines({f'f{number}': counts(test=30 + number / 10) for number in range(100)})
     assert len(lines) == 2 + 10 + 1 + 6 and lines[2].split()[0] == 'f99'

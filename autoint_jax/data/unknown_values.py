@@ -1,5 +1,6 @@
 """How many values of each field are unknown or missing in each split: what a model cannot learn from, or is tested without."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -101,6 +102,8 @@ def lines(record: Record) -> list[str]:
 class _Shares:
     def __init__(self, rows: int, values: int, unknown: int, missing: int):
         self.unknown, self.missing, self.rows = unknown / max(values, 1), missing / max(rows, 1), rows
+        # Shares of few rows differ by chance: two standard errors at most.
+        self.chance = 1 / math.sqrt(max(rows, 1))
 
 
 def _weight(shares: dict[str, _Shares]) -> tuple[float, float]:
@@ -117,14 +120,14 @@ def _warnings(name: str, shares: dict[str, _Shares]) -> Iterable[str]:
     train = shares['train']
     said = f"WARNING: field '{_short(name)}'"
     worst = max(('valid', 'test'), key=lambda split: shares[split].unknown)
-    if shares[worst].unknown > max(LARGE, train.unknown + MORE):
+    if shares[worst].unknown > max(LARGE, train.unknown + MORE + shares[worst].chance):
         yield (f'{said}: {_percent(shares[worst].unknown)} of its {worst} values are not known from training rows, or too rare '
                f'there; of its training values, {_percent(train.unknown)} are too rare')
     if all(one.missing == 1 for one in shares.values() if one.rows):
         yield f'{said} has no value in any row'
         return
     worst = max(('valid', 'test'), key=lambda split: abs(shares[split].missing - train.missing))
-    if abs(shares[worst].missing - train.missing) > LARGE:
+    if abs(shares[worst].missing - train.missing) > LARGE + shares[worst].chance:
         yield (f'{said} has no value in {_percent(shares[worst].missing)} of {worst} rows and in {_percent(train.missing)} of '
                'training rows')
 
