@@ -15,6 +15,7 @@ LARGE = 0.2  # share of unknown values that is a warning where it is larger than
 MORE = 0.1  # shares of missing values
 SHOWN = 10  # fields in the table
 WARNED = 5  # fields
+_CALLED = {'valid': 'validation', 'test': 'test'}
 _WIDEST = 30  # characters of a field's name
 
 Record = dict[str, dict[str, dict[str, int]]]
@@ -119,17 +120,17 @@ def _most(shares: dict[str, _Shares]) -> float:
 def _warnings(name: str, shares: dict[str, _Shares]) -> Iterable[str]:
     train = shares['train']
     said = f"WARNING: field '{_short(name)}'"
-    worst = max(('valid', 'test'), key=lambda split: shares[split].unknown)
+    worst = max(('test', 'valid'), key=lambda split: shares[split].unknown)
     if shares[worst].unknown > max(LARGE, train.unknown + MORE + shares[worst].chance):
-        yield (f'{said}: {_percent(shares[worst].unknown)} of its {worst} values are not known from training rows, or too rare '
-               f'there; of its training values, {_percent(train.unknown)} are too rare')
+        yield (f'{said}: {_percent(shares[worst].unknown)} of its {_CALLED[worst]} values are not known from training rows, or too '
+               f'rare there; of its training values, {_percent(train.unknown)} are too rare')
     if all(one.missing == 1 for one in shares.values() if one.rows):
         yield f'{said} has no value in any row'
         return
-    worst = max(('valid', 'test'), key=lambda split: abs(shares[split].missing - train.missing))
+    worst = max(('test', 'valid'), key=lambda split: abs(shares[split].missing - train.missing))
     if abs(shares[worst].missing - train.missing) > LARGE + shares[worst].chance:
-        yield (f'{said} has no value in {_percent(shares[worst].missing)} of {worst} rows and in {_percent(train.missing)} of '
-               'training rows')
+        yield (f'{said} has no value in {_percent(shares[worst].missing)} of {_CALLED[worst]} rows and in '
+               f'{_percent(train.missing)} of training rows')
 
 
 def _short(name: str) -> str:
