@@ -139,6 +139,8 @@ TWICE = {
     'a symbolic link': ('held.csv', 'link.csv', 'part-1.csv and .*link.csv are the same file'),
     'a hard link': ('held.csv', 'hard.csv', 'are the same file'),
     'a whole path': ('held.csv', 'FOLDER/part-1.csv', 'comes up twice'),
+    'a link to nothing': ('held.csv', 'lost.csv', 'lost.csv, named in .*mine.yaml, is a link to a file that does not exist'),
+    'a pattern with a link to nothing': ('held.csv', '"lo*t.csv"', 'lost.csv, named in .*, is a link to a file that does not exist'),
     'a folder': ('held.csv', 'sub', 'sub, named in .*mine.yaml, is a folder: name its files, as in sub/'),
     'no file': ('held.csv', 'helt.csv', "helt.csv, named in .* does not exist \\(did you mean 'held.csv'"),
     'no match': ('held.csv', '"helt*.csv"', 'does not exist'),
@@ -152,6 +154,7 @@ TWICE = {
 def test_files_that_are_named_wrongly(folder, what):
     (folder / 'sub').mkdir()
     (folder / 'link.csv').symlink_to('part-1.csv')
+    (folder / 'lost.csv').symlink_to('nowhere.csv')
     os.link(folder / 'part-1.csv', folder / 'hard.csv')
     old, new, sentence = TWICE[what]
     (folder / 'mine.yaml').write_text('form: csv\n' + DECLARATION.replace(old, new.replace('FOLDER', str(folder))))

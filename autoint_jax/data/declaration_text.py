@@ -60,7 +60,7 @@ def read_tree(path: pathlib.Path) -> Node:
     text = _text(path)
     if not text.strip():
         raise UsageError(f'{path} is empty: it must declare a table, with the keys files, label and fields')
-    if path.suffix == '.json':
+    if path.suffix.lower() == '.json':
         return _Json(path).read(text)
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)

@@ -42,6 +42,9 @@ def _matches(pattern: str, folder: pathlib.Path, declaration: pathlib.Path) -> l
             raise UsageError(f'{path}, named in {declaration}, is a folder: name its files, as in {pattern.rstrip("/")}/*.csv')
         return [path]
     names = sorted(folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True))
+    for name in names:
+        if not os.path.exists(name):
+            raise UsageError(f'{name}, named in {declaration}, is a link to a file that does not exist')
     files = [name for name in names if not name.is_dir()]
     if names and not files:
         raise UsageError(f'{path}, named in {declaration}, matches only folders: name their files, as in '
