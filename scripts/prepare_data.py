@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 
 from absl import flags
+from next_steps import shell_line
 
 from autoint_jax import command, stored
 from autoint_jax.data import download, infer, own_table, registry, scratch, staleness, table_schema, unknown_values
@@ -80,6 +81,9 @@ def main(argv: list[str]) -> None:
         for line in [*unknown_values.lines(data.preparation.get(unknown_values.KEY, {})), *(
                 f'WARNING: {note}' for note in data.preparation.get('notes', ()))]:
             _say(line)
+    if _DATASET.value == OWN_TABLE:
+        where = [f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value != _DATA_DIR.default else []
+        print(f'next: {shell_line("train.py", "--config=own_table", f"--config.data.recipe={data.folder.name}", *where)}')
 
 
 def _named(dataset: str) -> PreparedData:

@@ -14,16 +14,14 @@ checkpoints/ (latest and best) and, when complete, result.json. Running the same
 trains copies of the run in one program, each a run with a folder of its own, as if it were trained alone.
 """
 
-import os
 import pathlib
-import shlex
-import sys
 from typing import Any
 
 import compilation_flags
 import config_flags
 import data_flags
 from absl import flags
+from next_steps import shell_line
 
 from autoint_jax import command
 from autoint_jax import config as configuration
@@ -101,10 +99,9 @@ def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
 
 
 def _next_steps(config: Config, run_dir: pathlib.Path) -> list[str]:
-    """Commands that are possible for a finished run, as they can be pasted into a shell."""
-    python, scripts = (min(path, os.path.relpath(path), key=len) for path in (sys.executable, os.path.dirname(__file__)))
+    """Commands that are possible for a finished run."""
     where = [f'--run_dir={run_dir}'] + ([f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value != _DATA_DIR.default else [])
-    commands = [shlex.join([python, os.path.join(scripts, f'{script}.py'), *where, *options]) + f'  # {purpose}'
+    commands = [shell_line(f'{script}.py', *where, *options) + f'  # {purpose}'
                 for script, options, purpose in (('explain', [], 'draws what attention learned'),
                                                  ('evaluate', ['--split=valid'], 'scores a split'))
                 if script != 'explain' or shows_attention(config.model)]

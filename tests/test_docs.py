@@ -61,6 +61,7 @@ def test_the_example_of_tables_runs_as_it_is_written(tmp_path):
                  'time: {column: time, valid: 0.1, test: 0.1, format: "%d/%m/%Y"}', '- {name: user, kind: categorical'):
         assert line in draft
     prepared = said['python scripts/prepare_data.py --dataset=csv --schema=visits.yaml']
+    assert re.search(r'^next: .*train.py --config=own_table --config.data.recipe=visits$', prepared, re.MULTILINE)
     assert re.search(r'rows: +2,000\n', prepared) and re.search(r'fields: +5\n', prepared)
     assert 'AUC' in list(said.values())[-1]
 
