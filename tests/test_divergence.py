@@ -11,7 +11,8 @@ import pytest
 from run_cases import TINY, Told
 
 from autoint_jax.config import replace
-from autoint_jax.data.prepared import Columns, open_prepared, write_prepared
+from autoint_jax.data.prepared import Columns, open_prepared
+from autoint_jax.data.writing import write_prepared
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import devices
 from autoint_jax.training.checkpoints import CheckpointReader
@@ -31,7 +32,8 @@ def data(data_dir):
 
 def written(folder, *, positives=30, numeric=1.0):
     """Prepared data of 97 training rows with one categorical and two numeric fields; 'huge' reaches `numeric` in one row."""
-    schema, rng = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('small', NUMERIC), FieldSpec('huge', NUMERIC))), np.random.default_rng(0)
+    schema = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('small', NUMERIC), FieldSpec('huge', NUMERIC)))
+    rng = np.random.default_rng(0)
 
     def columns(rows, positives):
         values = rng.normal(size=(rows, 2)).clip(-3, 3).astype(np.float32)
@@ -52,25 +54,28 @@ def test_the_data_is_named_first_and_then_the_rate(tmp_path, data):
     def said(data, **figures):
         return str(divergence(data, 0.01, **({'step': 7, 'train_logloss': 0.5, 'valid_logloss': 0.6, 'not_finite': []} | figures)))
 
-    good = written(tmp_path / 'good', numeric=-3.5)
+    good, large = written(tmp_path / 'good', numeric=-3.5), written(tmp_path / 'large', numeric=-3e30)
+    then = 'so lower optimizer.learning_rate (now 0.01)'
     assert divergence(good, 0.01, step=7, train_logloss=61.8, valid_logloss=61.8, not_finite=[]) is None
-    assert said(good, valid_logloss=61.9).startswith('training diverged before step 7: logloss is 0.5 on train, 61.9 on valid, where 61.')
-    assert said(good, train_logloss=61.9).endswith('no numeric field passes 3.5 in training rows, so lower optimizer.learning_rate (now 0.01)')
-    assert said(data, train_logloss=float('nan')).endswith('passes 0.999 in training rows, so lower optimizer.learning_rate (now 0.01)')
+    assert said(good, valid_logloss=61.9).startswith(
+        'training diverged before step 7: logloss is 0.5 on train, 61.9 on valid, where 61.')
+    assert said(good, train_logloss=61.9).endswith(f'no numeric field passes 3.5 in training rows, {then}')
+    assert said(data, train_logloss=float('nan')).endswith(f'passes 0.999 in training rows, {then}')
     without = dataclasses.replace(data, schema=Schema(data.schema.id_fields))
-    assert said(without, train_logloss=float('inf')).endswith('no numeric field can be the cause, so lower optimizer.learning_rate (now 0.01)')
-    large = written(tmp_path / 'large', numeric=-3e30)
+    assert said(without, train_logloss=float('inf')).endswith(f'no numeric field can be the cause, {then}')
     np.testing.assert_array_equal(largest_values(large), np.float32([largest_values(large)[0], 3e30]))
-    assert "look at the data first, where the numeric field 'huge' reaches 3e+30 in training rows" in said(large, not_finite=['x', 'y', 'z'])
-    assert "the numeric field 'huge' is infinite in training rows; then lower" in said(written(tmp_path, numeric=np.inf), not_finite=['x'])
-    assert 'x and 2 other arrays of the state hold values that are not finite' in said(large, not_finite=['x', 'y', 'z'])
+    sentence = said(large, not_finite=['x', 'y', 'z'])
+    assert 'x and 2 other arrays of the state hold values that are not finite' in sentence
+    assert "look at the data first, where the numeric field 'huge' reaches 3e+30 in training rows" in sentence
+    assert 'before step 7: x holds values that are not finite; ' in said(good, not_finite=['x'])
 
 
 def places(state):
     """A state with one wrong value in each of its kinds of arrays."""
     for bad in (np.nan, np.inf):
         yield state._replace(params=jax.tree.map(lambda leaf: leaf.at[(0,) * leaf.ndim].set(bad), state.params))
-        yield state._replace(tables={name: table.at[-1, 0].set(bad) for name, table in state.tables.items()})  # no row reads the last id
+        # No row reads the last id.
+        yield state._replace(tables={name: table.at[-1, 0].set(bad) for name, table in state.tables.items()})
         yield state._replace(slots=jax.tree.map(lambda leaf: leaf.at[-1].set(bad) if leaf.ndim else leaf, state.slots))
         yield state._replace(optimizer=jax.tree.map(lambda leaf: leaf.at[(0,) * leaf.ndim].set(bad) if leaf.dtype == jnp.float32
                                                     else leaf, state.optimizer))
@@ -82,10 +87,10 @@ def test_a_value_that_no_loss_shows_is_found_before_it_is_saved(data, tmp_path):
     run = Run(made, data, tmp_path)
     state = run.latest(initial_state(made), mesh, lambda sentence: None)
     figures = {'logloss': 0.6, 'auc': 0.6}
-    run.evaluated(state, 4, 1.0, np.array([0.6]), figures)
+    run.evaluated(state, 4, 1.0, 0.6, figures)
     for number, wrong in enumerate(places(state)):
         with pytest.raises(Diverged, match='training diverged before step 8: .* not finite'):
-            run.evaluated(wrong if number % 2 else jax.device_get(wrong), 8, 2.0, np.array([0.6]), figures)
+            run.evaluated(wrong if number % 2 else jax.device_get(wrong), 8, 2.0, 0.6, figures)
     run.close()
     assert CheckpointReader(tmp_path / 'checkpoints').steps() == [4]
     assert json.loads((tmp_path / 'run.json').read_text())['starts'][-1]['diverged'].startswith('training diverged before step 8')
@@ -107,12 +112,13 @@ def test_a_run_with_an_absurd_loss_is_diverged_and_stays_so(data, tmp_path):
     assert [start['diverged'] for start in json.loads((folder / 'run.json').read_text())['starts']] == [sentence] * 2
 
 
-def test_an_infinity_in_the_data_is_named_alone_and_in_copies(tmp_path):
-    data = written(tmp_path, numeric=np.inf)
+def test_a_huge_value_in_the_data_is_named_alone_and_in_copies(tmp_path):
+    data = written(tmp_path, numeric=1e30)
     config = replace(TINY, {'data.dataset': 'csv', 'data.recipe': 'made', 'training.batch_size': 32, 'training.slice_rows': 32,
                             'training.epochs': 2})
     sentence = said_by(lambda: fit(config, data, tmp_path / 'alone', Told()))
-    assert "the numeric field 'huge' is infinite in training rows; then lower optimizer.learning_rate (now 0.1)" in sentence
+    assert "look at the data first, where the numeric field 'huge' reaches 1e+30 in training rows" in sentence
+    assert sentence.endswith('then lower optimizer.learning_rate (now 0.1)')
     results = fit_copies([config, replace(config, {'seed': 1})], data, [tmp_path / 'one', tmp_path / 'two'], Told())
     assert all(isinstance(result, Diverged) for result in results) and str(results[0]) == sentence
     for folder in ('alone', 'one', 'two'):

@@ -1,4 +1,4 @@
-"""Checkpoints that are lost or tied: a run finds out when it starts, goes back as far as it must, and ends as if nothing had been."""
+"""Lost and tied checkpoints: a run finds out when it starts, goes back as far as it must, and ends as if nothing had been."""
 
 import shutil
 
@@ -145,8 +145,8 @@ def test_a_complete_run_that_lost_its_best_checkpoint_says_what_to_do(data, comp
     folder = shutil.copytree(complete, tmp_path / 'run')
     shutil.rmtree(folder / 'checkpoints' / str(BEST))
     assert fit(TINY, data, folder, Told())['best_step'] == BEST
-    with pytest.raises(UsageError, match=f'{BEST} is missing: the result in result.json stands; .* train the run again in another run '
-                       r'folder, or name another checkpoint by --step \(there is 32\)'):
+    with pytest.raises(UsageError, match=f'{BEST} is missing: the result in result.json stands; .* train the run again in another '
+                       r'run folder, or name another checkpoint by --step \(there is 32\)'):
         open_run(folder, str(data.folder.parents[1]), None)
     assert int(open_run(folder, str(data.folder.parents[1]), 32).state.step) == 32
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from run_cases import BEST, STEPS, TINY, Told, events, events_of, outcome
-from test_checkpoints import tree
+from test_readers import tree
 
 from autoint_jax.config import replace
 from autoint_jax.data.prepared import open_prepared

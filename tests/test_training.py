@@ -1,9 +1,14 @@
 """Steps, order, stopping: results do not depend on slices, chunks or devices."""
 
+import json
+import os
+import subprocess
+import sys
 
 import jax
 import numpy as np
 import pytest
+from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.config import Config, replace
 from autoint_jax.data.prepared import Columns, open_prepared
@@ -42,6 +47,21 @@ def test_eight_devices_give_the_losses_of_one(data_dir, on_host_devices):
     """50 steps, dropout on, an epoch's padded last batch among them."""
     losses = on_host_devices(8, 'test_training', f't.losses_of(pathlib.Path({str(data_dir)!r}), [50])[0].tolist()')
     np.testing.assert_allclose(losses, losses_of(data_dir, [50])[0], rtol=0, atol=1e-5)
+
+
+def test_a_run_alone_trains_alike_in_a_process_whose_cpu_was_split_for_copies(data_dir):
+    """A trial that is left over trains as scripts/train.py would: bit for bit, with automatic slices."""
+    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import jax, test_training\n'
+            'from autoint_jax.training import devices; devices.usable_cores = lambda: 3\n'
+            'if sys.argv[3] == "split": devices.split_cpu(3)\n'
+            'losses, state = test_training.losses_of(pathlib.Path(sys.argv[2]), [20], model__form="automatic")\n'
+            'values = losses.tolist(), jax.tree.map(lambda array: array.tolist(), state.params)\n'
+            'print(json.dumps([jax.local_device_count(), devices.data_mesh().size, *values]))')
+    split, whole = (json.loads(subprocess.run(
+        [sys.executable, '-c', code, str(ROOT / 'tests'), str(data_dir), how], capture_output=True, text=True, check=True,
+        env=os.environ | dict([OPTIMIZED])).stdout.splitlines()[-1]) for how in ('split', 'whole'))
+    assert split[:2] == [3, 1] and whole[:2] == [1, 1]
+    assert split[2:] == whole[2:]
 
 
 def test_slices_do_not_change_the_losses(data_dir):

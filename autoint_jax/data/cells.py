@@ -34,9 +34,7 @@ def checked(frame: pl.DataFrame, kinds: dict[str, str], layout: Layout, label: L
     reasons: dict[int, str] = {}
     for name, kind in kinds.items():
         for row in _rows(typed[name].is_null() & frame[name].is_not_null()):
-            reasons.setdefault(row, _no(name, frame[name][row], kind, layout) + (
-                ' (list labels that are words under positive: and negative: in the declaration)'
-                if label is not None and name == label.column and kind == 'real' else ''))
+            reasons.setdefault(row, _no(name, frame[name][row], kind, layout))
         if kind == 'real':
             infinite = infinities(typed[name])
             if layout.infinite == 'bad':

@@ -6,6 +6,7 @@ import hashlib
 import json
 import pathlib
 import shutil
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,12 +17,14 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from autoint_jax.errors import UsageError
 from autoint_jax.training.devices import EVERYWHERE
+from autoint_jax.training.patient_loops import patient_loops
 from autoint_jax.training.state import TrainState
 from autoint_jax.training.state_sums import StateSums, named_arrays, state_sums
 from autoint_jax.training.stopping import best_evaluation
 
 # Room a checkpoint needs beside its arrays.
 SPARE_BYTES = 2_000_000
+REASON_LENGTH = 160  # characters of what storage says, which goes on for lines
 # Errors of a file system that mean that something is gone or replaced; others may pass.
 DAMAGED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ESTALE)
 # What storage says where a file is sound and cannot be read at the moment.
@@ -29,7 +32,15 @@ NOT_DAMAGED = ('PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'UNAVAILABLE', 'DEADLI
 
 
 class DamagedCheckpoint(UsageError):
-    """A checkpoint is missing or damaged. Who knows what to do about it adds that to the sentence."""
+    """A checkpoint is missing or damaged. Who knows what to do about it adds that to the sentence.
+
+    Attributes:
+      step: the checkpoint's.
+    """
+
+    def __init__(self, folder: pathlib.Path, step: int, state: str):
+        super().__init__(f'checkpoint {folder / str(step)} is {state}')
+        self.step = step
 
 
 class CheckpointReader:
@@ -69,19 +80,20 @@ class CheckpointReader:
         target = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, EVERYWHERE)), like._asdict())
         with self._damage_named(step):
-            held = {name: tuple(array.shape) for name, array in named_arrays(ocp.StandardCheckpointHandler().metadata(path).tree).items()}
-        wanted = {name: tuple(array.shape) for name, array in named_arrays(target).items()}
+            held = _shapes(ocp.StandardCheckpointHandler().metadata(path).tree)
+        wanted = _shapes(target)
         if held != wanted:
             name = next(name for name in [*wanted, *held] if held.get(name) != wanted.get(name))
-            raise UsageError(f'checkpoint {self.folder / str(step)} is of another model or version ({name} is {_shown(held.get(name))} '
-                             f'there and {_shown(wanted.get(name))} here): use the version that made it, or choose another run folder')
+            there, here = _shown(held.get(name)), _shown(wanted.get(name))
+            raise UsageError(f'checkpoint {path.parent} is of another model or version ({name} is {there} there and {here} here): '
+                             'use the version that made it, or choose another run folder')
         with self._damage_named(step), contextlib.closing(ocp.Checkpointer(ocp.StandardCheckpointHandler())) as reader:
             state = TrainState(**reader.restore(path, args=ocp.args.StandardRestore(target)))
         if sums is not None:
             found = state_sums(state).sums
             changed = [name for name in found if found[name] != sums.get(name)]
             if changed:
-                raise DamagedCheckpoint(f'checkpoint {self.folder / str(step)} is damaged (values of {changed[0]} are not those saved)')
+                raise DamagedCheckpoint(self.folder, step, f'damaged (values of {changed[0]} are not those saved)')
         return state, progress
 
     def _sealed(self, step: int) -> tuple[dict[str, Any], dict[str, int] | None]:
@@ -100,17 +112,19 @@ class CheckpointReader:
         """Storage and its formats report damage by exceptions of any kind; here each becomes a DamagedCheckpoint."""
         path = self.folder / str(step)
         if not path.is_dir():
-            raise DamagedCheckpoint(f'checkpoint {path} is missing')
+            raise DamagedCheckpoint(self.folder, step, 'missing')
         try:
-            yield
+            with patient_loops():
+                yield
         except (MemoryError, jax.errors.JaxRuntimeError):
             raise
         except Exception as error:
-            reason = (str(error).splitlines() or [''])[0][:200] or type(error).__name__
+            reason = textwrap.shorten(str(error), REASON_LENGTH, placeholder=' ...') or type(error).__name__
             sound = isinstance(error, OSError) and error.errno not in (None, *DAMAGED)
             if sound or any(word in str(error) for word in NOT_DAMAGED):
-                raise UsageError(f'checkpoint {path} cannot be read ({reason}): make it readable and run the same command again') from None
-            raise DamagedCheckpoint(f'checkpoint {path} is damaged ({reason})') from None
+                raise UsageError(f'checkpoint {path} cannot be read ({reason}): make it readable and run the same command '
+                                 'again') from None
+            raise DamagedCheckpoint(self.folder, step, f'damaged ({reason})') from None
 
 
 class Checkpoints(CheckpointReader):
@@ -206,6 +220,10 @@ class _Kept(preservation_policy.PreservationPolicy):
 
 def _sha256(progress: dict[str, Any], sums: dict[str, int]) -> str:
     return hashlib.sha256(json.dumps([progress, sums], sort_keys=True).encode()).hexdigest()
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(array.shape) for name, array in named_arrays(tree).items()}
 
 
 def _shown(shape: tuple[int, ...] | None) -> str:

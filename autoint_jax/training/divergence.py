@@ -8,8 +8,8 @@ import numpy as np
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 
-# A logloss is absurd above so many times that of the constant prediction, the share of positives of the training split, and above so
-# many nats: where positives are rare, the constant prediction has almost no loss, and a model that has not learned yet has 0.69.
+# A logloss is absurd above so many times that of the constant prediction, the share of positives of the training split, and above
+# so many nats: where positives are rare, the constant prediction has almost no loss, and a model that has not learned yet has 0.69.
 ABSURD_TIMES, ABSURD_LEAST = 100, 10.0
 # A numeric value as large as this is said to be the likely cause. Prepared numeric fields are usually within 10.
 LARGE = 1e3
@@ -51,7 +51,8 @@ def divergence(data: PreparedData, learning_rate: float, *, step: int, train_log
         found = f'{not_finite[0]}{others} values that are not finite'
     else:
         return None
-    return Diverged(f'training diverged before step {step}: {found}; {_cause(data)} optimizer.learning_rate (now {learning_rate:g})')
+    return Diverged(f'training diverged before step {step}: {found}; {_cause(data)} optimizer.learning_rate '
+                    f'(now {learning_rate:g})')
 
 
 def _cause(data: PreparedData) -> str:
@@ -61,8 +62,6 @@ def _cause(data: PreparedData) -> str:
         return 'no numeric field can be the cause, so lower'
     largest = largest_values(data)
     field = int(np.argmax(largest))
-    if math.isinf(largest[field]):
-        return f'look at the data first, where the numeric field {names[field]!r} is infinite in training rows; then lower'
     if largest[field] >= LARGE:
         return (f'look at the data first, where the numeric field {names[field]!r} reaches {largest[field]:.3g} in training rows '
                 '(a transform of the field, or a mended source, makes it smaller); then lower')

@@ -17,7 +17,6 @@ from autoint_jax.training.events import Events
 from autoint_jax.training.holding import AlreadyHeld, Holding
 from autoint_jax.training.provenance import commit, device, versions
 
-
 _FIGURES = {'auc': float, 'logloss': float}
 RESULT = {'fingerprint': str, 'data_hash': str, 'test': _FIGURES, 'valid': _FIGURES, 'first_step_seconds': (float, None), **dict.fromkeys(
     ('best_step', 'best_epoch', 'steps', 'epochs', 'parameters', 'embedding_parameters', 'train_seconds', 'train_rows_per_second'), float)}
@@ -66,13 +65,14 @@ class RunRecords:
         try:
             self._holding = Holding(folder)
         except AlreadyHeld as holder:
-            raise FolderInUse(f'another process is training in {folder}{holder}: wait for it or choose another run folder') from None
+            sentence = f'another process is training in {folder}{holder}: wait for it or choose another run folder'
+            raise FolderInUse(sentence) from None
         self.locked = self._holding.locked
         self._events = Events(folder / 'tensorboard')
 
     def start(self, config: Config, data: PreparedData, forms: dict[str, str], copies: int) -> dict[str, Any] | None:
-        """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number of
-        runs in its program.
+        """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number
+        of runs in its program.
 
         Returns the result if the run is complete; then nothing is written. Raises UnusableFolder as `matching_result` does.
         """
@@ -109,7 +109,7 @@ class RunRecords:
         self._events.restart(evaluations, times)
 
     def evaluated(self, evaluations: list[dict[str, Any]], moment: float) -> None:
-        """Adds the last of a run's evaluations, made at a moment (seconds since 1970), to metrics.jsonl and the TensorBoard events."""
+        """Adds the last of a run's evaluations, made at a moment (seconds since 1970), to metrics.jsonl and the events."""
         self._metrics(evaluations)
         self._events.add(evaluations[-1], moment)
 
@@ -149,8 +149,8 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
                              f'not {data.hash[:12]}): choose another run folder')
     result = read_result(folder)
     if result is not None and (result['fingerprint'], result['data_hash']) != (configuration.fingerprint(config), data.hash):
-        raise UnusableFolder(f'{folder}/result.json is the result of another run than its run.json says '
-                             f'(configuration {result["fingerprint"]} on data {result["data_hash"][:12]}): choose another run folder')
+        raise UnusableFolder(f'{folder}/result.json is the result of another run than its run.json says (configuration '
+                             f'{result["fingerprint"]} on data {result["data_hash"][:12]}): choose another run folder')
     return result
 
 
@@ -177,8 +177,8 @@ def _config_of(folder: pathlib.Path, run: dict[str, Any]) -> Config:
     try:
         return configuration.from_tree(run['config'])
     except UsageError as error:
-        raise UnusableFolder(f'{folder}/run.json holds a configuration that this version cannot read ({error}): use the version that '
-                             'wrote it or choose another run folder') from None
+        raise UnusableFolder(f'{folder}/run.json holds a configuration that this version cannot read ({error}): use the version '
+                             'that wrote it or choose another run folder') from None
 
 
 def read_result(folder: pathlib.Path) -> dict[str, Any] | None:

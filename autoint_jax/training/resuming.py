@@ -24,8 +24,8 @@ class Resumed(NamedTuple):
 def resumed(checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callable[[str], None]) -> Resumed | None:
     """The newest checkpoint that is whole, if that of the best evaluation before it is whole too; None where there is none.
 
-    The best checkpoint is needed in the end, for the test. Where it is lost, training that went on after it could never finish, so the
-    run goes back to before it and takes the same steps again. Checkpoints that are not gone on with are set aside, and that is said.
+    The best checkpoint is needed in the end, for the test. Where it is lost, training that went on after it could never finish, so
+    the run goes back to before it and takes the same steps again. Checkpoints that are newer are set aside, and that is said.
 
     Args:
       checkpoints: of the run.
@@ -44,13 +44,14 @@ def resumed(checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callabl
     if left := [step for step in steps if step > at]:
         folders = ', '.join(str(checkpoints.set_aside(step)) for step in left)
         then = f'going back to step {at}' if at else 'training starts again at step 0'
-        say(f'{"; ".join(lost)}: {then}, which ends with the same values; set aside: {folders}')
+        say(f'{"; ".join(lost.values())}: {then}, which ends with the same values; set aside: {folders}')
     return found
 
 
-def _newest_whole(checkpoints: Checkpoints, steps: list[int], like: TrainState, mesh: Mesh) -> tuple[Resumed | None, list[str]]:
-    """Where to go on among some steps, and a sentence of each checkpoint that is lost among those looked at."""
-    lost: list[str] = []
+def _newest_whole(checkpoints: Checkpoints, steps: list[int], like: TrainState,
+                  mesh: Mesh) -> tuple[Resumed | None, dict[int, str]]:
+    """Where to go on among some steps; and of those looked at that are lost, {step: a sentence}."""
+    lost: dict[int, str] = {}
     for step in reversed(steps):
         try:
             best = best_evaluation(checkpoints.progress(step)['evaluations'])['step']
@@ -58,6 +59,5 @@ def _newest_whole(checkpoints: Checkpoints, steps: list[int], like: TrainState, 
                 checkpoints.restore(best, like, mesh)  # whole or not, it is let go: it is asked for again in the end
             return Resumed(*checkpoints.restore(step, like, mesh)), lost
         except DamagedCheckpoint as error:
-            if str(error) not in lost:
-                lost.append(str(error))
+            lost.setdefault(error.step, str(error))
     return None, lost

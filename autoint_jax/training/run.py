@@ -34,8 +34,8 @@ class Run:
     def __init__(self, made: Setup, data: PreparedData, folder: pathlib.Path, *, copies: int = 1):
         """Opens the folder, in which no other process may train, of a run that shares its program with `copies - 1` others.
 
-        Raises UsageError where the folder is in use, or holds a run, or checkpoints, of another configuration or other data; then nothing
-        in it is changed.
+        Raises UsageError where the folder is in use, or holds a run, or checkpoints, of another configuration or other data; then
+        nothing in it is changed.
         """
         self.made, self._data = made, data
         self.evaluations: list[dict[str, Any]] = []
@@ -80,8 +80,8 @@ class Run:
     def evaluated(self, state: TrainState, step: int, epoch: float, train_logloss: float, valid: dict[str, float]) -> None:
         """Saves the state after an evaluation; the record and the reporter learn of it from `report`.
 
-        Raises Diverged where training has diverged: what was saved before stays, and run.json says so. Raises FolderInUse where another
-        process has taken the folder over.
+        Raises Diverged where training has diverged: what was saved before stays, and run.json says so. Raises FolderInUse where
+        another process has taken the folder over.
         """
         try:
             self._record.check_held()
@@ -168,4 +168,5 @@ def check_identity(checkpoints: CheckpointReader, identity: dict[str, str]) -> N
         if theirs != {name: identity[name] for name in theirs}:
             raise records.UnusableFolder(
                 f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {theirs["fingerprint"]} on data '
-                f'{theirs["data_hash"][:12]}, not {identity["fingerprint"]} on {identity["data_hash"][:12]}): choose another run folder')
+                f'{theirs["data_hash"][:12]}, not {identity["fingerprint"]} on {identity["data_hash"][:12]}): choose another run '
+                'folder')

@@ -44,8 +44,8 @@ def _name(key: Any) -> str:
 @jax.jit
 def _sums(arrays: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
     """uint32 [arrays], bool [arrays]."""
-    return (jnp.stack([_sum_of_bits(array) for array in arrays]),
-            jnp.stack([jnp.isfinite(array).all() if jnp.issubdtype(array.dtype, jnp.inexact) else jnp.array(True) for array in arrays]))
+    finite = [jnp.isfinite(array).all() if jnp.issubdtype(array.dtype, jnp.inexact) else jnp.array(True) for array in arrays]
+    return jnp.stack([_sum_of_bits(array) for array in arrays]), jnp.stack(finite)
 
 
 def _sum_of_bits(array: jax.Array) -> jax.Array:

@@ -45,8 +45,8 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
 def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainState, mesh: Mesh) -> TrainState:
     """The state of a step, or of the best one, of a run in whose folder a process may be training.
 
-    That process deletes a checkpoint only when there is a newer one. So where one cannot be read and the newest is still the same, it is
-    lost; else it is looked up again.
+    That process deletes a checkpoint only when there is a newer one. So where one cannot be read and the newest is still the same,
+    it is lost; else it is looked up again.
 
     Args:
       checkpoints: of the run.
@@ -68,11 +68,12 @@ def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainStat
         except DamagedCheckpoint as error:
             if checkpoints.steps()[-1:] == known[-1:]:
                 raise UsageError(f'{error}: {_advice(checkpoints, error)}') from None
-    raise UsageError(f'{checkpoints.folder} changes faster than its checkpoints can be read: try again, or when the run is complete')
+    raise UsageError(f'{checkpoints.folder} changes faster than its checkpoints can be read: try again, or when the run is '
+                     'complete')
 
 
 def _advice(checkpoints: CheckpointReader, error: DamagedCheckpoint) -> str:
-    others = [step for step in checkpoints.steps() if f'{checkpoints.folder}/{step} ' not in str(error)]
+    others = [step for step in checkpoints.steps() if step != error.step]
     other = f', or name another checkpoint by --step (there is {", ".join(map(str, others))})' if others else ''
     if (checkpoints.folder.parent / 'result.json').exists():
         return f'the result in result.json stands; to have the checkpoint again, train the run again in another run folder{other}'
