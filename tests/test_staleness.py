@@ -240,6 +240,17 @@ def test_a_smaller_share_of_bad_rows_is_said(folder):
     assert own_of(folder).again(share=0.5) == [] and own_of(folder).again(share=0.3) == []
     with pytest.raises(UsageError, match='9 of 129 rows could not be parsed, which --max_bad_share=0.5 allowed and 0.01 does not'):
         own_of(folder).again(share=0.01)
+    with pytest.raises(UsageError, match='--max_bad_share=5 is no share'):
+        own_of(folder).again(share=5)
+
+
+def test_two_bad_rows_are_never_too_many(folder):
+    with open(folder / 'part-0.csv', 'a') as file:
+        file.write('7,1,1\n' * 2)
+    own_of(folder).prepare(share=0.5)
+    assert own_of(folder).again(share=0.001) == []
+    with pytest.raises(UsageError, match='2 of 122 rows could not be parsed, which --max_bad_share=0.5 allowed and 0 does not'):
+        own_of(folder).again(share=0)
 
 
 def test_data_of_an_earlier_version_is_compared_as_far_as_it_tells(folder):

@@ -24,8 +24,7 @@ class BadRows:
 
     def __init__(self, folder: pathlib.Path, max_share: float):
         """Raises UsageError where the share is none."""
-        if not 0 <= max_share <= 1:
-            raise UsageError(f'--max_bad_share={max_share:g} is no share: it must be from 0 to 1')
+        allowed(max_share, 0)
         self._folder, self._max_share = folder, max_share
         self._file: TextIO | None = None
         self.first: list[BadRow] = []
@@ -44,8 +43,7 @@ class BadRows:
 
     def check(self, rows: float) -> None:
         """Raises UsageError if too many of `rows` rows are bad."""
-        allowed = max(self._max_share * rows, NEVER_TOO_MANY if self._max_share > 0 else 0)
-        if self._lines > allowed:  # a bad row that spans lines may be many
+        if self._lines > allowed(self._max_share, rows):  # a bad row that spans lines may be many
             share = self.count / max(rows, 1)
             raise UsageError(f'{self.count:,} of {rows:,.0f} rows ({share:.2%}) cannot be parsed, more than --max_bad_share='
                              f'{self._max_share:g}; the first: ' + '; '.join(self.lines()))
@@ -62,6 +60,13 @@ class BadRows:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def allowed(max_share: float, rows: float) -> float:
+    """How many of `rows` rows may be bad. Raises UsageError where the share is none."""
+    if not 0 <= max_share <= 1:
+        raise UsageError(f'--max_bad_share={max_share:g} is no share: it must be from 0 to 1')
+    return max(max_share * rows, NEVER_TOO_MANY if max_share > 0 else 0)
 
 
 def escaped(text: str) -> str:

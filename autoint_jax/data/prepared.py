@@ -138,7 +138,7 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
     how = f'--schema={recipe}.yaml' if dataset == OWN_TABLE else f'--recipe={recipe}'
     command = f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}'
     if not (folder / 'manifest.json').exists():
-        if (folder / 'schema.json').exists():
+        if (folder / 'schema.json').exists() or (folder / 'train').exists():
             raise UsageError(f'{folder} is damaged (manifest.json is missing): {AGAIN}')
         raise UsageError(f'no prepared data at {folder} (manifest.json is missing): run {command}')
     manifest = stored.read_json(folder / 'manifest.json', {'format': int}, mend=AGAIN)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax import stored
+from autoint_jax.data.bad_rows import allowed
 from autoint_jax.data.origin import ENCODING, KEY, RECORDED, Origin, Stamp, checksum_of, key_of, plain, stamp
 from autoint_jax.data.packed import PACKED, unpacked_name
 from autoint_jax.data.prepared import PreparedData
@@ -153,7 +154,8 @@ def _bad_rows(data: PreparedData, recorded: dict[str, Any] | None, asked: Asked)
     bad = data.manifest.get('bad_rows', 0)
     rows = bad + sum(split['rows'] for split in data.manifest['splits'].values())
     then = (recorded or {}).get('max_bad_share')
-    if then is not None and asked.max_bad_share < then and bad > asked.max_bad_share * rows:
+    now = allowed(asked.max_bad_share, rows)
+    if then is not None and asked.max_bad_share < then and bad > now:
         yield (f'{bad:,} of {rows:,} rows could not be parsed, which --max_bad_share={then:g} allowed and '
                f'{asked.max_bad_share:g} does not')
 
