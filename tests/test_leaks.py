@@ -174,6 +174,11 @@ def test_named_negatives_make_other_labels_bad_rows(folder):
         "its label, column 'answer', is missing"]
 
 
+def test_labels_that_are_words_are_told_to_be_listed(folder):
+    with pytest.raises(UsageError, match="column 'answer' holds 'no', not a number .list labels that are words under positive: and"):
+        prepare(folder, f'label: answer\n{FIELDS}')
+
+
 def test_a_label_of_very_many_spellings_is_counted_in_bounded_memory(folder, monkeypatch):
     monkeypatch.setattr(assignment, 'MOST_SPELLINGS', 30)
     with pytest.raises(UsageError, match="column 'day', has more than 30 spellings, of which label lists '20240101' as positive"):

@@ -4,6 +4,7 @@ Too many are more than the share `--max_bad_share` of the rows, but two are neve
 table of less than a thousand rows a share would say nothing.
 """
 
+import itertools
 import pathlib
 from collections.abc import Sequence
 from typing import TextIO
@@ -32,11 +33,12 @@ class BadRows:
         self._lines = 0
 
     def add(self, bad: Sequence[BadRow]) -> None:
-        for row in bad:
-            if self._file is None:
-                self._file = open(self._folder / SIDE_FILE, 'w', encoding='utf-8')
-                self._file.write('file\tline\treason\ttext\n')
-            self._file.write('\t'.join(escaped(str(value)) for value in (row.path, row.line, row.reason, row.text)) + '\n')
+        if bad and self._file is None:
+            self._file = open(self._folder / SIDE_FILE, 'w', encoding='utf-8')
+            self._file.write('file\tline\treason\ttext\n')
+        for path, rows in itertools.groupby(bad, key=lambda row: row.path):
+            name = escaped(str(path))
+            self._file.writelines(f'{name}\t{row.line}\t{escaped(row.reason)}\t{escaped(row.text)}\n' for row in rows)
         self.first += bad[:SHOWN - len(self.first)]
         self.count += len(bad)
         self._lines += sum(row.lines for row in bad)
@@ -71,4 +73,4 @@ def allowed(max_share: float, rows: float) -> float:
 
 def escaped(text: str) -> str:
     """A text on one line without tabs or control characters, which are written as in Python, as \\t."""
-    return text.translate(_ESCAPED)
+    return text if text.isprintable() and '\\' not in text else text.translate(_ESCAPED)

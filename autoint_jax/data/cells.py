@@ -1,7 +1,7 @@
 """Cells of text -> typed columns, and what is wrong with those that are not of their column's type."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
@@ -33,22 +33,24 @@ def checked(frame: pl.DataFrame, kinds: dict[str, str], layout: Layout, label: L
     typed = frame.select(_typed(name, kind, layout) for name, kind in kinds.items())
     reasons: dict[int, str] = {}
     for name, kind in kinds.items():
-        for row in _rows(typed[name].is_null() & frame[name].is_not_null()):
-            reasons.setdefault(row, _no(name, frame[name][row], kind, layout))
+        is_label = label is not None and name == label.column and kind == 'real'
+        more = ' (list labels that are words under positive: and negative: in the declaration)' * is_label
+        for row, cell in _cells(frame[name], typed[name].is_null() & frame[name].is_not_null()):
+            reasons.setdefault(row, _no(name, cell, kind, layout) + more)
         if kind == 'real':
             infinite = infinities(typed[name])
             if layout.infinite == 'bad':
-                for row in _rows(infinite):
-                    reasons.setdefault(row, f'column {name!r} holds {frame[name][row][:40]!r}, which is infinite or too large for '
+                for row, cell in _cells(frame[name], infinite):
+                    reasons.setdefault(row, f'column {name!r} holds {cell[:40]!r}, which is infinite or too large for '
                                             f'float32 (infinite: missing in the declaration would take it as missing)')
             typed = typed.with_columns(typed[name].set(infinite | typed[name].is_nan(), None))
     for name in layout.required:
-        for row in _rows(typed[name].is_null()) if name in kinds else ():
+        for row, _ in _cells(frame[name], typed[name].is_null()) if name in kinds else ():
             reasons.setdefault(row, f'column {name!r}, the time that the split needs, is missing (missing_time: in the declaration '
                                     f'says where such rows belong)')
     if label is not None:
-        for row in np.flatnonzero(np.isnan(labels_of(typed, label))).tolist():
-            reasons.setdefault(row, refusal(label, frame[label.column][row]))
+        for row, cell in _cells(frame[label.column], pl.Series(np.isnan(labels_of(typed, label)))):
+            reasons.setdefault(row, refusal(label, cell))
     for row, reason in (check(typed) if check is not None else {}).items():
         reasons.setdefault(row, reason)
     return typed, reasons
@@ -59,8 +61,10 @@ def infinities(numbers: pl.Series) -> pl.Series:
     return numbers.cast(pl.Float32).is_infinite().fill_null(False)
 
 
-def _rows(wanted: pl.Series) -> list[int]:
-    return wanted.arg_true().to_list()
+def _cells(texts: pl.Series, wanted: pl.Series) -> Iterator[tuple[int, str | None]]:
+    """Some rows, each with its cell."""
+    rows = wanted.arg_true()
+    return zip(rows.to_list(), texts.gather(rows).to_list(), strict=True)
 
 
 def _typed(name: str, kind: str, layout: Layout) -> pl.Expr:

@@ -1,7 +1,7 @@
 """Blocks of text -> typed columns. Rows that cannot be parsed are set aside with the reason."""
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -149,14 +149,12 @@ class _Lines:
         places = zip(self.starts[rows].tolist(), self.ends[rows + self.spans(rows) - 1].tolist(), strict=True)
         return [self.block.text[start:end] for start, end in places]
 
-    def raw(self, row: int) -> bytes:
-        """The text of the row that begins with a line, as it is in the file."""
-        text, = self.rows(np.array([row]))
-        return text.replace(self.block.separator, self.layout.separator.encode())
-
-    def bad(self, row: int, reason: str) -> BadRow:
-        text = self.raw(row)
-        return BadRow(self.block.path, self.block.first_line + row, reason, text.decode(errors='replace'), text.count(NEWLINE) + 1)
+    def bad(self, reasons: Mapping[int, str]) -> list[BadRow]:
+        """Bad rows by the lines with which they begin."""
+        separator, first = self.layout.separator.encode(), self.block.first_line
+        texts = [text.replace(self.block.separator, separator) for text in self.rows(np.fromiter(reasons, np.int64))]
+        return [BadRow(self.block.path, first + row, reason, text.decode(errors='replace'), text.count(NEWLINE) + 1)
+                for (row, reason), text in zip(reasons.items(), texts, strict=True)]
 
     def kept(self) -> bytes:
         """The text of the plain lines."""
@@ -171,9 +169,9 @@ def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelP
         as_text(block.path, block.text, block.first_line)
     lines, wanted, bad, blank = _Lines(block, layout), len(layout.columns), dict(block.quoted.faults), 0
     counts = lines.counts()
-    for line in np.flatnonzero(lines.plain & ((counts != wanted) | (lines.starts == lines.ends))).tolist():
-        lines.plain[line] = False
-        text = lines.raw(line)
+    wrong = np.flatnonzero(lines.plain & ((counts != wanted) | (lines.starts == lines.ends)))
+    lines.plain[wrong] = False
+    for line, text in zip(wrong.tolist(), lines.rows(wrong), strict=True):
         if text.strip():
             bad[line] = f'it has {counts[line]} columns, not {wanted}' + ', and a carriage return within it' * (b'\r' in text)
         else:
@@ -194,8 +192,7 @@ def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelP
         order = np.argsort(rows)
         rows, frame = rows[order], frame[order]
     typed, reasons = checked(frame, _kinds(layout, columns), layout, label, check, unseen)
-    found = [lines.bad(line, reason) for line, reason in bad.items()]
-    found += [lines.bad(int(rows[row]), reason) for row, reason in reasons.items()]
+    found = lines.bad(bad | {int(rows[row]): reason for row, reason in reasons.items()})
     if reasons:
         kept = ~np.isin(np.arange(len(rows)), list(reasons))
         typed, rows = typed.filter(kept), rows[kept]
