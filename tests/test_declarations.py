@@ -311,6 +311,11 @@ WHOLE = [  # what replaces what in SHORT; what the sentence says
     ('y\n', 'y\nform: parquet\nheader: true\n', "'header' is not read for files of form parquet"),
     ('y\n', 'y\nform: libsvm\n', "the label of a libsvm file is the column 'label'"), ('y\n', 'y\nY: 3\n', "unknown key 'Y'"),
     ('[{name: a}]', '[{name: a, kind: multivalued, separator: ","}]\nquote: none', 'without quotes, no value can hold it'),
+    ('fields: [{name: a}]', 'form: parquet\nfields: [{name: a, kind: multivalued}, {name: b, column: a, kind: multivalued, '
+     'separator: ","}]', "field 'b' with the separator ',', and 'a' of the same column with '|': use one for both"),
+    ('label: y\nfields: [{name: a}]',
+     'form: libsvm\nlabel: label\nfields: [{name: a, column: 1-9, kind: multivalued, separator: ","}]',
+     "field 'a' with the separator ',', but a libsvm file has its values as pairs"),
     ('[{name: a}]', '[{name: a}, {name: b, shares: a, min_count: 2}]', "'min_count' is not read beside shares"),
     ('[{name: a}]', '[{name: a}, {name: b, shares: a, missing: nothing}]', 'use one for both'),
     ('[{name: a}]', '[{name: a, shares: b}, {name: b, kind: numeric}]', "shares 'b', which is no field with a vocabulary"),

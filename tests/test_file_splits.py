@@ -237,3 +237,11 @@ def test_the_folder_of_raw_files(folder, tmp_path):
     data = prepare_own(folder / 'mine.yaml', pathlib.Path(folder / 'raw'), tmp_path / 'out', dataset='csv', recipe='mine',
                        max_bad_share=0, progress=Silent())
     assert len(data.split('train')) == 12
+
+
+def test_a_missing_value_may_say_the_split(folder):
+    lines = ['y,a,part', *(f'{row % 2},v{row % 3},{("", "v", "t")[row // 2 % 3]}' for row in range(60))]
+    (folder / 'one.csv').write_text('\n'.join(lines) + '\n')
+    (folder / 'mine.yaml').write_text('files: one.csv\nmissing: [""]\nlabel: y\nfields: [{name: a}]\n'
+                                      'split: {column: {name: part, train: [""], valid: [v], test: [t]}}')
+    assert [len(prepare(folder / 'mine.yaml').split(split)) for split in ('train', 'valid', 'test')] == [20, 20, 20]

@@ -18,7 +18,7 @@ from autoint_jax.errors import UsageError
 KEYS = {'random': ('valid', 'test', 'seed'), 'column': ('name', *SPLITS, 'as_field'),
         'time': ('column', 'valid', 'test', 'format', 'missing_time', 'as_field'), 'files': SPLITS}
 MISSING_TIMES = ('bad', *SPLITS)
-FILE_SPLIT = '<split>'  # the spooled column of the splits that rows have by their files
+FILE_SPLIT = '\x1fsplit'  # the spooled column of the splits that rows have by their files; no declared column has its name
 _LARGEST_SEED = 2**63 - 1
 _SHARES = 'a share of the rows, above 0 and below 1'
 

@@ -40,9 +40,10 @@ import pathlib
 from autoint_jax.data.declaration_text import read_tree
 from autoint_jax.data.declared import Declared
 from autoint_jax.data.declared_field import read_fields, read_label, separator
-from autoint_jax.data.field_plan import TablePlan
+from autoint_jax.data.field_plan import FieldPlan, TablePlan
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.libsvm_source import LABEL
+from autoint_jax.data.libsvm_source import SEPARATOR as LIBSVM_SEPARATOR
 from autoint_jax.data.packed import unpacked_name
 from autoint_jax.data.split_plan import SplitPlan, check_leaks, read_split
 from autoint_jax.errors import UsageError
@@ -117,19 +118,33 @@ def load(path: pathlib.Path) -> TableSchema:
     plan = TablePlan(read_fields(content['fields']), read_label(content['label']))
     _check_label(content['label'], plan, layout, form)
     if split.kind == 'column':
-        for value in layout.missing:
+        for value in filter(None, layout.missing):
             if any(value in split.parameters[name] for name in ('train', 'valid', 'test')):
                 raise content['split'].error(f'lists {value!r}, which is a missing value: take it out of one of them')
     of_column: dict[str, list[str]] = {}
     for field in plan.fields:
         of_column.setdefault(field.column, []).append(field.name)
-        if field.kind == MULTIVALUED and field.separator == layout.separator and form in QUOTES and layout.quote is None:
-            raise content['fields'].error(f'has field {field.name!r} with the separator {field.separator!r}, which separates the '
-                                          'columns: without quotes, no value can hold it')
+    _check_separators(content['fields'], plan, layout, form)
     remark = check_leaks(split, path, of_column, plan.label.column)
     made = TableSchema(path, files, form, columns, layout, split, plan, (remark,) if remark else ())
     made.types()
     return made
+
+
+def _check_separators(declared: Declared, plan: TablePlan, layout: Layout, form: str) -> None:
+    """Raises UsageError where the values of a multivalued field cannot stand between its separator."""
+    of_column: dict[str, FieldPlan] = {}
+    for field in plan.fields:
+        if field.kind != MULTIVALUED:
+            continue
+        has = f'has field {field.name!r} with the separator {field.separator!r}'
+        if form in QUOTES and layout.quote is None and field.separator == layout.separator:
+            raise declared.error(f'{has}, which separates the columns: without quotes, no value can hold it')
+        if form == 'libsvm' and field.separator != LIBSVM_SEPARATOR:
+            raise declared.error(f'{has}, but a libsvm file has its values as pairs: take the separator out')
+        other = of_column.setdefault(field.column, field)
+        if form == 'parquet' and other.separator != field.separator:
+            raise declared.error(f'{has}, and {other.name!r} of the same column with {other.separator!r}: use one for both')
 
 
 def _form(content: dict[str, Declared], patterns: list[str], path: pathlib.Path) -> str:
