@@ -14,7 +14,7 @@ from autoint_jax.data.layout import Layout
 
 # Words that mean a missing value in any column.
 MISSING = ('?', 'NA', 'N/A', 'n/a', '#N/A', 'NULL', 'Null', 'null', 'None', 'nan', 'NaN', 'NAN', '<NA>', '<null>', 'NaT', '\\N')
-_FEW_WORDS = 3  # so many different words among numbers may mean a missing value
+FEW_WORDS = 3  # so many different words among numbers may mean a missing value
 _FEW_SHARE = 0.05
 _ENOUGH = 20  # known values from which shares mean something
 
@@ -63,9 +63,8 @@ class Column:
         read = _Reader.of(self._layout).read(self.counts)
         others = {text: self.counts[text] for text in self.counts if read[text] is None}
         infinite = tuple(text for text in self.counts if read[text] == math.inf)
-        values = pl.Series([read[text] for text in self.known if text not in others], dtype=pl.Float64)
-        values = values.filter(values.is_finite())
-        return Numbers(values, bool(len(values)) and bool((values == values.floor()).all()), infinite, others)
+        finite = [read[text] for text in self.known if text not in others and math.isfinite(read[text])]
+        return Numbers(pl.Series(finite, dtype=pl.Float64), bool(finite) and all(map(float.is_integer, finite)), infinite, others)
 
     @property
     def is_numeric(self) -> bool:
@@ -76,7 +75,7 @@ class Column:
         """Words among numbers that can only mean a missing value: few, and seldom beside the numbers."""
         others = self.numbers.others
         seldom = 0 < sum(others.values()) <= max(_FEW_SHARE * len(self.known), 2)
-        return sorted(others) if seldom and len(others) <= _FEW_WORDS and len(self.known) >= _ENOUGH else []
+        return sorted(others) if seldom and len(others) <= FEW_WORDS and len(self.known) >= _ENOUGH else []
 
 
 class _Reader:
@@ -107,6 +106,6 @@ def _reader(decimal: str, thousands: str) -> _Reader:
     return _Reader(Layout((), strip=True, decimal=decimal, thousands=thousands))
 
 
-def read_at_once(columns: Iterable[Iterable[str]], layout: Layout) -> None:
-    """Reads the numbers of all columns together, which is faster than one column after the other."""
-    _Reader.of(layout).read(dict.fromkeys(text for texts in columns for text in texts if text))
+def read_at_once(columns: Iterable[Iterable[str]], layout: Layout) -> Mapping[str, float | None]:
+    """Reads the numbers of all columns together, which is faster than one column after the other; None where a text is none."""
+    return _Reader.of(layout).read(dict.fromkeys(text for texts in columns for text in texts if text))

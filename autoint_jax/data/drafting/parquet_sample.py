@@ -4,7 +4,7 @@ import pathlib
 
 import polars as pl
 
-from autoint_jax.data.drafting.samples import CELLS, ROWS, Sample, with_missing
+from autoint_jax.data.drafting.samples import CELLS, LEAST_ROWS, ROWS, Sample, with_missing
 from autoint_jax.data.drafting.yaml_text import scalar
 from autoint_jax.data.layout import Layout
 from autoint_jax.data.parquet_source import holds_values, parquet_schema
@@ -22,7 +22,8 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
     if not readable:
         raise UsageError(f'{path} has no column of a type that is read (text, numbers, booleans, dates, lists of these)')
     try:
-        frame = pl.scan_parquet(path, glob=False).select(list(readable)).head(min(ROWS, max(CELLS // len(readable), 100))).collect()
+        rows = max(min(ROWS, CELLS // len(readable)), LEAST_ROWS)
+        frame = pl.scan_parquet(path, glob=False).select(list(readable)).head(rows).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UsageError(f'{path} cannot be read as Parquet ({str(error).splitlines()[0]})') from None
     if not frame.height:

@@ -2,11 +2,12 @@
 
 import dataclasses
 
-from autoint_jax.data.drafting.columns import MISSING, Column, read_at_once
+from autoint_jax.data.drafting.columns import FEW_WORDS, MISSING, Column, read_at_once
 from autoint_jax.data.layout import Layout
 
 ROWS = 20_000
-CELLS = 4_000_000  # fewer rows of wide tables
+CELLS = 1_000_000  # fewer rows of wide tables, but at least LEAST_ROWS
+LEAST_ROWS = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +39,10 @@ def with_missing(names: list[str], cells: list[list[str]], layout: Layout) -> tu
     for values in map(set, cells):
         if len(values - {'', *MISSING}) > 1:  # `None` beside one other value may be a class
             words |= values & set(MISSING)
-    read_at_once(cells, layout)
+    read = read_at_once(cells, layout)
     known = dataclasses.replace(layout, missing=tuple(sorted(words)))
     for name, column in zip(names, cells, strict=True):
-        words.update(Column(name, column, known).missing_words())
+        if 0 < sum(read[text] is None for text in set(column) if text and text not in words) <= FEW_WORDS:
+            words.update(Column(name, column, known).missing_words())
     layout = dataclasses.replace(layout, missing=tuple(sorted(words)))
     return [Column(name, column, layout) for name, column in zip(names, cells, strict=True)], layout.missing

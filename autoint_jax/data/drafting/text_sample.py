@@ -11,7 +11,7 @@ from autoint_jax.data.drafting import header as headers
 from autoint_jax.data.drafting.columns import Column, read_at_once
 from autoint_jax.data.drafting.libsvm_sample import looks_like_libsvm, sample_of_libsvm
 from autoint_jax.data.drafting.marks import Marks, marks_of
-from autoint_jax.data.drafting.samples import CELLS, ROWS, Sample, with_missing
+from autoint_jax.data.drafting.samples import CELLS, LEAST_ROWS, ROWS, Sample, with_missing
 from autoint_jax.data.drafting.separators import SELDOM, Cut, best_cut
 from autoint_jax.data.drafting.yaml_text import listed, quoted, shown
 from autoint_jax.data.first_rows import first_rows, first_text
@@ -20,7 +20,8 @@ from autoint_jax.data.packed import opened
 from autoint_jax.errors import UsageError
 
 BYTES = 8 << 20
-_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_HEADER_COLUMNS = 200  # that tell whether there is one
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _FORMS = {',': 'csv', '\t': 'tsv'}
 
 
@@ -96,7 +97,7 @@ def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str])
         raise UsageError(f'{path} seems to have one column: none of comma, tab, semicolon, |, blank and other marks cuts its '
                          f'lines into equally many cells; the first line is {shown(lines[0], 60)}')
     layout = Layout((), separator=cut.separator, quote=cut.quote, strip=True, encoding=encoding)
-    rows = first_rows(path, layout, max(min(ROWS, CELLS // cut.width), 100) + 1)
+    rows = first_rows(path, layout, max(min(ROWS, CELLS // cut.width), LEAST_ROWS) + 1)
     first, width = rows[0], cut.width
     _check_beginning(path, lines[0], first, rows[1:], width)
     body = [row for row in rows[1:] if len(row) == width]
@@ -150,8 +151,9 @@ def _check_beginning(path: pathlib.Path, line: str, first: list[str], rows: list
 def _header(first: list[str], body: list[list[str]], layout: Layout, width: int) -> headers.Header:
     if len(first) != width:
         return headers.Header(True, f'the first line has {len(first)} cells, the others {width}')
-    read_at_once([first, *body], layout)
-    return headers.told(first, [Column(cell, [row[place] for row in body], layout) for place, cell in enumerate(first)])
+    looked = first[:_HEADER_COLUMNS]
+    read_at_once([looked, *(row[:_HEADER_COLUMNS] for row in body)], layout)
+    return headers.told(looked, [Column(cell, [row[place] for row in body], layout) for place, cell in enumerate(looked)])
 
 
 def _mark_lines(marks: Marks) -> list[str]:
