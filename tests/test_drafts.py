@@ -224,6 +224,13 @@ def test_words_for_missing_values_are_told(tmp_path):
     assert data.vocabularies()['city'].values == ('a', 'b') and not data.manifest['bad_rows']
 
 
+def test_a_class_of_the_label_is_no_missing_value(tmp_path):
+    rows = [[['None', 'Bought'][i % 3 == 0], ['None', 'a', 'b'][i % 3]] for i in range(90)]
+    text, schema = drafted(tmp_path, 'a.csv', table(['outcome', 'city'], rows))
+    assert schema.plan.label.positive == ('Bought',) and schema.plan.label.negative == ('None',)
+    assert sum(split['rows'] for split in prepared(tmp_path).manifest['splits'].values()) == 90
+
+
 def test_infinite_numbers_are_told(tmp_path):
     rows = [[i % 2, 'inf' if i == 7 else 1.5 * i] for i in range(100)]
     text, schema = drafted(tmp_path, 'a.csv', table(['click', 'x'], rows))

@@ -3,6 +3,7 @@
 import pathlib
 import shlex
 import subprocess
+import types
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +16,9 @@ from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.tables import TableSpec, lookup
-from autoint_jax.training import dense_tables
+from autoint_jax.training import dense_tables, loop
 from autoint_jax.training.records import run_name
+from autoint_jax.training.state import setup
 
 CONFIGS = ROOT / 'experiments' / 'configs'
 OWN = configuration.load(CONFIGS / 'own_table.toml')
@@ -41,6 +43,9 @@ def test_a_table_has_to_be_named(tmp_path):
         (tmp_path / 'csv' / recipe / 'manifest.json').touch()
     with pytest.raises(UsageError, match=r'--config\.data\.recipe=NAME.*: a, b$'):
         open_prepared(tmp_path, OWN.data.dataset, OWN.data.recipe)
+    with pytest.raises(UsageError, match=r"no prepared data at .*did you mean 'clicks'"):
+        (tmp_path / 'csv' / 'a').rename(tmp_path / 'csv' / 'clicks')
+        open_prepared(tmp_path, OWN.data.dataset, 'click')
     with pytest.raises(UsageError, match='elsewhere: none$'):
         open_prepared(tmp_path / 'elsewhere', OWN.data.dataset, OWN.data.recipe)
 
@@ -75,6 +80,15 @@ def test_deferred_adam_is_suggested_for_large_tables(rows, batch, options, told)
     assert (sentence is not None) == told
     if told:
         assert '--config.optimizer.tables=deferred_adam' in sentence and f'{rows:,}' in sentence and f'{3 * batch:,}' in sentence
+
+
+def test_the_suggestion_is_said_before_training(monkeypatch):
+    said = []
+    monkeypatch.setattr(dense_tables, 'MANY_ROWS', 20)
+    for tables in ('adam', 'deferred_adam'):
+        config = configuration.replace(OWN, {'training.batch_size': 1, 'optimizer.tables': tables})
+        loop.say_what_is_special(setup(config, model_cases.SCHEMA), types.SimpleNamespace(say=said.append))
+    assert [('deferred_adam' in line, '23 rows' in line) for line in said] == [(True, True)]
 
 
 @pytest.fixture(scope='module')

@@ -23,7 +23,7 @@ from autoint_jax.data import verification
 from autoint_jax.data.split_writer import DTYPES
 from autoint_jax.data.verification import AGAIN, Say
 from autoint_jax.data.vocabulary import Vocabulary
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.names import checked_name
 from autoint_jax.schema import Batch, Schema
 
@@ -130,8 +130,8 @@ def folder_of(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> pathli
 
 def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> PreparedData:
     """Opens prepared data. Raises UsageError that names the command which prepares it, or what is damaged."""
+    there = sorted(path.parent.name for path in pathlib.Path(data_dir, dataset).glob('*/manifest.json'))
     if dataset == OWN_TABLE and not recipe:
-        there = sorted(path.parent.name for path in pathlib.Path(data_dir, OWN_TABLE).glob('*/manifest.json'))
         raise UsageError(f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name '
                          f'of its declaration; prepared in {data_dir}: {", ".join(there) or "none"}')
     folder = folder_of(data_dir, dataset, recipe)
@@ -140,7 +140,7 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
     if not (folder / 'manifest.json').exists():
         if (folder / 'schema.json').exists() or (folder / 'train').exists():
             raise UsageError(f'{folder} is damaged (manifest.json is missing): {AGAIN}')
-        raise UsageError(f'no prepared data at {folder} (manifest.json is missing): run {command}')
+        raise UsageError(f'no prepared data at {folder} (manifest.json is missing){nearest(recipe, there)}: run {command}')
     manifest = stored.read_json(folder / 'manifest.json', {'format': int}, mend=AGAIN)
     schema = stored.read_json(folder / 'schema.json', {'fields': list}, mend=AGAIN)
     if manifest['format'] != FORMAT:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from autoint_jax.data.drafting.columns import FEW_WORDS, MISSING, Column, read_at_once
+from autoint_jax.data.drafting.words import label_rank
 from autoint_jax.data.layout import Layout
 
 ROWS = 20_000
@@ -35,10 +36,13 @@ class Sample:
 
 def with_missing(names: list[str], cells: list[list[str]], layout: Layout) -> tuple[list[Column], tuple[str, ...]]:
     """Columns of cells, and the words in them that mean a missing value."""
-    words = set()
-    for values in map(set, cells):
+    words, classes = set(), set()
+    for name, values in zip(names, map(set, cells), strict=True):
         if len(values - {'', *MISSING}) > 1:  # `None` beside one other value may be a class
             words |= values & set(MISSING)
+        elif label_rank(name) is not None:
+            classes |= values & set(MISSING)
+    words -= classes
     read = read_at_once(cells, layout)
     known = dataclasses.replace(layout, missing=tuple(sorted(words)))
     for name, column in zip(names, cells, strict=True):
