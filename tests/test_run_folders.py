@@ -96,7 +96,8 @@ def test_a_result_of_another_run_is_not_taken_for_this_ones(data, folder, comple
 @pytest.mark.parametrize('name', ['run.json', 'result.json'])
 def test_a_damaged_record_is_named(data, folder, name, text):
     (folder / name).write_bytes(text.encode(errors='surrogateescape'))
-    refused(data, folder, f'{name} is damaged ')
+    advice = {'run.json': 'choose another run folder', 'result.json': 'remove this file and run the same command again'}
+    refused(data, folder, f'{folder}/{name} .*: {advice[name]}')
 
 
 def test_removing_a_damaged_result_mends_the_run_as_the_sentence_says(data, complete, tmp_path):
