@@ -2,20 +2,17 @@
 
 from absl import flags
 
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.prepared import LARGE, PreparedData
 
 _VERIFY_DATA = flags.DEFINE_boolean(
     'verify_data', False, 'First compare every byte of the prepared data with its checksums. Without it, sizes, small files, '
     'samples of large ones and the range of every value are checked.')
 
 
-_LARGE = 1 << 30  # bytes; reading them takes a second or more
-
-
 def verified(data: PreparedData) -> PreparedData:
     """The data, compared with its checksums where the flag asks for it. Raises UsageError where it differs."""
     if _VERIFY_DATA.value:
         data.check_whole(print)
-    elif data.size >= _LARGE:
+    elif data.size >= LARGE:
         print(f'the values of a split are checked when it is first read: {data.folder} has {data.size / 1e9:.1f} GB', flush=True)
     return data

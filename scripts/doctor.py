@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     bad += _shown('operations against NumPy', operations.checks())
     if _SCHEMA.value is None and _CARDINALITIES.value is None:
         bad += _shown('prepared data', prepared_data.checks(
-            _DATA_DIR.value, config.data.dataset, config.data.recipe) + prepared_data.leftovers(_DATA_DIR.value))
+            _DATA_DIR.value, config.data.dataset, config.data.recipe, print) + prepared_data.leftovers(_DATA_DIR.value))
     bad += _shown('memory plan', _plan(config, asked, runs_dir))
     return _summary(bad)
 

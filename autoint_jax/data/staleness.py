@@ -10,13 +10,12 @@ from autoint_jax import stored
 from autoint_jax.data.bad_rows import allowed
 from autoint_jax.data.origin import ENCODING, KEY, RECORDED, Origin, Stamp, checksum_of, key_of, plain, stamp
 from autoint_jax.data.packed import PACKED, unpacked_name
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.prepared import LARGE, PreparedData
 from autoint_jax.data.scratch import Say
 from autoint_jax.data.verification import AGAIN
 from autoint_jax.errors import UsageError, shown
 
 SHOWN = 5  # differences
-LARGE = 1 << 30  # bytes of files whose checksums are announced before they are computed
 OLD_COMPARED = 1 << 28  # bytes of raw files that are compared by checksum where an earlier version recorded no times
 
 

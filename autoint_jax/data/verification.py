@@ -62,13 +62,12 @@ def check_split(arrays: dict[str, Array], schema: Schema) -> None:
         _check_once(name, array, schema, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
-def check_whole(arrays: dict[str, Array]) -> None:
+def check_whole(array: Array) -> None:
     """Raises UsageError if an array does not have its checksum."""
-    for array in arrays.values():
-        checksum = hashlib.sha256()
-        for _, values in _blocks(array):
-            checksum.update(values.data)
-        _compare(array, checksum.hexdigest(), array.sha256)
+    checksum = hashlib.sha256()
+    for _, values in _blocks(array):
+        checksum.update(values.data)
+    _compare(array, checksum.hexdigest(), array.sha256)
 
 
 def sample_of(path: pathlib.Path) -> str:

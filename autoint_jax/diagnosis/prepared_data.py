@@ -1,23 +1,28 @@
 """Whether prepared data is whole, byte by byte, and what ended preparations have left."""
 
 import pathlib
+from collections.abc import Callable
 
 from autoint_jax.data import scratch
-from autoint_jax.data.prepared import SPLITS, folder_of, open_prepared
+from autoint_jax.data.prepared import LARGE, SPLITS, folder_of, open_prepared
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.training.available import shown_bytes
 
 
-def checks(data_dir: str, dataset: str, recipe: str) -> list[Check]:
-    """Compares every file of prepared data with its checksum, and every value with its range."""
+def checks(data_dir: str, dataset: str, recipe: str, say: Callable[[str], None] = lambda sentence: None) -> list[Check]:
+    """Compares every file of prepared data with its checksum, and every value with its range.
+
+    Args:
+      data_dir, dataset, recipe: of the data.
+      say: told before what takes seconds.
+    """
     folder = folder_of(data_dir, dataset, recipe)
     if not folder.exists():
         return [Check(NOTE, f'{folder} does not exist: {dataset} is not prepared with recipe {recipe}')]
-    said: list[str] = []
     try:
         data = open_prepared(data_dir, dataset, recipe)
-        data.check_whole(said.append)
+        data.check_whole(say if data.size >= LARGE else lambda sentence: None)
     except UsageError as error:
         return [Check(BAD, str(error))]
     rows = sum(data.manifest['splits'][split]['rows'] for split in SPLITS)
