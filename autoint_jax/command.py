@@ -1,5 +1,6 @@
 """The door: how every script parses its flags and runs its `main`. It defines no flag."""
 
+import math
 import re
 import signal
 import sys
@@ -30,7 +31,7 @@ def parsed(argv: list[str]) -> list[str]:
     end = argv.index('--') if '--' in argv else len(argv)
     try:
         try:
-            return flags.FLAGS([argv[0], *('--help' if one == '-h' else one for one in argv[1:end]), *argv[end:]])
+            left = flags.FLAGS([argv[0], *('--help' if one == '-h' else one for one in argv[1:end]), *argv[end:]])
         except SystemExit:  # help was printed, and absl would end with 1
             sys.stdout.flush()
             sys.exit(0)
@@ -38,6 +39,11 @@ def parsed(argv: list[str]) -> list[str]:
         fail('', BROKEN_PIPE)
     except (flags.Error, ValueError) as error:
         fail(_sentence(error), USAGE)
+    for name in flags.FLAGS:
+        value = flags.FLAGS[name].value
+        if isinstance(value, float) and not math.isfinite(value):
+            fail(f'flag --{name}={value} must be a finite number', USAGE)
+    return left
 
 
 def _sentence(error: Exception) -> str:
@@ -46,4 +52,5 @@ def _sentence(error: Exception) -> str:
         return f'there is no flag {error.flagname!r}{nearest(error.flagname, known)}: --help lists the flags'
     text = re.sub(r"invalid literal for int\(\) with base \d+: (.*)", r'\1 is no whole number', str(error))
     text = re.sub(r'could not convert string to float: (.*)', r'\1 is no number', text)
+    text = re.sub(r"\('Non-boolean argument to boolean flag', (.*)\)", r'\1 is neither true nor false', text)
     return f'{text[:1].lower()}{text[1:].rstrip(".")}: --help says what each flag takes'

@@ -41,6 +41,7 @@ _REASONS = {
     errno.ENXIO: 'it is a device or a pipe that nothing answers: name an ordinary file',
     errno.EINVAL: 'the system cannot do that with it: name an ordinary path on an ordinary file system',
 }
+LONGEST = 4000  # characters of a sentence, in whose middle a value may have millions
 _FULL = {errno.ENOSPC: 'the disk is full', errno.EDQUOT: 'your disk quota is used up'}
 
 
@@ -154,7 +155,9 @@ def fail(sentence: str, status: int) -> NoReturn:
         sys.stdout.flush()
     with contextlib.suppress(OSError):
         if sentence:
-            print(f'error: {shown(_on_one_line(sentence))}', file=sys.stderr, flush=True)
+            said = shown(_on_one_line(sentence))
+            said = said if len(said) <= LONGEST else f'{said[:LONGEST // 2]} ... {said[-LONGEST // 2:]}'
+            print(f'error: {said}', file=sys.stderr, flush=True)
     os._exit(status)  # Orbax's writing threads would otherwise add their tracebacks on the way out
 
 

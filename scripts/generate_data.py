@@ -18,7 +18,7 @@ from autoint_jax.errors import UsageError, nearest
 _DATASET = flags.DEFINE_string('dataset', None, f'Shape of the files: {", ".join(SHAPES)}.')
 _ROWS = flags.DEFINE_integer('rows', 1_000_000, 'Number of rows, or ratings.')
 _RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder to write into.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Of the generator.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Of the generator.', lower_bound=0)
 
 
 def main(argv: list[str]) -> None:

@@ -32,6 +32,8 @@ from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.orders import Orders, check_data, record_missing
 from autoint_jax.sweeps.status import status
 
+# More processes than these gain nothing on a core, and their memory is lost.
+WORKERS_OF_A_CORE = 8
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
 
 _SWEEP = flags.DEFINE_string('sweep', None, 'The sweep file.')
@@ -39,7 +41,7 @@ _SWEEPS_DIR = flags.DEFINE_string('sweeps_dir', 'sweeps', 'Folder of sweep folde
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records; runs that have one are not run again.')
 _OUTPUT = flags.DEFINE_string('output', None, "report: folder of the tables; by default the sweep's own, SWEEPS_DIR/NAME.")
-_WORKERS = flags.DEFINE_integer('workers', 1, 'Worker processes on this host (run), or jobs (submit).', lower_bound=1)
+_WORKERS = flags.DEFINE_integer('workers', 1, 'Worker processes on this host (run), or jobs (submit).', lower_bound=1, upper_bound=1000)
 _CPUS = flags.DEFINE_integer('cpus', None, 'CPU cores of a worker; by default an equal share of those there are.',
                              lower_bound=1)
 _GPUS = flags.DEFINE_list('gpus', [], 'GPUs that the workers get in turn, one each, as CUDA_VISIBLE_DEVICES names them; by '
@@ -60,6 +62,10 @@ flags.adopt_module_key_flags(compilation_flags)
 
 
 def _run(folder: SweepFolder) -> int:
+    most = WORKERS_OF_A_CORE * len(_available())
+    if _WORKERS.value > most:
+        raise UsageError(f'--workers={_WORKERS.value} is more than {most}, {WORKERS_OF_A_CORE} for each CPU core of this machine: give '
+                         'fewer, or run the same command on more machines')
     shared = workers.shares(_WORKERS.value, _available(), _CPUS.value, _GPUS.value)
     orders = _orders(folder, wait=True)
     workers.run(orders, shared)

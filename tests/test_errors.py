@@ -168,7 +168,17 @@ SCRIPTS = sorted(f'{path.parent.name}/{path.name}' for folder in ('scripts', 'ex
                  if not path.stem.endswith('_flags') and path.stem not in (
                      'next_steps', 'torch_baselines'))  # which is no command, and needs PyTorch
 GIVEN = {'--help': 0, '-h': 0, '--helpfull': 0, '--dta_dir=x': 2, '--=': 2, '--nohelp=3': 2, '--verbosity': 2, '--verbosity=x': 2,
-         '--flagfile=none': 2, 'one two': 2}
+         '--flagfile=none': 2, 'one two': 2, '--nopdb=x': 2, '--pdb=maybe': 2}
+WRONG = {
+    'scripts/train.py --config.optimizer.learning_rate=nan': 'learning_rate=nan must be a finite number',
+    'scripts/train.py --config.seed=1e3': "'1e3' is no whole number", 'scripts/train.py --config=../x': 'has no /',
+    'scripts/train.py --config.seed=' + '9' * 5000: 'config.seed=999', 'scripts/train.py --config': 'missing value',
+    'scripts/train.py --config.model.residual=maybe': "'maybe' is neither true nor false",
+    'scripts/sweep.py run --sweep=s --stale_seconds=inf': 'stale_seconds=inf must be',
+    'scripts/sweep.py run --sweep=s.toml --workers=999': '--workers=999 is more than',
+    'scripts/sweep.py run --workers=99999': 'workers=99999',
+    'scripts/benchmark.py --suite=data --batches=²': 'must be whole numbers',
+    'scripts/doctor.py --cardinalities=' + '9' * 5000: 'must be numbers of ids'}
 WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_readme')}
 WITHOUT_SEEDS = {f'experiments/{name}.py' for name in (
     'table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost')}
@@ -176,10 +186,12 @@ WITHOUT_SEEDS = {f'experiments/{name}.py' for name in (
 
 @pytest.fixture(scope='module')
 def ran(tmp_path_factory):
-    """{(script, arguments): what came of it}, of all scripts, in an empty folder."""
-    asked = [(script, given) for script in SCRIPTS for given in GIVEN]
+    """{(script, arguments): what came of it}, of all scripts, in a folder with nothing but a sweep file."""
+    folder = tmp_path_factory.mktemp('empty')
+    (folder / 's.toml').write_text("base = 'movielens_1m_lr'\n")
+    asked = [(script, given) for script in SCRIPTS for given in GIVEN] + [tuple(given.split(' ', 1)) for given in WRONG]
     done = subprocess.run([sys.executable, str(ROOT / 'tests/forked_commands.py')], capture_output=True, text=True,
-                          input=json.dumps([[script, *given.split()] for script, given in asked]), cwd=tmp_path_factory.mktemp('empty'))
+                          input=json.dumps([[script, *given.split()] for script, given in asked]), cwd=folder)
     assert done.returncode == 0, done.stderr
     return dict(zip(asked, json.loads(done.stdout), strict=True))
 
@@ -202,6 +214,13 @@ def test_help_says_what_the_command_does(ran, script):
     assert script in WITHOUT_DATA or '--data_dir' in said.replace('[no]', '')
     if script.startswith('experiments/'):
         assert ('--seeds: ' in said) == (script not in WITHOUT_SEEDS)
+
+
+@pytest.mark.parametrize('given', WRONG, ids=lambda given: given[:60])
+def test_flags_of_wrong_values_are_sentences(ran, given):
+    found = ran[tuple(given.split(' ', 1))]
+    assert found['status'] == 2 and WRONG[given] in found['error'], found
+    assert len(found['error']) < 12000 and found['error'].count('\n') == 1
 
 
 def test_no_script_starts_but_by_the_door():
