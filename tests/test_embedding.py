@@ -17,7 +17,7 @@ from autoint_jax.models.numeric import NumericEmbedding
 from autoint_jax.models.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.fields import fitted_schema, quantiles
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.state import initial_state, setup, state_shapes
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -180,3 +180,10 @@ def test_a_schema_without_boundaries_is_written_as_before():
     assert 'boundaries' not in SCHEMA.to_json()['fields'][1]
     assert Schema.from_json(SCHEMA.to_json()) == SCHEMA
     assert configuration.fingerprint(Config()) == configuration.fingerprint(configuration.from_tree({}))
+
+
+@pytest.mark.parametrize('name', ['fm', 'afm', 'nfm', 'cin', 'crossnet', 'dcn_v2', 'masknet', 'autoint', 'destine', 'ft_transformer'])
+def test_shapes_of_a_state_with_fields_of_different_widths(name):
+    shapes = state_shapes(setup(dataclasses.replace(Config(), model=ModelConfig(name=name, embedding_dim=8)), MIXED))
+    assert {table.shape[1] for key, table in shapes.tables.items() if key.startswith('embedding')} <= {2, 4, 8}
+    assert all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(shapes))

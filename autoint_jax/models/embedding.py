@@ -140,7 +140,7 @@ class FieldEmbedding(nn.Module):
         if len(fields) == len(self.schema.id_fields):
             return ids
         columns = table_of(self.schema, 1, 0.0, [field.name for field in fields]).columns
-        return ids[:, jnp.asarray(columns)]
+        return ids[:, np.asarray(columns)]  # of NumPy, since rows may be NumPy arrays while shapes are traced
 
 
 def num_features(schema: Schema) -> int:
