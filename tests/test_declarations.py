@@ -187,6 +187,7 @@ FIELD = [  # of `fields: [{...}]`; what the sentence says
     ('name: a, kind: numeric, separator: ","', "key 'separator' is not read"),
     ('name: a, separator: ","', "'separator' is not read"),
     ('name: a, kind: numeric, buckets: 5', "'buckets' is not read"), ('name: a, max_values: 2', "'max_values' is not read"),
+    ('name: a, kind: numeric, embedding_dim: 4', "'embedding_dim' is not read by a numeric field"),
     ('name: a, kind: numeric, missing_values: [NA]', "key 'missing_values' lists 'NA', but the column is read as numbers"),
     ('name: a, transform: quantiles, buckets: 3, missing_values: [nan]', "lists 'nan', but the column is read as numbers"),
     ('name: a, missing: nothink', "is 'nothink' (did you mean 'nothing'?)"), ('name: a, missing: zero', "key 'missing' is 'zero'"),

@@ -12,18 +12,19 @@ MOST_SLOTS = 10_000  # of a multivalued field: each row of prepared data has all
 MOST_QUANTILES = 100_000
 MOST_DIMENSIONS = 65_536
 FIELD_KEYS = tuple(field.name for field in dataclasses.fields(FieldPlan) if field.name != 'streaming')
-_ALWAYS = ('name', 'kind', 'column', 'transform', 'missing_values', 'embedding_dim')
+_ALWAYS = ('name', 'kind', 'column', 'transform', 'missing_values')
 _VOCABULARY = ('min_count', 'cap', 'shares')
+_EMBEDDED = ('missing', 'embedding_dim')
 _LISTS = ('separator', 'max_values')
 # What a field reads beside _ALWAYS, by kind and transform.
 _READ = {
     **{(NUMERIC, transform): () for transform in NUMERIC_TRANSFORMS},
-    (CATEGORICAL, 'none'): (*_VOCABULARY, 'missing'),
-    (CATEGORICAL, 'log_square_bucket'): (*_VOCABULARY, 'missing'),
-    (CATEGORICAL, 'quantiles'): ('buckets', 'missing'),
-    (CATEGORICAL, 'hash'): ('buckets', 'missing'),
-    (MULTIVALUED, 'none'): (*_LISTS, *_VOCABULARY, 'missing'),
-    (MULTIVALUED, 'hash'): (*_LISTS, 'buckets', 'missing'),
+    (CATEGORICAL, 'none'): (*_VOCABULARY, *_EMBEDDED),
+    (CATEGORICAL, 'log_square_bucket'): (*_VOCABULARY, *_EMBEDDED),
+    (CATEGORICAL, 'quantiles'): ('buckets', *_EMBEDDED),
+    (CATEGORICAL, 'hash'): ('buckets', *_EMBEDDED),
+    (MULTIVALUED, 'none'): (*_LISTS, *_VOCABULARY, *_EMBEDDED),
+    (MULTIVALUED, 'hash'): (*_LISTS, 'buckets', *_EMBEDDED),
 }
 
 
