@@ -86,3 +86,35 @@ def test_drafts_of_random_tables_prepare(tmp_path, seed):
     kinds = {field.column: field.kind for field in schema.plan.fields}
     if header_row:
         assert kinds == {name: kind for name, kind in expected.items() if kind}, text
+
+
+def lines_with_marks(rng: random.Random):
+    """Lines of a log with marks in its numbers, stray quotes and a few lines that are no rows; how many those are, and the labels."""
+    separator = rng.choice([',', '\t', ';', '|', '::', ' '])
+    decimal = ',' if separator in ';\t|' and rng.random() < 0.5 else '.'
+    thousands = {'.': ',', ',': '.'}[decimal]
+    thousands = thousands if thousands != separator and rng.random() < 0.6 else ''
+    labels = [True, False] * 5 + [rng.random() < 0.3 for _ in range(rng.choice([40, 120, 500]))]
+    marks = str.maketrans({',': thousands, '.': decimal})
+    columns = {'is_click': [str(int(label)) for label in labels], 'amount': [f'{rng.random() * 5e4:,.2f}'.translate(marks) for _ in labels],
+               'city': [rng.choice(['Rome', 'Oslo', 'Bern']) for _ in labels], 'uid': [str(rng.randint(1, 30)) for _ in labels]}
+    if separator != ' ':
+        columns['note'] = [rng.choice(['a b', '5" tv', "it's", 'say "x" y']) for _ in labels]
+    names = rng.sample(list(columns), len(columns))
+    lines = [separator.join(names)] + [separator.join(columns[name][row] for name in names) for row in range(len(labels))]
+    bad = rng.choice([0, 0, 1, 2])
+    for _ in range(bad):
+        lines.insert(rng.randrange(5, len(lines)), rng.choice(['oops', separator.join('1' * (len(names) + 2)), '#end of part']))
+    return lines, bad, labels
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_drafts_of_tables_with_marks_and_bad_lines_prepare(tmp_path, seed):
+    lines, bad, labels = lines_with_marks(random.Random(seed))
+    text, schema = drafted(tmp_path, 'log.csv', '\n'.join(lines) + '\n')
+    manifest = prepared(tmp_path).manifest
+    assert manifest['bad_rows'] == bad, text
+    assert sum(split['rows'] for split in manifest['splits'].values()) == len(labels)
+    assert sum(split['positives'] for split in manifest['splits'].values()) == sum(labels)
+    kinds = {field.column: field.kind for field in schema.plan.fields}
+    assert kinds.pop('amount') == 'numeric' and set(kinds.values()) == {'categorical'}, text

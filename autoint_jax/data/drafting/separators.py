@@ -11,7 +11,7 @@ _LINES = 400  # that are looked at to find the separator
 _SINGLE = ('\t', '\x01', '\x02', '\x1f', ';', '|', ',', '^', '~', '\u00a6', ':', ' ')
 SELDOM = ('^', '~', '\u00a6', ':', ' ')  # taken if nothing else cuts the lines alike
 _RUN = re.compile(r'[^\w\s"\'.+\-()\[\]{}/\\]{2,4}')
-_DECIMAL = re.compile(r'[+-]?\d*,\d+')
+_WITH_COMMA = re.compile(r'[+-]?[\d.]*,[\d.,]*\d')
 _ALIKE = 0.9  # of the lines have one number of cells
 _PERHAPS = 0.5
 _MOSTLY = 0.8
@@ -115,8 +115,10 @@ def _chosen(cuts: Sequence[Cut], lines: Sequence[str]) -> Cut | None:
         if cut.separator in '\t\x01\x02\x1f':
             return cut
     by_mark = {cut.separator: cut for cut in usual}
-    if ';' in by_mark and ',' in by_mark and _are_decimals(lines, by_mark[';']):
-        del by_mark[',']
+    blank = next((cut for cut in cuts if cut.separator == ' ' and ',' in by_mark and cut.width > by_mark[','].width), None)
+    for other in (by_mark.get(';'), blank):
+        if other is not None and ',' in by_mark and _are_decimals(lines, other):
+            del by_mark[',']
     rest = list(by_mark.values()) or [cut for cut in cuts if cut.separator in SELDOM]
     if not by_mark:
         return min(rest, key=lambda cut: SELDOM.index(cut.separator)) if rest else None
@@ -127,4 +129,4 @@ def _are_decimals(lines: Sequence[str], cut: Cut) -> bool:
     """Of the cells of a cut, all with a comma are numbers."""
     rows = [cells_of(line, cut.separator, cut.quote) or [] for line in lines[1:]]
     with_comma = [cell for row in rows for cell in row if ',' in cell]
-    return bool(with_comma) and all(map(_DECIMAL.fullmatch, with_comma))
+    return bool(with_comma) and all(map(_WITH_COMMA.fullmatch, with_comma))
