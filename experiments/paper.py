@@ -44,6 +44,8 @@ UNREAD = {'table1': ('seeds',), 'table3': ('dataset', 'seeds'), 'figure4': ('see
 
 def main(argv: list[str]) -> int:
     parts = list(PARTS) if _PARTS.value == ['all'] else _PARTS.value
+    if not parts:
+        raise UsageError(f'--parts names none: give some of {", ".join(PARTS)}, or all')
     for part in parts:
         if part not in PARTS:
             raise UsageError(f'the paper has no part {part!r}{nearest(part, list(PARTS))}; it has: {", ".join(PARTS)}')

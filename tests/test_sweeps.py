@@ -247,3 +247,76 @@ def test_a_report_has_means_over_the_seeds_that_are_done(tmp_path):
     assert other['test_auc'] == pytest.approx(0.71) and other['runs'] == [trial.id for trial in folder.trials()[:3]]
     assert made.trials[0]['state'] == 'pruned' and made.trials[0]['valid_logloss'] == 0.1 and made.trials[0]['test_auc'] is None
     assert [row['valid_logloss'] for row in made.trials] == pytest.approx([0.1, 0.4, 0.41, 0.5, 0.51, 0.52])
+
+
+@pytest.mark.parametrize('name, content, part', [
+    ('result.json', '{', 'is damaged'), ('result.json', '{"test": {}}', 'no key'), ('result.json', '[]', 'not an object'),
+    ('result.json', json.dumps({'valid': {'auc': float('nan'), 'logloss': 1.0}}), 'valid.auc is nan'),
+    ('record.json', '', 'is damaged'), ('metrics.jsonl', '{"step": 1}\n', "line 1 has another form than expected (it has no key 'epoch'"),
+    ('metrics.jsonl', 'x\n', 'line 1 is damaged'), ('failure.json', '{', 'is damaged'), ('progress.json', '{', 'is damaged')])
+def test_a_broken_file_of_a_trial_is_named(tmp_path, name, content, part):
+    folder = opened(tmp_path)
+    path = folder.of(folder.trials()[0])
+    path.mkdir(parents=True)
+    (path / name).write_text(content)
+    claim = None if name.endswith(('result.json', 'record.json', 'failure.json')) else claims.take(
+        path / 'claims', stale_seconds=STALE, lost=lambda: None)
+    with pytest.raises(UsageError) as refused:
+        status(folder)
+        report.report(folder)
+    assert str(path / name) in str(refused.value) and part in str(refused.value) and 'move the folder of its trial away' in str(refused.value)
+    if claim is not None:
+        claim.release()
+
+
+def test_the_result_of_another_run_is_not_believed(tmp_path):
+    folder = opened(tmp_path)
+    one, two, _ = folder.trials()
+    finish(orders(folder), one)
+    record = json.loads((folder.of(one) / 'result.json').read_text()) | {'fingerprint': one.id.rpartition('-')[2]}
+    records.write_json(folder.of(one) / 'result.json', record)
+    assert trials.result(folder.of(one)) == record
+    os.rename(folder.of(one), folder.of(two))
+    with pytest.raises(UsageError, match=f'{two.id}/result.json is the result of another run'):
+        report.report(folder)
+
+
+@pytest.mark.parametrize('content', ['', '{', '[]', 'null', '{"machine": 3}', '{"machine": "%s", "pid": "x"}', '{"pid": 1e99, "note": 3}', '\udcff', '9' * 5000])
+def test_a_broken_claim_is_one_of_a_dead_process_when_it_is_old(tmp_path, content):
+    folder = opened(tmp_path)
+    path = folder.of(folder.trials()[0])
+    (path / 'claims').mkdir(parents=True)
+    claim = path / 'claims' / '000001'
+    claim.write_text(content.replace('%s', str(claims._machine())), errors='surrogateescape')
+    assert folder.state(folder.trials()[0])[0] == 'running' and 'on unknown host' in status(folder).running[0]
+    os.utime(claim, (0, 0))
+    assert folder.state(folder.trials()[0])[0] == 'pending' and trials.deaths(path, held=False) == 0
+
+
+def test_foreign_text_in_logs_and_failures_is_shown_harmless(tmp_path):
+    folder = opened(tmp_path)
+    path = folder.of(folder.trials()[0])
+    path.mkdir(parents=True)
+    trials.fail(path, 'ValueError: \x1b[2Jgone', {'host': 'h', 'pid': 1})
+    (path / trials.LOG).write_text('line\x1b]0;title\x07\n')
+    said, = status(folder).failed
+    assert '\x1b' not in said and '\\x1b[2Jgone' in said and 'line\\x1b]0;title\\x07' in said
+
+
+def test_a_worker_that_may_not_write_ends_with_a_sentence(tmp_path):
+    """A file stands where the folder of a trial should be."""
+    folder = opened(tmp_path)
+    (folder.path / 'trials').mkdir(parents=True)
+    (folder.path / 'trials' / folder.trials()[0].id).touch()
+    with pytest.raises(UsageError, match=f'{folder.trials()[0].id}.*is a file, and a folder is needed'):  # raised by the worker's process
+        workers.run(orders(folder), [workers.Share(None, None)])
+
+
+def test_reports_go_to_the_sweeps_folder(command, tmp_path):
+    (tmp_path / 'tiny.toml').write_text(BASE + '[grid]\nseed = [0, 1]\n')
+    done = command('scripts/sweep.py', 'report', '--sweep=tiny.toml')
+    assert done.returncode == 0, done.stderr
+    tables = {'sweep_tiny.json', 'sweep_tiny.csv', 'sweep_tiny_trials.json', 'sweep_tiny_trials.csv'}
+    assert {path.name for path in (tmp_path / 'sweeps' / 'tiny').iterdir()} == tables and not (tmp_path / 'results').exists()
+    done = command('scripts/sweep.py', 'report', '--sweep=tiny.toml', '--output=here')
+    assert done.returncode == 0 and {path.name for path in (tmp_path / 'here').iterdir()} == tables

@@ -2,6 +2,7 @@
 
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
+from autoint_jax.models.registry import model_class
 
 
 def variants(base: Config, *, reference_form: str, control_form: str, bfloat16: bool) -> dict[str, Config]:
@@ -14,6 +15,8 @@ def variants(base: Config, *, reference_form: str, control_form: str, bfloat16: 
       reference_form: model.form of the first.
       control_form: model.form of dense Adam once more; '' leaves the control out.
       bfloat16: whether there is such a variant.
+
+    Raises UsageError where there is no such form, before anything is trained.
     """
     dense = configuration.replace(base, {'optimizer.tables': 'adam'})
     changes = {'' if reference_form == 'automatic' else f'_control_{reference_form}': {'model.form': reference_form},
@@ -22,4 +25,7 @@ def variants(base: Config, *, reference_form: str, control_form: str, bfloat16: 
         changes['_bfloat16'] = {'model.compute_dtype': 'bfloat16'}
     if control_form:
         changes[f'_control_{control_form}'] = {'model.form': control_form}
-    return {name: configuration.replace(dense, options) for name, options in changes.items()}
+    made = {name: configuration.replace(dense, options) for name, options in changes.items()}
+    for config in made.values():
+        model_class(config.model)
+    return made
