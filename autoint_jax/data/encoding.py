@@ -23,7 +23,7 @@ class Fitted(NamedTuple):
         Where missing values contribute nothing, the first is `field_plan.UNKNOWN`.
       parameters: of transforms, by name of the field.
       max_values: slots of multivalued fields, by name.
-      notes: a sentence for each field that tells a model nothing.
+      notes: sentences of fields that tell a model nothing, or cost much for few rows.
     """
 
     vocabularies: dict[str, Vocabulary]

@@ -10,6 +10,7 @@ import polars as pl
 from autoint_jax.data.counting import counts
 from autoint_jax.data.encoding import Fitted, as_text, split_values
 from autoint_jax.data.field_plan import UNKNOWN, FieldPlan, TablePlan
+from autoint_jax.data.slots import Slots, slots_of
 from autoint_jax.data.spool import Spool
 from autoint_jax.data.transforms import fitted_parameters, keys
 from autoint_jax.data.vocabulary import Vocabulary
@@ -37,7 +38,9 @@ def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: 
         elif field.has_vocabulary and field.shares is None:
             sharing = [_Column(other, spool, fitted_rows) for other in plan.fields if other.shares == field.name]
             result = _vocabulary(field, [column, *sharing])
-        slots = column.most_values() if field.kind == MULTIVALUED and not field.max_values else field.max_values
+        slots = Slots(field.max_values, '')
+        if field.kind == MULTIVALUED and not field.max_values:
+            slots = slots_of(field.name, column.lengths(), spool.rows)
         done()
         return result, slots
 
@@ -45,8 +48,9 @@ def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: 
     vocabularies = {field.name: results[field.shares or field.name][0] for field in plan.fields if field.has_vocabulary}
     parameters = {field.name: results[field.name][0] for field in plan.fields if not field.has_vocabulary
                   and results[field.name][0]}
-    notes = (_note(field, vocabularies.get(field.name), parameters.get(field.name)) for field in plan.fields)
-    return Fitted(vocabularies, parameters, {field.name: results[field.name][1] for field in plan.fields
+    notes = [_note(field, vocabularies.get(field.name), parameters.get(field.name)) for field in plan.fields]
+    notes += [results[field.name][1].note for field in plan.fields]
+    return Fitted(vocabularies, parameters, {field.name: results[field.name][1].count for field in plan.fields
                                              if field.kind == MULTIVALUED}, tuple(filter(None, notes)))
 
 
@@ -85,8 +89,10 @@ class _Column:
             values = keys(self._field, block)
             yield split_values(self._field, values).drop_nulls().explode() if self._field.kind == MULTIVALUED else values
 
-    def most_values(self) -> int:
-        return max((split_values(self._field, keys(self._field, block)).list.len().max() or 1 for block in self.raw()), default=1)
+    def lengths(self) -> Iterator[np.ndarray]:
+        """Numbers of values of the rows of a multivalued field."""
+        for block in self.raw():
+            yield split_values(self._field, keys(self._field, block)).list.len().fill_null(0).to_numpy()
 
 
 def _vocabulary(field: FieldPlan, columns: list[_Column]) -> Vocabulary:
