@@ -3,6 +3,8 @@
     python scripts/evaluate.py --run_dir=runs/movielens_100k_autoint-0123456789ab --split=valid
 """
 
+import contextlib
+import functools
 import pathlib
 
 import compilation_flags
@@ -13,7 +15,7 @@ from autoint_jax import command
 from autoint_jax.data.prepared import SPLITS
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
-from autoint_jax.training import devices, scoring
+from autoint_jax.training.progress import Heartbeat
 from autoint_jax.training.trained import open_run
 
 _RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
@@ -32,9 +34,9 @@ def main(argv: list[str]) -> None:
     columns = data_flags.verified(run.data).split(_SPLIT.value)
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')
-    mesh = devices.data_mesh()
-    figures = metrics.figures(scoring.make_evaluator(run.made, mesh)(
-        run.state.variables, run.state.tables, devices.resident(columns, mesh)))
+    with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
+        beat.doing(f'evaluating on {len(columns):,} rows')
+        figures = run.figures(columns)
     print(f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, '
           f'AUC {metrics.shown_auc(figures["auc"], 6)}, logloss {figures["logloss"]:.6f}')
 

@@ -8,6 +8,8 @@ Row f of a map says how much field f attends to every field; each row sums to 1 
 Figures go to RUN_DIR/attention. They show all fields, or of more than 48 those that are attended to most.
 """
 
+import contextlib
+import functools
 import pathlib
 
 import compilation_flags
@@ -21,6 +23,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention, excerpt, heatmaps
 from autoint_jax.explain.labels import labels
 from autoint_jax.explain.rows import probabilities, row_numbers
+from autoint_jax.training.progress import Heartbeat
 from autoint_jax.training.trained import open_run
 
 _RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
@@ -45,7 +48,8 @@ def main(argv: list[str]) -> None:
     rows = row_numbers(_ROWS.value, len(columns))
 
     print(f'averaging attention over {len(columns):,} {_SPLIT.value} rows', flush=True)
-    average = attention.averaged(run.made, run.state, columns)
+    with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
+        average = attention.averaged(run.made, run.state, columns, lambda done: beat.doing(f'averaging attention, {done:,} rows done'))
     mean = average.mean((0, 1))
     shown, sentence = excerpt.of_fields(mean, names, _FIELDS.value)
     if sentence:

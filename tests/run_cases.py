@@ -26,6 +26,9 @@ class Told:
     def __init__(self, stop_after=None):
         self.said, self.seen, self._stop_after = [], [], stop_after
 
+    def doing(self, what):
+        pass
+
     def steps(self, done, total, rate):
         pass
 

@@ -20,7 +20,7 @@ from autoint_jax.training.divergence import Diverged, absurd_logloss, divergence
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run import Run
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.state import setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -85,7 +85,7 @@ def places(state):
 def test_a_value_that_no_loss_shows_is_found_before_it_is_saved(data, tmp_path):
     made, mesh = setup(TINY, data.schema), devices.data_mesh()
     run = Run(made, data, tmp_path)
-    state = run.latest(initial_state(made), mesh, lambda sentence: None)
+    state = run.latest(mesh, lambda sentence: None)
     figures = {'logloss': 0.6, 'auc': 0.6}
     run.evaluated(state, 4, 1.0, 0.6, figures)
     for number, wrong in enumerate(places(state)):

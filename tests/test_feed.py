@@ -22,6 +22,9 @@ class Said:
     def __init__(self, stop_after=None):
         self.sentences, self._left = [], stop_after
 
+    def doing(self, what):
+        pass
+
     def steps(self, done, total, rate):
         pass
 

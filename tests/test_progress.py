@@ -1,5 +1,9 @@
 """What a person sees while runs train, one after the other."""
 
+import contextlib
+import threading
+
+from autoint_jax.training import progress
 from autoint_jax.training.progress import Bar
 
 
@@ -12,3 +16,47 @@ def test_each_run_has_a_bar(monkeypatch, capsys):
         shown = capsys.readouterr().out
         assert 'training' in shown and share in shown
     bar.close()
+
+
+def test_silence_is_broken_by_what_goes_on(monkeypatch):
+    """No sleep proves it: the body waits for the second sentence."""
+    monkeypatch.setattr(progress, 'QUIET_SECONDS', 0.01)
+    said, twice = [], threading.Event()
+
+    def say(sentence):
+        said.append(sentence)
+        if len(said) == 2:
+            twice.set()
+
+    with contextlib.closing(progress.Heartbeat(say)) as beat:
+        beat.doing('compiling')
+        assert twice.wait(60)
+        beat.doing('evaluating')
+    count = len(said)
+    assert said[:2] == ['compiling (0 s)', 'compiling (0 s)']
+    assert not [thread for thread in threading.enumerate() if thread.name == 'heartbeat']
+    beat.close()
+    assert len(said) == count
+
+
+def test_what_is_said_often_is_not_said_again(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: clock[0])
+    monkeypatch.setattr(progress.threading.Thread, 'start', lambda thread: None)
+    beat = progress.Heartbeat(None)
+    beat.doing('training')
+    clock[0] = 5.0
+    beat.heard()
+    beat.doing('evaluating')
+    assert beat.quiet_until() == 5.0 + progress.QUIET_SECONDS  # from the last sentence on, whatever goes on
+
+
+def test_steps_without_a_terminal_are_told_of(monkeypatch, capsys):
+    monkeypatch.setattr(progress, 'QUIET_SECONDS', 0.01)
+    bar, told = Bar(), threading.Event()
+    say = bar._beat._say
+    monkeypatch.setattr(bar._beat, '_say', lambda sentence: (say(sentence), told.set()))
+    bar.steps(64, 1000, 123.4)
+    assert told.wait(60)
+    bar.close()
+    assert 'training, step 64 of 1,000, 123 rows/s' in capsys.readouterr().out

@@ -29,6 +29,9 @@ class Silent:
     def __init__(self, stop_after=None):
         self.said, self.shown, self._stop_after = [], [], stop_after
 
+    def doing(self, what):
+        pass
+
     def steps(self, done, total, rate):
         pass
 

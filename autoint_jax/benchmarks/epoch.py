@@ -31,6 +31,9 @@ class Clock:
         self.ended: list[tuple[int, float]] = []  # steps taken, time
         self.first_rate = 0.0
 
+    def doing(self, what: str) -> None:
+        pass
+
     def steps(self, done: int, total: int, rate: float) -> None:
         self.first_rate = self.first_rate or rate
         self.ended.append((done, time.perf_counter()))

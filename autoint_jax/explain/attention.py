@@ -1,6 +1,6 @@
 """What attention learned: attention weights of a trained run, over a split and for single rows (paper section 5.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -46,14 +46,18 @@ def of_rows(made: Setup, state: TrainState, columns: Columns, rows: Sequence[int
     return Explained(*map(np.asarray, explained))
 
 
-def averaged(made: Setup, state: TrainState, columns: Columns) -> np.ndarray:
-    """Attention averaged over all rows of a split, float64 [l, n, f, g]. Raises UsageError without attention or rows."""
+def averaged(made: Setup, state: TrainState, columns: Columns, progress: Callable[[int], None] = lambda done: None) -> np.ndarray:
+    """Attention averaged over all rows of a split, float64 [l, n, f, g]; `progress` is told of rows done.
+
+    Raises UsageError without attention or rows.
+    """
     if not len(columns):
         raise UsageError('this split has no rows to average attention over')
     sums = jax.jit(lambda variables, tables, batch: jnp.einsum(
         'b,blnfg->lnfg', batch.weights, _explained(made, variables, tables, batch).attention))
     total, block_rows = 0.0, _block_rows(made, state, columns)
     for first in range(0, len(columns), block_rows):
+        progress(first)
         batch = columns.batch(slice(first, first + block_rows))
         padding = block_rows - len(batch.labels)  # one compilation for all blocks; padded rows have weight 0
         batch = Batch(*(np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in batch))

@@ -46,6 +46,9 @@ class TrialReporter:
         self._stopping, self._should_prune = stopping, should_prune
         self._written = -PROGRESS_SECONDS
 
+    def doing(self, what: str) -> None:
+        """Logs have no reader who waits."""
+
     def steps(self, done: int, total: int, rate: float) -> None:
         if self._stopping.is_set():  # a library may have swallowed the interruption
             raise KeyboardInterrupt

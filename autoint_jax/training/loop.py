@@ -23,11 +23,11 @@ from autoint_jax.models.forms import missed_kernel
 from autoint_jax.models.registry import interacting_form, table_values
 from autoint_jax.training import dense_tables, devices, order, scoring, steps
 from autoint_jax.training.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
-from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.room import Arrangement, arranged
 from autoint_jax.training.run import Run
-from autoint_jax.training.state import Setup, TrainState, chosen_table_form, initial_state, missed_table_kernel, setup
+from autoint_jax.training.state import Setup, TrainState, chosen_table_form, missed_table_kernel, setup
 
 
 def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> dict[str, Any]:
@@ -39,7 +39,9 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     """
     began = time.perf_counter()
     with contextlib.closing(reporter):
-        made, leads, mesh = setup(config, fitted_schema(config, data)), course(config, data), devices.data_mesh()
+        reporter.doing('taking quantiles of numeric fields, and planning the memory')
+        schema = fitted_schema(config, data, recorded_boundaries(run_dir, data.hash))
+        made, leads, mesh = setup(config, schema), course(config, data), devices.data_mesh()
         complete = (run_dir / 'result.json').exists()
         arrangement = None if complete else arranged(made, leads.split_rows, mesh)  # before anything is written
         with contextlib.closing(Run(made, data, run_dir)) as run:
@@ -101,6 +103,7 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
     plan = Plan(config.training.epochs, epoch_steps, evaluated_after, cut)
     for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
         reporter.say(sentence)
+    reporter.doing('reading rows and making the state')
     if arrangement.streamed:
         feed = StreamedFeed(config, columns['train'], made.schema, plan, mesh)
         evaluator, evaluated = scoring.make_streamed_evaluator(made, mesh), columns
@@ -110,9 +113,10 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
         evaluator = scoring.make_evaluator(made, mesh)
 
     def evaluate(state: TrainState, split: str) -> dict[str, float]:
+        reporter.doing(f'evaluating on the {split} split')
         return metrics.figures(evaluator(state.variables, state.tables, evaluated[split]))
 
-    state = run.latest(devices.replicate(initial_state(made), mesh), mesh, reporter.say)
+    state = run.latest(mesh, reporter.say)
     step, first_step_seconds = int(state.step), None
     if step:
         reporter.say(f'going on from step {step}')
@@ -121,6 +125,7 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
         chunks = feed.chunks(epoch, first, next(end for end in evaluated_after if end > first))
         began = before = time.perf_counter()
         losses = []
+        reporter.doing('compiling and taking the first steps' if first_step_seconds is None else 'training')
         for state, of_chunk, count in dispatched(chunk, state, chunks):
             run.report(reporter)
             losses.append(np.asarray(of_chunk)[:count])
@@ -134,7 +139,9 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
         run.evaluated(state, step, step / epoch_steps, train_logloss, evaluate(state, 'valid'))
 
     run.report(reporter)
-    state = run.best(state, mesh)
+    reporter.doing('saving, and reading the best state')
+    del state  # before the best one is read
+    state = run.best(mesh)
     run.finish(state, evaluate(state, 'test'), epoch_steps=epoch_steps, rows=rows, first_step_seconds=first_step_seconds)
 
 

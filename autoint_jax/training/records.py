@@ -70,9 +70,10 @@ class RunRecords:
         self.locked = self._holding.locked
         self._events = Events(folder / 'tensorboard')
 
-    def start(self, config: Config, data: PreparedData, forms: dict[str, str], copies: int) -> dict[str, Any] | None:
-        """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number
-        of runs in its program.
+    def start(self, config: Config, data: PreparedData, forms: dict[str, str], copies: int,
+              boundaries: dict[str, list[float]]) -> dict[str, Any] | None:
+        """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number of
+        runs in its program. A new run.json has the quantile boundaries of numeric fields too, so that readers need not take them.
 
         Returns the result if the run is complete; then nothing is written. Raises UnusableFolder as `matching_result` does.
         """
@@ -83,7 +84,7 @@ class RunRecords:
         path = self._folder / 'run.json'
         self._run = read_run(self._folder) if path.exists() else {
             'fingerprint': configuration.fingerprint(config), 'seed': config.seed,
-            'config': configuration.to_tree(config), 'data_hash': data.hash, 'starts': []}
+            'config': configuration.to_tree(config), 'data_hash': data.hash, 'boundaries': boundaries, 'starts': []}
         self._run['starts'].append({
             'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'command': sys.argv,
             'commit': commit(), 'versions': versions(), 'device': device(alone=copies == 1), 'forms': forms, 'copies': copies})

@@ -23,13 +23,13 @@ from autoint_jax.evaluation import metrics
 from autoint_jax.training import devices, order, replica_programs
 from autoint_jax.training.available import available_ram, device_memory
 from autoint_jax.training.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed, data_row_bytes
-from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.loop import Course, course, dispatched, say_what_is_special
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
 from autoint_jax.training.room import arranged
 from autoint_jax.training.run import Run
-from autoint_jax.training.state import TrainState, initial_state, setup, state_shapes
+from autoint_jax.training.state import TrainState, setup, state_shapes
 
 # Copies of a program at most: more gain nothing, and an interruption takes all of them back to their last checkpoints.
 MOST_COPIES = 32
@@ -55,7 +55,8 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
     """
     began = time.perf_counter()
     varying = _varying(configs)
-    schema, leads = fitted_schema(configs[0], data), course(configs[0], data)
+    recorded = next((found for folder in run_dirs if (found := recorded_boundaries(folder, data.hash)) is not None), None)
+    schema, leads = fitted_schema(configs[0], data, recorded), course(configs[0], data)
     unfinished = sum(not (folder / 'result.json').exists() for folder in run_dirs)
     if unfinished:  # asked before anything is written
         arranged(setup(configs[0], schema), leads.split_rows, replica_mesh(unfinished), copies=unfinished)
@@ -137,14 +138,14 @@ class _Copies:
 
     def train(self, began: float) -> dict[int, UsageError]:
         """Trains all to their ends and writes their results; the errors of those that diverged, by the run's id."""
-        initial = [devices.replicate(initial_state(run.made), self._alone) for run in self._filled]
-        own = [run.latest(state, self._alone, functools.partial(self._say, copy))
-               for copy, (run, state) in enumerate(zip(self._runs, initial, strict=False))]
+        self._reporter.doing('making the states')
+        own = [run.latest(self._alone, functools.partial(self._say, copy)) for copy, run in enumerate(self._runs)]
         at, first_step_seconds = [int(state.step) for state in own], None
         for copy, step in enumerate(at):
             if step:
                 self._say(copy, f'going on from step {step}')
-        states = stacked([*own, *initial[len(own):]], self._mesh)
+        states = stacked([*own, *[own[0]] * (len(self._filled) - len(own))], self._mesh)
+        del own
         orders = order.Ahead(self._orders, self._made.config.training.epochs)
         while training := [copy for copy, run in enumerate(self._runs)
                            if at[copy] < self._course.last_step and not run.stopped and id(run) not in self._errors]:
@@ -155,6 +156,7 @@ class _Copies:
             stop = next(end for end in self._course.evaluated_after if end > first)
             began_round = before = time.perf_counter()
             losses = []
+            self._reporter.doing('compiling and taking the first steps' if first_step_seconds is None else 'training')
             for states, of_chunk, count in dispatched(self._taking(training), states, self._chunks(orders.of(epoch), first, stop)):
                 self._report(training)
                 losses.append(np.asarray(of_chunk)[:, :count])
@@ -168,6 +170,8 @@ class _Copies:
                 at[copy], self._runs[copy].seconds = step, self._runs[copy].seconds + seconds / len(training)
             self._evaluate(states, training, step, first, np.concatenate(losses, 1))
         self._report(range(len(self._runs)))
+        self._reporter.doing('saving, and reading the best states')
+        del states  # before the best ones are read
         self._test(first_step_seconds)
         return self._errors
 
@@ -183,6 +187,7 @@ class _Copies:
 
     def _evaluate(self, states: TrainState, training: list[int], step: int, first: int, losses: np.ndarray) -> None:
         """Evaluates and saves the copies that took steps, from step `first` of the epoch to step `step` of the run."""
+        self._reporter.doing('evaluating on the valid split')
         sums = jax.device_get(self._evaluator(states.variables, states.tables, self._resident['valid']))
         on_host = jax.device_get(states)
         for copy in training:
@@ -196,9 +201,11 @@ class _Copies:
 
     def _test(self, first_step_seconds: float | None) -> None:
         """Tests the best state of every copy that is complete, and writes its result."""
-        like = initial_state(self._made)
-        states = [like if id(run) in self._errors else run.best(like, self._alone) for run in self._filled]
+        like = state_shapes(self._made)
+        nothing = jax.tree.map(lambda shape: np.zeros(shape.shape, shape.dtype), like)
+        states = [nothing if id(run) in self._errors else run.best(self._alone) for run in self._filled]
         together = stacked(states, self._mesh)
+        del states
         sums = jax.device_get(self._evaluator(together.variables, together.tables, self._resident['test']))
         for copy, run in enumerate(self._runs):
             if id(run) not in self._errors:

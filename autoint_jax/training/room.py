@@ -46,6 +46,12 @@ def places(plan: Plan, mesh: Mesh) -> list[Place]:
             Place('RAM', plan.host, ram, limit)]
 
 
+def available(mesh: Mesh) -> int | None:
+    """Bytes that are available where rows are kept: of a device, or of the RAM of CPUs; None where not known."""
+    device = mesh.devices.flat[0]
+    return min(ram_by_limit().values(), default=None) if device.platform == 'cpu' else device_memory(device)
+
+
 def on_cpus(items: list[Item], devices: int) -> list[Item]:
     """What CPU devices take in all."""
     return [item if item.shared else item._replace(bytes=devices * item.bytes) for item in items]

@@ -11,12 +11,13 @@ from autoint_jax import config as configuration
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count
-from autoint_jax.training import records
+from autoint_jax.training import devices, records
 from autoint_jax.training.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
 from autoint_jax.training.divergence import divergence
+from autoint_jax.training.fields import boundaries
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.resuming import resumed
-from autoint_jax.training.state import Setup, TrainState, chosen_table_form
+from autoint_jax.training.state import Setup, TrainState, chosen_table_form, initial_state, state_shapes
 from autoint_jax.training.state_sums import state_sums
 from autoint_jax.training.stopping import best_evaluation, should_stop
 
@@ -50,7 +51,8 @@ class Run:
             self._record = records.RunRecords(folder)
             try:
                 self.result = self._record.start(made.config, data, {
-                    'interacting': interacting_form(made.config.model), 'tables': chosen_table_form(made.config.optimizer)}, copies)
+                    'interacting': interacting_form(made.config.model), 'tables': chosen_table_form(made.config.optimizer)},
+                    copies, boundaries(made.schema))
             except BaseException:
                 self._record.close()
                 raise
@@ -61,8 +63,8 @@ class Run:
         return should_stop([evaluation['valid_logloss'] for evaluation in self.evaluations],
                            self.made.config.training.stop_after_increases)
 
-    def latest(self, like: TrainState, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
-        """The state to go on from, with its progress, or `like`, the run's initial state, where there is none.
+    def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
+        """The state to go on from, with its progress, or the run's initial state where there is none; on every device of the mesh.
 
         `say` is told of checkpoints that are lost, and of a file system that keeps no locks.
         """
@@ -70,12 +72,12 @@ class Run:
             say('this file system keeps no locks: start no second process in this run folder, for the first would then stop')
         if (recorded := self._record.evaluation_count()) and not self._checkpoints.steps():
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
-        found = resumed(self._checkpoints, like, mesh, say)
+        found = resumed(self._checkpoints, state_shapes(self.made), mesh, say)
         if found is not None:
             self.evaluations, self.seconds = found.progress['evaluations'], found.progress['seconds']
             self._times = found.progress.get('times', [time.time()] * len(self.evaluations))  # older versions kept none
         self._record.restart(self.evaluations, self._times)
-        return like if found is None else found.state
+        return devices.replicate(initial_state(self.made), mesh) if found is None else found.state
 
     def evaluated(self, state: TrainState, step: int, epoch: float, train_logloss: float, valid: dict[str, float]) -> None:
         """Saves the state after an evaluation; the record and the reporter learn of it from `report`.
@@ -108,11 +110,11 @@ class Run:
             reporter.evaluated(self.evaluations[-1], best=self.evaluations[-1] is best_evaluation(self.evaluations), copy=copy)
         self._unreported = False
 
-    def best(self, like: TrainState, mesh: Mesh) -> TrainState:
-        """The state of the evaluation with the lowest validation logloss."""
+    def best(self, mesh: Mesh) -> TrainState:
+        """The state of the evaluation with the lowest validation logloss, on every device of the mesh."""
         self._checkpoints.wait()
         try:
-            return self._checkpoints.restore(best_evaluation(self.evaluations)['step'], like, mesh)[0]
+            return self._checkpoints.restore(best_evaluation(self.evaluations)['step'], state_shapes(self.made), mesh)[0]
         except DamagedCheckpoint as error:
             raise UsageError(f'{error}: run the same command again, which trains again what is lost') from None
 
@@ -121,7 +123,7 @@ class Run:
         """Writes the result of a run whose best state has the figures `test`.
 
         Args:
-          state: of the run, for its sizes.
+          state: of the run, for its sizes; shapes will do.
           test: figures of the test split.
           epoch_steps: steps of an epoch.
           rows: of the training split.

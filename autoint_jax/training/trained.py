@@ -6,13 +6,16 @@ from typing import NamedTuple
 from jax.sharding import Mesh
 
 from autoint_jax import config as configuration
-from autoint_jax.data.prepared import PreparedData, open_prepared
+from autoint_jax.data.prepared import Columns, PreparedData, open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.training import devices, records
+from autoint_jax.evaluation import metrics
+from autoint_jax.training import devices, records, room, scoring
 from autoint_jax.training.checkpoints import CheckpointReader, DamagedCheckpoint
+from autoint_jax.training.feed import chosen_feed, data_row_bytes
 from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.memory import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.run import check_identity
-from autoint_jax.training.state import Setup, TrainState, initial_state, setup
+from autoint_jax.training.state import Setup, TrainState, setup, state_shapes
 from autoint_jax.training.stopping import best_evaluation
 
 # How often a checkpoint is looked up that the trainer has meanwhile replaced by a newer one.
@@ -23,6 +26,17 @@ class TrainedRun(NamedTuple):
     made: Setup
     data: PreparedData
     state: TrainState
+
+    def figures(self, columns: Columns) -> dict[str, float]:
+        """AUC and logloss of a split; its rows are read from disk by the rule of training, so that they always have room."""
+        config, mesh = self.made.config, devices.data_mesh()
+        needed = len(columns) * data_row_bytes(self.made.schema)
+        streamed, _ = chosen_feed(config, needed, room.available(mesh), beside=len(columns) * EVALUATION_BYTES_PER_ROW)
+        if streamed:
+            sums = scoring.make_streamed_evaluator(self.made, mesh)(self.state.variables, self.state.tables, columns)
+        else:
+            sums = scoring.make_evaluator(self.made, mesh)(self.state.variables, self.state.tables, devices.resident(columns, mesh))
+        return metrics.figures(sums)
 
 
 def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedRun:
@@ -36,10 +50,10 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
     if data.hash != run['data_hash']:
         raise UsageError(f'{run_dir} was trained on other data than {data.folder} (hash {run["data_hash"][:12]}, not '
                          f'{data.hash[:12]}): pass the --data_dir it was trained on')
-    made = setup(config, fitted_schema(config, data))
+    made = setup(config, fitted_schema(config, data, run.get('boundaries')))
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
     check_identity(checkpoints, {'fingerprint': configuration.fingerprint(config), 'data_hash': data.hash})
-    return TrainedRun(made, data, saved_state(checkpoints, step, initial_state(made), devices.data_mesh()))
+    return TrainedRun(made, data, saved_state(checkpoints, step, state_shapes(made), devices.data_mesh()))
 
 
 def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainState, mesh: Mesh) -> TrainState:
