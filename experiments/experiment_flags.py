@@ -47,7 +47,7 @@ def results_dir() -> pathlib.Path:
 
 def define_seeds() -> flags.FlagHolder:
     """--seeds of an experiment that trains or reads runs of several."""
-    return flags.DEFINE_integer('seeds', 3, 'Seeds 0 to SEEDS - 1 are run.', lower_bound=1)
+    return flags.DEFINE_integer('seeds', 3, 'Seeds 0 to SEEDS - 1 are run.', lower_bound=1, upper_bound=1024)
 
 
 def define_models(figures: dict) -> flags.FlagHolder:

@@ -15,7 +15,8 @@ has its record in RESULTS_DIR/runs.
 Trials that share shapes train in one program, as copies of a run, each with its own log, checkpoints, result or failure: on a GPU
 as many as fit in memory, on CPUs some on each core. What becomes of each is what becomes of it alone, but for rounding.
 
-docs/sweeps.md says what a sweep file may hold; experiments/sweeps/ has examples. The folder SWEEPS_DIR/NAME holds a run folder for each trial, as scripts/train.py makes it.
+docs/sweeps.md says what a sweep file may hold; experiments/sweeps/ has examples. The folder SWEEPS_DIR/NAME holds a run folder for
+each trial, as scripts/train.py makes it.
 """
 
 import os

@@ -251,7 +251,19 @@ def test_a_trial_that_stops_by_itself_is_not_pruned_by_its_last_evaluation(tmp_p
     assert row['valid_logloss'] == trials.result(folder.of(stopped))['valid']['logloss'] != 0.9
 
 
-@pytest.mark.parametrize('content, part', [('{', 'is damaged'), ('{"number": "x", "values": {}, "params": {}}', 'number'), ('[]', 'not an object')])
+@pytest.mark.parametrize('line', ['[]', '"x"', '3', '{"op_code": 99}', '{"op_code": 4, "worker_id": "x"}', '[' * 3000, '\0', 'x'])
+def test_a_damaged_journal_is_named(tmp_path, line):
+    folder = opened(tmp_path, SEARCH)
+    assert Study(folder.sweep, folder.path).ask()
+    journal = folder.path / JOURNAL
+    journal.write_text(journal.read_text() + f'{line}\n' + '{}\n')
+    with pytest.raises(UsageError, match=f'{JOURNAL} is damaged.*delete it'):
+        Study(folder.sweep, folder.path)
+
+
+@pytest.mark.parametrize('content, part', [
+    ('{"number": 0, "values": {"model.flux": 3}, "params": {}}', "suggestion number 0 .*unknown option 'model.flux'"),
+    ('{', 'is damaged'), ('{"number": "x", "values": {}, "params": {}}', 'number'), ('[]', 'not an object')])
 def test_a_broken_suggestion_is_named(tmp_path, content, part):
     folder = opened(tmp_path, SEARCH)
     assert Study(folder.sweep, folder.path).ask()
@@ -259,4 +271,4 @@ def test_a_broken_suggestion_is_named(tmp_path, content, part):
     path.write_text(content)
     with pytest.raises(UsageError, match=part) as refused:
         folder.trials()
-    assert str(path) in str(refused.value) and 'move the folder of its trial away' in str(refused.value)
+    assert str(folder.path) in str(refused.value) and 'move the folder of its trial away' in str(refused.value)

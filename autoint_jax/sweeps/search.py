@@ -44,7 +44,14 @@ _ENDED = {trials.DONE: TrialState.COMPLETE, trials.PRUNED: TrialState.PRUNED, tr
 
 def suggested(sweep: Sweep, folder: pathlib.Path) -> list[Trial]:
     """The trials suggested so far, in order. Raises UsageError where the folder holds another search."""
-    return [sweep.trial(read['values']) for read in _suggestions(sweep, folder)]
+    found = []
+    for read in _suggestions(sweep, folder):
+        try:
+            found.append(sweep.trial(read['values']))
+        except UsageError as error:
+            raise UsageError(f'{folder}/trials holds the suggestion number {read["number"]} that this sweep cannot train ({error}): '
+                             f'{MEND}') from None
+    return found
 
 
 class Study:
@@ -189,8 +196,8 @@ def _opened(sweep: Sweep, folder: pathlib.Path) -> optuna.Study:
         return optuna.create_study(
             study_name=sweep.name, storage=JournalStorage(JournalFileBackend(str(path), lock)), load_if_exists=True,
             pruner=_pruner(sweep), direction='minimize' if sweep.objective == 'valid_logloss' else 'maximize')
-    except ValueError as error:  # of which a line that is no JSON is one
-        raise UsageError(f'{path} is damaged ({error}): delete it, the search goes on from the folders of its trials') from None
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:  # Optuna trips over a line
+        raise UsageError(f'{path} is damaged ({type(error).__name__}: {error}): delete it, the search goes on from the folders of its trials') from None
 
 
 def _cut_half_line(path: pathlib.Path, lock: FolderLock) -> None:
