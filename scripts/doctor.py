@@ -25,6 +25,7 @@ if too_old := versions.known_bad({'python': platform.python_version()}, gpu=Fals
 import config_flags
 
 from autoint_jax import command
+from autoint_jax import config as configuration
 from autoint_jax.config import Config
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
 from autoint_jax.errors import UsageError
@@ -115,15 +116,17 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
 
     from autoint_jax.diagnosis import hardware, memory
     from autoint_jax.training import available, devices, room
+    from autoint_jax.training.replica_programs import replica_mesh
     from autoint_jax.training.state import setup
 
     if asked is None:
         return [Check(NOTE, f'no plan: {config.data.dataset} is not prepared with recipe {config.data.recipe} in '
                       f'{_DATA_DIR.value}; give --cardinalities, --schema or another --data_dir')]
-    mesh = devices.data_mesh()
-    plan, _, fed = room.fed(setup(config, asked.schema), asked.rows, mesh, compiling=True)
+    copies = len(configuration.copies(config))
+    mesh = replica_mesh(copies) if copies > 1 else devices.data_mesh()
+    plan, _, fed = room.fed(setup(config, asked.schema), asked.rows, mesh, copies=copies, compiling=True)
     found = [Check(OK, fed)] * bool(asked.rows) + memory.checks(
-        plan, copies=mesh.size, on_cpu=jax.default_backend() == 'cpu',
+        plan, copies=mesh.devices.size, on_cpu=jax.default_backend() == 'cpu',
         device_memory=available.device_memory(jax.local_devices()[0]), ram=available.available_ram(),
         disk=hardware.free_disk(runs_dir))
     return found if asked.rows else [Check(NOTE, 'data is not counted: --rows=N gives its rows'), *found]

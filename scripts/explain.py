@@ -46,6 +46,7 @@ def main(argv: list[str]) -> None:
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows: choose another --split')
     rows = row_numbers(_ROWS.value, len(columns))
+    excerpt.check(names, _FIELDS.value)
 
     print(f'averaging attention over {len(columns):,} {_SPLIT.value} rows', flush=True)
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:

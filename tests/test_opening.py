@@ -10,6 +10,7 @@ from run_cases import Told
 from autoint_jax.config import Config, replace
 from autoint_jax.data.prepared import Columns
 from autoint_jax.data.writing import write_prepared
+from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import feed, fields, room, scoring, state, trained
 from autoint_jax.training.loop import fit
@@ -97,3 +98,12 @@ def test_copies_record_their_quantiles_too(data, tmp_path):
     for folder in ('a', 'b'):
         assert trained.records.read_run(tmp_path / folder)['boundaries'].keys() == {'x', 'y'}
         assert opened(data, tmp_path / folder).made.schema.numeric_fields[0].boundaries
+
+
+def test_a_state_that_has_no_room_is_not_read(data, run_dir, monkeypatch):
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(opened(data, run_dir).state))
+    monkeypatch.setattr(room, 'ram_by_limit', lambda: {'there': 2 * size})
+    opened(data, run_dir)
+    monkeypatch.setattr(room, 'ram_by_limit', lambda: {'there': 2 * size - 1})
+    with pytest.raises(UsageError, match=r'reading the state of .* needs .* .tables of 7 x 3 values'):
+        opened(data, run_dir)

@@ -23,6 +23,15 @@ class Excerpt(NamedTuple):
     sentence: str
 
 
+def check(names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raises UsageError where a wanted field is none of `names`, or they are more than MOST_FIELDS."""
+    for name in wanted:
+        if name not in names:
+            raise UsageError(f'there is no field {name!r}{nearest(name, list(names))} to draw')
+    if len(set(wanted)) > MOST_FIELDS:
+        raise UsageError(f'{len(set(wanted))} fields are more than a figure can show: name at most {MOST_FIELDS}')
+
+
 def of_fields(mean: np.ndarray, names: Sequence[str], wanted: Sequence[str] = ()) -> Excerpt:
     """The fields that figures show.
 
@@ -32,13 +41,9 @@ def of_fields(mean: np.ndarray, names: Sequence[str], wanted: Sequence[str] = ()
       wanted: names of those to draw; empty for all, or for the MOST_FIELDS that are attended to most where there are more.
 
     Raises:
-      UsageError: a wanted field does not exist, or they are more than MOST_FIELDS.
+      UsageError: as `check` does.
     """
-    for name in wanted:
-        if name not in names:
-            raise UsageError(f'there is no field {name!r}{nearest(name, list(names))} to draw')
-    if len(set(wanted)) > MOST_FIELDS:
-        raise UsageError(f'{len(set(wanted))} fields are more than a figure can show: name at most {MOST_FIELDS}')
+    check(names, wanted)
     if wanted:
         return Excerpt(np.array([number for number, name in enumerate(names) if name in wanted]), '')
     if len(names) <= MOST_FIELDS:

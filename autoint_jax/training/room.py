@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 from jax.sharding import Mesh
 
 from autoint_jax.errors import UsageError
@@ -9,7 +10,7 @@ from autoint_jax.training import memory
 from autoint_jax.training.available import device_memory, ram_by_limit, shown_bytes
 from autoint_jax.training.feed import chosen_feed
 from autoint_jax.training.memory import Item, Plan
-from autoint_jax.training.state import Setup
+from autoint_jax.training.state import Setup, state_shapes
 
 LARGEST = 3  # parts that are named
 LESS = 'take fewer hash buckets or a cap in the declaration of the data, or '
@@ -103,6 +104,18 @@ def fed(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1, compi
     if streamed and copies == 1:  # copies cannot stream
         plan = memory.plan(made.config, made.schema, rows, mesh, streamed=True, compiling=compiling)
     return plan, streamed, sentence
+
+
+def check_reading(made: Setup, mesh: Mesh, what: str) -> None:
+    """Raises UsageError where a state, which is held twice while it is read, has no room on the devices; `what` names it."""
+    state = state_shapes(made)
+    needed = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    needed *= mesh.devices.size if mesh.devices.flat[0].platform == 'cpu' else 1
+    there = available(mesh)
+    if there is not None and needed > there:
+        tables = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
+        raise UsageError(f'reading {what} needs {shown_bytes(needed)} of memory, but only {shown_bytes(there)} are there (tables of '
+                         f'{tables} values and the state of their optimizer, twice): open it on a larger machine')
 
 
 def _surely(place: Place) -> int:

@@ -51,6 +51,7 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
         raise UsageError(f'{run_dir} was trained on other data than {data.folder} (hash {run["data_hash"][:12]}, not '
                          f'{data.hash[:12]}): pass the --data_dir it was trained on')
     made = setup(config, fitted_schema(config, data, run.get('boundaries')))
+    room.check_reading(made, devices.data_mesh(), f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
     check_identity(checkpoints, {'fingerprint': configuration.fingerprint(config), 'data_hash': data.hash})
     return TrainedRun(made, data, saved_state(checkpoints, step, state_shapes(made), devices.data_mesh()))
