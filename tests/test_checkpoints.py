@@ -152,6 +152,28 @@ def test_a_damaged_checkpoint_is_never_restored_as_something_else(saved, tmp_pat
     assert 'metadata' in found and len(found) >= 3  # the record of progress and the values among them
 
 
+HALF_DELETED = {
+    'empty': lambda path: [shutil.rmtree(path), path.mkdir()], 'no state': lambda path: shutil.rmtree(path / 'state'),
+    'no progress': lambda path: shutil.rmtree(path / 'progress'), 'no mark': lambda path: (path / 'commit_success.txt').unlink(),
+    'no metadata': lambda path: (path / '_CHECKPOINT_METADATA').unlink(),
+    'other metadata': lambda path: (path / '_CHECKPOINT_METADATA').write_text('[')}
+
+
+@pytest.mark.parametrize('left', HALF_DELETED)
+def test_what_a_killed_deletion_left_hinders_no_saving_and_goes(saved, tmp_path, left):
+    folder = tmp_path / 'checkpoints'
+    shutil.copytree(saved, folder)
+    shutil.copytree(folder / '2', folder / '0')
+    HALF_DELETED[left](folder / '0')
+    for name in ('notes', '\u0663', '7.orbax-checkpoint-tmp'):  # an Arabic three among them: no steps
+        (folder / name).mkdir()
+    assert CheckpointReader(folder).steps() == [0, 1, 2]
+    checkpoints = Checkpoints(folder)
+    save(checkpoints, {1: 0.1, 2: 0.2, 3: 0.3})
+    assert checkpoints.steps() == [1, 3] and (folder / 'notes').is_dir()
+    checkpoints.close()
+
+
 def test_a_changed_value_is_damage(tmp_path):
     """Sound files that hold other values than those saved."""
     state, checkpoints = small_state(), Checkpoints(tmp_path)

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import pathlib
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ class CheckpointReader:
     def steps(self) -> list[int]:
         """Steps of all checkpoints, in order. One that is being written is not among them; one that is damaged may be."""
         try:
-            return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdecimal() and path.is_dir())
+            return sorted(int(path.name) for path in self.folder.iterdir() if re.fullmatch('[0-9]+', path.name) and path.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return []
 
