@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from absl import app, flags
 
+from autoint_jax import interruptions
 from autoint_jax.errors import BROKEN_PIPE, USAGE, fail, nearest, reported, terminate
 from autoint_jax.terminal import Harmless
 
@@ -23,6 +24,7 @@ def run(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> None:
     if sys.stdout is not None:
         sys.stdout = Harmless(sys.stdout)
     signal.signal(signal.SIGTERM, terminate)
+    interruptions.imported()
     app.run(reported(main, arguments=arguments), flags_parser=parsed)
 
 

@@ -14,8 +14,10 @@ from typing import Any, NoReturn
 
 import absl.logging
 
+from autoint_jax import interruptions
+
 # Exit statuses of every command, beside 0 and those that a command documents itself.
-SYSTEM, USAGE, INTERRUPTED, BROKEN_PIPE, TERMINATED = 1, 2, 130, 141, 143
+SYSTEM, USAGE, BROKEN_PIPE, TERMINATED = 1, 2, 141, 143
 
 # {error number: why, and what to do}
 _REASONS = {
@@ -115,7 +117,7 @@ def described(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, Terminated):
         return 'ended by SIGTERM: run the same command again to go on from the last checkpoint, if it was training', TERMINATED
     if isinstance(error, KeyboardInterrupt):
-        return 'interrupted: run the same command again to go on from the last checkpoint, if it was training', INTERRUPTED
+        return interruptions.SENTENCE, interruptions.INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return '', BROKEN_PIPE
     if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):  # the latter from XLA

@@ -21,6 +21,10 @@ MovieLens-1M: without dropout a clear loss of AUC. The exit status is 3 on FAIL.
 
 import pathlib
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

@@ -19,6 +19,10 @@ results/field_widths_DATASET.{json,csv}.
 import pathlib
 import sys
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

@@ -19,6 +19,10 @@ times NFM's, which also moves rows of tables. Writes results/figure4_run_time_DA
 
 import sys
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

@@ -19,6 +19,10 @@ criterion fails. On data sets that the paper does not have nothing is judged. Wr
 results/figure5_depth_DATASET.{json,csv,png}.
 """
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import curve_flags
 from absl import flags
 

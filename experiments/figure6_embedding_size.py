@@ -21,6 +21,10 @@ do: run several seeds. Exit status 3 if a criterion fails. Writes results/figure
 dropout results/figure6_without_dropout_DATASET.{json,csv,png}.
 """
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import curve_flags
 from absl import flags
 

@@ -21,6 +21,10 @@ heads, ..._heads.png of seed 0, and ..._row_NUMBER.png of single rows of seed 0.
 import pathlib
 import sys
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 import numpy as np
 from absl import flags

@@ -16,6 +16,10 @@ paper calls significant. Exit status 3 if a criterion fails. On data sets that t
 results/heads_DATASET.{json,csv,png}.
 """
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import curve_flags
 from absl import flags
 

@@ -20,6 +20,10 @@ import statistics
 import sys
 import tempfile
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 import jax
 from absl import flags

@@ -14,6 +14,10 @@ results/table1_statistics_DATASET.{json,csv} for each that is prepared.
 
 import sys
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

@@ -13,6 +13,10 @@ AutoInt is compared with the best of the others by t-tests over seeds, as the pa
 test. Writes results/table2_effectiveness_DATASET.{json,csv}.
 """
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

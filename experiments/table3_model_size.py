@@ -16,6 +16,10 @@ another shape, of which there are no published figures. Writes results/table3_mo
 
 import sys
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

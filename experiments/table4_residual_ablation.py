@@ -14,6 +14,10 @@ Writes results/table4_residual_ablation_DATASET.{json,csv}.
 import pathlib
 import sys
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

@@ -14,6 +14,10 @@ seeds. The change over the base model (LR, FM, CrossNet, CIN, AutoInt) is shown 
 for it. Writes results/table5_joint_DATASET.{json,csv}.
 """
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

@@ -20,6 +20,10 @@ import pathlib
 import sys
 from typing import Any
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import experiment_flags as common
 from absl import flags
 

@@ -18,6 +18,10 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import jax
 from absl import flags
 

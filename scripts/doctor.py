@@ -15,6 +15,10 @@ import platform
 import sys
 import typing
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 from absl import flags
 
 from autoint_jax.diagnosis import versions

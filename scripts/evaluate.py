@@ -7,6 +7,10 @@ import contextlib
 import functools
 import pathlib
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import compilation_flags
 import data_flags
 from absl import flags

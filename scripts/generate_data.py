@@ -9,6 +9,10 @@ have the long tails of the originals, but no figure measured on them says anythi
 
 import pathlib
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 from absl import flags
 
 from autoint_jax import command

@@ -18,6 +18,10 @@ import pathlib
 import sys
 from collections.abc import Callable
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 from absl import flags
 from next_steps import shell_line
 

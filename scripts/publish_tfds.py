@@ -8,6 +8,10 @@ how to build from raw files without the first command: the docstring of autoint_
 there is left alone.
 """
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 from absl import flags
 
 from autoint_jax import command

@@ -22,6 +22,10 @@ each trial, as scripts/train.py makes it.
 import os
 import pathlib
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import compilation_flags
 import jax
 from absl import flags

@@ -17,6 +17,10 @@ trains copies of the run in one program, each a run with a folder of its own, as
 import pathlib
 from typing import Any
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 import compilation_flags
 import config_flags
 import data_flags

@@ -7,6 +7,10 @@ Run it from the root of the project, after an experiment has added records.
 
 import pathlib
 
+from autoint_jax import interruptions
+
+interruptions.handle()  # before the imports that take seconds
+
 from autoint_jax import command
 from autoint_jax import config as configuration
 from autoint_jax.errors import UsageError

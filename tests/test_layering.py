@@ -12,8 +12,8 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parents[1] / 'autoint_jax'
 # A part may import itself and what is listed.
 ALLOWED = {
-    'errors': set(), 'cache_folder': set(),
-    'names': {'errors'}, 'stored': {'errors'}, 'terminal': {'errors'}, 'command': {'errors', 'terminal'},
+    'interruptions': set(), 'errors': {'interruptions'}, 'cache_folder': set(),
+    'names': {'errors'}, 'stored': {'errors'}, 'terminal': {'errors'}, 'command': {'errors', 'interruptions', 'terminal'},
     'schema': set(), 'options': {'errors'}, 'model_config': {'options'}, 'replicas_config': {'options'},
     'config': {'errors', 'options', 'model_config', 'replicas_config'},
     'data': {'errors', 'schema', 'config'}, 'kernels': {'cache_folder'}, 'models': {'errors', 'schema', 'options', 'model_config', 'kernels'},
