@@ -37,6 +37,7 @@ class Killed:
         (tmp_path / 'tiny.toml').write_text(TINY.format(seeds=seeds, rates=rates))
         sweep = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs')
         self.folder = SweepFolder(sweep, tmp_path / 'sweeps' / 'tiny', 120.0)
+        self.pids = set()  # of processes that were killed
         self.killed, self.kills, self.commands = collections.Counter(), 0, 0  # deaths of each trial's process, of all, commands
         self.start()
 
@@ -52,10 +53,12 @@ class Killed:
     def kill_worker(self):
         """Kills one of the processes that hold trials, if there is one; that of the trial it chooses at most three times, since
         from five on it is a failure."""
-        held = {trial.id: holder for trial in self.folder.trials() if (holder := self.folder.state(trial)[1]) is not None}
+        held = {trial.id: holder for trial in self.folder.trials()
+                if (holder := self.folder.state(trial)[1]) is not None and holder.pid not in self.pids}  # dead ones are not reaped at once
         if held and self.killed[chosen := self.rng.choice(sorted(held))] < 3:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(held[chosen].pid, signal.SIGKILL)
+                self.pids.add(held[chosen].pid)
                 self.killed.update(trial for trial, holder in held.items() if holder.pid == held[chosen].pid)
                 self.kills += 1
 
