@@ -92,6 +92,10 @@ def test_a_result_of_another_run_is_not_taken_for_this_ones(data, folder, comple
         refused(data, folder, 'result.json is the result of another run than its run.json says')
 
 
+def test_a_folder_of_prepared_data_is_no_run_folder(data):
+    refused(data, data.folder, 'holds prepared data, .*: choose another run folder')
+
+
 @pytest.mark.parametrize('text', ['', '{', '[]', 'null', '3', '{}', '{"config": {}}', '\udcff'])
 @pytest.mark.parametrize('name', ['run.json', 'result.json'])
 def test_a_damaged_record_is_named(data, folder, name, text):

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from autoint_jax.data import scratch
+from autoint_jax.data import registry, scratch
 from autoint_jax.errors import UsageError
 
 DAY = 24 * 3600
@@ -208,3 +208,28 @@ def test_what_is_no_prepared_data_is_never_replaced(tmp_path, kind):
     with pytest.raises(UsageError, match='mine .*name another --data_dir'), scratch.unfinished(folder):
         pass
     assert folder.exists() and not list(tmp_path.glob('.*'))
+
+
+@pytest.mark.parametrize('beside', [['run.json', 'checkpoints'], ['notes.txt'], ['a', 'b', 'c', 'd', 'e', 'f']])
+def test_what_lies_beside_prepared_data_is_not_lost(tmp_path, beside):
+    folder = tmp_path / 'mine'
+    whole(folder, 'old')
+    for name in [*beside, '.DS_Store', 'bad_rows.tsv']:
+        (folder / name).touch()
+    with pytest.raises(UsageError, match=f'mine also holds {", ".join(sorted(beside)[:5])}.* name another --data_dir') as error, \
+            scratch.unfinished(folder):
+        pass
+    assert 'bad_rows' not in str(error.value) and {path.name for path in folder.iterdir()} >= {'manifest.json', *beside}
+    assert not list(tmp_path.glob('.mine*'))
+    for name in beside:
+        (folder / name).unlink()
+    with scratch.unfinished(folder):
+        pass
+
+
+def test_every_part_of_prepared_data_is_known(tmp_path):
+    (tmp_path / 'mine.csv').write_text('y,a\n' + ''.join(f'{number % 2},{number}\n' for number in range(100)) + '2,a bad row\n')
+    (tmp_path / 'mine.yaml').write_text('{files: [mine.csv], label: y, fields: [{name: a, kind: numeric, transform: standard}]}')
+    data = registry.prepare_own(tmp_path / 'mine.yaml', None, tmp_path / 'prepared', registry.Options())
+    names = {path.name for path in data.folder.iterdir()}
+    assert 'bad_rows.tsv' in names and names <= set(scratch.PARTS + scratch.OTHER_PARTS)

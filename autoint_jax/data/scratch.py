@@ -27,6 +27,7 @@ HEARTBEAT_SECONDS = 60
 SILENT_SECONDS = 24 * 3600  # without a sign of life
 DATA = 'data'  # what a folder that is set aside is named within its scratch folder
 PARTS = ('manifest.json', 'schema.json', 'train')  # of prepared data; a folder with none of them is someone else's
+OTHER_PARTS = ('valid', 'test', 'vocabularies.json', 'plan.json', 'bad_rows.tsv', OWNER)
 _NAME = re.compile(r'\.(?P<name>.+)-(?P<purpose>unfinished|replaced)-\w+', re.DOTALL)
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)  # a folder of that name is there
 
@@ -41,9 +42,10 @@ def silent(sentence: str) -> None:
 def unfinished(folder: pathlib.Path, say: Say = silent) -> Iterator[pathlib.Path]:
     """A scratch folder beside `folder`, removed at the end. Folders that dead processes have left are removed first.
 
-    Raises UsageError if `folder` is a file or holds something else than prepared data, which is never replaced.
+    Raises UsageError if `folder` is a file or holds something beside prepared data, which is never replaced.
     """
     check_replaceable(folder)
+    _check_nothing_beside(folder)
     folder = _real(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _scratch(folder, 'unfinished', say) as scratch:
@@ -63,6 +65,15 @@ def check_replaceable(folder: pathlib.Path) -> None:
         return
     if names and not set(names) & set(PARTS):
         raise UsageError(f'{folder} holds files that are no prepared data: move them or name another --data_dir')
+
+
+def _check_nothing_beside(folder: pathlib.Path) -> None:
+    """Raises UsageError if files beside prepared data, hidden ones apart, would be lost when it is replaced."""
+    beside = sorted(name for name in (os.listdir(folder) if folder.is_dir() else ())
+                    if name not in PARTS + OTHER_PARTS and not name.startswith('.'))
+    if beside:
+        raise UsageError(f'{folder} also holds {", ".join(beside[:5])}{", ..." if len(beside) > 5 else ""}, which would be lost when '
+                         'the prepared data in it is replaced: move them or name another --data_dir')
 
 
 def put_in_place(scratch: pathlib.Path, folder: pathlib.Path, say: Say = silent) -> None:

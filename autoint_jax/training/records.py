@@ -156,7 +156,10 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
 
 
 def _check_run_json(folder: pathlib.Path) -> None:
-    """Raises UnusableFolder where a folder has what a run leaves, but no run.json that says which run."""
+    """Raises UnusableFolder where a folder has prepared data, or what a run leaves, but no run.json that says which run."""
+    if (folder / 'manifest.json').exists() and (folder / 'schema.json').exists():
+        raise UnusableFolder(f'{folder} holds prepared data, which could not be prepared again with a run in it: choose another run '
+                             'folder')
     left = [name for name in OF_A_RUN if (folder / name).exists()]
     if left and not (folder / 'run.json').exists():
         raise UnusableFolder(f'{folder} has {" and ".join(left)} but no run.json, so it is not known which run they are of: '
