@@ -63,6 +63,11 @@ def main(argv: list[str]) -> None:
         return
     if _DATASET.value is None:
         raise UsageError(f'say which data set: --dataset={"|".join(_NAMES)}')
+    for flag, read in ((_SCHEMA, _DATASET.value == OWN_TABLE), (_RECIPE, _DATASET.value in registry.DATASETS)):
+        if flag.value is not None and not read and _DATASET.value in _NAMES:
+            raise UsageError(f'--dataset={_DATASET.value} does not read --{flag.name}, so leave it out' + (
+                ': the name of a table of your own is that of its declaration' if flag is _RECIPE else
+                f': --dataset={OWN_TABLE} is a table that a declaration describes'))
     if _DATASET.value == OWN_TABLE:
         data = _own_table()
         published, features = {}, features_as_the_paper_counts

@@ -40,6 +40,8 @@ def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, t
     (['--dataset=csv', '--schema=none.yaml'], ['none.yaml does not exist']),
     (['--infer=none.csv'], ['none.csv does not exist']),
     (['--infer=none.csv', '--dataset=csv'], ['leave out --dataset']),
+    (['--dataset=csv', '--schema=none.yaml', '--recipe=bars'], ['--dataset=csv does not read --recipe, so leave it out']),
+    (['--dataset=criteo', '--raw_dir=.', '--schema=none.yaml'], ['--dataset=criteo does not read --schema', '--dataset=csv is']),
 ])
 def test_mistakes(command, arguments, parts):
     done = command('scripts/prepare_data.py', *arguments)
