@@ -35,6 +35,7 @@ _SPLIT = flags.DEFINE_string('split', 'test', f'Split to explain: {", ".join(SPL
 _ROWS = flags.DEFINE_list('rows', ['0'], 'Rows of the split to draw one by one, counted from 0.')
 _FIELDS = flags.DEFINE_list('fields', [], 'Fields to draw; by default all, or those that are attended to most.')
 _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
+_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder for the figures; by default RUN_DIR/attention.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
@@ -46,7 +47,8 @@ def main(argv: list[str]) -> None:
     compilation_flags.start_cache()
     run_dir = pathlib.Path(_RUN_DIR.value)
     run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
-    columns, names, folder = data_flags.verified(run.data).split(_SPLIT.value), run.made.schema.names, run_dir / 'attention'
+    columns, names = data_flags.verified(run.data).split(_SPLIT.value), run.made.schema.names
+    folder = pathlib.Path(_OUTPUT_DIR.value or run_dir / 'attention')
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows: choose another --split')
     rows = row_numbers(_ROWS.value, len(columns))

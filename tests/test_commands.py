@@ -108,12 +108,15 @@ def test_evaluate_gives_the_result_of_training(command, data_dir, run_dir):
     assert f'AUC {json.loads((run_dir / "result.json").read_text())["test"]["auc"]:.6f}' in done.stdout
 
 
-def test_explain_writes_maps(command, data_dir, run_dir):
+def test_explain_writes_maps(command, data_dir, run_dir, tmp_path):
     done = command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=0,3', '--split=valid')
     assert done.returncode == 0, done.stderr
     for name in ('valid_average', 'valid_average_mean', 'valid_row_0', 'valid_row_3'):
         assert (run_dir / 'attention' / f'{name}.png').read_bytes().startswith(b'\x89PNG')
     fails(command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=999999'), 'row 999999')
+    done = command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--output_dir=figures')
+    assert done.returncode == 0 and (tmp_path / 'figures' / 'test_average.png').exists(), done.stderr
+    assert not (run_dir / 'attention' / 'test_average.png').exists()
 
 
 @pytest.mark.parametrize('arguments, parts', [

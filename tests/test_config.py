@@ -41,3 +41,12 @@ def test_every_option_is_read_somewhere():
     code = ''.join(path.read_text() for path in package.rglob('*.py') if not path.name.endswith('config.py'))
     code += (package.parent / 'scripts/train.py').read_text()
     assert [leaf.path for leaf in configuration.leaves() if f'.{leaf.path.split(".")[-1]}' not in code] == []
+
+
+@pytest.mark.parametrize('option, value, takes', [
+    ('replicas.learning_rate', ['1e-3', 'x'], r'takes a list of finite numbers, such as \[0.001, 0.01\], as a flag 0.001,0.01'),
+    ('model.deep_hidden', ['a'], r'takes a list of whole numbers, such as \[400, 400\], as a flag 400,400'),
+    ('data.recipe', 3, 'takes a text'), ('model.num_layers', 'one', 'takes a value such as 3')])
+def test_a_value_of_another_type_is_refused_with_one_that_is_taken(option, value, takes):
+    with pytest.raises(UsageError, match=f'option {option!r} cannot be .*: it {takes}$'):
+        configuration.replace(configuration.Config(), {option: value})

@@ -50,6 +50,12 @@ def test_a_reader_of_a_run_without_checkpoints_says_so_and_makes_none(tmp_path, 
     assert tree(tmp_path) == before
 
 
+def test_a_complete_run_without_checkpoints_is_not_to_be_trained_on(tmp_path):
+    (tmp_path / 'result.json').write_text('{}')
+    with pytest.raises(UsageError, match='lost its checkpoints: the result .* stands; .* train the run again in another run folder'):
+        saved_state(CheckpointReader(tmp_path / 'checkpoints'), None, small_state(), data_mesh())
+
+
 @pytest.mark.parametrize('complete, advice', [(False, 'run the training command again, which trains again what is lost'),
                                               (True, 'the result in result.json stands; to have the checkpoint again')])
 @pytest.mark.parametrize('lose', [lambda path: shutil.rmtree(path), lambda path: [file.unlink() for file in files(path)]])

@@ -27,7 +27,8 @@ def check(names: Sequence[str], wanted: Sequence[str]) -> None:
     """Raises UsageError where a wanted field is none of `names`, or they are more than MOST_FIELDS."""
     for name in wanted:
         if name not in names:
-            raise UsageError(f'there is no field {name!r}{nearest(name, list(names))} to draw')
+            raise UsageError(f'there is no field {name!r}{nearest(name, list(names))} to draw; there are '
+                             f'{", ".join(names[:MOST_FIELDS])}{", ..." if len(names) > MOST_FIELDS else ""}')
     if len(set(wanted)) > MOST_FIELDS:
         raise UsageError(f'{len(set(wanted))} fields are more than a figure can show: name at most {MOST_FIELDS}')
 

@@ -57,6 +57,9 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
     return TrainedRun(made, data, saved_state(checkpoints, step, state_shapes(made), devices.data_mesh()))
 
 
+_AGAIN = 'the result in result.json stands; to have the checkpoint again, train the run again in another run folder'
+
+
 def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainState, mesh: Mesh) -> TrainState:
     """The state of a step, or of the best one, of a run in whose folder a process may be training.
 
@@ -74,6 +77,8 @@ def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainStat
     for _ in range(LOOKS):
         known = checkpoints.steps()
         if not known:
+            if _is_complete(checkpoints):
+                raise UsageError(f'{checkpoints.folder} has lost its checkpoints: {_AGAIN}')
             raise UsageError(f'{checkpoints.folder.parent} has no checkpoint yet: train it first, or wait for its first evaluation')
         if step is not None and step not in known:
             raise UsageError(f'{checkpoints.folder.parent} has no checkpoint of step {step}: it has {", ".join(map(str, known))}')
@@ -87,9 +92,13 @@ def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainStat
                      'complete')
 
 
+def _is_complete(checkpoints: CheckpointReader) -> bool:
+    return (checkpoints.folder.parent / 'result.json').exists()
+
+
 def _advice(checkpoints: CheckpointReader, error: DamagedCheckpoint) -> str:
     others = [step for step in checkpoints.steps() if step != error.step]
     other = f', or name another checkpoint by --step (there is {", ".join(map(str, others))})' if others else ''
-    if (checkpoints.folder.parent / 'result.json').exists():
-        return f'the result in result.json stands; to have the checkpoint again, train the run again in another run folder{other}'
+    if _is_complete(checkpoints):
+        return f'{_AGAIN}{other}'
     return f'run the training command again, which trains again what is lost{other}'
