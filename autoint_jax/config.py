@@ -228,8 +228,7 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
-# Of types whose default, being empty, says nothing.
-_EXAMPLES = {str: 'a text', tuple[int, ...]: 'a list of whole numbers, such as [400, 400], as a flag 400,400',
+_EXAMPLES = {str: 'a text', tuple[int, ...]: 'a list of whole numbers, such as [400, 400], as a flag 400,400',  # where defaults are empty
              tuple[float, ...]: 'a list of finite numbers, such as [0.001, 0.01], as a flag 0.001,0.01'}
 
 
@@ -246,6 +245,6 @@ def _typed(leaf: Leaf, value: Any) -> Any:
     else:
         valid = type(value) is leaf.type
     if not valid:
-        takes = _EXAMPLES.get(leaf.type, f'a value such as {leaf.default!r}')
-        raise UsageError(f'option {leaf.path!r} cannot be {value!r}: it takes {takes}')
+        raise UsageError(f'option {leaf.path!r} cannot be {value!r}: it takes '
+                         f'{_EXAMPLES.get(leaf.type, f"a value such as {leaf.default!r}")}')
     return value

@@ -16,12 +16,13 @@ interruptions.handle()  # before the imports that take seconds
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.generated_files import SHAPES
+from autoint_jax.data.generated_files import FILES, SHAPES
 from autoint_jax.errors import UsageError, nearest
 
 _DATASET = flags.DEFINE_string('dataset', None, f'Shape of the files: {", ".join(SHAPES)}.')
 _ROWS = flags.DEFINE_integer('rows', 1_000_000, 'Number of rows, or ratings.')
 _RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder to write into.')
+_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace files of the same names.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Of the generator.', lower_bound=0)
 
 
@@ -32,6 +33,10 @@ def main(argv: list[str]) -> None:
         raise UsageError('say where to: --raw_dir=FOLDER')
     if _ROWS.value < 1:
         raise UsageError(f'--rows={_ROWS.value} must be at least 1')
+    there = [path for name in FILES[_DATASET.value] if (path := pathlib.Path(_RAW_DIR.value, name)).exists()]
+    if there and not _OVERWRITE.value:
+        raise UsageError(f'{there[0]} is there already, and may be the real one: name another --raw_dir, or generate it again with '
+                         '--overwrite')
     for path in SHAPES[_DATASET.value](pathlib.Path(_RAW_DIR.value), _ROWS.value, _SEED.value):
         print(f'wrote {path}, {path.stat().st_size:,} bytes')
 

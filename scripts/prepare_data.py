@@ -58,7 +58,8 @@ def main(argv: list[str]) -> None:
         for flag in (_DATASET, _RECIPE, _RAW_DIR, _SCHEMA):
             if flag.value is not None:
                 raise UsageError(f'--infer prints a draft and does nothing else, so leave out --{flag.name}')
-        sys.stdout.reconfigure(encoding='utf-8')  # as declarations are read, whatever the terminal's is
+        if sys.stdout is not None:
+            sys.stdout.reconfigure(encoding='utf-8')  # as declarations are read, whatever the terminal's is
         print(infer.draft(pathlib.Path(_INFER.value)), end='')
         return
     if _DATASET.value is None:

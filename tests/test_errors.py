@@ -89,6 +89,24 @@ def test_a_command_ends_with_one_line(body, status, said):
     assert done.stderr.count('\n') <= 1 and '\x1b' not in done.stderr
 
 
+@pytest.mark.parametrize('body', [
+    'from autoint_jax.sweeps import comparison; comparison.show("t", ["a"], [["b"]] * 99)',
+    'from autoint_jax.data.progress import Bar\n    with Bar() as bar:\n        bar.say("x" * 100000)'])
+def test_tables_and_bars_that_nobody_reads_end_a_command_alike(body):
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = f'from autoint_jax import command\ndef main(argv):\n    {body}\ncommand.run(main)'
+    done = subprocess.run([sys.executable, '-c', code], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, '')
+
+
+def test_a_draft_needs_no_stdout(tmp_path):
+    (tmp_path / 'a.csv').write_text('y,a\n0,1\n1,2\n')
+    done = subprocess.run(f'{sys.executable} {ROOT}/scripts/prepare_data.py --infer=a.csv >&-', shell=True, cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b'')
+
+
 def printing(out) -> subprocess.CompletedProcess:
     code = 'from autoint_jax import command\ndef main(argv):\n    print("x" * 100000)\ncommand.run(main)'
     return subprocess.run([sys.executable, '-c', code], stdout=out, stderr=subprocess.PIPE, text=True)

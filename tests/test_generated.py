@@ -32,6 +32,7 @@ def test_files_are_a_function_of_the_seed(name, tmp_path):
     texts = [[path.read_bytes() for path in generated_files.SHAPES[name](tmp_path / str(number), 3001, seed)]
              for number, seed in enumerate((1, 1, 2))]
     assert texts[0] == texts[1] != texts[2]
+    assert sorted(path.name for path in (tmp_path / '0').iterdir()) == sorted(generated_files.FILES[name])
 
 
 @pytest.mark.parametrize('name, file, separator, header, width', [

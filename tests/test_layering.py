@@ -12,7 +12,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parents[1] / 'autoint_jax'
 # A part may import itself and what is listed.
 ALLOWED = {
-    'interruptions': set(), 'errors': {'interruptions'}, 'cache_folder': set(),
+    'interruptions': set(), 'errors': {'interruptions'}, 'cache_folder': set(), 'console': set(),
     'names': {'errors'}, 'stored': {'errors'}, 'terminal': {'errors'}, 'command': {'errors', 'interruptions', 'terminal'},
     'schema': set(), 'options': {'errors'}, 'model_config': {'options'}, 'replicas_config': {'options'},
     'config': {'errors', 'options', 'model_config', 'replicas_config'},
@@ -26,7 +26,7 @@ ALLOWED = {
                    'sweeps'},
 }
 # What reads users' files and names may be used by all that may import errors.
-ALLOWED = {part: allowed | ({'names', 'stored', 'terminal'} if 'errors' in allowed and part not in ('names', 'stored', 'terminal', 'command') else set())
+ALLOWED = {part: allowed | ({'console', 'names', 'stored', 'terminal'} if 'errors' in allowed and part not in ('names', 'stored', 'terminal', 'command') else set())
            for part, allowed in ALLOWED.items()}
 DOOR = 'command'  # where flags are parsed; scripts define them
 FILES = sorted(PACKAGE.rglob('*.py'))

@@ -137,6 +137,9 @@ def movielens_1m(folder: pathlib.Path, rows: int, seed: int) -> list[pathlib.Pat
 
 SHAPES: dict[str, Callable[[pathlib.Path, int, int], list[pathlib.Path]]] = {
     'criteo': criteo, 'avazu': avazu, 'kdd12': kdd12, 'movielens_1m': movielens_1m}
+# What each of them writes.
+FILES = {'criteo': ('train.txt',), 'avazu': ('train.csv',), 'kdd12': ('training.txt', 'userid_profile.txt'),
+         'movielens_1m': ('users.dat', 'movies.dat', 'ratings.dat')}
 
 
 def _blocks(rows: int, seed: int, make: Callable[[np.random.Generator, int, int], bytes]) -> Iterator[bytes]:
@@ -146,8 +149,10 @@ def _blocks(rows: int, seed: int, make: Callable[[np.random.Generator, int, int]
 
 def _written(path: pathlib.Path, blocks: Iterator[bytes], header: str = '') -> pathlib.Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'wb') as file:
+    unfinished = path.with_name(path.name + '.unfinished')
+    with open(unfinished, 'wb') as file:
         file.write(header.encode())
         for block in blocks:
             file.write(block)
+    unfinished.replace(path)
     return path

@@ -4,9 +4,9 @@ import time
 from typing import Protocol
 
 import rich.progress
-from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from autoint_jax.console import Console
 from autoint_jax.errors import shown
 
 

@@ -4,10 +4,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from autoint_jax.console import Console
 from autoint_jax.errors import shown
 
 MOST_COLUMNS = 1000  # characters that a printed table may be wide

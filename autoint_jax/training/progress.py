@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from autoint_jax.console import Console
 from autoint_jax.errors import shown
 from autoint_jax.evaluation.metrics import shown_auc
 
