@@ -16,7 +16,7 @@ from autoint_jax.config import TABLE_OPTIMIZERS, Config, OptimizerConfig, replac
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import MODELS
-from autoint_jax.training import loop
+from autoint_jax.training import loop, run
 from autoint_jax.training.state import initial_state, table_optimizer
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -154,6 +154,6 @@ def test_training_on_tables_of_nan_is_said_to_have_diverged(form, data_dir, tmp_
         state = initial_state(made)
         return state._replace(tables={name: table.at[1:4].set(jnp.nan) for name, table in state.tables.items()})
 
-    monkeypatch.setattr(loop, 'initial_state', of_nan)
+    monkeypatch.setattr(run, 'initial_state', of_nan)
     with pytest.raises(UsageError, match='diverged'):
         loop.fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), tmp_path, Silent())
