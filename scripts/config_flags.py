@@ -6,6 +6,7 @@ from absl import flags
 
 from autoint_jax import config as configuration
 from autoint_jax.config import Config
+from autoint_jax.errors import UsageError
 from autoint_jax.names import checked_name
 
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
@@ -43,6 +44,8 @@ def config_name() -> str:
 def _path() -> pathlib.Path:
     """Of the configuration's file. Raises UsageError."""
     path = pathlib.Path(_NAME.value)
+    if path.suffix == '.toml' and not path.exists() and (CONFIGS / path.name).exists():
+        raise UsageError(f'there is no file {path}; the named configuration is --config={path.stem}, without .toml')
     return path if path.suffix == '.toml' else CONFIGS / f'{checked_name(_NAME.value, "--config, which is no TOML file,")}.toml'
 
 

@@ -39,6 +39,7 @@ MISTAKES = {
     'wrong type': (['--config.model.num_layers=three'], ['num_layers', 'three']),
     'bad value': (['--config.model.num_heads=0'], ["'model.num_heads' is 0", 'at least 1']),
     'bad list': (['--config.model.deep_hidden=400,wide'], ["'model.deep_hidden'", 'wide']),
+    'a configuration with its suffix': (['--config=own_table.toml'], ['is --config=own_table, without .toml']),
     'unknown configuration': (['--config=movielens_1m_autoin'], ['no configuration', "did you mean 'movielens_1m_autoint'"]),
     'unknown model': (['--config.model.name=autoimt'], ["unknown model 'autoimt'", "did you mean 'autoint'"]),
     'not prepared': (['--config.data.recipe=with_ids'], ['no prepared data', '--recipe=with_ids']),

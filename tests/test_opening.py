@@ -8,7 +8,8 @@ import pytest
 from run_cases import Told
 
 from autoint_jax.config import Config, replace
-from autoint_jax.data.prepared import Columns
+from autoint_jax.data import prepared, registry
+from autoint_jax.data.prepared import Columns, open_prepared
 from autoint_jax.data.writing import write_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
@@ -107,3 +108,17 @@ def test_a_state_that_has_no_room_is_not_read(data, run_dir, monkeypatch):
     monkeypatch.setattr(room, 'ram_by_limit', lambda: {'there': 2 * size - 1})
     with pytest.raises(UsageError, match=r'reading the state of .* needs .* .tables of 7 x 3 values'):
         opened(data, run_dir)
+
+
+@pytest.mark.parametrize('dataset, recipe, sentence', [
+    ('movielens_100k', 'with_ids', 'run scripts/prepare_data.py --dataset=movielens_100k --recipe=with_ids --data_dir=there$'),
+    ('criteo', 'bars', 'run scripts/prepare_data.py --dataset=criteo --recipe=bars --raw_dir=FOLDER --data_dir=there$'),
+    ('csv', 'mine', '--dataset=csv --schema=mine.yaml --data_dir=there$'), ('csv', 'mine.yaml', '--dataset=csv --schema=mine.yaml --data'),
+    ('criteoo', 'bars', r"unknown data set 'criteoo' \(did you mean 'criteo'\?\); known: movielens_100k, .*, csv$")])
+def test_what_is_not_prepared_is_named_with_a_command_that_prepares_it(dataset, recipe, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        open_prepared('there', dataset, recipe)
+
+
+def test_the_data_sets_that_are_known_are_those_of_the_registry():
+    assert prepared.DATASETS == tuple(registry.DATASETS)

@@ -30,6 +30,8 @@ from autoint_jax.schema import Batch, Schema
 SPLITS = ('train', 'valid', 'test')
 FORMAT = 1
 OWN_TABLE = 'csv'  # the data set under which users' own tables are prepared
+DOWNLOADED = 'movielens_100k'  # the only data set that is
+DATASETS = (DOWNLOADED, 'movielens_1m', 'criteo', 'avazu', 'kdd12')
 PREPARATION = 'preparation'  # key of the manifest: sources, counts of unknown values, checksums of samples, notes
 LARGE = 1 << 30  # bytes; reading them takes a second or more, which is said before
 UNHASHED = ('hash', 'versions', PREPARATION)
@@ -139,12 +141,16 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
         raise UsageError(f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name '
                          f'of its declaration; prepared in {data_dir}: {", ".join(there) or "none"}')
     folder = folder_of(data_dir, dataset, recipe)
-    how = f'--schema={recipe}.yaml' if dataset == OWN_TABLE else f'--recipe={recipe}'
-    command = f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}'
     if not (folder / 'manifest.json').exists():
+        if dataset not in (*DATASETS, OWN_TABLE):
+            raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, [*DATASETS, OWN_TABLE])}; known: '
+                             f'{", ".join([*DATASETS, OWN_TABLE])}')
         if (folder / 'schema.json').exists() or (folder / 'train').exists():
             raise UsageError(f'{folder} is damaged (manifest.json is missing): {AGAIN}')
-        raise UsageError(f'no prepared data at {folder} (manifest.json is missing){nearest(recipe, there)}: run {command}')
+        how = f'--schema={pathlib.Path(recipe).stem}.yaml' if dataset == OWN_TABLE else (
+            f'--recipe={recipe}' if dataset == DOWNLOADED else f'--recipe={recipe} --raw_dir=FOLDER')
+        raise UsageError(f'no prepared data at {folder} (manifest.json is missing){nearest(recipe, there)}: run '
+                         f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}')
     manifest = stored.read_json(folder / 'manifest.json', {'format': int}, mend=AGAIN)
     schema = stored.read_json(folder / 'schema.json', {'fields': list}, mend=AGAIN)
     if manifest['format'] != FORMAT:
