@@ -83,8 +83,9 @@ def main(argv: list[str]) -> None:
         counts = data.manifest['splits'][split]
         print(f'{split:>10}: {counts["rows"]:>11,} rows, {counts["positives"] / max(counts["rows"], 1):.2%} positive')
     if data.manifest.get('bad_rows'):
-        print(f'{data.manifest["bad_rows"]:,} rows could not be parsed and are left out, see {data.folder / SIDE_FILE}; '
-              'the first:')
+        bad = data.manifest['bad_rows']
+        print(f'{bad:,} {"row" if bad == 1 else "rows"} could not be parsed and {"is" if bad == 1 else "are"} left out, see '
+              f'{data.folder / SIDE_FILE}; the first:')
         for row in data.manifest['first_bad_rows']:
             print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
     with stored.of_form(data.folder / 'manifest.json', mend=AGAIN):

@@ -25,7 +25,7 @@ def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, t
     (tmp_path / 'census.yaml').write_text(done.stdout)
     done = command('scripts/prepare_data.py', '--dataset=csv', '--schema=census.yaml')
     assert done.returncode == 0, done.stderr
-    assert '1 rows could not be parsed' in done.stdout and 'census.csv line 1202: it has 2 columns, not 5' in done.stdout
+    assert '1 row could not be parsed' in done.stdout and 'census.csv line 1202: it has 2 columns, not 5' in done.stdout
     done = command('scripts/train.py', *QUICK, '--config.data.dataset=csv', '--config.data.recipe=census')
     assert done.returncode == 0, done.stderr
     assert 'test AUC' in done.stdout

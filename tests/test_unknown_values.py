@@ -204,3 +204,13 @@ def test_the_command_says_it_each_time(tmp_path, command):
         assert done.returncode == 0, done.stderr
         assert "WARNING: field 'device': 100.0 % of its test values are not known from training rows" in done.stdout
         assert "WARNING: field 'size' tells a model nothing" in done.stdout
+
+
+@pytest.mark.parametrize('min_count, said', [(1, "column 'a' has no value in the rows that are counted$"),
+                                             (3, "no value of column 'a' occurs 3 times in the rows that are counted, so all are unknown$")])
+def test_a_field_without_values_is_said_in_plain_words(tmp_path, min_count, said):
+    values = [''] * 100 if min_count == 1 else [str(number) for number in range(100)]
+    (tmp_path / 'mine.csv').write_text('y,a\n' + ''.join(f'{number % 2},{value}\n' for number, value in enumerate(values)))
+    (tmp_path / 'mine.yaml').write_text(f'{{files: [mine.csv], label: y, fields: [{{name: a, min_count: {min_count}}}]}}')
+    data = registry.prepare_own(tmp_path / 'mine.yaml', None, tmp_path / 'prepared', registry.Options())
+    assert any(re.search(f"^field 'a' tells a model nothing: {said}", note) for note in data.preparation['notes'])

@@ -58,6 +58,8 @@ def _note(field: FieldPlan, vocabulary: Vocabulary | None, parameters: tuple[flo
     """A sentence if what was fitted to a field says that it tells a model nothing, else ''."""
     said = f'field {field.name!r} tells a model nothing'
     if vocabulary is not None and not set(vocabulary.values) - {'', UNKNOWN}:
+        if field.min_count == 1:
+            return f'{said}: column {field.column!r} has no value in the rows that are counted'
         return (f'{said}: no value of column {field.column!r} occurs {field.min_count} times in the rows that are counted, so all are '
                 'unknown')
     only = {'standard': lambda mean, deviation: deviation == 0, 'min_max': lambda low, high: low == high}.get(field.transform)
