@@ -172,6 +172,17 @@ def test_a_damaged_array_is_named(data, damage):
             reopened(data).split(split)
 
 
+def test_an_array_that_may_not_be_read_is_not_to_be_prepared_again(data, monkeypatch):
+    again = reopened(data)
+
+    def refused(path, mode):
+        raise PermissionError(13, 'Permission denied', path)
+
+    monkeypatch.setattr(verification, 'open', refused, raising=False)
+    with pytest.raises(UsageError, match='train/ids.npy: permission is denied: change its permissions, or name another path$'):
+        again.split('train')
+
+
 @pytest.mark.parametrize('name, text, sentence', [
     ('manifest.json', '{"format": 1', 'manifest.json is damaged'),
     ('manifest.json', '[1, 2]', 'manifest.json has another form'),

@@ -23,7 +23,7 @@ from autoint_jax.data import verification
 from autoint_jax.data.split_writer import DTYPES
 from autoint_jax.data.verification import AGAIN, Say
 from autoint_jax.data.vocabulary import Vocabulary
-from autoint_jax.errors import UsageError, nearest
+from autoint_jax.errors import UsageError, nearest, system_sentence
 from autoint_jax.names import checked_name
 from autoint_jax.schema import Batch, Schema
 
@@ -122,6 +122,8 @@ class PreparedData:
         path, sha256 = self.folder / name, sha256 or self.preparation.get('files_sha256', {}).get(name)
         try:
             content = path.read_bytes()
+        except PermissionError as error:  # to prepare the data again would not help
+            raise UsageError(system_sentence(error)) from None
         except OSError as error:
             raise UsageError(f'{path} cannot be read ({error.strerror}): {AGAIN}') from None
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:

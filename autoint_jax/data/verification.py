@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from autoint_jax.data.split_writer import DTYPES
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.schema import Schema
 
 WHOLE_BYTES = 64 << 20  # up to this size a file's whole checksum is compared on opening
@@ -109,6 +109,8 @@ def _start_of_data(array: Array) -> int:
         with open(array.path, 'rb') as file:
             start = _header(file, array)
             size = os.fstat(file.fileno()).st_size
+    except PermissionError as error:  # to prepare the data again would not help
+        raise UsageError(system_sentence(error)) from None
     except OSError as error:
         raise UsageError(f'{array.path} cannot be read ({error.strerror}): {AGAIN}') from None
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # of NumPy, for a header that is none
