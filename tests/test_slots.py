@@ -28,3 +28,16 @@ def test_one_long_row_is_said_with_what_it_costs_and_what_would_do():
 def test_more_slots_than_a_row_may_have_are_refused():
     with pytest.raises(UsageError, match="field 'tags' has a row with 20,000 values, .* 10,000 at most; 99.9% .* max_values: 3 in the"):
         slots_of('tags', [np.array([3] * 5000 + [20_000])], 6000)
+
+
+def test_of_few_rows_the_longest_is_no_usual_one():
+    """The offered number of slots can be declared, and leaves out the longest row where there is another."""
+    with pytest.raises(UsageError, match='239 of 240 rows with values have at most 2: max_values: 2 in the declaration keeps'):
+        slots_of('tags', [np.array([2] * 239 + [20_000])], 300)
+    with pytest.raises(UsageError, match='180 of 200 rows with values have at most 3: max_values: 3 in the declaration keeps'):
+        slots_of('tags', [np.array([3] * 180 + [20_000] * 20)], 300)
+    with pytest.raises(UsageError, match='10,000 at most; max_values: 10000 in the declaration keeps the first 10000 of each row'):
+        slots_of('tags', [np.array([20_000])], 1)
+    assert slots_of('tags', [np.array([3, 3])], 2) == (3, '')
+    assert slots_of('tags', [np.array([1, 1, 1, 9])], 4) == (9, '')  # nothing to speak of
+    assert '3 of 4 rows with values have at most 1' in slots_of('tags', [np.array([1, 1, 1, 9000])], 40).note

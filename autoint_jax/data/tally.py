@@ -99,7 +99,8 @@ class Tally:
         parts += [_number(self.bad, 'bad row')] if self.bad else []
         parts += [f'further lines of bad rows {self.bad_lines - self.bad:,}'] if self.bad_lines > self.bad else []
         parts += [_number(self.blank, 'blank line or comment')] if self.blank else []
-        parts += [_number(self.header, 'line') + ' of column names'] if self.header else []
+        if self.header:
+            parts.append('1 line of column names' if self.header == 1 else f'{self.header:,} lines up to the end of the column names')
         return f'{self.path.name}: {_number(self.lines, "line")}: {", ".join(parts)}'
 
     def to_json(self) -> dict[str, Any]:
