@@ -16,7 +16,8 @@ ALLOWED = {
     'names': {'errors'}, 'stored': {'errors'}, 'terminal': {'errors'}, 'command': {'errors', 'interruptions', 'terminal'},
     'schema': set(), 'options': {'errors'}, 'model_config': {'options'}, 'replicas_config': {'options'},
     'config': {'errors', 'options', 'model_config', 'replicas_config'},
-    'data': {'errors', 'schema', 'config'}, 'kernels': {'cache_folder'}, 'models': {'errors', 'schema', 'options', 'model_config', 'kernels'},
+    'data': {'errors', 'schema', 'config'}, 'kernels': {'cache_folder'},
+    'models': {'errors', 'schema', 'options', 'model_config', 'kernels'},
     'evaluation': {'errors', 'schema', 'config'},
     'training': {'errors', 'cache_folder', 'schema', 'options', 'config', 'kernels', 'data', 'models', 'evaluation'},
     'explain': {'errors', 'schema', 'config', 'data', 'models', 'evaluation', 'training'},
@@ -26,7 +27,8 @@ ALLOWED = {
                    'sweeps'},
 }
 # What reads users' files and names may be used by all that may import errors.
-ALLOWED = {part: allowed | ({'console', 'names', 'stored', 'terminal'} if 'errors' in allowed and part not in ('names', 'stored', 'terminal', 'command') else set())
+READERS = {'console', 'names', 'stored', 'terminal'}
+ALLOWED = {part: allowed | (READERS if 'errors' in allowed and part not in {*READERS, 'command'} else set())
            for part, allowed in ALLOWED.items()}
 DOOR = 'command'  # where flags are parsed; scripts define them
 FILES = sorted(PACKAGE.rglob('*.py'))
