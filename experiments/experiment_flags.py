@@ -4,8 +4,8 @@ import pathlib
 
 from absl import flags
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps.paper import effectiveness
 from autoint_jax.training import compilation, devices

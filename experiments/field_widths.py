@@ -27,7 +27,7 @@ import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.models.registry import table_values
 from autoint_jax.sweeps import comparison, runs

@@ -27,7 +27,7 @@ import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing

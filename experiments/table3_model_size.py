@@ -24,7 +24,7 @@ import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import model_size
 from autoint_jax.sweeps.paper.published import SIZES

@@ -28,8 +28,8 @@ import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import runs

@@ -30,7 +30,7 @@ from autoint_jax.benchmarks import epoch, feeding, gpu, growth, replicas, report
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.windows import Timing
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.training import devices
 

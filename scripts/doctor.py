@@ -29,8 +29,8 @@ if too_old := versions.known_bad({'python': platform.python_version()}, gpu=Fals
 import config_flags
 
 from autoint_jax import command
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
 from autoint_jax.errors import UsageError
 

@@ -28,8 +28,8 @@ from absl import flags
 from next_steps import shell_line
 
 from autoint_jax import command
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.metrics import shown_auc

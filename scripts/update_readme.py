@@ -12,7 +12,7 @@ from autoint_jax import interruptions
 interruptions.handle()  # before the imports that take seconds
 
 from autoint_jax import command
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import readme
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models import registry
 from autoint_jax.models.dropout import Training
 from autoint_jax.models.tables import initial_tables, lookup

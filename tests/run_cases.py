@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from tensorboardX.proto.event_pb2 import Event
 
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training import devices
 from autoint_jax.training.checkpoints import CheckpointReader
 from autoint_jax.training.state import initial_state, setup

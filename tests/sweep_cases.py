@@ -5,7 +5,7 @@ import pathlib
 
 from conftest import ROOT
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.sweeps import sweep_file
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.orders import Orders

@@ -20,7 +20,7 @@ from model_cases import (
     reference_mlp,
 )
 
-from autoint_jax.config import load
+from autoint_jax.config.configuration import load
 from autoint_jax.errors import UsageError
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import Training

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 from sweep_cases import write_record
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from model_cases import ROWS, SCHEMA, batch, reference_embeddings, reference_first_order, reference_mlp
 
-from autoint_jax.config import ModelConfig
+from autoint_jax.config.configuration import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.dropout import Training, row_keys
 from autoint_jax.models.interacting import attention_weights

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_training import losses_of
 
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.models.batch_norm import EPSILON, MOMENTUM, STATISTICS, BatchNorm
 from autoint_jax.models.dropout import Training

@@ -11,7 +11,7 @@ from autoint_jax.benchmarks import gpu, report, roofline
 from autoint_jax.benchmarks.shapes import SHAPES, Shape, criteo, distinct_rows, log_spaced, made_up
 from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 

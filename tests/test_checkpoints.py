@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, reported
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training import checkpoints as module

@@ -1,7 +1,7 @@
 import pytest
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config, replace
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
 
 

@@ -11,7 +11,7 @@ import pytest
 from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, forward, made
 
 from autoint_jax.errors import UsageError
-from autoint_jax.model_config import SHARES, ModelConfig
+from autoint_jax.config.model_config import SHARES, ModelConfig
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import Training, row_keys
 from autoint_jax.models.registry import MODELS, build, model_class

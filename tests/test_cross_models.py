@@ -6,7 +6,7 @@ import pytest
 from model_cases import ROWS, batch, criteo_parameters, forward, made, options, reference_dense, reference_mlp, reference_stacked
 
 from autoint_jax.errors import UsageError
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.dropout import Training, row_keys
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')

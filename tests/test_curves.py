@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from matplotlib import image
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison
 from autoint_jax.sweeps.paper import curve_criteria, curve_plot, curves

@@ -19,7 +19,7 @@ from model_cases import (
     reference_stacked,
 )
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, row_keys, scaled_mask
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from run_cases import TINY, Told
 
-from autoint_jax.config import replace
+from autoint_jax.config.configuration import replace
 from autoint_jax.data.prepared import Columns, open_prepared
 from autoint_jax.data.writing import write_prepared
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from autoint_jax.config import TABLE_OPTIMIZERS, Config, replace
+from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.diagnosis import hardware, memory, operations, planned, scatter, versions
 from autoint_jax.training.activations import activation_bytes
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines

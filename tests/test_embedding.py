@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from model_cases import SCHEMA, batch, forward, made, tags_of
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config, replace
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.embedding import FieldEmbedding, embedding_tables, field_widths
 from autoint_jax.models.numeric import NumericEmbedding
 from autoint_jax.models.tables import lookup

@@ -20,7 +20,7 @@ from model_cases import (
     reference_mlp,
 )
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.batch_norm import EPSILON, STATISTICS
 from autoint_jax.models.dropout import EMBEDDING_SITE, LAYER_SITE, Training, row_keys, scaled_mask
 from autoint_jax.models.hofm import anova_kernel

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.training import devices, feed, order, room
 from autoint_jax.training.loop import fit

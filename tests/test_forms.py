@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoint_jax.config import ModelConfig
+from autoint_jax.config.configuration import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models import forms

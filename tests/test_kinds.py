@@ -11,7 +11,7 @@ import pytest
 from test_contract import with_everything
 from test_replicas import Silent
 
-from autoint_jax.config import Config, copies, replace
+from autoint_jax.config.configuration import Config, copies, replace
 from autoint_jax.data.prepared import Columns, PreparedData
 from autoint_jax.data.writing import write_prepared
 from autoint_jax.models.registry import MODELS

@@ -9,7 +9,7 @@ import sys
 from conftest import OPTIMIZED, ROOT
 from sweep_cases import opened, orders
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.sweeps.worker import work
 
 SWEEP = """

@@ -7,7 +7,7 @@ import pytest
 from run_cases import BEST, STEPS, TINY, Told, outcome
 from test_checkpoints import DAMAGES, files
 
-from autoint_jax.config import replace
+from autoint_jax.config.configuration import replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training.checkpoints import CheckpointReader

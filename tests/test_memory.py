@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT
 from test_feed import Said
 
-from autoint_jax import config as configuration
-from autoint_jax.config import TABLE_OPTIMIZERS, Config, replace
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.data.prepared import Columns, open_prepared
 from autoint_jax.data.writing import write_prepared
 from autoint_jax.diagnosis.planned import schema_of

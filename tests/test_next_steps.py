@@ -11,7 +11,7 @@ import model_cases
 import pytest
 from conftest import ROOT
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models import registry

@@ -12,7 +12,7 @@ from test_forms import FUXICTR, drawn, stack_of
 from test_replicas import Silent
 from test_table_optimizers import D, V, first_table
 
-from autoint_jax.config import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
+from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import MODELS

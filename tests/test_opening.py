@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from run_cases import Told
 
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data import prepared, registry
 from autoint_jax.data.prepared import Columns, open_prepared
 from autoint_jax.data.writing import write_prepared

@@ -9,10 +9,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.prepared import Columns
 from autoint_jax.evaluation import metrics
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training import devices, scoring, steps

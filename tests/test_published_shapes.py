@@ -3,8 +3,8 @@
 import pytest
 from conftest import ROOT
 
-from autoint_jax import config as configuration
-from autoint_jax.config import replace
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import runs

@@ -14,9 +14,9 @@ from conftest import ROOT
 from model_cases import ROWS, SCHEMA, batch, options
 from test_contract import with_everything
 
-from autoint_jax.config import Config, copies, replace
+from autoint_jax.config.configuration import Config, copies, replace
 from autoint_jax.errors import UsageError
-from autoint_jax.model_config import SHARES
+from autoint_jax.config.model_config import SHARES
 from autoint_jax.models import dropout, tables
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import Training, drawn, hidden_site, layer_site, row_keys

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 from sweep_cases import write_record
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import readme
 
@@ -55,7 +55,7 @@ def test_the_model_of_the_readme_works(monkeypatch):
     import jax.numpy as jnp
     import model_cases
 
-    from autoint_jax.model_config import ModelConfig
+    from autoint_jax.config.model_config import ModelConfig
     from autoint_jax.models import registry
     from autoint_jax.models.contract import Model
     from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding

@@ -5,7 +5,7 @@ import pytest
 from conftest import ROOT
 from matplotlib import image
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.data.prepared import open_prepared

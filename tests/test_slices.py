@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from autoint_jax.benchmarks.shapes import Shape, made_up
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training import devices
 
 

@@ -4,7 +4,7 @@ import pytest
 from conftest import ROOT
 from sweep_cases import load, values
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import sweep_file
 

@@ -9,7 +9,7 @@ import optax
 import pytest
 from test_training import losses_of
 
-from autoint_jax.config import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
+from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
 from autoint_jax.data.prepared import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema

@@ -8,7 +8,7 @@ from conftest import ROOT
 from sweep_cases import write_record
 from test_replicas import Silent
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import exactness

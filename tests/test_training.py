@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import OPTIMIZED, ROOT
 
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.prepared import Columns, open_prepared
 from autoint_jax.models.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema

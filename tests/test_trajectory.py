@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from test_training import OPTIONS, losses_of
 
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.sweeps import trajectory
 

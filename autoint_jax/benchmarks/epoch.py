@@ -13,7 +13,7 @@ from autoint_jax.benchmarks.shapes import SHAPES, made_up
 from autoint_jax.benchmarks.speed import described, headline
 from autoint_jax.benchmarks.stepping import StepBenchmark
 from autoint_jax.benchmarks.windows import Timing
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.prepared import Columns, PreparedData
 from autoint_jax.data.writing import write_prepared
 from autoint_jax.schema import Schema

@@ -15,7 +15,7 @@ from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak
 from autoint_jax.benchmarks.shapes import SHAPES, made_up
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.prepared import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Batch, Schema

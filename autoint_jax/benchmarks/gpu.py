@@ -17,7 +17,7 @@ from autoint_jax.benchmarks.roofline import measured_peak, roofline
 from autoint_jax.benchmarks.shapes import SHAPES, Shape, criteo, made_up
 from autoint_jax.benchmarks.stepping import StepBenchmark
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
-from autoint_jax.config import TABLE_OPTIMIZERS, Config, replace
+from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.models.forms import FORMS
 from autoint_jax.models.tables import table_of, table_rows

@@ -16,7 +16,7 @@ from autoint_jax.benchmarks.shapes import SHAPES, criteo
 from autoint_jax.benchmarks.speed import described, headline
 from autoint_jax.benchmarks.stepping import StepBenchmark
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
 
 GOAL_RATIO = 1.15  # step time of the largest table over that of the smallest

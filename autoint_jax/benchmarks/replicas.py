@@ -14,7 +14,7 @@ from autoint_jax.benchmarks.shapes import SHAPES, Shape
 from autoint_jax.benchmarks.speed import described, headline
 from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Ready, Rounds, ready
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
-from autoint_jax.config import Config, replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training import devices, replica_programs, steps
 from autoint_jax.training.replica_programs import BY_COPY
 from autoint_jax.training.state import TrainState, initial_state, setup

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.config import Config, ModelConfig
+from autoint_jax.config.configuration import Config, ModelConfig
 from autoint_jax.models import registry
 from autoint_jax.schema import Schema
 

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from autoint_jax.benchmarks.roofline import Work, scoring_work, step_work
 from autoint_jax.benchmarks.shapes import Shape, distinct_rows, made_up
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.training import devices, scoring, steps
 from autoint_jax.training.state import Setup, TrainState, initial_state, setup
 

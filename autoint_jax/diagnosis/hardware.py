@@ -6,7 +6,7 @@ import shutil
 
 import jax
 
-from autoint_jax.config import ModelConfig
+from autoint_jax.config.configuration import ModelConfig
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.config import TABLE_OPTIMIZERS, ModelConfig, OptimizerConfig
+from autoint_jax.config.configuration import TABLE_OPTIMIZERS, ModelConfig, OptimizerConfig
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics

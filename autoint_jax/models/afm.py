@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped, layer_site
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features, present_features

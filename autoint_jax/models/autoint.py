@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.errors import UsageError
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Drawn, Training, drawn, dropped, layer_site
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
@@ -16,7 +16,7 @@ from autoint_jax.models.interacting import NORM_EPSILON, InteractingWeights, Mas
 from autoint_jax.models.linear import FirstOrder, linear_tables
 from autoint_jax.models.mlp import MLP
 from autoint_jax.models.tables import Rows, TableSpec
-from autoint_jax.options import is_on
+from autoint_jax.config.options import is_on
 from autoint_jax.schema import Batch, Schema
 
 FUXICTR_NORM_EPSILON = 1e-5  # PyTorch's default, in the form of the layer that has its LayerNorm before the activation

@@ -2,7 +2,7 @@
 
 import flax.linen as nn
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.embedding import embedding_tables
 from autoint_jax.models.tables import TableSpec
 from autoint_jax.schema import Schema

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.crossnet import CrossLayers
 from autoint_jax.models.dropout import DEEP_SITE, Training

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from autoint_jax.errors import UsageError
 from autoint_jax.models.randomness import seed_key, two_words
-from autoint_jax.options import is_on
+from autoint_jax.config.options import is_on
 
 # Dropout sites, uint32: embeddings 0, the deep network from 1, its second stream from 31, the head from 51, layers from 100
 # (`layer_site`). Parts with more hidden layers than they have room for go on above 2^24 (`hidden_site`).

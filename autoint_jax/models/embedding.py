@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoint_jax.errors import UsageError
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.numeric import NumericEmbedding
 from autoint_jax.models.tables import Rows, TableSpec, table_of
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features

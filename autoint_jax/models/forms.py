@@ -6,7 +6,7 @@ import jax
 
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.kernels import library
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, einsum_stack
 from autoint_jax.models.interacting_cpu import cpu_stack
 from autoint_jax.models.interacting_gpu import gpu_stack

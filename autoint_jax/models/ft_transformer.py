@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.errors import UsageError
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.dropout import Training, dropped, layer_site
 from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.embedding import embedded_runs
 from autoint_jax.models.numeric import present_values
 from autoint_jax.models.tables import Rows, TableSpec, table_of

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoint_jax.errors import UsageError
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.schema import Schema
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.afm import AFM
 from autoint_jax.models.autoint import AutoInt
 from autoint_jax.models.cin import CIN

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.model_config import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped
 from autoint_jax.models.embedding import FieldEmbedding
 from autoint_jax.models.numeric import present_values

@@ -1,7 +1,7 @@
 """The configurations whose arithmetic is compared: dense Adam in float32, and what is faster."""
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.models.registry import model_class
 
 

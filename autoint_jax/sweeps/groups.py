@@ -17,8 +17,8 @@ from collections.abc import Container, Iterator
 
 import jax
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims, runs, trials

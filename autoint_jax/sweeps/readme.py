@@ -4,9 +4,9 @@ import os
 import pathlib
 from typing import Any
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax import stored
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import runs
 from autoint_jax.sweeps.comparison import test_figures

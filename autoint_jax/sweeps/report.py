@@ -7,8 +7,8 @@ import pathlib
 import sys
 from typing import Any, NamedTuple
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs, trials
 from autoint_jax.sweeps.folder import SweepFolder

@@ -18,7 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax import stored
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import trials

@@ -19,7 +19,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError, nearest
 
 SAMPLERS = ('tpe', 'random')

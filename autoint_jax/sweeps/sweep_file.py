@@ -30,9 +30,9 @@ import math
 import pathlib
 from typing import Any
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax import stored
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import model_class
 from autoint_jax.names import checked_name

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.training import devices, order, steps
 from autoint_jax.training.fields import fitted_schema

@@ -14,7 +14,7 @@ import time
 from typing import Any, NamedTuple
 
 from autoint_jax import stored
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims
 from autoint_jax.training import records

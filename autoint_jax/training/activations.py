@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.models.batch_norm import STATISTICS
 from autoint_jax.models.dropout import Training, row_keys
 from autoint_jax.models.registry import interacting_form, model_class

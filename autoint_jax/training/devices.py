@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import Columns
 from autoint_jax.kernels.library import library
 from autoint_jax.models import registry

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.schema import Schema
 from autoint_jax.training import devices, feed, limits, order, scoring
 from autoint_jax.training.activations import activations

@@ -8,9 +8,9 @@ import sys
 import time
 from typing import Any
 
-from autoint_jax import config as configuration
+from autoint_jax.config import configuration
 from autoint_jax import stored
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.training.events import Events

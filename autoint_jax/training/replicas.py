@@ -15,8 +15,8 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config, OptimizerConfig
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config, OptimizerConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models import registry

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from autoint_jax.options import is_on
+from autoint_jax.config.options import is_on
 
 
 class TableOptimizer(NamedTuple):

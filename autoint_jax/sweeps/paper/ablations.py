@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs

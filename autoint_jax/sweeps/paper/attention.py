@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.sweeps import comparison, runs

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from autoint_jax import config as configuration
-from autoint_jax.config import Config
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from autoint_jax.config import Config
+from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import parameter_count
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema

@@ -14,9 +14,9 @@ from typing import Any
 
 from autoint_jax import stored
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.model_config import ModelConfig
-from autoint_jax.options import check, option
-from autoint_jax.replicas_config import MOST_COPIES, OF_COPIES, ReplicasConfig
+from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.config.options import check, option
+from autoint_jax.config.replicas_config import MOST_COPIES, OF_COPIES, ReplicasConfig
 
 
 @dataclasses.dataclass(frozen=True)

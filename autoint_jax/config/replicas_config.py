@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autoint_jax.options import check, option
+from autoint_jax.config.options import check, option
 
 # Options in which copies of a run may differ that train in one program: none changes a shape.
 OF_COPIES = {

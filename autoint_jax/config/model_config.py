@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autoint_jax.options import check, option
+from autoint_jax.config.options import check, option
 
 # Options that name a choice, and their values. 'model' is what the model's paper says, for AutoInt what its variant says.
 CHOICES = {
