@@ -9,7 +9,7 @@ from backports import zstd
 
 from autoint_jax.data import infer
 from autoint_jax.data.drafting.columns import Column
-from autoint_jax.data.layout import Layout
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.own_table import prepare_own
 from autoint_jax.data.progress import Silent
 from autoint_jax.data.table_schema import load

@@ -12,7 +12,7 @@ from naive_tables import coded, folds, frequent, log_square, read, streamed
 from autoint_jax.data import generated_files
 from autoint_jax.data.avazu import AVAZU
 from autoint_jax.data.criteo import CRITEO
-from autoint_jax.data.derived import kdd12_profile
+from autoint_jax.data.raw.derived import kdd12_profile
 from autoint_jax.data.kdd12 import KDD12
 from autoint_jax.data.prepared import SPLITS
 from autoint_jax.data.progress import Silent
@@ -165,7 +165,7 @@ def test_kdd12(raw, tmp_path, recipe):
 @pytest.mark.parametrize('name, recipe', [('criteo', 'autoint_all_rows'), ('avazu', 'autoint_all_rows'), ('kdd12', 'bars')])
 def test_small_blocks_and_parts_give_the_same_data(raw, tmp_path, monkeypatch, name, recipe):
     whole = prepared(name, recipe, raw, tmp_path / 'whole')
-    monkeypatch.setattr('autoint_jax.data.sources.BLOCK_BYTES', 97_003)
+    monkeypatch.setattr('autoint_jax.data.raw.sources.BLOCK_BYTES', 97_003)
     monkeypatch.setattr('autoint_jax.data.counting.MOST_VALUES', 397)
     monkeypatch.setattr('autoint_jax.data.counting.ROWS_AT_ONCE', 499)
     monkeypatch.setattr('autoint_jax.data.preparation.ROWS_AT_ONCE', 97)

@@ -3,10 +3,10 @@
 import pytest
 
 from autoint_jax.data.field_plan import LabelPlan
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.libsvm_source import LibsvmSource
-from autoint_jax.data.tally import Tally
-from autoint_jax.data.text_blocks import blocks
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.libsvm_source import LibsvmSource
+from autoint_jax.data.text.tally import Tally
+from autoint_jax.data.text.blocks import blocks
 from autoint_jax.errors import UsageError
 
 

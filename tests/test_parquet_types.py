@@ -7,8 +7,8 @@ import decimal
 import polars as pl
 import pytest
 
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.parquet_source import ParquetSource
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.parquet_source import ParquetSource
 from autoint_jax.errors import UsageError
 
 DAY, MOMENT = datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31, 12, 0, 5)

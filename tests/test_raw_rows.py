@@ -6,15 +6,15 @@ import hashlib
 import pytest
 
 from autoint_jax.data import generated_files
-from autoint_jax.data.bad_rows import SIDE_FILE
+from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.field_plan import LabelPlan
-from autoint_jax.data.layout import Layout
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.progress import Silent
-from autoint_jax.data.raw_rows import parsed, sound_rows
-from autoint_jax.data.sources import names_in
-from autoint_jax.data.tally import Tally
-from autoint_jax.data.text_blocks import blocks, occurrences
+from autoint_jax.data.raw.rows import parsed, sound_rows
+from autoint_jax.data.raw.sources import names_in
+from autoint_jax.data.text.tally import Tally
+from autoint_jax.data.text.blocks import blocks, occurrences
 from autoint_jax.errors import UsageError
 
 COLUMNS = (('a', 'integer'), ('b', 'hexadecimal'), ('c', 'text'))

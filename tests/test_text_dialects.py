@@ -11,15 +11,15 @@ import polars as pl
 import pytest
 from backports import zstd
 
-from autoint_jax.data import raw_rows
-from autoint_jax.data.decoding import codec
+from autoint_jax.data.raw import rows as raw_rows
+from autoint_jax.data.text.decoding import codec
 from autoint_jax.data.field_plan import LabelPlan
-from autoint_jax.data.first_rows import first_rows, first_text
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.raw_rows import parsed, sound_rows
-from autoint_jax.data.sources import check_header, names_in
-from autoint_jax.data.tally import Tally, told
-from autoint_jax.data.text_blocks import blocks
+from autoint_jax.data.text.first_rows import first_rows, first_text
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.rows import parsed, sound_rows
+from autoint_jax.data.raw.sources import check_header, names_in
+from autoint_jax.data.text.tally import Tally, told
+from autoint_jax.data.text.blocks import blocks
 from autoint_jax.errors import UsageError
 
 COLUMNS = (('y', 'integer'), ('a', 'text'), ('b', 'text'), ('x', 'real'))

@@ -5,7 +5,7 @@ import datetime
 import polars as pl
 import pytest
 
-from autoint_jax.data.times import formats_that_fit, read_times
+from autoint_jax.data.raw.times import formats_that_fit, read_times
 from autoint_jax.errors import UsageError
 
 

@@ -20,7 +20,7 @@ import dataclasses
 
 from autoint_jax.data.click_logs import ClickLog, Recipe
 from autoint_jax.data.field_plan import FieldPlan, LabelPlan, TablePlan
-from autoint_jax.data.layout import Layout
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.schema import CATEGORICAL
 
 _TYPES = {'id': 'unsigned', 'click': 'integer', 'hour': 'integer', 'C1': 'integer', 'banner_pos': 'integer',

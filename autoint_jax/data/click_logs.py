@@ -3,16 +3,16 @@
 import pathlib
 from typing import Any, NamedTuple
 
-from autoint_jax.data.derived import DERIVATIONS, joined_files
+from autoint_jax.data.raw.derived import DERIVATIONS, joined_files
 from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.folds import authors_split
-from autoint_jax.data.layout import Layout
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.origin import Origin, RawFiles, plain
-from autoint_jax.data.packed import PACKED
+from autoint_jax.data.text.packed import PACKED
 from autoint_jax.data.preparation import prepare_table
 from autoint_jax.data.prepared import PreparedData
 from autoint_jax.data.progress import Progress
-from autoint_jax.data.sources import TextSource
+from autoint_jax.data.raw.sources import TextSource
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, Schema
 

@@ -12,14 +12,14 @@ from autoint_jax import stored
 from autoint_jax.data.click_logs import raw_columns
 from autoint_jax.data.encoding import Encoder, Fitted
 from autoint_jax.data.field_plan import TablePlan
-from autoint_jax.data.labels import labels_of
-from autoint_jax.data.layout import Layout
+from autoint_jax.data.raw.labels import labels_of
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.own_table import open_source
-from autoint_jax.data.parquet_source import parquet_schema
+from autoint_jax.data.raw.parquet_source import parquet_schema
 from autoint_jax.data.preparation import PLAN_FILE
 from autoint_jax.data.prepared import Columns, PreparedData
-from autoint_jax.data.raw_rows import BadRow, Raw
-from autoint_jax.data.sources import THREADS, names_in
+from autoint_jax.data.raw.rows import BadRow, Raw
+from autoint_jax.data.raw.sources import THREADS, names_in
 from autoint_jax.data.verification import AGAIN
 from autoint_jax.errors import UsageError
 

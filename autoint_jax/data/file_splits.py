@@ -9,10 +9,10 @@ import polars as pl
 
 from autoint_jax.data.field_plan import LabelPlan
 from autoint_jax.data.prepared import SPLITS
-from autoint_jax.data.raw_rows import BadRow, Raw
-from autoint_jax.data.sources import Source
+from autoint_jax.data.raw.rows import BadRow, Raw
+from autoint_jax.data.raw.sources import Source
 from autoint_jax.data.split_plan import FILE_SPLIT
-from autoint_jax.data.tally import Tally
+from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError
 
 

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from autoint_jax.data.packed import PACKED, opened, unpacked_name
+from autoint_jax.data.text.packed import PACKED, opened, unpacked_name
 from autoint_jax.data.writing import sha256_of
 from autoint_jax.errors import UsageError
 

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autoint_jax.data.declaration_text import read_tree, written
-from autoint_jax.data.derived import DERIVATIONS
+from autoint_jax.data.raw.derived import DERIVATIONS
 from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.file_splits import SplitFiles
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.libsvm_source import LibsvmSource
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.libsvm_source import LibsvmSource
 from autoint_jax.data.origin import Origin, RawFiles
-from autoint_jax.data.parquet_source import ParquetSource
+from autoint_jax.data.raw.parquet_source import ParquetSource
 from autoint_jax.data.preparation import prepare_table
 from autoint_jax.data.prepared import SPLITS, PreparedData
 from autoint_jax.data.progress import Progress
-from autoint_jax.data.sources import Source, TextSource, names_in
+from autoint_jax.data.raw.sources import Source, TextSource, names_in
 from autoint_jax.data.table_files import files_of
 from autoint_jax.data.table_schema import TableSchema, load
 from autoint_jax.errors import UsageError, nearest

@@ -15,21 +15,21 @@ import polars as pl
 
 from autoint_jax.data import origin, unknown_values
 from autoint_jax.data.assignment import assigned, unseen
-from autoint_jax.data.bad_rows import BadRows
+from autoint_jax.data.raw.bad_rows import BadRows
 from autoint_jax.data.encoding import Encoder
 from autoint_jax.data.field_plan import TablePlan
 from autoint_jax.data.fitting import fit
 from autoint_jax.data.folds import TRAIN
-from autoint_jax.data.labels import labels_of
+from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.origin import RawFiles
 from autoint_jax.data.prepared import SPLITS, PreparedData
 from autoint_jax.data.progress import Progress
-from autoint_jax.data.raw_rows import Raw
+from autoint_jax.data.raw.rows import Raw
 from autoint_jax.data.scratch import unfinished
-from autoint_jax.data.sources import THREADS, Source
+from autoint_jax.data.raw.sources import THREADS, Source
 from autoint_jax.data.split_writer import SplitWriter
 from autoint_jax.data.spool import Spool
-from autoint_jax.data.tally import told
+from autoint_jax.data.text.tally import told
 from autoint_jax.data.writing import finish
 from autoint_jax.errors import UsageError
 

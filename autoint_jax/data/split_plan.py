@@ -12,7 +12,7 @@ from autoint_jax.data.declared import Declared
 from autoint_jax.data.declaration_text import Mapping
 from autoint_jax.data.folds import TRAIN, VALID, column_split, random_split, time_split
 from autoint_jax.data.prepared import SPLITS
-from autoint_jax.data.times import read_times
+from autoint_jax.data.raw.times import read_times
 from autoint_jax.errors import UsageError
 
 KEYS = {'random': ('valid', 'test', 'seed'), 'column': ('name', *SPLITS, 'as_field'),

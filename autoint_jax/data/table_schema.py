@@ -41,10 +41,10 @@ from autoint_jax.data.declaration_text import read_tree
 from autoint_jax.data.declared import Declared
 from autoint_jax.data.declared_field import read_fields, read_label, separator
 from autoint_jax.data.field_plan import FieldPlan, TablePlan
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.libsvm_source import LABEL
-from autoint_jax.data.libsvm_source import SEPARATOR as LIBSVM_SEPARATOR
-from autoint_jax.data.packed import unpacked_name
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.libsvm_source import LABEL
+from autoint_jax.data.raw.libsvm_source import SEPARATOR as LIBSVM_SEPARATOR
+from autoint_jax.data.text.packed import unpacked_name
 from autoint_jax.data.split_plan import SplitPlan, check_leaks, read_split
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, NUMERIC

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from autoint_jax.data.cells import checked
-from autoint_jax.data.layout import Layout
+from autoint_jax.data.raw.cells import checked
+from autoint_jax.data.text.layout import Layout
 
 # Words that mean a missing value in any column.
 MISSING = ('?', 'NA', 'N/A', 'n/a', '#N/A', 'NULL', 'Null', 'null', 'None', 'nan', 'NaN', 'NAN', '<NA>', '<null>', 'NaT', '\\N')

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from autoint_jax.data.drafting.columns import Column
 from autoint_jax.data.drafting.samples import Sample
 from autoint_jax.data.drafting.yaml_text import shown
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.libsvm_source import LABEL, SEPARATOR
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.libsvm_source import LABEL, SEPARATOR
 from autoint_jax.errors import UsageError
 
 _LINE = re.compile(r'[^\s:]+(\s+qid:\d+)?(\s+\d+:(\d+:)?[^\s:]+)*')

@@ -4,7 +4,7 @@ import dataclasses
 
 from autoint_jax.data.drafting.columns import FEW_WORDS, MISSING, Column, read_at_once
 from autoint_jax.data.drafting.words import label_rank
-from autoint_jax.data.layout import Layout
+from autoint_jax.data.text.layout import Layout
 
 ROWS = 20_000
 CELLS = 1_000_000  # fewer rows of wide tables, but at least LEAST_ROWS

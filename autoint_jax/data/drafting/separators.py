@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autoint_jax.data.dialect import Dialect, one_byte
+from autoint_jax.data.text.dialect import Dialect, one_byte
 
 _LINES = 400  # that are looked at to find the separator
 _SINGLE = ('\t', '\x01', '\x02', '\x1f', ';', '|', ',', '^', '~', '\u00a6', ':', ' ')

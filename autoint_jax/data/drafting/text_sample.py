@@ -14,9 +14,9 @@ from autoint_jax.data.drafting.marks import Marks, marks_of
 from autoint_jax.data.drafting.samples import CELLS, LEAST_ROWS, ROWS, Sample, with_missing
 from autoint_jax.data.drafting.separators import SELDOM, Cut, best_cut
 from autoint_jax.data.drafting.yaml_text import listed, quoted, shown
-from autoint_jax.data.first_rows import first_rows, first_text
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.packed import opened
+from autoint_jax.data.text.first_rows import first_rows, first_text
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.packed import opened
 from autoint_jax.errors import UsageError
 
 BYTES = 8 << 20

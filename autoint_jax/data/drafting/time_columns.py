@@ -9,7 +9,7 @@ import polars as pl
 from autoint_jax.data.drafting.columns import Column
 from autoint_jax.data.drafting.words import names_a_time, names_ids, words_of
 from autoint_jax.data.drafting.yaml_text import shown
-from autoint_jax.data.times import formats_that_fit, read_times
+from autoint_jax.data.raw.times import formats_that_fit, read_times
 from autoint_jax.errors import UsageError
 
 _VALUES = 2000  # different values that are looked at

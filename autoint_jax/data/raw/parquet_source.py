@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.cells import checked
+from autoint_jax.data.raw.cells import checked
 from autoint_jax.data.field_plan import LabelPlan
-from autoint_jax.data.in_order import in_order
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.raw_rows import BadRow, Raw
-from autoint_jax.data.sources import THREADS
-from autoint_jax.data.tally import Tally
+from autoint_jax.data.text.in_order import in_order
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.rows import BadRow, Raw
+from autoint_jax.data.raw.sources import THREADS
+from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError, nearest
 
 ROWS_AT_ONCE = 100_000

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoint_jax.data.dialect import MAX_LINES, NEWLINE, ORDINARY, Dialect, regular_lines
-from autoint_jax.data.layout import Layout
+from autoint_jax.data.text.dialect import MAX_LINES, NEWLINE, ORDINARY, Dialect, regular_lines
+from autoint_jax.data.text.layout import Layout
 
 
 class Quoted(NamedTuple):

@@ -7,15 +7,15 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from autoint_jax.data.derived import NO_DERIVATION, Derivation
+from autoint_jax.data.raw.derived import NO_DERIVATION, Derivation
 from autoint_jax.data.field_plan import LabelPlan
-from autoint_jax.data.first_rows import first_rows
-from autoint_jax.data.in_order import in_order
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.packed import unpacked_name
-from autoint_jax.data.raw_rows import BadRow, Raw, parsed, sound_rows
-from autoint_jax.data.tally import Tally
-from autoint_jax.data.text_blocks import BLOCK_BYTES, Block, blocks
+from autoint_jax.data.text.first_rows import first_rows
+from autoint_jax.data.text.in_order import in_order
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.packed import unpacked_name
+from autoint_jax.data.raw.rows import BadRow, Raw, parsed, sound_rows
+from autoint_jax.data.text.tally import Tally
+from autoint_jax.data.text.blocks import BLOCK_BYTES, Block, blocks
 from autoint_jax.errors import UsageError, nearest
 
 THREADS = 2  # of a preparation: more would hold more blocks in memory

@@ -19,14 +19,14 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.cells import checked
-from autoint_jax.data.decoding import as_text
-from autoint_jax.data.derived import NO_DERIVATION
+from autoint_jax.data.raw.cells import checked
+from autoint_jax.data.text.decoding import as_text
+from autoint_jax.data.raw.derived import NO_DERIVATION
 from autoint_jax.data.field_plan import LabelPlan
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.raw_rows import BadRow, Raw
-from autoint_jax.data.sources import TextSource
-from autoint_jax.data.text_blocks import Block
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.rows import BadRow, Raw
+from autoint_jax.data.raw.sources import TextSource
+from autoint_jax.data.text.blocks import Block
 from autoint_jax.errors import UsageError
 
 LABEL, QUERY = 'label', 'qid'

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoint_jax.data.decoding import Converted, Direct, decoded
-from autoint_jax.data.dialect import MAX_LINES, NEWLINE, Dialect, one_byte
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.packed import opened
-from autoint_jax.data.quoted import NOTHING_QUOTED, Quoted, Unclosed, quoted
-from autoint_jax.data.tally import Tally
+from autoint_jax.data.text.decoding import Converted, Direct, decoded
+from autoint_jax.data.text.dialect import MAX_LINES, NEWLINE, Dialect, one_byte
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.packed import opened
+from autoint_jax.data.text.quoted import NOTHING_QUOTED, Quoted, Unclosed, quoted
+from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError
 
 BLOCK_BYTES = 32 << 20  # memory of larger blocks would go back to the system after each

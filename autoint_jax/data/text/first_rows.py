@@ -3,12 +3,12 @@
 import dataclasses
 import pathlib
 
-from autoint_jax.data.decoding import as_text, decoded
-from autoint_jax.data.dialect import Dialect
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.packed import opened
-from autoint_jax.data.tally import Tally
-from autoint_jax.data.text_blocks import Block, blocks
+from autoint_jax.data.text.decoding import as_text, decoded
+from autoint_jax.data.text.dialect import Dialect
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.packed import opened
+from autoint_jax.data.text.tally import Tally
+from autoint_jax.data.text.blocks import Block, blocks
 
 SAMPLE = 1 << 20  # bytes
 

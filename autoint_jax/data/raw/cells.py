@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.field_plan import LabelPlan
-from autoint_jax.data.labels import labels_of, refusal
-from autoint_jax.data.layout import TYPES, Layout
+from autoint_jax.data.raw.labels import labels_of, refusal
+from autoint_jax.data.text.layout import TYPES, Layout
 
 # Typed columns -> {row: why it is bad}, where something is derived from columns that not every value of their type allows.
 Check = Callable[[pl.DataFrame], dict[int, str]]

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.cells import Check
-from autoint_jax.data.layout import Layout
-from autoint_jax.data.raw_rows import BadRow, parsed
-from autoint_jax.data.tally import Tally
-from autoint_jax.data.text_blocks import blocks
+from autoint_jax.data.raw.cells import Check
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.raw.rows import BadRow, parsed
+from autoint_jax.data.text.tally import Tally
+from autoint_jax.data.text.blocks import blocks
 from autoint_jax.errors import UsageError
 
 
