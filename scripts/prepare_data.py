@@ -26,7 +26,8 @@ from absl import flags
 from next_steps import shell_line
 
 from autoint_jax import command, stored
-from autoint_jax.data import download, infer, own_table, registry, scratch, staleness, table_schema, unknown_values
+from autoint_jax.data import download, infer, own_table, registry, scratch, staleness, table_schema
+from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.click_logs import features_as_the_paper_counts
 from autoint_jax.data.preparation import MAX_BAD_SHARE

@@ -166,8 +166,8 @@ def test_kdd12(raw, tmp_path, recipe):
 def test_small_blocks_and_parts_give_the_same_data(raw, tmp_path, monkeypatch, name, recipe):
     whole = prepared(name, recipe, raw, tmp_path / 'whole')
     monkeypatch.setattr('autoint_jax.data.raw.sources.BLOCK_BYTES', 97_003)
-    monkeypatch.setattr('autoint_jax.data.counting.MOST_VALUES', 397)
-    monkeypatch.setattr('autoint_jax.data.counting.ROWS_AT_ONCE', 499)
+    monkeypatch.setattr('autoint_jax.data.encoding.counting.MOST_VALUES', 397)
+    monkeypatch.setattr('autoint_jax.data.encoding.counting.ROWS_AT_ONCE', 499)
     monkeypatch.setattr('autoint_jax.data.preparation.ROWS_AT_ONCE', 97)
     assert prepared(name, recipe, raw, tmp_path / 'parts').hash == whole.hash
 
@@ -193,7 +193,7 @@ def test_missing_values_of_the_authors_contribute_nothing(raw, tmp_path):
 
 
 def test_log_square_is_that_of_the_math_module():
-    from autoint_jax.data.transforms import log_square as ours
+    from autoint_jax.data.encoding.transforms import log_square as ours
 
     numbers = np.concatenate([np.arange(-5, 300_000), np.unique(np.geomspace(3e5, 9e15, 50_000).astype(np.int64))])
     assert ours(numbers.astype(float)).tolist() == [

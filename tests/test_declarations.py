@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from autoint_jax.data.declaration_text import LARGEST
-from autoint_jax.data.field_plan import LabelPlan, TablePlan
+from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
 from autoint_jax.data.table_schema import TableSchema, load
 from autoint_jax.errors import UsageError
 

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from autoint_jax.data import assignment
-from autoint_jax.data.field_plan import LabelPlan, TablePlan
+from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
 from autoint_jax.data.own_table import prepare_own
 from autoint_jax.data.progress import Silent
 from autoint_jax.data.spool import Spool

@@ -14,7 +14,7 @@ import pytest
 
 from autoint_jax.data import generated_files
 from autoint_jax.data.avazu import AVAZU
-from autoint_jax.data.counting import counts
+from autoint_jax.data.encoding.counting import counts
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.encode_rows import encode_files
 from autoint_jax.data.prepared import open_prepared
@@ -22,7 +22,7 @@ from autoint_jax.data.progress import Silent
 from autoint_jax.data.scratch import OWNER
 from autoint_jax.data.split_writer import SplitWriter
 from autoint_jax.data.spool import Spool
-from autoint_jax.data.value_table import IntegerTable
+from autoint_jax.data.encoding.value_table import IntegerTable
 from autoint_jax.errors import UsageError
 
 LOGS = {'criteo': CRITEO, 'avazu': AVAZU}
@@ -137,8 +137,8 @@ def test_an_integer_table_finds_what_it_has(dtype):
 def test_counting_in_parts_counts_all(monkeypatch, dtype):
     values = pl.Series(np.random.default_rng(4).zipf(1.3, 3001) % 997).set(pl.Series(np.arange(3001) % 7 == 0), None).cast(dtype)
     blocks = [values[start:start + 101] for start in range(0, 3001, 101)]
-    monkeypatch.setattr('autoint_jax.data.counting.MOST_VALUES', 70)
-    monkeypatch.setattr('autoint_jax.data.counting.ROWS_AT_ONCE', 250)
+    monkeypatch.setattr('autoint_jax.data.encoding.counting.MOST_VALUES', 70)
+    monkeypatch.setattr('autoint_jax.data.encoding.counting.ROWS_AT_ONCE', 250)
     passes = []
 
     def read():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autoint_jax.data.slots import slots_of
+from autoint_jax.data.encoding.slots import slots_of
 from autoint_jax.errors import UsageError
 
 

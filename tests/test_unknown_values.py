@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from autoint_jax.data import registry, unknown_values
-from autoint_jax.data.field_plan import FieldPlan
-from autoint_jax.data.transforms import fitted_parameters, transformed
+from autoint_jax.data import registry
+from autoint_jax.data.encoding import unknown_values
+from autoint_jax.data.encoding.plan import FieldPlan
+from autoint_jax.data.encoding.transforms import fitted_parameters, transformed
 from autoint_jax.errors import UsageError
 
 DECLARATION = """

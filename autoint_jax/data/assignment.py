@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.field_plan import LabelPlan, TablePlan
+from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
 from autoint_jax.data.prepared import SPLITS
 from autoint_jax.data.spool import Spool
 from autoint_jax.errors import UsageError

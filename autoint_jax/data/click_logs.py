@@ -4,7 +4,7 @@ import pathlib
 from typing import Any, NamedTuple
 
 from autoint_jax.data.raw.derived import DERIVATIONS, joined_files
-from autoint_jax.data.field_plan import TablePlan
+from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.folds import authors_split
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.origin import Origin, RawFiles, plain

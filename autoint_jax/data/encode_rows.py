@@ -10,8 +10,8 @@ import numpy as np
 
 from autoint_jax import stored
 from autoint_jax.data.click_logs import raw_columns
-from autoint_jax.data.encoding import Encoder, Fitted
-from autoint_jax.data.field_plan import TablePlan
+from autoint_jax.data.encoding.encoder import Encoder, Fitted
+from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.own_table import open_source

@@ -9,7 +9,7 @@ from typing import Any
 
 from autoint_jax.data.declaration_text import read_tree, written
 from autoint_jax.data.raw.derived import DERIVATIONS
-from autoint_jax.data.field_plan import TablePlan
+from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.file_splits import SplitFiles
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.libsvm_source import LibsvmSource

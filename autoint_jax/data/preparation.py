@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from autoint_jax.data import origin, unknown_values
+from autoint_jax.data import origin
+from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.assignment import assigned, unseen
 from autoint_jax.data.raw.bad_rows import BadRows
-from autoint_jax.data.encoding import Encoder
-from autoint_jax.data.field_plan import TablePlan
-from autoint_jax.data.fitting import fit
+from autoint_jax.data.encoding.encoder import Encoder
+from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.encoding.fitting import fit
 from autoint_jax.data.folds import TRAIN
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.origin import RawFiles

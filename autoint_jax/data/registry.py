@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from autoint_jax.data import click_logs, movielens, own_table, unknown_values
+from autoint_jax.data import click_logs, movielens, own_table
+from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.avazu import AVAZU
 from autoint_jax.data.click_logs import ClickLog
 from autoint_jax.data.criteo import CRITEO
@@ -15,7 +16,7 @@ from autoint_jax.data.origin import Origin, RawFiles
 from autoint_jax.data.preparation import MAX_BAD_SHARE
 from autoint_jax.data.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.progress import Progress, Silent
-from autoint_jax.data.unknown_values import KEY as VALUES
+from autoint_jax.data.encoding.unknown_values import KEY as VALUES
 from autoint_jax.data.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import Schema

@@ -40,7 +40,7 @@ import pathlib
 from autoint_jax.data.declaration_text import read_tree
 from autoint_jax.data.declared import Declared
 from autoint_jax.data.declared_field import read_fields, read_label, separator
-from autoint_jax.data.field_plan import FieldPlan, TablePlan
+from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.libsvm_source import LABEL
 from autoint_jax.data.raw.libsvm_source import SEPARATOR as LIBSVM_SEPARATOR

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.field_plan import LabelPlan
+from autoint_jax.data.encoding.plan import LabelPlan
 
 
 def labels_of(frame: pl.DataFrame, plan: LabelPlan) -> np.ndarray:

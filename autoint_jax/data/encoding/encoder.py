@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.field_plan import UNKNOWN, FieldPlan, TablePlan
-from autoint_jax.data.transforms import as_numbers, hashed, keys, transformed
-from autoint_jax.data.unknown_values import BlockSplits, Counts
-from autoint_jax.data.value_table import ValueTable
+from autoint_jax.data.encoding.plan import UNKNOWN, FieldPlan, TablePlan
+from autoint_jax.data.encoding.transforms import as_numbers, hashed, keys, transformed
+from autoint_jax.data.encoding.unknown_values import BlockSplits, Counts
+from autoint_jax.data.encoding.value_table import ValueTable
 from autoint_jax.data.vocabulary import Vocabulary
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.counting import counts
-from autoint_jax.data.encoding import Fitted, as_text, split_values
-from autoint_jax.data.field_plan import UNKNOWN, FieldPlan, TablePlan
-from autoint_jax.data.slots import Slots, slots_of
+from autoint_jax.data.encoding.counting import counts
+from autoint_jax.data.encoding.encoder import Fitted, as_text, split_values
+from autoint_jax.data.encoding.plan import UNKNOWN, FieldPlan, TablePlan
+from autoint_jax.data.encoding.slots import Slots, slots_of
 from autoint_jax.data.spool import Spool
-from autoint_jax.data.transforms import fitted_parameters, keys
+from autoint_jax.data.encoding.transforms import fitted_parameters, keys
 from autoint_jax.data.vocabulary import Vocabulary
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.field_plan import FieldPlan
+from autoint_jax.data.encoding.plan import FieldPlan
 from autoint_jax.errors import UsageError
 
 QUANTILE_ROWS = 10_000_000
