@@ -26,7 +26,7 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.config import configuration
-from autoint_jax.data.prepared import open_prepared
+from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.sweeps import comparison, exactness, runs, trajectory
 from autoint_jax.training import records as run_records
 from autoint_jax.training.progress import Bar

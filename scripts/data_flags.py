@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from autoint_jax.data.prepared import LARGE, PreparedData
+from autoint_jax.data.store.prepared import LARGE, PreparedData
 
 _VERIFY_DATA = flags.DEFINE_boolean(
     'verify_data', False, 'First compare every byte of the prepared data with its checksums. Without it, sizes, small files, '

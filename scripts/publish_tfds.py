@@ -16,7 +16,7 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.data import registry
-from autoint_jax.data.prepared import OWN_TABLE, SPLITS
+from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS
 from autoint_jax.data.progress import Bar
 from autoint_jax.errors import UsageError, nearest
 

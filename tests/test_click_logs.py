@@ -14,7 +14,7 @@ from autoint_jax.data.avazu import AVAZU
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.raw.derived import kdd12_profile
 from autoint_jax.data.kdd12 import KDD12
-from autoint_jax.data.prepared import SPLITS
+from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.data.progress import Silent
 from autoint_jax.errors import UsageError
 

@@ -8,7 +8,7 @@ from autoint_jax.data import assignment
 from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
 from autoint_jax.data.own_table import prepare_own
 from autoint_jax.data.progress import Silent
-from autoint_jax.data.spool import Spool
+from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError
 
 FIELDS = 'fields: [{name: a}]\n'

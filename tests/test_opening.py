@@ -8,9 +8,10 @@ import pytest
 from run_cases import Told
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data import prepared, registry
-from autoint_jax.data.prepared import Columns, open_prepared
-from autoint_jax.data.writing import write_prepared
+from autoint_jax.data import registry
+from autoint_jax.data.store import prepared
+from autoint_jax.data.store.prepared import Columns, open_prepared
+from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import feed, fields, room, scoring, state, trained

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.prepared import Columns
+from autoint_jax.data.store.prepared import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.registry import MODELS

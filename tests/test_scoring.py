@@ -5,7 +5,7 @@ import jax
 import pytest
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.prepared import open_prepared
+from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.evaluation import metrics
 from autoint_jax.training import devices, scoring
 from autoint_jax.training.state import initial_state, setup

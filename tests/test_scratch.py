@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from autoint_jax.data import registry, scratch
+from autoint_jax.data import registry
+from autoint_jax.data.store import scratch
 from autoint_jax.errors import UsageError
 
 DAY = 24 * 3600

@@ -11,7 +11,7 @@ import pytest
 from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.prepared import Columns, open_prepared
+from autoint_jax.data.store.prepared import Columns, open_prepared
 from autoint_jax.models.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import devices, order, scoring, steps

@@ -8,11 +8,12 @@ import shutil
 import numpy as np
 import pytest
 
-from autoint_jax.data import generated_files, registry, scratch, verification
+from autoint_jax.data import generated_files, registry
+from autoint_jax.data.store import scratch, verification
 from autoint_jax.data.encode_rows import RowEncoder
-from autoint_jax.data.prepared import PREPARATION, UNHASHED, Columns, identity_of, open_prepared
-from autoint_jax.data.vocabulary import Vocabulary
-from autoint_jax.data.writing import write_prepared
+from autoint_jax.data.store.prepared import PREPARATION, UNHASHED, Columns, identity_of, open_prepared
+from autoint_jax.data.store.vocabulary import Vocabulary
+from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.diagnosis import prepared_data
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds
 from autoint_jax.benchmarks.windows import Timing, in_turn
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import Columns, PreparedData
+from autoint_jax.data.store.prepared import Columns, PreparedData
 from autoint_jax.training import devices, order, steps
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.state import initial_state, setup

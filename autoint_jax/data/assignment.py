@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
-from autoint_jax.data.prepared import SPLITS
-from autoint_jax.data.spool import Spool
+from autoint_jax.data.store.prepared import SPLITS
+from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError
 
 MANY_BUCKETS = 1_000_000  # of hashes: fewer do no harm

@@ -10,7 +10,7 @@ from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.origin import Origin, RawFiles, plain
 from autoint_jax.data.text.packed import PACKED
 from autoint_jax.data.preparation import prepare_table
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.progress import Progress
 from autoint_jax.data.raw.sources import TextSource
 from autoint_jax.errors import UsageError

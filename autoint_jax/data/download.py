@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 import zipfile
 
-from autoint_jax.data.scratch import unfinished
+from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.errors import UsageError
 
 HOME = 'https://files.grouplens.org/datasets/movielens/ml-100k.zip'

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autoint_jax.data.movielens_files import MovieLens
-from autoint_jax.data.prepared import SPLITS, Columns
-from autoint_jax.data.vocabulary import Vocabulary
+from autoint_jax.data.store.prepared import SPLITS, Columns
+from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 
 MAX_GENRES = 6

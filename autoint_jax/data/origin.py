@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax.data.text.packed import PACKED, opened, unpacked_name
-from autoint_jax.data.writing import sha256_of
+from autoint_jax.data.store.writing import sha256_of
 from autoint_jax.errors import UsageError
 
 KEY = 'origin'  # of the manifest's preparation

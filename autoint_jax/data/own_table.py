@@ -16,7 +16,7 @@ from autoint_jax.data.raw.libsvm_source import LibsvmSource
 from autoint_jax.data.origin import Origin, RawFiles
 from autoint_jax.data.raw.parquet_source import ParquetSource
 from autoint_jax.data.preparation import prepare_table
-from autoint_jax.data.prepared import SPLITS, PreparedData
+from autoint_jax.data.store.prepared import SPLITS, PreparedData
 from autoint_jax.data.progress import Progress
 from autoint_jax.data.raw.sources import Source, TextSource, names_in
 from autoint_jax.data.table_files import files_of

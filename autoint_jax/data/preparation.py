@@ -23,15 +23,15 @@ from autoint_jax.data.encoding.fitting import fit
 from autoint_jax.data.folds import TRAIN
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.origin import RawFiles
-from autoint_jax.data.prepared import SPLITS, PreparedData
+from autoint_jax.data.store.prepared import SPLITS, PreparedData
 from autoint_jax.data.progress import Progress
 from autoint_jax.data.raw.rows import Raw
-from autoint_jax.data.scratch import unfinished
+from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.data.raw.sources import THREADS, Source
-from autoint_jax.data.split_writer import SplitWriter
-from autoint_jax.data.spool import Spool
+from autoint_jax.data.store.split_writer import SplitWriter
+from autoint_jax.data.store.spool import Spool
 from autoint_jax.data.text.tally import told
-from autoint_jax.data.writing import finish
+from autoint_jax.data.store.writing import finish
 from autoint_jax.errors import UsageError
 
 PLAN_FILE = 'plan.json'

@@ -14,10 +14,10 @@ from autoint_jax.data.movielens_files import MovieLens, files_1m, files_100k, re
 from autoint_jax.data.origin import KEY as ORIGIN
 from autoint_jax.data.origin import Origin, RawFiles
 from autoint_jax.data.preparation import MAX_BAD_SHARE
-from autoint_jax.data.prepared import OWN_TABLE, PreparedData, folder_of
+from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.progress import Progress, Silent
 from autoint_jax.data.encoding.unknown_values import KEY as VALUES
-from autoint_jax.data.writing import sha256_of, write_prepared
+from autoint_jax.data.store.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import Schema
 

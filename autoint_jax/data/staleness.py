@@ -10,9 +10,9 @@ from autoint_jax import stored
 from autoint_jax.data.raw.bad_rows import allowed
 from autoint_jax.data.origin import ENCODING, KEY, RECORDED, Origin, Stamp, checksum_of, key_of, plain, stamp
 from autoint_jax.data.text.packed import PACKED, unpacked_name
-from autoint_jax.data.prepared import LARGE, PreparedData
-from autoint_jax.data.scratch import Say
-from autoint_jax.data.verification import AGAIN
+from autoint_jax.data.store.prepared import LARGE, PreparedData
+from autoint_jax.data.store.scratch import Say
+from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.errors import UsageError, shown
 
 SHOWN = 5  # differences

@@ -50,7 +50,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from autoint_jax.data import download, movielens, registry
-from autoint_jax.data.prepared import OWN_TABLE, SPLITS, Columns, PreparedData, open_prepared
+from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, Columns, PreparedData, open_prepared
 from autoint_jax.data.progress import Progress, Silent
 from autoint_jax.data.references import REFERENCES
 from autoint_jax.errors import UsageError

@@ -3,8 +3,8 @@
 import pathlib
 from collections.abc import Callable
 
-from autoint_jax.data import scratch
-from autoint_jax.data.prepared import LARGE, SPLITS, folder_of, open_prepared
+from autoint_jax.data.store import scratch
+from autoint_jax.data.store.prepared import LARGE, SPLITS, folder_of, open_prepared
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.training.available import shown_bytes

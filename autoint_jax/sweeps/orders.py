@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 
-from autoint_jax.data.prepared import open_prepared
+from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims, runs, trials
 from autoint_jax.sweeps.folder import SweepFolder

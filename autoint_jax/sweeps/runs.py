@@ -10,7 +10,7 @@ import jax
 from autoint_jax.config import configuration
 from autoint_jax import stored
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.training import records
 from autoint_jax.training.loop import fit

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training import devices, order, steps
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.state import TrainState, initial_state, setup

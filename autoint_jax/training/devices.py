@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import Columns
+from autoint_jax.data.store.prepared import Columns
 from autoint_jax.kernels.library import library
 from autoint_jax.models import registry
 from autoint_jax.schema import Batch, Schema

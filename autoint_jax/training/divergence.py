@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 
 # A logloss is absurd above so many times that of the constant prediction, the share of positives of the training split, and above

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import NUMERIC, Schema
 from autoint_jax.training import records

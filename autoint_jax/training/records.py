@@ -11,7 +11,7 @@ from typing import Any
 from autoint_jax.config import configuration
 from autoint_jax import stored
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import OWN_TABLE, PreparedData
+from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.training.events import Events
 from autoint_jax.training.holding import AlreadyHeld, Holding

@@ -17,7 +17,7 @@ from jax.sharding import NamedSharding
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.training import devices, order, replica_programs

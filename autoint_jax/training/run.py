@@ -8,7 +8,7 @@ from typing import Any
 from jax.sharding import Mesh
 
 from autoint_jax.config import configuration
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count
 from autoint_jax.training import devices, records

@@ -11,7 +11,7 @@ from autoint_jax.data.encoding.plan import UNKNOWN, FieldPlan, TablePlan
 from autoint_jax.data.encoding.transforms import as_numbers, hashed, keys, transformed
 from autoint_jax.data.encoding.unknown_values import BlockSplits, Counts
 from autoint_jax.data.encoding.value_table import ValueTable
-from autoint_jax.data.vocabulary import Vocabulary
+from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 
 

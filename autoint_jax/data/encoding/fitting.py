@@ -11,9 +11,9 @@ from autoint_jax.data.encoding.counting import counts
 from autoint_jax.data.encoding.encoder import Fitted, as_text, split_values
 from autoint_jax.data.encoding.plan import UNKNOWN, FieldPlan, TablePlan
 from autoint_jax.data.encoding.slots import Slots, slots_of
-from autoint_jax.data.spool import Spool
+from autoint_jax.data.store.spool import Spool
 from autoint_jax.data.encoding.transforms import fitted_parameters, keys
-from autoint_jax.data.vocabulary import Vocabulary
+from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 
 Progress = Callable[[], None]

@@ -11,7 +11,7 @@ from typing import Any
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import significance

@@ -10,7 +10,7 @@ import numpy as np
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import PreparedData
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.record_lines import Record, lines_of

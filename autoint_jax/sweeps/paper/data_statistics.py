@@ -5,7 +5,7 @@ from typing import Any
 
 from autoint_jax import stored
 from autoint_jax.data import registry
-from autoint_jax.data.prepared import PreparedData, folder_of, open_prepared
+from autoint_jax.data.store.prepared import PreparedData, folder_of, open_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import comparison
 from autoint_jax.sweeps.record_lines import MEND, read

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.prepared import PreparedData, open_prepared
+from autoint_jax.data.store.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import base_changes, significance

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from autoint_jax import stored
-from autoint_jax.data import verification
-from autoint_jax.data.split_writer import DTYPES
-from autoint_jax.data.verification import AGAIN, Say
-from autoint_jax.data.vocabulary import Vocabulary
+from autoint_jax.data.store import verification
+from autoint_jax.data.store.split_writer import DTYPES
+from autoint_jax.data.store.verification import AGAIN, Say
+from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.errors import UsageError, nearest, system_sentence
 from autoint_jax.names import checked_name
 from autoint_jax.schema import Batch, Schema

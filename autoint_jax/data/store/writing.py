@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autoint_jax.data.prepared import FORMAT, PREPARATION, SPLITS, Columns, PreparedData, identity_of
-from autoint_jax.data.scratch import Say, put_in_place, silent, unfinished
-from autoint_jax.data.split_writer import DTYPES, SplitWriter
-from autoint_jax.data.verification import sample_of
-from autoint_jax.data.vocabulary import Vocabulary
+from autoint_jax.data.store.prepared import FORMAT, PREPARATION, SPLITS, Columns, PreparedData, identity_of
+from autoint_jax.data.store.scratch import Say, put_in_place, silent, unfinished
+from autoint_jax.data.store.split_writer import DTYPES, SplitWriter
+from autoint_jax.data.store.verification import sample_of
+from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import Schema
 
 SIDE_FILES = ('schema.json', 'vocabularies.json', 'plan.json')

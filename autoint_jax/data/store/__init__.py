@@ -1,0 +1,1 @@
+"""Prepared data on disk: opening, writing, vocabularies, verification, scratch folders."""
