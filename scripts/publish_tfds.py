@@ -17,7 +17,7 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.data import registry
 from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS
-from autoint_jax.data.progress import Bar
+from autoint_jax.data.preparation.progress import Bar
 from autoint_jax.errors import UsageError, nearest
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]

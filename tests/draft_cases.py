@@ -11,7 +11,7 @@ from autoint_jax.data import infer
 from autoint_jax.data.drafting.columns import Column
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.own_table import prepare_own
-from autoint_jax.data.progress import Silent
+from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.table_schema import load
 
 NASTY = ['yes', 'no', 'on', 'null', '~', '1e5', '01', '1_000', '0x1F', '2020-01-01', 'a: b', '#x', "'", '"', "it's",

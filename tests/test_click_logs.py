@@ -15,7 +15,7 @@ from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.raw.derived import kdd12_profile
 from autoint_jax.data.kdd12 import KDD12
 from autoint_jax.data.store.prepared import SPLITS
-from autoint_jax.data.progress import Silent
+from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.errors import UsageError
 
 ROWS = {'criteo': 6007, 'avazu': 6011, 'kdd12': 6029}
@@ -168,7 +168,7 @@ def test_small_blocks_and_parts_give_the_same_data(raw, tmp_path, monkeypatch, n
     monkeypatch.setattr('autoint_jax.data.raw.sources.BLOCK_BYTES', 97_003)
     monkeypatch.setattr('autoint_jax.data.encoding.counting.MOST_VALUES', 397)
     monkeypatch.setattr('autoint_jax.data.encoding.counting.ROWS_AT_ONCE', 499)
-    monkeypatch.setattr('autoint_jax.data.preparation.ROWS_AT_ONCE', 97)
+    monkeypatch.setattr('autoint_jax.data.preparation.preparation.ROWS_AT_ONCE', 97)
     assert prepared(name, recipe, raw, tmp_path / 'parts').hash == whole.hash
 
 

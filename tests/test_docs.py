@@ -13,7 +13,7 @@ from autoint_jax import schema
 from autoint_jax.data import declared_field, split_plan, table_schema
 from autoint_jax.data.encoding import plan as field_plan
 from autoint_jax.data.text import layout
-from autoint_jax.data.preparation import MAX_BAD_SHARE
+from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
 from autoint_jax.sweeps import search_space, sweep_file
 
 DOCS = ROOT / 'docs'

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax import stored
-from autoint_jax.data import progress as data_progress
+from autoint_jax.data.preparation import progress as data_progress
 from autoint_jax.errors import Terminated, UsageError, described, reported, shown, system_sentence
 from autoint_jax.sweeps import comparison
 from autoint_jax.training import progress
@@ -91,7 +91,7 @@ def test_a_command_ends_with_one_line(body, status, said):
 
 @pytest.mark.parametrize('body', [
     'from autoint_jax.sweeps import comparison; comparison.show("t", ["a"], [["b"]] * 99)',
-    'from autoint_jax.data.progress import Bar\n    with Bar() as bar:\n        bar.say("x" * 100000)'])
+    'from autoint_jax.data.preparation.progress import Bar\n    with Bar() as bar:\n        bar.say("x" * 100000)'])
 def test_tables_and_bars_that_nobody_reads_end_a_command_alike(body):
     reader, writer = os.pipe()
     os.close(reader)

@@ -10,7 +10,7 @@ import pytest
 
 from autoint_jax.data.encode_rows import encode_files
 from autoint_jax.data.own_table import prepare_own
-from autoint_jax.data.progress import Silent
+from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.errors import UsageError
 
 SPLIT = 'split: {files: {train: ["part-*.csv"], valid: held.csv, test: [last.csv]}}'

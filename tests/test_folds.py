@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 from sklearn.model_selection import KFold
 
-from autoint_jax.data.folds import authors_split, column_split, random_split, stratified_folds, time_split
+from autoint_jax.data.preparation.splits import authors_split, column_split, random_split, stratified_folds, time_split
 from autoint_jax.errors import UsageError
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from autoint_jax.data import assignment
+from autoint_jax.data.preparation import assignment
 from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
 from autoint_jax.data.own_table import prepare_own
-from autoint_jax.data.progress import Silent
+from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError
 

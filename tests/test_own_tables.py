@@ -16,7 +16,7 @@ import pytest
 from autoint_jax.data import infer
 from autoint_jax.data.encode_rows import encode_files
 from autoint_jax.data.own_table import prepare_own
-from autoint_jax.data.progress import Silent
+from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.errors import UsageError
 
 TAGS = ('red', 'green', 'blue', 'x y')

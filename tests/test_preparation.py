@@ -18,7 +18,7 @@ from autoint_jax.data.encoding.counting import counts
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.encode_rows import encode_files
 from autoint_jax.data.store.prepared import open_prepared
-from autoint_jax.data.progress import Silent
+from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.store.scratch import OWNER
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool

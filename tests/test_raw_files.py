@@ -11,7 +11,7 @@ from backports import zstd
 
 from autoint_jax.data.encode_rows import encode_files
 from autoint_jax.data.own_table import prepare_own
-from autoint_jax.data.progress import Silent
+from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.errors import UsageError
 
 NAMES = ['y', 'city', 'price', 'tags']

@@ -10,7 +10,7 @@ from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.encoding.plan import LabelPlan
 from autoint_jax.data.text.layout import Layout
-from autoint_jax.data.progress import Silent
+from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.raw.rows import parsed, sound_rows
 from autoint_jax.data.raw.sources import names_in
 from autoint_jax.data.text.tally import Tally

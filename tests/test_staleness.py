@@ -9,8 +9,9 @@ import shutil
 
 import pytest
 
-from autoint_jax.data import generated_files, own_table, registry, staleness, table_schema
-from autoint_jax.data.origin import KEY, RawFiles
+from autoint_jax.data import generated_files, own_table, registry, table_schema
+from autoint_jax.data.preparation import staleness
+from autoint_jax.data.preparation.origin import KEY, RawFiles
 from autoint_jax.data.store.prepared import PREPARATION, open_prepared
 from autoint_jax.errors import UsageError
 

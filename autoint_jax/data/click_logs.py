@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 from autoint_jax.data.raw.derived import DERIVATIONS, joined_files
 from autoint_jax.data.encoding.plan import TablePlan
-from autoint_jax.data.folds import authors_split
+from autoint_jax.data.preparation.splits import authors_split
 from autoint_jax.data.text.layout import Layout
-from autoint_jax.data.origin import Origin, RawFiles, plain
+from autoint_jax.data.preparation.origin import Origin, RawFiles, plain
 from autoint_jax.data.text.packed import PACKED
-from autoint_jax.data.preparation import prepare_table
+from autoint_jax.data.preparation.preparation import prepare_table
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.data.progress import Progress
+from autoint_jax.data.preparation.progress import Progress
 from autoint_jax.data.raw.sources import TextSource
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, Schema

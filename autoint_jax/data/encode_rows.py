@@ -16,7 +16,7 @@ from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.own_table import open_source
 from autoint_jax.data.raw.parquet_source import parquet_schema
-from autoint_jax.data.preparation import PLAN_FILE
+from autoint_jax.data.preparation.preparation import PLAN_FILE
 from autoint_jax.data.store.prepared import Columns, PreparedData
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import THREADS, names_in

@@ -12,7 +12,7 @@ from autoint_jax.data.drafting.time_columns import Times, times_of
 from autoint_jax.data.drafting.words import label_rank
 from autoint_jax.data.drafting.yaml_text import quoted, scalar, shown
 from autoint_jax.data.text.packed import unpacked_name
-from autoint_jax.data.preparation import MAX_BAD_SHARE
+from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
 from autoint_jax.data.table_schema import FORMS
 from autoint_jax.errors import UsageError
 

@@ -13,11 +13,11 @@ from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.file_splits import SplitFiles
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.libsvm_source import LibsvmSource
-from autoint_jax.data.origin import Origin, RawFiles
+from autoint_jax.data.preparation.origin import Origin, RawFiles
 from autoint_jax.data.raw.parquet_source import ParquetSource
-from autoint_jax.data.preparation import prepare_table
+from autoint_jax.data.preparation.preparation import prepare_table
 from autoint_jax.data.store.prepared import SPLITS, PreparedData
-from autoint_jax.data.progress import Progress
+from autoint_jax.data.preparation.progress import Progress
 from autoint_jax.data.raw.sources import Source, TextSource, names_in
 from autoint_jax.data.table_files import files_of
 from autoint_jax.data.table_schema import TableSchema, load

@@ -11,11 +11,11 @@ from autoint_jax.data.click_logs import ClickLog
 from autoint_jax.data.criteo import CRITEO
 from autoint_jax.data.kdd12 import KDD12
 from autoint_jax.data.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
-from autoint_jax.data.origin import KEY as ORIGIN
-from autoint_jax.data.origin import Origin, RawFiles
-from autoint_jax.data.preparation import MAX_BAD_SHARE
+from autoint_jax.data.preparation.origin import KEY as ORIGIN
+from autoint_jax.data.preparation.origin import Origin, RawFiles
+from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
 from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData, folder_of
-from autoint_jax.data.progress import Progress, Silent
+from autoint_jax.data.preparation.progress import Progress, Silent
 from autoint_jax.data.encoding.unknown_values import KEY as VALUES
 from autoint_jax.data.store.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError, nearest

@@ -10,7 +10,7 @@ import polars as pl
 
 from autoint_jax.data.declared import Declared
 from autoint_jax.data.declaration_text import Mapping
-from autoint_jax.data.folds import TRAIN, VALID, column_split, random_split, time_split
+from autoint_jax.data.preparation.splits import TRAIN, VALID, column_split, random_split, time_split
 from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.data.raw.times import read_times
 from autoint_jax.errors import UsageError

@@ -51,7 +51,7 @@ import tensorflow_datasets as tfds
 
 from autoint_jax.data import download, movielens, registry
 from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, Columns, PreparedData, open_prepared
-from autoint_jax.data.progress import Progress, Silent
+from autoint_jax.data.preparation.progress import Progress, Silent
 from autoint_jax.data.references import REFERENCES
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import NUMERIC

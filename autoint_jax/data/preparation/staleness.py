@@ -8,7 +8,16 @@ from typing import Any, NamedTuple
 
 from autoint_jax import stored
 from autoint_jax.data.raw.bad_rows import allowed
-from autoint_jax.data.origin import ENCODING, KEY, RECORDED, Origin, Stamp, checksum_of, key_of, plain, stamp
+from autoint_jax.data.preparation.origin import (
+    ENCODING,
+    KEY,
+    RECORDED,
+    Origin,
+    Stamp,
+    checksum_of,
+    key_of,
+    plain,
+    stamp)
 from autoint_jax.data.text.packed import PACKED, unpacked_name
 from autoint_jax.data.store.prepared import LARGE, PreparedData
 from autoint_jax.data.store.scratch import Say

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from autoint_jax.data import origin
+from autoint_jax.data.preparation import origin
 from autoint_jax.data.encoding import unknown_values
-from autoint_jax.data.assignment import assigned, unseen
+from autoint_jax.data.preparation.assignment import assigned, unseen
 from autoint_jax.data.raw.bad_rows import BadRows
 from autoint_jax.data.encoding.encoder import Encoder
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.encoding.fitting import fit
-from autoint_jax.data.folds import TRAIN
+from autoint_jax.data.preparation.splits import TRAIN
 from autoint_jax.data.raw.labels import labels_of
-from autoint_jax.data.origin import RawFiles
+from autoint_jax.data.preparation.origin import RawFiles
 from autoint_jax.data.store.prepared import SPLITS, PreparedData
-from autoint_jax.data.progress import Progress
+from autoint_jax.data.preparation.progress import Progress
 from autoint_jax.data.raw.rows import Raw
 from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.data.raw.sources import THREADS, Source

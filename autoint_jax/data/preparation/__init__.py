@@ -1,0 +1,1 @@
+"""The one pass that turns raw columns into prepared data."""
