@@ -22,7 +22,7 @@ import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data import registry
+from autoint_jax.data.datasets import registry
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import data_statistics
 from autoint_jax.sweeps.paper.published import DATASETS

@@ -26,12 +26,14 @@ from absl import flags
 from next_steps import shell_line
 
 from autoint_jax import command, stored
-from autoint_jax.data import download, infer, own_table, registry, table_schema
+from autoint_jax.data.datasets import download, own_table, registry
+from autoint_jax.data.datasets.declaration import table as table_schema
+from autoint_jax.data.datasets.drafting import draft as infer
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.store import scratch
 from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
-from autoint_jax.data.click_logs import features_as_the_paper_counts
+from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
 from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
 from autoint_jax.data.preparation.origin import Origin
 from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared

@@ -4,7 +4,7 @@
     python scripts/publish_tfds.py --dataset=criteo --recipe=bars
 
 What an example is, how other code reads it (`tfds.data_source('autoint_criteo/bars', split='train', download=False)`), and
-how to build from raw files without the first command: the docstring of autoint_jax/data/tfds_builder.py. What is already
+how to build from raw files without the first command: the docstring of autoint_jax/data/datasets/tfds_builder.py. What is already
 there is left alone.
 """
 
@@ -15,7 +15,7 @@ interruptions.handle()  # before the imports that take seconds
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data import registry
+from autoint_jax.data.datasets import registry
 from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS
 from autoint_jax.data.preparation.progress import Bar
 from autoint_jax.errors import UsageError, nearest
@@ -30,7 +30,7 @@ _TFDS_DIR = flags.DEFINE_string('tfds_dir', None, 'Folder of TensorFlow Datasets
 
 def main(argv: list[str]) -> None:
     recipe = _recipe()
-    from autoint_jax.data.tfds_builder import BUILDERS  # takes a second, which mistakes need not wait for
+    from autoint_jax.data.datasets.tfds_builder import BUILDERS  # takes a second, which mistakes need not wait for
     builder = BUILDERS[_DATASET.value](prepared_dir=_DATA_DIR.value, data_dir=_TFDS_DIR.value, config=recipe)
     if builder.data_path.exists():
         print(f'already published: {builder.data_dir}')

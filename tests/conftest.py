@@ -44,7 +44,7 @@ def raw_dir(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope='session')
 def data_dir(tmp_path_factory, raw_dir) -> pathlib.Path:
-    from autoint_jax.data import registry
+    from autoint_jax.data.datasets import registry
 
     folder = tmp_path_factory.mktemp('prepared')
     registry.prepare('movielens_1m', 'autoint_all_rows', raw_dir, folder)

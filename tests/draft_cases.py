@@ -7,12 +7,12 @@ import zipfile
 
 from backports import zstd
 
-from autoint_jax.data import infer
-from autoint_jax.data.drafting.columns import Column
+from autoint_jax.data.datasets.drafting import draft as infer
+from autoint_jax.data.datasets.drafting.columns import Column
 from autoint_jax.data.text.layout import Layout
-from autoint_jax.data.own_table import prepare_own
+from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.preparation.progress import Silent
-from autoint_jax.data.table_schema import load
+from autoint_jax.data.datasets.declaration.table import load
 
 NASTY = ['yes', 'no', 'on', 'null', '~', '1e5', '01', '1_000', '0x1F', '2020-01-01', 'a: b', '#x', "'", '"', "it's",
          'a"b', '- x', '[x]', '{x}', '*x', '&x', '!x', '%x', '@x', '`x', '|', '>', '?', ': x', 'a#b', 'Straße', '日本', '😀',

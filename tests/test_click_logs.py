@@ -10,10 +10,10 @@ import pytest
 from naive_tables import coded, folds, frequent, log_square, read, streamed
 
 from autoint_jax.data import generated_files
-from autoint_jax.data.avazu import AVAZU
-from autoint_jax.data.criteo import CRITEO
+from autoint_jax.data.datasets.avazu import AVAZU
+from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.raw.derived import kdd12_profile
-from autoint_jax.data.kdd12 import KDD12
+from autoint_jax.data.datasets.kdd12 import KDD12
 from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.errors import UsageError

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from autoint_jax.data import download, movielens, registry
-from autoint_jax.data.movielens_files import read_1m, read_100k
+from autoint_jax.data.datasets import download, movielens, registry
+from autoint_jax.data.datasets.movielens_files import read_1m, read_100k
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.errors import UsageError

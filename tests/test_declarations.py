@@ -7,9 +7,9 @@ import re
 import pytest
 import yaml
 
-from autoint_jax.data.declaration_text import LARGEST
+from autoint_jax.data.datasets.declaration.text import LARGEST
 from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
-from autoint_jax.data.table_schema import TableSchema, load
+from autoint_jax.data.datasets.declaration.table import TableSchema, load
 from autoint_jax.errors import UsageError
 
 GOOD = """

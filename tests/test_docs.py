@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax import schema
-from autoint_jax.data import declared_field, split_plan, table_schema
+from autoint_jax.data.datasets.declaration import fields as declared_field, splits as split_plan, table as table_schema
 from autoint_jax.data.encoding import plan as field_plan
 from autoint_jax.data.text import layout
 from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE

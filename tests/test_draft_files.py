@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from draft_cases import NASTY, column, drafted, packed, prepared
 
-from autoint_jax.data import infer
-from autoint_jax.data.drafting import labels
-from autoint_jax.data.drafting.marks import marks_of
-from autoint_jax.data.drafting.yaml_text import scalar
-from autoint_jax.data.table_schema import load
+from autoint_jax.data.datasets.drafting import draft as infer
+from autoint_jax.data.datasets.drafting import labels
+from autoint_jax.data.datasets.drafting.marks import marks_of
+from autoint_jax.data.datasets.drafting.yaml_text import scalar
+from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.errors import UsageError
 
 # --- Marks, separators, quotes, encodings.

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from draft_cases import ROWS, column, drafted, prepared, table
 
-from autoint_jax.data.drafting import header, labels
-from autoint_jax.data.drafting.fields import kind_of
-from autoint_jax.data.drafting.words import label_rank, names_a_measure, names_a_time, names_ids
-from autoint_jax.data.encode_rows import encode_files
-from autoint_jax.data.table_schema import load
+from autoint_jax.data.datasets.drafting import header, labels
+from autoint_jax.data.datasets.drafting.fields import kind_of
+from autoint_jax.data.datasets.drafting.words import label_rank, names_a_measure, names_a_time, names_ids
+from autoint_jax.data.datasets.encode_rows import encode_files
+from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.errors import UsageError
 
 # --- The header.

@@ -9,7 +9,7 @@ from naive_tables import read
 from autoint_jax.data import generated_files
 from autoint_jax.data.generated import attribute, planted_labels, scrambled, zipf
 from autoint_jax.data.generated_text import blanked, digits, hexadecimal, lines, words
-from autoint_jax.data.movielens_files import read_1m
+from autoint_jax.data.datasets.movielens_files import read_1m
 
 
 def test_cells_are_what_python_prints():

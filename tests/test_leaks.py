@@ -6,7 +6,7 @@ import pytest
 
 from autoint_jax.data.preparation import assignment
 from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
-from autoint_jax.data.own_table import prepare_own
+from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError

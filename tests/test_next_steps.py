@@ -94,7 +94,7 @@ def test_the_suggestion_is_said_before_training(monkeypatch):
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A prepared table `mine`, in a folder whose name has a blank."""
-    from autoint_jax.data import registry as datasets
+    from autoint_jax.data.datasets import registry as datasets
 
     folder = tmp_path_factory.mktemp('own')
     (folder / 'mine.csv').write_text('y,city,job\n' + ''.join(f'{row % 2},c{row % 3},j{row % 7}\n' for row in range(400)))

@@ -8,7 +8,7 @@ import pytest
 from run_cases import Told
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data import registry
+from autoint_jax.data.datasets import registry
 from autoint_jax.data.store import prepared
 from autoint_jax.data.store.prepared import Columns, open_prepared
 from autoint_jax.data.store.writing import write_prepared

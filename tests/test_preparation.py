@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 from autoint_jax.data import generated_files
-from autoint_jax.data.avazu import AVAZU
+from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.encoding.counting import counts
-from autoint_jax.data.criteo import CRITEO
-from autoint_jax.data.encode_rows import encode_files
+from autoint_jax.data.datasets.criteo import CRITEO
+from autoint_jax.data.datasets.encode_rows import encode_files
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.store.scratch import OWNER

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from autoint_jax.data import registry
+from autoint_jax.data.datasets import registry
 from autoint_jax.data.store import scratch
 from autoint_jax.errors import UsageError
 

@@ -9,7 +9,9 @@ import shutil
 
 import pytest
 
-from autoint_jax.data import generated_files, own_table, registry, table_schema
+from autoint_jax.data import generated_files
+from autoint_jax.data.datasets import own_table, registry
+from autoint_jax.data.datasets.declaration import table as table_schema
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import KEY, RawFiles
 from autoint_jax.data.store.prepared import PREPARATION, open_prepared

@@ -11,9 +11,10 @@ import pytest
 import tensorflow_datasets as tfds
 from conftest import ROOT
 
-from autoint_jax.data import generated_files, registry, tfds_builder
+from autoint_jax.data import generated_files
+from autoint_jax.data.datasets import registry, tfds_builder
 from autoint_jax.data.store.prepared import SPLITS, open_prepared
-from autoint_jax.data.references import REFERENCES
+from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Schema
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from autoint_jax.data import registry
+from autoint_jax.data.datasets import registry
 from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.encoding.plan import FieldPlan
 from autoint_jax.data.encoding.transforms import fitted_parameters, transformed

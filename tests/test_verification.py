@@ -8,9 +8,10 @@ import shutil
 import numpy as np
 import pytest
 
-from autoint_jax.data import generated_files, registry
+from autoint_jax.data import generated_files
+from autoint_jax.data.datasets import registry
 from autoint_jax.data.store import scratch, verification
-from autoint_jax.data.encode_rows import RowEncoder
+from autoint_jax.data.datasets.encode_rows import RowEncoder
 from autoint_jax.data.store.prepared import PREPARATION, UNHASHED, Columns, identity_of, open_prepared
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.data.store.writing import write_prepared

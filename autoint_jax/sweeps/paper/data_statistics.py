@@ -1,10 +1,10 @@
-"""Table 1: samples, fields and features of prepared data beside the paper's counts, which `data/registry.py` holds."""
+"""Table 1: samples, fields and features of prepared data beside the paper's counts, which `data/datasets/registry.py` holds."""
 
 import pathlib
 from typing import Any
 
 from autoint_jax import stored
-from autoint_jax.data import registry
+from autoint_jax.data.datasets import registry
 from autoint_jax.data.store.prepared import PreparedData, folder_of, open_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import comparison
@@ -12,7 +12,7 @@ from autoint_jax.sweeps.record_lines import MEND, read
 
 FIGURES = ('rows', 'fields', 'features')
 # {data set: {figure: difference allowed}}; 0 where not named. In Criteo the authors also number the empty value of the
-# categorical fields that have one, 26 at most; here it has no id (see data/criteo.py).
+# categorical fields that have one, 26 at most; here it has no id (see data/datasets/criteo.py).
 TOLERANCES = {'criteo': {'features': 26}}
 NAME = 'table1_statistics'
 

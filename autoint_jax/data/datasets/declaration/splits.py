@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.declared import Declared
-from autoint_jax.data.declaration_text import Mapping
+from autoint_jax.data.datasets.declaration.values import Declared
+from autoint_jax.data.datasets.declaration.text import Mapping
 from autoint_jax.data.preparation.splits import TRAIN, VALID, column_split, random_split, time_split
 from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.data.raw.times import read_times

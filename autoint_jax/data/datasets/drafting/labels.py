@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from autoint_jax.data.drafting.columns import Column
-from autoint_jax.data.drafting.words import has_a_label_word, label_rank, names_ids
-from autoint_jax.data.drafting.yaml_text import listed, scalar, shown
+from autoint_jax.data.datasets.drafting.columns import Column
+from autoint_jax.data.datasets.drafting.words import has_a_label_word, label_rank, names_ids
+from autoint_jax.data.datasets.drafting.yaml_text import listed, scalar, shown
 
 _POSITIVE = frozenset('''1 yes y true t positive pos click clicked purchased bought good like liked on ja oui si sí sim tak да
     是'''.split())

@@ -3,9 +3,9 @@
 import re
 from typing import NamedTuple
 
-from autoint_jax.data.drafting.columns import Column
-from autoint_jax.data.drafting.words import names_a_measure, names_a_time, names_ids
-from autoint_jax.data.drafting.yaml_text import quoted, scalar, shown
+from autoint_jax.data.datasets.drafting.columns import Column
+from autoint_jax.data.datasets.drafting.words import names_a_measure, names_a_time, names_ids
+from autoint_jax.data.datasets.drafting.yaml_text import quoted, scalar, shown
 
 _FEW = 20  # different whole numbers: as many categories
 _REPEATED = 5  # rows of a value, on average

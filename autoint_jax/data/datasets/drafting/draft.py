@@ -3,17 +3,17 @@
 import pathlib
 import re
 
-from autoint_jax.data.drafting import fields, labels
-from autoint_jax.data.drafting.columns import Column
-from autoint_jax.data.drafting.parquet_sample import sample_of_parquet
-from autoint_jax.data.drafting.samples import Sample
-from autoint_jax.data.drafting.text_sample import sample_of_text
-from autoint_jax.data.drafting.time_columns import Times, times_of
-from autoint_jax.data.drafting.words import label_rank
-from autoint_jax.data.drafting.yaml_text import quoted, scalar, shown
+from autoint_jax.data.datasets.drafting import fields, labels
+from autoint_jax.data.datasets.drafting.columns import Column
+from autoint_jax.data.datasets.drafting.parquet_sample import sample_of_parquet
+from autoint_jax.data.datasets.drafting.samples import Sample
+from autoint_jax.data.datasets.drafting.text_sample import sample_of_text
+from autoint_jax.data.datasets.drafting.time_columns import Times, times_of
+from autoint_jax.data.datasets.drafting.words import label_rank
+from autoint_jax.data.datasets.drafting.yaml_text import quoted, scalar, shown
 from autoint_jax.data.text.packed import unpacked_name
 from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
-from autoint_jax.data.table_schema import FORMS
+from autoint_jax.data.datasets.declaration.table import FORMS
 from autoint_jax.errors import UsageError
 
 # Files that are tables, but of a kind that is not read.

@@ -18,7 +18,7 @@ Recipes, all split by the authors' ten stratified folds (`folds.py`):
 
 import dataclasses
 
-from autoint_jax.data.click_logs import ClickLog, Recipe
+from autoint_jax.data.datasets.click_logs import ClickLog, Recipe
 from autoint_jax.data.encoding.plan import FieldPlan, LabelPlan, TablePlan
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.schema import CATEGORICAL

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from autoint_jax.data.drafting.columns import Column
-from autoint_jax.data.drafting.words import names_a_time, names_ids, words_of
-from autoint_jax.data.drafting.yaml_text import shown
+from autoint_jax.data.datasets.drafting.columns import Column
+from autoint_jax.data.datasets.drafting.words import names_a_time, names_ids, words_of
+from autoint_jax.data.datasets.drafting.yaml_text import shown
 from autoint_jax.data.raw.times import formats_that_fit, read_times
 from autoint_jax.errors import UsageError
 

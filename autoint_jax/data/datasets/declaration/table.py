@@ -37,15 +37,15 @@ import codecs
 import dataclasses
 import pathlib
 
-from autoint_jax.data.declaration_text import read_tree
-from autoint_jax.data.declared import Declared
-from autoint_jax.data.declared_field import read_fields, read_label, separator
+from autoint_jax.data.datasets.declaration.text import read_tree
+from autoint_jax.data.datasets.declaration.values import Declared
+from autoint_jax.data.datasets.declaration.fields import read_fields, read_label, separator
 from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.libsvm_source import LABEL
 from autoint_jax.data.raw.libsvm_source import SEPARATOR as LIBSVM_SEPARATOR
 from autoint_jax.data.text.packed import unpacked_name
-from autoint_jax.data.split_plan import SplitPlan, check_leaks, read_split
+from autoint_jax.data.datasets.declaration.splits import SplitPlan, check_leaks, read_split
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 

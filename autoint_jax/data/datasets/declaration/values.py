@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
-from autoint_jax.data.declaration_text import Items, Mapping, Node, Scalar
+from autoint_jax.data.datasets.declaration.text import Items, Mapping, Node, Scalar
 from autoint_jax.errors import UsageError, nearest
 
 INT32_MAX = 2**31 - 1

@@ -5,7 +5,7 @@ Importing this module registers `autoint_movielens_100k`, `autoint_movielens_1m`
 test. They are built from data that is already prepared, or from raw files in `manual_dir` by this project's preparation:
 
     import tensorflow_datasets as tfds
-    import autoint_jax.data.tfds_builder
+    import autoint_jax.data.datasets.tfds_builder
     tfds.builder('autoint_criteo/bars', data_dir=FOLDER, prepared_dir='data/prepared').download_and_prepare()
     raw_files = tfds.download.DownloadConfig(manual_dir='dac')
     tfds.builder('autoint_criteo/bars', data_dir=FOLDER).download_and_prepare(download_config=raw_files)
@@ -49,10 +49,10 @@ from typing import ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from autoint_jax.data import download, movielens, registry
+from autoint_jax.data.datasets import download, movielens, registry
 from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, Columns, PreparedData, open_prepared
 from autoint_jax.data.preparation.progress import Progress, Silent
-from autoint_jax.data.references import REFERENCES
+from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import NUMERIC
 

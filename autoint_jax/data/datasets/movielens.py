@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autoint_jax.data.movielens_files import MovieLens
+from autoint_jax.data.datasets.movielens_files import MovieLens
 from autoint_jax.data.store.prepared import SPLITS, Columns
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema

@@ -4,13 +4,13 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from autoint_jax.data import click_logs, movielens, own_table
+from autoint_jax.data.datasets import click_logs, movielens, own_table
 from autoint_jax.data.encoding import unknown_values
-from autoint_jax.data.avazu import AVAZU
-from autoint_jax.data.click_logs import ClickLog
-from autoint_jax.data.criteo import CRITEO
-from autoint_jax.data.kdd12 import KDD12
-from autoint_jax.data.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
+from autoint_jax.data.datasets.avazu import AVAZU
+from autoint_jax.data.datasets.click_logs import ClickLog
+from autoint_jax.data.datasets.criteo import CRITEO
+from autoint_jax.data.datasets.kdd12 import KDD12
+from autoint_jax.data.datasets.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
 from autoint_jax.data.preparation.origin import KEY as ORIGIN
 from autoint_jax.data.preparation.origin import Origin, RawFiles
 from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE

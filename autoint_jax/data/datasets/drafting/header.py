@@ -7,8 +7,8 @@ value; one that no row repeats, in a column where values do repeat, is a name.
 import math
 from typing import NamedTuple
 
-from autoint_jax.data.drafting.columns import MISSING, Column
-from autoint_jax.data.drafting.yaml_text import shown
+from autoint_jax.data.datasets.drafting.columns import MISSING, Column
+from autoint_jax.data.datasets.drafting.yaml_text import shown
 
 _SURE = 20.0  # outweighs what a dozen columns of repeated text can say
 _NUMBERED = 3  # columns from which 0, 1, 2, ... in the first row are taken for numbers of columns

@@ -5,9 +5,9 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from autoint_jax.data.drafting.columns import Column
-from autoint_jax.data.drafting.samples import Sample
-from autoint_jax.data.drafting.yaml_text import shown
+from autoint_jax.data.datasets.drafting.columns import Column
+from autoint_jax.data.datasets.drafting.samples import Sample
+from autoint_jax.data.datasets.drafting.yaml_text import shown
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.libsvm_source import LABEL, SEPARATOR
 from autoint_jax.errors import UsageError

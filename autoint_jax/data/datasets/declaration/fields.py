@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from autoint_jax.data.declaration_text import Mapping
-from autoint_jax.data.declared import INT32_MAX, Declared
+from autoint_jax.data.datasets.declaration.text import Mapping
+from autoint_jax.data.datasets.declaration.values import INT32_MAX, Declared
 from autoint_jax.data.encoding.plan import ID_TRANSFORMS, MISSING, NUMERIC_TRANSFORMS, FieldPlan, LabelPlan
 from autoint_jax.errors import nearest
 from autoint_jax.schema import CATEGORICAL, KINDS, MULTIVALUED, NUMERIC

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from autoint_jax import stored
-from autoint_jax.data.click_logs import raw_columns
+from autoint_jax.data.datasets.click_logs import raw_columns
 from autoint_jax.data.encoding.encoder import Encoder, Fitted
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.text.layout import Layout
-from autoint_jax.data.own_table import open_source
+from autoint_jax.data.datasets.own_table import open_source
 from autoint_jax.data.raw.parquet_source import parquet_schema
 from autoint_jax.data.preparation.preparation import PLAN_FILE
 from autoint_jax.data.store.prepared import Columns, PreparedData

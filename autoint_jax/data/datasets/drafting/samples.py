@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from autoint_jax.data.drafting.columns import FEW_WORDS, MISSING, Column, read_at_once
-from autoint_jax.data.drafting.words import label_rank
+from autoint_jax.data.datasets.drafting.columns import FEW_WORDS, MISSING, Column, read_at_once
+from autoint_jax.data.datasets.drafting.words import label_rank
 from autoint_jax.data.text.layout import Layout
 
 ROWS = 20_000

@@ -7,10 +7,10 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autoint_jax.data.declaration_text import read_tree, written
+from autoint_jax.data.datasets.declaration.text import read_tree, written
 from autoint_jax.data.raw.derived import DERIVATIONS
 from autoint_jax.data.encoding.plan import TablePlan
-from autoint_jax.data.file_splits import SplitFiles
+from autoint_jax.data.datasets.file_splits import SplitFiles
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.libsvm_source import LibsvmSource
 from autoint_jax.data.preparation.origin import Origin, RawFiles
@@ -19,8 +19,8 @@ from autoint_jax.data.preparation.preparation import prepare_table
 from autoint_jax.data.store.prepared import SPLITS, PreparedData
 from autoint_jax.data.preparation.progress import Progress
 from autoint_jax.data.raw.sources import Source, TextSource, names_in
-from autoint_jax.data.table_files import files_of
-from autoint_jax.data.table_schema import TableSchema, load
+from autoint_jax.data.datasets.table_files import files_of
+from autoint_jax.data.datasets.declaration.table import TableSchema, load
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import MULTIVALUED
 

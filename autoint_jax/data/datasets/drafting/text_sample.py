@@ -6,14 +6,14 @@ import dataclasses
 import pathlib
 import re
 
-from autoint_jax.data.declared import has_control
-from autoint_jax.data.drafting import header as headers
-from autoint_jax.data.drafting.columns import Column, read_at_once
-from autoint_jax.data.drafting.libsvm_sample import looks_like_libsvm, sample_of_libsvm
-from autoint_jax.data.drafting.marks import Marks, marks_of
-from autoint_jax.data.drafting.samples import CELLS, LEAST_ROWS, ROWS, Sample, with_missing
-from autoint_jax.data.drafting.separators import SELDOM, Cut, best_cut
-from autoint_jax.data.drafting.yaml_text import listed, quoted, shown
+from autoint_jax.data.datasets.declaration.values import has_control
+from autoint_jax.data.datasets.drafting import header as headers
+from autoint_jax.data.datasets.drafting.columns import Column, read_at_once
+from autoint_jax.data.datasets.drafting.libsvm_sample import looks_like_libsvm, sample_of_libsvm
+from autoint_jax.data.datasets.drafting.marks import Marks, marks_of
+from autoint_jax.data.datasets.drafting.samples import CELLS, LEAST_ROWS, ROWS, Sample, with_missing
+from autoint_jax.data.datasets.drafting.separators import SELDOM, Cut, best_cut
+from autoint_jax.data.datasets.drafting.yaml_text import listed, quoted, shown
 from autoint_jax.data.text.first_rows import first_rows, first_text
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.packed import opened

@@ -1,0 +1,1 @@
+"""The data sets: their files, recipes, references, users' own tables, the registry."""

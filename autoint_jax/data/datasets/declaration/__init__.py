@@ -1,0 +1,1 @@
+"""Declarations of users' own tables: a YAML or JSON file, read strictly."""
