@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from naive_tables import coded, folds, frequent, log_square, read, streamed
 
-from autoint_jax.data import generated_files
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.raw.derived import kdd12_profile

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from naive_tables import read
 
-from autoint_jax.data import generated_files
-from autoint_jax.data.generated import attribute, planted_labels, scrambled, zipf
-from autoint_jax.data.generated_text import blanked, digits, hexadecimal, lines, words
+from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.generated.values import attribute, planted_labels, scrambled, zipf
+from autoint_jax.data.generated.text import blanked, digits, hexadecimal, lines, words
 from autoint_jax.data.datasets.movielens_files import read_1m
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from autoint_jax.data import generated_files
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.encoding.counting import counts
 from autoint_jax.data.datasets.criteo import CRITEO

@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from autoint_jax.data import generated_files
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.encoding.plan import LabelPlan

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from autoint_jax.data import generated_files
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets import own_table, registry
 from autoint_jax.data.datasets.declaration import table as table_schema
 from autoint_jax.data.preparation import staleness

@@ -11,7 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 from conftest import ROOT
 
-from autoint_jax.data import generated_files
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets import registry, tfds_builder
 from autoint_jax.data.store.prepared import SPLITS, open_prepared
 from autoint_jax.data.datasets.references import REFERENCES

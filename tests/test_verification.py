@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from autoint_jax.data import generated_files
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.store import scratch, verification
 from autoint_jax.data.datasets.encode_rows import RowEncoder

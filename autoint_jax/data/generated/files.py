@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from autoint_jax.data.generated import BLOCK_ROWS, planted_labels, scrambled, zipf
-from autoint_jax.data.generated_text import blanked, digits, hexadecimal, lines, words
+from autoint_jax.data.generated.values import BLOCK_ROWS, planted_labels, scrambled, zipf
+from autoint_jax.data.generated.text import blanked, digits, hexadecimal, lines, words
 
 # Distinct values of C1..C26 in the 45.8 million rows of Criteo, and the share of rows where they are missing.
 CRITEO_SIZES = (1460, 583, 10131227, 2202608, 305, 24, 12517, 633, 3, 93145, 5683, 8351593, 3194, 27, 14992, 5461306, 10,

@@ -1,0 +1,1 @@
+"""Generated data in the shapes of the published data sets."""
