@@ -13,8 +13,8 @@ import numpy as np
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models import registry
-from autoint_jax.models.dropout import Training
-from autoint_jax.models.tables import initial_tables, lookup
+from autoint_jax.models.layers.dropout import Training
+from autoint_jax.models.layers.tables import initial_tables, lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, Batch, FieldSpec, Schema
 
 SCHEMA = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('x', NUMERIC), FieldSpec('tags', MULTIVALUED, 7, max_values=3),

@@ -22,8 +22,8 @@ from model_cases import (
 
 from autoint_jax.config.configuration import load
 from autoint_jax.errors import UsageError
-from autoint_jax.models.batch_norm import STATISTICS
-from autoint_jax.models.dropout import Training
+from autoint_jax.models.layers.batch_norm import STATISTICS
+from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.registry import build
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, Batch, FieldSpec, Schema
 

@@ -12,9 +12,9 @@ from model_cases import ROWS, SCHEMA, batch, reference_embeddings, reference_fir
 
 from autoint_jax.config.configuration import ModelConfig
 from autoint_jax.errors import UsageError
-from autoint_jax.models.dropout import Training, row_keys
-from autoint_jax.models.interacting import attention_weights
-from autoint_jax.models.interacting_heads import attend
+from autoint_jax.models.layers.dropout import Training, row_keys
+from autoint_jax.models.interacting.stack import attention_weights
+from autoint_jax.models.interacting.heads import attend
 from autoint_jax.models.registry import build, parameter_count
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 

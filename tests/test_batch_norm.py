@@ -10,8 +10,8 @@ from test_training import losses_of
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
-from autoint_jax.models.batch_norm import EPSILON, MOMENTUM, STATISTICS, BatchNorm
-from autoint_jax.models.dropout import Training
+from autoint_jax.models.layers.batch_norm import EPSILON, MOMENTUM, STATISTICS, BatchNorm
+from autoint_jax.models.layers.dropout import Training
 
 X = np.random.default_rng(0).normal(3, 2, (7, 5)).astype(np.float32)
 WEIGHTS = np.array([1, 1, 0, 1, 1, 1, 0], np.float32)

@@ -17,7 +17,7 @@ from model_cases import (
 
 from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.dropout import Training, row_keys
+from autoint_jax.models.layers.dropout import Training, row_keys
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 

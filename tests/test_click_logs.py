@@ -183,7 +183,7 @@ def test_a_file_packed_by_gzip_gives_the_same_data(raw, tmp_path):
 
 
 def test_missing_values_of_the_authors_contribute_nothing(raw, tmp_path):
-    from autoint_jax.models.embedding import combined_values
+    from autoint_jax.models.layers.embedding import combined_values
 
     data = prepared('criteo', 'autoint', raw, tmp_path)
     assert {field.kind for field in data.schema.id_fields} == {'multivalued'}

@@ -12,10 +12,10 @@ from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, forward, 
 
 from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import SHARES, ModelConfig
-from autoint_jax.models.batch_norm import STATISTICS
-from autoint_jax.models.dropout import Training, row_keys
+from autoint_jax.models.layers.batch_norm import STATISTICS
+from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.registry import MODELS, build, model_class
-from autoint_jax.models.tables import lookup
+from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import Batch
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')

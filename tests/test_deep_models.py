@@ -20,8 +20,8 @@ from model_cases import (
 )
 
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.batch_norm import STATISTICS
-from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, row_keys, scaled_mask
+from autoint_jax.models.layers.batch_norm import STATISTICS
+from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, row_keys, scaled_mask
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.models.dropout import drawn, factors, row_keys, scaled_mask
+from autoint_jax.models.layers.dropout import drawn, factors, row_keys, scaled_mask
 
 ROWS, PLACES, RATE = 1009, 101, 0.4
 

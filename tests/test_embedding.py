@@ -12,9 +12,9 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.embedding import FieldEmbedding, embedding_tables, field_widths
-from autoint_jax.models.numeric import NumericEmbedding
-from autoint_jax.models.tables import lookup
+from autoint_jax.models.layers.embedding import FieldEmbedding, embedding_tables, field_widths
+from autoint_jax.models.layers.numeric import NumericEmbedding
+from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.fields import fitted_schema, quantiles
 from autoint_jax.training.state import initial_state, setup, state_shapes

@@ -21,11 +21,11 @@ from model_cases import (
 )
 
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.batch_norm import EPSILON, STATISTICS
-from autoint_jax.models.dropout import EMBEDDING_SITE, LAYER_SITE, Training, row_keys, scaled_mask
+from autoint_jax.models.layers.batch_norm import EPSILON, STATISTICS
+from autoint_jax.models.layers.dropout import EMBEDDING_SITE, LAYER_SITE, Training, row_keys, scaled_mask
 from autoint_jax.models.hofm import anova_kernel
 from autoint_jax.models.registry import build
-from autoint_jax.models.tables import lookup
+from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')

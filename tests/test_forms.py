@@ -10,9 +10,9 @@ import pytest
 from autoint_jax.config.configuration import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
-from autoint_jax.models import forms
-from autoint_jax.models.dropout import Drawn
-from autoint_jax.models.interacting import LayerWeights, StackSpec, einsum_stack
+from autoint_jax.models.interacting import forms
+from autoint_jax.models.layers.dropout import Drawn
+from autoint_jax.models.interacting.stack import LayerWeights, StackSpec, einsum_stack
 
 # rows, fields, embedding, layers, heads, head width: the shapes of the data sets, and sizes that divide nothing. 163 fields are
 # an odd number of the CPU kernel's vectors of eight, of which a block of one example would not fill its wide ones.

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoint_jax.models import interacting_block, interacting_pallas
-from autoint_jax.models.interacting_pallas import interacting_layer, supported
+from autoint_jax.models.interacting import pallas_block as interacting_block, pallas as interacting_pallas
+from autoint_jax.models.interacting.pallas import interacting_layer, supported
 
 
 def reference(x, kernel, bias, mask, *, scale, residual, projection_relu):

@@ -13,7 +13,7 @@ from autoint_jax import cache_folder
 from autoint_jax.cache_folder import Unsafe, cache_home, private_folder
 from autoint_jax.config.configuration import Config, OptimizerConfig, replace
 from autoint_jax.kernels import library
-from autoint_jax.models import forms
+from autoint_jax.models.interacting import forms
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training import loop, state
 

@@ -7,7 +7,7 @@ import pytest
 from model_cases import ROWS, batch, forward, made, options, reference_dense, reference_embeddings, reference_mlp
 
 from autoint_jax.errors import UsageError
-from autoint_jax.models.dropout import Training, row_keys
+from autoint_jax.models.layers.dropout import Training, row_keys
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 

@@ -15,7 +15,7 @@ from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
-from autoint_jax.models.tables import TableSpec, lookup
+from autoint_jax.models.layers.tables import TableSpec, lookup
 from autoint_jax.training import dense_tables, loop
 from autoint_jax.training.records import run_name
 from autoint_jax.training.state import setup

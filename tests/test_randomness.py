@@ -17,10 +17,10 @@ from test_contract import with_everything
 from autoint_jax.config.configuration import Config, copies, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import SHARES
-from autoint_jax.models import dropout, tables
-from autoint_jax.models.batch_norm import STATISTICS
-from autoint_jax.models.dropout import Training, drawn, hidden_site, layer_site, row_keys
-from autoint_jax.models.randomness import seed_key, two_words
+from autoint_jax.models.layers import dropout, tables
+from autoint_jax.models.layers.batch_norm import STATISTICS
+from autoint_jax.models.layers.dropout import Training, drawn, hidden_site, layer_site, row_keys
+from autoint_jax.models.layers.randomness import seed_key, two_words
 from autoint_jax.models.registry import MODELS
 from autoint_jax.training import order
 from autoint_jax.training.state import initial_state, setup

@@ -58,7 +58,7 @@ def test_the_model_of_the_readme_works(monkeypatch):
     from autoint_jax.config.model_config import ModelConfig
     from autoint_jax.models import registry
     from autoint_jax.models.contract import Model
-    from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+    from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 
     code, = re.findall(r'```python\n(class .*?)```', (ROOT / 'README.md').read_text(), re.DOTALL)
     assert len(code.splitlines()) <= 10

@@ -12,7 +12,7 @@ from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import Columns, open_prepared
-from autoint_jax.models.tables import lookup
+from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import devices, order, scoring, steps
 from autoint_jax.training.loop import evaluation_steps
@@ -152,7 +152,7 @@ def test_scores_are_in_row_order_and_complete(data_dir):
     made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('valid')
     state = initial_state(made)
     logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, devices.resident(columns, mesh))
-    from autoint_jax.models.tables import lookup
+    from autoint_jax.models.layers.tables import lookup
 
     batch = columns.batch()
     expected = made.model.apply({'params': state.params}, lookup(state.tables, made.table_specs, batch), batch, training=None)

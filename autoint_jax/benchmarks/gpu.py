@@ -19,8 +19,8 @@ from autoint_jax.benchmarks.stepping import StepBenchmark
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.errors import UsageError
-from autoint_jax.models.forms import FORMS
-from autoint_jax.models.tables import table_of, table_rows
+from autoint_jax.models.interacting.forms import FORMS
+from autoint_jax.models.layers.tables import table_of, table_rows
 
 LIMIT_SECONDS = 390.0  # no part is begun later, so that the whole stays under eight minutes
 KNOWN_BAD_RATIO = 20  # scatter-add this much slower than the same sum over sorted rows, as in jaxlib 0.10.2 and 0.11.0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autoint_jax.data.store.prepared import Columns
-from autoint_jax.models.tables import table_of, table_rows
+from autoint_jax.models.layers.tables import table_of, table_rows
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 
 PIECE_ROWS = 65536  # rows drawn at a time, so that float64 numbers of millions of rows are never held

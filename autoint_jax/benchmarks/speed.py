@@ -9,7 +9,7 @@ from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.stepping import ScoringBenchmark, StepBenchmark
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
 from autoint_jax.config.configuration import Config
-from autoint_jax.models.forms import chosen_form
+from autoint_jax.models.interacting.forms import chosen_form
 
 OURS = 'autoint_jax'
 

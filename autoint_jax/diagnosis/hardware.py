@@ -10,7 +10,7 @@ from autoint_jax.config.configuration import ModelConfig
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
-from autoint_jax.models.forms import chosen_form
+from autoint_jax.models.interacting.forms import chosen_form
 from autoint_jax.training.available import available_ram, device_memory, shown_bytes
 from autoint_jax.training.devices import usable_cores
 

@@ -14,9 +14,9 @@ from autoint_jax.config.configuration import TABLE_OPTIMIZERS, ModelConfig, Opti
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
-from autoint_jax.models.forms import FORMS, chosen_form, interacting_stack
-from autoint_jax.models.interacting import NORM_EPSILON, LayerWeights, StackSpec, attention_weights
-from autoint_jax.models.tables import lookup, table_of
+from autoint_jax.models.interacting.forms import FORMS, chosen_form, interacting_stack
+from autoint_jax.models.interacting.stack import NORM_EPSILON, LayerWeights, StackSpec, attention_weights
+from autoint_jax.models.layers.tables import lookup, table_of
 from autoint_jax.schema import CATEGORICAL, Batch, FieldSpec, Schema
 from autoint_jax.training.state import table_optimizer
 from autoint_jax.training.steps import summed_logloss

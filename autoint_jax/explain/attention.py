@@ -9,7 +9,7 @@ import numpy as np
 
 from autoint_jax.data.store.prepared import Columns
 from autoint_jax.errors import UsageError
-from autoint_jax.models.tables import lookup
+from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import Batch
 from autoint_jax.training.state import Setup, TrainState
 

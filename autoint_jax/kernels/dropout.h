@@ -1,4 +1,4 @@
-// Factors of attention weights that dropout leaves, as `models/dropout.py` computes them: the same bits.
+// Factors of attention weights that dropout leaves, as `models/layers/dropout.py` computes them: the same bits.
 
 #ifndef AUTOINT_JAX_KERNELS_DROPOUT_H_
 #define AUTOINT_JAX_KERNELS_DROPOUT_H_

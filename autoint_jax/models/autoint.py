@@ -9,13 +9,21 @@ import jax.numpy as jnp
 from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Drawn, Training, drawn, dropped, layer_site
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
-from autoint_jax.models.forms import chosen_form, interacting_stack
-from autoint_jax.models.interacting import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
-from autoint_jax.models.linear import FirstOrder, linear_tables
-from autoint_jax.models.mlp import MLP
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.layers.dropout import (
+    DEEP_SITE,
+    EMBEDDING_SITE,
+    HEAD_SITE,
+    Drawn,
+    Training,
+    drawn,
+    dropped,
+    layer_site)
+from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.interacting.forms import chosen_form, interacting_stack
+from autoint_jax.models.interacting.stack import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
+from autoint_jax.models.layers.linear import FirstOrder, linear_tables
+from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.config.options import is_on
 from autoint_jax.schema import Batch, Schema
 

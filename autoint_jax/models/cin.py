@@ -6,9 +6,9 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
-from autoint_jax.models.tables import Rows
+from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropped
+from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 

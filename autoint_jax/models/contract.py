@@ -3,8 +3,8 @@
 import flax.linen as nn
 
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.embedding import embedding_tables
-from autoint_jax.models.tables import TableSpec
+from autoint_jax.models.layers.embedding import embedding_tables
+from autoint_jax.models.layers.tables import TableSpec
 from autoint_jax.schema import Schema
 
 

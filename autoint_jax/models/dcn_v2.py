@@ -6,11 +6,11 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import DEEP_SITE, Training
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS
-from autoint_jax.models.mlp import MLP
-from autoint_jax.models.stacked_input import StackedInput, stacked_width
-from autoint_jax.models.tables import Rows
+from autoint_jax.models.layers.dropout import DEEP_SITE, Training
+from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
+from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
+from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 

@@ -6,12 +6,17 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Training, dropped, layer_site
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
-from autoint_jax.models.interacting import InteractingWeights, StackSpec, attention_weights, projections, sums_type
-from autoint_jax.models.linear import FirstOrder, linear_tables
-from autoint_jax.models.mlp import MLP
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Training, dropped, layer_site
+from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
+from autoint_jax.models.interacting.stack import (
+    InteractingWeights,
+    StackSpec,
+    attention_weights,
+    projections,
+    sums_type)
+from autoint_jax.models.layers.linear import FirstOrder, linear_tables
+from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import Training, dropped, layer_site
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
-from autoint_jax.models.interacting import attention_weights
-from autoint_jax.models.tables import Rows
+from autoint_jax.models.layers.dropout import Training, dropped, layer_site
+from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.interacting.stack import attention_weights
+from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 QUERY, KEYS_AND_VALUES, ALL = slice(0, 1), slice(1, 3), slice(0, 3)  # of the projections

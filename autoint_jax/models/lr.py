@@ -5,9 +5,9 @@ import jax
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import Training
-from autoint_jax.models.linear import FirstOrder, linear_tables
-from autoint_jax.models.tables import Rows, TableSpec
+from autoint_jax.models.layers.dropout import Training
+from autoint_jax.models.layers.linear import FirstOrder, linear_tables
+from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped, layer_site
-from autoint_jax.models.embedding import EMBEDDING_OPTIONS, FieldEmbedding
-from autoint_jax.models.mlp import MLP
-from autoint_jax.models.tables import Rows
+from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped, layer_site
+from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 EPSILON = 1e-5  # of layer normalisation, inside the root, as in PyTorch's default; the paper gives none

@@ -19,13 +19,13 @@ from autoint_jax.models.destine import DESTINE
 from autoint_jax.models.dnn import DNN
 from autoint_jax.models.finalmlp import FinalMLP
 from autoint_jax.models.fm import FM
-from autoint_jax.models.forms import chosen_form
+from autoint_jax.models.interacting.forms import chosen_form
 from autoint_jax.models.ft_transformer import FTTransformer
 from autoint_jax.models.hofm import HOFM
 from autoint_jax.models.lr import LR
 from autoint_jax.models.masknet import MaskNet
 from autoint_jax.models.nfm import NFM
-from autoint_jax.models.tables import TableSpec
+from autoint_jax.models.layers.tables import TableSpec
 from autoint_jax.models.wide_deep import WideDeep
 from autoint_jax.models.xdeepfm import XDeepFM
 from autoint_jax.schema import Schema

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.models.batch_norm import STATISTICS
-from autoint_jax.models.dropout import Training, row_keys
+from autoint_jax.models.layers.batch_norm import STATISTICS
+from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.registry import interacting_form, model_class
 from autoint_jax.schema import Batch
 from autoint_jax.training.state import Setup, state_shapes

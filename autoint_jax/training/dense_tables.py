@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.models.tables import TableSpec
+from autoint_jax.models.layers.tables import TableSpec
 
 # Below this many rows a whole update moves a few megabytes, which is nothing beside a step of a model.
 MANY_ROWS = 100_000

@@ -19,7 +19,7 @@ from autoint_jax.data.store.prepared import SPLITS, Columns, PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.kernels import library
-from autoint_jax.models.forms import missed_kernel
+from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.registry import interacting_form, table_values
 from autoint_jax.training import dense_tables, devices, order, scoring, steps
 from autoint_jax.training.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed

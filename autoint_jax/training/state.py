@@ -13,9 +13,9 @@ from autoint_jax.config.configuration import Config, OptimizerConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models import registry
-from autoint_jax.models.batch_norm import STATISTICS
-from autoint_jax.models.randomness import pinned, seed_key
-from autoint_jax.models.tables import Tables, TableSpec, initial_tables, lookup
+from autoint_jax.models.layers.batch_norm import STATISTICS
+from autoint_jax.models.layers.randomness import pinned, seed_key
+from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.deferred_adam import deferred_adam
 from autoint_jax.training.lazy_adam import lazy_adam

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
-from autoint_jax.models.batch_norm import STATISTICS
-from autoint_jax.models.dropout import Training, row_keys
-from autoint_jax.models.tables import Rows, empty_rows, table_rows
+from autoint_jax.models.layers.batch_norm import STATISTICS
+from autoint_jax.models.layers.dropout import Training, row_keys
+from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows
 from autoint_jax.schema import Batch
 from autoint_jax.training.devices import DATA_AXIS, EVERYWHERE, Cut, Resident, gathered
 from autoint_jax.training.state import Setup, TrainState

@@ -14,8 +14,8 @@ import numpy as np
 
 from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.numeric import NumericEmbedding
-from autoint_jax.models.tables import Rows, TableSpec, table_of
+from autoint_jax.models.layers.numeric import NumericEmbedding
+from autoint_jax.models.layers.tables import Rows, TableSpec, table_of
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
 EMBEDDING_OPTIONS = ('embedding_dim', 'embedding_stddev', 'combiner', 'width_scale', 'width_power', 'numeric_encoding',

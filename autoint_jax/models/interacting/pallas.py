@@ -13,8 +13,18 @@ from jax import lax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
-from autoint_jax.models.interacting_block import (KEY, MAX_PROGRAMS, MIN_ROWS, QUERY, RESIDUAL, VALUE, Block, Plan, planned,
-                                                  rectified, side)
+from autoint_jax.models.interacting.pallas_block import (
+    KEY,
+    MAX_PROGRAMS,
+    MIN_ROWS,
+    QUERY,
+    RESIDUAL,
+    VALUE,
+    Block,
+    Plan,
+    planned,
+    rectified,
+    side)
 
 WARPS = 4
 REGISTER_BYTES = WARPS * 32 * 255 * 4

@@ -5,10 +5,10 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.dropout import EMBEDDING_SITE, Training, dropped
-from autoint_jax.models.embedding import FieldEmbedding
-from autoint_jax.models.numeric import present_values
-from autoint_jax.models.tables import Rows
+from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropped
+from autoint_jax.models.layers.embedding import FieldEmbedding
+from autoint_jax.models.layers.numeric import present_values
+from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 

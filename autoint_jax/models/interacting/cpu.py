@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoint_jax.kernels.library import library
-from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec
+from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec
 
 MAX_TASKS = 16  # partial sums of the weights' gradients, whatever the number of threads; of at least MIN_BLOCKS blocks each
 MIN_BLOCKS = 2

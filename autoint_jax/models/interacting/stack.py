@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.models.dropout import Drawn, factors
+from autoint_jax.models.layers.dropout import Drawn, factors
 
 NORM_EPSILON = 1e-8  # inside the root, as in the authors' code
 

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.models.dropout import Training
+from autoint_jax.models.layers.dropout import Training
 
 MOMENTUM = 0.9  # of the running statistics, as in PyTorch's default
 EPSILON = 1e-5  # inside the root

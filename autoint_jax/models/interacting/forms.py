@@ -7,10 +7,10 @@ import jax
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.kernels import library
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, einsum_stack
-from autoint_jax.models.interacting_cpu import cpu_stack
-from autoint_jax.models.interacting_gpu import gpu_stack
-from autoint_jax.models.interacting_heads import heads_stack
+from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec, einsum_stack
+from autoint_jax.models.interacting.cpu import cpu_stack
+from autoint_jax.models.interacting.gpu import gpu_stack
+from autoint_jax.models.interacting.heads import heads_stack
 
 AUTOMATIC = 'automatic'
 FORMS: dict[str, Callable[[jax.Array, tuple[LayerWeights, ...], Masks, StackSpec], jax.Array]] = {

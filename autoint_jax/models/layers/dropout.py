@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.errors import UsageError
-from autoint_jax.models.randomness import seed_key, two_words
+from autoint_jax.models.layers.randomness import seed_key, two_words
 from autoint_jax.config.options import is_on
 
 # Dropout sites, uint32: embeddings 0, the deep network from 1, its second stream from 31, the head from 51, layers from 100

@@ -5,8 +5,15 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.models.interacting import (LayerWeights, Masks, StackSpec, activated, attention_weights, mask_factors,
-                                            projections, sums_type)
+from autoint_jax.models.interacting.stack import (
+    LayerWeights,
+    Masks,
+    StackSpec,
+    activated,
+    attention_weights,
+    mask_factors,
+    projections,
+    sums_type)
 
 
 def _mix(weights: jax.Array, value: jax.Array) -> jax.Array:

@@ -3,8 +3,8 @@
 import flax.linen as nn
 import jax
 
-from autoint_jax.models.batch_norm import BatchNorm
-from autoint_jax.models.dropout import Training, dropped, hidden_site
+from autoint_jax.models.layers.batch_norm import BatchNorm
+from autoint_jax.models.layers.dropout import Training, dropped, hidden_site
 
 
 class MLP(nn.Module):

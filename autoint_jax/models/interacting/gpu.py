@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.errors import UsageError
-from autoint_jax.models.interacting import LayerWeights, Masks, StackSpec, layer_norm, mask_factors
-from autoint_jax.models.interacting_pallas import interacting_layer, supported
+from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec, layer_norm, mask_factors
+from autoint_jax.models.interacting.pallas import interacting_layer, supported
 
 
 def gpu_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec, *,

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.embedding import embedded_runs
-from autoint_jax.models.numeric import present_values
-from autoint_jax.models.tables import Rows, TableSpec, table_of
+from autoint_jax.models.layers.embedding import embedded_runs
+from autoint_jax.models.layers.numeric import present_values
+from autoint_jax.models.layers.tables import Rows, TableSpec, table_of
 from autoint_jax.schema import Batch, Schema
 
 LINEAR_TABLE = 'linear'

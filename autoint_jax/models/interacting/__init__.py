@@ -1,0 +1,1 @@
+"""The stack of interacting layers and its forms for CPUs and GPUs."""
