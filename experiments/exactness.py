@@ -28,7 +28,7 @@ from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.sweeps import comparison, exactness, runs, trajectory
-from autoint_jax.training import records as run_records
+from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
 
 _FOLLOWED = flags.DEFINE_integer('followed_steps', 2000, 'Steps after which parameters are compared.', lower_bound=1)

@@ -34,7 +34,7 @@ from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import run_time
-from autoint_jax.training import records as run_records
+from autoint_jax.training.run_folder import records as run_records
 
 flags.adopt_module_key_flags(common)
 

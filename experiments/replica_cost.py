@@ -33,7 +33,7 @@ from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.whole_runs import WholeRun, whole_run
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.sweeps import comparison, runs
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 
 _COPIES = flags.DEFINE_integer('copies', 10, 'Copies in one program.', lower_bound=2)
 _EPOCHS = flags.DEFINE_integer('epochs', 5, 'Epochs of a command; the first and the last are not timed.', lower_bound=3)

@@ -26,7 +26,7 @@ from autoint_jax.data.datasets import registry
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import data_statistics
 from autoint_jax.sweeps.paper.published import DATASETS
-from autoint_jax.training import records as run_records
+from autoint_jax.training.run_folder import records as run_records
 
 flags.adopt_module_key_flags(common)
 flags.set_default(common.DATASET, 'all')

@@ -28,7 +28,7 @@ from autoint_jax.config import configuration
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import model_size
 from autoint_jax.sweeps.paper.published import SIZES
-from autoint_jax.training import records as run_records
+from autoint_jax.training.run_folder import records as run_records
 
 flags.adopt_module_key_flags(common)
 flags.set_default(common.DATASET, model_size.PUBLISHED_DATASET)

@@ -27,7 +27,7 @@ from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import significance
 from autoint_jax.sweeps.paper.published import RESIDUAL
-from autoint_jax.training import records as run_records
+from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
 
 _SEEDS = common.define_seeds()

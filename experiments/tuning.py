@@ -34,8 +34,8 @@ from autoint_jax.data.store.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import runs
 from autoint_jax.sweeps.paper.published import EFFECTIVENESS
-from autoint_jax.training import devices
-from autoint_jax.training import records as run_records
+from autoint_jax.training.step import devices
+from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import fit_copies
 

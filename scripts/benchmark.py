@@ -32,7 +32,7 @@ from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.training import devices
+from autoint_jax.training.step import devices
 
 _SUITE = flags.DEFINE_string('suite', 'step', 'What to measure, one of those above.')
 _SHAPE = flags.DEFINE_string('shape', 'ml1m', f'Shape of the data: {", ".join(SHAPES)}.')

@@ -119,9 +119,10 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
     import jax
 
     from autoint_jax.diagnosis import hardware, memory
-    from autoint_jax.training import available, devices, room
+    from autoint_jax.training.memory import available, room
+    from autoint_jax.training.step import devices
     from autoint_jax.training.replica_programs import replica_mesh
-    from autoint_jax.training.state import setup
+    from autoint_jax.training.step.state import setup
 
     if asked is None:
         return [Check(NOTE, f'no plan: {config.data.dataset} is not prepared with recipe {config.data.recipe} in '

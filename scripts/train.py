@@ -34,7 +34,8 @@ from autoint_jax.data.store.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.metrics import shown_auc
 from autoint_jax.models.registry import shows_attention
-from autoint_jax.training import devices, records
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.step import devices
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import copy_name, fit_copies

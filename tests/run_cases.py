@@ -9,9 +9,9 @@ import numpy as np
 from tensorboardX.proto.event_pb2 import Event
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.training import devices
-from autoint_jax.training.checkpoints import CheckpointReader
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step import devices
+from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
+from autoint_jax.training.step.state import initial_state, setup
 
 # Eight evaluations, every four steps, the fourth of which is the best.
 TINY = replace(Config(), {

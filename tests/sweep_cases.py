@@ -9,7 +9,7 @@ from autoint_jax.config import configuration
 from autoint_jax.sweeps import sweep_file
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.orders import Orders
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 
 BASE = "base = 'movielens_1m_lr'\n[options]\ntraining.epochs = 3\ntraining.batch_size = 512\n"
 STALE = 60.0

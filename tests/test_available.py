@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoint_jax.training import available
+from autoint_jax.training.memory import available
 
 
 def test_memory_left_by_a_control_group(tmp_path, monkeypatch):

@@ -13,12 +13,12 @@ import pytest
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, reported
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
-from autoint_jax.training import checkpoints as module
-from autoint_jax.training.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
-from autoint_jax.training.devices import data_mesh
-from autoint_jax.training.state import initial_state, setup
-from autoint_jax.training.state_sums import state_sums
-from autoint_jax.training.stopping import best_evaluation
+from autoint_jax.training.checkpoints import checkpoints as module
+from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
+from autoint_jax.training.step.devices import data_mesh
+from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.checkpoints.state_sums import state_sums
+from autoint_jax.evaluation.stopping import best_evaluation
 
 
 def small_state(cardinality=5):

@@ -14,13 +14,13 @@ from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.prepared import Columns, open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
-from autoint_jax.training import devices
-from autoint_jax.training.checkpoints import CheckpointReader
+from autoint_jax.training.step import devices
+from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
 from autoint_jax.training.divergence import Diverged, absurd_logloss, divergence, largest_values
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run import Run
-from autoint_jax.training.state import setup
+from autoint_jax.training.step.state import setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 

@@ -11,15 +11,15 @@ from conftest import ROOT
 
 from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.diagnosis import hardware, memory, operations, planned, scatter, versions
-from autoint_jax.training.activations import activation_bytes
+from autoint_jax.training.memory.activations import activation_bytes
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
-from autoint_jax.training import devices, steps
-from autoint_jax.training.available import shown_bytes
-from autoint_jax.training.memory import plan as plan_of
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step import devices, steps
+from autoint_jax.training.memory.available import shown_bytes
+from autoint_jax.training.memory.plan import plan as plan_of
+from autoint_jax.training.step.state import initial_state, setup
 
 MIXED = Schema((*planned.schema_of([7, 11, 101]).fields, FieldSpec('several', MULTIVALUED, 13, max_values=3),
                 FieldSpec('number', NUMERIC)))

@@ -17,7 +17,7 @@ from autoint_jax.models.layers.numeric import NumericEmbedding
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.fields import fitted_schema, quantiles
-from autoint_jax.training.state import initial_state, setup, state_shapes
+from autoint_jax.training.step.state import initial_state, setup, state_shapes
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 

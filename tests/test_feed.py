@@ -7,9 +7,10 @@ import pytest
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import open_prepared
-from autoint_jax.training import devices, feed, order, room
+from autoint_jax.training.memory import room
+from autoint_jax.training.step import devices, feed, order
 from autoint_jax.training.loop import fit
-from autoint_jax.training.state import setup
+from autoint_jax.training.step.state import setup
 
 OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors', 'model.head_dim': 5,
            'model.num_layers': 1, 'model.embedding_dropout': 0.1, 'training.batch_size': 61, 'training.epochs': 2,

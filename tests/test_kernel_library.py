@@ -15,7 +15,8 @@ from autoint_jax.config.configuration import Config, OptimizerConfig, replace
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting import forms
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
-from autoint_jax.training import loop, state
+from autoint_jax.training import loop
+from autoint_jax.training.step import state
 
 # A compiler that counts its calls beside itself and writes what the test says to be the library.
 COMPILER = """#!/bin/sh

@@ -16,11 +16,11 @@ from autoint_jax.data.store.prepared import Columns, PreparedData
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
-from autoint_jax.training import devices, order, scoring, steps
+from autoint_jax.training.step import devices, order, scoring, steps
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, setup
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')

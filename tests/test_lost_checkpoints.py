@@ -10,7 +10,7 @@ from test_checkpoints import DAMAGES, files
 from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.training.checkpoints import CheckpointReader
+from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.trained import open_run
@@ -175,7 +175,7 @@ def test_states_of_every_kind_have_sums(data):
     """Integers, scalars and empty arrays among them; a sum tells of any word that changes or moves."""
     import numpy as np
 
-    from autoint_jax.training.state_sums import state_sums
+    from autoint_jax.training.checkpoints.state_sums import state_sums
 
     tree = {'a': np.arange(6, dtype=np.float32).reshape(2, 3), 'b': np.int32(3), 'c': np.zeros((0, 4), np.float32),
             'd': np.array([True, False]), 'e': np.arange(5, dtype=np.float16)}

@@ -18,10 +18,11 @@ from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, FieldSpec, Schema
-from autoint_jax.training import aligned, available, devices, limits, memory, order, room
+from autoint_jax.training.memory import available, limits, plan as memory, room
+from autoint_jax.training.step import aligned, devices, order
 from autoint_jax.training.loop import evaluation_steps, fit
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.state import setup
+from autoint_jax.training.step.state import setup
 
 ROWS = {'train': 1000, 'valid': 100, 'test': 100}
 

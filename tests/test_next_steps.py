@@ -16,9 +16,10 @@ from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.layers.tables import TableSpec, lookup
-from autoint_jax.training import dense_tables, loop
-from autoint_jax.training.records import run_name
-from autoint_jax.training.state import setup
+from autoint_jax.training import loop
+from autoint_jax.training.tables import dense_tables
+from autoint_jax.training.run_folder.records import run_name
+from autoint_jax.training.step.state import setup
 
 CONFIGS = ROOT / 'experiments' / 'configs'
 OWN = configuration.load(CONFIGS / 'own_table.toml')

@@ -14,7 +14,9 @@ from autoint_jax.data.store.prepared import Columns, open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
-from autoint_jax.training import feed, fields, room, scoring, state, trained
+from autoint_jax.training import fields, trained
+from autoint_jax.training.memory import room
+from autoint_jax.training.step import feed, scoring, state
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.trained import open_run

@@ -15,9 +15,9 @@ from autoint_jax.evaluation import metrics
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
-from autoint_jax.training import devices, scoring, steps
-from autoint_jax.training.order import epoch_order
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step import devices, scoring, steps
+from autoint_jax.training.step.order import epoch_order
+from autoint_jax.training.step.state import initial_state, setup
 
 FIELDS, IDS, ROWS, BATCH, FLIPPED = 5, 6, 4096, 256, 0.05
 SCHEMA = Schema(tuple(FieldSpec(f'c{number}', CATEGORICAL, IDS) for number in range(FIELDS)))

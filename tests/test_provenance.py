@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-from autoint_jax.training import provenance
+from autoint_jax.training.run_folder import provenance
 
 GIT = ['git', '-c', 'user.name=someone', '-c', 'user.email=someone@example.org']
 

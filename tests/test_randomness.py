@@ -22,8 +22,8 @@ from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, drawn, hidden_site, layer_site, row_keys
 from autoint_jax.models.layers.randomness import seed_key, two_words
 from autoint_jax.models.registry import MODELS
-from autoint_jax.training import order
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step import order
+from autoint_jax.training.step.state import initial_state, setup
 
 LAST_SEED = 2**31 - 1
 WORDS = [[[753581486, 584279833], [1234400833, 1585025269]], [[1957616316, 2861740756], [486233561, 91522095]]]  # of rows, of sites

@@ -11,9 +11,9 @@ from conftest import ROOT
 from test_checkpoints import files, save, saved, small_state  # noqa: F401, a fixture among them
 
 from autoint_jax.errors import UsageError
-from autoint_jax.training.checkpoints import CheckpointReader, Checkpoints
-from autoint_jax.training.devices import data_mesh
-from autoint_jax.training.state_sums import state_sums
+from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints
+from autoint_jax.training.step.devices import data_mesh
+from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.trained import saved_state
 
 

@@ -14,10 +14,11 @@ from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import runs
 from autoint_jax.sweeps.runs import completed_seeds
-from autoint_jax.training import devices, replica_programs, steps
+from autoint_jax.training import replica_programs
+from autoint_jax.training.step import devices, steps
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import copy_name, fit_copies
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, setup
 
 SMALL = {'model.num_layers': 1, 'model.num_heads': 1, 'model.head_dim': 4, 'model.embedding_dim': 4, 'training.slice_rows': 16,
          'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'training.batch_size': 64}

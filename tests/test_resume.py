@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from conftest import OPTIMIZED, ROOT
 
-from autoint_jax.training import devices
-from autoint_jax.training.checkpoints import CheckpointReader
-from autoint_jax.training.deferred_adam import DeferredAdamSlots
-from autoint_jax.training.state import initial_state
+from autoint_jax.training.step import devices
+from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
+from autoint_jax.training.tables.deferred_adam import DeferredAdamSlots
+from autoint_jax.training.step.state import initial_state
 from autoint_jax.training.trained import open_run
 
 TRAIN = ['--config=movielens_1m_autoint', '--config.model.head_dim=5', '--config.training.batch_size=64',

@@ -12,9 +12,9 @@ from test_readers import tree
 from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.training import holding, records
+from autoint_jax.training.run_folder import holding, records
 from autoint_jax.training.loop import fit
-from autoint_jax.training.records import FolderInUse, RunRecords, UnusableFolder
+from autoint_jax.training.run_folder.records import FolderInUse, RunRecords, UnusableFolder
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.trained import open_run
 

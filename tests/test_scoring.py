@@ -7,8 +7,8 @@ import pytest
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.evaluation import metrics
-from autoint_jax.training import devices, scoring
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step import devices, scoring
+from autoint_jax.training.step.state import initial_state, setup
 
 OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors',
            'model.head_dim': 5, 'model.num_layers': 1}

@@ -5,7 +5,7 @@ import pytest
 
 from autoint_jax.benchmarks.shapes import Shape, made_up
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.training import devices
+from autoint_jax.training.step import devices
 
 
 @pytest.mark.parametrize('fields, cores, cache, expected', [

@@ -19,7 +19,7 @@ from autoint_jax.sweeps.orders import check_data
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.trial_training import TrialReporter, train_trial
 from autoint_jax.sweeps.worker import work
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 
 
 def test_states_follow_from_files(tmp_path):

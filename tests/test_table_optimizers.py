@@ -13,10 +13,10 @@ from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, Optimizer
 from autoint_jax.data.store.prepared import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
-from autoint_jax.training import devices, steps
-from autoint_jax.training.deferred_adam import step_sums
-from autoint_jax.training.state import initial_state, setup, table_optimizer
-from autoint_jax.training.table_optimizers import distinct_rows
+from autoint_jax.training.step import devices, steps
+from autoint_jax.training.tables.deferred_adam import step_sums
+from autoint_jax.training.step.state import initial_state, setup, table_optimizer
+from autoint_jax.training.tables.optimizer import distinct_rows
 
 V, D, N = 211, 3, 23
 SKEW = 1 / np.arange(1, V + 1)**1.3

@@ -14,10 +14,10 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import Columns, open_prepared
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
-from autoint_jax.training import devices, order, scoring, steps
+from autoint_jax.training.step import devices, order, scoring, steps
 from autoint_jax.training.loop import evaluation_steps
-from autoint_jax.training.state import initial_state, setup
-from autoint_jax.training.stopping import best_evaluation, should_stop
+from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 
 OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors',
            'model.attention_dropout': 0.3, 'model.embedding_dropout': 0.1, 'model.head_dim': 5, 'model.num_layers': 2,

@@ -19,9 +19,9 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Batch, Schema
-from autoint_jax.training import devices
-from autoint_jax.training.feed import Plan, StreamedFeed
-from autoint_jax.training.order import epoch_order, steps_per_epoch
+from autoint_jax.training.step import devices
+from autoint_jax.training.step.feed import Plan, StreamedFeed
+from autoint_jax.training.step.order import epoch_order, steps_per_epoch
 
 WAYS = ('resident, on the device', 'memory map, on the host', 'memory map, sent to the device', 'streamed, as a run reads it')
 EPOCHS = 1_000_000  # that a stream can last

@@ -15,9 +15,10 @@ from autoint_jax.benchmarks.speed import described, headline
 from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Ready, Rounds, ready
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.training import devices, replica_programs, steps
+from autoint_jax.training import replica_programs
+from autoint_jax.training.step import devices, steps
 from autoint_jax.training.replica_programs import BY_COPY
-from autoint_jax.training.state import TrainState, initial_state, setup
+from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
 class AloneBenchmark:

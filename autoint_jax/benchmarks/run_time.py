@@ -12,9 +12,9 @@ from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds
 from autoint_jax.benchmarks.windows import Timing, in_turn
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import Columns, PreparedData
-from autoint_jax.training import devices, order, steps
+from autoint_jax.training.step import devices, order, steps
 from autoint_jax.training.fields import fitted_schema
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, setup
 
 # Training rows that the windows go round at most, so that rows of any data set are resident; many times what caches hold.
 MEASURED_ROWS = 1 << 20

@@ -11,8 +11,8 @@ from jax.sharding import Mesh
 from autoint_jax.benchmarks.roofline import Work, scoring_work, step_work
 from autoint_jax.benchmarks.shapes import Shape, distinct_rows, made_up
 from autoint_jax.config.configuration import Config
-from autoint_jax.training import devices, scoring, steps
-from autoint_jax.training.state import Setup, TrainState, initial_state, setup
+from autoint_jax.training.step import devices, scoring, steps
+from autoint_jax.training.step.state import Setup, TrainState, initial_state, setup
 
 DATA_ROWS = 1 << 18  # different rows that the windows go round, or two batches where that is more
 CHUNK_STEPS = 64  # of a program at most, as in training

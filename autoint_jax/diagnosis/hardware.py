@@ -11,8 +11,8 @@ from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import chosen_form
-from autoint_jax.training.available import available_ram, device_memory, shown_bytes
-from autoint_jax.training.devices import usable_cores
+from autoint_jax.training.memory.available import available_ram, device_memory, shown_bytes
+from autoint_jax.training.step.devices import usable_cores
 
 # Variables that change what XLA compiles or how much memory it takes.
 VARIABLES = ('XLA_FLAGS', 'JAX_PLATFORMS', 'JAX_ENABLE_X64', 'JAX_DEFAULT_MATMUL_PRECISION', 'CUDA_VISIBLE_DEVICES',

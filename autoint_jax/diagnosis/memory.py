@@ -1,9 +1,9 @@
 """Whether the plan of a run fits into memory and disk, a line an item."""
 
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
-from autoint_jax.training.available import shown_bytes
-from autoint_jax.training.memory import Item, Plan
-from autoint_jax.training.room import on_cpus
+from autoint_jax.training.memory.available import shown_bytes
+from autoint_jax.training.memory.plan import Item, Plan
+from autoint_jax.training.memory.room import on_cpus
 
 NEARLY_FULL = 0.9
 

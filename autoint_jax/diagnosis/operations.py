@@ -18,9 +18,9 @@ from autoint_jax.models.interacting.forms import FORMS, chosen_form, interacting
 from autoint_jax.models.interacting.stack import NORM_EPSILON, LayerWeights, StackSpec, attention_weights
 from autoint_jax.models.layers.tables import lookup, table_of
 from autoint_jax.schema import CATEGORICAL, Batch, FieldSpec, Schema
-from autoint_jax.training.state import table_optimizer
-from autoint_jax.training.steps import summed_logloss
-from autoint_jax.training.table_optimizers import distinct_rows, summed
+from autoint_jax.training.step.state import table_optimizer
+from autoint_jax.training.step.steps import summed_logloss
+from autoint_jax.training.tables.optimizer import distinct_rows, summed
 
 # How far from 0 the input of a ReLU must be, so that every form sees it on the same side.
 RELU_MARGIN = 1e-4

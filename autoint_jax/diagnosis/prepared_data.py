@@ -7,7 +7,7 @@ from autoint_jax.data.store import scratch
 from autoint_jax.data.store.prepared import LARGE, SPLITS, folder_of, open_prepared
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
-from autoint_jax.training.available import shown_bytes
+from autoint_jax.training.memory.available import shown_bytes
 
 
 def checks(data_dir: str, dataset: str, recipe: str, say: Callable[[str], None] = lambda sentence: None) -> list[Check]:

@@ -11,7 +11,7 @@ from autoint_jax.data.store.prepared import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import Batch
-from autoint_jax.training.state import Setup, TrainState
+from autoint_jax.training.step.state import Setup, TrainState
 
 # Rows that are explained at a time, and bytes of their attention at most: one head of 401 fields has 0.6 MB a row.
 BLOCK_ROWS, BLOCK_BYTES = 1024, 64_000_000

@@ -1,4 +1,4 @@
-// Deferred Adam, lazy Adam and row-wise Adagrad on the rows of a batch, in place, for CPUs (`training/deferred_adam.py`,
+// Deferred Adam, lazy Adam and row-wise Adagrad on the rows of a batch, in place, for CPUs (`training/tables/deferred_adam.py`,
 // `lazy_adam.py` and `table_optimizers.py` say what they compute).
 //
 // Rows of one number are found by a stable radix sort, so their gradients are added in the batch's order: the result does

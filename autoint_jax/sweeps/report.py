@@ -13,7 +13,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs, trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 
 FIGURES = ('valid_auc', 'valid_logloss', 'test_auc', 'test_logloss')
 

@@ -12,7 +12,7 @@ from autoint_jax import stored
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, system_sentence
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replicas import copies_that_fit, fit_copies

@@ -26,7 +26,7 @@ from autoint_jax.sweeps.locks import FolderLock
 from autoint_jax.sweeps.search_space import Choices, Range
 from autoint_jax.sweeps.sweep_file import Sweep
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 
 JOURNAL = 'optuna.log'
 SUGGESTION = 'suggestion.json'

@@ -38,7 +38,7 @@ from autoint_jax.models.registry import model_class
 from autoint_jax.names import checked_name
 from autoint_jax.sweeps.search_space import Search, parsed_search
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training.records import run_name
+from autoint_jax.training.run_folder.records import run_name
 
 OBJECTIVES = ('valid_logloss', 'valid_auc')
 PARTS = ('base', 'objective', 'seeds', 'options', 'grid', 'zip', 'list', 'search')

@@ -7,9 +7,9 @@ import numpy as np
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.training import devices, order, steps
+from autoint_jax.training.step import devices, order, steps
 from autoint_jax.training.fields import fitted_schema
-from autoint_jax.training.state import TrainState, initial_state, setup
+from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
 def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:

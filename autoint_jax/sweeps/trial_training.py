@@ -17,12 +17,12 @@ from autoint_jax.errors import UsageError, described
 from autoint_jax.sweeps import runs, trials
 from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar, Reporter
-from autoint_jax.training.records import FolderInUse
+from autoint_jax.training.run_folder.records import FolderInUse
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.stopping import should_stop
+from autoint_jax.evaluation.stopping import should_stop
 
 PROGRESS_SECONDS = 5.0
 Train = Callable[[Orders, Trial, Reporter], None]

@@ -17,7 +17,7 @@ from autoint_jax import stored
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 
 PENDING, RUNNING, DONE, FAILED, PRUNED = STATES = ('pending', 'running', 'done', 'failed', 'pruned')
 LOG = 'log.txt'

@@ -13,8 +13,9 @@ from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trial_training import Train, TrainTogether, attend, attend_together, train_together, train_trial
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training import compilation, devices
-from autoint_jax.training.records import FolderInUse
+from autoint_jax.training import compilation
+from autoint_jax.training.step import devices
+from autoint_jax.training.run_folder.records import FolderInUse
 
 POLL_SECONDS = 2.0
 

@@ -11,7 +11,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import NUMERIC, Schema
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 
 QUANTILE_ENCODINGS = ('buckets', 'piecewise_linear')
 

@@ -21,13 +21,14 @@ from autoint_jax.evaluation import metrics
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.registry import interacting_form, table_values
-from autoint_jax.training import dense_tables, devices, order, scoring, steps
-from autoint_jax.training.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
+from autoint_jax.training.step import devices, order, scoring, steps
+from autoint_jax.training.tables import dense_tables
+from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.room import Arrangement, arranged
+from autoint_jax.training.memory.room import Arrangement, arranged
 from autoint_jax.training.run import Run
-from autoint_jax.training.state import Setup, TrainState, chosen_table_form, missed_table_kernel, setup
+from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, missed_table_kernel, setup
 
 
 def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> dict[str, Any]:

@@ -13,11 +13,11 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from autoint_jax.evaluation import metrics
-from autoint_jax.training.devices import DATA_AXIS, EVERYWHERE, Cut, Resident
-from autoint_jax.training.scoring import device_logits, scored_rows
-from autoint_jax.training.state import Setup, TrainState, varied
-from autoint_jax.training.steps import device_gradients, flushed, make_step, steps_in_turn
-from autoint_jax.training.table_optimizers import up_to_date
+from autoint_jax.training.step.devices import DATA_AXIS, EVERYWHERE, Cut, Resident
+from autoint_jax.training.step.scoring import device_logits, scored_rows
+from autoint_jax.training.step.state import Setup, TrainState, varied
+from autoint_jax.training.step.steps import device_gradients, flushed, make_step, steps_in_turn
+from autoint_jax.training.tables.optimizer import up_to_date
 
 REPLICA_AXIS = 'replica'
 BY_COPY = PartitionSpec(REPLICA_AXIS)

@@ -20,16 +20,17 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
-from autoint_jax.training import devices, order, replica_programs
-from autoint_jax.training.available import available_ram, device_memory
-from autoint_jax.training.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed, data_row_bytes
+from autoint_jax.training import replica_programs
+from autoint_jax.training.step import devices, order
+from autoint_jax.training.memory.available import available_ram, device_memory
+from autoint_jax.training.step.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed, data_row_bytes
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.loop import Course, course, dispatched, say_what_is_special
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
-from autoint_jax.training.room import arranged
+from autoint_jax.training.memory.room import arranged
 from autoint_jax.training.run import Run
-from autoint_jax.training.state import TrainState, setup, state_shapes
+from autoint_jax.training.step.state import TrainState, setup, state_shapes
 
 # Copies of a program at most: more gain nothing, and an interruption takes all of them back to their last checkpoints.
 MOST_COPIES = 32

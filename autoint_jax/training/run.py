@@ -11,15 +11,16 @@ from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count
-from autoint_jax.training import devices, records
-from autoint_jax.training.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.step import devices
+from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
 from autoint_jax.training.divergence import divergence
 from autoint_jax.training.fields import boundaries
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.resuming import resumed
-from autoint_jax.training.state import Setup, TrainState, chosen_table_form, initial_state, state_shapes
-from autoint_jax.training.state_sums import state_sums
-from autoint_jax.training.stopping import best_evaluation, should_stop
+from autoint_jax.training.checkpoints.resuming import resumed
+from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, initial_state, state_shapes
+from autoint_jax.training.checkpoints.state_sums import state_sums
+from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 
 
 class Run:

@@ -9,14 +9,16 @@ from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import Columns, PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
-from autoint_jax.training import devices, records, room, scoring
-from autoint_jax.training.checkpoints import CheckpointReader, DamagedCheckpoint
-from autoint_jax.training.feed import chosen_feed, data_row_bytes
+from autoint_jax.training.memory import room
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.step import devices, scoring
+from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, DamagedCheckpoint
+from autoint_jax.training.step.feed import chosen_feed, data_row_bytes
 from autoint_jax.training.fields import fitted_schema
-from autoint_jax.training.memory import EVALUATION_BYTES_PER_ROW
+from autoint_jax.training.memory.plan import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.run import check_identity
-from autoint_jax.training.state import Setup, TrainState, setup, state_shapes
-from autoint_jax.training.stopping import best_evaluation
+from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
+from autoint_jax.evaluation.stopping import best_evaluation
 
 # How often a checkpoint is looked up that the trainer has meanwhile replaced by a newer one.
 LOOKS = 50

@@ -16,7 +16,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import significance
 from autoint_jax.sweeps.record_lines import Record, lines_of
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
 
 BASE = 'base'

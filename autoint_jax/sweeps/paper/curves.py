@@ -16,7 +16,7 @@ from autoint_jax.sweeps.paper import curve_criteria, curve_plot
 from autoint_jax.sweeps.paper.curve_criteria import Criterion, Means
 from autoint_jax.sweeps.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.sweeps.record_lines import Record, lines_of
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
 
 

@@ -11,7 +11,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import comparison, runs
 from autoint_jax.sweeps.paper import base_changes, significance
 from autoint_jax.sweeps.paper.published import BASES, OWN_MODELS, Figures
-from autoint_jax.training import records
+from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
 
 Records = list[dict[str, Any]]

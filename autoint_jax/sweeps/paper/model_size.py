@@ -13,7 +13,7 @@ from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.sweeps import comparison
 from autoint_jax.sweeps.paper.published import SIZES
 from autoint_jax.sweeps.record_lines import Record, lines_of
-from autoint_jax.training.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, setup
 
 # Numeric and other fields of each data set (paper, Table 1 and section 5.1.1).
 FIELDS = {'criteo': (13, 26), 'avazu': (0, 23), 'kdd12': (3, 10), 'movielens_1m': (1, 6)}

@@ -10,7 +10,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.training.table_optimizers import DistinctRows, TableOptimizer, distinct_rows, gather, put, summed, up_to_date
+from autoint_jax.training.tables.optimizer import (
+    DistinctRows,
+    TableOptimizer,
+    distinct_rows,
+    gather,
+    put,
+    summed,
+    up_to_date)
 
 
 class LazyAdamSlots(NamedTuple):

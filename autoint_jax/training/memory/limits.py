@@ -3,8 +3,8 @@
 from jax.sharding import Mesh
 
 from autoint_jax.errors import UsageError
-from autoint_jax.training import devices, order
-from autoint_jax.training.state import Setup
+from autoint_jax.training.step import devices, order
+from autoint_jax.training.step.state import Setup
 
 INT32 = 2**31
 EVALUATED_ROWS = 2**30  # `evaluation.metrics` counts pairs of rows in 32 bits each half

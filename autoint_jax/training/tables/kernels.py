@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoint_jax.kernels.library import library
-from autoint_jax.training.deferred_adam import DeferredAdamSlots, deferred_adam, scaled_sums
-from autoint_jax.training.lazy_adam import LazyAdamSlots, lazy_adam
-from autoint_jax.training.table_optimizers import TableOptimizer, rowwise_adagrad
+from autoint_jax.training.tables.deferred_adam import DeferredAdamSlots, deferred_adam, scaled_sums
+from autoint_jax.training.tables.lazy_adam import LazyAdamSlots, lazy_adam
+from autoint_jax.training.tables.optimizer import TableOptimizer, rowwise_adagrad
 
 
 def deferred_adam_kernel(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float,

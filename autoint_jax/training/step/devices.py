@@ -15,7 +15,7 @@ from autoint_jax.data.store.prepared import Columns
 from autoint_jax.kernels.library import library
 from autoint_jax.models import registry
 from autoint_jax.schema import Batch, Schema
-from autoint_jax.training import aligned
+from autoint_jax.training.step import aligned
 
 DATA_AXIS = 'data'
 EVERYWHERE = PartitionSpec()

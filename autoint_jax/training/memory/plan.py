@@ -12,11 +12,12 @@ from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.schema import Schema
-from autoint_jax.training import devices, feed, limits, order, scoring
-from autoint_jax.training.activations import activations
-from autoint_jax.training.checkpoints import SPARE_BYTES
-from autoint_jax.training.feed import data_row_bytes
-from autoint_jax.training.state import Setup, TrainState, setup, state_shapes
+from autoint_jax.training.memory import limits
+from autoint_jax.training.step import devices, feed, order, scoring
+from autoint_jax.training.memory.activations import activations
+from autoint_jax.training.checkpoints.checkpoints import SPARE_BYTES
+from autoint_jax.training.step.feed import data_row_bytes
+from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
 
 # Arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and what the optimizer reads for a row.
 ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}

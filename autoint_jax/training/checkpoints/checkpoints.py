@@ -17,11 +17,11 @@ from jax.sharding import Mesh, NamedSharding
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from autoint_jax.errors import UsageError
-from autoint_jax.training.devices import EVERYWHERE
-from autoint_jax.training.patient_loops import patient_loops
-from autoint_jax.training.state import TrainState
-from autoint_jax.training.state_sums import StateSums, named_arrays, state_sums
-from autoint_jax.training.stopping import best_evaluation
+from autoint_jax.training.step.devices import EVERYWHERE
+from autoint_jax.training.checkpoints.patient_loops import patient_loops
+from autoint_jax.training.step.state import TrainState
+from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
+from autoint_jax.evaluation.stopping import best_evaluation
 
 # Room a checkpoint needs beside its arrays.
 SPARE_BYTES = 2_000_000

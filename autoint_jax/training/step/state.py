@@ -17,10 +17,10 @@ from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.randomness import pinned, seed_key
 from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
-from autoint_jax.training.deferred_adam import deferred_adam
-from autoint_jax.training.lazy_adam import lazy_adam
-from autoint_jax.training.table_kernels import deferred_adam_kernel, lazy_adam_kernel, rowwise_adagrad_kernel
-from autoint_jax.training.table_optimizers import TableOptimizer, dense, rowwise_adagrad
+from autoint_jax.training.tables.deferred_adam import deferred_adam
+from autoint_jax.training.tables.lazy_adam import lazy_adam
+from autoint_jax.training.tables.kernels import deferred_adam_kernel, lazy_adam_kernel, rowwise_adagrad_kernel
+from autoint_jax.training.tables.optimizer import TableOptimizer, dense, rowwise_adagrad
 
 
 class TrainState(NamedTuple):

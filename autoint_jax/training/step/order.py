@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autoint_jax.training import aligned
+from autoint_jax.training.step import aligned
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
-from autoint_jax.training.checkpoints import Checkpoints, DamagedCheckpoint
-from autoint_jax.training.state import TrainState
-from autoint_jax.training.stopping import best_evaluation
+from autoint_jax.training.checkpoints.checkpoints import Checkpoints, DamagedCheckpoint
+from autoint_jax.training.step.state import TrainState
+from autoint_jax.evaluation.stopping import best_evaluation
 
 
 # How often checkpoints are looked at again that another process has changed meanwhile.

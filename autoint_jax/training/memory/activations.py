@@ -8,8 +8,8 @@ from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.registry import interacting_form, model_class
 from autoint_jax.schema import Batch
-from autoint_jax.training.state import Setup, state_shapes
-from autoint_jax.training.steps import summed_logloss
+from autoint_jax.training.step.state import Setup, state_shapes
+from autoint_jax.training.step.steps import summed_logloss
 
 # Arrays as large as the largest that a row passes through, where nothing better is known.
 ROUGH_ARRAYS = 4

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.training.table_optimizers import DistinctRows, TableOptimizer, distinct_rows, gather, put, summed
+from autoint_jax.training.tables.optimizer import DistinctRows, TableOptimizer, distinct_rows, gather, put, summed
 
 # Where b2^s is this small, 1 - b2^s is 1 in float32.
 NEGLIGIBLE = 1e-9

@@ -11,9 +11,9 @@ from jax.sharding import Mesh, NamedSharding
 from autoint_jax.data.store.prepared import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.layers.tables import Tables, lookup
-from autoint_jax.training.devices import EVERYWHERE, Cut, Resident, gathered, replicate, scoring_cut
-from autoint_jax.training.state import Setup
-from autoint_jax.training.steps import BY_ROW
+from autoint_jax.training.step.devices import EVERYWHERE, Cut, Resident, gathered, replicate, scoring_cut
+from autoint_jax.training.step.state import Setup
+from autoint_jax.training.step.steps import BY_ROW
 
 # Rows that a streamed evaluation reads at a time.
 BLOCK_ROWS = 1 << 16

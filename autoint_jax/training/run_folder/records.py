@@ -13,9 +13,9 @@ from autoint_jax import stored
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.training.events import Events
-from autoint_jax.training.holding import AlreadyHeld, Holding
-from autoint_jax.training.provenance import commit, device, versions
+from autoint_jax.training.run_folder.events import Events
+from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding
+from autoint_jax.training.run_folder.provenance import commit, device, versions
 
 _FIGURES = {'auc': float, 'logloss': float}
 RESULT = {'fingerprint': str, 'data_hash': str, 'test': _FIGURES, 'valid': _FIGURES, 'first_step_seconds': (float, None), **dict.fromkeys(

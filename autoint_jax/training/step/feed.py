@@ -13,8 +13,8 @@ from jax.sharding import Mesh
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import Columns
 from autoint_jax.schema import Schema
-from autoint_jax.training import devices, order
-from autoint_jax.training.devices import Cut, Resident
+from autoint_jax.training.step import devices, order
+from autoint_jax.training.step.devices import Cut, Resident
 
 # Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
 REPORT_STEPS = 64

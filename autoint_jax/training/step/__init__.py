@@ -1,0 +1,1 @@
+"""One training step and what it needs: state, devices, order of rows, feed, scoring."""
