@@ -31,7 +31,7 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.sweeps.paper import ablations
+from autoint_jax.reproduction.paper import ablations
 from autoint_jax.training.progress import Bar
 
 _ITEMS = flags.DEFINE_list('items', list(ablations.ITEMS),

@@ -5,8 +5,8 @@ import pathlib
 import experiment_flags as common
 from absl import flags
 
-from autoint_jax.sweeps.paper import curves
-from autoint_jax.sweeps.paper.curves import Curve
+from autoint_jax.reproduction.paper import curves
+from autoint_jax.reproduction.paper.curves import Curve
 from autoint_jax.training.progress import Bar
 
 _SEEDS = common.define_seeds()

@@ -7,7 +7,7 @@ from absl import flags
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.sweeps.paper import effectiveness
+from autoint_jax.reproduction.paper import effectiveness
 from autoint_jax.training import compilation
 from autoint_jax.training.step import devices
 from autoint_jax.training.progress import Bar

@@ -30,7 +30,7 @@ from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.models.registry import table_values
-from autoint_jax.sweeps import comparison, runs
+from autoint_jax.records import comparison, runs
 from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
 

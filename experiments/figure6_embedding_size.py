@@ -29,7 +29,7 @@ import curve_flags
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.sweeps.paper import curves
+from autoint_jax.reproduction.paper import curves
 
 _VALUES = curve_flags.define_values(curves.EMBEDDING_SIZE)
 _DROPOUT = flags.DEFINE_boolean('dropout', True, "Whether runs have their configuration's dropout, or none.")

@@ -35,9 +35,9 @@ from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention as explained
 from autoint_jax.explain import heatmaps
 from autoint_jax.explain.rows import nearest_row, probabilities
-from autoint_jax.sweeps import comparison, runs
-from autoint_jax.sweeps.paper import attention
-from autoint_jax.sweeps.paper.published import ATTENDED_PAIRS, ATTENDED_PROBABILITY, ATTENDED_ROW
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import attention
+from autoint_jax.reproduction.paper.published import ATTENDED_PAIRS, ATTENDED_PROBABILITY, ATTENDED_ROW
 from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.trained import TrainedRun, open_run

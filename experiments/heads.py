@@ -24,7 +24,7 @@ import curve_flags
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.sweeps.paper import curves
+from autoint_jax.reproduction.paper import curves
 
 _VALUES = curve_flags.define_values(curves.HEADS)
 flags.adopt_module_key_flags(curve_flags)

@@ -29,7 +29,7 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.sweeps import comparison
+from autoint_jax.records import comparison
 
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)

@@ -23,9 +23,9 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.data.datasets import registry
-from autoint_jax.sweeps import comparison, runs
-from autoint_jax.sweeps.paper import data_statistics
-from autoint_jax.sweeps.paper.published import DATASETS
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import data_statistics
+from autoint_jax.reproduction.paper.published import DATASETS
 from autoint_jax.training.run_folder import records as run_records
 
 flags.adopt_module_key_flags(common)

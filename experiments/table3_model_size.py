@@ -25,9 +25,9 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.config import configuration
-from autoint_jax.sweeps import comparison, runs
-from autoint_jax.sweeps.paper import model_size
-from autoint_jax.sweeps.paper.published import SIZES
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import model_size
+from autoint_jax.reproduction.paper.published import SIZES
 from autoint_jax.training.run_folder import records as run_records
 
 flags.adopt_module_key_flags(common)

@@ -24,9 +24,9 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import open_prepared
-from autoint_jax.sweeps import comparison, runs
-from autoint_jax.sweeps.paper import significance
-from autoint_jax.sweeps.paper.published import RESIDUAL
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import significance
+from autoint_jax.reproduction.paper.published import RESIDUAL
 from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
 

@@ -22,7 +22,7 @@ import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.sweeps.paper import published
+from autoint_jax.reproduction.paper import published
 
 _MODELS = common.define_models(published.JOINT)
 _SEEDS = common.define_seeds()

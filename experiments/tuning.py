@@ -32,8 +32,8 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.sweeps import runs
-from autoint_jax.sweeps.paper.published import EFFECTIVENESS
+from autoint_jax.records import runs
+from autoint_jax.reproduction.paper.published import EFFECTIVENESS
 from autoint_jax.training.step import devices
 from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar

@@ -14,7 +14,7 @@ interruptions.handle()  # before the imports that take seconds
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import readme
+from autoint_jax.reproduction import readme
 
 
 def main(argv: list[str]) -> None:

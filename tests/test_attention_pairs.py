@@ -12,7 +12,7 @@ from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.explain.rows import rows_with
-from autoint_jax.sweeps.paper import attention
+from autoint_jax.reproduction.paper import attention
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Bar
 

@@ -10,9 +10,9 @@ from matplotlib import image
 
 from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import comparison
-from autoint_jax.sweeps.paper import curve_criteria, curve_plot, curves
-from autoint_jax.sweeps.paper.published import EFFECTIVENESS, Figures
+from autoint_jax.records import comparison
+from autoint_jax.reproduction.paper import curve_criteria, curve_plot, curves
+from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.training.progress import Bar
 
 BASE = configuration.load(ROOT / 'experiments' / 'configs' / 'movielens_1m_autoint.toml')

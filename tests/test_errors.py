@@ -14,7 +14,7 @@ from conftest import ROOT
 from autoint_jax import stored
 from autoint_jax.data.preparation import progress as data_progress
 from autoint_jax.errors import Terminated, UsageError, described, reported, shown, system_sentence
-from autoint_jax.sweeps import comparison
+from autoint_jax.records import comparison
 from autoint_jax.training import progress
 
 

@@ -7,9 +7,9 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import runs
-from autoint_jax.sweeps.paper import data_statistics, model_size
-from autoint_jax.sweeps.paper.published import SIZES
+from autoint_jax.records import runs
+from autoint_jax.reproduction.paper import data_statistics, model_size
+from autoint_jax.reproduction.paper.published import SIZES
 
 CONFIGS = ROOT / 'experiments' / 'configs'
 

@@ -9,7 +9,7 @@ from sweep_cases import write_record
 
 from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import readme
+from autoint_jax.reproduction import readme
 
 QUICK_START = configuration.load(ROOT / 'experiments' / 'configs' / f'{readme.QUICK_START}.toml')
 

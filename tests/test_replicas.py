@@ -12,8 +12,8 @@ from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.config.configuration import Config, copies, fingerprint, replace
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import runs
-from autoint_jax.sweeps.runs import completed_seeds
+from autoint_jax.records import runs
+from autoint_jax.records.runs import completed_seeds
 from autoint_jax.training import replica_programs
 from autoint_jax.training.step import devices, steps
 from autoint_jax.training.loop import fit

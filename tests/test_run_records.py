@@ -12,7 +12,8 @@ from test_replicas import Silent
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import readme, runs
+from autoint_jax.records import runs
+from autoint_jax.reproduction import readme
 
 ALL = sorted((ROOT / 'results' / 'runs').glob('*.json'))
 CONFIG = configuration.replace(Config(), {'training.batch_size': 77, 'seed': 3})

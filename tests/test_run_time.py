@@ -9,8 +9,8 @@ from autoint_jax.config import configuration
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.data.store.prepared import open_prepared
-from autoint_jax.sweeps import runs
-from autoint_jax.sweeps.paper import run_time
+from autoint_jax.records import runs
+from autoint_jax.reproduction.paper import run_time
 
 RATES = {'lr': [900.0, 1000.0, 1100.0], 'fm': [500.0, 100.0, 510.0], 'deep_crossing': [60.0] * 3, 'nfm': [250.0] * 3,
          'crossnet': [400.0] * 3, 'cin': [4.0, 5.0, 6.0], 'hofm': [40.0] * 3, 'autoint': [20.0] * 3}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from autoint_jax.sweeps.comparison import Measured
-from autoint_jax.sweeps.paper import base_changes, significance
-from autoint_jax.sweeps.paper.published import JOINT
+from autoint_jax.records.comparison import Measured
+from autoint_jax.reproduction.paper import base_changes, significance
+from autoint_jax.reproduction.paper.published import JOINT
 
 ONE, OTHER = [0.8456, 0.8449, 0.8461, 0.8452, 0.8447], [0.8431, 0.8452, 0.8440]
 

@@ -13,7 +13,8 @@ from sweep_cases import BASE, STALE, evaluate, finish, load, opened, orders, wri
 
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import claims, groups, report, runs, slurm, trials, workers
+from autoint_jax.records import runs
+from autoint_jax.sweeps import claims, groups, report, slurm, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.orders import check_data
 from autoint_jax.sweeps.status import status

@@ -11,10 +11,10 @@ from test_replicas import Silent
 from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import exactness
-from autoint_jax.sweeps.paper import ablations, effectiveness, significance
-from autoint_jax.sweeps.paper.base_changes import change_lines
-from autoint_jax.sweeps.paper.published import EFFECTIVENESS, JOINT
+from autoint_jax.reproduction import exactness
+from autoint_jax.reproduction.paper import ablations, effectiveness, significance
+from autoint_jax.reproduction.paper.base_changes import change_lines
+from autoint_jax.reproduction.paper.published import EFFECTIVENESS, JOINT
 
 DATASET = 'movielens_1m'
 

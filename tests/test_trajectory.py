@@ -7,7 +7,7 @@ from test_training import OPTIONS, losses_of
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import open_prepared
-from autoint_jax.sweeps import trajectory
+from autoint_jax.reproduction import trajectory
 
 CONFIG = replace(Config(), {**OPTIONS, 'model.num_layers': 1})
 

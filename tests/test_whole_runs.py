@@ -8,7 +8,7 @@ import pytest
 from autoint_jax.benchmarks import whole_runs
 from autoint_jax.benchmarks.whole_runs import whole_run
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps.speed import copy_lines
+from autoint_jax.reproduction.speed import copy_lines
 
 # Two copies of four epochs, evaluated twice an epoch.
 COMMAND = '''

@@ -21,7 +21,8 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import claims, runs, trials
+from autoint_jax.records import runs
+from autoint_jax.sweeps import claims, trials
 from autoint_jax.sweeps.claims import Claim
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.orders import Orders

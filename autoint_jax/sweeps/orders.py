@@ -6,7 +6,8 @@ import pathlib
 
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import claims, runs, trials
+from autoint_jax.records import runs
+from autoint_jax.sweeps import claims, trials
 from autoint_jax.sweeps.folder import SweepFolder
 
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import comparison, runs, trials
+from autoint_jax.records import comparison, runs
+from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.training.run_folder import records

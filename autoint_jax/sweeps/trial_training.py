@@ -14,7 +14,8 @@ from typing import Any
 
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError, described
-from autoint_jax.sweeps import runs, trials
+from autoint_jax.records import runs
+from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.training.run_folder import records

@@ -7,8 +7,8 @@ criterion that the data set or the chosen values do not allow is not judged, and
 from collections.abc import Callable
 from typing import NamedTuple
 
-from autoint_jax.sweeps import comparison
-from autoint_jax.sweeps.paper.published import DATASETS, Figures
+from autoint_jax.records import comparison
+from autoint_jax.reproduction.paper.published import DATASETS, Figures
 
 STABLE = 0.002  # AUC or logloss; runs that differ in their seed only may lie as far apart
 NO_GAIN = 0.001  # AUC; for click-through rates the paper calls a difference of this size significant

@@ -13,9 +13,9 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import comparison, runs
-from autoint_jax.sweeps.paper import significance
-from autoint_jax.sweeps.record_lines import Record, lines_of
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import significance
+from autoint_jax.reproduction.record_lines import Record, lines_of
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
 

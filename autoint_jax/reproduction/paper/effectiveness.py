@@ -8,9 +8,9 @@ from typing import Any
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import comparison, runs
-from autoint_jax.sweeps.paper import base_changes, significance
-from autoint_jax.sweeps.paper.published import BASES, OWN_MODELS, Figures
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import base_changes, significance
+from autoint_jax.reproduction.paper.published import BASES, OWN_MODELS, Figures
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
 

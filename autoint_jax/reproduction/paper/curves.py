@@ -10,12 +10,12 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import comparison, runs
-from autoint_jax.sweeps.comparison import Measured
-from autoint_jax.sweeps.paper import curve_criteria, curve_plot
-from autoint_jax.sweeps.paper.curve_criteria import Criterion, Means
-from autoint_jax.sweeps.paper.published import EFFECTIVENESS, Figures
-from autoint_jax.sweeps.record_lines import Record, lines_of
+from autoint_jax.records import comparison, runs
+from autoint_jax.records.comparison import Measured
+from autoint_jax.reproduction.paper import curve_criteria, curve_plot
+from autoint_jax.reproduction.paper.curve_criteria import Criterion, Means
+from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
+from autoint_jax.reproduction.record_lines import Record, lines_of
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
 

@@ -8,17 +8,17 @@ from autoint_jax.config import configuration
 from autoint_jax import stored
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps import runs
-from autoint_jax.sweeps.comparison import test_figures
-from autoint_jax.sweeps.paper.ablations import ablation_lines
-from autoint_jax.sweeps.paper.attention import attention_lines
-from autoint_jax.sweeps.paper.base_changes import change_lines
-from autoint_jax.sweeps.paper.curves import curve_lines
-from autoint_jax.sweeps.paper.data_statistics import statistics_lines
-from autoint_jax.sweeps.paper.model_size import model_size_lines
-from autoint_jax.sweeps.paper.run_time import run_time_lines
-from autoint_jax.sweeps.record_lines import Record, lines_of
-from autoint_jax.sweeps.speed import copy_lines, exactness_lines, speed_lines
+from autoint_jax.records import runs
+from autoint_jax.records.comparison import test_figures
+from autoint_jax.reproduction.paper.ablations import ablation_lines
+from autoint_jax.reproduction.paper.attention import attention_lines
+from autoint_jax.reproduction.paper.base_changes import change_lines
+from autoint_jax.reproduction.paper.curves import curve_lines
+from autoint_jax.reproduction.paper.data_statistics import statistics_lines
+from autoint_jax.reproduction.paper.model_size import model_size_lines
+from autoint_jax.reproduction.paper.run_time import run_time_lines
+from autoint_jax.reproduction.record_lines import Record, lines_of
+from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_lines
 
 BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
 DATASETS = {'movielens_1m': 'MovieLens-1M', 'criteo': 'Criteo', 'avazu': 'Avazu', 'kdd12': 'KDD12'}

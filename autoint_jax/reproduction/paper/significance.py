@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 from scipy import stats
 
-from autoint_jax.sweeps.comparison import test_figures
+from autoint_jax.records.comparison import test_figures
 
 FIGURES = {'auc': 'AUC', 'logloss': 'logloss'}
 HIGHER_IS_BETTER = {'auc': True, 'logloss': False}

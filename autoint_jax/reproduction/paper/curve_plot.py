@@ -6,8 +6,8 @@ import pathlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from autoint_jax.sweeps.comparison import Measured
-from autoint_jax.sweeps.paper.published import Figures
+from autoint_jax.records.comparison import Measured
+from autoint_jax.reproduction.paper.published import Figures
 
 # Two colours of Okabe and Ito (2008), told apart by colour-blind readers too; the markers differ as well.
 OURS, PAPER = '#0072B2', '#D55E00'

@@ -1,0 +1,1 @@
+"""Records of runs under results/, and their comparison with published figures."""
