@@ -90,7 +90,7 @@ def test_a_command_ends_with_one_line(body, status, said):
 
 
 @pytest.mark.parametrize('body', [
-    'from autoint_jax.sweeps import comparison; comparison.show("t", ["a"], [["b"]] * 99)',
+    'from autoint_jax.records import comparison; comparison.show("t", ["a"], [["b"]] * 99)',
     'from autoint_jax.data.preparation.progress import Bar\n    with Bar() as bar:\n        bar.say("x" * 100000)'])
 def test_tables_and_bars_that_nobody_reads_end_a_command_alike(body):
     reader, writer = os.pipe()

@@ -10,26 +10,51 @@ import sys
 import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / 'autoint_jax'
-# A part may import itself and what is listed.
-ALLOWED = {
-    'interruptions': set(), 'errors': {'interruptions'}, 'cache_folder': set(), 'console': set(),
-    'names': {'errors'}, 'stored': {'errors'}, 'terminal': {'errors'}, 'command': {'errors', 'interruptions', 'terminal'},
-    'schema': set(), 'options': {'errors'}, 'model_config': {'options'}, 'replicas_config': {'options'},
-    'config': {'errors', 'options', 'model_config', 'replicas_config'},
-    'data': {'errors', 'schema', 'config'}, 'kernels': {'cache_folder'},
-    'models': {'errors', 'schema', 'options', 'model_config', 'kernels'},
-    'evaluation': {'errors', 'schema', 'config'},
-    'training': {'errors', 'cache_folder', 'schema', 'options', 'config', 'kernels', 'data', 'models', 'evaluation'},
-    'explain': {'errors', 'schema', 'config', 'data', 'models', 'evaluation', 'training'},
-    'diagnosis': {'errors', 'schema', 'config', 'data', 'kernels', 'models', 'evaluation', 'training'},
-    'sweeps': {'errors', 'schema', 'config', 'data', 'models', 'evaluation', 'training', 'explain'},
-    'benchmarks': {'errors', 'schema', 'config', 'kernels', 'data', 'models', 'evaluation', 'training', 'explain',
-                   'sweeps'},
+# Rooms, and single modules beside them, from the lowest to the highest. Each names the rooms that it may import; those are above it
+# in this list, so that no circle can be.
+ARROWS = {
+    'interruptions': '',
+    'errors': 'interruptions',
+    'cache_folder': '',
+    'console': 'errors',
+    'names': 'errors',
+    'stored': 'errors',
+    'terminal': 'errors',
+    'command': 'errors interruptions terminal',
+    'schema': '',
+    'config': 'errors stored',
+    'kernels': 'cache_folder',
+    'data.text': 'errors',
+    'data.raw': 'errors data.text',
+    'data.store': 'errors names schema stored',
+    'data.encoding': 'errors schema data.raw data.store',
+    'data.preparation': 'errors console stored data.text data.raw data.store data.encoding',
+    'data.datasets.declaration': 'errors schema stored data.text data.raw data.store data.encoding data.preparation',
+    'data.datasets.drafting': 'errors data.text data.raw data.preparation data.datasets.declaration',
+    'data.datasets': 'errors schema stored data.text data.raw data.store data.encoding data.preparation data.datasets.declaration',
+    'data.generated': '',
+    'models.layers': 'errors schema config',
+    'models.interacting': 'errors config kernels models.layers',
+    'models': 'errors schema config models.layers models.interacting',
+    'evaluation': 'errors schema config',
+    'training.tables': 'config kernels models.layers',
+    'training.step': 'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables',
+    'training.checkpoints': 'errors evaluation training.step',
+    'training.run_folder': 'errors config stored data.store training.step',
+    'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
+    'training': 'errors cache_folder console schema config kernels data.store models.layers models.interacting models evaluation '
+                'training.tables training.step training.checkpoints training.run_folder training.memory',
+    'explain': 'errors schema config data.store models.layers models evaluation training.step training',
+    'diagnosis': 'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '
+                 'training.step training.memory training',
+    'records': 'errors console stored config data.store training.run_folder training',
+    'sweeps': 'errors names stored terminal config data.store models evaluation training.step training.run_folder training records',
+    'reproduction.paper': 'errors schema stored config data.store data.datasets models explain training.step training.run_folder '
+                          'training records',
+    'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',
+    'benchmarks': 'errors schema config data.store models.layers models.interacting models training.step training.run_folder training',
 }
-# What reads users' files and names may be used by all that may import errors.
-READERS = {'console', 'names', 'stored', 'terminal'}
-ALLOWED = {part: allowed | (READERS if 'errors' in allowed and part not in {*READERS, 'command'} else set())
-           for part, allowed in ALLOWED.items()}
+ALLOWED = {room: set(named.split()) for room, named in ARROWS.items()}
 DOOR = 'command'  # where flags are parsed; scripts define them
 FILES = sorted(PACKAGE.rglob('*.py'))
 
@@ -42,16 +67,40 @@ def imports(path):
             yield from (f'{node.module}.{alias.name}' for alias in node.names)
 
 
+def room_of(path):
+    """The room of a file of the package: its folder, or the module itself if it stands beside the rooms."""
+    parts = path.relative_to(PACKAGE).with_suffix('').parts
+    return '.'.join(parts[:-1]) or parts[0]
+
+
+def file_of(name):
+    """The file of the package that an imported name is, or is in."""
+    path = PACKAGE.joinpath(*name.split('.')[1:]).with_suffix('.py')
+    return path if path.exists() else path.parent.with_suffix('.py')
+
+
 @pytest.mark.parametrize('path', FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
 def test_imports_run_downwards(path):
-    part = path.relative_to(PACKAGE).parts[0].removesuffix('.py')
-    if part == '__init__':
+    if path.stem == '__init__':
         assert not list(imports(path))
         return
+    room = room_of(path)
     for name in imports(path):
         if name.startswith('autoint_jax.'):
-            assert name.split('.')[1] in ALLOWED[part] | {part}, f'{path} imports {name}'
-        assert part == DOOR or not (name.startswith('absl.flags') or name == 'absl.app'), f'{path} knows flags'
+            assert room_of(file_of(name)) in ALLOWED[room] | {room}, f'{path} imports {name}'
+        assert room == DOOR or not (name.startswith('absl.flags') or name == 'absl.app'), f'{path} knows flags'
+
+
+def test_arrows_run_one_way():
+    rooms = list(ARROWS)
+    for number, room in enumerate(rooms):
+        assert ALLOWED[room] <= set(rooms[:number]), f'{room} may import what stands below it: {ALLOWED[room] - set(rooms[:number])}'
+
+
+def test_no_room_is_crowded():
+    folders = {path.parent for path in FILES}
+    assert {str(folder): count for folder in folders if folder != PACKAGE / 'models'
+            and (count := len(list(folder.glob('*.py')))) > 20} == {}
 
 
 def test_importing_everything_touches_no_device():

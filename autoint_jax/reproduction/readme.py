@@ -17,7 +17,7 @@ from autoint_jax.reproduction.paper.curves import curve_lines
 from autoint_jax.reproduction.paper.data_statistics import statistics_lines
 from autoint_jax.reproduction.paper.model_size import model_size_lines
 from autoint_jax.reproduction.paper.run_time import run_time_lines
-from autoint_jax.reproduction.record_lines import Record, lines_of
+from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_lines
 
 BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'

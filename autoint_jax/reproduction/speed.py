@@ -2,7 +2,7 @@
 
 import pathlib
 
-from autoint_jax.reproduction.record_lines import Record, lines_of
+from autoint_jax.records.record_lines import Record, lines_of
 
 KINDS = {'training step': 'training step', 'inference': 'scoring'}
 

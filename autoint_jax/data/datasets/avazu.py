@@ -19,7 +19,8 @@ Recipes, all split by the authors' ten stratified folds (`folds.py`):
 import dataclasses
 
 from autoint_jax.data.datasets.click_logs import ClickLog, Recipe
-from autoint_jax.data.encoding.plan import FieldPlan, LabelPlan, TablePlan
+from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.schema import CATEGORICAL
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from autoint_jax.data.encoding.plan import LabelPlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import Source

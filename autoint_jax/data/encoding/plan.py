@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC
 
 # Of numeric fields. Log-square is the authors' int(log(x)^2) for x > 2, other values unchanged.
@@ -16,6 +17,7 @@ ID_TRANSFORMS = ('none', 'log_square_bucket', 'quantiles', 'hash')
 # before a bucket is taken.
 MISSING = ('unknown', 'value', 'nothing', 'nothing_unknown_too', 'zero')
 UNKNOWN = '<unknown>'
+MOST_SLOTS = 10_000  # of a multivalued field: each row of prepared data has all of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,20 +72,6 @@ class FieldPlan:
     @property
     def has_vocabulary(self) -> bool:
         return self.kind != NUMERIC and self.transform in ('none', 'log_square_bucket')
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelPlan:
-    """The label: positive where the column is above `above`, or else holds one of `positive`.
-
-    With `negative`, too, a label must be one of both. With none of these, it must be 0 or 1. Rows with another label, or
-    without one, are bad.
-    """
-
-    column: str
-    above: float | None = None
-    positive: tuple[str, ...] = ()
-    negative: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoint_jax.data.datasets.declaration.fields import MOST_SLOTS
+from autoint_jax.data.encoding.plan import MOST_SLOTS
 from autoint_jax.errors import UsageError
 
 # Shares of the rows with values that a number of slots to be offered has room for: the first that leaves out the longest row and is

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.encoding.plan import LabelPlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.labels import labels_of, refusal
 from autoint_jax.data.text.layout import TYPES, Layout
 

@@ -1,9 +1,23 @@
 """Labels of raw rows."""
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.encoding.plan import LabelPlan
+
+@dataclasses.dataclass(frozen=True)
+class LabelPlan:
+    """The label: positive where the column is above `above`, or else holds one of `positive`.
+
+    With `negative`, too, a label must be one of both. With none of these, it must be 0 or 1. Rows with another label, or
+    without one, are bad.
+    """
+
+    column: str
+    above: float | None = None
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
 
 
 def labels_of(frame: pl.DataFrame, plan: LabelPlan) -> np.ndarray:

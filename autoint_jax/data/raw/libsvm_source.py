@@ -22,7 +22,7 @@ import polars as pl
 from autoint_jax.data.raw.cells import checked
 from autoint_jax.data.text.decoding import as_text
 from autoint_jax.data.raw.derived import NO_DERIVATION
-from autoint_jax.data.encoding.plan import LabelPlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import TextSource

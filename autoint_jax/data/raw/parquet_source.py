@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.raw.cells import checked
-from autoint_jax.data.encoding.plan import LabelPlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.in_order import in_order
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.rows import BadRow, Raw

@@ -10,7 +10,7 @@ import polars as pl
 from autoint_jax.data.raw.cells import Check, checked, infinities
 from autoint_jax.data.text.decoding import as_text
 from autoint_jax.data.text.dialect import NEWLINE, Dialect
-from autoint_jax.data.encoding.plan import LabelPlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.text.layout import TYPES, Layout
 from autoint_jax.data.text.blocks import Block, occurrences

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from autoint_jax.data.raw.derived import NO_DERIVATION, Derivation
-from autoint_jax.data.encoding.plan import LabelPlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.first_rows import first_rows
 from autoint_jax.data.text.in_order import in_order
 from autoint_jax.data.text.layout import Layout

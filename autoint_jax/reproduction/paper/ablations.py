@@ -15,7 +15,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction.paper import significance
-from autoint_jax.reproduction.record_lines import Record, lines_of
+from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
 

@@ -8,7 +8,7 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.records.comparison import Measured
 from autoint_jax.reproduction.paper.published import BASES, DATASETS, EFFECTIVENESS, JOINT, Figures
-from autoint_jax.reproduction.record_lines import MEND, read
+from autoint_jax.records.record_lines import MEND, read
 
 
 def published_change(model: str, datasets: Sequence[str] = DATASETS) -> Figures:

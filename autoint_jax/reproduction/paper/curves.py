@@ -15,7 +15,7 @@ from autoint_jax.records.comparison import Measured
 from autoint_jax.reproduction.paper import curve_criteria, curve_plot
 from autoint_jax.reproduction.paper.curve_criteria import Criterion, Means
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
-from autoint_jax.reproduction.record_lines import Record, lines_of
+from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
 

@@ -8,7 +8,7 @@ from autoint_jax.data.datasets import registry
 from autoint_jax.data.store.prepared import PreparedData, folder_of, open_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.records import comparison
-from autoint_jax.reproduction.record_lines import MEND, read
+from autoint_jax.records.record_lines import MEND, read
 
 FIGURES = ('rows', 'fields', 'features')
 # {data set: {figure: difference allowed}}; 0 where not named. In Criteo the authors also number the empty value of the

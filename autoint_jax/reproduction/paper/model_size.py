@@ -12,7 +12,7 @@ from autoint_jax.models.registry import parameter_count
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.records import comparison
 from autoint_jax.reproduction.paper.published import SIZES
-from autoint_jax.reproduction.record_lines import Record, lines_of
+from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.training.step.state import initial_state, setup
 
 # Numeric and other fields of each data set (paper, Table 1 and section 5.1.1).

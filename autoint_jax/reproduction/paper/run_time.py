@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoint_jax.records import comparison
-from autoint_jax.reproduction.record_lines import Record, lines_of
+from autoint_jax.records.record_lines import Record, lines_of
 
 # The models of Figure 4, in the order of Table 2.
 MODELS = ('lr', 'fm', 'deep_crossing', 'nfm', 'crossnet', 'cin', 'hofm', 'autoint')

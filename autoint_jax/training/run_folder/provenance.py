@@ -15,7 +15,7 @@ import orbax.checkpoint
 
 from autoint_jax.training.step.devices import devices_of_a_run
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 THIS_FILE = pathlib.Path(__file__).relative_to(ROOT).as_posix()
 GIT_SECONDS = 60
 

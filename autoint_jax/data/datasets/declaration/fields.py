@@ -4,11 +4,11 @@ import dataclasses
 
 from autoint_jax.data.datasets.declaration.text import Mapping
 from autoint_jax.data.datasets.declaration.values import INT32_MAX, Declared
-from autoint_jax.data.encoding.plan import ID_TRANSFORMS, MISSING, NUMERIC_TRANSFORMS, FieldPlan, LabelPlan
+from autoint_jax.data.encoding.plan import ID_TRANSFORMS, MISSING, NUMERIC_TRANSFORMS, FieldPlan, MOST_SLOTS
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.errors import nearest
 from autoint_jax.schema import CATEGORICAL, KINDS, MULTIVALUED, NUMERIC
 
-MOST_SLOTS = 10_000  # of a multivalued field: each row of prepared data has all of them
 MOST_QUANTILES = 100_000
 MOST_DIMENSIONS = 65_536
 FIELD_KEYS = tuple(field.name for field in dataclasses.fields(FieldPlan) if field.name != 'streaming')

@@ -73,7 +73,7 @@ def test_what_is_counted_does_not_depend_on_blocks(tmp_path, monkeypatch):
     rows = [(rng.choice(['a', 'b', 'c']), f'd{int(rng.exponential(9))}', '+'.join(rng.choice(list('rgbw'), rng.integers(0, 4))),
              rng.integers(0, 9), number % 2) for number in range(997)]
     whole = table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.KEY]
-    for module in ('sources', 'text_blocks'):
+    for module in ('raw.sources', 'text.blocks'):
         monkeypatch.setattr(f'autoint_jax.data.{module}.BLOCK_BYTES', 1000)
     assert table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.KEY] == whole
 

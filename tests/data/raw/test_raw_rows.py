@@ -8,7 +8,7 @@ import pytest
 from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.datasets.criteo import CRITEO
-from autoint_jax.data.encoding.plan import LabelPlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.raw.rows import parsed, sound_rows

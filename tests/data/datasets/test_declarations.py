@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from autoint_jax.data.datasets.declaration.text import LARGEST
-from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
+from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.datasets.declaration.table import TableSchema, load
 from autoint_jax.errors import UsageError
 

@@ -13,7 +13,7 @@ from backports import zstd
 
 from autoint_jax.data.raw import rows as raw_rows
 from autoint_jax.data.text.decoding import codec
-from autoint_jax.data.encoding.plan import LabelPlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.first_rows import first_rows, first_text
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.rows import parsed, sound_rows

@@ -26,7 +26,7 @@ def installed(tmp_path, monkeypatch):
     git(tmp_path, 'add', 'mine.txt')
     git(tmp_path, 'commit', '-q', '-m', 'mine')
     root = tmp_path / 'venv/lib/site-packages'
-    (root / 'autoint_jax/training').mkdir(parents=True)
+    (root / provenance.THIS_FILE).parent.mkdir(parents=True)
     shutil.copy(provenance.__file__, root / provenance.THIS_FILE)
     monkeypatch.setattr(provenance, 'ROOT', root)
     return tmp_path

@@ -26,7 +26,7 @@ from autoint_jax.data.encoding.value_table import IntegerTable
 from autoint_jax.errors import UsageError
 
 LOGS = {'criteo': CRITEO, 'avazu': AVAZU}
-CODE = ('import pathlib, sys; from autoint_jax.data import registry\n'
+CODE = ('import pathlib, sys; from autoint_jax.data.datasets import registry\n'
         'registry.prepare("criteo", "autoint", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))')
 
 
@@ -89,7 +89,7 @@ def test_data_without_a_plan_cannot_encode(data_dir):
 
 
 def test_a_killed_preparation_leaves_nothing_that_is_believed_and_the_next_one_clears_up(raw, tmp_path):
-    stalled = CODE.replace('registry.prepare', 'from autoint_jax.data import preparation\nimport time\n'
+    stalled = CODE.replace('registry.prepare', 'from autoint_jax.data.preparation import preparation\nimport time\n'
                            'preparation.fit = lambda *_: time.sleep(60)\nregistry.prepare')
     process = subprocess.Popen([sys.executable, '-c', stalled, str(raw / 'criteo'), str(tmp_path)])
     folder = tmp_path / 'criteo'

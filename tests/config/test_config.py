@@ -37,8 +37,8 @@ def test_every_option_has_help():
 def test_every_option_is_read_somewhere():
     import pathlib
 
-    package = pathlib.Path(configuration.__file__).parent
-    code = ''.join(path.read_text() for path in package.rglob('*.py') if not path.name.endswith('config.py'))
+    package = pathlib.Path(configuration.__file__).parents[1]
+    code = ''.join(path.read_text() for path in package.rglob('*.py') if path.parent.name != 'config')
     code += (package.parent / 'scripts/train.py').read_text()
     assert [leaf.path for leaf in configuration.leaves() if f'.{leaf.path.split(".")[-1]}' not in code] == []
 

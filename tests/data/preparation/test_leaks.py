@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from autoint_jax.data.preparation import assignment
-from autoint_jax.data.encoding.plan import LabelPlan, TablePlan
+from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.store.spool import Spool

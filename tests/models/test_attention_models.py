@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
-import pathlib
+
 
 import jax
 import model_cases
 import numpy as np
 import pytest
+from conftest import ROOT
 from model_cases import (
     ROWS,
     SCHEMA,
@@ -29,7 +30,7 @@ from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, Batch, FieldSp
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
-CONFIGS = pathlib.Path(__file__).parent.parent / 'experiments' / 'configs'
+CONFIGS = ROOT / 'experiments' / 'configs'
 
 
 def softmax(scores) -> list[float]:

@@ -79,7 +79,7 @@ def test_eight_devices_give_the_losses_of_one_for_some_steps(data_dir, on_host_d
 def test_a_run_alone_trains_alike_in_a_process_whose_cpu_was_split_for_copies(data_dir):
     """A trial that is left over trains as scripts/train.py would: bit for bit, with automatic slices."""
     code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import jax, test_training\n'
-            'from autoint_jax.training import devices; devices.usable_cores = lambda: 3\n'
+            'from autoint_jax.training.step import devices; devices.usable_cores = lambda: 3\n'
             'if sys.argv[3] == "split": devices.split_cpu(3)\n'
             'losses, state = test_training.losses_of(pathlib.Path(sys.argv[2]), [20], model__form="automatic")\n'
             'values = losses.tolist(), jax.tree.map(lambda array: array.tolist(), state.params)\n'
