@@ -71,5 +71,7 @@ def _reason_against(found: os.stat_result, kind: str, path: str) -> str:
         return f'{path} belongs to another user, so it is not used: set XDG_CACHE_HOME to a folder of your own'
     if found.st_mode & OF_OTHERS:
         mode = stat.S_IMODE(found.st_mode)
-        return f'others may write the {kind} {path} (mode {mode:04o}), so it is not used: empty it and give it mode 0700'
+        return (
+            f'others may write the {kind} {path} (mode {mode:04o}), so it is not used: empty it and give it mode 0700'
+        )
     return ''

@@ -52,7 +52,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, flags.UnrecognizedFlagError):
         known = [name for name in flags.FLAGS if len(name) > 1]
         return f'there is no flag {error.flagname!r}{nearest(error.flagname, known)}: --help lists the flags'
-    text = re.sub(r"invalid literal for int\(\) with base \d+: (.*)", r'\1 is no whole number', str(error))
+    text = re.sub(r'invalid literal for int\(\) with base \d+: (.*)', r'\1 is no whole number', str(error))
     text = re.sub(r'could not convert string to float: (.*)', r'\1 is no number', text)
     text = re.sub(r"\('Non-boolean argument to boolean flag', (.*)\)", r'\1 is neither true nor false', text)
     return f'{text[:1].lower()}{text[1:].rstrip(".")}: --help says what each flag takes'

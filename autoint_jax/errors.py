@@ -62,8 +62,13 @@ def shown(text: Any) -> str:
     written as Python would escape them, such as '\\x1b'. Any other character stays as it is.
     """
     text = str(text)
-    return text if text.isprintable() else ''.join(
-        character.encode('unicode_escape').decode() if _harmful(character) else character for character in text)
+    return (
+        text
+        if text.isprintable()
+        else ''.join(
+            character.encode('unicode_escape').decode() if _harmful(character) else character for character in text
+        )
+    )
 
 
 def _harmful(character: str) -> bool:
@@ -71,8 +76,15 @@ def _harmful(character: str) -> bool:
 
     The joiners U+200C and U+200D are format characters, too, but belong to ordinary words and pictures.
     """
-    return character > '~' and character not in '\u200c\u200d' and unicodedata.category(character) in ('Cc', 'Cf', 'Cs', 'Zl', 'Zp') \
-        or character < ' ' or character == '\x7f'
+    return (
+        (
+            character > '~'
+            and character not in '\u200c\u200d'
+            and unicodedata.category(character) in ('Cc', 'Cf', 'Cs', 'Zl', 'Zp')
+        )
+        or character < ' '
+        or character == '\x7f'
+    )
 
 
 def reported(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> Callable[[list[str]], None]:
@@ -92,7 +104,9 @@ def reported(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> 
         absl.logging.set_verbosity(absl.logging.FATAL)  # Orbax logs what it also raises
         try:
             if len(argv) > 1 + arguments:
-                raise UsageError(f'unexpected argument {argv[1 + arguments]!r}: options are written --name=value, see --help')
+                raise UsageError(
+                    f'unexpected argument {argv[1 + arguments]!r}: options are written --name=value, see --help'
+                )
             status = main(argv)
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -115,15 +129,20 @@ def described(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, UsageError):
         return str(error), USAGE
     if isinstance(error, Terminated):
-        return 'ended by SIGTERM: run the same command again to go on from the last checkpoint, if it was training', TERMINATED
+        return (
+            'ended by SIGTERM: run the same command again to go on from the last checkpoint, if it was training',
+            TERMINATED,
+        )
     if isinstance(error, KeyboardInterrupt):
         return interruptions.SENTENCE, interruptions.INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return '', BROKEN_PIPE
     if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):  # the latter from XLA
         said = next(iter(str(error).splitlines()), '')
-        return (f'there is not enough memory{f" ({said})" if said else ""}: use a smaller batch, fewer copies or workers, or narrower '
-                'tables; scripts/doctor.py shows what a configuration needs'), SYSTEM
+        return (
+            f'there is not enough memory{f" ({said})" if said else ""}: use a smaller batch, fewer copies or workers, or narrower '
+            'tables; scripts/doctor.py shows what a configuration needs'
+        ), SYSTEM
     if isinstance(error, OSError):
         return system_sentence(error), SYSTEM
     if isinstance(error, UnicodeError):
@@ -133,11 +152,16 @@ def described(error: BaseException) -> tuple[str, int] | None:
 
 def system_sentence(error: OSError) -> str:
     """One sentence for what the system refused: the file (both files of a rename), why, and what to do."""
-    names = ' to '.join(shown(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else f'file {name}'
-                        for name in (error.filename, error.filename2) if name is not None)
+    names = ' to '.join(
+        shown(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else f'file {name}'
+        for name in (error.filename, error.filename2)
+        if name is not None
+    )
     if error.errno in _FULL:
-        return (f'{_FULL[error.errno]}{f" while writing {names}" if names else ""}: free some space and run the same command again, '
-                'finished work is kept')
+        return (
+            f'{_FULL[error.errno]}{f" while writing {names}" if names else ""}: free some space and run the same command again, '
+            'finished work is kept'
+        )
     reason = _REASONS.get(error.errno)
     if reason is None:
         said = error.strerror or str(error) or type(error).__name__
@@ -153,12 +177,14 @@ def terminate(number: int, frame: Any) -> NoReturn:
 
 def fail(sentence: str, status: int) -> NoReturn:
     """Ends the process at once with a sentence on stderr, on one line and without control characters; with none where it is ''."""
-    with contextlib.suppress(OSError, AttributeError):  # nobody reads it any more, the disk is full, or there is no such stream
+    with contextlib.suppress(
+        OSError, AttributeError
+    ):  # nobody reads it any more, the disk is full, or there is no such stream
         sys.stdout.flush()
     with contextlib.suppress(OSError):
         if sentence:
             said = shown(_on_one_line(sentence))
-            said = said if len(said) <= LONGEST else f'{said[:LONGEST // 2]} ... {said[-LONGEST // 2:]}'
+            said = said if len(said) <= LONGEST else f'{said[: LONGEST // 2]} ... {said[-LONGEST // 2 :]}'
             print(f'error: {said}', file=sys.stderr, flush=True)
     os._exit(status)  # Orbax's writing threads would otherwise add their tracebacks on the way out
 

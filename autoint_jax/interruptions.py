@@ -2,12 +2,12 @@
 
 from __future__ import annotations  # doctor.py refuses old versions of Python only afterwards
 
+import _thread
 import contextlib
 import os
 import signal
 import sys
 import threading
-import _thread
 from types import TracebackType
 from typing import Any, NoReturn
 

@@ -20,8 +20,10 @@ def checked_name(name: str, what: str) -> str:
     reason = _reason(name)
     if reason:
         said = shown(name) if len(name) <= LONGEST else f'{shown(name[:40])}...'
-        raise UsageError(f"{what} cannot be named '{said}', because a name {reason}: it becomes a file or folder, so choose one of "
-                         f'letters, digits, _ and -, such as my_table')
+        raise UsageError(
+            f"{what} cannot be named '{said}', because a name {reason}: it becomes a file or folder, so choose one of "
+            f'letters, digits, _ and -, such as my_table'
+        )
     return name
 
 

@@ -79,14 +79,27 @@ class Schema:
 
     def to_json(self) -> dict[str, Any]:
         # Boundaries that were not taken are left out, so that data prepared before there were any keeps its identity.
-        return {'fields': [{name: value for name, value in dataclasses.asdict(field).items() if name != 'boundaries' or value}
-                           for field in self.fields]}
+        return {
+            'fields': [
+                {name: value for name, value in dataclasses.asdict(field).items() if name != 'boundaries' or value}
+                for field in self.fields
+            ]
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> 'Schema':
-        return cls(tuple(
-            FieldSpec(**{**field, 'transform_parameters': tuple(field['transform_parameters']),
-                         'boundaries': tuple(field.get('boundaries', ()))}) for field in value['fields']))
+        return cls(
+            tuple(
+                FieldSpec(
+                    **{
+                        **field,
+                        'transform_parameters': tuple(field['transform_parameters']),
+                        'boundaries': tuple(field.get('boundaries', ())),
+                    }
+                )
+                for field in value['fields']
+            )
+        )
 
     def dumps(self) -> str:
         return json.dumps(self.to_json(), indent=2) + '\n'

@@ -25,8 +25,16 @@ class finite:
 
 
 Form = Any  # a type, finite, None, {key: Form}, (Form, ...) or [Form]
-_CALLED = {str: 'a text', int: 'a whole number', float: 'a number', bool: 'true or false', list: 'a list', dict: 'an object',
-           finite: 'a finite number', None: 'null'}
+_CALLED = {
+    str: 'a text',
+    int: 'a whole number',
+    float: 'a number',
+    bool: 'true or false',
+    list: 'a list',
+    dict: 'an object',
+    finite: 'a finite number',
+    None: 'null',
+}
 
 
 def read_text(path: pathlib.Path, *, mend: str = MEND) -> str:
@@ -36,7 +44,9 @@ def read_text(path: pathlib.Path, *, mend: str = MEND) -> str:
             raise UsageError(f'{path} has {path.stat().st_size:,} bytes, far more than a file of its kind: {mend}')
         return path.read_text(encoding='utf-8')
     except UnicodeDecodeError as error:
-        raise UsageError(f'{path} is not a text in UTF-8 (byte {error.start} is {error.object[error.start]:#04x}): {mend}') from None
+        raise UsageError(
+            f'{path} is not a text in UTF-8 (byte {error.start} is {error.object[error.start]:#04x}): {mend}'
+        ) from None
     except ValueError as error:  # a path with NUL
         raise UsageError(f'{str(path)!r} is no path ({error}): {mend}') from None
     except OSError as error:
@@ -81,7 +91,9 @@ def read_toml(path: pathlib.Path, what: str) -> dict[str, Any]:
     """
     if not _there(path):
         known = sorted(file.stem for file in path.parent.glob('*.toml'))
-        raise UsageError(f'there is no {what} {str(path)!r}{nearest(path.stem, known)}; in that folder: {", ".join(known) or "none"}')
+        raise UsageError(
+            f'there is no {what} {str(path)!r}{nearest(path.stem, known)}; in that folder: {", ".join(known) or "none"}'
+        )
     return parsed_toml(read_text(path, mend=f'name a TOML file that holds a {what}'), str(path))
 
 
@@ -132,13 +144,25 @@ def _problem(value: Any, form: Form, key: str) -> str:
     if isinstance(form, dict):
         if not isinstance(value, dict):
             return _no(value, dict, key)
-        return next((problem for name, of in form.items() if (
-            problem := _problem(value[name], of, f'{key}.{name}' if key else name) if name in value
-            else f'it has no key {f"{key}.{name}" if key else name!r}')), '')
+        return next(
+            (
+                problem
+                for name, of in form.items()
+                if (
+                    problem := _problem(value[name], of, f'{key}.{name}' if key else name)
+                    if name in value
+                    else f'it has no key {f"{key}.{name}" if key else name!r}'
+                )
+            ),
+            '',
+        )
     if isinstance(form, list):
         if not isinstance(value, list):
             return _no(value, list, key)
-        return next((problem for number, item in enumerate(value) if (problem := _problem(item, form[0], f'{key}[{number}]'))), '')
+        return next(
+            (problem for number, item in enumerate(value) if (problem := _problem(item, form[0], f'{key}[{number}]'))),
+            '',
+        )
     if form is None:
         return '' if value is None else _no(value, None, key)
     if form in (float, finite):

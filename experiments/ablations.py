@@ -34,8 +34,9 @@ from autoint_jax.errors import UsageError, nearest
 from autoint_jax.reproduction.paper import ablations
 from autoint_jax.training.progress import Bar
 
-_ITEMS = flags.DEFINE_list('items', list(ablations.ITEMS),
-                           f'Items to run, of {", ".join(ablations.ITEMS)}; the base is always run.')
+_ITEMS = flags.DEFINE_list(
+    'items', list(ablations.ITEMS), f'Items to run, of {", ".join(ablations.ITEMS)}; the base is always run.'
+)
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
@@ -43,14 +44,23 @@ flags.adopt_module_key_flags(common)
 def main(argv: list[str]) -> int:
     for item in _ITEMS.value:
         if item not in ablations.ITEMS:
-            raise UsageError(f'this experiment has no item {item!r}{nearest(item, list(ablations.ITEMS))}; '
-                             f'it has: {", ".join(ablations.ITEMS)}')
+            raise UsageError(
+                f'this experiment has no item {item!r}{nearest(item, list(ablations.ITEMS))}; '
+                f'it has: {", ".join(ablations.ITEMS)}'
+            )
     common.start(_SEEDS.value)
     base = common.base_config('autoint')
     passed = ablations.completed_table(
-        common.DATASET.value, base, open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe), items=_ITEMS.value,
-        seeds=_SEEDS.value, runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(),
-        path=common.results_dir() / f'ablations_{common.DATASET.value}', reporter=Bar())
+        common.DATASET.value,
+        base,
+        open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe),
+        items=_ITEMS.value,
+        seeds=_SEEDS.value,
+        runs_dir=pathlib.Path(common.RUNS_DIR.value),
+        results_dir=common.results_dir(),
+        path=common.results_dir() / f'ablations_{common.DATASET.value}',
+        reporter=Bar(),
+    )
     return 0 if passed else 3
 
 

@@ -15,8 +15,12 @@ flags.adopt_module_key_flags(common)
 
 def define_values(curve: Curve) -> flags.FlagHolder:
     """--values of a curve."""
-    return flags.DEFINE_list('values', None, f'Values of {curve.option} to run; {",".join(map(str, curve.values))} where not '
-                             'given. Every one of these that has records is shown.')
+    return flags.DEFINE_list(
+        'values',
+        None,
+        f'Values of {curve.option} to run; {",".join(map(str, curve.values))} where not '
+        'given. Every one of these that has records is shown.',
+    )
 
 
 def completed(curve: Curve, values: list[str] | None) -> int:
@@ -24,7 +28,14 @@ def completed(curve: Curve, values: list[str] | None) -> int:
     chosen = curves.chosen_values(curve, values)
     common.start(_SEEDS.value)
     passed = curves.completed_curve(
-        curve, common.DATASET.value, common.base_config('autoint'), values=chosen, seeds=_SEEDS.value,
-        data_dir=common.DATA_DIR.value, runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(),
-        reporter=Bar())
+        curve,
+        common.DATASET.value,
+        common.base_config('autoint'),
+        values=chosen,
+        seeds=_SEEDS.value,
+        data_dir=common.DATA_DIR.value,
+        runs_dir=pathlib.Path(common.RUNS_DIR.value),
+        results_dir=common.results_dir(),
+        reporter=Bar(),
+    )
     return 0 if passed else 3

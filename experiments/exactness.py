@@ -29,16 +29,22 @@ from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction import exactness, trajectory
-from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
+from autoint_jax.training.run_folder import records as run_records
 
 _FOLLOWED = flags.DEFINE_integer('followed_steps', 2000, 'Steps after which parameters are compared.', lower_bound=1)
 _REFERENCE_FORM = flags.DEFINE_string(
-    'reference_form', 'automatic', 'Form of the interacting layers (model.form) of the dense Adam that the others are compared '
-    'with. Give it where records of the automatic form stem from older code.')
+    'reference_form',
+    'automatic',
+    'Form of the interacting layers (model.form) of the dense Adam that the others are compared '
+    'with. Give it where records of the automatic form stem from older code.',
+)
 _CONTROL = flags.DEFINE_string(
-    'control_form', 'heads', 'Form of the interacting layers (model.form) of the control: dense Adam once more, which '
-    'differs by rounding only. --control_form= trains none.')
+    'control_form',
+    'heads',
+    'Form of the interacting layers (model.form) of the control: dense Adam once more, which '
+    'differs by rounding only. --control_form= trains none.',
+)
 _BFLOAT16 = flags.DEFINE_boolean('bfloat16', True, 'Train in bfloat16, too.')
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
@@ -50,14 +56,23 @@ def main(argv: list[str]) -> int:
     common.start_cache()
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    chosen = exactness.variants(base, reference_form=_REFERENCE_FORM.value, control_form=_CONTROL.value, bfloat16=_BFLOAT16.value)
+    chosen = exactness.variants(
+        base, reference_form=_REFERENCE_FORM.value, control_form=_CONTROL.value, bfloat16=_BFLOAT16.value
+    )
     reference = next(iter(chosen))
     found = {name: [] for name in chosen}
     for seed in range(_SEEDS.value):
         for name, config in chosen.items():
-            found[name].append(runs.completed(
-                f'{common.DATASET.value}_autoint{name}', configuration.replace(config, {'seed': seed}), data,
-                runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar()))
+            found[name].append(
+                runs.completed(
+                    f'{common.DATASET.value}_autoint{name}',
+                    configuration.replace(config, {'seed': seed}),
+                    data,
+                    runs_dir=pathlib.Path(common.RUNS_DIR.value),
+                    results_dir=common.results_dir(),
+                    reporter=Bar(),
+                )
+            )
 
     states = {name: trajectory.after_steps(config, data, _FOLLOWED.value) for name, config in chosen.items()}
     start = trajectory.after_steps(chosen[reference], data, 0)
@@ -66,28 +81,68 @@ def main(argv: list[str]) -> int:
     rows = []
     for name, runs_of in found.items():
         ours = comparison.test_figures(runs_of)
-        differences = [one['test']['auc'] - dense['test']['auc'] for one, dense in zip(runs_of, found[reference], strict=True)]
-        rows.append({
-            'variant': 'dense_adam' if name == reference else name[1:], 'auc': ours['auc'].mean,
-            'auc_deviation': ours['auc'].deviation, 'logloss': ours['logloss'].mean,
-            'auc_difference': comparison.measured(differences).mean,
-            'auc_differences': [f'{difference:+.5f}' for difference in differences],
-            'runs': [record['run'] for record in runs_of], **distances[name]})
+        differences = [
+            one['test']['auc'] - dense['test']['auc'] for one, dense in zip(runs_of, found[reference], strict=True)
+        ]
+        rows.append(
+            {
+                'variant': 'dense_adam' if name == reference else name[1:],
+                'auc': ours['auc'].mean,
+                'auc_deviation': ours['auc'].deviation,
+                'logloss': ours['logloss'].mean,
+                'auc_difference': comparison.measured(differences).mean,
+                'auc_differences': [f'{difference:+.5f}' for difference in differences],
+                'runs': [record['run'] for record in runs_of],
+                **distances[name],
+            }
+        )
     passed = abs(rows[1]['auc_difference']) <= AUC_TOLERANCE
-    criterion = f'AUC of deferred Adam within {AUC_TOLERANCE} of dense Adam\'s, in the mean over seeds'
+    criterion = f"AUC of deferred Adam within {AUC_TOLERANCE} of dense Adam's, in the mean over seeds"
     comparison.show(
         f'{common.DATASET.value}, {_SEEDS.value} seeds; parameters after {_FOLLOWED.value} steps, seed 0',
-        ['variant', 'AUC', 'minus dense', 'logloss', 'tables differ by', 'of a movement of', 'parameters differ by', 'of'],
-        [[row['variant'], f'{row["auc"]:.4f}', f'{row["auc_difference"]:+.5f}', f'{row["logloss"]:.4f}',
-          *(f'{row[key]:.2e}' for key in ('tables_difference', 'tables_movement', 'params_difference', 'params_movement'))]
-         for row in rows])
+        [
+            'variant',
+            'AUC',
+            'minus dense',
+            'logloss',
+            'tables differ by',
+            'of a movement of',
+            'parameters differ by',
+            'of',
+        ],
+        [
+            [
+                row['variant'],
+                f'{row["auc"]:.4f}',
+                f'{row["auc_difference"]:+.5f}',
+                f'{row["logloss"]:.4f}',
+                *(
+                    f'{row[key]:.2e}'
+                    for key in ('tables_difference', 'tables_movement', 'params_difference', 'params_movement')
+                ),
+            ]
+            for row in rows
+        ],
+    )
     print(f'{criterion}: {comparison.verdict(passed)}')
     path = common.results_dir() / f'exactness_{common.DATASET.value}'
-    runs.write_table(path, rows, {
-        'table': 'deferred Adam and bfloat16 beside dense Adam', 'criterion': criterion, 'verdict': comparison.verdict(passed),
-        'reference_form': _REFERENCE_FORM.value, 'followed_steps': _FOLLOWED.value, 'command': sys.argv,
-        'commit': run_records.commit(), 'versions': run_records.versions(),
-        'device': run_records.device(), 'data_hash': data.hash, 'seeds': _SEEDS.value})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'table': 'deferred Adam and bfloat16 beside dense Adam',
+            'criterion': criterion,
+            'verdict': comparison.verdict(passed),
+            'reference_form': _REFERENCE_FORM.value,
+            'followed_steps': _FOLLOWED.value,
+            'command': sys.argv,
+            'commit': run_records.commit(),
+            'versions': run_records.versions(),
+            'device': run_records.device(),
+            'data_hash': data.hash,
+            'seeds': _SEEDS.value,
+        },
+    )
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3
 

@@ -9,8 +9,8 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.reproduction.paper import effectiveness
 from autoint_jax.training import compilation
-from autoint_jax.training.step import devices
 from autoint_jax.training.progress import Bar
+from autoint_jax.training.step import devices
 
 CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
@@ -24,8 +24,10 @@ RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records; 
 def published(figures: dict):
     """The published figures of the chosen data set. Raises UsageError where the table has none."""
     if DATASET.value not in figures:
-        raise UsageError(f'this experiment has no data set {DATASET.value!r}{nearest(DATASET.value, list(figures))}; '
-                         f'it has: {", ".join(figures)}')
+        raise UsageError(
+            f'this experiment has no data set {DATASET.value!r}{nearest(DATASET.value, list(figures))}; '
+            f'it has: {", ".join(figures)}'
+        )
     return figures[DATASET.value]
 
 
@@ -53,24 +55,39 @@ def define_seeds() -> flags.FlagHolder:
 
 def define_models(figures: dict) -> flags.FlagHolder:
     """--models of a table of models."""
-    return flags.DEFINE_list('models', None, f'Models to run, of {", ".join(figures)}; all where not given. Every model that '
-                             'has records is shown.')
+    return flags.DEFINE_list(
+        'models',
+        None,
+        f'Models to run, of {", ".join(figures)}; all where not given. Every model that has records is shown.',
+    )
 
 
-def model_table(title: str, figures: dict, *, models: list[str] | None, seeds: int, tolerances: dict[str, float],
-                name: str) -> int:
+def model_table(
+    title: str, figures: dict, *, models: list[str] | None, seeds: int, tolerances: dict[str, float], name: str
+) -> int:
     """Completes a table of models on the chosen data set as the flags say, into RESULTS_DIR/NAME_DATASET; the exit status."""
     start(seeds)
     chosen = list(figures) if models is None else models
     for model in chosen:
         if model not in figures:
-            raise UsageError(f'this experiment has no model {model!r}{nearest(model, list(figures))}; '
-                             f'it has: {", ".join(figures)}')
+            raise UsageError(
+                f'this experiment has no model {model!r}{nearest(model, list(figures))}; it has: {", ".join(figures)}'
+            )
     published({dataset: None for of_model in figures.values() for dataset in of_model})
     passed = effectiveness.completed_table(
-        title, DATASET.value, figures, models=chosen, seeds=seeds, base_config=base_config, tolerances=tolerances,
-        data_dir=DATA_DIR.value, runs_dir=pathlib.Path(RUNS_DIR.value), results_dir=results_dir(),
-        path=results_dir() / f'{name}_{DATASET.value}', reporter=Bar())
+        title,
+        DATASET.value,
+        figures,
+        models=chosen,
+        seeds=seeds,
+        base_config=base_config,
+        tolerances=tolerances,
+        data_dir=DATA_DIR.value,
+        runs_dir=pathlib.Path(RUNS_DIR.value),
+        results_dir=results_dir(),
+        path=results_dir() / f'{name}_{DATASET.value}',
+        reporter=Bar(),
+    )
     return 0 if passed else 3
 
 

@@ -31,8 +31,8 @@ from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.models.registry import table_values
 from autoint_jax.records import comparison, runs
-from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
+from autoint_jax.training.run_folder import records as run_records
 
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
@@ -57,28 +57,65 @@ def main(argv: list[str]) -> int:
     for name, options in VARIANTS.items():
         config = configuration.replace(base, options)
         found = runs.completed_seeds(
-            f'{common.DATASET.value}_autoint_widths_{name}', config, _SEEDS.value, data,
-            runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar())
+            f'{common.DATASET.value}_autoint_widths_{name}',
+            config,
+            _SEEDS.value,
+            data,
+            runs_dir=pathlib.Path(common.RUNS_DIR.value),
+            results_dir=common.results_dir(),
+            reporter=Bar(),
+        )
         ours, (values, _) = comparison.test_figures(found), table_values(config.model, data.schema)
         full = full or (values, ours['auc'].mean)
         saved, difference = 1 - values / full[0], ours['auc'].mean - full[1]
-        rows.append({'variant': name, 'table_values': values, 'saved': saved, 'auc': ours['auc'].mean,
-                     'auc_deviation': ours['auc'].deviation, 'auc_difference': difference, 'logloss': ours['logloss'].mean,
-                     'embedding_parameters': found[0]['embedding_parameters'], 'parameters': found[0]['parameters'],
-                     'runs': [record['run'] for record in found]})
-        shown.append([name, f'{values:,}', f'{saved:.0%}', str(ours['auc']), f'{difference:+.4f}', str(ours['logloss'])])
-    passed = any(row['variant'].startswith('rule') and row['saved'] >= SHARE_SAVED and row['auc_difference'] >= -AUC_TOLERANCE
-                 for row in rows)
-    criterion = f'A rule saves at least {SHARE_SAVED:.0%} of the table values at an AUC at most {AUC_TOLERANCE} below d16'
-    comparison.show(f'fields of different widths, {common.DATASET.value}, {_SEEDS.value} seeds',
-                    ['widths', 'table values', 'saved', 'AUC', 'difference', 'logloss'], shown)
+        rows.append(
+            {
+                'variant': name,
+                'table_values': values,
+                'saved': saved,
+                'auc': ours['auc'].mean,
+                'auc_deviation': ours['auc'].deviation,
+                'auc_difference': difference,
+                'logloss': ours['logloss'].mean,
+                'embedding_parameters': found[0]['embedding_parameters'],
+                'parameters': found[0]['parameters'],
+                'runs': [record['run'] for record in found],
+            }
+        )
+        shown.append(
+            [name, f'{values:,}', f'{saved:.0%}', str(ours['auc']), f'{difference:+.4f}', str(ours['logloss'])]
+        )
+    passed = any(
+        row['variant'].startswith('rule') and row['saved'] >= SHARE_SAVED and row['auc_difference'] >= -AUC_TOLERANCE
+        for row in rows
+    )
+    criterion = (
+        f'A rule saves at least {SHARE_SAVED:.0%} of the table values at an AUC at most {AUC_TOLERANCE} below d16'
+    )
+    comparison.show(
+        f'fields of different widths, {common.DATASET.value}, {_SEEDS.value} seeds',
+        ['widths', 'table values', 'saved', 'AUC', 'difference', 'logloss'],
+        shown,
+    )
     print(f'{criterion}: {comparison.verdict(passed)}')
     path = common.results_dir() / f'field_widths_{common.DATASET.value}'
-    runs.write_table(path, rows, {'table': 'fields of different widths', 'dataset': common.DATASET.value,
-                                  'data_rows': sum(split['rows'] for split in data.manifest['splits'].values()),
-                                  'criterion': criterion, 'verdict': comparison.verdict(passed), 'command': sys.argv,
-                                  'commit': run_records.commit(), 'versions': run_records.versions(),
-                                  'device': run_records.device(), 'data_hash': data.hash, 'seeds': _SEEDS.value})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'table': 'fields of different widths',
+            'dataset': common.DATASET.value,
+            'data_rows': sum(split['rows'] for split in data.manifest['splits'].values()),
+            'criterion': criterion,
+            'verdict': comparison.verdict(passed),
+            'command': sys.argv,
+            'commit': run_records.commit(),
+            'versions': run_records.versions(),
+            'device': run_records.device(),
+            'data_hash': data.hash,
+            'seeds': _SEEDS.value,
+        },
+    )
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3
 

@@ -27,10 +27,10 @@ import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.config import configuration
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
+from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction.paper import run_time
@@ -56,22 +56,55 @@ def main(argv: list[str]) -> int:
     comparison.show(
         f'Figure 4, {common.DATASET.value}, {train_rows:,} rows an epoch',
         ['model', 'seconds an epoch', 'rows/s', 'times LR', 'times AutoInt'],
-        [[row['model'], f'{row["epoch_seconds"]:.3f}', f'{row["rows_per_second"]:,.0f}', f'{row["times_lr"]:.1f}',
-          f'{row["times_autoint"]:.3f}'] for row in rows])
-    comparison.show('what the paper says', ['claim', 'seconds here', 'ratio', 'verdict'],
-                    [[claim['claim'], claim['of'], f'{claim["ratio"]:.2f}', claim['verdict'] or '-'] for claim in claims])
+        [
+            [
+                row['model'],
+                f'{row["epoch_seconds"]:.3f}',
+                f'{row["rows_per_second"]:,.0f}',
+                f'{row["times_lr"]:.1f}',
+                f'{row["times_autoint"]:.3f}',
+            ]
+            for row in rows
+        ],
+    )
+    comparison.show(
+        'what the paper says',
+        ['claim', 'seconds here', 'ratio', 'verdict'],
+        [[claim['claim'], claim['of'], f'{claim["ratio"]:.2f}', claim['verdict'] or '-'] for claim in claims],
+    )
     print(f'{run_time.CRITERION}\n{run_time.NO_VERDICT}')
     passed = all(claim['verdict'] != comparison.verdict(False) for claim in claims)
     path = common.results_dir() / f'{run_time.NAME}_{common.DATASET.value}'
-    runs.write_table(path, rows, {
-        'figure': 'Figure 4', 'dataset': common.DATASET.value, 'train_rows': train_rows, 'criterion': run_time.CRITERION,
-        'no_verdict': run_time.NO_VERDICT, 'claims': claims, 'verdict': comparison.verdict(passed), 'windows': timing.windows,
-        'seconds_of_window': timing.seconds, 'rates': rates,
-        'configs': {model: configuration.to_tree(config) for model, config in configs.items()}, 'command': sys.argv,
-        'commit': run_records.commit(), 'versions': run_records.versions(), 'device': device, 'machine': machine,
-        'measured_on': measured_on, 'data_hash': data.hash})
-    save_bars({row['model']: row['epoch_seconds'] for row in rows}, 'autoint', f'{common.DATASET.value}, {measured_on}',
-              path.with_suffix('.png'))
+    runs.write_table(
+        path,
+        rows,
+        {
+            'figure': 'Figure 4',
+            'dataset': common.DATASET.value,
+            'train_rows': train_rows,
+            'criterion': run_time.CRITERION,
+            'no_verdict': run_time.NO_VERDICT,
+            'claims': claims,
+            'verdict': comparison.verdict(passed),
+            'windows': timing.windows,
+            'seconds_of_window': timing.seconds,
+            'rates': rates,
+            'configs': {model: configuration.to_tree(config) for model, config in configs.items()},
+            'command': sys.argv,
+            'commit': run_records.commit(),
+            'versions': run_records.versions(),
+            'device': device,
+            'machine': machine,
+            'measured_on': measured_on,
+            'data_hash': data.hash,
+        },
+    )
+    save_bars(
+        {row['model']: row['epoch_seconds'] for row in rows},
+        'autoint',
+        f'{common.DATASET.value}, {measured_on}',
+        path.with_suffix('.png'),
+    )
     print(f'wrote {path}.json, .csv and .png')
     return 0 if passed else 3
 

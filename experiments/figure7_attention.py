@@ -38,15 +38,19 @@ from autoint_jax.explain.rows import nearest_row, probabilities
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction.paper import attention
 from autoint_jax.reproduction.paper.published import ATTENDED_PAIRS, ATTENDED_PROBABILITY, ATTENDED_ROW
-from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
+from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.trained import TrainedRun, open_run
 
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 _SPLIT = flags.DEFINE_enum('split', 'test', SPLITS, 'Split over which attention is averaged, and whose rows are drawn.')
-_ROWS = flags.DEFINE_list('rows', [], 'Rows of the split to draw one by one, counted from 0. By default the one like the '
-                          "paper's: positive, of its values, and with a predicted probability nearest to its 0.89.")
+_ROWS = flags.DEFINE_list(
+    'rows',
+    [],
+    'Rows of the split to draw one by one, counted from 0. By default the one like the '
+    "paper's: positive, of its values, and with a predicted probability nearest to its 0.89.",
+)
 
 STRONGEST = 5  # pairs shown beside those that the paper names
 
@@ -60,8 +64,14 @@ def main(argv: list[str]) -> int:
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     columns, names = data.split(_SPLIT.value), data.schema.names
     folders = attention.trained_seeds(
-        f'{common.DATASET.value}_autoint', base, _SEEDS.value, data, runs_dir=pathlib.Path(common.RUNS_DIR.value),
-        results_dir=common.results_dir(), reporter=Bar())
+        f'{common.DATASET.value}_autoint',
+        base,
+        _SEEDS.value,
+        data,
+        runs_dir=pathlib.Path(common.RUNS_DIR.value),
+        results_dir=common.results_dir(),
+        reporter=Bar(),
+    )
     path = common.results_dir() / f'{attention.NAME}_{common.DATASET.value}'
     averages, drawn = [], []
     for folder in folders:
@@ -71,7 +81,9 @@ def main(argv: list[str]) -> int:
             drawn = _draw_rows(run, path)
 
     where, seeds = f'{len(columns):,} {_SPLIT.value} rows', f'{len(folders)} seed{"s" if len(folders) > 1 else ""}'
-    heatmaps.save_grid(averages[0], names, f'attention averaged over {where}, seed 0', path.with_name(f'{path.name}_heads.png'))
+    heatmaps.save_grid(
+        averages[0], names, f'attention averaged over {where}, seed 0', path.with_name(f'{path.name}_heads.png')
+    )
     heatmaps.save_mean(np.concatenate(averages, 1), names, f'{where}, {seeds}', path.with_name(f'{path.name}_mean.png'))
     attention.write_weights(path.with_name(f'{path.name}_weights.csv'), averages, names)
 
@@ -80,18 +92,43 @@ def main(argv: list[str]) -> int:
     comparison.show(
         f'Figure 7, {common.DATASET.value}, {where}, {seeds}: what the paper names, and the strongest',
         ['pair', 'weight', f'rank of {pairs}', 'rank in seeds', f'there and back, of {ordered}', 'verdict'],
-        [[' '.join(row['fields']), f'{row["strength"]:.3f}', str(row['rank']), ' '.join(row['ranks_of_seeds']),
-          f'{row["forward_rank"]} {row["backward_rank"]}', row['verdict'] or '']
-         for row in rows if row['verdict'] or row['rank'] <= STRONGEST])
+        [
+            [
+                ' '.join(row['fields']),
+                f'{row["strength"]:.3f}',
+                str(row['rank']),
+                ' '.join(row['ranks_of_seeds']),
+                f'{row["forward_rank"]} {row["backward_rank"]}',
+                row['verdict'] or '',
+            ]
+            for row in rows
+            if row['verdict'] or row['rank'] <= STRONGEST
+        ],
+    )
     correlations = ', '.join(f'{correlation:.3f}' for correlation in agreement['rank_correlations']) or 'none'
     print(f'rank correlations between seeds: {correlations}: {agreement["verdict"]}\n{attention.CRITERION}')
     passed = comparison.verdict(False) not in {agreement['verdict'], *(row['verdict'] for row in rows)}
-    runs.write_table(path, rows, {
-        'figure': 'Figure 7', 'dataset': common.DATASET.value, 'split': _SPLIT.value, 'rows_averaged': len(columns),
-        'criterion': attention.CRITERION, 'agreement': agreement, 'verdict': attention.verdict(passed, len(folders)),
-        'seeds': len(folders), 'runs': [attention.about(folder) for folder in folders], 'drawn': drawn,
-        'command': sys.argv, 'commit': run_records.commit(), 'versions': run_records.versions(),
-        'device': run_records.device(), 'data_hash': data.hash})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'figure': 'Figure 7',
+            'dataset': common.DATASET.value,
+            'split': _SPLIT.value,
+            'rows_averaged': len(columns),
+            'criterion': attention.CRITERION,
+            'agreement': agreement,
+            'verdict': attention.verdict(passed, len(folders)),
+            'seeds': len(folders),
+            'runs': [attention.about(folder) for folder in folders],
+            'drawn': drawn,
+            'command': sys.argv,
+            'commit': run_records.commit(),
+            'versions': run_records.versions(),
+            'device': run_records.device(),
+            'data_hash': data.hash,
+        },
+    )
     print(f'wrote {path}.json and .csv, the weights and the maps beside them')
     return 0 if passed else 3
 

@@ -35,11 +35,21 @@ _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
 PARTS = {
-    'table1': 'table1_statistics', 'table3': 'table3_model_size', 'table2': 'table2_effectiveness', 'table5': 'table5_joint',
-    'table4': 'table4_residual_ablation', 'figure4': 'figure4_run_time', 'figure5': 'figure5_depth',
-    'figure6': 'figure6_embedding_size', 'heads': 'heads', 'figure7': 'figure7_attention', 'ablations': 'ablations',
+    'table1': 'table1_statistics',
+    'table3': 'table3_model_size',
+    'table2': 'table2_effectiveness',
+    'table5': 'table5_joint',
+    'table4': 'table4_residual_ablation',
+    'figure4': 'figure4_run_time',
+    'figure5': 'figure5_depth',
+    'figure6': 'figure6_embedding_size',
+    'heads': 'heads',
+    'figure7': 'figure7_attention',
+    'ablations': 'ablations',
 }
-_PARTS = flags.DEFINE_list('parts', ['table2', 'table5', 'table4'], f'Parts to run, in this order: {", ".join(PARTS)}; or all.')
+_PARTS = flags.DEFINE_list(
+    'parts', ['table2', 'table5', 'table4'], f'Parts to run, in this order: {", ".join(PARTS)}; or all.'
+)
 
 OUTCOMES = {0: 'no FAIL', 3: 'FAIL'}  # a part may have figures without a verdict
 # Flags that a part does not read: the paper has Table 3 for one shape, and some parts train nothing.
@@ -58,8 +68,9 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     statuses = {}
     for part in parts:
-        given = [f'--{flag.name}={flag.value}' for flag in shared
-                 if flag.present and flag.name not in UNREAD.get(part, ())]
+        given = [
+            f'--{flag.name}={flag.value}' for flag in shared if flag.present and flag.name not in UNREAD.get(part, ())
+        ]
         print(f'\n{part}: experiments/{PARTS[part]}.py {" ".join(given)}', flush=True)
         script = pathlib.Path(__file__).with_name(f'{PARTS[part]}.py')
         child = subprocess.Popen([sys.executable, str(script), *given])
@@ -74,9 +85,14 @@ def main(argv: list[str]) -> int:
             raise
         if statuses[part] == 130:  # the part alone was interrupted
             raise KeyboardInterrupt
-    comparison.show(f'The paper, {common.DATASET.value}', ['part', 'script', 'outcome'], [
-        [part, f'experiments/{PARTS[part]}.py', OUTCOMES.get(status, f'error, status {status}')]
-        for part, status in statuses.items()])
+    comparison.show(
+        f'The paper, {common.DATASET.value}',
+        ['part', 'script', 'outcome'],
+        [
+            [part, f'experiments/{PARTS[part]}.py', OUTCOMES.get(status, f'error, status {status}')]
+            for part, status in statuses.items()
+        ],
+    )
     return next((status for status in statuses.values() if status not in OUTCOMES), max(statuses.values(), default=0))
 
 

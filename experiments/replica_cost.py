@@ -56,27 +56,52 @@ def main(argv: list[str]) -> int:
         for copies, of_count in found.items():
             with tempfile.TemporaryDirectory(prefix='replica_cost_', dir=runs_dir) as folder:
                 of_count.append(whole_run([*_command(copies, epochs), f'--runs_dir={folder}'], epochs))
-            print(f'round {number + 1}, {copies} together: {of_count[-1].epoch_seconds:.2f} s an epoch, '
-                  f'{of_count[-1].command_seconds:.1f} s the command', flush=True)
-    epoch, command = ({copies: statistics.median(getattr(run, figure) for run in of_count) for copies, of_count in found.items()}
-                      for figure in ('epoch_seconds', 'command_seconds'))
+            print(
+                f'round {number + 1}, {copies} together: {of_count[-1].epoch_seconds:.2f} s an epoch, '
+                f'{of_count[-1].command_seconds:.1f} s the command',
+                flush=True,
+            )
+    epoch, command = (
+        {copies: statistics.median(getattr(run, figure) for run in of_count) for copies, of_count in found.items()}
+        for figure in ('epoch_seconds', 'command_seconds')
+    )
     ratios = {'epoch': epoch[most] / epoch[1], 'command': command[most] / command[1]}
     # JAX's devices are not asked for before, since a GPU belongs to the commands until they have ended.
     goal = GOALS.get(jax.default_backend()) if most == GOAL_COPIES else None
     verdict = '' if goal is None else comparison.verdict(ratios['epoch'] <= goal)
     rows = [{'copies': copies, 'epoch_seconds': epoch[copies], 'command_seconds': command[copies]} for copies in found]
-    comparison.show(f'copies of AutoInt in one program, {common.DATASET.value}', ['copies', 's an epoch', 's the command'], [
-        [str(row['copies']), f'{row["epoch_seconds"]:.2f}', f'{row["command_seconds"]:.1f}'] for row in rows])
-    print(f'{most} copies cost {ratios["epoch"]:.2f} times a run alone, by the epoch'
-          + (f' (goal: {goal}): {verdict}' if verdict else '') + f'; {ratios["command"]:.2f} times, by the whole command')
+    comparison.show(
+        f'copies of AutoInt in one program, {common.DATASET.value}',
+        ['copies', 's an epoch', 's the command'],
+        [[str(row['copies']), f'{row["epoch_seconds"]:.2f}', f'{row["command_seconds"]:.1f}'] for row in rows],
+    )
+    print(
+        f'{most} copies cost {ratios["epoch"]:.2f} times a run alone, by the epoch'
+        + (f' (goal: {goal}): {verdict}' if verdict else '')
+        + f'; {ratios["command"]:.2f} times, by the whole command'
+    )
     path = common.results_dir() / f'replica_cost_{common.DATASET.value}'
-    runs.write_table(path, rows, {
-        'table': 'cost of copies', 'dataset': common.DATASET.value, 'copies': most, 'epochs': epochs,
-        'ratios': ratios, 'goal': goal, 'verdict': verdict,
-        'rounds': {str(copies): [run._asdict() for run in of_count] for copies, of_count in found.items()},
-        'commands': [report.without_paths(' '.join(_command(copies, epochs))) for copies in found],
-        'command': sys.argv, 'commit': records.commit(), 'versions': records.versions(), 'device': records.device(),
-        'machine': report.machine(), 'data_hash': data.hash})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'table': 'cost of copies',
+            'dataset': common.DATASET.value,
+            'copies': most,
+            'epochs': epochs,
+            'ratios': ratios,
+            'goal': goal,
+            'verdict': verdict,
+            'rounds': {str(copies): [run._asdict() for run in of_count] for copies, of_count in found.items()},
+            'commands': [report.without_paths(' '.join(_command(copies, epochs))) for copies in found],
+            'command': sys.argv,
+            'commit': records.commit(),
+            'versions': records.versions(),
+            'device': records.device(),
+            'machine': report.machine(),
+            'data_hash': data.hash,
+        },
+    )
     print(f'wrote {path}.json and .csv')
     return 3 if verdict == comparison.verdict(False) else 0
 
@@ -84,9 +109,16 @@ def main(argv: list[str]) -> int:
 def _command(copies: int, epochs: int) -> list[str]:
     script = pathlib.Path(__file__).parents[1] / 'scripts' / 'train.py'
     together = [f'--config.replicas.seeds={copies}'] if copies > 1 else []
-    return [sys.executable, str(script), f'--config={common.config_path("autoint")}', f'--data_dir={common.DATA_DIR.value}',
-            f'--config.data.dataset={common.DATASET.value}', f'--config.training.epochs={epochs}',
-            '--config.training.stop_after_increases=0', *together]
+    return [
+        sys.executable,
+        str(script),
+        f'--config={common.config_path("autoint")}',
+        f'--data_dir={common.DATA_DIR.value}',
+        f'--config.data.dataset={common.DATASET.value}',
+        f'--config.training.epochs={epochs}',
+        '--config.training.stop_after_increases=0',
+        *together,
+    ]
 
 
 if __name__ == '__main__':

@@ -39,22 +39,40 @@ def main(argv: list[str]) -> int:
         data = data_statistics.prepared_as_published(dataset, common.DATA_DIR.value)
         if data is None:
             published = registry.named(dataset).published
-            shown += [[dataset, figure, f'{published[figure]:,}', '-', '-', 'not prepared'] for figure in data_statistics.FIGURES]
+            shown += [
+                [dataset, figure, f'{published[figure]:,}', '-', '-', 'not prepared']
+                for figure in data_statistics.FIGURES
+            ]
             continue
         rows = data_statistics.compared(dataset, data)
-        shown += [[dataset, row['figure'], f'{row["paper"]:,}', f'{row["ours"]:,}', f'{row["difference"]:+,}', row['verdict']]
-                  for row in rows]
+        shown += [
+            [dataset, row['figure'], f'{row["paper"]:,}', f'{row["ours"]:,}', f'{row["difference"]:+,}', row['verdict']]
+            for row in rows
+        ]
         of_dataset = all(row['verdict'] == comparison.verdict(True) for row in rows)
         passed = passed and of_dataset
         path = common.results_dir() / f'{data_statistics.NAME}_{dataset}'
-        runs.write_table(path, rows, {
-            'table': 'Table 1', 'dataset': dataset, 'recipe': data.manifest['recipe'],
-            'criterion': data_statistics.criterion(dataset), 'verdict': comparison.verdict(of_dataset),
-            'command': sys.argv, 'commit': run_records.commit(), 'versions': run_records.versions(),
-            'device': run_records.device(), 'data_hash': data.hash})
+        runs.write_table(
+            path,
+            rows,
+            {
+                'table': 'Table 1',
+                'dataset': dataset,
+                'recipe': data.manifest['recipe'],
+                'criterion': data_statistics.criterion(dataset),
+                'verdict': comparison.verdict(of_dataset),
+                'command': sys.argv,
+                'commit': run_records.commit(),
+                'versions': run_records.versions(),
+                'device': run_records.device(),
+                'data_hash': data.hash,
+            },
+        )
         written.append(f'wrote {path}.json and .csv')
     comparison.show('Table 1', ['data set', 'figure', 'paper', 'ours', 'difference', 'verdict'], shown)
-    print('\n'.join(written) or f'nothing of this is prepared in {common.DATA_DIR.value}: scripts/prepare_data.py does it')
+    print(
+        '\n'.join(written) or f'nothing of this is prepared in {common.DATA_DIR.value}: scripts/prepare_data.py does it'
+    )
     return 0 if passed else 3
 
 

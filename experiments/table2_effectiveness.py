@@ -29,8 +29,14 @@ flags.adopt_module_key_flags(common)
 
 
 def main(argv: list[str]) -> int:
-    return common.model_table('Table 2', published.EFFECTIVENESS, models=_MODELS.value, seeds=_SEEDS.value,
-                              tolerances={'autoint': 0.002, '': 0.005}, name='table2_effectiveness')
+    return common.model_table(
+        'Table 2',
+        published.EFFECTIVENESS,
+        models=_MODELS.value,
+        seeds=_SEEDS.value,
+        tolerances={'autoint': 0.002, '': 0.005},
+        name='table2_effectiveness',
+    )
 
 
 if __name__ == '__main__':

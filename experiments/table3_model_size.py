@@ -33,8 +33,10 @@ from autoint_jax.training.run_folder import records as run_records
 flags.adopt_module_key_flags(common)
 flags.set_default(common.DATASET, model_size.PUBLISHED_DATASET)
 
-CRITERION = ("Rounded to the paper's digits, a count equals it; AutoInt's variant `authors` is not what the paper counts, and "
-             'has no verdict')
+CRITERION = (
+    "Rounded to the paper's digits, a count equals it; AutoInt's variant `authors` is not what the paper counts, and "
+    'has no verdict'
+)
 NO_CRITERION = 'The paper has no figures of this shape'
 
 
@@ -42,23 +44,49 @@ def main(argv: list[str]) -> int:
     dataset = common.DATASET.value
     model_size.shape(dataset)  # before configurations are looked for under a mistyped name
     configs = {(model, ''): common.base_config(model) for model in SIZES if model != 'autoint'}
-    configs |= {('autoint', variant): configuration.replace(common.base_config('autoint'), {'model.variant': variant})
-                for variant in ('paper', 'authors')}
+    configs |= {
+        ('autoint', variant): configuration.replace(common.base_config('autoint'), {'model.variant': variant})
+        for variant in ('paper', 'authors')
+    }
     rows = model_size.compared(configs, dataset)
-    comparison.show(f'Table 3, shape of {dataset}', ['model', 'parameters', 'rounded', 'paper', 'verdict', model_size.BESIDE], [
-        [f'{row["model"]} {row["variant"]}'.strip(), f'{row["parameters"]:,}', row['rounded'] or '-', row['paper'] or '-',
-         row['verdict'] or '', f'{row[f"parameters_{model_size.BESIDE}"]:,}'] for row in rows])
+    comparison.show(
+        f'Table 3, shape of {dataset}',
+        ['model', 'parameters', 'rounded', 'paper', 'verdict', model_size.BESIDE],
+        [
+            [
+                f'{row["model"]} {row["variant"]}'.strip(),
+                f'{row["parameters"]:,}',
+                row['rounded'] or '-',
+                row['paper'] or '-',
+                row['verdict'] or '',
+                f'{row[f"parameters_{model_size.BESIDE}"]:,}',
+            ]
+            for row in rows
+        ],
+    )
     verdicts = [row['verdict'] for row in rows if row['verdict']]
     passed = comparison.verdict(False) not in verdicts
     criterion = CRITERION if verdicts else NO_CRITERION
     print(criterion)
     path = common.results_dir() / f'{model_size.NAME}_{dataset}'
-    runs.write_table(path, rows, {
-        'table': 'Table 3', 'dataset': dataset, 'criterion': criterion,
-        'verdict': comparison.verdict(passed) if verdicts else None, 'command': sys.argv,
-        'configs': {f'{model} {variant}'.strip(): configuration.to_tree(config)['model']
-                    for (model, variant), config in configs.items()},
-        'commit': run_records.commit(), 'versions': run_records.versions(), 'device': run_records.device()})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'table': 'Table 3',
+            'dataset': dataset,
+            'criterion': criterion,
+            'verdict': comparison.verdict(passed) if verdicts else None,
+            'command': sys.argv,
+            'configs': {
+                f'{model} {variant}'.strip(): configuration.to_tree(config)['model']
+                for (model, variant), config in configs.items()
+            },
+            'commit': run_records.commit(),
+            'versions': run_records.versions(),
+            'device': run_records.device(),
+        },
+    )
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3
 

@@ -27,8 +27,8 @@ from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.reproduction.paper.published import RESIDUAL
-from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
+from autoint_jax.training.run_folder import records as run_records
 
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
@@ -42,39 +42,82 @@ def main(argv: list[str]) -> int:
     published = {residual: common.published(figures) for residual, figures in RESIDUAL.items()}
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    found = {residual: runs.completed_seeds(
-        f'{common.DATASET.value}_autoint' + ('' if residual else '_no_residual'),
-        configuration.replace(base, {'model.residual': residual}), _SEEDS.value, data,
-        runs_dir=pathlib.Path(common.RUNS_DIR.value), results_dir=common.results_dir(), reporter=Bar())
-        for residual in (True, False)}
+    found = {
+        residual: runs.completed_seeds(
+            f'{common.DATASET.value}_autoint' + ('' if residual else '_no_residual'),
+            configuration.replace(base, {'model.residual': residual}),
+            _SEEDS.value,
+            data,
+            runs_dir=pathlib.Path(common.RUNS_DIR.value),
+            results_dir=common.results_dir(),
+            reporter=Bar(),
+        )
+        for residual in (True, False)
+    }
     ours = {residual: comparison.test_figures(records) for residual, records in found.items()}
     lost = ours[True]['auc'].mean - ours[False]['auc'].mean
     published_loss = published[True][0] - published[False][0]
-    passed = {True: ours[True]['auc'].mean >= published[True][0] - AUC_TOLERANCE,
-              False: lost >= SHARE_OF_LOSS * published_loss}
+    passed = {
+        True: ours[True]['auc'].mean >= published[True][0] - AUC_TOLERANCE,
+        False: lost >= SHARE_OF_LOSS * published_loss,
+    }
 
-    rows = [{
-        'residual': residual, 'paper_auc': published[residual][0], 'auc': ours[residual]['auc'].mean,
-        'auc_deviation': ours[residual]['auc'].deviation, 'paper_logloss': published[residual][1],
-        'logloss': ours[residual]['logloss'].mean, 'logloss_deviation': ours[residual]['logloss'].deviation,
-        'seeds': ours[residual]['auc'].count, 'verdict': comparison.verdict(passed[residual]),
-        'runs': [record['run'] for record in found[residual]]} for residual in (True, False)]
-    criteria = (f'with: AUC at least the paper\'s - {AUC_TOLERANCE}; '
-                f'without: AUC lost at least {SHARE_OF_LOSS} of the paper\'s {published_loss:.4f}')
+    rows = [
+        {
+            'residual': residual,
+            'paper_auc': published[residual][0],
+            'auc': ours[residual]['auc'].mean,
+            'auc_deviation': ours[residual]['auc'].deviation,
+            'paper_logloss': published[residual][1],
+            'logloss': ours[residual]['logloss'].mean,
+            'logloss_deviation': ours[residual]['logloss'].deviation,
+            'seeds': ours[residual]['auc'].count,
+            'verdict': comparison.verdict(passed[residual]),
+            'runs': [record['run'] for record in found[residual]],
+        }
+        for residual in (True, False)
+    ]
+    criteria = (
+        f"with: AUC at least the paper's - {AUC_TOLERANCE}; "
+        f"without: AUC lost at least {SHARE_OF_LOSS} of the paper's {published_loss:.4f}"
+    )
     comparison.show(
         f'Table 4, {common.DATASET.value}, {_SEEDS.value} seeds',
         ['residual', 'paper AUC', 'our AUC', 'paper logloss', 'our logloss', 'verdict'],
-        [['with' if row['residual'] else 'without', f'{row["paper_auc"]:.4f}', str(ours[row['residual']]['auc']),
-          f'{row["paper_logloss"]:.4f}', str(ours[row['residual']]['logloss']), row['verdict']] for row in rows])
+        [
+            [
+                'with' if row['residual'] else 'without',
+                f'{row["paper_auc"]:.4f}',
+                str(ours[row['residual']]['auc']),
+                f'{row["paper_logloss"]:.4f}',
+                str(ours[row['residual']]['logloss']),
+                row['verdict'],
+            ]
+            for row in rows
+        ],
+    )
     tested = significance.about(significance.compared(('with residual', 'without'), found[True], found[False]), none='')
     print(f'AUC lost without residual: paper {published_loss:.4f}, ours {lost:.4f}')
     print('\n'.join([criteria, *tested['significance']]))
     path = common.results_dir() / f'table4_residual_ablation_{common.DATASET.value}'
-    runs.write_table(path, rows, {
-        'table': 'paper, Table 4', 'dataset': common.DATASET.value, 'criteria': criteria, **tested, 'command': sys.argv,
-        'commit': run_records.commit(), 'versions': run_records.versions() | significance.VERSIONS,
-        'device': run_records.device(), 'data_hash': data.hash, 'seeds': _SEEDS.value,
-        'auc_lost': lost, 'published_auc_lost': published_loss})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'table': 'paper, Table 4',
+            'dataset': common.DATASET.value,
+            'criteria': criteria,
+            **tested,
+            'command': sys.argv,
+            'commit': run_records.commit(),
+            'versions': run_records.versions() | significance.VERSIONS,
+            'device': run_records.device(),
+            'data_hash': data.hash,
+            'seeds': _SEEDS.value,
+            'auc_lost': lost,
+            'published_auc_lost': published_loss,
+        },
+    )
     print(f'wrote {path}.json and .csv')
     return 0 if all(passed.values()) else 3
 

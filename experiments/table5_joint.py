@@ -30,8 +30,14 @@ flags.adopt_module_key_flags(common)
 
 
 def main(argv: list[str]) -> int:
-    return common.model_table('Table 5', published.JOINT, models=_MODELS.value, seeds=_SEEDS.value,
-                              tolerances={'autoint_plus': 0.002, '': 0.005}, name='table5_joint')
+    return common.model_table(
+        'Table 5',
+        published.JOINT,
+        models=_MODELS.value,
+        seeds=_SEEDS.value,
+        tolerances={'autoint_plus': 0.002, '': 0.005},
+        name='table5_joint',
+    )
 
 
 if __name__ == '__main__':

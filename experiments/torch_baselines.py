@@ -60,12 +60,12 @@ class Features(torch.nn.Module):
         total, vectors, present, slot, number = 0.0, [], [], 0, 0
         for field, first, second in zip(self.fields, self.first, self.second, strict=True):
             if field['kind'] == 'numeric':
-                x = torch.nan_to_num(numbers[:, number:number + 1])
+                x = torch.nan_to_num(numbers[:, number : number + 1])
                 at = torch.zeros(len(x), 1, dtype=torch.long)
-                there = ~torch.isnan(numbers[:, number:number + 1])
+                there = ~torch.isnan(numbers[:, number : number + 1])
                 number += 1
             else:
-                at = ids[:, slot:slot + field['max_values']]
+                at = ids[:, slot : slot + field['max_values']]
                 slot += field['max_values']
                 several = field['kind'] == 'multivalued'
                 there = at > 0 if several else torch.ones_like(at, dtype=torch.bool)
@@ -115,7 +115,7 @@ def figures(model: torch.nn.Module, split: list[torch.Tensor]) -> dict[str, floa
     """AUC by ranks (ties share theirs) and logloss."""
     ids, numbers, labels = split
     with torch.no_grad():
-        logits = torch.cat([model(ids[at:at + 8192], numbers[at:at + 8192]) for at in range(0, len(labels), 8192)])
+        logits = torch.cat([model(ids[at : at + 8192], numbers[at : at + 8192]) for at in range(0, len(labels), 8192)])
     loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.double(), labels.double()).item()
     _, group, size = np.unique(logits.numpy(), return_inverse=True, return_counts=True)
     positive = labels.numpy() > 0.5
@@ -126,8 +126,13 @@ def figures(model: torch.nn.Module, split: list[torch.Tensor]) -> dict[str, floa
 
 def commit() -> str:
     """The commit of this file's checkout, '+changes' where the tree differs."""
-    return subprocess.run(['git', 'describe', '--always', '--abbrev=40', '--dirty=+changes'], cwd=pathlib.Path(__file__).parent,
-                          capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ['git', 'describe', '--always', '--abbrev=40', '--dirty=+changes'],
+        cwd=pathlib.Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
 
 
 def stop(sentence: str) -> None:
@@ -139,13 +144,19 @@ def stop(sentence: str) -> None:
 def main(argv: list[str]) -> None:
     folder, results = pathlib.Path(_DATA.value), pathlib.Path(_RESULTS_DIR.value)
     if not (folder / 'manifest.json').exists():
-        stop(f'--data={folder} is no folder of prepared data: scripts/prepare_data.py makes one in data/prepared/DATASET/RECIPE')
+        stop(
+            f'--data={folder} is no folder of prepared data: scripts/prepare_data.py makes one in data/prepared/DATASET/RECIPE'
+        )
     if not results.is_dir():
         stop(f'--results_dir={results} is not a folder: make it, or name another')
     torch.manual_seed(_SEED.value)
     fields = json.loads((folder / 'schema.json').read_text())['fields']
-    splits = {name: [torch.from_numpy(np.load(folder / name / f'{column}.npy').copy()) for column in ('ids', 'numeric', 'labels')]
-              for name in ('train', 'valid', 'test')}
+    splits = {
+        name: [
+            torch.from_numpy(np.load(folder / name / f'{column}.npy').copy()) for column in ('ids', 'numeric', 'labels')
+        ]
+        for name in ('train', 'valid', 'test')
+    }
     for split in splits.values():
         split[0], split[2] = split[0].long(), split[2].float()
     model = {'nfm': NFM, 'afm': AFM}[_MODEL.value](fields)
@@ -155,18 +166,38 @@ def main(argv: list[str]) -> None:
     for epoch in range(_EPOCHS.value):
         for rows in torch.randperm(len(labels)).split(_BATCH.value):
             optimizer.zero_grad()
-            torch.nn.functional.binary_cross_entropy_with_logits(model(ids[rows], numbers[rows]), labels[rows]).backward()
+            torch.nn.functional.binary_cross_entropy_with_logits(
+                model(ids[rows], numbers[rows]), labels[rows]
+            ).backward()
             optimizer.step()
         evaluations.append(figures(model, splits['valid']))
         tests.append(figures(model, splits['test']))
-        print(f'epoch {epoch + 1}: valid AUC {evaluations[-1]["auc"]:.4f} logloss {evaluations[-1]["logloss"]:.4f}', flush=True)
+        print(
+            f'epoch {epoch + 1}: valid AUC {evaluations[-1]["auc"]:.4f} logloss {evaluations[-1]["logloss"]:.4f}',
+            flush=True,
+        )
     best = min(range(len(evaluations)), key=lambda number: evaluations[number]['logloss'])
     manifest = json.loads((folder / 'manifest.json').read_text())
     path = results / f'torch_{_MODEL.value}_{manifest["dataset"]}.json'
-    path.write_text(json.dumps({
-        'model': _MODEL.value, 'learning_rate': _RATE.value, 'batch_size': _BATCH.value, 'seed': _SEED.value,
-        'valid': evaluations, 'best_epoch': best + 1, 'test': tests[best], 'data_hash': manifest['hash'], 'command': sys.argv,
-        'commit': commit(), 'versions': {'torch': torch.__version__, 'numpy': np.__version__}}, indent=2) + '\n')
+    path.write_text(
+        json.dumps(
+            {
+                'model': _MODEL.value,
+                'learning_rate': _RATE.value,
+                'batch_size': _BATCH.value,
+                'seed': _SEED.value,
+                'valid': evaluations,
+                'best_epoch': best + 1,
+                'test': tests[best],
+                'data_hash': manifest['hash'],
+                'command': sys.argv,
+                'commit': commit(),
+                'versions': {'torch': torch.__version__, 'numpy': np.__version__},
+            },
+            indent=2,
+        )
+        + '\n'
+    )
     print(f'test AUC {tests[best]["auc"]:.4f} logloss {tests[best]["logloss"]:.4f}; wrote {path}')
 
 

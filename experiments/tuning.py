@@ -34,37 +34,60 @@ from autoint_jax.data.store.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.records import runs
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS
-from autoint_jax.training.step import devices
-from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.run_folder import records as run_records
+from autoint_jax.training.step import devices
 
 flags.adopt_module_key_flags(common)
 _MODEL = flags.DEFINE_string('model', 'nfm', 'Model to tune.')
 
 # {model: options of its configuration file replaced for all its runs}
-COMMON = {'nfm': {'training.epochs': 25, 'training.stop_after_increases': 3, 'model.combiner': 'mean',
-                  'model.embedding_stddev': 0.01, 'model.embedding_dropout': 0.3, 'optimizer.learning_rate': 1e-3,
-                  'optimizer.l2_rows': 3e-5},
-          'afm': {'training.epochs': 15, 'training.stop_after_increases': 3}}
+COMMON = {
+    'nfm': {
+        'training.epochs': 25,
+        'training.stop_after_increases': 3,
+        'model.combiner': 'mean',
+        'model.embedding_stddev': 0.01,
+        'model.embedding_dropout': 0.3,
+        'optimizer.learning_rate': 1e-3,
+        'optimizer.l2_rows': 3e-5,
+    },
+    'afm': {'training.epochs': 15, 'training.stop_after_increases': 3},
+}
 _LONGER = {'training.epochs': 100, 'training.stop_after_increases': 8}
 _DROPOUT_AND_L2 = {'replicas.embedding_dropout': (0.0, 0.3), 'replicas.l2_rows': (0.0, 3e-5)}
 # {model: {grid: options replaced, and lists of values as config.replicas takes them}}
 GRIDS = {
     'nfm': {
-        'regularisation': {'replicas.learning_rate': (3e-4, 1e-3, 3e-3), 'replicas.embedding_dropout': (0.0, 0.3, 0.6),
-                           'replicas.l2_rows': (0.0, 1e-5, 1e-4)},
-        'batch normalisation': {'model.deep_batch_norm': True, 'replicas.learning_rate': (1e-3, 3e-3),
-                                'replicas.embedding_dropout': (0.0, 0.3)},
+        'regularisation': {
+            'replicas.learning_rate': (3e-4, 1e-3, 3e-3),
+            'replicas.embedding_dropout': (0.0, 0.3, 0.6),
+            'replicas.l2_rows': (0.0, 1e-5, 1e-4),
+        },
+        'batch normalisation': {
+            'model.deep_batch_norm': True,
+            'replicas.learning_rate': (1e-3, 3e-3),
+            'replicas.embedding_dropout': (0.0, 0.3),
+        },
         'initialisation': {'model.embedding_stddev': 0.1, **_DROPOUT_AND_L2},
         'time in buckets': {'model.numeric_encoding': 'buckets', **_DROPOUT_AND_L2},
         'two hidden layers': {'model.deep_hidden': (200, 200), **_DROPOUT_AND_L2},
         'embedding size': {'model.embedding_dim': 64, **_DROPOUT_AND_L2},
-        'trained longer': {**_LONGER, 'optimizer.learning_rate': 5e-3, 'replicas.embedding_dropout': (0.0, 0.1),
-                           'replicas.l2_rows': (1e-4, 3e-4)},
+        'trained longer': {
+            **_LONGER,
+            'optimizer.learning_rate': 5e-3,
+            'replicas.embedding_dropout': (0.0, 0.1),
+            'replicas.l2_rows': (1e-4, 3e-4),
+        },
         'values summed, trained longer': {
-            **_LONGER, 'model.combiner': 'sum', 'model.embedding_stddev': 0.1, 'replicas.learning_rate': (2e-3, 5e-3),
-            'replicas.embedding_dropout': (0.0, 0.1), 'replicas.l2_rows': (1e-4, 3e-4, 1e-3)},
+            **_LONGER,
+            'model.combiner': 'sum',
+            'model.embedding_stddev': 0.1,
+            'replicas.learning_rate': (2e-3, 5e-3),
+            'replicas.embedding_dropout': (0.0, 0.1),
+            'replicas.l2_rows': (1e-4, 3e-4, 1e-3),
+        },
     },
     'afm': {
         'regularisation': {'replicas.learning_rate': (2e-3, 5e-3, 1e-2), 'replicas.l2_rows': (0.0, 3e-5)},
@@ -76,14 +99,19 @@ GRIDS = {
 def main(argv: list[str]) -> None:
     common.start_cache()
     if _MODEL.value not in GRIDS:
-        raise UsageError(f'this experiment has no grid of model {_MODEL.value!r}{nearest(_MODEL.value, list(GRIDS))}; '
-                         f'it has: {", ".join(GRIDS)}')
+        raise UsageError(
+            f'this experiment has no grid of model {_MODEL.value!r}{nearest(_MODEL.value, list(GRIDS))}; '
+            f'it has: {", ".join(GRIDS)}'
+        )
     base = configuration.replace(common.base_config(_MODEL.value), COMMON[_MODEL.value])
     quick = {'training.epochs': 1} if common.QUICK.value else {}
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     devices.split_cpu(devices.usable_cores())
-    options = dict.fromkeys(configuration.OF_COPIES.get(path.removeprefix('replicas.'), path)
-                            for grid in GRIDS[_MODEL.value].values() for path in grid)
+    options = dict.fromkeys(
+        configuration.OF_COPIES.get(path.removeprefix('replicas.'), path)
+        for grid in GRIDS[_MODEL.value].values()
+        for path in grid
+    )
     rows, diverged, paper = [], 0, EFFECTIVENESS[_MODEL.value][common.DATASET.value]
     for name, grid in GRIDS[_MODEL.value].items():
         configs = configuration.copies(configuration.replace(base, grid | quick))
@@ -94,30 +122,58 @@ def main(argv: list[str]) -> None:
         raise UsageError(f'all {diverged} copies of {_MODEL.value} diverged')
 
     for row in rows:
-        print(row['grid'], ' '.join(f'{path.rpartition(".")[2]}={row[path]}' for path in options),
-              f'valid logloss {row["valid_logloss"]:.4f} AUC {row["valid_auc"]:.4f}, best epoch {row["best_epoch"]:g}')
+        print(
+            row['grid'],
+            ' '.join(f'{path.rpartition(".")[2]}={row[path]}' for path in options),
+            f'valid logloss {row["valid_logloss"]:.4f} AUC {row["valid_auc"]:.4f}, best epoch {row["best_epoch"]:g}',
+        )
     print(f'test figures of the best by valid logloss; paper AUC {paper.auc:.4f}, logloss {paper.logloss:.4f}')
     for name, best in {row['grid']: row for row in reversed(rows)}.items():
-        print(f'  {name}: test AUC {best["test_auc"]:.4f}, logloss {best["test_logloss"]:.4f}, {best["parameters"]:,} parameters')
+        print(
+            f'  {name}: test AUC {best["test_auc"]:.4f}, logloss {best["test_logloss"]:.4f}, {best["parameters"]:,} parameters'
+        )
     path = common.results_dir() / f'tuning_{_MODEL.value}_{common.DATASET.value}'
-    runs.write_table(path, rows, {
-        'experiment': 'tuning', 'dataset': common.DATASET.value, 'model': _MODEL.value, 'criterion': 'lowest valid logloss',
-        'paper_auc': paper.auc, 'diverged': diverged, 'config': configuration.to_tree(base), 'data_hash': data.hash,
-        'command': sys.argv, 'commit': run_records.commit(), 'versions': run_records.versions(), 'device': run_records.device()})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'experiment': 'tuning',
+            'dataset': common.DATASET.value,
+            'model': _MODEL.value,
+            'criterion': 'lowest valid logloss',
+            'paper_auc': paper.auc,
+            'diverged': diverged,
+            'config': configuration.to_tree(base),
+            'data_hash': data.hash,
+            'command': sys.argv,
+            'commit': run_records.commit(),
+            'versions': run_records.versions(),
+            'device': run_records.device(),
+        },
+    )
     print(f'wrote {path}.json and .csv')
 
 
 def _trained(configs: list[Config], options: list[str], data: PreparedData) -> list[dict[str, Any]]:
     """Trains copies, or goes on with them; a row for each that did not diverge."""
     name = f'{common.DATASET.value}_{_MODEL.value}_tuning'
-    folders = [pathlib.Path(common.RUNS_DIR.value, f'{name}-{configuration.fingerprint(config)}')
-               for config in configs]
+    folders = [pathlib.Path(common.RUNS_DIR.value, f'{name}-{configuration.fingerprint(config)}') for config in configs]
     results = fit_copies(configs, data, folders, Bar())
-    return [{**{path: configuration.value(config, path) for path in options}, 'parameters': result['parameters'],
-             'valid_logloss': result['valid']['logloss'], 'valid_auc': result['valid']['auc'],
-             'best_epoch': result['best_epoch'], 'epochs': result['epochs'],
-             'test_logloss': result['test']['logloss'], 'test_auc': result['test']['auc'], 'run': folder.name}
-            for config, result, folder in zip(configs, results, folders, strict=True) if not isinstance(result, UsageError)]
+    return [
+        {
+            **{path: configuration.value(config, path) for path in options},
+            'parameters': result['parameters'],
+            'valid_logloss': result['valid']['logloss'],
+            'valid_auc': result['valid']['auc'],
+            'best_epoch': result['best_epoch'],
+            'epochs': result['epochs'],
+            'test_logloss': result['test']['logloss'],
+            'test_auc': result['test']['auc'],
+            'run': folder.name,
+        }
+        for config, result, folder in zip(configs, results, folders, strict=True)
+        if not isinstance(result, UsageError)
+    ]
 
 
 if __name__ == '__main__':

@@ -36,23 +36,27 @@ from autoint_jax.training.step import devices
 
 _SUITE = flags.DEFINE_string('suite', 'step', 'What to measure, one of those above.')
 _SHAPE = flags.DEFINE_string('shape', 'ml1m', f'Shape of the data: {", ".join(SHAPES)}.')
-_BATCH = flags.DEFINE_integer('batch', None, 'Rows of a step (by default 1024), or scored at a time (8192).',
-                              lower_bound=1)
+_BATCH = flags.DEFINE_integer(
+    'batch', None, 'Rows of a step (by default 1024), or scored at a time (8192).', lower_bound=1
+)
 _FORM = flags.DEFINE_string('form', 'automatic', 'Form of the interacting layers, as --config.model.form.')
 _DTYPE = flags.DEFINE_string('dtype', 'float32', 'Type of their products, as --config.model.compute_dtype.')
 _TABLES = flags.DEFINE_string('tables', 'deferred_adam', 'Optimizer of tables, as --config.optimizer.tables.')
 _VARIANT = flags.DEFINE_string('variant', 'paper', 'Variant of AutoInt, as --config.model.variant.')
 _PEER = flags.DEFINE_multi_string('peer', [], 'Command of a peer to measure in turn; may be repeated.')
-_ROWS = flags.DEFINE_integer('rows', None, 'Rows trained on (epoch; 131072 by default) or in files (data; 1000000).',
-                             lower_bound=8)
+_ROWS = flags.DEFINE_integer(
+    'rows', None, 'Rows trained on (epoch; 131072 by default) or in files (data; 1000000).', lower_bound=8
+)
 _TABLE_ROWS = flags.DEFINE_list('table_rows', ['60000', '1000000', '6000000'], 'Rows of the tables, 1,000 at least.')
-_BATCHES = flags.DEFINE_list('batches', None, 'Batch sizes; by default 256 to 16384 (batch_growth; on a GPU 65536), or '
-                             '1024 to 65536 (data).')
+_BATCHES = flags.DEFINE_list(
+    'batches', None, 'Batch sizes; by default 256 to 16384 (batch_growth; on a GPU 65536), or 1024 to 65536 (data).'
+)
 _COPIES = flags.DEFINE_list('copies', None, 'Numbers of copies; by default 1 to 8, on a GPU 32.')
 _WINDOWS = flags.DEFINE_integer('windows', None, 'Windows measured of each; by default 5, of gpu 3.', lower_bound=1)
 _SECONDS = flags.DEFINE_float('seconds', None, 'Length of a window; by default 2, of gpu 0.5.', lower_bound=0.001)
-_QUICK = flags.DEFINE_boolean('quick', False, 'To try things out: peaks from small arrays; gpu small throughout, and '
-                              'without one too.')
+_QUICK = flags.DEFINE_boolean(
+    'quick', False, 'To try things out: peaks from small arrays; gpu small throughout, and without one too.'
+)
 _RECORD = flags.DEFINE_string('record', None, 'JSON file to write the figures to.')
 
 
@@ -65,15 +69,23 @@ class Suite(NamedTuple):
 
 
 def _config(batch: int) -> Config:
-    return replace(Config(), {
-        'training.batch_size': _BATCH.value or batch, 'model.form': _FORM.value, 'model.compute_dtype': _DTYPE.value,
-        'model.variant': _VARIANT.value, 'optimizer.tables': _TABLES.value})
+    return replace(
+        Config(),
+        {
+            'training.batch_size': _BATCH.value or batch,
+            'model.form': _FORM.value,
+            'model.compute_dtype': _DTYPE.value,
+            'model.variant': _VARIANT.value,
+            'optimizer.tables': _TABLES.value,
+        },
+    )
 
 
 def _shape() -> str:
     if _SHAPE.value not in SHAPES:
-        raise UsageError(f'unknown shape {_SHAPE.value!r}{nearest(_SHAPE.value, list(SHAPES))}; '
-                         f'known: {", ".join(SHAPES)}')
+        raise UsageError(
+            f'unknown shape {_SHAPE.value!r}{nearest(_SHAPE.value, list(SHAPES))}; known: {", ".join(SHAPES)}'
+        )
     return _SHAPE.value
 
 
@@ -85,8 +97,10 @@ def _numbers(flag: flags.FlagHolder, default: list[int], least: int = 1) -> list
     if flag.value is None:
         return default
     if not flag.value or not all(item.isdecimal() and len(item) < 16 and int(item) >= least for item in flag.value):
-        raise UsageError(f'--{flag.name}={",".join(flag.value)} must be whole numbers of at least {least}, such as '
-                         f'--{flag.name}={",".join(map(str, default))}')
+        raise UsageError(
+            f'--{flag.name}={",".join(flag.value)} must be whole numbers of at least {least}, such as '
+            f'--{flag.name}={",".join(map(str, default))}'
+        )
     return [int(item) for item in flag.value]
 
 
@@ -109,33 +123,66 @@ def _gpu() -> Outcome:
 
 MODEL = {'form', 'dtype', 'tables', 'variant', 'batch', 'quick'}
 SUITES = {
-    'step': Suite('training step', lambda: speed.step(
-        _config(1024), _shape(), _PEER.value, _timing(), quick=_QUICK.value), MODEL | {'shape', 'peer'}),
-    'inference': Suite('inference', lambda: speed.inference(
-        _config(8192), _shape(), _PEER.value, _timing(), quick=_QUICK.value), MODEL | {'shape', 'peer'}),
-    'epoch': Suite('epoch', lambda: epoch.epoch(
-        _config(1024), _shape(), _ROWS.value or 131072, _timing(), quick=_QUICK.value), MODEL | {'shape', 'rows'}),
-    'table_growth': Suite('table growth', lambda: growth.table_growth(
-        _config(1024), _numbers(_TABLE_ROWS, [60_000, 1_000_000, 6_000_000], 1000), _timing(), quick=_QUICK.value),
-        MODEL | {'table_rows'}),
-    'batch_growth': Suite('batch growth', lambda: growth.batch_growth(
-        _config(1024), _shape(), _numbers(_BATCHES, [256, 1024, 4096, 8192, 16384] + [32768, 65536] * _on_gpu()),
-        _timing(), quick=_QUICK.value), MODEL - {'batch'} | {'shape', 'batches'}),
-    'replicas': Suite('replicas', lambda: replicas.replicas(
-        _config(1024), _shape(), _numbers(_COPIES, _powers(0, 5 if _on_gpu() else 3)), _timing(), quick=_QUICK.value),
-        MODEL | {'shape', 'copies'}),
-    'data': Suite('data', lambda: feeding.data(
-        _shape(), _ROWS.value or 1_000_000, _numbers(_BATCHES, [1024, 4096, 16384, 65536]), _timing(),
-        quick=_QUICK.value),
-        {'shape', 'rows', 'batches', 'quick'}),
+    'step': Suite(
+        'training step',
+        lambda: speed.step(_config(1024), _shape(), _PEER.value, _timing(), quick=_QUICK.value),
+        MODEL | {'shape', 'peer'},
+    ),
+    'inference': Suite(
+        'inference',
+        lambda: speed.inference(_config(8192), _shape(), _PEER.value, _timing(), quick=_QUICK.value),
+        MODEL | {'shape', 'peer'},
+    ),
+    'epoch': Suite(
+        'epoch',
+        lambda: epoch.epoch(_config(1024), _shape(), _ROWS.value or 131072, _timing(), quick=_QUICK.value),
+        MODEL | {'shape', 'rows'},
+    ),
+    'table_growth': Suite(
+        'table growth',
+        lambda: growth.table_growth(
+            _config(1024), _numbers(_TABLE_ROWS, [60_000, 1_000_000, 6_000_000], 1000), _timing(), quick=_QUICK.value
+        ),
+        MODEL | {'table_rows'},
+    ),
+    'batch_growth': Suite(
+        'batch growth',
+        lambda: growth.batch_growth(
+            _config(1024),
+            _shape(),
+            _numbers(_BATCHES, [256, 1024, 4096, 8192, 16384] + [32768, 65536] * _on_gpu()),
+            _timing(),
+            quick=_QUICK.value,
+        ),
+        MODEL - {'batch'} | {'shape', 'batches'},
+    ),
+    'replicas': Suite(
+        'replicas',
+        lambda: replicas.replicas(
+            _config(1024), _shape(), _numbers(_COPIES, _powers(0, 5 if _on_gpu() else 3)), _timing(), quick=_QUICK.value
+        ),
+        MODEL | {'shape', 'copies'},
+    ),
+    'data': Suite(
+        'data',
+        lambda: feeding.data(
+            _shape(),
+            _ROWS.value or 1_000_000,
+            _numbers(_BATCHES, [1024, 4096, 16384, 65536]),
+            _timing(),
+            quick=_QUICK.value,
+        ),
+        {'shape', 'rows', 'batches', 'quick'},
+    ),
     'gpu': Suite('gpu', _gpu, MODEL),
 }
 
 
 def main(argv: list[str]) -> None:
     if _SUITE.value not in SUITES:
-        raise UsageError(f'unknown suite {_SUITE.value!r}{nearest(_SUITE.value, list(SUITES))}; '
-                         f'known: {", ".join(SUITES)}')
+        raise UsageError(
+            f'unknown suite {_SUITE.value!r}{nearest(_SUITE.value, list(SUITES))}; known: {", ".join(SUITES)}'
+        )
     suite = SUITES[_SUITE.value]
     if _SUITE.value == 'replicas':
         devices.split_cpu(devices.usable_cores())

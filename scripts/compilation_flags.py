@@ -5,8 +5,11 @@ from absl import flags
 from autoint_jax.training import compilation
 
 _FOLDER = flags.DEFINE_string(
-    'compilation_cache', None, 'Folder that keeps compiled programs between runs; by default '
-    'autoint_jax/jax-VERSION in the cache folder (XDG_CACHE_HOME, or ~/.cache). --compilation_cache= keeps none.')
+    'compilation_cache',
+    None,
+    'Folder that keeps compiled programs between runs; by default '
+    'autoint_jax/jax-VERSION in the cache folder (XDG_CACHE_HOME, or ~/.cache). --compilation_cache= keeps none.',
+)
 
 
 def start_cache() -> None:

@@ -15,9 +15,11 @@ CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
 LISTS = {tuple[int, ...]: (int, '400,400'), tuple[float, ...]: (float, '1e-4,1e-3')}
 
 _NAME = flags.DEFINE_string(
-    'config', 'movielens_100k_autoint',
+    'config',
+    'movielens_100k_autoint',
     f'A named configuration, one of {", ".join(sorted(path.stem for path in CONFIGS.glob("*.toml")))}, or the path of a '
-    'TOML file. The options below replace its values.')
+    'TOML file. The options below replace its values.',
+)
 
 
 def _define(leaf: configuration.Leaf) -> flags.FlagHolder:
@@ -46,14 +48,23 @@ def _path() -> pathlib.Path:
     path = pathlib.Path(_NAME.value)
     if path.suffix == '.toml' and not path.exists() and (CONFIGS / path.name).exists():
         raise UsageError(f'there is no file {path}; the named configuration is --config={path.stem}, without .toml')
-    return path if path.suffix == '.toml' else CONFIGS / f'{checked_name(_NAME.value, "--config, which is no TOML file,")}.toml'
+    return (
+        path
+        if path.suffix == '.toml'
+        else CONFIGS / f'{checked_name(_NAME.value, "--config, which is no TOML file,")}.toml'
+    )
 
 
 def chosen_config() -> Config:
     """The configuration the flags ask for. Raises UsageError."""
-    return configuration.replace(configuration.load(_path()), {
-        path: _listed(LISTS[leaf.type][0], holder.value) if leaf.type in LISTS else holder.value
-        for path, (leaf, holder) in _LEAVES.items() if holder.value is not None})
+    return configuration.replace(
+        configuration.load(_path()),
+        {
+            path: _listed(LISTS[leaf.type][0], holder.value) if leaf.type in LISTS else holder.value
+            for path, (leaf, holder) in _LEAVES.items()
+            if holder.value is not None
+        },
+    )
 
 
 def _listed(kind: type, items: list[str]) -> tuple[int | float, ...] | list[str]:

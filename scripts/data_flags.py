@@ -5,8 +5,11 @@ from absl import flags
 from autoint_jax.data.store.prepared import LARGE, PreparedData
 
 _VERIFY_DATA = flags.DEFINE_boolean(
-    'verify_data', False, 'First compare every byte of the prepared data with its checksums. Without it, sizes, small files, '
-    'samples of large ones and the range of every value are checked.')
+    'verify_data',
+    False,
+    'First compare every byte of the prepared data with its checksums. Without it, sizes, small files, '
+    'samples of large ones and the range of every value are checked.',
+)
 
 
 def verified(data: PreparedData) -> PreparedData:
@@ -14,5 +17,8 @@ def verified(data: PreparedData) -> PreparedData:
     if _VERIFY_DATA.value:
         data.check_whole(print)
     elif data.size >= LARGE:
-        print(f'the values of a split are checked when it is first read: {data.folder} has {data.size / 1e9:.1f} GB', flush=True)
+        print(
+            f'the values of a split are checked when it is first read: {data.folder} has {data.size / 1e9:.1f} GB',
+            flush=True,
+        )
     return data

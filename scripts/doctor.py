@@ -39,13 +39,23 @@ if typing.TYPE_CHECKING:
 
 ROOT = pathlib.Path(__file__).parents[1]
 
-_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data; the memory plan takes schema'
-                                ' and rows of config.data.dataset and config.data.recipe from there.')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir',
+    'data/prepared',
+    'Folder of prepared data; the memory plan takes schema'
+    ' and rows of config.data.dataset and config.data.recipe from there.',
+)
 _SCHEMA = flags.DEFINE_string('schema', None, 'A schema.json to plan for instead, as it lies with prepared data.')
-_CARDINALITIES = flags.DEFINE_list('cardinalities', None, 'Ids of each categorical field to plan for instead, such as '
-                                   '64,1000,6000000.')
-_ROWS = flags.DEFINE_integer('rows', None, 'With --schema or --cardinalities: rows of data, of which 8 in 10 are for '
-                             'training, 1 each for validation and test.', lower_bound=10)
+_CARDINALITIES = flags.DEFINE_list(
+    'cardinalities', None, 'Ids of each categorical field to plan for instead, such as 64,1000,6000000.'
+)
+_ROWS = flags.DEFINE_integer(
+    'rows',
+    None,
+    'With --schema or --cardinalities: rows of data, of which 8 in 10 are for '
+    'training, 1 each for validation and test.',
+    lower_bound=10,
+)
 _RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
 flags.adopt_module_key_flags(config_flags)
 
@@ -58,7 +68,12 @@ def main(argv: list[str]) -> int:
     bad = _shown('versions', found)
     if problem:
         return _summary(bad + _shown('devices', [problem]))
-    from autoint_jax.diagnosis import hardware, operations, prepared_data, scatter  # needs what the versions were checked for
+    from autoint_jax.diagnosis import (
+        hardware,
+        operations,
+        prepared_data,
+        scatter,
+    )  # needs what the versions were checked for
     from autoint_jax.training import compilation
 
     asked = _planned(config)
@@ -68,8 +83,11 @@ def main(argv: list[str]) -> int:
     bad += _shown('speed of scatter-add', [scatter.check()])
     bad += _shown('operations against NumPy', operations.checks())
     if _SCHEMA.value is None and _CARDINALITIES.value is None:
-        bad += _shown('prepared data', prepared_data.checks(
-            _DATA_DIR.value, config.data.dataset, config.data.recipe, print) + prepared_data.leftovers(_DATA_DIR.value))
+        bad += _shown(
+            'prepared data',
+            prepared_data.checks(_DATA_DIR.value, config.data.dataset, config.data.recipe, print)
+            + prepared_data.leftovers(_DATA_DIR.value),
+        )
     bad += _shown('memory plan', _plan(config, asked, runs_dir))
     return _summary(bad)
 
@@ -120,20 +138,29 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
 
     from autoint_jax.diagnosis import hardware, memory
     from autoint_jax.training.memory import available, room
-    from autoint_jax.training.step import devices
     from autoint_jax.training.replica_programs import replica_mesh
+    from autoint_jax.training.step import devices
     from autoint_jax.training.step.state import setup
 
     if asked is None:
-        return [Check(NOTE, f'no plan: {config.data.dataset} is not prepared with recipe {config.data.recipe} in '
-                      f'{_DATA_DIR.value}; give --cardinalities, --schema or another --data_dir')]
+        return [
+            Check(
+                NOTE,
+                f'no plan: {config.data.dataset} is not prepared with recipe {config.data.recipe} in '
+                f'{_DATA_DIR.value}; give --cardinalities, --schema or another --data_dir',
+            )
+        ]
     copies = len(configuration.copies(config))
     mesh = replica_mesh(copies) if copies > 1 else devices.data_mesh()
     plan, _, fed = room.fed(setup(config, asked.schema), asked.rows, mesh, copies=copies, compiling=True)
     found = [Check(OK, fed)] * bool(asked.rows) + memory.checks(
-        plan, copies=mesh.devices.size, on_cpu=jax.default_backend() == 'cpu',
-        device_memory=available.device_memory(jax.local_devices()[0]), ram=available.available_ram(),
-        disk=hardware.free_disk(runs_dir))
+        plan,
+        copies=mesh.devices.size,
+        on_cpu=jax.default_backend() == 'cpu',
+        device_memory=available.device_memory(jax.local_devices()[0]),
+        ram=available.available_ram(),
+        disk=hardware.free_disk(runs_dir),
+    )
     return found if asked.rows else [Check(NOTE, 'data is not counted: --rows=N gives its rows'), *found]
 
 

@@ -1,6 +1,6 @@
 """Scores a split with the best (or another) checkpoint of a run and prints AUC and logloss.
 
-    python scripts/evaluate.py --run_dir=runs/movielens_100k_autoint-0123456789ab --split=valid
+python scripts/evaluate.py --run_dir=runs/movielens_100k_autoint-0123456789ab --split=valid
 """
 
 import contextlib
@@ -41,8 +41,10 @@ def main(argv: list[str]) -> None:
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
         beat.doing(f'evaluating on {len(columns):,} rows')
         figures = run.figures(columns)
-    print(f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, '
-          f'AUC {metrics.shown_auc(figures["auc"], 6)}, logloss {figures["logloss"]:.6f}')
+    print(
+        f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, '
+        f'AUC {metrics.shown_auc(figures["auc"], 6)}, logloss {figures["logloss"]:.6f}'
+    )
 
 
 if __name__ == '__main__':

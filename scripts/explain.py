@@ -56,7 +56,9 @@ def main(argv: list[str]) -> None:
 
     print(f'averaging attention over {len(columns):,} {_SPLIT.value} rows', flush=True)
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
-        average = attention.averaged(run.made, run.state, columns, lambda done: beat.doing(f'averaging attention, {done:,} rows done'))
+        average = attention.averaged(
+            run.made, run.state, columns, lambda done: beat.doing(f'averaging attention, {done:,} rows done')
+        )
     mean = average.mean((0, 1))
     shown, sentence = excerpt.of_fields(mean, names, _FIELDS.value)
     if sentence:
@@ -70,8 +72,12 @@ def main(argv: list[str]) -> None:
         single = attention.of_rows(run.made, run.state, columns, [row])
         written.append(folder / f'{_SPLIT.value}_row_{row}.png')
         title = f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}'
-        heatmaps.save_grid(single.attention[0][(..., *within)], drawn,
-                           f'{title}, predicted probability {probabilities(single.logits)[0]:.2f}', written[-1])
+        heatmaps.save_grid(
+            single.attention[0][(..., *within)],
+            drawn,
+            f'{title}, predicted probability {probabilities(single.logits)[0]:.2f}',
+            written[-1],
+        )
     print('\n'.join(f'wrote {path}' for path in written))
     print('strongest pairs (mean of layers and heads):')
     called = labels(names)

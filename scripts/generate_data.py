@@ -28,15 +28,19 @@ _SEED = flags.DEFINE_integer('seed', 0, 'Of the generator.', lower_bound=0)
 
 def main(argv: list[str]) -> None:
     if _DATASET.value not in SHAPES:
-        raise UsageError(f'--dataset={_DATASET.value} is none of {", ".join(SHAPES)}{nearest(str(_DATASET.value), list(SHAPES))}')
+        raise UsageError(
+            f'--dataset={_DATASET.value} is none of {", ".join(SHAPES)}{nearest(str(_DATASET.value), list(SHAPES))}'
+        )
     if _RAW_DIR.value is None:
         raise UsageError('say where to: --raw_dir=FOLDER')
     if _ROWS.value < 1:
         raise UsageError(f'--rows={_ROWS.value} must be at least 1')
     there = [path for name in FILES[_DATASET.value] if (path := pathlib.Path(_RAW_DIR.value, name)).exists()]
     if there and not _OVERWRITE.value:
-        raise UsageError(f'{there[0]} is there already, and may be the real one: name another --raw_dir, or generate it again with '
-                         '--overwrite')
+        raise UsageError(
+            f'{there[0]} is there already, and may be the real one: name another --raw_dir, or generate it again with '
+            '--overwrite'
+        )
     for path in SHAPES[_DATASET.value](pathlib.Path(_RAW_DIR.value), _ROWS.value, _SEED.value):
         print(f'wrote {path}, {path.stat().st_size:,} bytes')
 

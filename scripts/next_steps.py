@@ -7,5 +7,7 @@ import sys
 
 def shell_line(script: str, *arguments: str) -> str:
     """The command that runs a script of this folder by the same Python."""
-    python, scripts = (min(path, os.path.relpath(path), key=len) for path in (sys.executable, os.path.dirname(__file__)))
+    python, scripts = (
+        min(path, os.path.relpath(path), key=len) for path in (sys.executable, os.path.dirname(__file__))
+    )
     return shlex.join([python, os.path.join(scripts, script), *arguments])

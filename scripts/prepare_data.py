@@ -27,35 +27,55 @@ from next_steps import shell_line
 
 from autoint_jax import command, stored
 from autoint_jax.data.datasets import download, own_table, registry
+from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
 from autoint_jax.data.datasets.declaration import table as table_schema
 from autoint_jax.data.datasets.drafting import draft as infer
-from autoint_jax.data.preparation import staleness
-from autoint_jax.data.store import scratch
 from autoint_jax.data.encoding import unknown_values
-from autoint_jax.data.raw.bad_rows import SIDE_FILE
-from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
-from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
+from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import Origin
-from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared
+from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
 from autoint_jax.data.preparation.progress import Bar
+from autoint_jax.data.raw.bad_rows import SIDE_FILE
+from autoint_jax.data.store import scratch
+from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared
 from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.errors import UsageError, nearest, shown
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
 _DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')
-_RECIPE = flags.DEFINE_string('recipe', None, 'How to encode it; by default the first of: ' + '. '.join(
-    f'{name} has ' + ', '.join(f'{recipe} ({how.description})' for recipe, how in dataset.recipes.items())
-    for name, dataset in registry.DATASETS.items()))
-_RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder of the raw files. Only movielens_100k can be downloaded without.')
-_SCHEMA = flags.DEFINE_string('schema', None, f'With --dataset={OWN_TABLE}: YAML or JSON file that declares the table, as '
-                              'docs/data.md describes it.')
+_RECIPE = flags.DEFINE_string(
+    'recipe',
+    None,
+    'How to encode it; by default the first of: '
+    + '. '.join(
+        f'{name} has ' + ', '.join(f'{recipe} ({how.description})' for recipe, how in dataset.recipes.items())
+        for name, dataset in registry.DATASETS.items()
+    ),
+)
+_RAW_DIR = flags.DEFINE_string(
+    'raw_dir', None, 'Folder of the raw files. Only movielens_100k can be downloaded without.'
+)
+_SCHEMA = flags.DEFINE_string(
+    'schema',
+    None,
+    f'With --dataset={OWN_TABLE}: YAML or JSON file that declares the table, as docs/data.md describes it.',
+)
 _INFER = flags.DEFINE_string('infer', None, 'Print a draft of such a declaration from a look at this file, and stop.')
-_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data; filled as DATA_DIR/DATASET/RECIPE.')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', 'data/prepared', 'Folder of prepared data; filled as DATA_DIR/DATASET/RECIPE.'
+)
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Prepare again what is already prepared.')
-_VERIFY = flags.DEFINE_boolean('verify', False, 'Compare data that is already prepared, and the raw files it was made from, with '
-                               'their checksums. Without, raw files are compared by size and time.')
-_MAX_BAD_SHARE = flags.DEFINE_float('max_bad_share', MAX_BAD_SHARE, 'Stop when more than this share of rows cannot be parsed; two '
-                                    'such rows never stop it, unless the share is 0.')
+_VERIFY = flags.DEFINE_boolean(
+    'verify',
+    False,
+    'Compare data that is already prepared, and the raw files it was made from, with '
+    'their checksums. Without, raw files are compared by size and time.',
+)
+_MAX_BAD_SHARE = flags.DEFINE_float(
+    'max_bad_share',
+    MAX_BAD_SHARE,
+    'Stop when more than this share of rows cannot be parsed; two such rows never stop it, unless the share is 0.',
+)
 
 
 def main(argv: list[str]) -> None:
@@ -71,9 +91,14 @@ def main(argv: list[str]) -> None:
         raise UsageError(f'say which data set: --dataset={"|".join(_NAMES)}')
     for flag, read in ((_SCHEMA, _DATASET.value == OWN_TABLE), (_RECIPE, _DATASET.value in registry.DATASETS)):
         if flag.value is not None and not read and _DATASET.value in _NAMES:
-            raise UsageError(f'--dataset={_DATASET.value} does not read --{flag.name}, so leave it out' + (
-                ': the name of a table of your own is that of its declaration' if flag is _RECIPE else
-                f': --dataset={OWN_TABLE} is a table that a declaration describes'))
+            raise UsageError(
+                f'--dataset={_DATASET.value} does not read --{flag.name}, so leave it out'
+                + (
+                    ': the name of a table of your own is that of its declaration'
+                    if flag is _RECIPE
+                    else f': --dataset={OWN_TABLE} is a table that a declaration describes'
+                )
+            )
     if _DATASET.value == OWN_TABLE:
         data = _own_table()
         published, features = {}, features_as_the_paper_counts
@@ -83,23 +108,32 @@ def main(argv: list[str]) -> None:
         published = dataset.published if dataset.published_recipe == data.manifest['recipe'] else {}
         features = dataset.features
     for figure, value in registry.figures(data, features).items():
-        print(f'{figure:>10}: {value:>11,}' + (f'   paper, Table 1: {published[figure]:>11,}' if figure in published else ''))
+        print(
+            f'{figure:>10}: {value:>11,}'
+            + (f'   paper, Table 1: {published[figure]:>11,}' if figure in published else '')
+        )
     for split in SPLITS:
         counts = data.manifest['splits'][split]
         print(f'{split:>10}: {counts["rows"]:>11,} rows, {counts["positives"] / max(counts["rows"], 1):.2%} positive')
     if data.manifest.get('bad_rows'):
         bad = data.manifest['bad_rows']
-        print(f'{bad:,} {"row" if bad == 1 else "rows"} could not be parsed and {"is" if bad == 1 else "are"} left out, see '
-              f'{data.folder / SIDE_FILE}; the first:')
+        print(
+            f'{bad:,} {"row" if bad == 1 else "rows"} could not be parsed and {"is" if bad == 1 else "are"} left out, see '
+            f'{data.folder / SIDE_FILE}; the first:'
+        )
         for row in data.manifest['first_bad_rows']:
             print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
     with stored.of_form(data.folder / 'manifest.json', mend=AGAIN):
-        for line in [*unknown_values.lines(data.preparation.get(unknown_values.KEY, {})), *(
-                f'WARNING: {note}' for note in data.preparation.get('notes', ()))]:
+        for line in [
+            *unknown_values.lines(data.preparation.get(unknown_values.KEY, {})),
+            *(f'WARNING: {note}' for note in data.preparation.get('notes', ())),
+        ]:
             _say(line)
     if _DATASET.value == OWN_TABLE:
         where = [f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value != _DATA_DIR.default else []
-        print(f'next: {shell_line("train.py", "--config=own_table", f"--config.data.recipe={data.folder.name}", *where)}')
+        print(
+            f'next: {shell_line("train.py", "--config=own_table", f"--config.data.recipe={data.folder.name}", *where)}'
+        )
 
 
 def _named(dataset: str) -> PreparedData:
@@ -108,7 +142,10 @@ def _named(dataset: str) -> PreparedData:
     recipe = registry.recipe_name(dataset, _RECIPE.value)
     named = None if _RAW_DIR.value is None else _raw_dir(dataset)
     return _already(dataset, recipe, lambda: registry.named(dataset).origin(recipe), named, None) or _prepared(
-        lambda options: registry.prepare(dataset, recipe, named or _raw_dir(dataset), pathlib.Path(_DATA_DIR.value), options))
+        lambda options: registry.prepare(
+            dataset, recipe, named or _raw_dir(dataset), pathlib.Path(_DATA_DIR.value), options
+        )
+    )
 
 
 def _own_table() -> PreparedData:
@@ -118,12 +155,18 @@ def _own_table() -> PreparedData:
     if not schema.is_file():
         raise UsageError(f'--schema={schema} does not exist')
     raw_dir = None if _RAW_DIR.value is None else _raw_dir(OWN_TABLE)
-    return _already(OWN_TABLE, schema.stem, lambda: own_table.origin_of(table_schema.load(schema)), raw_dir, schema.parent) or (
-        _prepared(lambda options: registry.prepare_own(schema, raw_dir, pathlib.Path(_DATA_DIR.value), options)))
+    return _already(
+        OWN_TABLE, schema.stem, lambda: own_table.origin_of(table_schema.load(schema)), raw_dir, schema.parent
+    ) or (_prepared(lambda options: registry.prepare_own(schema, raw_dir, pathlib.Path(_DATA_DIR.value), options)))
 
 
-def _already(dataset: str, recipe: str, origin: Callable[[], Origin], raw_dir: pathlib.Path | None,
-             usual_raw_dir: pathlib.Path | None) -> PreparedData | None:
+def _already(
+    dataset: str,
+    recipe: str,
+    origin: Callable[[], Origin],
+    raw_dir: pathlib.Path | None,
+    usual_raw_dir: pathlib.Path | None,
+) -> PreparedData | None:
     """The data, if it is prepared as it would be now. Raises UsageError where it was prepared from something else."""
     folder = folder_of(_DATA_DIR.value, dataset, recipe)
     scratch.check_replaceable(folder)
@@ -155,8 +198,10 @@ def _raw_dir(dataset: str) -> pathlib.Path:
             raise UsageError(f'--raw_dir={folder} is not a folder')
         return folder
     if dataset != 'movielens_100k':
-        raise UsageError(f'{dataset} is not downloaded: its licence asks you to fetch it yourself; '
-                         f'pass --raw_dir=FOLDER with its unpacked files')
+        raise UsageError(
+            f'{dataset} is not downloaded: its licence asks you to fetch it yourself; '
+            f'pass --raw_dir=FOLDER with its unpacked files'
+        )
     print('obtaining MovieLens-100k')
     return download.movielens_100k(pathlib.Path('data/raw/movielens_100k'))
 

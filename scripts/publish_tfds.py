@@ -16,21 +16,23 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS
 from autoint_jax.data.preparation.progress import Bar
+from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS
 from autoint_jax.errors import UsageError, nearest
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
 _DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')
 _RECIPE = flags.DEFINE_string('recipe', None, "Recipe it was prepared with; by default the data set's first.")
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data, DATA_DIR/DATASET/RECIPE.')
-_TFDS_DIR = flags.DEFINE_string('tfds_dir', None, 'Folder of TensorFlow Datasets; by default $TFDS_DATA_DIR or else '
-                                '~/tensorflow_datasets.')
+_TFDS_DIR = flags.DEFINE_string(
+    'tfds_dir', None, 'Folder of TensorFlow Datasets; by default $TFDS_DATA_DIR or else ~/tensorflow_datasets.'
+)
 
 
 def main(argv: list[str]) -> None:
     recipe = _recipe()
     from autoint_jax.data.datasets.tfds_builder import BUILDERS  # takes a second, which mistakes need not wait for
+
     builder = BUILDERS[_DATASET.value](prepared_dir=_DATA_DIR.value, data_dir=_TFDS_DIR.value, config=recipe)
     if builder.data_path.exists():
         print(f'already published: {builder.data_dir}')
@@ -46,11 +48,15 @@ def main(argv: list[str]) -> None:
 
 def _recipe() -> str:
     if _DATASET.value not in _NAMES:
-        raise UsageError(f'--dataset={_DATASET.value} is none of {", ".join(_NAMES)}{nearest(str(_DATASET.value), _NAMES)}')
+        raise UsageError(
+            f'--dataset={_DATASET.value} is none of {", ".join(_NAMES)}{nearest(str(_DATASET.value), _NAMES)}'
+        )
     if _DATASET.value != OWN_TABLE:
         return registry.recipe_name(_DATASET.value, _RECIPE.value)
     if _RECIPE.value is None:
-        raise UsageError(f'--dataset={OWN_TABLE} needs --recipe=NAME, the name of its declaration without the extension')
+        raise UsageError(
+            f'--dataset={OWN_TABLE} needs --recipe=NAME, the name of its declaration without the extension'
+        )
     return _RECIPE.value
 
 

@@ -45,20 +45,41 @@ _SWEEP = flags.DEFINE_string('sweep', None, 'The sweep file.')
 _SWEEPS_DIR = flags.DEFINE_string('sweeps_dir', 'sweeps', 'Folder of sweep folders, shared by all hosts.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records; runs that have one are not run again.')
-_OUTPUT = flags.DEFINE_string('output', None, "report: folder of the tables; by default the sweep's own, SWEEPS_DIR/NAME.")
-_WORKERS = flags.DEFINE_integer('workers', 1, 'Worker processes on this host (run), or jobs (submit).', lower_bound=1, upper_bound=1000)
-_CPUS = flags.DEFINE_integer('cpus', None, 'CPU cores of a worker; by default an equal share of those there are.',
-                             lower_bound=1)
-_GPUS = flags.DEFINE_list('gpus', [], 'GPUs that the workers get in turn, one each, as CUDA_VISIBLE_DEVICES names them; by '
-                          'default every worker uses all.')
-_STALE = flags.DEFINE_float('stale_seconds', 120.0, 'A worker that gave no sign of life for so long is taken for dead, and '
-                            'its trial for pending. The same for all hosts.', lower_bound=0.5)
-_TOGETHER = flags.DEFINE_boolean('together', True, 'Trials that differ in nothing but the seed, learning rate, L2 and dropout train '
-                                 'in one program; see autoint_jax/sweeps/groups.py. --together=false: every trial alone.')
+_OUTPUT = flags.DEFINE_string(
+    'output', None, "report: folder of the tables; by default the sweep's own, SWEEPS_DIR/NAME."
+)
+_WORKERS = flags.DEFINE_integer(
+    'workers', 1, 'Worker processes on this host (run), or jobs (submit).', lower_bound=1, upper_bound=1000
+)
+_CPUS = flags.DEFINE_integer(
+    'cpus', None, 'CPU cores of a worker; by default an equal share of those there are.', lower_bound=1
+)
+_GPUS = flags.DEFINE_list(
+    'gpus',
+    [],
+    'GPUs that the workers get in turn, one each, as CUDA_VISIBLE_DEVICES names them; by '
+    'default every worker uses all.',
+)
+_STALE = flags.DEFINE_float(
+    'stale_seconds',
+    120.0,
+    'A worker that gave no sign of life for so long is taken for dead, and '
+    'its trial for pending. The same for all hosts.',
+    lower_bound=0.5,
+)
+_TOGETHER = flags.DEFINE_boolean(
+    'together',
+    True,
+    'Trials that differ in nothing but the seed, learning rate, L2 and dropout train '
+    'in one program; see autoint_jax/sweeps/groups.py. --together=false: every trial alone.',
+)
 _FAILED = flags.DEFINE_boolean('failed', False, 'retry: all trials that failed.')
-_CLUSTER = flags.DEFINE_enum('cluster', 'slurm', ['slurm', 'local'], 'submit: to SLURM, or as processes here, to try it out.')
-_SLURM_MINUTES = flags.DEFINE_integer('slurm_minutes', 60, 'submit: time limit of a job; it is queued again after it.',
-                                      lower_bound=1)
+_CLUSTER = flags.DEFINE_enum(
+    'cluster', 'slurm', ['slurm', 'local'], 'submit: to SLURM, or as processes here, to try it out.'
+)
+_SLURM_MINUTES = flags.DEFINE_integer(
+    'slurm_minutes', 60, 'submit: time limit of a job; it is queued again after it.', lower_bound=1
+)
 _SLURM_CPUS = flags.DEFINE_integer('slurm_cpus', 4, 'submit: CPU cores of a job.', lower_bound=1)
 _SLURM_MEMORY = flags.DEFINE_integer('slurm_memory_gb', 16, 'submit: memory of a job.', lower_bound=1)
 _SLURM_GPUS = flags.DEFINE_integer('slurm_gpus', 0, 'submit: GPUs of a job.', lower_bound=0)
@@ -69,8 +90,10 @@ flags.adopt_module_key_flags(compilation_flags)
 def _run(folder: SweepFolder) -> int:
     most = WORKERS_OF_A_CORE * len(_available())
     if _WORKERS.value > most:
-        raise UsageError(f'--workers={_WORKERS.value} is more than {most}, {WORKERS_OF_A_CORE} for each CPU core of this machine: give '
-                         'fewer, or run the same command on more machines')
+        raise UsageError(
+            f'--workers={_WORKERS.value} is more than {most}, {WORKERS_OF_A_CORE} for each CPU core of this machine: give '
+            'fewer, or run the same command on more machines'
+        )
     shared = workers.shares(_WORKERS.value, _available(), _CPUS.value, _GPUS.value)
     orders = _orders(folder, wait=True)
     workers.run(orders, shared)
@@ -107,8 +130,16 @@ def _report(folder: SweepFolder) -> None:
 
 def _submit(folder: SweepFolder) -> None:
     jobs = slurm.submit(
-        _orders(folder, wait=False), _WORKERS.value, cluster=_CLUSTER.value, minutes=_SLURM_MINUTES.value, cpus=_SLURM_CPUS.value,
-        memory_gb=_SLURM_MEMORY.value, gpus=_SLURM_GPUS.value, partition=_SLURM_PARTITION.value, logs=folder.path / 'slurm')
+        _orders(folder, wait=False),
+        _WORKERS.value,
+        cluster=_CLUSTER.value,
+        minutes=_SLURM_MINUTES.value,
+        cpus=_SLURM_CPUS.value,
+        memory_gb=_SLURM_MEMORY.value,
+        gpus=_SLURM_GPUS.value,
+        partition=_SLURM_PARTITION.value,
+        logs=folder.path / 'slurm',
+    )
     print(f'submitted {", ".join(job.job_id for job in jobs)}; their output: {folder.path / "slurm"}')
 
 
@@ -128,8 +159,15 @@ COMMANDS = {
 def _orders(folder: SweepFolder, *, wait: bool) -> Orders:
     """What workers are told, once their data was seen to be there. Raises UsageError."""
     compilation_flags.start_cache()
-    orders = Orders(folder, os.path.abspath(_DATA_DIR.value), pathlib.Path(_RESULTS_DIR.value).absolute(), wait,
-                    jax.config.jax_compilation_cache_dir or '', _TOGETHER.value, _WORKERS.value)
+    orders = Orders(
+        folder,
+        os.path.abspath(_DATA_DIR.value),
+        pathlib.Path(_RESULTS_DIR.value).absolute(),
+        wait,
+        jax.config.jax_compilation_cache_dir or '',
+        _TOGETHER.value,
+        _WORKERS.value,
+    )
     check_data(orders)
     folder.keep_file()
     return orders

@@ -34,18 +34,22 @@ from autoint_jax.data.store.prepared import PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.metrics import shown_auc
 from autoint_jax.models.registry import shows_attention
-from autoint_jax.training.run_folder import records
-from autoint_jax.training.step import devices
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import copy_name, fit_copies
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.step import devices
 
-_DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared',
-                                'Folder of prepared data, filled by scripts/prepare_data.py.')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', 'data/prepared', 'Folder of prepared data, filled by scripts/prepare_data.py.'
+)
 _RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
-_RUN_DIR = flags.DEFINE_string('run_dir', None,
-                               'Run folder; by default RUNS_DIR/NAME-FINGERPRINT of the configuration, for a table of your own '
-                               'RUNS_DIR/NAME-RECIPE-FINGERPRINT.')
+_RUN_DIR = flags.DEFINE_string(
+    'run_dir',
+    None,
+    'Run folder; by default RUNS_DIR/NAME-FINGERPRINT of the configuration, for a table of your own '
+    'RUNS_DIR/NAME-RECIPE-FINGERPRINT.',
+)
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
@@ -75,7 +79,9 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
     options = list(dict.fromkeys(path for one in configs[1:] for path in configuration.differing(configs[0], one)))
     for one, result, folder in zip(configs, results, folders, strict=True):
         print(f'{copy_name(one, options)}  {_figures(result)}  {folder}')
-    failed = [f'{folder}: {result}' for folder, result in zip(folders, results, strict=True) if isinstance(result, UsageError)]
+    failed = [
+        f'{folder}: {result}' for folder, result in zip(folders, results, strict=True) if isinstance(result, UsageError)
+    ]
     if failed:
         raise UsageError('\n'.join(failed))
 
@@ -83,8 +89,10 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
 def _figures(result: dict[str, Any] | UsageError) -> str:
     if isinstance(result, UsageError):
         return 'diverged'
-    return ', '.join(f'{split} AUC {shown_auc(result[split]["auc"], 4)} logloss {result[split]["logloss"]:.4f}'
-                     for split in ('valid', 'test'))
+    return ', '.join(
+        f'{split} AUC {shown_auc(result[split]["auc"], 4)} logloss {result[split]["logloss"]:.4f}'
+        for split in ('valid', 'test')
+    )
 
 
 def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
@@ -92,24 +100,34 @@ def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
     result = fit(config, data, run_dir, Bar())
     if complete:
         print('This run is complete; nothing was trained again.')
-    print(f'best epoch {result["best_epoch"]:g} of {result["epochs"]:g}: '
-          f'valid AUC {shown_auc(result["valid"]["auc"], 4)}, logloss {result["valid"]["logloss"]:.4f}')
+    print(
+        f'best epoch {result["best_epoch"]:g} of {result["epochs"]:g}: '
+        f'valid AUC {shown_auc(result["valid"]["auc"], 4)}, logloss {result["valid"]["logloss"]:.4f}'
+    )
     print(f'test AUC {shown_auc(result["test"]["auc"], 4)}, logloss {result["test"]["logloss"]:.4f}')
     if not complete and result['first_step_seconds'] is not None:
         print(f'first step after {result["first_step_seconds"]:.1f} s')
-    print(f'trained {result["train_seconds"]:.0f} s, {result["train_rows_per_second"]:,.0f} rows/s, '
-          f'{result["parameters"]:,} parameters and {result["embedding_parameters"]:,} of embeddings')
+    print(
+        f'trained {result["train_seconds"]:.0f} s, {result["train_rows_per_second"]:,.0f} rows/s, '
+        f'{result["parameters"]:,} parameters and {result["embedding_parameters"]:,} of embeddings'
+    )
     print(f'run folder: {run_dir}')
     print('\n'.join(_next_steps(config, run_dir)))
 
 
 def _next_steps(config: Config, run_dir: pathlib.Path) -> list[str]:
     """Commands that are possible for a finished run."""
-    where = [f'--run_dir={run_dir}'] + ([f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value != _DATA_DIR.default else [])
-    commands = [shell_line(f'{script}.py', *where, *options) + f'  # {purpose}'
-                for script, options, purpose in (('explain', [], 'draws what attention learned'),
-                                                 ('evaluate', ['--split=valid'], 'scores a split'))
-                if script != 'explain' or shows_attention(config.model)]
+    where = [f'--run_dir={run_dir}'] + (
+        [f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value != _DATA_DIR.default else []
+    )
+    commands = [
+        shell_line(f'{script}.py', *where, *options) + f'  # {purpose}'
+        for script, options, purpose in (
+            ('explain', [], 'draws what attention learned'),
+            ('evaluate', ['--split=valid'], 'scores a split'),
+        )
+        if script != 'explain' or shows_attention(config.model)
+    ]
     return [('next: ' if number == 0 else '      ') + command for number, command in enumerate(commands)]
 
 

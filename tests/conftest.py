@@ -24,13 +24,19 @@ def write_raw(folder: pathlib.Path, *, users: int, movies: int, ratings: int) ->
     rng = random.Random(7)
     folder.mkdir(parents=True)
     genders = {user: rng.choice('MF') for user in range(1, users + 1)}
-    (folder / 'users.dat').write_text(''.join(
-        f'{user}::{genders[user]}::{rng.choice([1, 18, 25, 35])}::{rng.randrange(5)}::{rng.randrange(10000, 10011)}\n'
-        for user in genders))
+    (folder / 'users.dat').write_text(
+        ''.join(
+            f'{user}::{genders[user]}::{rng.choice([1, 18, 25, 35])}::{rng.randrange(5)}::{rng.randrange(10000, 10011)}\n'
+            for user in genders
+        )
+    )
     genres = {movie: rng.sample(GENRES, rng.randint(1, 3)) for movie in range(1, movies + 1)}
-    (folder / 'movies.dat').write_text(''.join(
-        f'{movie}::Film {movie} ({rng.randrange(1925, 2001)})::{"|".join(genres[movie])}\n' for movie in genres),
-        encoding='latin-1')
+    (folder / 'movies.dat').write_text(
+        ''.join(
+            f'{movie}::Film {movie} ({rng.randrange(1925, 2001)})::{"|".join(genres[movie])}\n' for movie in genres
+        ),
+        encoding='latin-1',
+    )
     lines = []
     for number in range(ratings):
         user, movie = rng.randint(1, users), rng.randint(1, movies)
@@ -80,11 +86,16 @@ def on_host_devices():
     """Evaluates an expression of a test module `t` in a process of its own with so many forced CPU devices."""
 
     def run(count: int, module: str, expression: str) -> Any:
-        code = (f'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import {module} as t; import jax\n'
-                f'print(json.dumps([jax.device_count(), {expression}]))')
+        code = (
+            f'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import {module} as t; import jax\n'
+            f'print(json.dumps([jax.device_count(), {expression}]))'
+        )
         done = subprocess.run(
-            [sys.executable, '-c', code, str(ROOT / 'tests')], capture_output=True, text=True,
-            env=os.environ | {'XLA_FLAGS': f'--xla_force_host_platform_device_count={count}'})
+            [sys.executable, '-c', code, str(ROOT / 'tests')],
+            capture_output=True,
+            text=True,
+            env=os.environ | {'XLA_FLAGS': f'--xla_force_host_platform_device_count={count}'},
+        )
         assert done.returncode == 0, done.stderr
         devices, value = json.loads(done.stdout.splitlines()[-1])
         assert devices == count
@@ -98,7 +109,12 @@ def command(tmp_path):
     """Runs a script of this project in an empty folder and returns the finished process."""
 
     def run(script: str, *arguments: str, timeout: int = 240) -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, str(ROOT / script), *arguments], cwd=tmp_path, capture_output=True,
-                              text=True, timeout=timeout)
+        return subprocess.run(
+            [sys.executable, str(ROOT / script), *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
 
     return run

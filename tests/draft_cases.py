@@ -7,16 +7,59 @@ import zipfile
 
 from backports import zstd
 
+from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting import draft as infer
 from autoint_jax.data.datasets.drafting.columns import Column
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.preparation.progress import Silent
-from autoint_jax.data.datasets.declaration.table import load
+from autoint_jax.data.text.layout import Layout
 
-NASTY = ['yes', 'no', 'on', 'null', '~', '1e5', '01', '1_000', '0x1F', '2020-01-01', 'a: b', '#x', "'", '"', "it's",
-         'a"b', '- x', '[x]', '{x}', '*x', '&x', '!x', '%x', '@x', '`x', '|', '>', '?', ': x', 'a#b', 'Straße', '日本', '😀',
-         'a b', '\\n', 'trailing\\', '.5', '=', '<<', 'true', 'a,b', 'nan', '.inf', 'x' * 300]
+NASTY = [
+    'yes',
+    'no',
+    'on',
+    'null',
+    '~',
+    '1e5',
+    '01',
+    '1_000',
+    '0x1F',
+    '2020-01-01',
+    'a: b',
+    '#x',
+    "'",
+    '"',
+    "it's",
+    'a"b',
+    '- x',
+    '[x]',
+    '{x}',
+    '*x',
+    '&x',
+    '!x',
+    '%x',
+    '@x',
+    '`x',
+    '|',
+    '>',
+    '?',
+    ': x',
+    'a#b',
+    'Straße',
+    '日本',
+    '😀',
+    'a b',
+    '\\n',
+    'trailing\\',
+    '.5',
+    '=',
+    '<<',
+    'true',
+    'a,b',
+    'nan',
+    '.inf',
+    'x' * 300,
+]
 
 
 def drafted(folder, name, content, encoding='utf-8'):
@@ -29,8 +72,15 @@ def drafted(folder, name, content, encoding='utf-8'):
 
 
 def prepared(folder, max_bad_share=0.001):
-    return prepare_own(folder / 'draft.yaml', None, folder / 'out', dataset='csv', recipe='draft', max_bad_share=max_bad_share,
-                       progress=Silent())
+    return prepare_own(
+        folder / 'draft.yaml',
+        None,
+        folder / 'out',
+        dataset='csv',
+        recipe='draft',
+        max_bad_share=max_bad_share,
+        progress=Silent(),
+    )
 
 
 def column(name, texts, missing=()):

@@ -1,6 +1,6 @@
 """Runs many commands in forks of one process that has imported what all of them import; prints a JSON list of what came of each.
 
-    python tests/forked_commands.py < JSON list of [script, argument, ...]
+python tests/forked_commands.py < JSON list of [script, argument, ...]
 """
 
 import json

@@ -17,13 +17,24 @@ from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.tables import initial_tables, lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, Batch, FieldSpec, Schema
 
-SCHEMA = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('x', NUMERIC), FieldSpec('tags', MULTIVALUED, 7, max_values=3),
-                 FieldSpec('y', NUMERIC), FieldSpec('b', CATEGORICAL, 11)))
+SCHEMA = Schema(
+    (
+        FieldSpec('a', CATEGORICAL, 5),
+        FieldSpec('x', NUMERIC),
+        FieldSpec('tags', MULTIVALUED, 7, max_values=3),
+        FieldSpec('y', NUMERIC),
+        FieldSpec('b', CATEGORICAL, 11),
+    )
+)
 OFFSETS = {'a': 0, 'tags': 5, 'b': 12}  # first rows in a table of all id fields
 ROWS = 13
 # The fields of Criteo, 13 numeric and 26 categorical; how many values those have is no matter of counted parameters.
-CRITEO = Schema((*(FieldSpec(f'n{number}', NUMERIC) for number in range(13)),
-                 *(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(26))))
+CRITEO = Schema(
+    (
+        *(FieldSpec(f'n{number}', NUMERIC) for number in range(13)),
+        *(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(26)),
+    )
+)
 
 # A small configuration of every model in the registry, sizes prime and distinct where they can be.
 SMALL = {
@@ -38,12 +49,15 @@ SMALL = {
     'deepfm': ModelConfig(name='deepfm', embedding_dim=3, deep_hidden=(7, 11)),
     'crossnet': ModelConfig(name='crossnet', embedding_dim=3, num_layers=2),
     'deep_cross': ModelConfig(name='deep_cross', embedding_dim=3, num_layers=2, deep_hidden=(7, 11)),
-    'dcn_v2': ModelConfig(name='dcn_v2', embedding_dim=3, num_layers=2, cross_rank=2, cross_experts=3, deep_hidden=(7,)),
+    'dcn_v2': ModelConfig(
+        name='dcn_v2', embedding_dim=3, num_layers=2, cross_rank=2, cross_experts=3, deep_hidden=(7,)
+    ),
     'cin': ModelConfig(name='cin', embedding_dim=3, cin_widths=(4, 6, 7)),
     'xdeepfm': ModelConfig(name='xdeepfm', embedding_dim=3, cin_widths=(4, 7), deep_hidden=(11,)),
     'masknet': ModelConfig(name='masknet', embedding_dim=3, num_layers=2, mask_width=7, deep_hidden=(11,)),
-    'finalmlp': ModelConfig(name='finalmlp', embedding_dim=3, deep_hidden=(11, 6), second_hidden=(7, 10), gate_hidden=(13,),
-                            fusion_heads=2),
+    'finalmlp': ModelConfig(
+        name='finalmlp', embedding_dim=3, deep_hidden=(11, 6), second_hidden=(7, 10), gate_hidden=(13,), fusion_heads=2
+    ),
     'autoint': ModelConfig(name='autoint', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
     'destine': ModelConfig(name='destine', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
     'ft_transformer': ModelConfig(name='ft_transformer', embedding_dim=6, num_layers=2, num_heads=2),
@@ -90,15 +104,20 @@ def options(name: str, **changed: Any) -> ModelConfig:
 def criteo_parameters(config: ModelConfig) -> int:
     """Parameters outside the embeddings on Criteo's fields; nothing is computed."""
     model, specs = registry.build(config, CRITEO)
-    rows = Batch(np.zeros((1, 26), np.int32), np.zeros((1, 13), np.float32), np.zeros(1, np.float32), np.ones(1, np.float32))
+    rows = Batch(
+        np.zeros((1, 26), np.int32), np.zeros((1, 13), np.float32), np.zeros(1, np.float32), np.ones(1, np.float32)
+    )
 
     def init():
-        return model.init(jax.random.key(0), lookup(initial_tables(specs, jax.random.key(1)), specs, rows), rows, training=None)
+        return model.init(
+            jax.random.key(0), lookup(initial_tables(specs, jax.random.key(1)), specs, rows), rows, training=None
+        )
 
     return registry.parameter_count(jax.eval_shape(init)['params'])
 
 
 # Parts of references, of one row: `ids` [5], `values` [2].
+
 
 def tags_of(ids) -> list[int]:
     return [int(tag) for tag in ids[1:4] if tag > 0]
@@ -113,7 +132,8 @@ def reference_embeddings(table, vectors, ids, values) -> list[np.ndarray]:
         vectors[0] * values[0],
         sum(tags) / len(tags) if tags else np.zeros(table.shape[1]),
         np.zeros(table.shape[1]) if math.isnan(values[1]) else vectors[1] * values[1],
-        table[OFFSETS['b'] + ids[4]]]
+        table[OFFSETS['b'] + ids[4]],
+    ]
 
 
 def reference_features(table, vectors, ids, values) -> list[np.ndarray | None]:

@@ -25,15 +25,16 @@ def folds(labels):
         second = size + (larger > 1)
         for place in order[:first]:
             split[rows[place]] = 2
-        for place in order[first:first + second]:
+        for place in order[first : first + second]:
             split[rows[place]] = 1
     return split
 
 
 def frequent(values, split, least, *, all_rows):
     """Sorted values that occur `least` times or more in the rows that count; '' is none."""
-    counts = collections.Counter(value for value, own in zip(values, split, strict=True)
-                                 if value != '' and (all_rows or own == 0))
+    counts = collections.Counter(
+        value for value, own in zip(values, split, strict=True) if value != '' and (all_rows or own == 0)
+    )
     return sorted(value for value, count in counts.items() if count >= least)
 
 

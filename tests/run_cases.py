@@ -9,14 +9,24 @@ import numpy as np
 from tensorboardX.proto.event_pb2 import Event
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.training.step import devices
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
+from autoint_jax.training.step import devices
 from autoint_jax.training.step.state import initial_state, setup
 
 # Eight evaluations, every four steps, the fourth of which is the best.
-TINY = replace(Config(), {
-    'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.name': 'fm', 'model.embedding_dim': 3,
-    'training.batch_size': 512, 'training.slice_rows': 512, 'training.epochs': 8, 'optimizer.learning_rate': 0.1})
+TINY = replace(
+    Config(),
+    {
+        'data.dataset': 'movielens_1m',
+        'data.recipe': 'autoint_all_rows',
+        'model.name': 'fm',
+        'model.embedding_dim': 3,
+        'training.batch_size': 512,
+        'training.slice_rows': 512,
+        'training.epochs': 8,
+        'optimizer.learning_rate': 0.1,
+    },
+)
 BEST, STEPS = 16, list(range(4, 33, 4))
 
 
@@ -48,10 +58,18 @@ def outcome(folder: pathlib.Path, data, config=TINY):
     """Everything of a complete run but times: result, metrics, events, and the bits of its checkpoints."""
     result = json.loads((folder / 'result.json').read_text())
     like, reader = initial_state(setup(config, data.schema)), CheckpointReader(folder / 'checkpoints')
-    states = {step: [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(reader.restore(step, like, devices.data_mesh())[0])]
-              for step in reader.steps()}
-    return ({name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))},
-            (folder / 'metrics.jsonl').read_text(), events(folder), states)
+    states = {
+        step: [
+            np.asarray(leaf).tolist() for leaf in jax.tree.leaves(reader.restore(step, like, devices.data_mesh())[0])
+        ]
+        for step in reader.steps()
+    }
+    return (
+        {name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))},
+        (folder / 'metrics.jsonl').read_text(),
+        events(folder),
+        states,
+    )
 
 
 def events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
@@ -61,13 +79,17 @@ def events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
         content = path.read_bytes()
         while content:
             (length,) = struct.unpack('Q', content[:8])
-            event = Event.FromString(content[12:12 + length])
+            event = Event.FromString(content[12 : 12 + length])
             found += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
-            content = content[16 + length:]
+            content = content[16 + length :]
     return found
 
 
 def events_of(metrics: str) -> list[tuple[str, int, float]]:
     """The scalars that the lines of metrics.jsonl stand for."""
-    return [(name, line['step'], float(np.float32(value))) for line in map(json.loads, metrics.splitlines())
-            for name, value in line.items() if name != 'step']
+    return [
+        (name, line['step'], float(np.float32(value)))
+        for line in map(json.loads, metrics.splitlines())
+        for name, value in line.items()
+        if name != 'step'
+    ]

@@ -27,8 +27,15 @@ def opened(tmp_path, text=BASE + '[grid]\nseed = [0, 1, 2]\n'):
 
 
 def orders(folder, data_dir='nowhere', *, together=False, workers=1):
-    return Orders(folder, str(data_dir), folder.path.parent / 'results', wait=False, compilation_cache='', together=together,
-                  workers=workers)
+    return Orders(
+        folder,
+        str(data_dir),
+        folder.path.parent / 'results',
+        wait=False,
+        compilation_cache='',
+        together=together,
+        workers=workers,
+    )
 
 
 def values(trial, *options):
@@ -42,8 +49,10 @@ def finish(orders, trial, reporter=None):
     config = trial.config
     off = abs(config.optimizer.learning_rate - 0.01) + 0.1 * config.training.evaluations_per_epoch + 0.01 * config.seed
     figures = {'auc': 0.9 - off / 10, 'logloss': 0.3 + off}
-    records.write_json(path / 'result.json', {'valid': figures, 'test': {'auc': 0.5 + off, 'logloss': 0.7}, 'best_epoch': 2.0,
-                                              'train_seconds': 30.0})
+    records.write_json(
+        path / 'result.json',
+        {'valid': figures, 'test': {'auc': 0.5 + off, 'logloss': 0.7}, 'best_epoch': 2.0, 'train_seconds': 30.0},
+    )
 
 
 def write_record(folder, name, config, data_hash, auc):
@@ -52,16 +61,34 @@ def write_record(folder, name, config, data_hash, auc):
     figures = {'auc': auc, 'logloss': 1.2 - auc}
     path = pathlib.Path(folder, 'runs', f'{run}.json')
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({
-        'run': run, 'fingerprint': configuration.fingerprint(config), 'seed': config.seed, 'config': configuration.to_tree(config),
-        'data': {'dataset': config.data.dataset, 'recipe': config.data.recipe}, 'data_hash': data_hash, 'test': figures, 'valid': figures,
-        'best_epoch': 1.0, 'epochs': 1.0, 'train_seconds': 2.0, 'parameters': 7, 'embedding_parameters': 70, 'starts': []}))
+    path.write_text(
+        json.dumps(
+            {
+                'run': run,
+                'fingerprint': configuration.fingerprint(config),
+                'seed': config.seed,
+                'config': configuration.to_tree(config),
+                'data': {'dataset': config.data.dataset, 'recipe': config.data.recipe},
+                'data_hash': data_hash,
+                'test': figures,
+                'valid': figures,
+                'best_epoch': 1.0,
+                'epochs': 1.0,
+                'train_seconds': 2.0,
+                'parameters': 7,
+                'embedding_parameters': 70,
+                'starts': [],
+            }
+        )
+    )
     return path
 
 
 def evaluate(folder, loglosses):
     """The curve of a trial that is in training."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = [{'step': 7 * count, 'epoch': float(count), 'train_logloss': 0.6, 'valid_logloss': logloss, 'valid_auc': 0.7}
-             for count, logloss in enumerate(loglosses, start=1)]
+    found = [
+        {'step': 7 * count, 'epoch': float(count), 'train_logloss': 0.6, 'valid_logloss': logloss, 'valid_auc': 0.7}
+        for count, logloss in enumerate(loglosses, start=1)
+    ]
     (folder / 'metrics.jsonl').write_text(''.join(json.dumps(evaluation) + '\n' for evaluation in found))

@@ -12,16 +12,24 @@ import time
 import pytest
 from conftest import OPTIMIZED, ROOT
 
-QUICK = ['--config=movielens_1m_autoint', '--config.training.epochs=1', '--config.training.batch_size=64',
-         '--config.model.num_layers=1']
+QUICK = [
+    '--config=movielens_1m_autoint',
+    '--config.training.epochs=1',
+    '--config.training.batch_size=64',
+    '--config.model.num_layers=1',
+]
 
 
 @pytest.fixture(scope='module')
 def run_dir(data_dir, tmp_path_factory):
     """A run as users have it, with all of XLA's optimizations."""
     folder = tmp_path_factory.mktemp('runs') / 'run'
-    done = subprocess.run([sys.executable, str(ROOT / 'scripts/train.py'), *QUICK, f'--data_dir={data_dir}',
-                           f'--run_dir={folder}'], capture_output=True, text=True, env=os.environ | dict([OPTIMIZED]))
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'scripts/train.py'), *QUICK, f'--data_dir={data_dir}', f'--run_dir={folder}'],
+        capture_output=True,
+        text=True,
+        env=os.environ | dict([OPTIMIZED]),
+    )
     assert done.returncode == 0, done.stderr
     assert 'test AUC' in done.stdout and str(folder) in done.stdout and 'next:' in done.stdout
     return folder
@@ -40,7 +48,10 @@ MISTAKES = {
     'bad value': (['--config.model.num_heads=0'], ["'model.num_heads' is 0", 'at least 1']),
     'bad list': (['--config.model.deep_hidden=400,wide'], ["'model.deep_hidden'", 'wide']),
     'a configuration with its suffix': (['--config=own_table.toml'], ['is --config=own_table, without .toml']),
-    'unknown configuration': (['--config=movielens_1m_autoin'], ['no configuration', "did you mean 'movielens_1m_autoint'"]),
+    'unknown configuration': (
+        ['--config=movielens_1m_autoin'],
+        ['no configuration', "did you mean 'movielens_1m_autoint'"],
+    ),
     'unknown model': (['--config.model.name=autoimt'], ["unknown model 'autoimt'", "did you mean 'autoint'"]),
     'not prepared': (['--config.data.recipe=with_ids'], ['no prepared data', '--recipe=with_ids']),
     'no flag': (['train'], ["unexpected argument 'train'"]),
@@ -54,8 +65,12 @@ def test_training_mistakes(command, data_dir, arguments, parts):
 
 def test_a_run_folder_of_another_configuration_is_left_alone(command, data_dir, run_dir):
     before = (run_dir / 'result.json').read_bytes(), (run_dir / 'run.json').read_bytes()
-    fails(command('scripts/train.py', *QUICK, '--config.seed=7', f'--data_dir={data_dir}', f'--run_dir={run_dir}'),
-          'another configuration', 'seed: 0 / 7', '--run_dir')
+    fails(
+        command('scripts/train.py', *QUICK, '--config.seed=7', f'--data_dir={data_dir}', f'--run_dir={run_dir}'),
+        'another configuration',
+        'seed: 0 / 7',
+        '--run_dir',
+    )
     assert before == ((run_dir / 'result.json').read_bytes(), (run_dir / 'run.json').read_bytes())
 
 
@@ -64,16 +79,25 @@ def test_records_of_a_run(run_dir):
     assert run['config']['model']['num_layers'] == 1 and run['starts'][0]['versions']['jax']
     assert run['data_hash'] == result['data_hash'] and run['fingerprint'] == result['fingerprint']
     assert 0 < result['first_step_seconds']
-    line, = map(json.loads, (run_dir / 'metrics.jsonl').read_text().splitlines())
+    (line,) = map(json.loads, (run_dir / 'metrics.jsonl').read_text().splitlines())
     assert line['valid_auc'] == result['valid']['auc']
     assert list((run_dir / 'tensorboard').glob('events*'))
 
 
 def test_copies_are_runs_with_folders_of_their_own(command, data_dir, tmp_path):
-    arguments = ['scripts/train.py', *QUICK, f'--data_dir={data_dir}', '--config.replicas.seeds=2', '--config.replicas.learning_rate=1e-3,1e-2']
+    arguments = [
+        'scripts/train.py',
+        *QUICK,
+        f'--data_dir={data_dir}',
+        '--config.replicas.seeds=2',
+        '--config.replicas.learning_rate=1e-3,1e-2',
+    ]
     done = command(*arguments, '--runs_dir=copies')
     assert done.returncode == 0, done.stderr
-    assert 'learning_rate=0.01 seed=1  valid AUC 0.' in done.stdout and len(list((tmp_path / 'copies').glob('*/result.json'))) == 4
+    assert (
+        'learning_rate=0.01 seed=1  valid AUC 0.' in done.stdout
+        and len(list((tmp_path / 'copies').glob('*/result.json'))) == 4
+    )
     fails(command(*arguments, '--run_dir=one'), '--run_dir names the folder of one run', '--runs_dir')
     fails(command(*arguments, '--config.replicas.learning_rate=fast'), "'replicas.learning_rate' cannot be ['fast']")
 
@@ -96,8 +120,9 @@ def test_compiled_programs_are_kept_and_change_no_bit(command, data_dir, run_dir
 def test_no_room_for_compiled_programs_stops_nothing(command, data_dir, run_dir, tmp_path, monkeypatch):
     monkeypatch.delenv('JAX_COMPILATION_CACHE_DIR')
     (tmp_path / 'file').touch()
-    done = command('scripts/evaluate.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}',
-                   '--compilation_cache=file/folder')
+    done = command(
+        'scripts/evaluate.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--compilation_cache=file/folder'
+    )
     assert done.returncode == 0, done.stderr
     assert 'file/folder cannot be written' in done.stdout and 'AUC' in done.stdout
 
@@ -110,36 +135,44 @@ def test_evaluate_gives_the_result_of_training(command, data_dir, run_dir):
 
 
 def test_explain_writes_maps(command, data_dir, run_dir, tmp_path):
-    done = command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=0,3', '--split=valid')
+    done = command(
+        'scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=0,3', '--split=valid'
+    )
     assert done.returncode == 0, done.stderr
     for name in ('valid_average', 'valid_average_mean', 'valid_row_0', 'valid_row_3'):
         assert (run_dir / 'attention' / f'{name}.png').read_bytes().startswith(b'\x89PNG')
-    fails(command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=999999'), 'row 999999')
+    fails(
+        command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=999999'), 'row 999999'
+    )
     done = command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--output_dir=figures')
     assert done.returncode == 0 and (tmp_path / 'figures' / 'test_average.png').exists(), done.stderr
     assert not (run_dir / 'attention' / 'test_average.png').exists()
 
 
-@pytest.mark.parametrize('arguments, parts', [
-    (['--run_dir=nowhere'], ['nowhere is not a run folder']),
-    ([], ['--run_dir']),
-])
+@pytest.mark.parametrize(
+    'arguments, parts', [(['--run_dir=nowhere'], ['nowhere is not a run folder']), ([], ['--run_dir'])]
+)
 def test_evaluation_mistakes(command, arguments, parts):
     fails(command('scripts/evaluate.py', *arguments), *parts)
 
 
-@pytest.mark.parametrize('option, parts', [('--split=dev', ["unknown split 'dev'"]), ('--step=5', ['no checkpoint of step 5'])])
+@pytest.mark.parametrize(
+    'option, parts', [('--split=dev', ["unknown split 'dev'"]), ('--step=5', ['no checkpoint of step 5'])]
+)
 def test_evaluation_of_what_is_not_there(command, data_dir, run_dir, option, parts):
     fails(command('scripts/evaluate.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', option), *parts)
 
 
-@pytest.mark.parametrize('arguments, parts', [
-    (['--dataset=movielens_2m'], ["unknown data set 'movielens_2m'", 'movielens_1m']),
-    (['--dataset=movielens_1m'], ['--raw_dir']),
-    (['--dataset=movielens_1m', '--raw_dir=nowhere'], ['nowhere is not a folder']),
-    (['--dataset=movielens_1m', '--raw_dir=.'], ['users.dat does not exist']),
-    (['--dataset=movielens_1m', '--recipe=x'], ["no recipe 'x'", 'autoint_all_rows']),
-])
+@pytest.mark.parametrize(
+    'arguments, parts',
+    [
+        (['--dataset=movielens_2m'], ["unknown data set 'movielens_2m'", 'movielens_1m']),
+        (['--dataset=movielens_1m'], ['--raw_dir']),
+        (['--dataset=movielens_1m', '--raw_dir=nowhere'], ['nowhere is not a folder']),
+        (['--dataset=movielens_1m', '--raw_dir=.'], ['users.dat does not exist']),
+        (['--dataset=movielens_1m', '--recipe=x'], ["no recipe 'x'", 'autoint_all_rows']),
+    ],
+)
 def test_preparation_mistakes(command, arguments, parts):
     fails(command('scripts/prepare_data.py', *arguments), *parts)
 
@@ -158,7 +191,7 @@ def test_table4_runs_what_is_missing_and_judges(command, data_dir, tmp_path):
     assert done.returncode == 3, done.stderr  # one epoch of made-up data: FAIL
     assert done.stdout.count('run movielens_1m_autoint') == 2
     assert '0.8460' in done.stdout and 'FAIL' in done.stdout
-    record, = (tmp_path / 'runs' / 'quick_results').glob('table4_*.json')
+    (record,) = (tmp_path / 'runs' / 'quick_results').glob('table4_*.json')
     assert json.loads(record.read_text())['dataset'] == 'movielens_1m'
     again = command('experiments/table4_residual_ablation.py', *arguments)
     assert 'run movielens_1m' not in again.stdout and 'FAIL' in again.stdout
@@ -176,22 +209,36 @@ def test_a_table_of_models_shows_the_papers_figure_beside_ours(command, data_dir
 
 
 def test_an_option_that_a_model_does_not_read_ends_a_command(command, data_dir):
-    fails(command('scripts/train.py', '--config=movielens_1m_fm', '--config.model.num_heads=4', f'--data_dir={data_dir}'),
-          "option 'model.num_heads' is 4, but model 'fm' does not read it")
+    fails(
+        command('scripts/train.py', '--config=movielens_1m_fm', '--config.model.num_heads=4', f'--data_dir={data_dir}'),
+        "option 'model.num_heads' is 4, but model 'fm' does not read it",
+    )
 
 
 @pytest.mark.slow
 def test_exactness_compares_seed_by_seed(command, data_dir):
-    done = command('experiments/exactness.py', '--seeds=1', '--quick', '--followed_steps=30', '--nobfloat16',
-                   '--control_form=einsum', f'--data_dir={data_dir}')
+    done = command(
+        'experiments/exactness.py',
+        '--seeds=1',
+        '--quick',
+        '--followed_steps=30',
+        '--nobfloat16',
+        '--control_form=einsum',
+        f'--data_dir={data_dir}',
+    )
     assert done.returncode == 0, done.stdout + done.stderr  # after one short epoch the optimizers agree
     assert done.stdout.count('run movielens_1m_autoint') == 3 and 'PASS' in done.stdout
 
 
 def test_the_paper_goes_on_after_a_part_that_fails(command, tmp_path):
     """Table 2 has no data here; Table 3 needs none, and has no seeds."""
-    done = command('experiments/paper.py', '--parts=table2,table3', '--seeds=2', f'--data_dir={tmp_path}',
-                   f'--results_dir={tmp_path}')
+    done = command(
+        'experiments/paper.py',
+        '--parts=table2,table3',
+        '--seeds=2',
+        f'--data_dir={tmp_path}',
+        f'--results_dir={tmp_path}',
+    )
     assert done.returncode == 2 and 'no prepared data' in done.stderr and 'Traceback' not in done.stderr
     assert 'error, status 2' in done.stdout and (tmp_path / 'table3_model_size_criteo.json').exists()
     fails(command('experiments/paper.py', '--parts=table9'), "no part 'table9'", 'did you mean')
@@ -204,7 +251,8 @@ def test_the_paper_ends_the_part_that_runs(tmp_path):
     (tmp_path / 'table1_statistics.py').write_text(
         'import pathlib, signal, sys, time\n'
         'signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.1), pathlib.Path("ended").touch(), sys.exit(1)))\n'
-        'pathlib.Path("runs").touch()\ntime.sleep(20)\n')
+        'pathlib.Path("runs").touch()\ntime.sleep(20)\n'
+    )
     paper = subprocess.Popen([sys.executable, 'paper.py', '--parts=table1,table1'], cwd=tmp_path)
     while not (tmp_path / 'runs').exists():
         assert paper.poll() is None
@@ -215,9 +263,13 @@ def test_the_paper_ends_the_part_that_runs(tmp_path):
 
 def test_the_second_implementation_looks_at_its_folders_first(command, data_dir, tmp_path, monkeypatch):
     """With a stand-in for PyTorch, of which nothing is called before."""
-    (tmp_path / 'torch.py').write_text('import types\nTensor = object\n'
-                                       'nn = types.SimpleNamespace(Module=object, Embedding=object)\n')
+    (tmp_path / 'torch.py').write_text(
+        'import types\nTensor = object\nnn = types.SimpleNamespace(Module=object, Embedding=object)\n'
+    )
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     fails(command('experiments/torch_baselines.py', '--data=nowhere'), '--data=nowhere is no folder of prepared data')
     data = next(data_dir.rglob('manifest.json')).parent
-    fails(command('experiments/torch_baselines.py', f'--data={data}', '--results_dir=none'), '--results_dir=none is not a folder')
+    fails(
+        command('experiments/torch_baselines.py', f'--data={data}', '--results_dir=none'),
+        '--results_dir=none is not a folder',
+    )

@@ -10,10 +10,12 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax import schema
-from autoint_jax.data.datasets.declaration import fields as declared_field, splits as split_plan, table as table_schema
+from autoint_jax.data.datasets.declaration import fields as declared_field
+from autoint_jax.data.datasets.declaration import splits as split_plan
+from autoint_jax.data.datasets.declaration import table as table_schema
 from autoint_jax.data.encoding import plan as field_plan
-from autoint_jax.data.text import layout
 from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
+from autoint_jax.data.text import layout
 from autoint_jax.sweeps import search_space, sweep_file
 
 DOCS = ROOT / 'docs'
@@ -59,8 +61,14 @@ def test_the_example_of_tables_runs_as_it_is_written(tmp_path):
         assert done.returncode == 0, f'{command}\n{done.stdout}\n{done.stderr}'
         said[command] = done.stdout
     draft = said['python scripts/prepare_data.py --infer=visits.csv']
-    for line in ('separator: ";"', 'decimal: ","', 'missing: ["?"]', 'label: {column: bought, positive: ["yes"], negative: ["no"]}',
-                 'time: {column: time, valid: 0.1, test: 0.1, format: "%d/%m/%Y"}', '- {name: user, kind: categorical'):
+    for line in (
+        'separator: ";"',
+        'decimal: ","',
+        'missing: ["?"]',
+        'label: {column: bought, positive: ["yes"], negative: ["no"]}',
+        'time: {column: time, valid: 0.1, test: 0.1, format: "%d/%m/%Y"}',
+        '- {name: user, kind: categorical',
+    ):
         assert line in draft
     prepared = said['python scripts/prepare_data.py --dataset=csv --schema=visits.yaml']
     assert re.search(r'^next: .*train.py --config=own_table --config.data.recipe=visits$', prepared, re.MULTILINE)
@@ -71,13 +79,28 @@ def test_the_example_of_tables_runs_as_it_is_written(tmp_path):
 def test_all_keys_of_declarations_are_explained():
     text = (DOCS / 'data.md').read_text()
     rows = {key.strip('`') for cell in re.findall(r'^\| (`.*?`) \|', text, re.MULTILINE) for key in cell.split(', ')}
-    known = {*table_schema._KEYS, *declared_field.FIELD_KEYS, 'above', 'positive', 'negative', 'column',
-             *(key for keys in split_plan.KEYS.values() for key in keys)}
+    known = {
+        *table_schema._KEYS,
+        *declared_field.FIELD_KEYS,
+        'above',
+        'positive',
+        'negative',
+        'column',
+        *(key for keys in split_plan.KEYS.values() for key in keys),
+    }
     assert known - rows == set() and rows - known == set()
     for kind in split_plan.KEYS:
         assert f'**`{kind}`**' in text
-    for word in (*table_schema.SEPARATORS, *table_schema.FORMS, *field_plan.NUMERIC_TRANSFORMS, *field_plan.ID_TRANSFORMS, *schema.KINDS,
-                 *split_plan.MISSING_TIMES, *layout.INFINITE, *field_plan.MISSING):
+    for word in (
+        *table_schema.SEPARATORS,
+        *table_schema.FORMS,
+        *field_plan.NUMERIC_TRANSFORMS,
+        *field_plan.ID_TRANSFORMS,
+        *schema.KINDS,
+        *split_plan.MISSING_TIMES,
+        *layout.INFINITE,
+        *field_plan.MISSING,
+    ):
         assert f'`{word}`' in text, word
     assert f'({MAX_BAD_SHARE} by default)' in text
 
@@ -92,7 +115,7 @@ def test_all_keys_of_sweep_files_are_explained():
         assert f"`'{value}'`" in text, value
     for key, default in ((field.name, field.default) for field in dataclasses.fields(search_space.Search)):
         if default is not dataclasses.MISSING:
-            row, = re.findall(rf'^\| `{key}` \|.*$', text, re.MULTILINE)
+            (row,) = re.findall(rf'^\| `{key}` \|.*$', text, re.MULTILINE)
             assert row.split('|')[-2].strip().strip("`'") == str(default), row
 
 

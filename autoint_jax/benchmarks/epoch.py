@@ -52,10 +52,17 @@ def prepared(folder: pathlib.Path, schema: Schema, columns: Columns, train_rows:
     """Made-up rows written as prepared data: `train_rows` to train on, half of the rest to validate and to test."""
     middle = (train_rows + len(columns)) // 2
     borders = {'train': (0, train_rows), 'valid': (train_rows, middle), 'test': (middle, len(columns))}
-    splits = {name: Columns(*(getattr(columns, field)[start:end] for field in ('ids', 'numeric', 'labels')))
-              for name, (start, end) in borders.items()}
-    return write_prepared(folder, schema=schema, vocabularies={}, splits=splits,
-                          description={'dataset': 'made_up', 'recipe': 'log_uniform'})
+    splits = {
+        name: Columns(*(getattr(columns, field)[start:end] for field in ('ids', 'numeric', 'labels')))
+        for name, (start, end) in borders.items()
+    }
+    return write_prepared(
+        folder,
+        schema=schema,
+        vocabularies={},
+        splits=splits,
+        description={'dataset': 'made_up', 'recipe': 'log_uniform'},
+    )
 
 
 def trained(config: Config, data: PreparedData, folder: pathlib.Path) -> tuple[float, float, float]:
@@ -85,20 +92,36 @@ def epoch(config: Config, shape: str, rows: int, timing: Timing, *, quick: bool)
             steps.append(step.window(timing.seconds))
             loops.append(trained(config, data, pathlib.Path(folder) / f'run_{window}'))
     pure = statistics.median(steps)
-    steady, evaluated, reported = (statistics.median(kind) for kind in zip(*loops))
+    steady, evaluated, reported = (statistics.median(kind) for kind in zip(*loops, strict=True))
     reached = roofline(steady, step.work, measured_peak(config.model.compute_dtype, quick=quick))
     lines = [f'{headline(config, shape)}, {rows:,} rows, {EPOCHS} epochs']
-    lines += report.table(['rows/s', 'share', 'of'], [
-        (pure, 1.0, 'the step alone'), (steady, steady / pure, f'the loop without evaluation (goal: {GOAL_SHARE:.2f})'),
-        (evaluated, evaluated / pure, 'the loop with evaluation and save, once an epoch'),
-        (reported, reported / pure, 'the loop as its result says, compiling included')])
+    lines += report.table(
+        ['rows/s', 'share', 'of'],
+        [
+            (pure, 1.0, 'the step alone'),
+            (steady, steady / pure, f'the loop without evaluation (goal: {GOAL_SHARE:.2f})'),
+            (evaluated, evaluated / pure, 'the loop with evaluation and save, once an epoch'),
+            (reported, reported / pure, 'the loop as its result says, compiling included'),
+        ],
+    )
     minutes = CRITEO_ROWS / steady / 60
     if shape == 'criteo':
         lines.append(f"an epoch of Criteo's {CRITEO_ROWS:,} rows at the loop's rate: {minutes:,.1f} minutes")
-    return Outcome([*lines, sentence(reached)], {
-        **described(config, shape), 'rows': rows, 'epochs': EPOCHS, 'rows_trained': timing.windows * EPOCHS * rows,
-        'step_rows_per_second': steps, 'loop_rows_per_second': [loop[0] for loop in loops],
-        'loop_with_evaluation_rows_per_second': [loop[1] for loop in loops],
-        'reported_rows_per_second': [loop[2] for loop in loops], 'share': steady / pure,
-        'share_with_evaluation': evaluated / pure, 'goal_share': GOAL_SHARE, 'roofline': reached,
-        **({'criteo_rows': CRITEO_ROWS, 'criteo_epoch_minutes': minutes} if shape == 'criteo' else {})})
+    return Outcome(
+        [*lines, sentence(reached)],
+        {
+            **described(config, shape),
+            'rows': rows,
+            'epochs': EPOCHS,
+            'rows_trained': timing.windows * EPOCHS * rows,
+            'step_rows_per_second': steps,
+            'loop_rows_per_second': [loop[0] for loop in loops],
+            'loop_with_evaluation_rows_per_second': [loop[1] for loop in loops],
+            'reported_rows_per_second': [loop[2] for loop in loops],
+            'share': steady / pure,
+            'share_with_evaluation': evaluated / pure,
+            'goal_share': GOAL_SHARE,
+            'roofline': reached,
+            **({'criteo_rows': CRITEO_ROWS, 'criteo_epoch_minutes': minutes} if shape == 'criteo' else {}),
+        },
+    )

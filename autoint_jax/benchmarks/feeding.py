@@ -23,17 +23,27 @@ from autoint_jax.training.step import devices
 from autoint_jax.training.step.feed import Plan, StreamedFeed
 from autoint_jax.training.step.order import epoch_order, steps_per_epoch
 
-WAYS = ('resident, on the device', 'memory map, on the host', 'memory map, sent to the device', 'streamed, as a run reads it')
+WAYS = (
+    'resident, on the device',
+    'memory map, on the host',
+    'memory map, sent to the device',
+    'streamed, as a run reads it',
+)
 EPOCHS = 1_000_000  # that a stream can last
 
 
 def resident_gather(columns: devices.Resident, order: jax.Array) -> Callable[[float], float]:
     """Window of batches gathered within one compiled loop, rows in a shuffled order [batches, b]."""
+
     @jax.jit
     def gather(columns, order):
         # The batch is carried, so that each is made.
-        return jax.lax.fori_loop(0, len(order), lambda number, _: devices.gathered(columns, order[number]),
-                                 jax.tree.map(jnp.zeros_like, devices.gathered(columns, order[0])))
+        return jax.lax.fori_loop(
+            0,
+            len(order),
+            lambda number, _: devices.gathered(columns, order[number]),
+            jax.tree.map(jnp.zeros_like, devices.gathered(columns, order[0])),
+        )
 
     jax.block_until_ready(gather(columns, order))
 
@@ -89,26 +99,48 @@ def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bo
     Raises UsageError where there are fewer rows than in the largest batch.
     """
     if max(batches) > rows:
-        raise UsageError(f'--rows={rows} are fewer than a batch of {max(batches)}: '
-                         'give more --rows or smaller --batches')
+        raise UsageError(
+            f'--rows={rows} are fewer than a batch of {max(batches)}: give more --rows or smaller --batches'
+        )
     schema, columns = made_up(SHAPES[shape], rows + 2, seed=3)
     with tempfile.TemporaryDirectory() as folder:
         mapped = prepared(pathlib.Path(folder) / 'data', schema, columns, rows).split('train')
         resident = devices.resident(mapped, devices.data_mesh())
         candidates = {}
         for batch in batches:
-            order = epoch_order(0, 0, rows=rows, batch_size=batch, padded_batch=batch)[:rows // batch]  # whole batches
-            ways = (resident_gather(resident, jnp.asarray(order)), host_gather(mapped, order, sent=False),
-                    host_gather(mapped, order, sent=True), streamed(mapped, schema, batch))
+            order = epoch_order(0, 0, rows=rows, batch_size=batch, padded_batch=batch)[: rows // batch]  # whole batches
+            ways = (
+                resident_gather(resident, jnp.asarray(order)),
+                host_gather(mapped, order, sent=False),
+                host_gather(mapped, order, sent=True),
+                streamed(mapped, schema, batch),
+            )
             candidates |= {f'{way}, {batch}': window for way, window in zip(WAYS, ways, strict=True)}
         rates = in_turn(candidates, timing)
     middle, peak = medians(rates), measured_peak('float32', quick=quick)
     row_bytes = 2 * sum(column[:1].nbytes for column in (columns.ids, columns.numeric, columns.labels))  # read, written
     lines = [f'shape {shape}, {rows:,} rows, shuffled; peak of copying: {peak.bytes / 1e9:,.1f} GB/s']
-    lines += report.table(['batch', 'rows/s', 'share of peak', 'way'], [
-        (batch, middle[f'{way}, {batch}'], middle[f'{way}, {batch}'] * row_bytes / peak.bytes, way)
-        for way in WAYS for batch in batches])
-    return Outcome(lines, {
-        'shape': shape, 'rows': rows, 'batch': batches, 'rows_per_second': rates, 'medians': middle,
-        'roofline': {'bytes_per_row': row_bytes, 'peak_bytes_per_second': peak.bytes, 'peak_measured_by': peak.how,
-                     'share_of_bytes': {name: rate * row_bytes / peak.bytes for name, rate in middle.items()}}})
+    lines += report.table(
+        ['batch', 'rows/s', 'share of peak', 'way'],
+        [
+            (batch, middle[f'{way}, {batch}'], middle[f'{way}, {batch}'] * row_bytes / peak.bytes, way)
+            for way in WAYS
+            for batch in batches
+        ],
+    )
+    return Outcome(
+        lines,
+        {
+            'shape': shape,
+            'rows': rows,
+            'batch': batches,
+            'rows_per_second': rates,
+            'medians': middle,
+            'roofline': {
+                'bytes_per_row': row_bytes,
+                'peak_bytes_per_second': peak.bytes,
+                'peak_measured_by': peak.how,
+                'share_of_bytes': {name: rate * row_bytes / peak.bytes for name, rate in middle.items()},
+            },
+        },
+    )

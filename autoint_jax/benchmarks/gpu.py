@@ -40,17 +40,22 @@ def scatter_check(shape: Shape, timing: Timing) -> Outcome:
 
     ways: dict[str, Callable[[jax.Array], jax.Array]] = {
         'scatter-add': lambda numbers: jnp.zeros_like(table).at[numbers].add(gradients),
-        'sort and segment sum': sorted_sum, 'gather': lambda numbers: table[numbers]}
+        'sort and segment sum': sorted_sum,
+        'gather': lambda numbers: table[numbers],
+    }
     rates = in_turn({name: _calls(jax.jit(way), numbers) for name, way in ways.items()}, timing)
     milliseconds = {name: 1000 / rate for name, rate in medians(rates).items()}
     ratio = milliseconds['scatter-add'] / milliseconds['sort and segment sum']
     known_bad = ratio > KNOWN_BAD_RATIO
     verdict = 'known to be bad: use another jaxlib' if known_bad else 'good'
-    return Outcome([f'rows {len(numbers):,} with repeats, table {schema.num_ids:,} x 16',
-                    *report.table(['ms', 'of'], [(value, name) for name, value in milliseconds.items()]),
-                    f'scatter-add takes {ratio:.1f} times the sorted sum: {verdict} (bad above {KNOWN_BAD_RATIO})'],
-                   {'milliseconds': milliseconds, 'ratio': ratio, 'known_bad': known_bad,
-                    'known_bad_above': KNOWN_BAD_RATIO})
+    return Outcome(
+        [
+            f'rows {len(numbers):,} with repeats, table {schema.num_ids:,} x 16',
+            *report.table(['ms', 'of'], [(value, name) for name, value in milliseconds.items()]),
+            f'scatter-add takes {ratio:.1f} times the sorted sum: {verdict} (bad above {KNOWN_BAD_RATIO})',
+        ],
+        {'milliseconds': milliseconds, 'ratio': ratio, 'known_bad': known_bad, 'known_bad_above': KNOWN_BAD_RATIO},
+    )
 
 
 def _calls(program: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> Callable[[float], float]:
@@ -71,16 +76,23 @@ def _calls(program: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> Cal
 def forms(config: Config, shape: Shape, timing: Timing, *, quick: bool) -> Outcome:
     """Rows per second of a step by form and type: einsum, and the GPU kernel where there is one."""
     named = ['einsum', *(name for name in ('gpu_kernel',) if name in FORMS and jax.default_backend() == 'gpu')]
-    choices = {f'{form} {dtype}': {'model.form': form, 'model.compute_dtype': dtype}
-               for form in named for dtype in DTYPES}
+    choices = {
+        f'{form} {dtype}': {'model.form': form, 'model.compute_dtype': dtype} for form in named for dtype in DTYPES
+    }
     rates, built = of_each(config, choices, lambda chosen: StepBenchmark(chosen, shape), timing)
     middle, peaks = medians(rates), {dtype: measured_peak(dtype, quick=quick) for dtype in DTYPES}
     reached = {name: roofline(rate, built[name].work, peaks[name.split()[1]]) for name, rate in middle.items()}
-    lines = report.table(['rows/s', 'times einsum', 'share of peak', 'form'], [
-        (rate, rate / middle[f'einsum {name.split()[1]}'], reached[name]['share'], name)
-        for name, rate in middle.items()])
-    lines += [f'peak in {dtype}: {peak.operations / 1e12:.2f} Top/s, {peak.bytes / 1e9:,.0f} GB/s ({peak.how})'
-              for dtype, peak in peaks.items()]
+    lines = report.table(
+        ['rows/s', 'times einsum', 'share of peak', 'form'],
+        [
+            (rate, rate / middle[f'einsum {name.split()[1]}'], reached[name]['share'], name)
+            for name, rate in middle.items()
+        ],
+    )
+    lines += [
+        f'peak in {dtype}: {peak.operations / 1e12:.2f} Top/s, {peak.bytes / 1e9:,.0f} GB/s ({peak.how})'
+        for dtype, peak in peaks.items()
+    ]
     return Outcome(lines, {'rows_per_second': rates, 'medians': middle, 'roofline': reached})
 
 
@@ -91,9 +103,16 @@ def tables(config: Config, sizes: list[int], timing: Timing) -> Outcome:
         choices = {name: {'optimizer.tables': name} for name in TABLE_OPTIMIZERS}
         rates, _ = of_each(config, choices, lambda chosen: StepBenchmark(chosen, criteo(size)), timing)  # noqa: B023
         figures[str(size)] = {name: 1000 * config.training.batch_size / rate for name, rate in medians(rates).items()}
-    return Outcome(report.table(['table rows', *(f'{name}, ms' for name in TABLE_OPTIMIZERS)], [
-        (int(size), *(of_size.get(name, 'out of memory') for name in TABLE_OPTIMIZERS))
-        for size, of_size in figures.items()]), {'milliseconds': figures})
+    return Outcome(
+        report.table(
+            ['table rows', *(f'{name}, ms' for name in TABLE_OPTIMIZERS)],
+            [
+                (int(size), *(of_size.get(name, 'out of memory') for name in TABLE_OPTIMIZERS))
+                for size, of_size in figures.items()
+            ],
+        ),
+        {'milliseconds': figures},
+    )
 
 
 def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Callable[[], Outcome]]]:
@@ -104,8 +123,12 @@ def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str,
     yield 'epoch', lambda: epoch(config, shape, 200 if quick else 1_000_000, timing._replace(windows=1), quick=quick)
     yield 'tables', lambda: tables(config, [2000] if quick else [1_000_000, 6_000_000], timing)
     yield 'replicas', lambda: replicas(config, 'ml1m', [2] if quick else [1, 2, 4, 8, 16, 32], timing, quick=quick)
-    yield 'batches', lambda: batch_growth(
-        config, shape, [32] if quick else [1 << power for power in range(10, 17)], timing, quick=quick)
+    yield (
+        'batches',
+        lambda: batch_growth(
+            config, shape, [32] if quick else [1 << power for power in range(10, 17)], timing, quick=quick
+        ),
+    )
 
 
 def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Outcome]]:
@@ -115,8 +138,10 @@ def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, O
     Raises UsageError on a machine without a GPU, unless `quick`, which shrinks everything.
     """
     if jax.default_backend() != 'gpu' and not quick:
-        raise UsageError(f'--suite=gpu needs a GPU, and JAX runs on {jax.default_backend()} here: install the GPU '
-                         'build of jaxlib (see requirements.txt), or try it out small with --quick')
+        raise UsageError(
+            f'--suite=gpu needs a GPU, and JAX runs on {jax.default_backend()} here: install the GPU '
+            'build of jaxlib (see requirements.txt), or try it out small with --quick'
+        )
     if quick:
         config = replace(config, {'training.batch_size': min(32, config.training.batch_size), 'model.num_layers': 1})
     began, failures = time.perf_counter(), []

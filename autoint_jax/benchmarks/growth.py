@@ -41,8 +41,10 @@ class _Child:
             return self._connection.recv()
         except (EOFError, OSError):
             self._process.join()
-            raise UsageError(f'the process with a table of {self._table_rows:,} rows ended with status '
-                             f'{self._process.exitcode}: if out of memory, choose smaller --table_rows') from None
+            raise UsageError(
+                f'the process with a table of {self._table_rows:,} rows ended with status '
+                f'{self._process.exitcode}: if out of memory, choose smaller --table_rows'
+            ) from None
 
     def close(self) -> None:
         self._connection.close()
@@ -56,8 +58,13 @@ def _serve(connection: Connection, config: Config, table_rows: int) -> None:
     try:
         while True:
             question = connection.recv()
-            connection.send(benchmark.work if question == 'work' else
-                            _memory(benchmark) if question == 'memory' else benchmark.window(question))
+            connection.send(
+                benchmark.work
+                if question == 'work'
+                else _memory(benchmark)
+                if question == 'memory'
+                else benchmark.window(question)
+            )
     except (EOFError, OSError):  # the parent is done
         pass
 
@@ -101,23 +108,57 @@ def table_growth(config: Config, sizes: list[int], timing: Timing, *, quick: boo
     ratio = milliseconds[largest] / milliseconds[smallest]
     extra = {size: held['peak_bytes'] - held['state_bytes'] for size, held in memory.items()}
     lines = [f'criteo fields, {headline(config, "criteo").partition(", ")[2]}']
-    header = ['table rows', 'ms a step', 'times smallest', 'tables and optimizer, GB', 'peak, GB', 'beyond, GB',
-              'beyond with a flush, GB', 'share of peak']
-    lines += report.table(header, [
-        (int(size), milliseconds[size], milliseconds[size] / milliseconds[smallest], held['state_bytes'] / 1e9,
-         held['peak_bytes'] / 1e9, extra[size] / 1e9, (held['peak_bytes_with_flush'] - held['state_bytes']) / 1e9,
-         reached[size]['share']) for size, held in memory.items()])
+    header = [
+        'table rows',
+        'ms a step',
+        'times smallest',
+        'tables and optimizer, GB',
+        'peak, GB',
+        'beyond, GB',
+        'beyond with a flush, GB',
+        'share of peak',
+    ]
+    lines += report.table(
+        header,
+        [
+            (
+                int(size),
+                milliseconds[size],
+                milliseconds[size] / milliseconds[smallest],
+                held['state_bytes'] / 1e9,
+                held['peak_bytes'] / 1e9,
+                extra[size] / 1e9,
+                (held['peak_bytes_with_flush'] - held['state_bytes']) / 1e9,
+                reached[size]['share'],
+            )
+            for size, held in memory.items()
+        ],
+    )
     extra_gb, goal_gb = max(extra.values()) / 1e9, GOAL_EXTRA_BYTES / 1e9
-    lines += [f'{int(largest):,} rows take {ratio:.2f} times the time of {int(smallest):,} (goal: {GOAL_RATIO})',
-              f'at most {extra_gb:.2f} GB beyond tables and optimizer (goal: {goal_gb:.0f})']
-    return Outcome(lines, {
-        **described(config, 'criteo'), 'table_rows': sizes, 'rows_per_second': rates, 'milliseconds': milliseconds,
-        'ratio': ratio, 'goal_ratio': GOAL_RATIO, 'memory': memory, 'extra_bytes': extra,
-        'goal_extra_bytes': GOAL_EXTRA_BYTES, 'roofline': reached})
+    lines += [
+        f'{int(largest):,} rows take {ratio:.2f} times the time of {int(smallest):,} (goal: {GOAL_RATIO})',
+        f'at most {extra_gb:.2f} GB beyond tables and optimizer (goal: {goal_gb:.0f})',
+    ]
+    return Outcome(
+        lines,
+        {
+            **described(config, 'criteo'),
+            'table_rows': sizes,
+            'rows_per_second': rates,
+            'milliseconds': milliseconds,
+            'ratio': ratio,
+            'goal_ratio': GOAL_RATIO,
+            'memory': memory,
+            'extra_bytes': extra,
+            'goal_extra_bytes': GOAL_EXTRA_BYTES,
+            'roofline': reached,
+        },
+    )
 
 
-def of_each(config: Config, choices: dict[str, dict[str, Any]], build: Callable[[Config], Any],
-            timing: Timing) -> tuple[dict[str, list[float]], dict[str, Any]]:
+def of_each(
+    config: Config, choices: dict[str, dict[str, Any]], build: Callable[[Config], Any], timing: Timing
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """Windows in turn of benchmarks that differ in options, {name: {option: value}}; and the benchmarks.
 
     Those that do not fit into the device's memory are left out. Raises UsageError where none fits.
@@ -130,22 +171,39 @@ def of_each(config: Config, choices: dict[str, dict[str, Any]], build: Callable[
             if 'RESOURCE_EXHAUSTED' not in str(error):
                 raise
     if not built:
-        raise UsageError(f'the memory of {jax.local_devices()[0].device_kind} holds none of {", ".join(choices)}: '
-                         'choose smaller ones')
+        raise UsageError(
+            f'the memory of {jax.local_devices()[0].device_kind} holds none of {", ".join(choices)}: '
+            'choose smaller ones'
+        )
     return in_turn({name: benchmark.window for name, benchmark in built.items()}, timing), built
 
 
 def batch_growth(config: Config, shape: str, batches: list[int], timing: Timing, *, quick: bool) -> Outcome:
     """Rows per second of a step by batch size."""
-    rates, built = of_each(config, {str(batch): {'training.batch_size': batch} for batch in batches},
-                           lambda chosen: StepBenchmark(chosen, SHAPES[shape]), timing)
+    rates, built = of_each(
+        config,
+        {str(batch): {'training.batch_size': batch} for batch in batches},
+        lambda chosen: StepBenchmark(chosen, SHAPES[shape]),
+        timing,
+    )
     middle, peak = medians(rates), measured_peak(config.model.compute_dtype, quick=quick)
     reached = {batch: roofline(rate, built[batch].work, peak) for batch, rate in middle.items()}
     lines = [headline(config, shape).replace(f'batch {config.training.batch_size}, ', '')]
-    lines += report.table(['batch', 'rows/s', 'ms a step', 'share of peak'], [
-        (int(batch), rate, 1000 * int(batch) / rate, reached[batch]['share']) for batch, rate in middle.items()])
+    lines += report.table(
+        ['batch', 'rows/s', 'ms a step', 'share of peak'],
+        [(int(batch), rate, 1000 * int(batch) / rate, reached[batch]['share']) for batch, rate in middle.items()],
+    )
     left_out = [batch for batch in batches if str(batch) not in built]
     if left_out:
         lines.append(f'out of memory: batches of {", ".join(map(str, left_out))}')
-    return Outcome(lines, {**described(config, shape), 'batch': batches, 'out_of_memory': left_out,
-                           'rows_per_second': rates, 'medians': middle, 'roofline': reached})
+    return Outcome(
+        lines,
+        {
+            **described(config, shape),
+            'batch': batches,
+            'out_of_memory': left_out,
+            'rows_per_second': rates,
+            'medians': middle,
+            'roofline': reached,
+        },
+    )

@@ -16,8 +16,8 @@ from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Ready, Rounds, ready
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training import replica_programs
-from autoint_jax.training.step import devices, steps
 from autoint_jax.training.replica_programs import BY_COPY
+from autoint_jax.training.step import devices, steps
 from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
@@ -28,8 +28,12 @@ class AloneBenchmark:
         prepared = ready(config, shape, devices.data_mesh(jax.local_devices()[:1]))
         self.work = prepared.work
         chunk = steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS)
-        self.window = Rounds(chunk, devices.replicate(initial_state(prepared.made), prepared.mesh), prepared,
-                             rows_of_step=config.training.batch_size).window
+        self.window = Rounds(
+            chunk,
+            devices.replicate(initial_state(prepared.made), prepared.mesh),
+            prepared,
+            rows_of_step=config.training.batch_size,
+        ).window
 
 
 class CopyRounds(Rounds):
@@ -44,38 +48,63 @@ class ReplicaBenchmark:
     """Copies with seeds of their own, on as many devices as share them evenly; `window` counts the rows of all."""
 
     def __init__(self, config: Config, shape: Shape, copies: int):
-        mesh = replica_programs.replica_mesh(copies, jax.local_devices()[:math.gcd(copies, jax.local_device_count())])
+        mesh = replica_programs.replica_mesh(copies, jax.local_devices()[: math.gcd(copies, jax.local_device_count())])
         prepared = ready(config, shape, mesh)
         self.work = prepared.work
         together = replica_programs.go_together(mesh)
         chunk = replica_programs.make_chunk(prepared.made, mesh, prepared.cut, max_steps=CHUNK_STEPS, together=together)
-        states = replica_programs.stacked([
-            initial_state(setup(replace(config, {'seed': seed}), prepared.made.schema)) for seed in range(copies)], mesh)
+        states = replica_programs.stacked(
+            [initial_state(setup(replace(config, {'seed': seed}), prepared.made.schema)) for seed in range(copies)],
+            mesh,
+        )
         by_copy = NamedSharding(mesh, BY_COPY)
         options = {'seed': jax.device_put(np.arange(copies, dtype=np.int32), by_copy)}
         orders = jax.device_put(np.broadcast_to(np.asarray(prepared.order), (copies, *prepared.order.shape)), by_copy)
 
         def taken(states, columns, order, first, count):
-            return chunk(states, options, orders, jax.device_put(np.full(copies, count, np.int32), by_copy), columns, first)
+            return chunk(
+                states, options, orders, jax.device_put(np.full(copies, count, np.int32), by_copy), columns, first
+            )
 
-        self.window = CopyRounds(taken, states, prepared, rows_of_step=copies * config.training.batch_size,
-                                 turns=1 if together else copies // mesh.size).window
+        self.window = CopyRounds(
+            taken,
+            states,
+            prepared,
+            rows_of_step=copies * config.training.batch_size,
+            turns=1 if together else copies // mesh.size,
+        ).window
 
 
 def replicas(config: Config, shape: str, copies: list[int], timing: Timing, *, quick: bool) -> Outcome:
     """Rows per second of all copies, and the time of a step of all against that of a run alone."""
     built = {'1': AloneBenchmark(config, SHAPES[shape])} | {
-        str(count): ReplicaBenchmark(config, SHAPES[shape], count) for count in sorted({*copies} - {1})}
+        str(count): ReplicaBenchmark(config, SHAPES[shape], count) for count in sorted({*copies} - {1})
+    }
     rates = in_turn({count: benchmark.window for count, benchmark in built.items()}, timing)
     middle = medians(rates)
     costs = {count: int(count) * middle['1'] / rate for count, rate in middle.items()}
     peak = measured_peak(config.model.compute_dtype, quick=quick)
     reached = {count: roofline(rate, built[count].work, peak) for count, rate in middle.items()}
     on = f'{jax.local_device_count()} devices'
-    way = (f'one after the other on each of {on} (lax.map)' if jax.default_backend() == 'cpu' else f'together on each of {on} (vmap)')
+    way = (
+        f'one after the other on each of {on} (lax.map)'
+        if jax.default_backend() == 'cpu'
+        else f'together on each of {on} (vmap)'
+    )
     lines = [f'{headline(config, shape)}, copies {way}']
-    lines += report.table(['copies', 'rows/s of all', 'times the cost of one', 'a copy'], [
-        (int(count), rate, costs[count], costs[count] / int(count)) for count, rate in middle.items()])
-    return Outcome([*lines, sentence(reached[max(reached, key=int)])], {
-        **described(config, shape), 'copies': sorted({1, *copies}), 'way': way, 'rows_per_second': rates,
-        'medians': middle, 'cost_relative_to_one': costs, 'roofline': reached})
+    lines += report.table(
+        ['copies', 'rows/s of all', 'times the cost of one', 'a copy'],
+        [(int(count), rate, costs[count], costs[count] / int(count)) for count, rate in middle.items()],
+    )
+    return Outcome(
+        [*lines, sentence(reached[max(reached, key=int)])],
+        {
+            **described(config, shape),
+            'copies': sorted({1, *copies}),
+            'way': way,
+            'rows_per_second': rates,
+            'medians': middle,
+            'cost_relative_to_one': costs,
+            'roofline': reached,
+        },
+    )

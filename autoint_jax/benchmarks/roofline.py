@@ -12,6 +12,8 @@ can spare: ids, looked-up rows and their gradients, each written and read once, 
 read and write. Activations are not counted; a good form keeps them in cache.
 """
 
+import functools
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -59,7 +61,7 @@ def forward_operations(schema: Schema, model: ModelConfig) -> int:
 
 def _perceptron(inputs: int, hidden: tuple[int, ...]) -> int:
     widths = (inputs, *hidden, 1)
-    return sum(2 * one * other for one, other in zip(widths, widths[1:]))
+    return sum(2 * one * other for one, other in itertools.pairwise(widths))
 
 
 def scoring_work(schema: Schema, config: Config, batch: int, distinct: int) -> Work:
@@ -77,12 +79,17 @@ def step_work(schema: Schema, config: Config, batch: int, distinct: int) -> Work
     reads and writes table and two moments.
     """
     width = _table_width(config, schema)
-    optimizer = {'deferred_adam': 2 * (3 * width + 1) * distinct, 'lazy_adam': 2 * 3 * width * distinct,
-                 'rowwise_adagrad': 2 * (width + 1) * distinct,
-                 'adam': width * distinct + 8 * width * schema.num_ids}[config.optimizer.tables]
+    optimizer = {
+        'deferred_adam': 2 * (3 * width + 1) * distinct,
+        'lazy_adam': 2 * 3 * width * distinct,
+        'rowwise_adagrad': 2 * (width + 1) * distinct,
+        'adam': width * distinct + 8 * width * schema.num_ids,
+    }[config.optimizer.tables]
     rows_and_gradients = 4 * schema.num_slots * width
-    return Work(3 * forward_operations(schema, config.model),
-                FLOAT * (_input_numbers(schema) + rows_and_gradients + optimizer / batch))
+    return Work(
+        3 * forward_operations(schema, config.model),
+        FLOAT * (_input_numbers(schema) + rows_and_gradients + optimizer / batch),
+    )
 
 
 def _table_width(config: Config, schema: Schema) -> int:
@@ -108,7 +115,7 @@ def measured_peak(dtype: str, *, quick: bool) -> Peak:
         if kind == 'cpu' and dtype == 'float32':
             products['NumPy'] = (np.dot, np.asarray(left))
         for name, (product, factor) in products.items():
-            rate = 2 * size**3 / _shortest(lambda: product(factor, factor), seconds)
+            rate = 2 * size**3 / _shortest(functools.partial(product, factor, factor), seconds)
             best, how = (rate, f'{name}, {dtype} [{size}, {size}]') if rate > best else (best, how)
     array = jnp.zeros(1 << 20 if quick else COPIED_FLOATS[kind], jnp.float32)
     # In place, because new memory is paid for by the page.
@@ -139,16 +146,25 @@ def roofline(rows_per_second: float, work: Work, peak: Peak) -> dict[str, Any]:
     """The record of a rate against the machine; `share` is the rate over that of the tighter bound."""
     of_operations = rows_per_second * work.operations / peak.operations
     of_bytes = rows_per_second * work.bytes / peak.bytes
-    return {'operations_per_row': work.operations, 'bytes_per_row': work.bytes,
-            'peak_operations_per_second': peak.operations, 'peak_bytes_per_second': peak.bytes,
-            'peak_measured_by': peak.how, 'share_of_operations': of_operations, 'share_of_bytes': of_bytes,
-            'share': max(of_operations, of_bytes), 'goal_share': GOAL_SHARE}
+    return {
+        'operations_per_row': work.operations,
+        'bytes_per_row': work.bytes,
+        'peak_operations_per_second': peak.operations,
+        'peak_bytes_per_second': peak.bytes,
+        'peak_measured_by': peak.how,
+        'share_of_operations': of_operations,
+        'share_of_bytes': of_bytes,
+        'share': max(of_operations, of_bytes),
+        'goal_share': GOAL_SHARE,
+    }
 
 
 def sentence(figures: dict[str, Any]) -> str:
     """One line of what `roofline` gives."""
-    return (f'peak: {figures["peak_operations_per_second"] / 1e9:,.0f} Gop/s, '
-            f'{figures["peak_bytes_per_second"] / 1e9:,.1f} GB/s ({figures["peak_measured_by"]}); '
-            f'a row: {figures["operations_per_row"] / 1e6:.3g} Mop, {figures["bytes_per_row"] / 1e3:.3g} kB; '
-            f'reached {figures["share_of_operations"]:.2f} of the operations, {figures["share_of_bytes"]:.2f} of '
-            f'the bytes (goal: {GOAL_SHARE:.2f} of either)')
+    return (
+        f'peak: {figures["peak_operations_per_second"] / 1e9:,.0f} Gop/s, '
+        f'{figures["peak_bytes_per_second"] / 1e9:,.1f} GB/s ({figures["peak_measured_by"]}); '
+        f'a row: {figures["operations_per_row"] / 1e6:.3g} Mop, {figures["bytes_per_row"] / 1e3:.3g} kB; '
+        f'reached {figures["share_of_operations"]:.2f} of the operations, {figures["share_of_bytes"]:.2f} of '
+        f'the bytes (goal: {GOAL_SHARE:.2f} of either)'
+    )

@@ -12,8 +12,8 @@ from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds
 from autoint_jax.benchmarks.windows import Timing, in_turn
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import Columns, PreparedData
-from autoint_jax.training.step import devices, order, steps
 from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.step import devices, order, steps
 from autoint_jax.training.step.state import initial_state, setup
 
 # Training rows that the windows go round at most, so that rows of any data set are resident; many times what caches hold.
@@ -39,16 +39,26 @@ def training_rates(configs: Mapping[str, Config], data: PreparedData, timing: Ti
     mesh, train = devices.data_mesh(), data.split('train')
     columns = Columns(*(column[:MEASURED_ROWS] for column in (train.ids, train.numeric, train.labels)))
     resident = devices.resident(columns, mesh)
-    return in_turn({name: _rounds(config, data, columns, resident, mesh).window for name, config in configs.items()}, timing)
+    return in_turn(
+        {name: _rounds(config, data, columns, resident, mesh).window for name, config in configs.items()}, timing
+    )
 
 
-def _rounds(config: Config, data: PreparedData, columns: Columns, resident: devices.Resident, mesh: jax.sharding.Mesh) -> Rounds:
+def _rounds(
+    config: Config, data: PreparedData, columns: Columns, resident: devices.Resident, mesh: jax.sharding.Mesh
+) -> Rounds:
     made, rows = setup(config, fitted_schema(config, data)), len(columns)
     batch = min(config.training.batch_size, rows)
     cut = devices.cut(batch, config, made.schema, mesh)
-    ordered = order.epoch_order(config.seed, 0, rows=rows, batch_size=batch, padded_batch=cut.padded_batch)[:rows // batch]
-    return Rounds(steps.make_chunk(made, mesh, cut, max_steps=CHUNK_STEPS), devices.replicate(initial_state(made), mesh),
-                  _Epoch(resident, devices.replicate(ordered, mesh)), rows_of_step=batch)
+    ordered = order.epoch_order(config.seed, 0, rows=rows, batch_size=batch, padded_batch=cut.padded_batch)[
+        : rows // batch
+    ]
+    return Rounds(
+        steps.make_chunk(made, mesh, cut, max_steps=CHUNK_STEPS),
+        devices.replicate(initial_state(made), mesh),
+        _Epoch(resident, devices.replicate(ordered, mesh)),
+        rows_of_step=batch,
+    )
 
 
 def save_bars(seconds: Mapping[str, float], marked: str, title: str, path: pathlib.Path) -> None:
@@ -56,7 +66,9 @@ def save_bars(seconds: Mapping[str, float], marked: str, title: str, path: pathl
     figure = Figure(figsize=(0.8 * len(seconds) + 1.6, 3.6), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    bars = axes.bar(list(seconds), list(seconds.values()), color=[MARKED if name == marked else COLOUR for name in seconds])
+    bars = axes.bar(
+        list(seconds), list(seconds.values()), color=[MARKED if name == marked else COLOUR for name in seconds]
+    )
     axes.bar_label(bars, [f'{value:.3g}' for value in seconds.values()])
     axes.set_yscale('log')
     axes.margins(y=0.15)

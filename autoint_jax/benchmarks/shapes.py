@@ -34,21 +34,19 @@ def criteo(features: int) -> Shape:
     return Shape((64,) * 13 + log_spaced(26, 4, features - 13 * 64))
 
 
-SHAPES = {
-    'ml1m': Shape(log_spaced(8, 2, 3500)),
-    'criteo': criteo(1_000_000),
-}
+SHAPES = {'ml1m': Shape(log_spaced(8, 2, 3500)), 'criteo': criteo(1_000_000)}
 
 
 @functools.lru_cache(maxsize=2)
 def made_up(shape: Shape, rows: int, seed: int) -> tuple[Schema, Columns]:
     """Rows whose ids are log-uniform in each field: many repeats, a long tail. A quarter of the labels are 1."""
     rng, sizes = np.random.default_rng(seed), np.array(shape.cardinalities)
-    schema = Schema(tuple(FieldSpec(f'field_{number}', CATEGORICAL, size)
-                          for number, size in enumerate(shape.cardinalities)))
+    schema = Schema(
+        tuple(FieldSpec(f'field_{number}', CATEGORICAL, size) for number, size in enumerate(shape.cardinalities))
+    )
     ids = np.empty((rows, len(sizes)), np.int32)
     for start in range(0, rows, PIECE_ROWS):
-        piece = ids[start:start + PIECE_ROWS]
+        piece = ids[start : start + PIECE_ROWS]
         piece[:] = np.minimum(np.exp(rng.random(piece.shape) * np.log(sizes + 1.0)).astype(np.int64) - 1, sizes - 1)
     return schema, Columns(ids, np.zeros((rows, 0), np.float32), (rng.random(rows) < 0.25).astype(np.float32))
 

@@ -26,28 +26,49 @@ def inference(config: Config, shape: str, peers: list[str], timing: Timing, *, q
 
 def described(config: Config, shape: str) -> dict[str, str | int]:
     """What was measured, for records."""
-    return {'shape': shape, 'batch': config.training.batch_size, 'tables': config.optimizer.tables,
-            'form': chosen_form(config.model), 'dtype': config.model.compute_dtype,
-            'variant': config.model.variant}
+    return {
+        'shape': shape,
+        'batch': config.training.batch_size,
+        'tables': config.optimizer.tables,
+        'form': chosen_form(config.model),
+        'dtype': config.model.compute_dtype,
+        'variant': config.model.variant,
+    }
 
 
 def headline(config: Config, shape: str) -> str:
     return ', '.join(f'{name} {value}' for name, value in described(config, shape).items())
 
 
-def _beside_peers(ours: StepBenchmark | ScoringBenchmark, config: Config, shape: str, peers: list[str], timing: Timing,
-                  quick: bool) -> Outcome:
+def _beside_peers(
+    ours: StepBenchmark | ScoringBenchmark, config: Config, shape: str, peers: list[str], timing: Timing, quick: bool
+) -> Outcome:
     candidates: dict[str, Callable[[float], float]] = {OURS: ours.window}
     candidates |= {peer: lambda seconds, peer=peer: peer_rate(peer) for peer in peers}
     rates = {report.without_paths(name): windows for name, windows in in_turn(candidates, timing).items()}
     middle = medians(rates)
     ratios = {name: middle[OURS] / rate for name, rate in middle.items() if name != OURS}
     reached = roofline(middle[OURS], ours.work, measured_peak(config.model.compute_dtype, quick=quick))
-    lines = [headline(config, shape),
-             f'slices of {ours.cut.slice_rows} rows, first program after {ours.first_seconds:.1f} s']
-    lines += report.table(['rows/s', 'from', 'to', 'ours is', 'times'], [
-        (middle[name], min(windows), max(windows), middle[OURS] / middle[name], name)
-        for name, windows in rates.items()])
-    return Outcome([*lines, sentence(reached)], {
-        **described(config, shape), 'slice_rows': ours.cut.slice_rows, 'first_seconds': ours.first_seconds,
-        'rows_per_second': rates, 'medians': middle, 'ratios': ratios, 'roofline': reached})
+    lines = [
+        headline(config, shape),
+        f'slices of {ours.cut.slice_rows} rows, first program after {ours.first_seconds:.1f} s',
+    ]
+    lines += report.table(
+        ['rows/s', 'from', 'to', 'ours is', 'times'],
+        [
+            (middle[name], min(windows), max(windows), middle[OURS] / middle[name], name)
+            for name, windows in rates.items()
+        ],
+    )
+    return Outcome(
+        [*lines, sentence(reached)],
+        {
+            **described(config, shape),
+            'slice_rows': ours.cut.slice_rows,
+            'first_seconds': ours.first_seconds,
+            'rows_per_second': rates,
+            'medians': middle,
+            'ratios': ratios,
+            'roofline': reached,
+        },
+    )

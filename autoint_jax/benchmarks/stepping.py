@@ -43,8 +43,14 @@ def ready(config: Config, shape: Shape, mesh: Mesh) -> Ready:
     schema, columns = made_up(shape, max(DATA_ROWS, 2 * batch), seed=1)
     cut = devices.cut(batch, config, schema, mesh)
     order = batches_in_order(len(columns), batch, cut.padded_batch)
-    return Ready(setup(config, schema), mesh, cut, devices.resident(columns, mesh), devices.replicate(order, mesh),
-                 step_work(schema, config, batch, distinct_rows(schema, columns, batch)))
+    return Ready(
+        setup(config, schema),
+        mesh,
+        cut,
+        devices.resident(columns, mesh),
+        devices.replicate(order, mesh),
+        step_work(schema, config, batch, distinct_rows(schema, columns, batch)),
+    )
 
 
 class Rounds:
@@ -86,8 +92,10 @@ class StepBenchmark:
         self._flush = steps.make_flush(prepared.made)
         self._rounds = Rounds(
             steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS),
-            devices.replicate(initial_state(prepared.made), prepared.mesh), prepared,
-            rows_of_step=config.training.batch_size)
+            devices.replicate(initial_state(prepared.made), prepared.mesh),
+            prepared,
+            rows_of_step=config.training.batch_size,
+        )
         self.first_seconds = self._rounds.first_seconds
         self.window = self._rounds.window
 

@@ -27,8 +27,9 @@ class WholeRun(NamedTuple):
 def whole_run(command: Sequence[str], epochs: int) -> WholeRun:
     """Runs a training command of `epochs` epochs, three at least. Raises UsageError, with what it said last, where it fails."""
     began, said, ended = time.perf_counter(), [], {}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env=os.environ | {'PYTHONUNBUFFERED': '1'}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {'PYTHONUNBUFFERED': '1'}
+    ) as process:
         for line in process.stdout:
             said.append(line)
             if match := EPOCH.search(line):

@@ -13,36 +13,54 @@ import typing
 from typing import Any
 
 from autoint_jax import stored
-from autoint_jax.errors import UsageError, nearest
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.config.options import check, option
 from autoint_jax.config.replicas_config import MOST_COPIES, OF_COPIES, ReplicasConfig
+from autoint_jax.errors import UsageError, nearest
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     dataset: str = option('movielens_100k', 'data set, as named by scripts/prepare_data.py')
     recipe: str = option('with_ids', 'how the raw files were turned into fields, vocabularies and splits')
-    streaming: bool = option(False, 'read rows through a pipeline from disk instead of keeping them on the device, where they '
-                             'are kept if they fit; changes no value')
-    shuffle: str = option('rows', "order of an epoch: 'rows' (every order is as likely) or 'blocks' (blocks of neighbouring rows, "
-                          'then rows of many blocks at a time), for data larger than memory')
+    streaming: bool = option(
+        False,
+        'read rows through a pipeline from disk instead of keeping them on the device, where they '
+        'are kept if they fit; changes no value',
+    )
+    shuffle: str = option(
+        'rows',
+        "order of an epoch: 'rows' (every order is as likely) or 'blocks' (blocks of neighbouring rows, "
+        'then rows of many blocks at a time), for data larger than memory',
+    )
 
 
 # Steps, rows and places are 32-bit numbers in compiled programs.
-AT_MOST = {'batch_size': 2**30, 'epochs': 2**30, 'evaluations_per_epoch': 2**30, 'slice_rows': 2**30, 'stop_after_increases': 2**30}
+AT_MOST = {
+    'batch_size': 2**30,
+    'epochs': 2**30,
+    'evaluations_per_epoch': 2**30,
+    'slice_rows': 2**30,
+    'stop_after_increases': 2**30,
+}
 TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'lazy_adam', 'rowwise_adagrad')
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
     name: str = option('adam', "optimizer of parameters, 'adam'")
-    tables: str = option('adam', "optimizer of tables: 'adam' (dense and exact), 'deferred_adam' (touches a batch's "
-                         "rows and makes up for the steps a row missed when it is next read, so it follows 'adam'), "
-                         "'lazy_adam' (touches a batch's rows and forgets the steps a row missed, so it is not 'adam') "
-                         "or 'rowwise_adagrad' (touches a batch's rows; one accumulator a row)")
-    tables_form: str = option('automatic', "form of the sparse optimizers of tables: 'xla', 'cpu_kernel' (compiled), or "
-                              "'automatic', the fastest for the device; both give the same values")
+    tables: str = option(
+        'adam',
+        "optimizer of tables: 'adam' (dense and exact), 'deferred_adam' (touches a batch's "
+        "rows and makes up for the steps a row missed when it is next read, so it follows 'adam'), "
+        "'lazy_adam' (touches a batch's rows and forgets the steps a row missed, so it is not 'adam') "
+        "or 'rowwise_adagrad' (touches a batch's rows; one accumulator a row)",
+    )
+    tables_form: str = option(
+        'automatic',
+        "form of the sparse optimizers of tables: 'xla', 'cpu_kernel' (compiled), or "
+        "'automatic', the fastest for the device; both give the same values",
+    )
     learning_rate: float = option(1e-3, 'step size')
     b1: float = option(0.9, "decay of Adam's first moment")
     b2: float = option(0.999, "decay of Adam's second moment")
@@ -56,9 +74,14 @@ class TrainingConfig:
     batch_size: int = option(1024, 'rows of a step, over all devices')
     epochs: int = option(50, 'passes over the training split, at most')
     evaluations_per_epoch: int = option(1, 'how often an epoch is evaluated on the validation split and saved')
-    stop_after_increases: int = option(0, 'stop after so many successive increases of the validation logloss; 0 = never')
-    slice_rows: int = option(0, 'rows whose gradients are taken at a time on each device, so that activations stay '
-                             'in its cache; 0 = chosen from the schema and the device')
+    stop_after_increases: int = option(
+        0, 'stop after so many successive increases of the validation logloss; 0 = never'
+    )
+    slice_rows: int = option(
+        0,
+        'rows whose gradients are taken at a time on each device, so that activations stay '
+        'in its cache; 0 = chosen from the schema and the device',
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +106,12 @@ class Config:
             check(getattr(training, name) >= 1, f'training.{name}', getattr(training, name), 'at least 1')
         for name in ('stop_after_increases', 'slice_rows'):
             check(getattr(training, name) >= 0, f'training.{name}', getattr(training, name), 'at least 0')
-        check(not (self.model.deep_batch_norm and training.slice_rows), 'training.slice_rows', training.slice_rows,
-              '0 with model.deep_batch_norm, whose statistics are those of a whole batch')
+        check(
+            not (self.model.deep_batch_norm and training.slice_rows),
+            'training.slice_rows',
+            training.slice_rows,
+            '0 with model.deep_batch_norm, whose statistics are those of a whole batch',
+        )
         check(0 <= self.seed < 2**31, 'seed', self.seed, 'at least 0 and below 2**31')
 
     def _check_tables(self):
@@ -93,15 +120,31 @@ class Config:
             check(getattr(optimizer, name) > 0, f'optimizer.{name}', getattr(optimizer, name), 'above 0')
         for name in ('l2_rows', 'l2_tables'):
             check(getattr(optimizer, name) >= 0, f'optimizer.{name}', getattr(optimizer, name), 'at least 0')
-        check(optimizer.tables in TABLE_OPTIMIZERS, 'optimizer.tables', optimizer.tables,
-               f'one of {", ".join(TABLE_OPTIMIZERS)}')
-        check(optimizer.tables_form in ('automatic', 'xla', 'cpu_kernel'), 'optimizer.tables_form', optimizer.tables_form,
-               "'automatic', 'xla' or 'cpu_kernel'")
-        check(optimizer.tables != 'deferred_adam' or 0 < optimizer.b1 < optimizer.b2 < 1, 'optimizer.b1', optimizer.b1,
-               f"above 0 and below optimizer.b2 ({optimizer.b2}), itself below 1, for optimizer.tables 'deferred_adam'")
-        check(optimizer.tables == 'adam' or not optimizer.l2_tables, 'optimizer.l2_tables', optimizer.l2_tables,
-               f'0 with optimizer.tables {optimizer.tables!r}: it would give rows that are not in the batch a gradient, '
-               "and they are skipped; use optimizer.l2_rows, or optimizer.tables 'adam'")
+        check(
+            optimizer.tables in TABLE_OPTIMIZERS,
+            'optimizer.tables',
+            optimizer.tables,
+            f'one of {", ".join(TABLE_OPTIMIZERS)}',
+        )
+        check(
+            optimizer.tables_form in ('automatic', 'xla', 'cpu_kernel'),
+            'optimizer.tables_form',
+            optimizer.tables_form,
+            "'automatic', 'xla' or 'cpu_kernel'",
+        )
+        check(
+            optimizer.tables != 'deferred_adam' or 0 < optimizer.b1 < optimizer.b2 < 1,
+            'optimizer.b1',
+            optimizer.b1,
+            f"above 0 and below optimizer.b2 ({optimizer.b2}), itself below 1, for optimizer.tables 'deferred_adam'",
+        )
+        check(
+            optimizer.tables == 'adam' or not optimizer.l2_tables,
+            'optimizer.l2_tables',
+            optimizer.l2_tables,
+            f'0 with optimizer.tables {optimizer.tables!r}: it would give rows that are not in the batch a gradient, '
+            "and they are skipped; use optimizer.l2_rows, or optimizer.tables 'adam'",
+        )
 
 
 class Leaf(typing.NamedTuple):
@@ -140,18 +183,24 @@ def replace(config: Config, values: dict[str, Any]) -> Config:
         group, _, name = path.rpartition('.')
         nested.setdefault(group, {})[name] = _typed(known[path], value)
     top = nested.pop('', {})
-    return dataclasses.replace(config, **top, **{
-        group: dataclasses.replace(getattr(config, group), **options) for group, options in nested.items()})
+    return dataclasses.replace(
+        config,
+        **top,
+        **{group: dataclasses.replace(getattr(config, group), **options) for group, options in nested.items()},
+    )
 
 
 def copies(config: Config) -> list[Config]:
     """The runs that `config.replicas` asks for, each as it would be configured alone. Raises UsageError on wrong values."""
     lists = {'seed': range(config.seed, config.seed + config.replicas.seeds)} | {
-        path: getattr(config.replicas, name) for name, path in OF_COPIES.items() if getattr(config.replicas, name)}
+        path: getattr(config.replicas, name) for name, path in OF_COPIES.items() if getattr(config.replicas, name)
+    }
     count = math.prod(map(len, lists.values()))
     if count > MOST_COPIES:
-        raise UsageError(f"options of 'replicas' ask for {count:,} copies of a run in one program, but {MOST_COPIES:,} are the most: "
-                         'a sweep (scripts/sweep.py) trains as many in groups')
+        raise UsageError(
+            f"options of 'replicas' ask for {count:,} copies of a run in one program, but {MOST_COPIES:,} are the most: "
+            'a sweep (scripts/sweep.py) trains as many in groups'
+        )
     alone = dataclasses.replace(config, replicas=ReplicasConfig())
     return [replace(alone, dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
 
@@ -194,8 +243,11 @@ def fingerprint(config: Config) -> str:
     Made from what differs from the defaults, so that an option added later, off by default, leaves older runs their
     names. A default is therefore never changed.
     """
-    canonical = json.dumps({leaf.path: chosen for leaf in _known().values() if (chosen := value(config, leaf.path)) != leaf.default},
-                           sort_keys=True, separators=(',', ':'))
+    canonical = json.dumps(
+        {leaf.path: chosen for leaf in _known().values() if (chosen := value(config, leaf.path)) != leaf.default},
+        sort_keys=True,
+        separators=(',', ':'),
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
@@ -228,8 +280,11 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
-_EXAMPLES = {str: 'a text', tuple[int, ...]: 'a list of whole numbers, such as [400, 400], as a flag 400,400',  # where defaults are empty
-             tuple[float, ...]: 'a list of finite numbers, such as [0.001, 0.01], as a flag 0.001,0.01'}
+_EXAMPLES = {
+    str: 'a text',
+    tuple[int, ...]: 'a list of whole numbers, such as [400, 400], as a flag 400,400',  # where defaults are empty
+    tuple[float, ...]: 'a list of finite numbers, such as [0.001, 0.01], as a flag 0.001,0.01',
+}
 
 
 def _typed(leaf: Leaf, value: Any) -> Any:
@@ -245,6 +300,8 @@ def _typed(leaf: Leaf, value: Any) -> Any:
     else:
         valid = type(value) is leaf.type
     if not valid:
-        raise UsageError(f'option {leaf.path!r} cannot be {value!r}: it takes '
-                         f'{_EXAMPLES.get(leaf.type, f"a value such as {leaf.default!r}")}')
+        raise UsageError(
+            f'option {leaf.path!r} cannot be {value!r}: it takes '
+            f'{_EXAMPLES.get(leaf.type, f"a value such as {leaf.default!r}")}'
+        )
     return value

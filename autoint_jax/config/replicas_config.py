@@ -6,8 +6,11 @@ from autoint_jax.config.options import check, option
 
 # Options in which copies of a run may differ that train in one program: none changes a shape.
 OF_COPIES = {
-    'learning_rate': 'optimizer.learning_rate', 'l2_rows': 'optimizer.l2_rows', 'l2_tables': 'optimizer.l2_tables',
-    'embedding_dropout': 'model.embedding_dropout', 'attention_dropout': 'model.attention_dropout',
+    'learning_rate': 'optimizer.learning_rate',
+    'l2_rows': 'optimizer.l2_rows',
+    'l2_tables': 'optimizer.l2_tables',
+    'embedding_dropout': 'model.embedding_dropout',
+    'attention_dropout': 'model.attention_dropout',
     'deep_dropout': 'model.deep_dropout',
 }
 

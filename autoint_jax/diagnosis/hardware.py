@@ -15,8 +15,15 @@ from autoint_jax.training.memory.available import available_ram, device_memory, 
 from autoint_jax.training.step.devices import usable_cores
 
 # Variables that change what XLA compiles or how much memory it takes.
-VARIABLES = ('XLA_FLAGS', 'JAX_PLATFORMS', 'JAX_ENABLE_X64', 'JAX_DEFAULT_MATMUL_PRECISION', 'CUDA_VISIBLE_DEVICES',
-             'XLA_PYTHON_CLIENT_PREALLOCATE', 'XLA_PYTHON_CLIENT_MEM_FRACTION')
+VARIABLES = (
+    'XLA_FLAGS',
+    'JAX_PLATFORMS',
+    'JAX_ENABLE_X64',
+    'JAX_DEFAULT_MATMUL_PRECISION',
+    'CUDA_VISIBLE_DEVICES',
+    'XLA_PYTHON_CLIENT_PREALLOCATE',
+    'XLA_PYTHON_CLIENT_MEM_FRACTION',
+)
 LITTLE_DISK = 1_000_000_000
 
 
@@ -24,15 +31,27 @@ def device_checks(config: ModelConfig) -> list[Check]:
     """Devices, cores and RAM, and how a model's interacting layers are computed on them."""
     devices = jax.local_devices()
     kinds = sorted({device.device_kind for device in devices})
-    memory = '' if devices[0].platform == 'cpu' else (
-        f', {shown_bytes(limit)} of memory each' if (limit := device_memory(devices[0])) else ', memory not known')
+    memory = (
+        ''
+        if devices[0].platform == 'cpu'
+        else (
+            f', {shown_bytes(limit)} of memory each' if (limit := device_memory(devices[0])) else ', memory not known'
+        )
+    )
     cores, ram = usable_cores(), available_ram()
-    found = [Check(OK, f'{len(devices)} x {devices[0].platform} ({", ".join(kinds)}){memory}'),
-             Check(OK, f'{cores} CPU cores may be used of {os.cpu_count()}'),
-             Check(NOTE, 'free RAM: not known') if ram is None else Check(OK, f'{shown_bytes(ram)} of RAM are free')]
+    found = [
+        Check(OK, f'{len(devices)} x {devices[0].platform} ({", ".join(kinds)}){memory}'),
+        Check(OK, f'{cores} CPU cores may be used of {os.cpu_count()}'),
+        Check(NOTE, 'free RAM: not known') if ram is None else Check(OK, f'{shown_bytes(ram)} of RAM are free'),
+    ]
     if devices[0].platform == 'cpu' and pathlib.Path('/proc/driver/nvidia/version').exists():
-        found.append(Check(NOTE, 'an NVIDIA driver is loaded, but JAX computes on the CPU: requirements.txt says how '
-                           'to install the GPU build'))
+        found.append(
+            Check(
+                NOTE,
+                'an NVIDIA driver is loaded, but JAX computes on the CPU: requirements.txt says how '
+                'to install the GPU build',
+            )
+        )
     return found + [_kernels(devices[0].platform), _form(config), *_variables()]
 
 
@@ -54,8 +73,9 @@ def _kernels(platform: str) -> Check:
     if platform != 'cpu':
         return Check(OK, f'compiled CPU kernels: not used on {platform}')
     if reason := library.unavailable():
-        return Check(NOTE, f'compiled CPU kernels: {reason}; without them XLA computes the interacting '
-                     'layers, more slowly')
+        return Check(
+            NOTE, f'compiled CPU kernels: {reason}; without them XLA computes the interacting layers, more slowly'
+        )
     if sentence := library.not_kept():
         return Check(NOTE, f'compiled CPU kernels: {sentence}')
     return Check(OK, f'compiled CPU kernels: {library.built()}')

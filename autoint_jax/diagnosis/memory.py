@@ -8,8 +8,9 @@ from autoint_jax.training.memory.room import on_cpus
 NEARLY_FULL = 0.9
 
 
-def checks(what: Plan, *, copies: int, on_cpu: bool, device_memory: int | None, ram: int | None,
-           disk: int) -> list[Check]:
+def checks(
+    what: Plan, *, copies: int, on_cpu: bool, device_memory: int | None, ram: int | None, disk: int
+) -> list[Check]:
     """Each item, then for each place whether it fits.
 
     Args:

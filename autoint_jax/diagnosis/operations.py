@@ -39,13 +39,15 @@ class Comparison(NamedTuple):
 
 def checks() -> list[Check]:
     """Every operation, a few seconds in all."""
-    operations = {'lookup with ids out of range': _lookup,
-                  'sum of gradients of repeated rows, scattered': _scattered_sum,
-                  'sum of gradients of repeated rows, sorted': _sorted_sum,
-                  'softmax of large scores': _softmax,
-                  'cross-entropy of large logits': _cross_entropy,
-                  'AUC by sorting': _auc,
-                  "interacting layers, form 'einsum'": _stack}
+    operations = {
+        'lookup with ids out of range': _lookup,
+        'sum of gradients of repeated rows, scattered': _scattered_sum,
+        'sum of gradients of repeated rows, sorted': _sorted_sum,
+        'softmax of large scores': _softmax,
+        'cross-entropy of large logits': _cross_entropy,
+        'AUC by sorting': _auc,
+        "interacting layers, form 'einsum'": _stack,
+    }
     operations |= {f'three steps of tables {name!r}': lambda name=name: _optimizer(name) for name in TABLE_OPTIMIZERS}
     return [compared(name, run) for name, run in operations.items()] + list(_forms())
 
@@ -60,8 +62,11 @@ def compared(name: str, run: Callable[[], Comparison]) -> Check:
         reason = (str(problem).splitlines() or [''])[0][:200]
         return Check(BAD, f'{name}: fails with {type(problem).__name__}: {reason}')
     wrong = not error <= result.bound  # NaN too
-    return Check(BAD if wrong else OK, f'{name}: largest error {error:.1e}, bound {result.bound:.0e}' + (
-        '; this device computes wrong values with this jaxlib' if wrong else ''))
+    return Check(
+        BAD if wrong else OK,
+        f'{name}: largest error {error:.1e}, bound {result.bound:.0e}'
+        + ('; this device computes wrong values with this jaxlib' if wrong else ''),
+    )
 
 
 def _error(ours: Any, theirs: Any) -> float:
@@ -146,9 +151,15 @@ def _drawn() -> tuple[np.ndarray, tuple[LayerWeights, ...], StackSpec]:
     """
     f, d, n, a = 11, 5, 2, 7
     spec = StackSpec(n, a, True, projection_relu=True, scale=a**-0.5)
-    layers = tuple(LayerWeights(_normal(width, width, 4, n, a) / np.float32(width * a**0.5)**0.5,
-                                _normal(7, 4, n, a) / 3, 1 + _normal(8, n * a) / 3, _normal(9, n * a) / 3)
-                   for width in (d, n * a))
+    layers = tuple(
+        LayerWeights(
+            _normal(width, width, 4, n, a) / np.float32(width * a**0.5) ** 0.5,
+            _normal(7, 4, n, a) / 3,
+            1 + _normal(8, n * a) / 3,
+            _normal(9, n * a) / 3,
+        )
+        for width in (d, n * a)
+    )
     x = _normal(11, 67, f, d)
     return x[_stack_by_numpy(x, layers, spec)[1] > RELU_MARGIN], layers, spec
 
@@ -196,15 +207,18 @@ def _forms() -> Iterator[Check]:
             yield Check(NOTE, f'form {form!r} does not run here: {error}')
             continue
         if form != 'einsum':
-            yield compared(name, lambda form=form: Comparison(
-                _values_and_gradients(form), _values_and_gradients('einsum'), 3e-5))
+            yield compared(
+                name, lambda form=form: Comparison(_values_and_gradients(form), _values_and_gradients('einsum'), 3e-5)
+            )
 
 
 def _optimizer(name: str) -> Comparison:
     config = OptimizerConfig(tables=name, learning_rate=0.1)
     table = _normal(13, 17, 3)
-    batches = [(np.array(rows, np.int32), _normal(20 + number, len(rows), 3))
-               for number, rows in enumerate(([0, 3, 3, 16, 5], [3, 7, 7, 7, 1], [0, 5, 16, 16, 2]))]
+    batches = [
+        (np.array(rows, np.int32), _normal(20 + number, len(rows), 3))
+        for number, rows in enumerate(([0, 3, 3, 16, 5], [3, 7, 7, 7, 1], [0, 5, 16, 16, 2]))
+    ]
     optimizer = table_optimizer(config)
 
     @jax.jit
@@ -219,8 +233,9 @@ def _optimizer(name: str) -> Comparison:
     return Comparison([ours(jnp.asarray(table))], [theirs], 1e-5)
 
 
-def _optimized_by_numpy(config: OptimizerConfig, table: np.ndarray,
-                        batches: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def _optimized_by_numpy(
+    config: OptimizerConfig, table: np.ndarray, batches: list[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
     """Row-wise Adagrad, lazy Adam, or dense Adam, which deferred Adam follows."""
     m, nu, accumulated = np.zeros_like(table), np.zeros_like(table), np.zeros((len(table), 1))
     for step, (numbers, gradients) in enumerate(batches, start=1):
@@ -231,7 +246,7 @@ def _optimized_by_numpy(config: OptimizerConfig, table: np.ndarray,
             continue
         stepped = np.unique(numbers) if config.tables == 'lazy_adam' else slice(None)
         m[stepped] = config.b1 * m[stepped] + (1 - config.b1) * gradient[stepped]
-        nu[stepped] = config.b2 * nu[stepped] + (1 - config.b2) * gradient[stepped]**2
+        nu[stepped] = config.b2 * nu[stepped] + (1 - config.b2) * gradient[stepped] ** 2
         change = m / (1 - config.b1**step) / (np.sqrt(nu / (1 - config.b2**step)) + config.epsilon)
         table[stepped] -= config.learning_rate * change[stepped]
     return table

@@ -19,10 +19,13 @@ class Planned(NamedTuple):
 def schema_of(cardinalities: list[str] | list[int]) -> Schema:
     """Categorical fields of so many ids each. Raises UsageError."""
     if not all(str(size).isdecimal() and len(str(size)) < 16 and int(size) for size in cardinalities):
-        raise UsageError(f'the cardinalities {",".join(map(str, cardinalities))} must be numbers of ids, at least 1 '
-                         'for each field, such as 64,1000')
-    return Schema(tuple(FieldSpec(f'field_{number}', CATEGORICAL, int(size))
-                        for number, size in enumerate(cardinalities)))
+        raise UsageError(
+            f'the cardinalities {",".join(map(str, cardinalities))} must be numbers of ids, at least 1 '
+            'for each field, such as 64,1000'
+        )
+    return Schema(
+        tuple(FieldSpec(f'field_{number}', CATEGORICAL, int(size)) for number, size in enumerate(cardinalities))
+    )
 
 
 def schema_file(path: pathlib.Path) -> Schema:

@@ -31,7 +31,17 @@ def checks(data_dir: str, dataset: str, recipe: str, say: Callable[[str], None] 
 
 def leftovers(data_dir: str) -> list[Check]:
     """A note for each scratch folder whose preparation has ended, or runs elsewhere."""
-    folders = sorted(path for path in pathlib.Path(data_dir).iterdir() if path.is_dir()) if pathlib.Path(data_dir).is_dir() else []
-    return [Check(NOTE, f'{left}: an unfinished preparation takes {shown_bytes(size)}; the next one in {folder} removes it if its '
-                  'process has ended')
-            for folder in folders for left, size in scratch.left_in(folder)]
+    folders = (
+        sorted(path for path in pathlib.Path(data_dir).iterdir() if path.is_dir())
+        if pathlib.Path(data_dir).is_dir()
+        else []
+    )
+    return [
+        Check(
+            NOTE,
+            f'{left}: an unfinished preparation takes {shown_bytes(size)}; the next one in {folder} removes it if its '
+            'process has ended',
+        )
+        for folder in folders
+        for left, size in scratch.left_in(folder)
+    ]

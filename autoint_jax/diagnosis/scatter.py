@@ -57,8 +57,10 @@ def check() -> Check:
 def judged(scatter_seconds: float, sorted_seconds: float, platform: str) -> Check:
     """BAD where scatter-add is BOUND times slower on an accelerator."""
     ratio = scatter_seconds / sorted_seconds
-    text = (f'scatter-add of {PLACES:,} gradients to {TABLE_ROWS} rows: {scatter_seconds * 1e3:.2f} ms, by sorting '
-            f'{sorted_seconds * 1e3:.2f} ms ({ratio:.2g} times)')
+    text = (
+        f'scatter-add of {PLACES:,} gradients to {TABLE_ROWS} rows: {scatter_seconds * 1e3:.2f} ms, by sorting '
+        f'{sorted_seconds * 1e3:.2f} ms ({ratio:.2g} times)'
+    )
     if ratio <= BOUND:
         return Check(OK, text)
     if platform == 'cpu':

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 
-REQUIREMENT = re.compile(r'([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;]+)\s*'
-                         r'(?:;\s*python_version\s*(<=|<|>=|>|==)\s*"([\d.]+)")?')
+REQUIREMENT = re.compile(
+    r'([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;]+)\s*'
+    r'(?:;\s*python_version\s*(<=|<|>=|>|==)\s*"([\d.]+)")?'
+)
 COMPARISONS = {'<': operator.lt, '<=': operator.le, '>=': operator.ge, '>': operator.gt, '==': operator.eq}
 
 
@@ -33,17 +35,34 @@ class KnownBad(NamedTuple):
     source: str
 
 
-_SCATTER = ('scatter-add, the gradient of an embedding, is reported 450 to 2000 times slower on GPUs: install jax '
-            '0.10.1, or 0.12 on Python 3.12 and newer')
+_SCATTER = (
+    'scatter-add, the gradient of an embedding, is reported 450 to 2000 times slower on GPUs: install jax '
+    '0.10.1, or 0.12 on Python 3.12 and newer'
+)
 KNOWN_BAD = (
     KnownBad('python', '', '3.11', False, BAD, 'this package needs Python 3.11 or newer', 'pyproject.toml'),
     KnownBad('jax', '', '0.10.1', False, BAD, 'this package needs jax 0.10.1 or newer', 'pyproject.toml'),
     KnownBad('jaxlib', '0.10.2', '0.10.3', True, BAD, _SCATTER, 'openxla/xla#46225, jax-ml/jax#38806'),
     KnownBad('jaxlib', '0.11.0', '0.11.1', True, BAD, _SCATTER, 'openxla/xla#46225, jax-ml/jax#38806'),
-    KnownBad('jaxlib', '0.11.0', '0.11.2', True, NOTE, 'wrong values and NaN are reported with CUDA 13 on an RTX A6000:'
-             ' see that the operations below are ok', 'jax-ml/jax#40633'),
-    KnownBad('orbax-checkpoint', '1', '', False, BAD, 'version 1 has another interface, and checkpoints are written '
-             'through that of 0.12: install orbax-checkpoint below 1', 'pyproject.toml'),
+    KnownBad(
+        'jaxlib',
+        '0.11.0',
+        '0.11.2',
+        True,
+        NOTE,
+        'wrong values and NaN are reported with CUDA 13 on an RTX A6000: see that the operations below are ok',
+        'jax-ml/jax#40633',
+    ),
+    KnownBad(
+        'orbax-checkpoint',
+        '1',
+        '',
+        False,
+        BAD,
+        'version 1 has another interface, and checkpoints are written '
+        'through that of 0.12: install orbax-checkpoint below 1',
+        'pyproject.toml',
+    ),
 )
 
 
@@ -86,21 +105,30 @@ def installed(names: list[str]) -> dict[str, str | None]:
 def needed() -> set[str] | None:
     """Packages that this one cannot do without, or None where its own metadata is not installed."""
     try:
-        return {re.split(r'[^A-Za-z0-9_.-]', line)[0] for line in importlib.metadata.requires('autoint_jax') or []
-                if 'extra ==' not in line} | {'jaxlib'}
+        return {
+            re.split(r'[^A-Za-z0-9_.-]', line)[0]
+            for line in importlib.metadata.requires('autoint_jax') or []
+            if 'extra ==' not in line
+        } | {'jaxlib'}
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
 def known_bad(found: dict[str, str | None], *, gpu: bool) -> list[Check]:
     """What KNOWN_BAD says of the versions found."""
-    return [Check(bad.verdict, f'{bad.package} {version}: {bad.why} ({bad.source})') for bad in KNOWN_BAD
-            if (version := found.get(bad.package)) and number(version) >= number(bad.first)
-            and (not bad.before or number(version) < number(bad.before)) and (gpu or not bad.gpu_only)]
+    return [
+        Check(bad.verdict, f'{bad.package} {version}: {bad.why} ({bad.source})')
+        for bad in KNOWN_BAD
+        if (version := found.get(bad.package))
+        and number(version) >= number(bad.first)
+        and (not bad.before or number(version) < number(bad.before))
+        and (gpu or not bad.gpu_only)
+    ]
 
 
-def checks(pinned: dict[str, str], found: dict[str, str | None], required: set[str] | None, *,
-           gpu: bool) -> list[Check]:
+def checks(
+    pinned: dict[str, str], found: dict[str, str | None], required: set[str] | None, *, gpu: bool
+) -> list[Check]:
     """Each pinned package as found, then what is known to be bad.
 
     Args:

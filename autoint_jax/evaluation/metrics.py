@@ -33,8 +33,11 @@ def sums(logits: jax.Array, labels: jax.Array) -> Sums:
       labels: [rows], 0 or 1.
     """
     positive = labels > 0.5
-    return Sums(jnp.stack([(~positive).sum(dtype=jnp.int32), positive.sum(dtype=jnp.int32)]),
-                _won(*_sorted(logits, positive)), _losses(logits, positive))
+    return Sums(
+        jnp.stack([(~positive).sum(dtype=jnp.int32), positive.sum(dtype=jnp.int32)]),
+        _won(*_sorted(logits, positive)),
+        _losses(logits, positive),
+    )
 
 
 def _sorted(logits: jax.Array, positive: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -51,7 +54,7 @@ def _sorted(logits: jax.Array, positive: jax.Array) -> tuple[jax.Array, jax.Arra
     first = jax.lax.sort(jnp.where(below, words, last), is_stable=False)
     second = jax.lax.sort(jnp.where(below, last, words), is_stable=False)
     count = below.sum(dtype=jnp.int32)
-    return jax.lax.dynamic_update_slice(jnp.concatenate([first, first]), second, (count,))[:len(words)], count
+    return jax.lax.dynamic_update_slice(jnp.concatenate([first, first]), second, (count,))[: len(words)], count
 
 
 def _won(words: jax.Array, below: jax.Array) -> jax.Array:
@@ -70,7 +73,7 @@ def _losses(logits: jax.Array, positive: jax.Array) -> jax.Array:
     """`Sums.losses`. Adding in pairs keeps the relative error of a sum within 27 roundings, 1.6e-6; 1e-8 is usual."""
     losses = _blocks(jax.nn.softplus(jnp.where(positive, -logits, logits)))
     losses = losses.reshape(len(losses), 16, -1).sum(1)
-    while (half := losses.shape[1] // 2):
+    while half := losses.shape[1] // 2:
         losses = losses[:, :half] + losses[:, half:]
     return losses[:, 0]
 
@@ -90,8 +93,10 @@ def figures(of_split: Sums) -> dict[str, float]:
     negatives, positives = (int(count) for count in of_split.classes)
     low, high = (int(half.sum(dtype=np.uint64)) for half in of_split.won)
     pairs = positives * negatives
-    return {'auc': (low + (high << 16)) / (2 * pairs) if pairs else float('nan'),
-            'logloss': float(of_split.losses.sum(dtype=np.float64) / (positives + negatives))}
+    return {
+        'auc': (low + (high << 16)) / (2 * pairs) if pairs else float('nan'),
+        'logloss': float(of_split.losses.sum(dtype=np.float64) / (positives + negatives)),
+    }
 
 
 def auc(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -28,11 +28,14 @@ class Explained(NamedTuple):
 
 
 def _explained(made: Setup, variables, tables, batch: Batch) -> Explained:
-    logits, captured = made.model.apply(variables, lookup(tables, made.table_specs, batch), batch, training=None,
-                                        mutable=['intermediates'])
+    logits, captured = made.model.apply(
+        variables, lookup(tables, made.table_specs, batch), batch, training=None, mutable=['intermediates']
+    )
     if 'attention' not in captured.get('intermediates', {}):
-        raise UsageError(f'model {made.config.model.name!r} with model.num_layers {made.config.model.num_layers} has no attention '
-                         'over fields to show')
+        raise UsageError(
+            f'model {made.config.model.name!r} with model.num_layers {made.config.model.num_layers} has no attention '
+            'over fields to show'
+        )
     return Explained(logits, captured['intermediates']['attention'][0])
 
 
@@ -40,21 +43,28 @@ def of_rows(made: Setup, state: TrainState, columns: Columns, rows: Sequence[int
     """Logits and attention of single rows of a split. Raises UsageError where a row, or attention, is not there."""
     for row in rows:
         if not 0 <= row < len(columns):
-            raise UsageError(f'row {row} is not in this split: ' + (
-                f'it has rows 0 to {len(columns) - 1}' if len(columns) else 'it has no rows'))
+            raise UsageError(
+                f'row {row} is not in this split: '
+                + (f'it has rows 0 to {len(columns) - 1}' if len(columns) else 'it has no rows')
+            )
     explained = _explained(made, state.variables, state.tables, columns.batch(np.array(rows)))
     return Explained(*map(np.asarray, explained))
 
 
-def averaged(made: Setup, state: TrainState, columns: Columns, progress: Callable[[int], None] = lambda done: None) -> np.ndarray:
+def averaged(
+    made: Setup, state: TrainState, columns: Columns, progress: Callable[[int], None] = lambda done: None
+) -> np.ndarray:
     """Attention averaged over all rows of a split, float64 [l, n, f, g]; `progress` is told of rows done.
 
     Raises UsageError without attention or rows.
     """
     if not len(columns):
         raise UsageError('this split has no rows to average attention over')
-    sums = jax.jit(lambda variables, tables, batch: jnp.einsum(
-        'b,blnfg->lnfg', batch.weights, _explained(made, variables, tables, batch).attention))
+    sums = jax.jit(
+        lambda variables, tables, batch: jnp.einsum(
+            'b,blnfg->lnfg', batch.weights, _explained(made, variables, tables, batch).attention
+        )
+    )
     total, block_rows = 0.0, _block_rows(made, state, columns)
     for first in range(0, len(columns), block_rows):
         progress(first)
@@ -67,6 +77,9 @@ def averaged(made: Setup, state: TrainState, columns: Columns, progress: Callabl
 
 def _block_rows(made: Setup, state: TrainState, columns: Columns) -> int:
     """Rows of a block: as many as fit into BLOCK_BYTES by the attention of one, BLOCK_ROWS at most."""
-    of_row = jax.eval_shape(lambda variables, tables: _explained(made, variables, tables, columns.batch(slice(0, 1))).attention,
-                            state.variables, state.tables)
+    of_row = jax.eval_shape(
+        lambda variables, tables: _explained(made, variables, tables, columns.batch(slice(0, 1))).attention,
+        state.variables,
+        state.tables,
+    )
     return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (of_row.size * of_row.dtype.itemsize)))

@@ -27,8 +27,10 @@ def check(names: Sequence[str], wanted: Sequence[str]) -> None:
     """Raises UsageError where a wanted field is none of `names`, or they are more than MOST_FIELDS."""
     for name in wanted:
         if name not in names:
-            raise UsageError(f'there is no field {name!r}{nearest(name, list(names))} to draw; there are '
-                             f'{", ".join(names[:MOST_FIELDS])}{", ..." if len(names) > MOST_FIELDS else ""}')
+            raise UsageError(
+                f'there is no field {name!r}{nearest(name, list(names))} to draw; there are '
+                f'{", ".join(names[:MOST_FIELDS])}{", ..." if len(names) > MOST_FIELDS else ""}'
+            )
     if len(set(wanted)) > MOST_FIELDS:
         raise UsageError(f'{len(set(wanted))} fields are more than a figure can show: name at most {MOST_FIELDS}')
 
@@ -50,7 +52,9 @@ def of_fields(mean: np.ndarray, names: Sequence[str], wanted: Sequence[str] = ()
     if len(names) <= MOST_FIELDS:
         return Excerpt(np.arange(len(names)), '')
     strongest = np.sort(np.argsort(-mean.sum(0), kind='stable')[:MOST_FIELDS])
-    return Excerpt(strongest, f'figures show {MOST_FIELDS} of {len(names)} fields, those that all fields attend to most')
+    return Excerpt(
+        strongest, f'figures show {MOST_FIELDS} of {len(names)} fields, those that all fields attend to most'
+    )
 
 
 def of_maps(attention: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -62,4 +66,6 @@ def of_maps(attention: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if layers * heads <= MOST_MAPS:
         return attention, [f'layer {layer + 1}, head {head + 1}' for layer in range(layers) for head in range(heads)]
     shown = np.unique(np.linspace(0, layers - 1, min(layers, MOST_MAPS)).round().astype(int))
-    return attention[shown].mean(1, keepdims=True), [f'layer {layer + 1} of {layers}, mean of {heads} heads' for layer in shown]
+    return attention[shown].mean(1, keepdims=True), [
+        f'layer {layer + 1} of {layers}, mean of {heads} heads' for layer in shown
+    ]

@@ -11,9 +11,25 @@ LONGEST = 32  # characters of a label
 # The font that Matplotlib brings along, and some for other scripts, of which those are used that are installed.
 FONT = 'DejaVu Sans'
 MORE_FONTS = (
-    'Noto Sans CJK SC', 'Noto Sans CJK JP', 'Noto Sans SC', 'Source Han Sans SC', 'WenQuanYi Micro Hei', 'WenQuanYi Zen Hei',
-    'Droid Sans Fallback', 'PingFang SC', 'Hiragino Sans', 'Microsoft YaHei', 'Yu Gothic', 'Malgun Gothic', 'Noto Sans',
-    'Noto Sans Devanagari', 'Noto Sans Thai', 'Noto Emoji', 'Segoe UI Symbol', 'Arial Unicode MS')
+    'Noto Sans CJK SC',
+    'Noto Sans CJK JP',
+    'Noto Sans SC',
+    'Source Han Sans SC',
+    'WenQuanYi Micro Hei',
+    'WenQuanYi Zen Hei',
+    'Droid Sans Fallback',
+    'PingFang SC',
+    'Hiragino Sans',
+    'Microsoft YaHei',
+    'Yu Gothic',
+    'Malgun Gothic',
+    'Noto Sans',
+    'Noto Sans Devanagari',
+    'Noto Sans Thai',
+    'Noto Emoji',
+    'Segoe UI Symbol',
+    'Arial Unicode MS',
+)
 
 
 @functools.cache
@@ -30,10 +46,15 @@ def labels(names: Sequence[str]) -> list[str]:
     characters loses its middle. Labels that lost something, or would be equal, end with the field's number, counted from 1: ' #17'.
     """
     whole = [_pieces(name) for name in names]
-    found = [_shortened(pieces, number) if _size(pieces) > LONGEST else ''.join(pieces) for number, pieces in enumerate(whole, 1)]
+    found = [
+        _shortened(pieces, number) if _size(pieces) > LONGEST else ''.join(pieces)
+        for number, pieces in enumerate(whole, 1)
+    ]
     taken = collections.Counter(found)
-    return [label if taken[label] == 1 else _shortened(pieces, number)
-            for number, (label, pieces) in enumerate(zip(found, whole, strict=True), 1)]
+    return [
+        label if taken[label] == 1 else _shortened(pieces, number)
+        for number, (label, pieces) in enumerate(zip(found, whole, strict=True), 1)
+    ]
 
 
 def drawable(name: str) -> str:
@@ -57,11 +78,11 @@ def _shortened(pieces: list[str], number: int) -> str:
     room = LONGEST - len(end)
     if _size(pieces) > room:
         head, tail = 0, 0
-        while _size(pieces[:head + 1]) <= 2 * room // 3:
+        while _size(pieces[: head + 1]) <= 2 * room // 3:
             head += 1
-        while _size(pieces[:head]) + 1 + _size(pieces[-tail - 1:]) <= room:
+        while _size(pieces[:head]) + 1 + _size(pieces[-tail - 1 :]) <= room:
             tail += 1
-        pieces = [*pieces[:head], '…', *pieces[len(pieces) - tail:]]
+        pieces = [*pieces[:head], '…', *pieces[len(pieces) - tail :]]
     return ''.join(pieces) + end
 
 

@@ -37,10 +37,19 @@ def ranked_pairs(weights: np.ndarray, names: Sequence[str]) -> list[Pair]:
     first, second = np.triu_indices(len(names), 1)
     strengths = (weights[first, second] + weights[second, first]) / 2
     ordered = _ranks(np.concatenate([weights[first, second], weights[second, first]]))
-    numbers = zip(first, second, strengths.tolist(), _ranks(strengths).tolist(), ordered[:len(first)].tolist(),
-                  ordered[len(first):].tolist(), strict=True)
-    pairs = [Pair((names[f], names[g]), strength, float(weights[f, g]), float(weights[g, f]), rank, forward, backward)
-             for f, g, strength, rank, forward, backward in numbers]
+    numbers = zip(
+        first,
+        second,
+        strengths.tolist(),
+        _ranks(strengths).tolist(),
+        ordered[: len(first)].tolist(),
+        ordered[len(first) :].tolist(),
+        strict=True,
+    )
+    pairs = [
+        Pair((names[f], names[g]), strength, float(weights[f, g]), float(weights[g, f]), rank, forward, backward)
+        for f, g, strength, rank, forward, backward in numbers
+    ]
     return sorted(pairs, key=lambda pair: pair.rank)
 
 
@@ -52,5 +61,8 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 def rank_correlations(weights: Sequence[np.ndarray]) -> list[float]:
     """Spearman's rank correlation of the weights between different fields, for every two of some trainings' [f, g]."""
     apart = ~np.eye(len(weights[0]), dtype=bool)
-    return [float(stats.spearmanr(one[apart], other[apart]).statistic)
-            for at, one in enumerate(weights) for other in weights[at + 1:]]
+    return [
+        float(stats.spearmanr(one[apart], other[apart]).statistic)
+        for at, one in enumerate(weights)
+        for other in weights[at + 1 :]
+    ]

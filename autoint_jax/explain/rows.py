@@ -9,7 +9,6 @@ from autoint_jax.errors import UsageError
 from autoint_jax.explain.attention import of_rows
 from autoint_jax.training.trained import TrainedRun
 
-
 MOST_ROWS = 100  # drawn by one command, a figure each
 
 
@@ -25,14 +24,20 @@ def row_numbers(texts: Sequence[str], rows: int) -> list[int]:
     """
     for text in texts:
         if not (text.strip().isascii() and text.strip().isdigit()):
-            raise UsageError(f'--rows={",".join(texts)[:200]} is no list of row numbers such as 0,17,42, counted from 0: '
-                             f'{text[:80]!r} is none')
+            raise UsageError(
+                f'--rows={",".join(texts)[:200]} is no list of row numbers such as 0,17,42, counted from 0: '
+                f'{text[:80]!r} is none'
+            )
         if len(text.strip()) > 18 or int(text) >= rows:
-            raise UsageError(f'row {text.strip()[:80]} is not in this split: it has ' + (
-                f'rows 0 to {rows - 1}' if rows else 'no rows'))
+            raise UsageError(
+                f'row {text.strip()[:80]} is not in this split: it has '
+                + (f'rows 0 to {rows - 1}' if rows else 'no rows')
+            )
     found = list(dict.fromkeys(map(int, texts)))
     if len(found) > MOST_ROWS:
-        raise UsageError(f'--rows names {len(found)} rows, and each is a figure of its own: name at most {MOST_ROWS} at a time')
+        raise UsageError(
+            f'--rows names {len(found)} rows, and each is a figure of its own: name at most {MOST_ROWS} at a time'
+        )
     return found
 
 

@@ -22,10 +22,26 @@ import jax
 from autoint_jax.cache_folder import Unsafe, cache_home, is_private_file, private_folder
 
 SOURCES = pathlib.Path(__file__).parent
-HANDLERS = ('interacting_forward', 'interacting_backward', 'deferred_adam_read', 'deferred_adam_update',
-            'deferred_adam_flush', 'lazy_adam_update', 'rowwise_adagrad_update')
-FLAGS = ('-std=c++17', '-O3', '-march=native', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fno-signed-zeros',
-         '-shared', '-fPIC')
+HANDLERS = (
+    'interacting_forward',
+    'interacting_backward',
+    'deferred_adam_read',
+    'deferred_adam_update',
+    'deferred_adam_flush',
+    'lazy_adam_update',
+    'rowwise_adagrad_update',
+)
+FLAGS = (
+    '-std=c++17',
+    '-O3',
+    '-march=native',
+    '-ffp-contract=fast',
+    '-fno-math-errno',
+    '-fno-trapping-math',
+    '-fno-signed-zeros',
+    '-shared',
+    '-fPIC',
+)
 MOST_SECONDS = 600  # of a compilation
 # What compilers say of a machine that is full; then they are tried again at the next start.
 PASSING = ('no space left', 'killed', 'out of memory', 'cannot allocate memory', 'disk quota', 'input/output error')
@@ -43,7 +59,9 @@ def library() -> ctypes.CDLL:
         loaded = ctypes.CDLL(str(path))
         handlers = {handler: getattr(loaded, handler) for handler in HANDLERS}
     except (OSError, AttributeError) as error:
-        raise Unavailable(f'{path} cannot be loaded ({error}): set XDG_CACHE_HOME to a folder from which programs may run') from None
+        raise Unavailable(
+            f'{path} cannot be loaded ({error}): set XDG_CACHE_HOME to a folder from which programs may run'
+        ) from None
     for name, handler in handlers.items():
         jax.ffi.register_ffi_target(f'autoint_{name}', jax.ffi.pycapsule(handler), platform='cpu')
     return loaded
@@ -70,7 +88,9 @@ def not_kept() -> str:
 
 def built() -> pathlib.Path:
     """The library's file, compiled if it is not there yet or is not what was compiled (a few seconds). Raises Unavailable."""
-    compiler = next((path for name in (os.environ.get('CXX'), 'g++', 'clang++') if name and (path := shutil.which(name))), None)
+    compiler = next(
+        (path for name in (os.environ.get('CXX'), 'g++', 'clang++') if name and (path := shutil.which(name))), None
+    )
     if compiler is None:
         raise Unavailable('no C++ compiler was found (g++ or clang++, or the one that CXX names)')
     folder, digest = _folder(), _digest(compiler)
@@ -112,11 +132,16 @@ def _content(path: pathlib.Path) -> str:
 def _digest(compiler: str) -> str:
     try:
         version = subprocess.run(
-            [compiler, '--version'], capture_output=True, text=True, errors='replace', timeout=MOST_SECONDS).stdout
+            [compiler, '--version'], capture_output=True, text=True, errors='replace', timeout=MOST_SECONDS
+        ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise Unavailable(f'{compiler} cannot be run ({error})') from None
     cpu = pathlib.Path('/proc/cpuinfo')
-    features = [line for line in cpu.read_text().splitlines() if line.startswith(('model name', 'flags', 'Features'))] if cpu.exists() else []
+    features = (
+        [line for line in cpu.read_text().splitlines() if line.startswith(('model name', 'flags', 'Features'))]
+        if cpu.exists()
+        else []
+    )
     parts = [compiler, version, platform.machine(), *sorted(set(features)), jax.lib.__version__, *FLAGS]
     sources = [path.read_bytes() for path in sorted(SOURCES.glob('*.cc')) + sorted(SOURCES.glob('*.h'))]
     return hashlib.sha256(b'\0'.join([part.encode() for part in parts] + sources)).hexdigest()[:16]
@@ -128,8 +153,13 @@ def _compiled(compiler: str, folder: pathlib.Path, digest: str, failure: pathlib
     try:
         with tempfile.TemporaryDirectory(dir=folder) as aside:
             made = pathlib.Path(aside) / 'kernels.so'
-            done = subprocess.run([compiler, *FLAGS, '-isystem', jax.ffi.include_dir(), *sources, '-o', str(made)],
-                                  capture_output=True, text=True, errors='replace', timeout=MOST_SECONDS)
+            done = subprocess.run(
+                [compiler, *FLAGS, '-isystem', jax.ffi.include_dir(), *sources, '-o', str(made)],
+                capture_output=True,
+                text=True,
+                errors='replace',
+                timeout=MOST_SECONDS,
+            )
             if done.returncode or not made.exists():
                 raise Unavailable(_failed(compiler, done, failure))
             made.chmod(0o700)

@@ -13,7 +13,8 @@ from autoint_jax.models.layers.embedding import (
     FieldEmbedding,
     embedding_tables,
     num_features,
-    present_features)
+    present_features,
+)
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
@@ -68,7 +69,8 @@ class AFM(Model):
         bias = self.param('bias', nn.initializers.zeros, ())
         embedded = FieldEmbedding(config, self.schema, pooled=False, name='embedding')(rows, batch)  # [b, features, d]
         pooled = AttentionalPairs(config.attention_dim, config.attention_dropout, name='pairs')(
-            embedded, present_features(self.schema, batch), training=training)
+            embedded, present_features(self.schema, batch), training=training
+        )
         pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)  # [b, d]
         projection = self.param('projection', nn.initializers.ones, (config.embedding_dim,))
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + pooled @ projection + bias

@@ -6,9 +6,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.config.options import is_on
+from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
+from autoint_jax.models.interacting.forms import chosen_form, interacting_stack
+from autoint_jax.models.interacting.stack import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
 from autoint_jax.models.layers.dropout import (
     DEEP_SITE,
     EMBEDDING_SITE,
@@ -17,14 +20,12 @@ from autoint_jax.models.layers.dropout import (
     Training,
     drawn,
     dropped,
-    layer_site)
+    layer_site,
+)
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
-from autoint_jax.models.interacting.forms import chosen_form, interacting_stack
-from autoint_jax.models.interacting.stack import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows, TableSpec
-from autoint_jax.config.options import is_on
 from autoint_jax.schema import Batch, Schema
 
 FUXICTR_NORM_EPSILON = 1e-5  # PyTorch's default, in the form of the layer that has its LayerNorm before the activation
@@ -58,12 +59,20 @@ def resolved(config: ModelConfig) -> Resolved:
     norm = choice(config.layer_norm, 'off', 'after_activation')
     first = norm == 'before_activation'
     return Resolved(
-        StackSpec(config.num_heads, config.head_dim, config.residual,
-                  projection_relu=choice(config.projection_activation, 'none', 'relu') == 'relu',
-                  scale=1.0 if choice(config.score_scale, 'one', 'head_dim') == 'one' else config.head_dim**-0.5,
-                  identity_residual=config.residual_projection == 'where_needed',
-                  norm_first=first, norm_epsilon=FUXICTR_NORM_EPSILON if first else NORM_EPSILON),
-        bias=choice(config.projection_bias, 'off', 'on') == 'on', layer_norm=norm != 'off', random_bias=authors)
+        StackSpec(
+            config.num_heads,
+            config.head_dim,
+            config.residual,
+            projection_relu=choice(config.projection_activation, 'none', 'relu') == 'relu',
+            scale=1.0 if choice(config.score_scale, 'one', 'head_dim') == 'one' else config.head_dim**-0.5,
+            identity_residual=config.residual_projection == 'where_needed',
+            norm_first=first,
+            norm_epsilon=FUXICTR_NORM_EPSILON if first else NORM_EPSILON,
+        ),
+        bias=choice(config.projection_bias, 'off', 'on') == 'on',
+        layer_norm=norm != 'off',
+        random_bias=authors,
+    )
 
 
 class AutoInt(Model):
@@ -76,17 +85,38 @@ class AutoInt(Model):
     (DeepCTR), `layer_norm='before_activation'` and `residual_projection='where_needed'` are FuxiCTR's layer.
     """
 
-    OPTIONS = (*EMBEDDING_OPTIONS, 'variant', 'num_layers', 'num_heads', 'head_dim', 'residual', 'attention_dropout',
-               'embedding_dropout', 'head_hidden', 'deep_hidden', 'deep_dropout', 'deep_batch_norm', 'compute_dtype', 'form',
-               'score_scale', 'projection_activation', 'projection_bias', 'layer_norm', 'residual_projection', 'wide',
-               'deep_output')
+    OPTIONS = (
+        *EMBEDDING_OPTIONS,
+        'variant',
+        'num_layers',
+        'num_heads',
+        'head_dim',
+        'residual',
+        'attention_dropout',
+        'embedding_dropout',
+        'head_hidden',
+        'deep_hidden',
+        'deep_dropout',
+        'deep_batch_norm',
+        'compute_dtype',
+        'form',
+        'score_scale',
+        'projection_activation',
+        'projection_bias',
+        'layer_norm',
+        'residual_projection',
+        'wide',
+        'deep_output',
+    )
     ATTENTION = True
 
     @staticmethod
     def check(config: ModelConfig) -> None:
         if config.deep_output == 'concatenated' and not config.deep_hidden:
-            raise UsageError("option 'model.deep_output' is 'concatenated', but there is no deep network: model.deep_hidden is "
-                             'not given')
+            raise UsageError(
+                "option 'model.deep_output' is 'concatenated', but there is no deep network: model.deep_hidden is "
+                'not given'
+            )
 
     @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
@@ -105,8 +135,15 @@ class AutoInt(Model):
         x = self._interact(embedded, training).reshape(b, -1)
         deep = None
         if config.deep_hidden:
-            deep = MLP(config.deep_hidden, config.deep_dropout, random_bias, DEEP_SITE, config.deep_batch_norm, output=summed,
-                       name='deep')(embedded.reshape(b, -1), training=training)  # [b], or the last hidden layer [b, h]
+            deep = MLP(
+                config.deep_hidden,
+                config.deep_dropout,
+                random_bias,
+                DEEP_SITE,
+                config.deep_batch_norm,
+                output=summed,
+                name='deep',
+            )(embedded.reshape(b, -1), training=training)  # [b], or the last hidden layer [b, h]
             x = x if summed else jnp.concatenate([x, deep], 1)
         logits = MLP(config.head_hidden, 0.0, random_bias, HEAD_SITE, name='head')(x, training=training)
         if deep is not None and summed:
@@ -120,8 +157,10 @@ class AutoInt(Model):
         config = self.config
         spec, bias, layer_norm, _ = resolved(config)
         inputs = [config.embedding_dim] + [spec.num_heads * spec.head_dim] * config.num_layers
-        layers = tuple(InteractingWeights(spec, inputs[layer], bias, layer_norm, name=f'interacting_{layer}')()
-                       for layer in range(config.num_layers))
+        layers = tuple(
+            InteractingWeights(spec, inputs[layer], bias, layer_norm, name=f'interacting_{layer}')()
+            for layer in range(config.num_layers)
+        )
         masks = self._masks(training, spec.num_heads)
         x = embedded.astype(config.compute_dtype) if config.compute_dtype != 'float32' else embedded
         if layers and self.is_mutable_collection('intermediates'):

@@ -41,10 +41,11 @@ class CompressedInteractions(nn.Module):
         logits = jnp.zeros_like(first[:, 0, 0])
         for layer, (width, onward) in enumerate(zip(self.widths, passed_on(self.widths, self.split), strict=True)):
             fans = x.shape[2] * first.shape[2] + width
-            kernel = self.param(f'layer_{layer}', nn.initializers.normal((2 / fans)**0.5),
-                                (width, x.shape[2], first.shape[2]))  # W, [h, g, f]
+            kernel = self.param(
+                f'layer_{layer}', nn.initializers.normal((2 / fans) ** 0.5), (width, x.shape[2], first.shape[2])
+            )  # W, [h, g, f]
             read = width - onward if self.split else width
-            output = self.param(f'output_{layer}', nn.initializers.normal((2 / (read + 1))**0.5), (read,))  # w
+            output = self.param(f'output_{layer}', nn.initializers.normal((2 / (read + 1)) ** 0.5), (read,))  # w
             if onward < width:
                 merged = jnp.einsum('h,hgf->fg', output, kernel[onward:])
                 logits = logits + ((first @ merged) * x).sum((1, 2))
@@ -69,7 +70,9 @@ class CIN(Model):
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        return CompressedInteractions.row_floats(config.cin_widths, config.cin_split, len(schema.fields), config.embedding_dim)
+        return CompressedInteractions.row_floats(
+            config.cin_widths, config.cin_split, len(schema.fields), config.embedding_dim
+        )
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:

@@ -29,7 +29,7 @@ class CrossLayers(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         width = x.shape[1]
-        normal = nn.initializers.normal((2 / (width + 1))**0.5)
+        normal = nn.initializers.normal((2 / (width + 1)) ** 0.5)
         kernel = self.param('kernel', normal, (width, self.num_layers))
         bias = self.param('bias', nn.initializers.zeros, (self.num_layers, width))
         products = x @ kernel  # [b, l]

@@ -35,7 +35,9 @@ class MatrixCrossLayer(nn.Module):
         width, rank, experts = x.shape[1], self.rank, self.experts
 
         def product(x: jax.Array, outputs: int, fans: int, name: str) -> jax.Array:
-            return nn.Dense(outputs, use_bias=False, kernel_init=nn.initializers.normal((2 / fans)**0.5), name=name)(x)
+            return nn.Dense(outputs, use_bias=False, kernel_init=nn.initializers.normal((2 / fans) ** 0.5), name=name)(
+                x
+            )
 
         if not rank:
             crossed = product(x, width, 2 * width, 'matrix')
@@ -58,8 +60,17 @@ class DCNV2(Model):
     network's; the paper has no bias there.
     """
 
-    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers', 'cross_rank', 'cross_experts', 'cross_stacked',
-               'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+    OPTIONS = (
+        *EMBEDDING_OPTIONS,
+        'embedding_dropout',
+        'num_layers',
+        'cross_rank',
+        'cross_experts',
+        'cross_stacked',
+        'deep_hidden',
+        'deep_dropout',
+        'deep_batch_norm',
+    )
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
@@ -74,5 +85,7 @@ class DCNV2(Model):
         deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
         if config.cross_stacked or not config.deep_hidden:
             return deep(x, training=training)
-        normal = nn.initializers.normal((2 / (x.shape[1] + 1))**0.5)
-        return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(x)[:, 0] + deep(first, training=training)
+        normal = nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5)
+        return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(x)[:, 0] + deep(
+            first, training=training
+        )

@@ -34,5 +34,7 @@ class DeepCross(Model):
         x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         crossed = CrossLayers(config.num_layers, name='cross')(x)
         deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
-        normal = nn.initializers.normal((2 / (x.shape[1] + 1))**0.5)
-        return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(crossed)[:, 0] + deep(x, training=training)
+        normal = nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5)
+        return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(crossed)[:, 0] + deep(
+            x, training=training
+        )

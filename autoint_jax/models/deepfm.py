@@ -5,9 +5,9 @@ import jax
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
+from autoint_jax.models.fm import bi_interaction
 from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
-from autoint_jax.models.fm import bi_interaction
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows, TableSpec
@@ -36,6 +36,16 @@ class DeepFM(Model):
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
-        deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE, batch_norm=config.deep_batch_norm,
-                   name='deep')(embedded.reshape(embedded.shape[0], -1), training=training)
-        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + bi_interaction(embedded).sum(1) + deep
+        deep = MLP(
+            config.deep_hidden,
+            config.deep_dropout,
+            random_bias=False,
+            site=DEEP_SITE,
+            batch_norm=config.deep_batch_norm,
+            name='deep',
+        )(embedded.reshape(embedded.shape[0], -1), training=training)
+        return (
+            FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)
+            + bi_interaction(embedded).sum(1)
+            + deep
+        )

@@ -6,14 +6,15 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Training, dropped, layer_site
-from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.interacting.stack import (
     InteractingWeights,
     StackSpec,
     attention_weights,
     projections,
-    sums_type)
+    sums_type,
+)
+from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Training, dropped, layer_site
+from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows, TableSpec
@@ -69,8 +70,21 @@ class DESTINE(Model):
     Both always add w^T x by default: `wide`.
     """
 
-    OPTIONS = (*EMBEDDING_OPTIONS, 'num_layers', 'num_heads', 'head_dim', 'residual', 'score_scale', 'projection_activation',
-               'attention_dropout', 'embedding_dropout', 'wide', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
+    OPTIONS = (
+        *EMBEDDING_OPTIONS,
+        'num_layers',
+        'num_heads',
+        'head_dim',
+        'residual',
+        'score_scale',
+        'projection_activation',
+        'attention_dropout',
+        'embedding_dropout',
+        'wide',
+        'deep_hidden',
+        'deep_dropout',
+        'deep_batch_norm',
+    )
     ATTENTION = True
 
     @staticmethod
@@ -87,20 +101,30 @@ class DESTINE(Model):
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
-        spec = StackSpec(config.num_heads, config.head_dim, config.residual, projection_relu=False,
-                         scale=config.head_dim**-0.5 if config.score_scale == 'head_dim' else 1.0)
+        spec = StackSpec(
+            config.num_heads,
+            config.head_dim,
+            config.residual,
+            projection_relu=False,
+            scale=config.head_dim**-0.5 if config.score_scale == 'head_dim' else 1.0,
+        )
         x, b, attention = embedded, embedded.shape[0], []
         for layer in range(config.num_layers):
             x, weights = DisentangledAttention(
-                spec, config.projection_activation == 'relu', config.attention_dropout, layer_site(layer),
-                name=f'attention_{layer}')(x, training=training)
+                spec,
+                config.projection_activation == 'relu',
+                config.attention_dropout,
+                layer_site(layer),
+                name=f'attention_{layer}',
+            )(x, training=training)
             attention.append(weights)
         if attention:
             self.sow('intermediates', 'attention', jnp.stack(attention, 1))  # [b, l, n, f, g]
         logits = MLP((), 0.0, False, HEAD_SITE, name='head')(x.reshape(b, -1), training=training)
         if config.deep_hidden:
-            logits = logits + MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')(
-                embedded.reshape(b, -1), training=training)
+            logits = logits + MLP(
+                config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep'
+            )(embedded.reshape(b, -1), training=training)
         if config.wide:
             logits = logits + FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)
         return logits  # [b]

@@ -27,5 +27,11 @@ class DNN(Model):
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
-        return MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE, batch_norm=config.deep_batch_norm,
-                   name='deep')(embedded.reshape(embedded.shape[0], -1), training=training)
+        return MLP(
+            config.deep_hidden,
+            config.deep_dropout,
+            random_bias=False,
+            site=DEEP_SITE,
+            batch_norm=config.deep_batch_norm,
+            name='deep',
+        )(embedded.reshape(embedded.shape[0], -1), training=training)

@@ -4,8 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, SECOND_SITE, Training, dropped
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
@@ -41,7 +41,7 @@ class FeatureGate(nn.Module):
     def __call__(self) -> jax.Array:
         context = self.param('context', nn.initializers.normal(self.stddev), (1, self.context))
         x = MLP(self.hidden, 0.0, False, HEAD_SITE, output=False, name='hidden')(context, training=None)
-        normal = nn.initializers.normal((2 / (x.shape[1] + self.width))**0.5)
+        normal = nn.initializers.normal((2 / (x.shape[1] + self.width)) ** 0.5)
         return 2 * jax.nn.sigmoid(nn.Dense(self.width, kernel_init=normal, name='output')(x))
 
 
@@ -57,9 +57,11 @@ class BilinearFusion(nn.Module):
     @nn.compact
     def __call__(self, one: jax.Array, two: jax.Array) -> jax.Array:
         sizes = [x.shape[1] // self.heads for x in (one, two)]
-        matrices = self.param('matrices', nn.initializers.normal((2 / sum(sizes))**0.5), (self.heads, *sizes))
-        weights = [self.param(f'output_{number}', nn.initializers.normal((2 / (x.shape[1] + 1))**0.5), (x.shape[1],))
-                   for number, x in enumerate((one, two))]
+        matrices = self.param('matrices', nn.initializers.normal((2 / sum(sizes)) ** 0.5), (self.heads, *sizes))
+        weights = [
+            self.param(f'output_{number}', nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5), (x.shape[1],))
+            for number, x in enumerate((one, two))
+        ]
         bias = self.param('bias', nn.initializers.zeros, ())
         mapped = jnp.einsum('bnp,npq->bnq', one.reshape(-1, self.heads, sizes[0]), matrices).reshape(two.shape)
         return ((mapped + weights[1]) * two).sum(1) + one @ weights[0] + bias
@@ -68,16 +70,26 @@ class BilinearFusion(nn.Module):
 class FinalMLP(Model):
     """Gated embeddings -> two streams -> bilinear fusion (Mao et al., 2023). No gate widths: both streams read all as it is."""
 
-    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'second_hidden', 'deep_dropout', 'deep_batch_norm',
-               'gate_hidden', 'fusion_heads')
+    OPTIONS = (
+        *EMBEDDING_OPTIONS,
+        'embedding_dropout',
+        'deep_hidden',
+        'second_hidden',
+        'deep_dropout',
+        'deep_batch_norm',
+        'gate_hidden',
+        'fusion_heads',
+    )
     NEEDS = ('deep_hidden',)
 
     @staticmethod
     def check(config: ModelConfig) -> None:
         last = [widths[-1] for widths in stream_widths(config)]
         if any(width % config.fusion_heads for width in last):
-            raise UsageError(f"option 'model.fusion_heads' is {config.fusion_heads}, but must divide the last widths of both "
-                             f'streams, {last[0]} and {last[1]}')
+            raise UsageError(
+                f"option 'model.fusion_heads' is {config.fusion_heads}, but must divide the last widths of both "
+                f'streams, {last[0]} and {last[1]}'
+            )
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
@@ -92,8 +104,18 @@ class FinalMLP(Model):
         for number, (widths, site) in enumerate(zip(stream_widths(config), (DEEP_SITE, SECOND_SITE), strict=True)):
             x = embedded
             if config.gate_hidden:
-                x = x * FeatureGate(config.gate_hidden, x.shape[1], config.embedding_dim, config.embedding_stddev,
-                                    name=f'gate_{number}')()
-            stream = MLP(widths, config.deep_dropout, False, site, config.deep_batch_norm, output=False, name=f'stream_{number}')
+                x = (
+                    x
+                    * FeatureGate(
+                        config.gate_hidden,
+                        x.shape[1],
+                        config.embedding_dim,
+                        config.embedding_stddev,
+                        name=f'gate_{number}',
+                    )()
+                )
+            stream = MLP(
+                widths, config.deep_dropout, False, site, config.deep_batch_norm, output=False, name=f'stream_{number}'
+            )
             streams.append(stream(x, training=training))
         return BilinearFusion(config.fusion_heads, name='fusion')(*streams)

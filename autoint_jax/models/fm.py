@@ -48,6 +48,8 @@ class FM(Model):
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         bias = self.param('bias', nn.initializers.zeros, ())
-        embedded = FieldEmbedding(self.config, self.schema, pooled=False, name='embedding')(rows, batch)  # [b, features, d]
+        embedded = FieldEmbedding(self.config, self.schema, pooled=False, name='embedding')(
+            rows, batch
+        )  # [b, features, d]
         pairs = dropped(bi_interaction(embedded), training, site=EMBEDDING_SITE, rate=self.config.embedding_dropout)
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + pairs.sum(1) + bias

@@ -7,12 +7,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
+from autoint_jax.models.interacting.stack import attention_weights
 from autoint_jax.models.layers.dropout import Training, dropped, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
-from autoint_jax.models.interacting.stack import attention_weights
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
@@ -40,7 +40,7 @@ class Tokens(nn.Module):
         b, f, d = embedded.shape
 
         def uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-            return jax.random.uniform(key, shape, minval=-d**-0.5, maxval=d**-0.5)
+            return jax.random.uniform(key, shape, minval=-(d**-0.5), maxval=d**-0.5)
 
         bias, cls = self.param('bias', uniform, (f, d)), self.param('cls', uniform, (d,))
         return jnp.concatenate([jnp.broadcast_to(cls, (b, 1, d)), embedded + bias], 1)
@@ -97,19 +97,32 @@ class FTTransformer(Model):
     Its attention weights are not shown: they are over tokens of which one is no field.
     """
 
-    OPTIONS = (*EMBEDDING_OPTIONS, 'num_layers', 'num_heads', 'feedforward_ratio', 'attention_dropout', 'feedforward_dropout',
-               'residual_dropout')
+    OPTIONS = (
+        *EMBEDDING_OPTIONS,
+        'num_layers',
+        'num_heads',
+        'feedforward_ratio',
+        'attention_dropout',
+        'feedforward_dropout',
+        'residual_dropout',
+    )
 
     @staticmethod
     def check(config: ModelConfig) -> None:
         if config.embedding_dim % config.num_heads:
-            raise UsageError(f"option 'model.num_heads' is {config.num_heads}, but must divide model.embedding_dim, "
-                             f'{config.embedding_dim}')
+            raise UsageError(
+                f"option 'model.num_heads' is {config.num_heads}, but must divide model.embedding_dim, "
+                f'{config.embedding_dim}'
+            )
         if not config.num_layers:
-            raise UsageError("option 'model.num_layers' is 0, but must be at least 1: the [CLS] token would see no field")
+            raise UsageError(
+                "option 'model.num_layers' is 0, but must be at least 1: the [CLS] token would see no field"
+            )
         if not feedforward_width(config):
-            raise UsageError(f"option 'model.feedforward_ratio' is {config.feedforward_ratio}, but must leave the feed-forward "
-                             f'layer a width of at least 1 of model.embedding_dim, {config.embedding_dim}')
+            raise UsageError(
+                f"option 'model.feedforward_ratio' is {config.feedforward_ratio}, but must leave the feed-forward "
+                f'layer a width of at least 1 of model.embedding_dim, {config.embedding_dim}'
+            )
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
@@ -119,15 +132,21 @@ class FTTransformer(Model):
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
-        x = Tokens(name='token_embedding')(FieldEmbedding(config, self.schema, name='embedding')(rows, batch))  # [b, t, d]
+        x = Tokens(name='token_embedding')(
+            FieldEmbedding(config, self.schema, name='embedding')(rows, batch)
+        )  # [b, t, d]
         for layer in range(config.num_layers):
             last = layer == config.num_layers - 1
             normed = _norm(f'attention_norm_{layer}')(x) if layer else x
-            mixed = SelfAttention(config.num_heads, config.attention_dropout, layer_site(layer), cls=last, name=f'attention_{layer}')(
-                normed, training=training)
-            x = x[:, :mixed.shape[1]] + dropped(mixed, training, site=layer_site(layer, 1), rate=config.residual_dropout)
-            fed = FeedForward(feedforward_width(config), config.feedforward_dropout, layer_site(layer, 2), name=f'feedforward_{layer}')(
-                _norm(f'feedforward_norm_{layer}')(x), training=training)
+            mixed = SelfAttention(
+                config.num_heads, config.attention_dropout, layer_site(layer), cls=last, name=f'attention_{layer}'
+            )(normed, training=training)
+            x = x[:, : mixed.shape[1]] + dropped(
+                mixed, training, site=layer_site(layer, 1), rate=config.residual_dropout
+            )
+            fed = FeedForward(
+                feedforward_width(config), config.feedforward_dropout, layer_site(layer, 2), name=f'feedforward_{layer}'
+            )(_norm(f'feedforward_norm_{layer}')(x), training=training)
             x = x + dropped(fed, training, site=layer_site(layer, 3), rate=config.residual_dropout)
         cls = jax.nn.relu(_norm('head_norm')(x[:, 0]))
         return nn.Dense(1, name='head')(cls)[:, 0]  # [b]

@@ -58,7 +58,9 @@ class HOFM(Model):
         bias = self.param('bias', nn.initializers.zeros, ())
         kernels = []
         for order, table in order_tables(config.order).items():
-            embedded = FieldEmbedding(config, self.schema, table, pooled=False, name=f'order_{order}_embedding')(rows, batch)
+            embedded = FieldEmbedding(config, self.schema, table, pooled=False, name=f'order_{order}_embedding')(
+                rows, batch
+            )
             kernels.append(anova_kernel(embedded, order))
         kernels = jnp.concatenate(kernels, 1)  # [b, orders * d]
         kernels = dropped(kernels, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)

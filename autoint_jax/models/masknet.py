@@ -4,8 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
@@ -38,7 +38,7 @@ class MaskBlock(nn.Module):
     def __call__(self, embedded: jax.Array, x: jax.Array) -> jax.Array:
 
         def dense(x: jax.Array, width: int, *, bias: bool, name: str) -> jax.Array:
-            normal = nn.initializers.normal((2 / (x.shape[-1] + width))**0.5)
+            normal = nn.initializers.normal((2 / (x.shape[-1] + width)) ** 0.5)
             return nn.Dense(width, use_bias=bias, kernel_init=normal, name=name)(x)
 
         hidden = jax.nn.relu(dense(embedded, mask_hidden(x.shape[1], self.ratio), bias=True, name='mask_hidden'))
@@ -55,25 +55,43 @@ class MaskNet(Model):
     is the output layer alone, as in the paper's serial model. `deep_dropout` acts on the outputs of blocks too.
     """
 
-    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers', 'mask_width', 'mask_ratio', 'mask_parallel', 'deep_hidden',
-               'deep_dropout', 'deep_batch_norm')
+    OPTIONS = (
+        *EMBEDDING_OPTIONS,
+        'embedding_dropout',
+        'num_layers',
+        'mask_width',
+        'mask_ratio',
+        'mask_parallel',
+        'deep_hidden',
+        'deep_dropout',
+        'deep_batch_norm',
+    )
 
     @staticmethod
     def check(config: ModelConfig) -> None:
         if config.num_layers < 1:
-            raise UsageError(f"option 'model.num_layers' is {config.num_layers}, but model 'masknet' needs at least 1 block")
+            raise UsageError(
+                f"option 'model.num_layers' is {config.num_layers}, but model 'masknet' needs at least 1 block"
+            )
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
         embedded = len(schema.fields) * config.embedding_dim
-        return max(embedded, mask_hidden(embedded, config.mask_ratio), config.num_layers * config.mask_width, *config.deep_hidden)
+        return max(
+            embedded,
+            mask_hidden(embedded, config.mask_ratio),
+            config.num_layers * config.mask_width,
+            *config.deep_hidden,
+        )
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config, b = self.config, batch.labels.shape[0]
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
-        x = nn.LayerNorm(EPSILON, use_fast_variance=False, reduction_axes=-1, feature_axes=(-2, -1), name='field_norm')(embedded)
+        x = nn.LayerNorm(EPSILON, use_fast_variance=False, reduction_axes=-1, feature_axes=(-2, -1), name='field_norm')(
+            embedded
+        )
         x, embedded = x.reshape(b, -1), embedded.reshape(b, -1)
         outputs = []
         for number in range(config.num_layers):

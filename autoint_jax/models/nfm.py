@@ -4,11 +4,11 @@ import flax.linen as nn
 import jax
 
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.layers.batch_norm import BatchNorm
 from autoint_jax.models.contract import Model
+from autoint_jax.models.fm import bi_interaction
+from autoint_jax.models.layers.batch_norm import BatchNorm
 from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
-from autoint_jax.models.fm import bi_interaction
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows, TableSpec
@@ -35,10 +35,18 @@ class NFM(Model):
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
-        pooled = bi_interaction(FieldEmbedding(config, self.schema, pooled=False, name='embedding')(rows, batch))  # [b, d]
+        pooled = bi_interaction(
+            FieldEmbedding(config, self.schema, pooled=False, name='embedding')(rows, batch)
+        )  # [b, d]
         if config.deep_batch_norm:
             pooled = BatchNorm(name='batch_norm')(pooled, training=training)
         pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
-        deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE,
-                   batch_norm=config.deep_batch_norm, name='deep')(pooled, training=training)
+        deep = MLP(
+            config.deep_hidden,
+            config.deep_dropout,
+            random_bias=False,
+            site=DEEP_SITE,
+            batch_norm=config.deep_batch_norm,
+            name='deep',
+        )(pooled, training=training)
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + deep

@@ -4,8 +4,8 @@ import dataclasses
 
 import jax
 
-from autoint_jax.errors import UsageError, nearest
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.afm import AFM
 from autoint_jax.models.autoint import AutoInt
 from autoint_jax.models.cin import CIN
@@ -19,13 +19,13 @@ from autoint_jax.models.destine import DESTINE
 from autoint_jax.models.dnn import DNN
 from autoint_jax.models.finalmlp import FinalMLP
 from autoint_jax.models.fm import FM
-from autoint_jax.models.interacting.forms import chosen_form
 from autoint_jax.models.ft_transformer import FTTransformer
 from autoint_jax.models.hofm import HOFM
+from autoint_jax.models.interacting.forms import chosen_form
+from autoint_jax.models.layers.tables import TableSpec
 from autoint_jax.models.lr import LR
 from autoint_jax.models.masknet import MaskNet
 from autoint_jax.models.nfm import NFM
-from autoint_jax.models.layers.tables import TableSpec
 from autoint_jax.models.wide_deep import WideDeep
 from autoint_jax.models.xdeepfm import XDeepFM
 from autoint_jax.schema import Schema
@@ -56,18 +56,23 @@ MODELS: dict[str, type[Model]] = {
 def model_class(config: ModelConfig) -> type[Model]:
     """The class of a configuration's model. Raises UsageError on an unknown name, or an option not read, missing or wrong."""
     if config.name not in MODELS:
-        raise UsageError(f'unknown model {config.name!r}{nearest(config.name, list(MODELS))}; '
-                         f'known: {", ".join(MODELS)}')
+        raise UsageError(
+            f'unknown model {config.name!r}{nearest(config.name, list(MODELS))}; known: {", ".join(MODELS)}'
+        )
     model = MODELS[config.name]
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if value != field.default and field.name != 'name' and field.name not in model.OPTIONS:
-            raise UsageError(f"option 'model.{field.name}' is {value!r}, but model {config.name!r} does not read it; "
-                             f'it reads: {", ".join(model.OPTIONS)}')
+            raise UsageError(
+                f"option 'model.{field.name}' is {value!r}, but model {config.name!r} does not read it; "
+                f'it reads: {", ".join(model.OPTIONS)}'
+            )
     for name in model.NEEDS:
         if not getattr(config, name):
-            raise UsageError(f"option 'model.{name}' is not given, but model {config.name!r} needs it, for example "
-                             f'--config.model.{name}=400,400')
+            raise UsageError(
+                f"option 'model.{name}' is not given, but model {config.name!r} needs it, for example "
+                f'--config.model.{name}=400,400'
+            )
     model.check(config)
     return model
 
@@ -90,7 +95,9 @@ def interacting_form(config: ModelConfig) -> str | None:
 
 def parameter_count(params: dict) -> int:
     """Parameters outside the embeddings, as the paper's Table 3 counts them."""
-    return sum(leaf.size for name, part in params.items() if not name.endswith('embedding') for leaf in jax.tree.leaves(part))
+    return sum(
+        leaf.size for name, part in params.items() if not name.endswith('embedding') for leaf in jax.tree.leaves(part)
+    )
 
 
 def embedding_parameter_count(params: dict, tables: dict) -> int:

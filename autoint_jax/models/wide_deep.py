@@ -35,6 +35,12 @@ class WideDeep(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
-        deep = MLP(config.deep_hidden, config.deep_dropout, random_bias=False, site=DEEP_SITE, batch_norm=config.deep_batch_norm,
-                   name='deep')(x, training=training)
+        deep = MLP(
+            config.deep_hidden,
+            config.deep_dropout,
+            random_bias=False,
+            site=DEEP_SITE,
+            batch_norm=config.deep_batch_norm,
+            name='deep',
+        )(x, training=training)
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + deep

@@ -17,8 +17,15 @@ from autoint_jax.schema import Batch, Schema
 class XDeepFM(Model):
     """w^T x + w_cin^T p + w_deep^T h + b (Lian et al., 2018, Eq. 10); CIN and deep network read the same field embeddings."""
 
-    OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'cin_widths', 'cin_split', 'deep_hidden', 'deep_dropout',
-               'deep_batch_norm')
+    OPTIONS = (
+        *EMBEDDING_OPTIONS,
+        'embedding_dropout',
+        'cin_widths',
+        'cin_split',
+        'deep_hidden',
+        'deep_dropout',
+        'deep_batch_norm',
+    )
     NEEDS = ('cin_widths', 'deep_hidden')
 
     @staticmethod
@@ -27,7 +34,9 @@ class XDeepFM(Model):
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        pairs = CompressedInteractions.row_floats(config.cin_widths, config.cin_split, len(schema.fields), config.embedding_dim)
+        pairs = CompressedInteractions.row_floats(
+            config.cin_widths, config.cin_split, len(schema.fields), config.embedding_dim
+        )
         return max(pairs, *config.deep_hidden)
 
     @nn.compact
@@ -36,6 +45,8 @@ class XDeepFM(Model):
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
         deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
-        return (FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) +
-                CompressedInteractions(config.cin_widths, config.cin_split, name='cin')(embedded) +
-                deep(embedded.reshape(embedded.shape[0], -1), training=training))
+        return (
+            FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)
+            + CompressedInteractions(config.cin_widths, config.cin_split, name='cin')(embedded)
+            + deep(embedded.reshape(embedded.shape[0], -1), training=training)
+        )

@@ -19,8 +19,10 @@ def variants(base: Config, *, reference_form: str, control_form: str, bfloat16: 
     Raises UsageError where there is no such form, before anything is trained.
     """
     dense = configuration.replace(base, {'optimizer.tables': 'adam'})
-    changes = {'' if reference_form == 'automatic' else f'_control_{reference_form}': {'model.form': reference_form},
-               '_deferred_adam': {'optimizer.tables': 'deferred_adam'}}
+    changes = {
+        '' if reference_form == 'automatic' else f'_control_{reference_form}': {'model.form': reference_form},
+        '_deferred_adam': {'optimizer.tables': 'deferred_adam'},
+    }
     if bfloat16:
         changes['_bfloat16'] = {'model.compute_dtype': 'bfloat16'}
     if control_form:

@@ -16,7 +16,11 @@ def speed_lines(results_dir: pathlib.Path) -> list[str]:
     compared = lines_of(folder, '*.json', _compared)
     if compared:
         compared = lines_of(folder, '*.json', _machine)[:1] + [
-            '', '| | shape | batch | autoint_jax | fastest peer | ratio | share of peak |', '|---|---|---|---|---|---|---|', *compared]
+            '',
+            '| | shape | batch | autoint_jax | fastest peer | ratio | share of peak |',
+            '|---|---|---|---|---|---|---|',
+            *compared,
+        ]
     return compared + lines_of(folder, '*.json', _of_loop)
 
 
@@ -27,27 +31,41 @@ def _is_compared(record: Record) -> bool:
 def _machine(record: Record, path: pathlib.Path) -> list[str]:
     if not _is_compared(record):
         return []
-    return [f'Rows per second on {record["machine"]["cores"]} CPU cores ({record["machine"]["cpu"]}), measured in '
-            'turn with each peer (`results/benchmarks/`); AutoInt as in the paper, tables and optimizer included.']
+    return [
+        f'Rows per second on {record["machine"]["cores"]} CPU cores ({record["machine"]["cpu"]}), measured in '
+        'turn with each peer (`results/benchmarks/`); AutoInt as in the paper, tables and optimizer included.'
+    ]
 
 
 def _of_loop(record: Record, path: pathlib.Path) -> list[str]:
     """What is said of growth with tables, of copies and of the loop; [] of another benchmark."""
     if record['benchmark'] == 'table growth':
         sizes = sorted(map(int, record['milliseconds']))
-        return ['', f'A step with a table of {sizes[-1]:,} rows takes {record["ratio"]:.2f} times that with {sizes[0]:,} '
-                    f'(`{record["tables"]}`, goal {record["goal_ratio"]}); peak memory is at most '
-                    f'{_beyond(record):.2f} GB beyond tables and optimizer, evaluation included (goal '
-                    f'{record["goal_extra_bytes"] / 1e9:.0f}).']
+        return [
+            '',
+            f'A step with a table of {sizes[-1]:,} rows takes {record["ratio"]:.2f} times that with {sizes[0]:,} '
+            f'(`{record["tables"]}`, goal {record["goal_ratio"]}); peak memory is at most '
+            f'{_beyond(record):.2f} GB beyond tables and optimizer, evaluation included (goal '
+            f'{record["goal_extra_bytes"] / 1e9:.0f}).',
+        ]
     if record['benchmark'] == 'replicas':
-        costs = [f'{count} cost {record["cost_relative_to_one"][str(count)]:.2f} times a run alone'
-                 for count in record['copies'] if count > 1]
-        return ['', f'Steps of copies in one program, `{record["shape"]}` shape, variant `{record["variant"]}`, on '
-                    f'{record["machine"]["cores"]} cores ({record["machine"]["cpu"]}), which a run alone uses too: {"; ".join(costs)}.']
+        costs = [
+            f'{count} cost {record["cost_relative_to_one"][str(count)]:.2f} times a run alone'
+            for count in record['copies']
+            if count > 1
+        ]
+        return [
+            '',
+            f'Steps of copies in one program, `{record["shape"]}` shape, variant `{record["variant"]}`, on '
+            f'{record["machine"]["cores"]} cores ({record["machine"]["cpu"]}), which a run alone uses too: {"; ".join(costs)}.',
+        ]
     if record['benchmark'] == 'epoch':
-        return ['', f'The training loop on the `{record["shape"]}` shape, data included, runs at {record["share"]:.2f} of the '
-                    f'step\'s rate, {record["share_with_evaluation"]:.2f} with evaluation and checkpoint (goal '
-                    f'{record["goal_share"]}).']
+        return [
+            '',
+            f'The training loop on the `{record["shape"]}` shape, data included, runs at {record["share"]:.2f} of the '
+            f"step's rate, {record['share_with_evaluation']:.2f} with evaluation and checkpoint (goal "
+            f'{record["goal_share"]}).',
+        ]
     return []
 
 
@@ -60,11 +78,14 @@ def _copy_lines(record: Record, path: pathlib.Path) -> list[str]:
     lines = []
     alone, together = record['rows']
     goal = f' (goal: {record["goal"]}): {record["verdict"]}' if record['verdict'] else ''
-    lines += ['', f'**Copies of AutoInt in one program, `{record["dataset"]}`, {record["machine"]["cores"]} CPU cores '
-              f'({record["machine"]["cpu"]}).** {record["copies"]} copies cost {record["ratios"]["epoch"]:.2f} times a run alone, by '
-              f'the epoch with evaluation and checkpoints{goal}; {record["ratios"]["command"]:.2f} times as commands of '
-              f'{record["epochs"]} epochs. An epoch takes {alone["epoch_seconds"]:.2f} s alone, '
-              f'{together["epoch_seconds"]:.2f} s for all {record["copies"]} (medians of {len(record["rounds"]["1"])} rounds).']
+    lines += [
+        '',
+        f'**Copies of AutoInt in one program, `{record["dataset"]}`, {record["machine"]["cores"]} CPU cores '
+        f'({record["machine"]["cpu"]}).** {record["copies"]} copies cost {record["ratios"]["epoch"]:.2f} times a run alone, by '
+        f'the epoch with evaluation and checkpoints{goal}; {record["ratios"]["command"]:.2f} times as commands of '
+        f'{record["epochs"]} epochs. An epoch takes {alone["epoch_seconds"]:.2f} s alone, '
+        f'{together["epoch_seconds"]:.2f} s for all {record["copies"]} (medians of {len(record["rounds"]["1"])} rounds).',
+    ]
     return lines
 
 
@@ -75,8 +96,10 @@ def _compared(record: Record, path: pathlib.Path) -> list[str]:
     peer = max(record['ratios'], key=lambda name: record['medians'][name])
     ours, theirs = record['medians']['autoint_jax'], record['medians'][peer]
     tables = f' ({record["tables"]})' if record['benchmark'] == 'training step' else ''
-    return [f'| {KINDS[record["benchmark"]]}{tables} | {record["shape"]} | {record["batch"]} | {ours:,.0f} | {theirs:,.0f} '
-            f'(`{peer.split()[0]}`) | {ours / theirs:.2f} | {record["roofline"]["share"]:.2f} |']
+    return [
+        f'| {KINDS[record["benchmark"]]}{tables} | {record["shape"]} | {record["batch"]} | {ours:,.0f} | {theirs:,.0f} '
+        f'(`{peer.split()[0]}`) | {ours / theirs:.2f} | {record["roofline"]["share"]:.2f} |'
+    ]
 
 
 def _beyond(record: Record) -> float:
@@ -89,13 +112,19 @@ def exactness_lines(results_dir: pathlib.Path) -> list[str]:
 
 
 def _exactness_lines(record: Record, path: pathlib.Path) -> list[str]:
-    lines = ['', f'What faster arithmetic costs (`{path.name}`; {record["criterion"]}: {record["verdict"]}). Dense '
-              f'Adam in the form `{record.get("reference_form", "automatic")}`; parameters after {record["followed_steps"]:,} steps. '
-              'A control is dense Adam in another form: what rounding alone does.', '',
-              '| variant | AUC | minus dense Adam, by seed | logloss | tables differ by, share of movement |',
-              '|---|---|---|---|---|']
+    lines = [
+        '',
+        f'What faster arithmetic costs (`{path.name}`; {record["criterion"]}: {record["verdict"]}). Dense '
+        f'Adam in the form `{record.get("reference_form", "automatic")}`; parameters after {record["followed_steps"]:,} steps. '
+        'A control is dense Adam in another form: what rounding alone does.',
+        '',
+        '| variant | AUC | minus dense Adam, by seed | logloss | tables differ by, share of movement |',
+        '|---|---|---|---|---|',
+    ]
     for row in record['rows']:
         share = row['tables_difference'] / row['tables_movement']
-        lines.append(f'| {row["variant"].replace("_", " ")} | {row["auc"]:.4f} | {", ".join(row["auc_differences"])} | '
-                     f'{row["logloss"]:.4f} | {share:.1e} |')
+        lines.append(
+            f'| {row["variant"].replace("_", " ")} | {row["auc"]:.4f} | {", ".join(row["auc_differences"])} | '
+            f'{row["logloss"]:.4f} | {share:.1e} |'
+        )
     return lines

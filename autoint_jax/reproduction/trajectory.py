@@ -7,8 +7,8 @@ import numpy as np
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.training.step import devices, order, steps
 from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.step import devices, order, steps
 from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
@@ -21,18 +21,27 @@ def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
     state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
     per_epoch = order.steps_per_epoch(len(columns), batch_size)
     for epoch in range(-(-count // per_epoch)):
-        ordered = devices.replicate(order.epoch_order(config.seed, epoch, rows=len(columns), batch_size=batch_size,
-                                                      padded_batch=cut.padded_batch), mesh)
+        ordered = devices.replicate(
+            order.epoch_order(
+                config.seed, epoch, rows=len(columns), batch_size=batch_size, padded_batch=cut.padded_batch
+            ),
+            mesh,
+        )
         state, _ = chunk(state, resident, ordered, 0, min(per_epoch, count - epoch * per_epoch))
     return steps.make_flush(made)(state)
 
 
 def distances(start: TrainState, reference: TrainState, other: TrainState) -> dict[str, float]:
     """Mean absolute difference of `other` from `reference`, for tables and parameters, and how far `reference` has moved."""
-    return {f'{part}_{name}': _mean_difference(getattr(state, part), getattr(reference, part))
-            for part in ('tables', 'params') for name, state in (('difference', other), ('movement', start))}
+    return {
+        f'{part}_{name}': _mean_difference(getattr(state, part), getattr(reference, part))
+        for part in ('tables', 'params')
+        for name, state in (('difference', other), ('movement', start))
+    }
 
 
 def _mean_difference(one: Any, other: Any) -> float:
-    differences = [np.abs(np.asarray(a - b, np.float64)) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)]
+    differences = [
+        np.abs(np.asarray(a - b, np.float64)) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    ]
     return float(sum(array.sum() for array in differences) / sum(array.size for array in differences))

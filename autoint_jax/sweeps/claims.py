@@ -63,8 +63,9 @@ class Claim:
                 pass
 
 
-def take(folder: pathlib.Path, *, stale_seconds: float, lost: Callable[[], None],
-         note: dict[str, Any] | None = None) -> Claim | None:
+def take(
+    folder: pathlib.Path, *, stale_seconds: float, lost: Callable[[], None], note: dict[str, Any] | None = None
+) -> Claim | None:
     """Takes the claim of a folder, or returns None where a live process holds it or was faster.
 
     Args:
@@ -82,8 +83,16 @@ def take(folder: pathlib.Path, *, stale_seconds: float, lost: Callable[[], None]
     path = _path(folder, number + 1)  # what was judged, plus one: whoever was faster has created it
     try:
         with open(path, 'x') as file:
-            json.dump({'host': platform.node(), 'pid': os.getpid(), 'machine': _machine(), 'note': note or {},
-                       'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}, file)
+            json.dump(
+                {
+                    'host': platform.node(),
+                    'pid': os.getpid(),
+                    'machine': _machine(),
+                    'note': note or {},
+                    'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+                },
+                file,
+            )
     except FileExistsError:
         return None
     return Claim(path, stale_seconds, lost)
@@ -97,8 +106,11 @@ def holder(folder: pathlib.Path, stale_seconds: float) -> Holder | None:
 
 def unreleased(folder: pathlib.Path) -> list[dict[str, Any]]:
     """The notes of claims that were not released, oldest first: their holders died, or hold them still."""
-    notes = [_read(_path(folder, number))[0].get('note', {}) for number in _numbers(folder)
-             if not _path(folder, number, RELEASED).exists()]
+    notes = [
+        _read(_path(folder, number))[0].get('note', {})
+        for number in _numbers(folder)
+        if not _path(folder, number, RELEASED).exists()
+    ]
     return [note if isinstance(note, dict) else {} for note in notes]
 
 
@@ -110,8 +122,12 @@ def forget(folder: pathlib.Path) -> None:
 
 def _held(folder: pathlib.Path, number: int, stale_seconds: float) -> Holder:
     claim, touched = _read(_path(folder, number))
-    live = (touched is not None and not _path(folder, number, RELEASED).exists() and not _known_dead(claim)
-            and _now(folder) - touched <= stale_seconds)
+    live = (
+        touched is not None
+        and not _path(folder, number, RELEASED).exists()
+        and not _known_dead(claim)
+        and _now(folder) - touched <= stale_seconds
+    )
     return Holder(number, claim.get('host', 'unknown host'), claim.get('pid', 0), live)
 
 

@@ -38,8 +38,9 @@ DEATHS_TOGETHER = 2
 def shapes(config: Config) -> str:
     """A text that is the same for configurations that can share a program."""
     defaults = {leaf.path: leaf.default for leaf in configuration.leaves()}
-    return configuration.fingerprint(configuration.replace(
-        config, {path: defaults[path] for path in ('seed', *configuration.OF_COPIES.values())}))
+    return configuration.fingerprint(
+        configuration.replace(config, {path: defaults[path] for path in ('seed', *configuration.OF_COPIES.values())})
+    )
 
 
 def largest(sweep: Sweep) -> int:
@@ -98,7 +99,9 @@ def _beside(orders: Orders, first: Trial, but: Container[str], alone: Container[
         room = min(room, COPIES_OF_A_CORE * on_devices)
     holders = {(holder.host, holder.pid) for _, holder in states.values() if holder is not None}
     running = sum(state == trials.RUNNING for state, _ in states.values())
-    wanted = share(len(pending) + running, workers=max(orders.workers, len(holders)), room=room, on_devices=on_devices) - 1
+    wanted = (
+        share(len(pending) + running, workers=max(orders.workers, len(holders)), room=room, on_devices=on_devices) - 1
+    )
     for trial in pending:
         recorded = runs.record_path(trial.id, orders.results_dir).exists()
         if wanted and not recorded and _may_share(folder, trial, alone, held=False):
@@ -116,8 +119,12 @@ def _claimed(folder: SweepFolder, trial: Trial) -> Claim | None:
     if folder.state(trial)[0] != trials.PENDING:
         return None
     path = folder.of(trial)
-    claim = claims.take(path / 'claims', stale_seconds=folder.stale_seconds, lost=_superseded,
-                        note={'evaluations': len(trials.evaluations(path))})
+    claim = claims.take(
+        path / 'claims',
+        stale_seconds=folder.stale_seconds,
+        lost=_superseded,
+        note={'evaluations': len(trials.evaluations(path))},
+    )
     if claim is not None and trials.final_state(path) is not None:  # it ended between the look at it and the claim
         claim.release()
         return None

@@ -41,8 +41,10 @@ class FolderLock:
                     print(f'waiting for another process, which holds the lock {self._path}', flush=True)
                 time.sleep(POLL_SECONDS)
         except OSError as error:
-            raise UsageError(f'the lock of a search cannot be taken: {system_sentence(error)}; a search needs a --sweeps_dir on a file '
-                             'system with locks') from None
+            raise UsageError(
+                f'the lock of a search cannot be taken: {system_sentence(error)}; a search needs a --sweeps_dir on a file '
+                'system with locks'
+            ) from None
 
     def release(self) -> None:
         self._file.close()  # which unlocks it

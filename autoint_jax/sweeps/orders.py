@@ -57,7 +57,9 @@ def check_data(orders: Orders) -> None:
         data, path = opened(trial.config.data.dataset, trial.config.data.recipe), folder.of(trial)
         theirs = trials.data_hash(path)
         if theirs not in (None, data.hash):
-            raise UsageError(f'{path} holds a trial on other data than {data.folder} (hash {theirs[:12]}, not {data.hash[:12]}): '
-                             'name the --data_dir of that data or, to train on this, give the sweep file another name and name '
-                             'another --results_dir')
+            raise UsageError(
+                f'{path} holds a trial on other data than {data.folder} (hash {theirs[:12]}, not {data.hash[:12]}): '
+                'name the --data_dir of that data or, to train on this, give the sweep file another name and name '
+                'another --results_dir'
+            )
         runs.recorded(trial.id, trial.config, data, orders.results_dir)

@@ -40,8 +40,9 @@ def report(folder: SweepFolder) -> Report:
     if not listed:
         raise UsageError(f'{folder.path} has no trial yet: run the sweep first')
     _refuse_different_data(folder, listed)
-    options = sorted({option for trial in listed
-                      for option in configuration.differing(listed[0].config, trial.config)} - {'seed'})
+    options = sorted(
+        {option for trial in listed for option in configuration.differing(listed[0].config, trial.config)} - {'seed'}
+    )
     rows = [_trial_row(folder, trial, options) for trial in listed]
     by_setting: dict[tuple, list[dict[str, Any]]] = {}
     for row in rows:
@@ -58,8 +59,15 @@ def report(folder: SweepFolder) -> Report:
 
 def write(folder: SweepFolder, made: Report, output: pathlib.Path) -> list[pathlib.Path]:
     """Writes OUTPUT/sweep_NAME (settings) and OUTPUT/sweep_NAME_trials, .json and .csv each; returns the paths without suffix."""
-    about = {'sweep': folder.sweep.name, 'base': folder.sweep.base, 'objective': folder.sweep.objective,
-             'file': folder.sweep.text, 'command': sys.argv, 'commit': records.commit(), 'versions': records.versions()}
+    about = {
+        'sweep': folder.sweep.name,
+        'base': folder.sweep.base,
+        'objective': folder.sweep.objective,
+        'file': folder.sweep.text,
+        'command': sys.argv,
+        'commit': records.commit(),
+        'versions': records.versions(),
+    }
     paths = [output / f'sweep_{folder.sweep.name}', output / f'sweep_{folder.sweep.name}_trials']
     for path, rows in zip(paths, (made.settings, made.trials), strict=True):
         runs.write_table(path, rows, about)
@@ -71,13 +79,26 @@ def show(folder: SweepFolder, made: Report) -> None:
     names = [option.rpartition('.')[2] for option in made.options]
     comparison.show(
         f'{folder.sweep.name}, by {folder.sweep.objective}',
-        [*(names if len(set(names)) == len(names) else made.options), *(figure.replace('_', ' ') for figure in FIGURES), 'done'],
-        [[*(_shown(row[option]) for option in made.options), *(_spread(row, figure) for figure in FIGURES),
-          f'{row["done"]} of {row["seeds"]}'] for row in made.settings])
+        [
+            *(names if len(set(names)) == len(names) else made.options),
+            *(figure.replace('_', ' ') for figure in FIGURES),
+            'done',
+        ],
+        [
+            [
+                *(_shown(row[option]) for option in made.options),
+                *(_spread(row, figure) for figure in FIGURES),
+                f'{row["done"]} of {row["seeds"]}',
+            ]
+            for row in made.settings
+        ],
+    )
     best = made.settings[0]
     if best['done']:
-        print(f'best by {folder.sweep.objective}, the test figures aside: '
-              + (', '.join(f'{option} = {_shown(best[option])}' for option in made.options) or 'the one setting there is'))
+        print(
+            f'best by {folder.sweep.objective}, the test figures aside: '
+            + (', '.join(f'{option} = {_shown(best[option])}' for option in made.options) or 'the one setting there is')
+        )
 
 
 def _refuse_different_data(folder: SweepFolder, listed: list[Trial]) -> None:
@@ -87,22 +108,35 @@ def _refuse_different_data(folder: SweepFolder, listed: list[Trial]) -> None:
         if trials.final_state(folder.of(trial)) == trials.DONE:
             one = first.setdefault((trial.config.data.dataset, trial.config.data.recipe), trial)
             if trials.data_hash(folder.of(trial)) != trials.data_hash(folder.of(one)):
-                raise UsageError(f'{folder.of(trial)} was trained on other data than {folder.of(one)}, so that means over both '
-                                 'say nothing: delete the folders of the trials on one of them and run the sweep again')
+                raise UsageError(
+                    f'{folder.of(trial)} was trained on other data than {folder.of(one)}, so that means over both '
+                    'say nothing: delete the folders of the trials on one of them and run the sweep again'
+                )
 
 
 def _trial_row(folder: SweepFolder, trial: Trial, options: list[str]) -> dict[str, Any]:
     path = folder.of(trial)
     state = folder.state(trial)[0]
-    row = {'trial': trial.id, 'state': state, **{option: _plain(trial.config, option) for option in options},
-           'seed': trial.config.seed, **dict.fromkeys([*FIGURES, 'best_epoch', 'train_seconds'])}
+    row = {
+        'trial': trial.id,
+        'state': state,
+        **{option: _plain(trial.config, option) for option in options},
+        'seed': trial.config.seed,
+        **dict.fromkeys([*FIGURES, 'best_epoch', 'train_seconds']),
+    }
     if state == trials.DONE:
         result = trials.result(path)
-        figures = {f'{split}_{figure}': result[split][figure] for split in ('valid', 'test') for figure in ('auc', 'logloss')}
+        figures = {
+            f'{split}_{figure}': result[split][figure] for split in ('valid', 'test') for figure in ('auc', 'logloss')
+        }
         return row | figures | {'best_epoch': result['best_epoch'], 'train_seconds': result['train_seconds']}
     if found := trials.evaluations(path):
         best = min(found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]))
-        return row | {'valid_auc': best['valid_auc'], 'valid_logloss': best['valid_logloss'], 'best_epoch': best['epoch']}
+        return row | {
+            'valid_auc': best['valid_auc'],
+            'valid_logloss': best['valid_logloss'],
+            'best_epoch': best['epoch'],
+        }
     return row
 
 

@@ -18,8 +18,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoint_jax.config import configuration
 from autoint_jax import stored
+from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.locks import FolderLock
@@ -38,7 +38,7 @@ VAIN_SUGGESTIONS = 100
 ASKING_LOCK, JOURNAL_LOCK = 'asking.lock', f'{JOURNAL}.flock'
 # What a suggestion has, beside a value for each option.
 FORM = {'number': int, 'values': dict, 'params': dict}
-MEND = ('restore it, or move the folder of its trial away, after which the search suggests another one in its place')
+MEND = 'restore it, or move the folder of its trial away, after which the search suggests another one in its place'
 _ENDED = {trials.DONE: TrialState.COMPLETE, trials.PRUNED: TrialState.PRUNED, trials.FAILED: TrialState.FAIL}
 
 
@@ -49,8 +49,10 @@ def suggested(sweep: Sweep, folder: pathlib.Path) -> list[Trial]:
         try:
             found.append(sweep.trial(read['values']))
         except UsageError as error:
-            raise UsageError(f'{folder}/trials holds the suggestion number {read["number"]} that this sweep cannot train ({error}): '
-                             f'{MEND}') from None
+            raise UsageError(
+                f'{folder}/trials holds the suggestion number {read["number"]} that this sweep cannot train ({error}): '
+                f'{MEND}'
+            ) from None
     return found
 
 
@@ -82,8 +84,10 @@ class Study:
             self._caught_up()
 
     def _complete(self) -> bool:
-        return (len(_suggestions(self._sweep, self._folder)) >= self._sweep.search.trials
-                or (self._folder / EXHAUSTED).exists())
+        return (
+            len(_suggestions(self._sweep, self._folder)) >= self._sweep.search.trials
+            or (self._folder / EXHAUSTED).exists()
+        )
 
     def _ask(self, number: int) -> bool:
         for attempt in range(VAIN_SUGGESTIONS):
@@ -133,13 +137,25 @@ class Study:
             folder = self._folder / 'trials' / name
             ended, frozen = _ENDED.get(trials.final_state(folder)), known.get(name)
             if frozen is not None and frozen.state == TrialState.RUNNING and ended is not None:
-                self._study.tell(frozen.number, self._objective(folder) if ended == TrialState.COMPLETE else None, state=ended)
-            elif frozen is None or (frozen.state == TrialState.FAIL and ended in (TrialState.COMPLETE, TrialState.PRUNED)):
-                self._study.add_trial(create_trial(
-                    state=ended or TrialState.RUNNING, params=suggestion['params'], distributions=self._distributions,
-                    value=self._objective(folder) if ended == TrialState.COMPLETE else None, user_attrs={'trial': name},
-                    intermediate_values={step: evaluation[self._sweep.objective]
-                                         for step, evaluation in enumerate(trials.evaluations(folder), start=1)}))
+                self._study.tell(
+                    frozen.number, self._objective(folder) if ended == TrialState.COMPLETE else None, state=ended
+                )
+            elif frozen is None or (
+                frozen.state == TrialState.FAIL and ended in (TrialState.COMPLETE, TrialState.PRUNED)
+            ):
+                self._study.add_trial(
+                    create_trial(
+                        state=ended or TrialState.RUNNING,
+                        params=suggestion['params'],
+                        distributions=self._distributions,
+                        value=self._objective(folder) if ended == TrialState.COMPLETE else None,
+                        user_attrs={'trial': name},
+                        intermediate_values={
+                            step: evaluation[self._sweep.objective]
+                            for step, evaluation in enumerate(trials.evaluations(folder), start=1)
+                        },
+                    )
+                )
         return made
 
     def _running(self) -> list[FrozenTrial]:
@@ -176,28 +192,54 @@ def _check_folder(sweep: Sweep, folder: pathlib.Path) -> None:
     theirs = trials.written(folder / IDENTITY)
     if theirs and theirs != _identity(sweep):
         parts = [part for part, value in _identity(sweep).items() if theirs.get(part) != value]
-        raise UsageError(f'{folder} holds a search with another {" and ".join(parts)}, whose figures say nothing about this '
-                         'one: give the sweep file another name')
+        raise UsageError(
+            f'{folder} holds a search with another {" and ".join(parts)}, whose figures say nothing about this '
+            'one: give the sweep file another name'
+        )
 
 
 def _identity(sweep: Sweep) -> dict[str, Any]:
     """What makes two searches the same; the number of trials, sampler and pruner may change on the way."""
-    return json.loads(json.dumps({'base': configuration.fingerprint(sweep.config), 'objective': sweep.objective, 'space': {
-        option: part.choices if isinstance(part, Choices) else [part.low, part.high, part.log]
-        for option, part in sweep.search.space.items()}}))
+    return json.loads(
+        json.dumps(
+            {
+                'base': configuration.fingerprint(sweep.config),
+                'objective': sweep.objective,
+                'space': {
+                    option: part.choices if isinstance(part, Choices) else [part.low, part.high, part.log]
+                    for option, part in sweep.search.space.items()
+                },
+            }
+        )
+    )
 
 
 def _opened(sweep: Sweep, folder: pathlib.Path) -> optuna.Study:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / JOURNAL
-    lock = FolderLock(folder / JOURNAL_LOCK)  # others break Optuna's own locks after 30 seconds, though their holder may only be slow
+    lock = FolderLock(
+        folder / JOURNAL_LOCK
+    )  # others break Optuna's own locks after 30 seconds, though their holder may only be slow
     _cut_half_line(path, lock)
     try:
         return optuna.create_study(
-            study_name=sweep.name, storage=JournalStorage(JournalFileBackend(str(path), lock)), load_if_exists=True,
-            pruner=_pruner(sweep), direction='minimize' if sweep.objective == 'valid_logloss' else 'maximize')
-    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:  # Optuna trips over a line
-        raise UsageError(f'{path} is damaged ({type(error).__name__}: {error}): delete it, the search goes on from the folders of its trials') from None
+            study_name=sweep.name,
+            storage=JournalStorage(JournalFileBackend(str(path), lock)),
+            load_if_exists=True,
+            pruner=_pruner(sweep),
+            direction='minimize' if sweep.objective == 'valid_logloss' else 'maximize',
+        )
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        RecursionError,
+    ) as error:  # Optuna trips over a line
+        raise UsageError(
+            f'{path} is damaged ({type(error).__name__}: {error}): delete it, the search goes on from the folders of its trials'
+        ) from None
 
 
 def _cut_half_line(path: pathlib.Path, lock: FolderLock) -> None:
@@ -215,11 +257,13 @@ def _pruner(sweep: Sweep) -> optuna.pruners.BasePruner:
     search = sweep.search
     if search.pruner == 'median':
         return optuna.pruners.MedianPruner(
-            n_startup_trials=search.startup_trials, n_warmup_steps=search.warmup_evaluations + 1)  # steps count from 1
+            n_startup_trials=search.startup_trials, n_warmup_steps=search.warmup_evaluations + 1
+        )  # steps count from 1
     if search.pruner == 'hyperband':
         training = sweep.config.training
-        return optuna.pruners.HyperbandPruner(min_resource=search.warmup_evaluations,
-                                              max_resource=training.epochs * training.evaluations_per_epoch)
+        return optuna.pruners.HyperbandPruner(
+            min_resource=search.warmup_evaluations, max_resource=training.epochs * training.evaluations_per_epoch
+        )
     return optuna.pruners.NopPruner()
 
 

@@ -20,8 +20,18 @@ class Job:
         return DelayedSubmission(self, orders, name)
 
 
-def submit(orders: Orders, jobs: int, *, cluster: str, minutes: int, cpus: int, memory_gb: int, gpus: int, partition: str | None,
-           logs: pathlib.Path) -> list[Any]:
+def submit(
+    orders: Orders,
+    jobs: int,
+    *,
+    cluster: str,
+    minutes: int,
+    cpus: int,
+    memory_gb: int,
+    gpus: int,
+    partition: str | None,
+    logs: pathlib.Path,
+) -> list[Any]:
     """Submits workers; returns submitit's jobs.
 
     Args:
@@ -37,11 +47,19 @@ def submit(orders: Orders, jobs: int, *, cluster: str, minutes: int, cpus: int, 
     try:
         import submitit
     except ImportError:
-        raise UsageError('jobs are submitted by submitit, which is not installed: pip install submitit==1.5.4') from None
+        raise UsageError(
+            'jobs are submitted by submitit, which is not installed: pip install submitit==1.5.4'
+        ) from None
     try:
         executor = submitit.AutoExecutor(folder=logs, cluster=cluster)
     except RuntimeError as error:
         raise UsageError(f'jobs cannot be submitted here: {error}') from None
-    executor.update_parameters(name=orders.folder.sweep.name, timeout_min=minutes, cpus_per_task=cpus, mem_gb=memory_gb,
-                               gpus_per_node=gpus, **{'slurm_partition': partition} if partition else {})
+    executor.update_parameters(
+        name=orders.folder.sweep.name,
+        timeout_min=minutes,
+        cpus_per_task=cpus,
+        mem_gb=memory_gb,
+        gpus_per_node=gpus,
+        **{'slurm_partition': partition} if partition else {},
+    )
     return executor.map_array(Job(), [orders] * jobs, [f'job {job + 1}' for job in range(jobs)])

@@ -30,15 +30,24 @@ def status(folder: SweepFolder) -> Status:
     counts = collections.Counter(state for state, _ in states.values())
     running = [(trial, holder) for trial, (state, holder) in states.items() if state == trials.RUNNING]
     failed = [failure(folder.of(trial)) for trial, (state, _) in states.items() if state == trials.FAILED]
-    return Status({state: counts[state] for state in trials.STATES},
-                  [_line(folder, trial, holder) for trial, holder in running], failed, _notes(folder, states, counts))
+    return Status(
+        {state: counts[state] for state in trials.STATES},
+        [_line(folder, trial, holder) for trial, holder in running],
+        failed,
+        _notes(folder, states, counts),
+    )
 
 
 def failure(folder: pathlib.Path) -> str:
     """What a trial raised, the tail of its log, its folder."""
     said = trials.written(folder / 'failure.json')
-    return '\n'.join([shown(f'{folder.name} failed on {said.get("host")}, {said.get("time")}: {said.get("error")}'),
-                      *(f'    {shown(line)}' for line in trials.log_tail(folder, LOG_LINES)), f'    in {os.path.relpath(folder)}'])
+    return '\n'.join(
+        [
+            shown(f'{folder.name} failed on {said.get("host")}, {said.get("time")}: {said.get("error")}'),
+            *(f'    {shown(line)}' for line in trials.log_tail(folder, LOG_LINES)),
+            f'    in {os.path.relpath(folder)}',
+        ]
+    )
 
 
 def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
@@ -46,12 +55,18 @@ def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
     path = folder.of(trial)
     found, progress = trials.evaluations(path), trials.written(path / 'progress.json')
     epochs = trial.config.training.epochs
-    best = min(found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]), default=None)
-    return '  '.join([
-        trial.id, f'epoch {_share(path) * epochs:6.1f} of {epochs}',
-        f'{_number(progress, "rows_per_second"):10,.0f} rows/s',
-        f'valid AUC {best["valid_auc"]:.4f}, logloss {best["valid_logloss"]:.4f}' if best else 'not evaluated yet',
-        f'on {shown(holder.host)}, pid {shown(holder.pid)}' if holder else ''])
+    best = min(
+        found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]), default=None
+    )
+    return '  '.join(
+        [
+            trial.id,
+            f'epoch {_share(path) * epochs:6.1f} of {epochs}',
+            f'{_number(progress, "rows_per_second"):10,.0f} rows/s',
+            f'valid AUC {best["valid_auc"]:.4f}, logloss {best["valid_logloss"]:.4f}' if best else 'not evaluated yet',
+            f'on {shown(holder.host)}, pid {shown(holder.pid)}' if holder else '',
+        ]
+    )
 
 
 def _share(folder: pathlib.Path) -> float:
@@ -66,23 +81,42 @@ def _number(progress: dict[str, Any], name: str) -> float:
     return value if type(value) in (int, float) else 0.0
 
 
-def _notes(folder: SweepFolder, states: dict[Trial, tuple[str, Holder | None]], counts: collections.Counter) -> list[str]:
+def _notes(
+    folder: SweepFolder, states: dict[Trial, tuple[str, Holder | None]], counts: collections.Counter
+) -> list[str]:
     notes = []
     search = folder.sweep.search
     if search is not None:
         exhausted = ' and found no other in its space' if (folder.path / 'exhausted').exists() else ''
         notes.append(f'the search has suggested {len(states)} of {search.trials} trials{exhausted}')
-    left = counts[trials.PENDING] + counts[trials.RUNNING] + (max(0, search.trials - len(states)) if search is not None else 0)
+    left = (
+        counts[trials.PENDING]
+        + counts[trials.RUNNING]
+        + (max(0, search.trials - len(states)) if search is not None else 0)
+    )
     # Trials in one program count as one: seconds of training are a trial's share of those of its program.
-    at_a_time = len({(holder.host, holder.pid) for state, holder in states.values() if state == trials.RUNNING and holder is not None})
+    at_a_time = len(
+        {
+            (holder.host, holder.pid)
+            for state, holder in states.values()
+            if state == trials.RUNNING and holder is not None
+        }
+    )
     if counts[trials.DONE] and at_a_time:
-        mean = statistics.fmean(trials.result(folder.of(trial))['train_seconds'] for trial, (state, _) in states.items()
-                                if state == trials.DONE)
+        mean = statistics.fmean(
+            trials.result(folder.of(trial))['train_seconds']
+            for trial, (state, _) in states.items()
+            if state == trials.DONE
+        )
         taken = sum(_share(folder.of(trial)) for trial, (state, _) in states.items() if state == trials.RUNNING)
-        notes.append(f'a trial trains for {duration(mean)}: {duration((left - taken) * mean / at_a_time)} are left, '
-                     f'by {at_a_time} worker{"s" if at_a_time > 1 else ""}')
+        notes.append(
+            f'a trial trains for {duration(mean)}: {duration((left - taken) * mean / at_a_time)} are left, '
+            f'by {at_a_time} worker{"s" if at_a_time > 1 else ""}'
+        )
     if unlisted := folder.unlisted():
-        notes.append(f'{len(unlisted)} trials of the folder are not in the sweep file and are left alone: {", ".join(map(shown, unlisted))}')
+        notes.append(
+            f'{len(unlisted)} trials of the folder are not in the sweep file and are left alone: {", ".join(map(shown, unlisted))}'
+        )
     return notes
 
 

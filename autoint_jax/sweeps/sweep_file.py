@@ -30,8 +30,8 @@ import math
 import pathlib
 from typing import Any
 
-from autoint_jax.config import configuration
 from autoint_jax import stored
+from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import model_class
@@ -74,8 +74,9 @@ class Sweep:
         config = configuration.replace(self.config, values)
         model_class(config.model)
         if config.replicas != configuration.ReplicasConfig():
-            raise UsageError("options of 'replicas' have no place in a sweep, where seeds and [grid] make the trials: leave "
-                             'them out')
+            raise UsageError(
+                "options of 'replicas' have no place in a sweep, where seeds and [grid] make the trials: leave them out"
+            )
         return Trial(run_name(self.base, config), config)
 
     def better_first(self, value: float) -> float:
@@ -125,8 +126,10 @@ def _parsed(tree: dict[str, Any], path: pathlib.Path, text: str, configs: pathli
     search = parsed_search(tree['search'], _options(_table(tree['search'], 'search').get('space', {}), 'search.space'))
     evaluations = config.training.epochs * config.training.evaluations_per_epoch
     if search.pruner == 'hyperband' and search.warmup_evaluations > evaluations:
-        raise UsageError(f'[search] warmup_evaluations = {search.warmup_evaluations} must be at most the {evaluations} evaluations of a '
-                         'trial (training.epochs times training.evaluations_per_epoch)')
+        raise UsageError(
+            f'[search] warmup_evaluations = {search.warmup_evaluations} must be at most the {evaluations} evaluations of a '
+            'trial (training.epochs times training.evaluations_per_epoch)'
+        )
     for values in search.corners():
         sweep.trial(values)
     return dataclasses.replace(sweep, search=search)
@@ -138,8 +141,10 @@ def _listed(tree: dict[str, Any], sweep: Sweep) -> list[Trial]:
     parts = [part for part in (_list(tree), _zip(tree)) if part]
     sizes = [len(part) for part in parts] + [len(values) for values in columns.values()] + [_seed_count(tree)]
     if math.prod(sizes) > MOST_TRIALS:
-        raise UsageError(f'it has {" * ".join(map(str, sizes))} = {math.prod(sizes):,} trials, more than the {MOST_TRIALS:,} that a sweep '
-                         'may have: give fewer values or seeds, or a [search]')
+        raise UsageError(
+            f'it has {" * ".join(map(str, sizes))} = {math.prod(sizes):,} trials, more than the {MOST_TRIALS:,} that a sweep '
+            'may have: give fewer values or seeds, or a [search]'
+        )
     parts += [part for part in (_grid(columns), _seeds(tree)) if part]
     found: dict[str, Values] = {}
     trials = []
@@ -151,21 +156,27 @@ def _listed(tree: dict[str, Any], sweep: Sweep) -> list[Trial]:
             values |= part
         trial = sweep.trial(values)
         if trial.id in found:
-            raise UsageError(f'{_short(found[trial.id])} and {_short(values)} are the same trial: leave one of them out')
+            raise UsageError(
+                f'{_short(found[trial.id])} and {_short(values)} are the same trial: leave one of them out'
+            )
         found[trial.id] = values
         trials.append(trial)
     return trials
 
 
 def _grid(columns: dict[str, list[Any]]) -> list[Values]:
-    return [dict(zip(columns, values, strict=True)) for values in itertools.product(*columns.values())] if columns else []
+    return (
+        [dict(zip(columns, values, strict=True)) for values in itertools.product(*columns.values())] if columns else []
+    )
 
 
 def _zip(tree: dict[str, Any]) -> list[Values]:
     columns = _columns(tree, 'zip')
     if len({len(values) for values in columns.values()}) > 1:
-        raise UsageError('[zip] needs as many values of each option: ' + ', '.join(
-            f'{option} has {len(values)}' for option, values in columns.items()))
+        raise UsageError(
+            '[zip] needs as many values of each option: '
+            + ', '.join(f'{option} has {len(values)}' for option, values in columns.items())
+        )
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
@@ -189,14 +200,18 @@ def _seed_count(tree: dict[str, Any]) -> int:
     if type(seeds) is int and seeds >= 1:
         return seeds
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
-        raise UsageError(f'seeds = {_short(seeds)} must be a list of whole numbers such as [0, 1, 2] or a count of at least 1')
+        raise UsageError(
+            f'seeds = {_short(seeds)} must be a list of whole numbers such as [0, 1, 2] or a count of at least 1'
+        )
     return len(seeds)
 
 
 def _columns(tree: dict[str, Any], part: str) -> dict[str, list[Any]]:
     columns = _options(tree.get(part, {}), part)
     if part in tree and not columns:
-        raise UsageError(f'[{part}] is empty: give it a line an option, such as model.num_layers = [1, 2, 3], or leave it out')
+        raise UsageError(
+            f'[{part}] is empty: give it a line an option, such as model.num_layers = [1, 2, 3], or leave it out'
+        )
     for option, values in columns.items():
         if not isinstance(values, list) or not values:
             raise UsageError(f'[{part}] {option} = {_short(values)} must be a list of values, such as [1, 2, 3]')
@@ -217,8 +232,10 @@ def _options(tree: Any, part: str) -> Values:
             elif path in groups and isinstance(value, dict):
                 walk(value, path + '.')
             else:
-                raise UsageError(f'[{part}] has the unknown option {path!r}{nearest(path, known)}; '
-                                 'scripts/train.py --help lists the options')
+                raise UsageError(
+                    f'[{part}] has the unknown option {path!r}{nearest(path, known)}; '
+                    'scripts/train.py --help lists the options'
+                )
 
     walk(_table(tree, part), '')
     return found

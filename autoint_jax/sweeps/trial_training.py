@@ -14,16 +14,16 @@ from typing import Any
 
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError, described
+from autoint_jax.evaluation.stopping import should_stop
 from autoint_jax.records import runs
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training.run_folder import records
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar, Reporter
-from autoint_jax.training.run_folder.records import FolderInUse
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.evaluation.stopping import should_stop
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder.records import FolderInUse
 
 PROGRESS_SECONDS = 5.0
 Train = Callable[[Orders, Trial, Reporter], None]
@@ -40,10 +40,22 @@ class TrialReporter:
     What it raises ends `fit` as an interruption does: what was recorded and saved remains.
     """
 
-    def __init__(self, folder: pathlib.Path, epochs: int, stopping: threading.Event,
-                 should_prune: Callable[[], bool] | None, *, stop_after_increases: int = 0):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        epochs: int,
+        stopping: threading.Event,
+        should_prune: Callable[[], bool] | None,
+        *,
+        stop_after_increases: int = 0,
+    ):
         """`epochs` and `stop_after_increases` are those of the trial's configuration, which say when it has ended by itself."""
-        self._lines, self._folder, self._epochs, self._stop_after_increases = Bar(), folder, epochs, stop_after_increases
+        self._lines, self._folder, self._epochs, self._stop_after_increases = (
+            Bar(),
+            folder,
+            epochs,
+            stop_after_increases,
+        )
         self._stopping, self._should_prune = stopping, should_prune
         self._written = -PROGRESS_SECONDS
 
@@ -106,7 +118,9 @@ def train_together(orders: Orders, group: Sequence[Trial], reporters: Sequence[R
     return errors
 
 
-def attend(orders: Orders, trial: Trial, stopping: threading.Event, should_prune: Callable[[], bool] | None, train: Train) -> None:
+def attend(
+    orders: Orders, trial: Trial, stopping: threading.Event, should_prune: Callable[[], bool] | None, train: Train
+) -> None:
     """Trains a claimed trial; what became of it is in its folder.
 
     Raises:
@@ -122,8 +136,13 @@ def attend(orders: Orders, trial: Trial, stopping: threading.Event, should_prune
         print(_heading(held), flush=True)
         try:
             training = trial.config.training
-            train(orders, trial, TrialReporter(folder, training.epochs, stopping, should_prune,
-                                               stop_after_increases=training.stop_after_increases))
+            train(
+                orders,
+                trial,
+                TrialReporter(
+                    folder, training.epochs, stopping, should_prune, stop_after_increases=training.stop_after_increases
+                ),
+            )
         except Pruned as pruned:
             print(f'pruned {pruned}')
             records.write_json(folder / 'pruned.json', {'pruned': str(pruned), **held, 'time': trials.utc()})
@@ -143,7 +162,9 @@ def attend(orders: Orders, trial: Trial, stopping: threading.Event, should_prune
             trials.fail(folder, described(error)[0] if isinstance(error, OSError) else _line(error), held)
 
 
-def attend_together(orders: Orders, group: Sequence[Trial], stopping: threading.Event, together: TrainTogether) -> str | None:
+def attend_together(
+    orders: Orders, group: Sequence[Trial], stopping: threading.Event, together: TrainTogether
+) -> str | None:
     """Trains claimed trials in one program; what became of each is in its folder.
 
     Each has its own lines in its log. What the process itself prints is in the log of the first, which the others name.
@@ -157,8 +178,10 @@ def attend_together(orders: Orders, group: Sequence[Trial], stopping: threading.
     """
     folders, held = [orders.folder.of(trial) for trial in group], _holder()
     first = folders[0] / trials.LOG
-    reporters = [TrialReporter(folder, trial.config.training.epochs, stopping, None)
-                 for folder, trial in zip(folders, group, strict=True)]
+    reporters = [
+        TrialReporter(folder, trial.config.training.epochs, stopping, None)
+        for folder, trial in zip(folders, group, strict=True)
+    ]
 
     def to_all(line: str) -> None:
         for folder in folders:

@@ -1,12 +1,12 @@
 """Trials of a sweep: a configuration each, in a folder each. Their states follow from the files there, and are written nowhere.
 
-    TRIALS/ID/        a run folder, as scripts/train.py makes it: run.json, metrics.jsonl, checkpoints/, result.json
-        record.json   the record that results/ had of the run before; then nothing is trained
-        pruned.json   when and why the search ended the trial early
-        failure.json  what the trial raised
-        claims/       which process trains it
-        progress.json how far and how fast it is
-        log.txt       what it printed, of all its starts
+TRIALS/ID/        a run folder, as scripts/train.py makes it: run.json, metrics.jsonl, checkpoints/, result.json
+    record.json   the record that results/ had of the run before; then nothing is trained
+    pruned.json   when and why the search ended the trial early
+    failure.json  what the trial raised
+    claims/       which process trains it
+    progress.json how far and how fast it is
+    log.txt       what it printed, of all its starts
 """
 
 import pathlib
@@ -59,8 +59,12 @@ def evaluations(folder: pathlib.Path) -> list[dict[str, Any]]:
     path = folder / 'metrics.jsonl'
     if not path.exists():
         return []
-    return [stored.checked(stored.parsed_json(line, f'{path} line {number}', mend=MEND), EVALUATION, f'{path} line {number}', mend=MEND)
-            for number, line in enumerate(stored.read_text(path, mend=MEND).splitlines(), start=1)]
+    return [
+        stored.checked(
+            stored.parsed_json(line, f'{path} line {number}', mend=MEND), EVALUATION, f'{path} line {number}', mend=MEND
+        )
+        for number, line in enumerate(stored.read_text(path, mend=MEND).splitlines(), start=1)
+    ]
 
 
 def data_hash(folder: pathlib.Path) -> str | None:
@@ -103,8 +107,11 @@ def too_many_deaths(folder: pathlib.Path) -> str | None:
     That is what running out of memory looks like, and would go on for ever.
     """
     died = deaths(folder, held=True)
-    return (f'its process died {died} times since evaluation {len(evaluations(folder))}, without a word of why: out of memory?'
-            if died >= MAX_DEATHS else None)
+    return (
+        f'its process died {died} times since evaluation {len(evaluations(folder))}, without a word of why: out of memory?'
+        if died >= MAX_DEATHS
+        else None
+    )
 
 
 def deaths(folder: pathlib.Path, *, held: bool) -> int:

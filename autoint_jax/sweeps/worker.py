@@ -14,8 +14,8 @@ from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trial_training import Train, TrainTogether, attend, attend_together, train_together, train_trial
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.training import compilation
-from autoint_jax.training.step import devices
 from autoint_jax.training.run_folder.records import FolderInUse
+from autoint_jax.training.step import devices
 
 POLL_SECONDS = 2.0
 
@@ -48,7 +48,9 @@ def work(orders: Orders, name: str, train: Train = train_trial, together: TrainT
     alone: set[str] = set()
     with _interruptible() as stopping:
         while True:
-            taken = groups.taken(orders, but=[trial for trial, until in in_use.items() if time.monotonic() < until], alone=alone)
+            taken = groups.taken(
+                orders, but=[trial for trial, until in in_use.items() if time.monotonic() < until], alone=alone
+            )
             if taken:
                 group = [trial for trial, _ in taken]
                 try:
@@ -58,11 +60,16 @@ def work(orders: Orders, name: str, train: Train = train_trial, together: TrainT
                         error = attend_together(orders, group, stopping, together)
                         if error is not None:
                             alone.update(trial.id for trial in group)
-                            print(f'{name}: {len(group)} trials in one program raised {error}: each of them trains alone', flush=True)
+                            print(
+                                f'{name}: {len(group)} trials in one program raised {error}: each of them trains alone',
+                                flush=True,
+                            )
                             continue
                 except FolderInUse:
                     in_use[group[0].id] = time.monotonic() + orders.folder.stale_seconds
-                    print(f'{name}: {group[0].id} is left alone: a process that gave no sign of life has its folder locked')
+                    print(
+                        f'{name}: {group[0].id} is left alone: a process that gave no sign of life has its folder locked'
+                    )
                     continue
                 finally:
                     for _, claim in taken:

@@ -39,8 +39,13 @@ def shares(workers: int, available: Sequence[int], cpus: int | None, gpus: Seque
       gpus: () leaves all of them to every worker.
     """
     each = min(cpus or max(1, len(available) // workers), len(available))
-    return [Share(tuple(available[(worker * each + core) % len(available)] for core in range(each)),
-                  gpus[worker % len(gpus)] if gpus else None) for worker in range(workers)]
+    return [
+        Share(
+            tuple(available[(worker * each + core) % len(available)] for core in range(each)),
+            gpus[worker % len(gpus)] if gpus else None,
+        )
+        for worker in range(workers)
+    ]
 
 
 def run(orders: Orders, shared: Sequence[Share]) -> None:
@@ -59,7 +64,9 @@ def run(orders: Orders, shared: Sequence[Share]) -> None:
 class _Workers:
     def __init__(self, orders: Orders, shared: Sequence[Share]):
         self._orders, self._shared = orders, shared
-        os.environ['PYTHONWARNINGS'] = 'ignore:resource_tracker'  # its word on semaphores that workers left, killed or stopped
+        os.environ['PYTHONWARNINGS'] = (
+            'ignore:resource_tracker'  # its word on semaphores that workers left, killed or stopped
+        )
         self._context = multiprocessing.get_context('spawn')
         self._said = self._context.SimpleQueue()  # the sentences of workers that ended with _REFUSED
         self._running: dict[int, Any] = {}  # worker -> process
@@ -82,8 +89,10 @@ class _Workers:
             self._stop()
             signal.signal(signal.SIGTERM, previous)
         if given_up:
-            raise UsageError(f'{len(given_up)} of {len(self._shared)} workers died {MAX_RESTARTS} times in a row without a trial '
-                             f'ending: see above, and {trials.LOG} in the folders of {self._orders.folder.path / "trials"}')
+            raise UsageError(
+                f'{len(given_up)} of {len(self._shared)} workers died {MAX_RESTARTS} times in a row without a trial '
+                f'ending: see above, and {trials.LOG} in the folders of {self._orders.folder.path / "trials"}'
+            )
 
     def _goes_on(self, worker: int, status: int) -> bool:
         """Starts a worker again that died, unless it did too often. One that is through needs nothing."""
@@ -106,10 +115,13 @@ class _Workers:
         return True
 
     def _start(self, worker: int) -> None:
-        process = self._context.Process(target=_process,
-                                        args=(self._orders, f'worker {worker + 1}', self._shared[worker], self._said))
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which the new process inherits: what a terminal
-        try:                                                                 # sends to all is for this one to pass on
+        process = self._context.Process(
+            target=_process, args=(self._orders, f'worker {worker + 1}', self._shared[worker], self._said)
+        )
+        blocked = signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGINT}
+        )  # which the new process inherits: what a terminal
+        try:  # sends to all is for this one to pass on
             process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
@@ -128,7 +140,9 @@ def _process(orders: Orders, name: str, share: Share, said: Any) -> None:
     sys.stdout = Harmless(sys.stdout)
     if share.gpu is not None:
         os.environ['CUDA_VISIBLE_DEVICES'] = share.gpu
-    if share.cpus is not None and hasattr(os, 'sched_setaffinity'):  # before JAX makes as many threads as there are cores
+    if share.cpus is not None and hasattr(
+        os, 'sched_setaffinity'
+    ):  # before JAX makes as many threads as there are cores
         os.sched_setaffinity(0, share.cpus)
     try:
         work(orders, name)

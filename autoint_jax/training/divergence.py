@@ -28,8 +28,15 @@ def absurd_logloss(data: PreparedData) -> float:
     return max(ABSURD_TIMES * constant, ABSURD_LEAST)
 
 
-def divergence(data: PreparedData, learning_rate: float, *, step: int, train_logloss: float, valid_logloss: float,
-               not_finite: Sequence[str]) -> Diverged | None:
+def divergence(
+    data: PreparedData,
+    learning_rate: float,
+    *,
+    step: int,
+    train_logloss: float,
+    valid_logloss: float,
+    not_finite: Sequence[str],
+) -> Diverged | None:
     """The error of a run that has diverged; None where all is well.
 
     Args:
@@ -51,8 +58,9 @@ def divergence(data: PreparedData, learning_rate: float, *, step: int, train_log
         found = f'{not_finite[0]}{others} values that are not finite'
     else:
         return None
-    return Diverged(f'training diverged before step {step}: {found}; {_cause(data)} optimizer.learning_rate '
-                    f'(now {learning_rate:g})')
+    return Diverged(
+        f'training diverged before step {step}: {found}; {_cause(data)} optimizer.learning_rate (now {learning_rate:g})'
+    )
 
 
 def _cause(data: PreparedData) -> str:
@@ -63,8 +71,10 @@ def _cause(data: PreparedData) -> str:
     largest = largest_values(data)
     field = int(np.argmax(largest))
     if largest[field] >= LARGE:
-        return (f'look at the data first, where the numeric field {names[field]!r} reaches {largest[field]:.3g} in training rows '
-                '(a transform of the field, or a mended source, makes it smaller); then lower')
+        return (
+            f'look at the data first, where the numeric field {names[field]!r} reaches {largest[field]:.3g} in training rows '
+            '(a transform of the field, or a mended source, makes it smaller); then lower'
+        )
     return f'the data is no likely cause, since no numeric field passes {largest[field]:.3g} in training rows, so lower'
 
 
@@ -73,6 +83,6 @@ def largest_values(data: PreparedData) -> np.ndarray:
     numeric = data.split('train').numeric
     largest = np.zeros(numeric.shape[1], np.float32)
     for first in range(0, len(numeric), BLOCK_ROWS):
-        block = np.abs(numeric[first:first + BLOCK_ROWS])
+        block = np.abs(numeric[first : first + BLOCK_ROWS])
         largest = np.maximum(largest, np.where(np.isnan(block), 0, block).max(0, initial=0))
     return largest

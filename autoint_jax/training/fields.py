@@ -35,8 +35,12 @@ def fitted_schema(config: Config, data: PreparedData, recorded: Any = None) -> S
     else:
         data.split('train')  # refuses damaged data
         taken = dict(zip(names, _boundaries(data.folder / 'train' / 'numeric.npy', data.hash, bins), strict=True))
-    return Schema(tuple(dataclasses.replace(field, boundaries=taken[field.name]) if field.kind == NUMERIC else field
-                        for field in data.schema.fields))
+    return Schema(
+        tuple(
+            dataclasses.replace(field, boundaries=taken[field.name]) if field.kind == NUMERIC else field
+            for field in data.schema.fields
+        )
+    )
 
 
 def recorded_boundaries(folder: pathlib.Path, data_hash: str) -> Any:
@@ -55,8 +59,11 @@ def boundaries(schema: Schema) -> dict[str, list[float]]:
 
 def _is_whole(recorded: Any, names: list[str], bins: int) -> bool:
     return isinstance(recorded, dict) and all(
-        isinstance(recorded.get(name), list) and len(recorded[name]) == bins + 1
-        and all(type(number) in (int, float) for number in recorded[name]) for name in names)
+        isinstance(recorded.get(name), list)
+        and len(recorded[name]) == bins + 1
+        and all(type(number) in (int, float) for number in recorded[name])
+        for name in names
+    )
 
 
 @functools.lru_cache(maxsize=16)

@@ -21,14 +21,14 @@ from autoint_jax.evaluation import metrics
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.registry import interacting_form, table_values
-from autoint_jax.training.step import devices, order, scoring, steps
-from autoint_jax.training.tables import dense_tables
-from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
-from autoint_jax.training.progress import Reporter
 from autoint_jax.training.memory.room import Arrangement, arranged
+from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
+from autoint_jax.training.step import devices, order, scoring, steps
+from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
 from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, missed_table_kernel, setup
+from autoint_jax.training.tables import dense_tables
 
 
 def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> dict[str, Any]:
@@ -63,8 +63,10 @@ def say_what_is_special(made: Setup, reporter: Reporter) -> None:
         reporter.say(sentence)
     own, alike = table_values(made.config.model, made.schema)
     if own != alike:
-        reporter.say(f'fields of different widths: {own:,} values in tables, {1 - own / alike:.0%} fewer than the '
-                     f'{alike:,} of one width')
+        reporter.say(
+            f'fields of different widths: {own:,} values in tables, {1 - own / alike:.0%} fewer than the '
+            f'{alike:,} of one width'
+        )
 
 
 class Course(NamedTuple):
@@ -92,8 +94,14 @@ def course(config: Config, data: PreparedData) -> Course:
     training, rows = config.training, len(columns['train'])
     batch_size = min(training.batch_size, rows)
     epoch_steps = order.steps_per_epoch(rows, batch_size)
-    return Course(columns, rows, batch_size, epoch_steps, training.epochs * epoch_steps,
-                  evaluation_steps(epoch_steps, training.evaluations_per_epoch))
+    return Course(
+        columns,
+        rows,
+        batch_size,
+        epoch_steps,
+        training.epochs * epoch_steps,
+        evaluation_steps(epoch_steps, training.evaluations_per_epoch),
+    )
 
 
 def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, reporter: Reporter, fit_began: float) -> None:
@@ -143,10 +151,14 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
     reporter.doing('saving, and reading the best state')
     del state  # before the best one is read
     state = run.best(mesh)
-    run.finish(state, evaluate(state, 'test'), epoch_steps=epoch_steps, rows=rows, first_step_seconds=first_step_seconds)
+    run.finish(
+        state, evaluate(state, 'test'), epoch_steps=epoch_steps, rows=rows, first_step_seconds=first_step_seconds
+    )
 
 
-def dispatched(chunk: Callable, state: TrainState, chunks: Iterator[Chunk]) -> Iterator[tuple[TrainState, jax.Array, int]]:
+def dispatched(
+    chunk: Callable, state: TrainState, chunks: Iterator[Chunk]
+) -> Iterator[tuple[TrainState, jax.Array, int]]:
     """Dispatches chunks; yields the state after each, its losses and its length.
 
     The chunk after it is dispatched by then, so that the device has work while the host waits for losses; of the

@@ -12,7 +12,6 @@ from autoint_jax.console import Console
 from autoint_jax.errors import shown
 from autoint_jax.evaluation.metrics import shown_auc
 
-
 # A person who hears nothing for so long is told what goes on.
 QUIET_SECONDS = 8.0
 
@@ -91,8 +90,15 @@ class Bar:
     def __init__(self):
         self._beat = Heartbeat(self.say)
         self._console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
-        self._progress = Progress(TextColumn('training'), BarColumn(), TaskProgressColumn(), TextColumn('{task.fields[rate]}', markup=False),
-                                  TimeRemainingColumn(), console=self._console, transient=True)
+        self._progress = Progress(
+            TextColumn('training'),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn('{task.fields[rate]}', markup=False),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
         self._task = None
 
     def steps(self, done: int, total: int, rate: float) -> None:
@@ -108,9 +114,11 @@ class Bar:
         self._beat.doing(what)
 
     def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
-        self.say(f'{copy}{"  " if copy else ""}epoch {evaluation["epoch"]:6.2f}  step {evaluation["step"]:7d}  '
-                 f'train logloss {evaluation["train_logloss"]:.4f}  valid logloss {evaluation["valid_logloss"]:.4f}  '
-                 f'valid AUC {shown_auc(evaluation["valid_auc"], 4)}{"  best" if best else ""}')
+        self.say(
+            f'{copy}{"  " if copy else ""}epoch {evaluation["epoch"]:6.2f}  step {evaluation["step"]:7d}  '
+            f'train logloss {evaluation["train_logloss"]:.4f}  valid logloss {evaluation["valid_logloss"]:.4f}  '
+            f'valid AUC {shown_auc(evaluation["valid_auc"], 4)}{"  best" if best else ""}'
+        )
 
     def say(self, sentence: str) -> None:
         self._console.print(shown(sentence))

@@ -38,7 +38,7 @@ def _of_copies(of_copy: Callable, mesh: Mesh, *, together: bool, shared: int) ->
     """A function of one copy -> of stacked copies over a mesh; its last `shared` arguments are the same for all."""
 
     def of_device(*arguments):
-        of_each, of_all = arguments[:len(arguments) - shared], arguments[len(arguments) - shared:]
+        of_each, of_all = arguments[: len(arguments) - shared], arguments[len(arguments) - shared :]
         if together:
             return jax.vmap(lambda *own: of_copy(*own, *of_all))(*of_each)
         return jax.lax.map(lambda own: of_copy(*own, *of_all), of_each)
@@ -59,7 +59,9 @@ def make_chunk(made: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, together: b
 
     def of_copy(state, options, order, count, columns, first):
         own = varied(made, options)
-        return steps_in_turn(make_step(own, device_gradients(own, cut.slice_rows)), max_steps)(state, columns, order, first, count)
+        return steps_in_turn(make_step(own, device_gradients(own, cut.slice_rows)), max_steps)(
+            state, columns, order, first, count
+        )
 
     return jax.jit(_of_copies(of_copy, mesh, together=together, shared=2), donate_argnums=0)
 
@@ -68,8 +70,15 @@ def make_flush(made: Setup, mesh: Mesh, *, together: bool) -> Callable:
     """(states, options {path: [r]}) -> the states with every row of their tables up to date; donated."""
     if made.table_optimizer.flush is up_to_date:
         return lambda states, options: states
-    return jax.jit(_of_copies(lambda state, options: flushed(state, varied(made, options).table_optimizer.flush), mesh,
-                              together=together, shared=0), donate_argnums=0)
+    return jax.jit(
+        _of_copies(
+            lambda state, options: flushed(state, varied(made, options).table_optimizer.flush),
+            mesh,
+            together=together,
+            shared=0,
+        ),
+        donate_argnums=0,
+    )
 
 
 def make_evaluator(made: Setup, mesh: Mesh, *, together: bool) -> Callable[[Any, Any, Resident], metrics.Sums]:
@@ -78,7 +87,9 @@ def make_evaluator(made: Setup, mesh: Mesh, *, together: bool) -> Callable[[Any,
     def of_copy(variables, tables, columns):
         count = columns.labels.shape[0]
         cut, rows = scored_rows(made, mesh, count)
-        return metrics.sums(device_logits(made, cut.slice_rows)(variables, tables, columns, rows)[:count], columns.labels)
+        return metrics.sums(
+            device_logits(made, cut.slice_rows)(variables, tables, columns, rows)[:count], columns.labels
+        )
 
     return jax.jit(_of_copies(of_copy, mesh, together=together, shared=1))
 
@@ -86,4 +97,6 @@ def make_evaluator(made: Setup, mesh: Mesh, *, together: bool) -> Callable[[Any,
 def stacked(states: list[TrainState], mesh: Mesh) -> TrainState:
     """States of copies -> one with a leading axis of copies, which the devices of the mesh share."""
     placed = jax.sharding.NamedSharding(mesh, BY_COPY)
-    return jax.tree.map(lambda *arrays: jax.device_put(jnp.stack([np.asarray(array) for array in arrays]), placed), *states)
+    return jax.tree.map(
+        lambda *arrays: jax.device_put(jnp.stack([np.asarray(array) for array in arrays]), placed), *states
+    )

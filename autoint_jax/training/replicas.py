@@ -21,23 +21,28 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.training import replica_programs
-from autoint_jax.training.step import devices, order
-from autoint_jax.training.memory.available import available_ram, device_memory
-from autoint_jax.training.step.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed, data_row_bytes
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.loop import Course, course, dispatched, say_what_is_special
+from autoint_jax.training.memory.available import available_ram, device_memory
+from autoint_jax.training.memory.room import arranged
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
-from autoint_jax.training.memory.room import arranged
 from autoint_jax.training.run import Run
+from autoint_jax.training.step import devices, order
+from autoint_jax.training.step.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed, data_row_bytes
 from autoint_jax.training.step.state import TrainState, setup, state_shapes
 
 # Copies of a program at most: more gain nothing, and an interruption takes all of them back to their last checkpoints.
 MOST_COPIES = 32
 
 
-def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence[pathlib.Path], reporter: Reporter,
-               own: Sequence[Reporter] = ()) -> list[dict[str, Any] | UsageError]:
+def fit_copies(
+    configs: Sequence[Config],
+    data: PreparedData,
+    run_dirs: Sequence[pathlib.Path],
+    reporter: Reporter,
+    own: Sequence[Reporter] = (),
+) -> list[dict[str, Any] | UsageError]:
     """Trains the runs of some configurations in one program, or goes on with them; returns their results in order.
 
     Runs that are complete are returned as they are. In place of the result of a run that diverged its error stands; the others go on.
@@ -56,7 +61,9 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
     """
     began = time.perf_counter()
     varying = _varying(configs)
-    recorded = next((found for folder in run_dirs if (found := recorded_boundaries(folder, data.hash)) is not None), None)
+    recorded = next(
+        (found for folder in run_dirs if (found := recorded_boundaries(folder, data.hash)) is not None), None
+    )
     schema, leads = fitted_schema(configs[0], data, recorded), course(configs[0], data)
     unfinished = sum(not (folder / 'result.json').exists() for folder in run_dirs)
     if unfinished:  # asked before anything is written
@@ -64,14 +71,21 @@ def fit_copies(configs: Sequence[Config], data: PreparedData, run_dirs: Sequence
     with contextlib.ExitStack() as opened:
         for told in {id(told): told for told in (reporter, *own)}.values():
             opened.callback(told.close)
-        runs = [opened.enter_context(contextlib.closing(Run(setup(config, schema), data, folder, copies=len(configs))))
-                for config, folder in zip(configs, run_dirs, strict=True)]
+        runs = [
+            opened.enter_context(contextlib.closing(Run(setup(config, schema), data, folder, copies=len(configs))))
+            for config, folder in zip(configs, run_dirs, strict=True)
+        ]
         left = [number for number, run in enumerate(runs) if run.result is None]
         errors = {}
         if left:
             say_what_is_special(runs[left[0]].made, reporter)
-            errors = _Copies([runs[number] for number in left], varying, data, reporter,
-                             [own[number] for number in left] if own else []).train(began)
+            errors = _Copies(
+                [runs[number] for number in left],
+                varying,
+                data,
+                reporter,
+                [own[number] for number in left] if own else [],
+            ).train(began)
         return [errors.get(id(run), run.result) for run in runs]
 
 
@@ -88,7 +102,9 @@ def copies_that_fit(config: Config, data: PreparedData, processes: int = 1) -> i
     if streamed:
         return 1
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state_shapes(made)))
-    orders = 2 * 4 * leads.epoch_steps * devices.cut(leads.batch_size, config, made.schema, replica_mesh(1)).padded_batch
+    orders = (
+        2 * 4 * leads.epoch_steps * devices.cut(leads.batch_size, config, made.schema, replica_mesh(1)).padded_batch
+    )
     if there is None:
         return MOST_COPIES
     free = RESIDENT_SHARE * (there / processes if on_cpu else there * jax.local_device_count())
@@ -108,13 +124,17 @@ def _varying(configs: Sequence[Config]) -> list[str]:
 def copy_name(config: Config, varying: Sequence[str]) -> str:
     """'seed=3 learning_rate=0.001', of the options in which copies differ."""
     values = {path.rpartition('.')[2]: configuration.value(config, path) for path in varying}
-    return ' '.join(f'{name}={value:g}' if isinstance(value, float) else f'{name}={value}' for name, value in values.items())
+    return ' '.join(
+        f'{name}={value:g}' if isinstance(value, float) else f'{name}={value}' for name, value in values.items()
+    )
 
 
 class _Copies:
     """Runs that train in one program. Copies past the runs fill the devices; they take no step."""
 
-    def __init__(self, runs: list[Run], varying: list[str], data: PreparedData, reporter: Reporter, own: list[Reporter]):
+    def __init__(
+        self, runs: list[Run], varying: list[str], data: PreparedData, reporter: Reporter, own: list[Reporter]
+    ):
         self._runs, self._reporter, self._own, self._made = runs, reporter, own, runs[0].made
         self._mesh = replica_mesh(len(runs))
         self._alone = devices.data_mesh(list(self._mesh.devices.flat[:1]))
@@ -124,17 +144,26 @@ class _Copies:
         self._filled = [*runs, *[runs[0]] * (-len(runs) % on_devices)]
         arrangement = arranged(self._made, self._course.split_rows, self._mesh, copies=len(runs))
         if arrangement.streamed:
-            raise UsageError(f'{arrangement.sentence}: copies of a run cannot share that; train them one by one, without replicas')
+            raise UsageError(
+                f'{arrangement.sentence}: copies of a run cannot share that; train them one by one, without replicas'
+            )
         if arrangement.warning:
             reporter.say(arrangement.warning)
-        reporter.say(f'{arrangement.sentence}; {len(runs)} copies in one program, on {on_devices} device{"s" if on_devices > 1 else ""}')
+        reporter.say(
+            f'{arrangement.sentence}; {len(runs)} copies in one program, on {on_devices} device{"s" if on_devices > 1 else ""}'
+        )
         self._resident = {split: devices.resident(part, self._mesh) for split, part in self._course.columns.items()}
         self._cut = devices.cut(self._course.batch_size, self._made.config, self._made.schema, self._mesh)
         together = replica_programs.go_together(self._mesh)
-        self._chunk = replica_programs.make_chunk(self._made, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together)
+        self._chunk = replica_programs.make_chunk(
+            self._made, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together
+        )
         self._flush = replica_programs.make_flush(self._made, self._mesh, together=together)
         self._evaluator = replica_programs.make_evaluator(self._made, self._mesh, together=together)
-        self._options = {path: self._by_copy([configuration.value(run.made.config, path) for run in self._filled]) for path in varying}
+        self._options = {
+            path: self._by_copy([configuration.value(run.made.config, path) for run in self._filled])
+            for path in varying
+        }
         self._errors: dict[int, UsageError] = {}
 
     def train(self, began: float) -> dict[int, UsageError]:
@@ -148,8 +177,11 @@ class _Copies:
         states = stacked([*own, *[own[0]] * (len(self._filled) - len(own))], self._mesh)
         del own
         orders = order.Ahead(self._orders, self._made.config.training.epochs)
-        while training := [copy for copy, run in enumerate(self._runs)
-                           if at[copy] < self._course.last_step and not run.stopped and id(run) not in self._errors]:
+        while training := [
+            copy
+            for copy, run in enumerate(self._runs)
+            if at[copy] < self._course.last_step and not run.stopped and id(run) not in self._errors
+        ]:
             # Copies that were saved at different steps before an interruption come level first.
             step = min(at[copy] for copy in training)
             training = [copy for copy in training if at[copy] == step]
@@ -158,7 +190,9 @@ class _Copies:
             began_round = before = time.perf_counter()
             losses = []
             self._reporter.doing('compiling and taking the first steps' if first_step_seconds is None else 'training')
-            for states, of_chunk, count in dispatched(self._taking(training), states, self._chunks(orders.of(epoch), first, stop)):
+            for states, of_chunk, count in dispatched(
+                self._taking(training), states, self._chunks(orders.of(epoch), first, stop)
+            ):
                 self._report(training)
                 losses.append(np.asarray(of_chunk)[:, :count])
                 now, step = time.perf_counter(), step + count
@@ -180,7 +214,8 @@ class _Copies:
         """The compiled chunk, in which the named copies take steps."""
         taking = np.isin(np.arange(len(self._filled)), training).astype(np.int32)
         return lambda states, columns, ordered, first, count: self._chunk(
-            states, self._options, ordered, self._by_copy(count * taking), columns, first)
+            states, self._options, ordered, self._by_copy(count * taking), columns, first
+        )
 
     def _chunks(self, ordered: jax.Array, first: int, stop: int) -> Iterator[Chunk]:
         for start in range(first, stop, REPORT_STEPS):
@@ -194,8 +229,12 @@ class _Copies:
         for copy in training:
             valid = metrics.figures(_of(sums, copy))
             try:
-                train_logloss = order.mean_over_rows(losses[copy], first, rows=self._course.rows, batch_size=self._course.batch_size)
-                self._runs[copy].evaluated(_of(on_host, copy), step, step / self._course.epoch_steps, train_logloss, valid)
+                train_logloss = order.mean_over_rows(
+                    losses[copy], first, rows=self._course.rows, batch_size=self._course.batch_size
+                )
+                self._runs[copy].evaluated(
+                    _of(on_host, copy), step, step / self._course.epoch_steps, train_logloss, valid
+                )
             except UsageError as error:
                 self._errors[id(self._runs[copy])] = error
                 self._say(copy, str(error))
@@ -210,8 +249,13 @@ class _Copies:
         sums = jax.device_get(self._evaluator(together.variables, together.tables, self._resident['test']))
         for copy, run in enumerate(self._runs):
             if id(run) not in self._errors:
-                run.finish(like, metrics.figures(_of(sums, copy)), epoch_steps=self._course.epoch_steps, rows=self._course.rows,
-                           first_step_seconds=first_step_seconds)
+                run.finish(
+                    like,
+                    metrics.figures(_of(sums, copy)),
+                    epoch_steps=self._course.epoch_steps,
+                    rows=self._course.rows,
+                    first_step_seconds=first_step_seconds,
+                )
 
     def _report(self, copies: Sequence[int]) -> None:
         for copy in copies:
@@ -237,13 +281,25 @@ class _Copies:
     def _orders(self, epoch: int) -> jax.Array:
         """Orders of an epoch, [r, steps, padded_batch]."""
         course, config = self._course, self._made.config
-        return self._by_copy([order.epoch_order(
-            run.made.config.seed, epoch, rows=course.rows, batch_size=course.batch_size, padded_batch=self._cut.padded_batch,
-            blocks=config.data.shuffle == 'blocks') for run in self._filled])
+        return self._by_copy(
+            [
+                order.epoch_order(
+                    run.made.config.seed,
+                    epoch,
+                    rows=course.rows,
+                    batch_size=course.batch_size,
+                    padded_batch=self._cut.padded_batch,
+                    blocks=config.data.shuffle == 'blocks',
+                )
+                for run in self._filled
+            ]
+        )
 
     def _by_copy(self, values: Any) -> jax.Array:
         values = np.asarray(values)
-        return jax.device_put(values.astype(np.float32) if values.dtype == np.float64 else values, NamedSharding(self._mesh, BY_COPY))
+        return jax.device_put(
+            values.astype(np.float32) if values.dtype == np.float64 else values, NamedSharding(self._mesh, BY_COPY)
+        )
 
 
 def _of(tree: Any, copy: int) -> Any:

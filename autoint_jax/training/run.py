@@ -10,17 +10,17 @@ from jax.sharding import Mesh
 from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count
-from autoint_jax.training.run_folder import records
-from autoint_jax.training.step import devices
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
+from autoint_jax.training.checkpoints.resuming import resumed
+from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.divergence import divergence
 from autoint_jax.training.fields import boundaries
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.checkpoints.resuming import resumed
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.step import devices
 from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, initial_state, state_shapes
-from autoint_jax.training.checkpoints.state_sums import state_sums
-from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 
 
 class Run:
@@ -51,9 +51,16 @@ class Run:
             check_identity(self._checkpoints, self._identity)
             self._record = records.RunRecords(folder)
             try:
-                self.result = self._record.start(made.config, data, {
-                    'interacting': interacting_form(made.config.model), 'tables': chosen_table_form(made.config.optimizer)},
-                    copies, boundaries(made.schema))
+                self.result = self._record.start(
+                    made.config,
+                    data,
+                    {
+                        'interacting': interacting_form(made.config.model),
+                        'tables': chosen_table_form(made.config.optimizer),
+                    },
+                    copies,
+                    boundaries(made.schema),
+                )
             except BaseException:
                 self._record.close()
                 raise
@@ -61,8 +68,10 @@ class Run:
     @property
     def stopped(self) -> bool:
         """Whether the rule of early stopping has ended the run."""
-        return should_stop([evaluation['valid_logloss'] for evaluation in self.evaluations],
-                           self.made.config.training.stop_after_increases)
+        return should_stop(
+            [evaluation['valid_logloss'] for evaluation in self.evaluations],
+            self.made.config.training.stop_after_increases,
+        )
 
     def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
         """The state to go on from, with its progress, or the run's initial state where there is none; on every device of the mesh.
@@ -70,7 +79,9 @@ class Run:
         `say` is told of checkpoints that are lost, and of a file system that keeps no locks.
         """
         if not self._record.locked:
-            say('this file system keeps no locks: start no second process in this run folder, for the first would then stop')
+            say(
+                'this file system keeps no locks: start no second process in this run folder, for the first would then stop'
+            )
         if (recorded := self._record.evaluation_count()) and not self._checkpoints.steps():
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
         found = resumed(self._checkpoints, state_shapes(self.made), mesh, say)
@@ -80,7 +91,9 @@ class Run:
         self._record.restart(self.evaluations, self._times)
         return devices.replicate(initial_state(self.made), mesh) if found is None else found.state
 
-    def evaluated(self, state: TrainState, step: int, epoch: float, train_logloss: float, valid: dict[str, float]) -> None:
+    def evaluated(
+        self, state: TrainState, step: int, epoch: float, train_logloss: float, valid: dict[str, float]
+    ) -> None:
         """Saves the state after an evaluation; the record and the reporter learn of it from `report`.
 
         Raises Diverged where training has diverged: what was saved before stays, and run.json says so. Raises FolderInUse where
@@ -92,35 +105,63 @@ class Run:
             self._taken_over = True
             raise
         sums = state_sums(state._asdict())
-        diverged = divergence(self._data, self.made.config.optimizer.learning_rate, step=step, train_logloss=train_logloss,
-                              valid_logloss=valid['logloss'], not_finite=sums.not_finite)
+        diverged = divergence(
+            self._data,
+            self.made.config.optimizer.learning_rate,
+            step=step,
+            train_logloss=train_logloss,
+            valid_logloss=valid['logloss'],
+            not_finite=sums.not_finite,
+        )
         if diverged is not None:
             self._record.diverged(str(diverged))
             raise diverged
-        self.evaluations.append({'step': step, 'epoch': epoch, 'train_logloss': train_logloss,
-                                 'valid_logloss': valid['logloss'], 'valid_auc': valid['auc']})
+        self.evaluations.append(
+            {
+                'step': step,
+                'epoch': epoch,
+                'train_logloss': train_logloss,
+                'valid_logloss': valid['logloss'],
+                'valid_auc': valid['auc'],
+            }
+        )
         self._times.append(time.time())
-        self._checkpoints.save(state, step, {
-            'evaluations': self.evaluations, 'seconds': self.seconds, 'times': self._times, **self._identity}, sums)
+        self._checkpoints.save(
+            state,
+            step,
+            {'evaluations': self.evaluations, 'seconds': self.seconds, 'times': self._times, **self._identity},
+            sums,
+        )
         self._unreported = True
 
     def report(self, reporter: Reporter, copy: str = '') -> None:
         """Records and shows the last evaluation, unless that was done."""
         if self._unreported:
             self._record.evaluated(self.evaluations, self._times[-1])
-            reporter.evaluated(self.evaluations[-1], best=self.evaluations[-1] is best_evaluation(self.evaluations), copy=copy)
+            reporter.evaluated(
+                self.evaluations[-1], best=self.evaluations[-1] is best_evaluation(self.evaluations), copy=copy
+            )
         self._unreported = False
 
     def best(self, mesh: Mesh) -> TrainState:
         """The state of the evaluation with the lowest validation logloss, on every device of the mesh."""
         self._checkpoints.wait()
         try:
-            return self._checkpoints.restore(best_evaluation(self.evaluations)['step'], state_shapes(self.made), mesh)[0]
+            return self._checkpoints.restore(best_evaluation(self.evaluations)['step'], state_shapes(self.made), mesh)[
+                0
+            ]
         except DamagedCheckpoint as error:
             raise UsageError(f'{error}: run the same command again, which trains again what is lost') from None
 
-    def finish(self, state: TrainState, test: dict[str, float], *, epoch_steps: int, rows: int,
-               first_step_seconds: float | None) -> None:
+    def finish(
+        self,
+        state: TrainState,
+        test: dict[str, float],
+        *,
+        epoch_steps: int,
+        rows: int,
+        first_step_seconds: float | None,
+    ) -> None:
         """Writes the result of a run whose best state has the figures `test`.
 
         Args:
@@ -132,12 +173,19 @@ class Run:
         """
         best, steps, config = best_evaluation(self.evaluations), self.evaluations[-1]['step'], self.made.config
         self.result = {
-            'fingerprint': configuration.fingerprint(config), 'data_hash': self._data.hash, 'seed': config.seed,
-            'test': test, 'valid': {'auc': best['valid_auc'], 'logloss': best['valid_logloss']},
-            'best_step': best['step'], 'best_epoch': best['epoch'], 'steps': steps, 'epochs': steps / epoch_steps,
+            'fingerprint': configuration.fingerprint(config),
+            'data_hash': self._data.hash,
+            'seed': config.seed,
+            'test': test,
+            'valid': {'auc': best['valid_auc'], 'logloss': best['valid_logloss']},
+            'best_step': best['step'],
+            'best_epoch': best['epoch'],
+            'steps': steps,
+            'epochs': steps / epoch_steps,
             'parameters': parameter_count(state.params),
             'embedding_parameters': embedding_parameter_count(state.params, state.tables),
-            'first_step_seconds': first_step_seconds, 'train_seconds': self.seconds,
+            'first_step_seconds': first_step_seconds,
+            'train_seconds': self.seconds,
             'train_rows_per_second': steps / epoch_steps * rows / self.seconds,
         }
         self._record.result(self.result)
@@ -172,4 +220,5 @@ def check_identity(checkpoints: CheckpointReader, identity: dict[str, str]) -> N
             raise records.UnusableFolder(
                 f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {theirs["fingerprint"]} on data '
                 f'{theirs["data_hash"][:12]}, not {identity["fingerprint"]} on {identity["data_hash"][:12]}): choose another run '
-                'folder')
+                'folder'
+            )

@@ -9,16 +9,16 @@ from autoint_jax.config import configuration
 from autoint_jax.data.store.prepared import Columns, PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
-from autoint_jax.training.memory import room
-from autoint_jax.training.run_folder import records
-from autoint_jax.training.step import devices, scoring
+from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, DamagedCheckpoint
-from autoint_jax.training.step.feed import chosen_feed, data_row_bytes
 from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.memory import room
 from autoint_jax.training.memory.plan import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.run import check_identity
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.step import devices, scoring
+from autoint_jax.training.step.feed import chosen_feed, data_row_bytes
 from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
-from autoint_jax.evaluation.stopping import best_evaluation
 
 # How often a checkpoint is looked up that the trainer has meanwhile replaced by a newer one.
 LOOKS = 50
@@ -37,7 +37,9 @@ class TrainedRun(NamedTuple):
         if streamed:
             sums = scoring.make_streamed_evaluator(self.made, mesh)(self.state.variables, self.state.tables, columns)
         else:
-            sums = scoring.make_evaluator(self.made, mesh)(self.state.variables, self.state.tables, devices.resident(columns, mesh))
+            sums = scoring.make_evaluator(self.made, mesh)(
+                self.state.variables, self.state.tables, devices.resident(columns, mesh)
+            )
         return metrics.figures(sums)
 
 
@@ -50,8 +52,10 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
     config = records.read_config(run_dir)
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
     if data.hash != run['data_hash']:
-        raise UsageError(f'{run_dir} was trained on other data than {data.folder} (hash {run["data_hash"][:12]}, not '
-                         f'{data.hash[:12]}): pass the --data_dir it was trained on')
+        raise UsageError(
+            f'{run_dir} was trained on other data than {data.folder} (hash {run["data_hash"][:12]}, not '
+            f'{data.hash[:12]}): pass the --data_dir it was trained on'
+        )
     made = setup(config, fitted_schema(config, data, run.get('boundaries')))
     room.check_reading(made, devices.data_mesh(), f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
@@ -81,17 +85,22 @@ def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainStat
         if not known:
             if _is_complete(checkpoints):
                 raise UsageError(f'{checkpoints.folder} has lost its checkpoints: {_AGAIN}')
-            raise UsageError(f'{checkpoints.folder.parent} has no checkpoint yet: train it first, or wait for its first evaluation')
+            raise UsageError(
+                f'{checkpoints.folder.parent} has no checkpoint yet: train it first, or wait for its first evaluation'
+            )
         if step is not None and step not in known:
-            raise UsageError(f'{checkpoints.folder.parent} has no checkpoint of step {step}: it has {", ".join(map(str, known))}')
+            raise UsageError(
+                f'{checkpoints.folder.parent} has no checkpoint of step {step}: it has {", ".join(map(str, known))}'
+            )
         try:
             wanted = best_evaluation(checkpoints.progress(known[-1])['evaluations'])['step'] if step is None else step
             return checkpoints.restore(wanted, like, mesh)[0]
         except DamagedCheckpoint as error:
             if checkpoints.steps()[-1:] == known[-1:]:
                 raise UsageError(f'{error}: {_advice(checkpoints, error)}') from None
-    raise UsageError(f'{checkpoints.folder} changes faster than its checkpoints can be read: try again, or when the run is '
-                     'complete')
+    raise UsageError(
+        f'{checkpoints.folder} changes faster than its checkpoints can be read: try again, or when the run is complete'
+    )
 
 
 def _is_complete(checkpoints: CheckpointReader) -> bool:

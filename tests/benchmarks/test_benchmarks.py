@@ -44,8 +44,16 @@ def test_made_up_ids_are_in_range_and_log_uniform():
 def test_operations_are_those_of_a_count_by_hand():
     """Two fields, d = 3, two layers of 2 heads of 5 (w = 10), an output layer, a deep network of one layer of 7."""
     schema = Schema((FieldSpec('one', CATEGORICAL, 11), FieldSpec('other', CATEGORICAL, 13)))
-    model = replace(Config(), {'model.embedding_dim': 3, 'model.num_layers': 2, 'model.num_heads': 2,
-                               'model.head_dim': 5, 'model.deep_hidden': (7,)}).model
+    model = replace(
+        Config(),
+        {
+            'model.embedding_dim': 3,
+            'model.num_layers': 2,
+            'model.num_heads': 2,
+            'model.head_dim': 5,
+            'model.deep_hidden': (7,),
+        },
+    ).model
     multiplications = 0
     for inputs in (3, 10):
         multiplications += 2 * 4 * inputs * 10  # each field: query, key, value, residual
@@ -57,8 +65,15 @@ def test_operations_are_those_of_a_count_by_hand():
     assert 2 * multiplications - without == 2 * 2 * (3 + 10) * 10
 
 
-@pytest.mark.parametrize('tables, optimizer', [
-    ('deferred_adam', 2 * (3 * 3 + 1) * 9), ('lazy_adam', 2 * 3 * 3 * 9), ('rowwise_adagrad', 2 * (3 + 1) * 9), ('adam', 9 * 3 + 8 * 3 * 24)])
+@pytest.mark.parametrize(
+    'tables, optimizer',
+    [
+        ('deferred_adam', 2 * (3 * 3 + 1) * 9),
+        ('lazy_adam', 2 * 3 * 3 * 9),
+        ('rowwise_adagrad', 2 * (3 + 1) * 9),
+        ('adam', 9 * 3 + 8 * 3 * 24),
+    ],
+)
 def test_bytes_are_those_of_a_count_by_hand(tables, optimizer):
     """Batches of 6 rows that read 9 of a table's 24 rows of width 3."""
     schema = Schema((FieldSpec('one', CATEGORICAL, 11), FieldSpec('other', CATEGORICAL, 13)))
@@ -98,23 +113,34 @@ def test_a_peers_last_line_counts():
     assert peer_rate(f"{PYTHON} -c '{code}'") == 12.5
 
 
-@pytest.mark.parametrize('command, parts', [
-    (f"{PYTHON} -c 'print(1)'", ['gave no JSON line', 'it printed no such line']),
-    (f'''{PYTHON} -c "print('{{}}')"''', ['gave no JSON line']),
-    (f'''{PYTHON} -c "raise SystemExit('no torch here')"''', ['no torch here']),
-    ('no_such_program_at_all --x', ['cannot be run']), ("python 'unclosed", ['cannot be run']),
-    ('', ['cannot be run'])])
+@pytest.mark.parametrize(
+    'command, parts',
+    [
+        (f"{PYTHON} -c 'print(1)'", ['gave no JSON line', 'it printed no such line']),
+        (f'''{PYTHON} -c "print('{{}}')"''', ['gave no JSON line']),
+        (f'''{PYTHON} -c "raise SystemExit('no torch here')"''', ['no torch here']),
+        ('no_such_program_at_all --x', ['cannot be run']),
+        ("python 'unclosed", ['cannot be run']),
+        ('', ['cannot be run']),
+    ],
+)
 def test_peers_that_do_not_keep_to_the_protocol(command, parts):
     with pytest.raises(UsageError) as error:
         peer_rate(command)
     assert all(part in str(error.value) for part in parts), error.value
 
 
-@pytest.mark.parametrize('text, shown', [
-    ('/opt/v/bin/python /home/me/torch_autoint.py --shape ml1m', 'python torch_autoint.py --shape ml1m'),
-    ('--record=/tmp/x/step.json', '--record=step.json'), ('results/step.json', 'results/step.json'),
-    ("--peer='/usr/bin/python' a/b", "--peer='python' a/b"), ('https://host/path', 'https://host/path'),
-    ('X=/a/b:/c/d run', 'X=b:d run')])
+@pytest.mark.parametrize(
+    'text, shown',
+    [
+        ('/opt/v/bin/python /home/me/torch_autoint.py --shape ml1m', 'python torch_autoint.py --shape ml1m'),
+        ('--record=/tmp/x/step.json', '--record=step.json'),
+        ('results/step.json', 'results/step.json'),
+        ("--peer='/usr/bin/python' a/b", "--peer='python' a/b"),
+        ('https://host/path', 'https://host/path'),
+        ('X=/a/b:/c/d run', 'X=b:d run'),
+    ],
+)
 def test_commands_are_recorded_without_this_machines_paths(text, shown):
     assert report.without_paths(text) == shown
 
@@ -126,19 +152,27 @@ def test_paths_below_the_working_directory_become_relative(tmp_path, monkeypatch
 
 def test_tables_are_aligned():
     assert report.table(['rows/s', 'name'], [(12345.6, 'a'), (7, 'longer')]) == [
-        'rows/s  name', '12,346  a', '     7  longer']
+        'rows/s  name',
+        '12,346  a',
+        '     7  longer',
+    ]
 
 
 TINY = ['--seconds=0.01', '--windows=1', '--quick']
 SUITES = {
-    'step': (['--batch=16', f"--peer={PYTHON} -c 'print(\"{{\\\"examples_per_second\\\": 2}}\")'"],
-             {'rows_per_second', 'medians', 'ratios', 'shape', 'batch', 'first_seconds'}),
-    'inference': (['--batch=16', '--variant=authors', '--form=heads', '--dtype=bfloat16'],
-                  {'rows_per_second', 'medians', 'ratios'}),
-    'epoch': (['--batch=16', '--rows=64'],
-              {'share', 'goal_share', 'share_with_evaluation', 'rows_trained'}),
-    'table_growth': (['--batch=8', '--table_rows=1000', '--tables=rowwise_adagrad'],
-                     {'ratio', 'goal_ratio', 'memory', 'extra_bytes', 'goal_extra_bytes'}),
+    'step': (
+        ['--batch=16', f'--peer={PYTHON} -c \'print("{{\\"examples_per_second\\": 2}}")\''],
+        {'rows_per_second', 'medians', 'ratios', 'shape', 'batch', 'first_seconds'},
+    ),
+    'inference': (
+        ['--batch=16', '--variant=authors', '--form=heads', '--dtype=bfloat16'],
+        {'rows_per_second', 'medians', 'ratios'},
+    ),
+    'epoch': (['--batch=16', '--rows=64'], {'share', 'goal_share', 'share_with_evaluation', 'rows_trained'}),
+    'table_growth': (
+        ['--batch=8', '--table_rows=1000', '--tables=rowwise_adagrad'],
+        {'ratio', 'goal_ratio', 'memory', 'extra_bytes', 'goal_extra_bytes'},
+    ),
     'batch_growth': (['--batches=8,16'], {'rows_per_second', 'medians'}),
     'replicas': (['--copies=2', '--batch=16'], {'cost_relative_to_one', 'copies'}),
     'data': (['--rows=100', '--batches=16,64'], {'rows_per_second', 'medians'}),
@@ -146,7 +180,9 @@ SUITES = {
 }
 
 
-@pytest.mark.parametrize('suite', [pytest.param(suite, marks=[pytest.mark.slow] * (suite == 'gpu')) for suite in SUITES])
+@pytest.mark.parametrize(
+    'suite', [pytest.param(suite, marks=[pytest.mark.slow] * (suite == 'gpu')) for suite in SUITES]
+)
 def test_every_suite_leaves_a_complete_record(command, tmp_path, suite):
     arguments, figures = SUITES[suite]
     record = f'--record={tmp_path}/new/{suite}.json'
@@ -169,18 +205,22 @@ def test_every_suite_leaves_a_complete_record(command, tmp_path, suite):
         assert record['memory']['1000']['state_bytes'] == 4 * 1000 * 17
         assert record['extra_bytes']['1000'] == record['memory']['1000']['peak_bytes'] - 4 * 1000 * 17 > 0
     if suite == 'step':
-        (peer, ratio), = record['ratios'].items()
+        ((peer, ratio),) = record['ratios'].items()
         assert record['medians'][peer] == 2 and ratio == record['medians']['autoint_jax'] / 2
 
 
-@pytest.mark.parametrize('arguments, parts', [
-    (['--suite=stepp'], ["unknown suite 'stepp'", "did you mean 'step'"]),
-    (['--shape=criteo2'], ["unknown shape 'criteo2'", "did you mean 'criteo'"]),
-    (['--suite=data', '--peer=x'], ['--peer means nothing to --suite=data']),
-    (['--suite=table_growth', '--table_rows=60000,many'], ['--table_rows=60000,many', 'numbers of at least 1000']),
-    (['--suite=data', '--rows=100', '--batches=1024'], ['--rows=100 are fewer than a batch of 1024']),
-    (['--tables=adamw'], ["'optimizer.tables' is 'adamw'"]),
-    (['--suite=gpu'], ['--suite=gpu needs a GPU', '--quick'])])
+@pytest.mark.parametrize(
+    'arguments, parts',
+    [
+        (['--suite=stepp'], ["unknown suite 'stepp'", "did you mean 'step'"]),
+        (['--shape=criteo2'], ["unknown shape 'criteo2'", "did you mean 'criteo'"]),
+        (['--suite=data', '--peer=x'], ['--peer means nothing to --suite=data']),
+        (['--suite=table_growth', '--table_rows=60000,many'], ['--table_rows=60000,many', 'numbers of at least 1000']),
+        (['--suite=data', '--rows=100', '--batches=1024'], ['--rows=100 are fewer than a batch of 1024']),
+        (['--tables=adamw'], ["'optimizer.tables' is 'adamw'"]),
+        (['--suite=gpu'], ['--suite=gpu needs a GPU', '--quick']),
+    ],
+)
 def test_mistakes_are_one_sentence(command, arguments, parts):
     done = command('scripts/benchmark.py', *arguments)
     assert done.returncode == 2 and 'Traceback' not in done.stderr, done.stderr
@@ -191,8 +231,9 @@ def test_a_failing_part_of_the_gpu_suite_leaves_the_others(monkeypatch):
     def broken():
         raise ValueError('this part is broken')
 
-    monkeypatch.setattr(gpu, 'parts', lambda config, timing, quick: [
-        ('one', broken), ('other', lambda: report.Outcome(['fine'], {}))])
+    monkeypatch.setattr(
+        gpu, 'parts', lambda config, timing, quick: [('one', broken), ('other', lambda: report.Outcome(['fine'], {}))]
+    )
     given = []
     with pytest.raises(ValueError, match='this part is broken'):
         for name, outcome in gpu.gpu(Config(), Timing(1, 0.01), quick=True):
@@ -201,6 +242,9 @@ def test_a_failing_part_of_the_gpu_suite_leaves_the_others(monkeypatch):
 
 
 def test_the_library_does_not_use_the_benchmarks():
-    users = [path for path in ROOT.glob('autoint_jax/**/*.py')
-             if 'benchmarks' not in path.parts and 'autoint_jax.benchmarks' in path.read_text()]
+    users = [
+        path
+        for path in ROOT.glob('autoint_jax/**/*.py')
+        if 'benchmarks' not in path.parts and 'autoint_jax.benchmarks' in path.read_text()
+    ]
     assert users == []

@@ -10,8 +10,17 @@ def test_an_unknown_option_is_named_with_the_nearest():
         configuration.from_tree({'model': {'num_layer': 3}})
 
 
-@pytest.mark.parametrize('path, value', [('model.num_layers', '3'), ('model.residual', 1), ('model.deep_hidden', [1.5]),
-                                         ('optimizer.learning_rate', 'fast'), ('training.batch_size', 0), ('seed', -1)])
+@pytest.mark.parametrize(
+    'path, value',
+    [
+        ('model.num_layers', '3'),
+        ('model.residual', 1),
+        ('model.deep_hidden', [1.5]),
+        ('optimizer.learning_rate', 'fast'),
+        ('training.batch_size', 0),
+        ('seed', -1),
+    ],
+)
 def test_wrong_values_are_refused(path, value):
     with pytest.raises(UsageError, match=path.replace('.', r'\.')):
         replace(Config(), {path: value})
@@ -20,7 +29,9 @@ def test_wrong_values_are_refused(path, value):
 def test_the_whole_configuration_survives_its_record_and_names_itself():
     config = replace(Config(), {'model.deep_hidden': (400, 200), 'optimizer.learning_rate': 3e-4, 'seed': 3})
     assert configuration.from_tree(configuration.to_tree(config)) == config
-    assert configuration.fingerprint(config) == configuration.fingerprint(configuration.from_tree(configuration.to_tree(config)))
+    assert configuration.fingerprint(config) == configuration.fingerprint(
+        configuration.from_tree(configuration.to_tree(config))
+    )
 
 
 def test_different_configurations_have_different_names():
@@ -43,10 +54,19 @@ def test_every_option_is_read_somewhere():
     assert [leaf.path for leaf in configuration.leaves() if f'.{leaf.path.split(".")[-1]}' not in code] == []
 
 
-@pytest.mark.parametrize('option, value, takes', [
-    ('replicas.learning_rate', ['1e-3', 'x'], r'takes a list of finite numbers, such as \[0.001, 0.01\], as a flag 0.001,0.01'),
-    ('model.deep_hidden', ['a'], r'takes a list of whole numbers, such as \[400, 400\], as a flag 400,400'),
-    ('data.recipe', 3, 'takes a text'), ('model.num_layers', 'one', 'takes a value such as 3')])
+@pytest.mark.parametrize(
+    'option, value, takes',
+    [
+        (
+            'replicas.learning_rate',
+            ['1e-3', 'x'],
+            r'takes a list of finite numbers, such as \[0.001, 0.01\], as a flag 0.001,0.01',
+        ),
+        ('model.deep_hidden', ['a'], r'takes a list of whole numbers, such as \[400, 400\], as a flag 400,400'),
+        ('data.recipe', 3, 'takes a text'),
+        ('model.num_layers', 'one', 'takes a value such as 3'),
+    ],
+)
 def test_a_value_of_another_type_is_refused_with_one_that_is_taken(option, value, takes):
     with pytest.raises(UsageError, match=f'option {option!r} cannot be .*: it {takes}$'):
         configuration.replace(configuration.Config(), {option: value})

@@ -11,22 +11,27 @@ from conftest import ROOT
 
 from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
 from autoint_jax.diagnosis import hardware, memory, operations, planned, scatter, versions
-from autoint_jax.training.memory.activations import activation_bytes
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
-from autoint_jax.training.step import devices, steps
+from autoint_jax.training.memory.activations import activation_bytes
 from autoint_jax.training.memory.available import shown_bytes
 from autoint_jax.training.memory.plan import plan as plan_of
+from autoint_jax.training.step import devices, steps
 from autoint_jax.training.step.state import initial_state, setup
 
-MIXED = Schema((*planned.schema_of([7, 11, 101]).fields, FieldSpec('several', MULTIVALUED, 13, max_values=3),
-                FieldSpec('number', NUMERIC)))
+MIXED = Schema(
+    (
+        *planned.schema_of([7, 11, 101]).fields,
+        FieldSpec('several', MULTIVALUED, 13, max_values=3),
+        FieldSpec('number', NUMERIC),
+    )
+)
 
 
 def named(items, name):
-    item, = (item for item in items if item.name == name)
+    (item,) = (item for item in items if item.name == name)
     return item.bytes
 
 
@@ -69,13 +74,24 @@ def test_wrong_and_missing_versions_are_named(monkeypatch):
     assert any(text.startswith('scikit-learn is not installed') for text in texts(found, NOTE))  # only tests use it
 
 
-@pytest.mark.parametrize('package, version, gpu, verdict, part', [
-    ('jaxlib', '0.10.2', True, BAD, 'openxla/xla#46225'), ('jaxlib', '0.10.2', False, None, ''),
-    ('jaxlib', '0.11.0', True, BAD, 'scatter-add'), ('jaxlib', '0.11.1', True, NOTE, 'jax-ml/jax#40633'),
-    ('jaxlib', '0.10.1', True, None, ''), ('jaxlib', '0.12.0.1', True, None, ''),
-    ('jax', '0.10.0', False, BAD, '0.10.1 or newer'), ('jax', '0.9.2', True, BAD, '0.10.1 or newer'),
-    ('jax', '0.10.1', True, None, ''), ('python', '3.10.14', False, BAD, '3.11'), ('python', '3.11.0', False, None, ''),
-    ('orbax-checkpoint', '1.0.0', False, BAD, 'below 1'), ('orbax-checkpoint', '0.12.8', False, None, '')])
+@pytest.mark.parametrize(
+    'package, version, gpu, verdict, part',
+    [
+        ('jaxlib', '0.10.2', True, BAD, 'openxla/xla#46225'),
+        ('jaxlib', '0.10.2', False, None, ''),
+        ('jaxlib', '0.11.0', True, BAD, 'scatter-add'),
+        ('jaxlib', '0.11.1', True, NOTE, 'jax-ml/jax#40633'),
+        ('jaxlib', '0.10.1', True, None, ''),
+        ('jaxlib', '0.12.0.1', True, None, ''),
+        ('jax', '0.10.0', False, BAD, '0.10.1 or newer'),
+        ('jax', '0.9.2', True, BAD, '0.10.1 or newer'),
+        ('jax', '0.10.1', True, None, ''),
+        ('python', '3.10.14', False, BAD, '3.11'),
+        ('python', '3.11.0', False, None, ''),
+        ('orbax-checkpoint', '1.0.0', False, BAD, 'below 1'),
+        ('orbax-checkpoint', '0.12.8', False, None, ''),
+    ],
+)
 def test_known_bad_combinations(package, version, gpu, verdict, part):
     found = versions.known_bad({package: version}, gpu=gpu)
     assert [check.verdict for check in found[:1]] == ([verdict] if verdict else [])
@@ -144,8 +160,10 @@ def test_the_plan_of_six_million_rows_by_hand():
 
 
 def test_activations_by_hand_and_against_xla():
-    config = replace(Config(), {'model.num_layers': 2, 'model.form': 'einsum', 'training.batch_size': 512,
-                                'training.slice_rows': 512})
+    config = replace(
+        Config(),
+        {'model.num_layers': 2, 'model.form': 'einsum', 'training.batch_size': 512, 'training.slice_rows': 512},
+    )
     f, w = 11, 64
     first, second = (f * (d + 5 * w) * 4 + 2 * f * f * 4 for d in (16, w))
     assert activation_bytes(config, f) == first + second + f * 16 * 4 + 2 * second
@@ -165,13 +183,15 @@ def test_what_does_not_fit_is_named_with_what_to_change():
     total = sum(item.bytes for item in plan.device + plan.host)
     places = {'copies': 1, 'on_cpu': True, 'device_memory': None, 'disk': 10**12}
     assert texts(memory.checks(plan, ram=2 * total, **places), BAD) == []
-    bad, = texts(memory.checks(plan, ram=total - 1, **places), BAD)
+    (bad,) = texts(memory.checks(plan, ram=total - 1, **places), BAD)
     assert 'does not fit' in bad
     assert "state of the tables' optimizer (128 MB): change optimizer.tables to 'rowwise_adagrad'" in bad
     assert any('barely' in text for text in texts(memory.checks(plan, ram=total + 1, **places), NOTE))
     assert any('8 devices' in text for text in texts(memory.checks(plan, ram=2 * total, **places | {'copies': 8}), BAD))
     assert texts(memory.checks(plan, ram=2 * total, **places | {'disk': 10**6}), BAD)
-    gpu = memory.checks(plan, ram=2 * total, **places | {'on_cpu': False, 'device_memory': sum(item.bytes for item in plan.device) - 1})
+    gpu = memory.checks(
+        plan, ram=2 * total, **places | {'on_cpu': False, 'device_memory': sum(item.bytes for item in plan.device) - 1}
+    )
     assert [text.split(':')[0] for text in texts(gpu, BAD)] == ['memory of a device']
     assert any('not known' in text for text in texts(memory.checks(plan, ram=None, **places), NOTE))
 
@@ -208,7 +228,14 @@ def test_hardware_says_what_is_missing(tmp_path, monkeypatch):
 
 def test_bytes_for_a_person():
     assert [shown_bytes(count) for count in (0, 999, 1500, 384e6, 999.7e6, 23.9e9, 5e15)] == [
-        '0 bytes', '999 bytes', '1.5 kB', '384 MB', '1000 MB', '23.9 GB', '5,000 TB']
+        '0 bytes',
+        '999 bytes',
+        '1.5 kB',
+        '384 MB',
+        '1000 MB',
+        '23.9 GB',
+        '5,000 TB',
+    ]
     assert lines([Check(OK, 'a'), Check(BAD, 'b')]) == '  ok    a\n  bad   b'
 
 
@@ -216,17 +243,28 @@ def test_the_command_runs_and_plans_for_prepared_data(command, data_dir):
     done = command('scripts/doctor.py', '--config=movielens_1m_autoint', f'--data_dir={data_dir}')
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith('nothing is bad\n')
-    for title in ('versions', 'devices', 'disk', 'speed of scatter-add', 'operations against NumPy', 'prepared data', 'memory plan'):
+    for title in (
+        'versions',
+        'devices',
+        'disk',
+        'speed of scatter-add',
+        'operations against NumPy',
+        'prepared data',
+        'memory plan',
+    ):
         assert f'\n{title}\n' in '\n' + done.stdout
-    manifest, = data_dir.rglob('manifest.json')
+    (manifest,) = data_dir.rglob('manifest.json')
     rows = sum(counts['rows'] for counts in json.loads(manifest.read_text())['splits'].values())
-    assert f'{rows:,} rows x (' in done.stdout and f'{manifest.parent}: {rows:,} rows are as they were prepared' in done.stdout
+    assert (
+        f'{rows:,} rows x (' in done.stdout
+        and f'{manifest.parent}: {rows:,} rows are as they were prepared' in done.stdout
+    )
 
 
 def test_a_plan_that_does_not_fit_ends_in_status_1(command):
     done = command('scripts/doctor.py', '--cardinalities=2000000000,5', '--rows=1000', '--config.optimizer.tables=adam')
     assert done.returncode == 1, done.stderr
-    assert 'does not fit; the largest item is state of the tables\' optimizer' in done.stdout
+    assert "does not fit; the largest item is state of the tables' optimizer" in done.stdout
     assert done.stdout.endswith('bad\n')
 
 
@@ -236,8 +274,10 @@ def test_no_device_is_bad(command, monkeypatch):
     assert done.returncode == 1 and 'bad   JAX finds no device (JAX_PLATFORMS=cuda)' in done.stdout, done.stderr
 
 
-@pytest.mark.parametrize('arguments, part', [
-    (['--rows=100'], '--rows belongs to'), (['--schema=a', '--cardinalities=5'], 'give one of them')])
+@pytest.mark.parametrize(
+    'arguments, part',
+    [(['--rows=100'], '--rows belongs to'), (['--schema=a', '--cardinalities=5'], 'give one of them')],
+)
 def test_mistakes(command, arguments, part):
     done = command('scripts/doctor.py', *arguments)
     assert done.returncode == 2 and part in done.stderr and 'Traceback' not in done.stderr

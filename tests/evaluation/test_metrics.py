@@ -60,14 +60,14 @@ def test_device_auc_of_special_values():
     infinite, tiny = float('inf'), float(np.finfo(np.float32).smallest_normal)
     logits = [-infinite, -1e38, -1.0, -tiny, -0.0, 0.0, tiny, 1.0, 1e38, infinite]
     for first in range(len(logits) - 1):
-        lower, higher = logits[first:first + 2]
+        lower, higher = logits[first : first + 2]
         expected = 0.5 if lower == higher else 1.0
         assert on_device([higher, lower], [1, 0])['auc'] == expected
         assert on_device([higher, lower], [0, 1])['auc'] == 1 - expected
     assert on_device([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1])['auc'] == 3.5 / 4
     assert math.isnan(on_device([0.1, 0.2], [1, 1])['auc']) and math.isnan(on_device([0.1, 0.2], [0, 0])['auc'])
     # The same magnitude on both sides of 0, adjacent in the order: no tie. Their words agree but for the sign.
-    mirrored = float(np.uint32(0x3fffffff).view(np.float32))
+    mirrored = float(np.uint32(0x3FFFFFFF).view(np.float32))
     assert on_device([-mirrored, float(np.uint32(0x40000000).view(np.float32))], [0, 1])['auc'] == 1.0
 
 

@@ -13,11 +13,25 @@ from autoint_jax.explain import excerpt, heatmaps, labels
 from autoint_jax.explain.rows import MOST_ROWS, row_numbers
 
 HOSTILE = {
-    'mathematics': 'a$x^$b', 'no mathematics': '$a_{b', 'percent': '100%_{x}', 'backslash': '\\frac{1}{0}',
+    'mathematics': 'a$x^$b',
+    'no mathematics': '$a_{b',
+    'percent': '100%_{x}',
+    'backslash': '\\frac{1}{0}',
     'lines': 'one\ntwo\r\tthree',
-    'terminal': '\x1b[31mred\x07\x00', 'emoji': '🎉🧑‍🚀', 'chinese': '日本語', 'right to left': 'שלום', 'arabic': 'مرحبا',
-    'override': 'a\u202eabc', 'markup': '<script>alert(1)</script>', 'long': 'L' * 300, 'blank': ' ', 'spaces': 'a\u00a0b',
-    'combining': 'e\u0301' * 3, 'half of a pair': 'a\ud800b', 'not assigned': '\U000e0fff'}
+    'terminal': '\x1b[31mred\x07\x00',
+    'emoji': '🎉🧑‍🚀',
+    'chinese': '日本語',
+    'right to left': 'שלום',
+    'arabic': 'مرحبا',
+    'override': 'a\u202eabc',
+    'markup': '<script>alert(1)</script>',
+    'long': 'L' * 300,
+    'blank': ' ',
+    'spaces': 'a\u00a0b',
+    'combining': 'e\u0301' * 3,
+    'half of a pair': 'a\ud800b',
+    'not assigned': '\U000e0fff',
+}
 
 
 def attention_of(fields, layers=1, heads=1):
@@ -33,8 +47,13 @@ def texts(monkeypatch):
 
     def saved(figure, *args, **kwargs):
         save(figure, *args, **kwargs)
-        shown.append([[tick.get_text() for tick in ticks] for axes in figure.axes[:1]
-                      for ticks in (axes.get_xticklabels(), axes.get_yticklabels())])
+        shown.append(
+            [
+                [tick.get_text() for tick in ticks]
+                for axes in figure.axes[:1]
+                for ticks in (axes.get_xticklabels(), axes.get_yticklabels())
+            ]
+        )
 
     monkeypatch.setattr(Figure, 'savefig', saved)
     return shown
@@ -61,7 +80,7 @@ def test_names_are_shown_as_they_are_written(tmp_path, texts):
 
 
 def test_a_character_without_a_glyph_becomes_an_escape(monkeypatch):
-    monkeypatch.setattr(labels, '_font_files', lambda: [])
+    monkeypatch.setattr(labels, '_font_files', list)
     labels._is_drawn.cache_clear()
     assert labels.drawable('日é') == '\\u65e5\\xe9'
     labels._is_drawn.cache_clear()
@@ -70,7 +89,9 @@ def test_a_character_without_a_glyph_becomes_an_escape(monkeypatch):
 def test_long_and_equal_names_stay_apart():
     names = ['user_' + 'x' * 300 + '_a', 'user_' + 'x' * 300 + '_b', 'a\n', 'a\\n', 'short', 'user_' + 'y' * 27]
     found = labels.labels(names)
-    assert found[0].startswith('user_xx') and found[0].endswith('_a #1') and '…' in found[0] and found[1].endswith('_b #2')
+    assert (
+        found[0].startswith('user_xx') and found[0].endswith('_a #1') and '…' in found[0] and found[1].endswith('_b #2')
+    )
     assert found[2:] == ['a\\n #3', 'a\\n #4', 'short', names[-1]]
     assert labels.labels(['a', '\ud800' * 6 + 'b'])[1] == '\\ud800' * 3 + '…' + '\\ud800' + 'b #2'  # no escape is cut
     assert len(set(found)) == 6 and max(map(len, found)) == labels.LONGEST
@@ -110,10 +131,19 @@ def test_of_many_layers_and_heads_means_are_drawn():
     assert excerpt.of_maps(attention[:, :2])[1][3] == 'layer 2, head 2'
 
 
-@pytest.mark.parametrize('texts, rows, part', [
-    (['0', 'x'], 9, "'x' is none"), (['-1'], 9, "'-1' is none"), (['²'], 9, "'²' is none"), (['1.5'], 9, 'is none'),
-    (['9'], 9, 'row 9 is not in this split: it has rows 0 to 8'), (['9' * 5000], 9, 'is not in this split'),
-    (['0'], 0, 'it has no rows'), ([str(row) for row in range(MOST_ROWS + 1)], 10**6, 'at most 100')])
+@pytest.mark.parametrize(
+    'texts, rows, part',
+    [
+        (['0', 'x'], 9, "'x' is none"),
+        (['-1'], 9, "'-1' is none"),
+        (['²'], 9, "'²' is none"),
+        (['1.5'], 9, 'is none'),
+        (['9'], 9, 'row 9 is not in this split: it has rows 0 to 8'),
+        (['9' * 5000], 9, 'is not in this split'),
+        (['0'], 0, 'it has no rows'),
+        ([str(row) for row in range(MOST_ROWS + 1)], 10**6, 'at most 100'),
+    ],
+)
 def test_row_numbers_that_are_none(texts, rows, part):
     with pytest.raises(UsageError) as raised:
         row_numbers(texts, rows)

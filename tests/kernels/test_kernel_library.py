@@ -81,17 +81,28 @@ def test_a_folder_of_an_earlier_version_becomes_private(cache, compiler):
     assert library.built().parent == cache and mode(cache) == 0o700
 
 
-@pytest.mark.parametrize('spoil', [
-    lambda built: built.write_bytes(built.read_bytes()[:5]), lambda built: built.write_bytes(b''),
-    lambda built: built.write_bytes(b'another library'), lambda built: built.chmod(0o722),
-    lambda built: (built.rename(built.with_suffix('.kept')), built.symlink_to(built.with_suffix('.kept')))],
-    ids=['cut short', 'empty', 'replaced', 'others may write it', 'a link'])
+@pytest.mark.parametrize(
+    'spoil',
+    [
+        lambda built: built.write_bytes(built.read_bytes()[:5]),
+        lambda built: built.write_bytes(b''),
+        lambda built: built.write_bytes(b'another library'),
+        lambda built: built.chmod(0o722),
+        lambda built: (built.rename(built.with_suffix('.kept')), built.symlink_to(built.with_suffix('.kept'))),
+    ],
+    ids=['cut short', 'empty', 'replaced', 'others may write it', 'a link'],
+)
 def test_a_library_that_is_not_what_was_compiled_is_compiled_again(cache, compiler, spoil):
     calls = compiler(WRITES)
     built = library.built()
     spoil(built)
     again = library.built()
-    assert count(calls) == 2 and again.read_bytes().startswith(b'library ') and not again.is_symlink() and mode(again) == 0o700
+    assert (
+        count(calls) == 2
+        and again.read_bytes().startswith(b'library ')
+        and not again.is_symlink()
+        and mode(again) == 0o700
+    )
     assert library.built() == again and count(calls) == 2
 
 
@@ -108,8 +119,10 @@ def test_a_folder_that_is_not_private_is_not_used(cache, compiler, wrong, monkey
         cache.rmdir()
         cache.touch()
     else:
+
         def refused(dir=None):
             raise PermissionError(13, 'Permission denied')
+
         monkeypatch.setattr(cache_folder.tempfile, 'TemporaryFile', refused)
     built = library.built()
     assert built.parent != cache and mode(built.parent) == 0o700 and count(calls) == 2
@@ -128,7 +141,9 @@ def test_a_folder_beneath_one_that_others_may_write_is_not_used(cache):
 def test_compilers_at_once_leave_whole_libraries(cache, compiler):
     compiler('sleep 0.2; ' + WRITES)
     code = 'from autoint_jax.kernels import library; print(library.built())'
-    processes = [subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)]
+    processes = [
+        subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(3)
+    ]
     paths = {pathlib.Path(process.communicate()[0].strip()) for process in processes}
     assert all(process.returncode == 0 for process in processes)
     assert all(path.read_bytes().startswith(b'library ') for path in paths)
@@ -139,10 +154,12 @@ def test_a_compiler_that_fails_is_remembered_until_it_changes(cache, compiler):
     calls = compiler('echo "error: no such option" >&2; exit 1')
     with pytest.raises(library.Unavailable, match='fake.. does not compile the kernels: error: no such option$'):
         library.built()
-    with pytest.raises(library.Unavailable, match='no such option .found at an earlier start; to try again, delete .*failed-'):
+    with pytest.raises(
+        library.Unavailable, match='no such option .found at an earlier start; to try again, delete .*failed-'
+    ):
         library.built()
     assert count(calls) == 1
-    remembered, = cache.glob('failed-*')
+    (remembered,) = cache.glob('failed-*')
     assert mode(remembered) == 0o600
     remembered.unlink()
     with pytest.raises(library.Unavailable):
@@ -154,10 +171,16 @@ def test_a_compiler_that_fails_is_remembered_until_it_changes(cache, compiler):
     assert library.built().read_bytes().startswith(b'better ')
 
 
-@pytest.mark.parametrize('body, text', [
-    ('echo "fatal error: Killed signal terminated program" >&2; exit 1', 'Killed'),
-    ('echo "error: x.s: No space left on device" >&2; exit 1', 'No space left'), ('kill -9 $$', 'no error line'),
-    ('printf "error: \\\\377\\\\376" >&2; exit 1; #', 'error'), ('exit 0', 'no error line')])
+@pytest.mark.parametrize(
+    'body, text',
+    [
+        ('echo "fatal error: Killed signal terminated program" >&2; exit 1', 'Killed'),
+        ('echo "error: x.s: No space left on device" >&2; exit 1', 'No space left'),
+        ('kill -9 $$', 'no error line'),
+        ('printf "error: \\\\377\\\\376" >&2; exit 1; #', 'error'),
+        ('exit 0', 'no error line'),
+    ],
+)
 def test_a_compiler_may_fail_in_any_way(cache, compiler, body, text):
     """Those that the machine may be at fault for are tried again."""
     calls = compiler(body)
@@ -191,11 +214,16 @@ def test_a_library_that_cannot_be_loaded_is_a_sentence(cache, compiler):
         library.library.cache_clear()
 
 
-@pytest.mark.parametrize('environment, expected', [
-    ({'XDG_CACHE_HOME': '/somewhere', 'HOME': '/home/me'}, '/somewhere/autoint_jax'),
-    ({'XDG_CACHE_HOME': 'relative', 'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'),
-    ({'XDG_CACHE_HOME': '', 'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'), ({'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'),
-    ({'HOME': 'relative'}, f'/autoint_jax-{os.geteuid()}')])
+@pytest.mark.parametrize(
+    'environment, expected',
+    [
+        ({'XDG_CACHE_HOME': '/somewhere', 'HOME': '/home/me'}, '/somewhere/autoint_jax'),
+        ({'XDG_CACHE_HOME': 'relative', 'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'),
+        ({'XDG_CACHE_HOME': '', 'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'),
+        ({'HOME': '/home/me'}, '/home/me/.cache/autoint_jax'),
+        ({'HOME': 'relative'}, f'/autoint_jax-{os.geteuid()}'),
+    ],
+)
 def test_the_folder_of_caches(environment, expected, monkeypatch):
     for name in ('XDG_CACHE_HOME', 'HOME'):
         monkeypatch.delenv(name, raising=False)
@@ -225,5 +253,8 @@ def test_what_is_slower_for_want_of_kernels_is_said(monkeypatch):
             said.append(reporter.said)
     missed = ['the compiled kernels are not used: no compiler']
     assert said == [missed, ['not kept'], missed, ['not kept'], [], []]
-    assert state.missed_table_kernel(OptimizerConfig(tables='lazy_adam', tables_form='xla')) == '' == forms.missed_kernel(
-        replace(Config(), {'model.form': 'heads'}).model)
+    assert (
+        state.missed_table_kernel(OptimizerConfig(tables='lazy_adam', tables_form='xla'))
+        == ''
+        == forms.missed_kernel(replace(Config(), {'model.form': 'heads'}).model)
+    )

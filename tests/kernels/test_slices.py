@@ -8,18 +8,34 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training.step import devices
 
 
-@pytest.mark.parametrize('fields, cores, cache, expected', [
-    (8, 2, 2 << 20, 512),  # 26 blocks of 20 examples: 13 a core, twice; 256 rows would be 13 blocks: 7 a core, four times
-    (8, 1, 2 << 20, 80),  # 4 blocks, thirteen times, the last one beside rows of padding; 9 blocks would fit, six times
-    (8, 1, 1 << 20, 40),  # 2 blocks, 26 times; 3 would fit, eighteen times
-    (8, 1, 1 << 18, 20),  # one block
-    (8, 16, 2 << 20, 1024),  # the batch
-    (39, 2, 2 << 20, 64),  # 8 blocks of 4 examples a core; 128 rows would be 16
-    (39, 1, 1 << 20, 16),
-])
+@pytest.mark.parametrize(
+    'fields, cores, cache, expected',
+    [
+        (
+            8,
+            2,
+            2 << 20,
+            512,
+        ),  # 26 blocks of 20 examples: 13 a core, twice; 256 rows would be 13 blocks: 7 a core, four times
+        (
+            8,
+            1,
+            2 << 20,
+            80,
+        ),  # 4 blocks, thirteen times, the last one beside rows of padding; 9 blocks would fit, six times
+        (8, 1, 1 << 20, 40),  # 2 blocks, 26 times; 3 would fit, eighteen times
+        (8, 1, 1 << 18, 20),  # one block
+        (8, 16, 2 << 20, 1024),  # the batch
+        (39, 2, 2 << 20, 64),  # 8 blocks of 4 examples a core; 128 rows would be 16
+        (39, 1, 1 << 20, 16),
+    ],
+)
 def test_slices_fit_the_cache_and_leave_no_core_idle(fields, cores, cache, expected, monkeypatch):
     monkeypatch.setattr(devices, 'usable_cores', lambda: cores)
     monkeypatch.setattr(devices, 'second_level_cache', lambda: cache)
     schema, _ = made_up(Shape((5,) * fields), 8, seed=0)
     config = replace(Config(), {'model.form': 'cpu_kernel'})
-    assert devices.cut(1024, config, schema, devices.data_mesh(jax.devices()[:1])) == (expected, -(-1024 // expected) * expected)
+    assert devices.cut(1024, config, schema, devices.data_mesh(jax.devices()[:1])) == (
+        expected,
+        -(-1024 // expected) * expected,
+    )

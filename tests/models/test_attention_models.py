@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-
 import jax
 import model_cases
 import numpy as np
@@ -112,7 +111,9 @@ def attended(tokens, layer):
     kernel, bias = np.float64(layer['kernel']), np.float64(layer['bias'])  # [d, 3, n, a], [3, n, a]
     combined = [[] for _ in tokens]
     for head in range(kernel.shape[2]):
-        query, key, value = ([token @ kernel[:, part, head] + bias[part, head] for token in tokens] for part in range(3))
+        query, key, value = (
+            [token @ kernel[:, part, head] + bias[part, head] for token in tokens] for part in range(3)
+        )
         for t in range(len(tokens)):
             weights = softmax([query[t] @ key[u] / math.sqrt(kernel.shape[3]) for u in range(len(tokens))])
             combined[t].append(sum(weight * value[u] for u, weight in enumerate(weights)))
@@ -131,11 +132,14 @@ def ft_transformer_reference(config, tables, params, rows):
         tokenizer = params['token_embedding']
         embedded = embeddings_of(tables, params, ids, values)
         tokens = [np.float64(tokenizer['cls'])] + [
-            vector + np.float64(bias) for vector, bias in zip(embedded, tokenizer['bias'], strict=True)]
+            vector + np.float64(bias) for vector, bias in zip(embedded, tokenizer['bias'], strict=True)
+        ]
         for number in range(config.num_layers):
             assert (f'attention_norm_{number}' in params) == (number > 0)
             normed = [layer_norm(token, params[f'attention_norm_{number}']) for token in tokens] if number else tokens
-            tokens = [token + out for token, out in zip(tokens, attended(normed, params[f'attention_{number}']), strict=True)]
+            tokens = [
+                token + out for token, out in zip(tokens, attended(normed, params[f'attention_{number}']), strict=True)
+            ]
             norm, feedforward = params[f'feedforward_norm_{number}'], params[f'feedforward_{number}']
             tokens = [token + fed_forward(layer_norm(token, norm), feedforward, hidden) for token in tokens]
         logits.append(reference_dense(np.maximum(layer_norm(tokens[0], params['head_norm']), 0), params['head'])[0])
@@ -158,18 +162,30 @@ def test_ft_transformer_equals_the_equations(config):
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize('changed, text', [
-    ({'num_heads': 4}, "option 'model.num_heads' is 4, but must divide model.embedding_dim, 6"),
-    ({'num_layers': 0}, "option 'model.num_layers' is 0, but must be at least 1"),
-    ({'feedforward_ratio': 0.1}, "option 'model.feedforward_ratio' is 0.1, but must leave the feed-forward layer a width"),
-], ids=str)
+@pytest.mark.parametrize(
+    'changed, text',
+    [
+        ({'num_heads': 4}, "option 'model.num_heads' is 4, but must divide model.embedding_dim, 6"),
+        ({'num_layers': 0}, "option 'model.num_layers' is 0, but must be at least 1"),
+        (
+            {'feedforward_ratio': 0.1},
+            "option 'model.feedforward_ratio' is 0.1, but must leave the feed-forward layer a width",
+        ),
+    ],
+    ids=str,
+)
 def test_ft_transformer_refuses_options_that_leave_no_model(changed, text):
     with pytest.raises(UsageError, match=text):
         build(options('ft_transformer', **changed), SCHEMA)
 
 
-SPOTS = [('destine', 'attention_dropout'), ('destine', 'embedding_dropout'), ('ft_transformer', 'attention_dropout'),
-         ('ft_transformer', 'feedforward_dropout'), ('ft_transformer', 'residual_dropout')]
+SPOTS = [
+    ('destine', 'attention_dropout'),
+    ('destine', 'embedding_dropout'),
+    ('ft_transformer', 'attention_dropout'),
+    ('ft_transformer', 'feedforward_dropout'),
+    ('ft_transformer', 'residual_dropout'),
+]
 
 
 @pytest.mark.parametrize('name, rate', SPOTS, ids=str)
@@ -187,10 +203,17 @@ def test_each_dropout_acts_and_row_by_row(name, rate):
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('*.toml')), ids=lambda path: path.stem)
 def test_every_configuration_loads_and_its_model_is_built(path):
     config = load(path)
-    schema = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('x', NUMERIC, boundaries=(0.0, 1.0, 2.0)),
-                     FieldSpec('tags', MULTIVALUED, 7, max_values=3)))
+    schema = Schema(
+        (
+            FieldSpec('a', CATEGORICAL, 5),
+            FieldSpec('x', NUMERIC, boundaries=(0.0, 1.0, 2.0)),
+            FieldSpec('tags', MULTIVALUED, 7, max_values=3),
+        )
+    )
     model, specs = build(config.model, schema)
-    rows = Batch(np.zeros((2, 4), np.int32), np.zeros((2, 1), np.float32), np.zeros(2, np.float32), np.ones(2, np.float32))
+    rows = Batch(
+        np.zeros((2, 4), np.int32), np.zeros((2, 1), np.float32), np.zeros(2, np.float32), np.ones(2, np.float32)
+    )
 
     def logits():
         looked_up = {name: np.zeros((2, len(spec.columns), spec.width), np.float32) for name, spec in specs.items()}
@@ -216,10 +239,21 @@ BARS = {
 @pytest.mark.parametrize('name, row', BARS.items(), ids=BARS)
 def test_presets_of_bars_say_what_its_logs_say(name, row):
     config = load(CONFIGS / f'{name}.toml')
-    model = dataclasses.replace(config.model, layer_norm='off' if config.model.layer_norm == 'model' else config.model.layer_norm,
-                                score_scale='one' if config.model.score_scale == 'model' else config.model.score_scale)
-    assert (model.num_heads * model.head_dim, model.num_layers, model.num_heads, model.layer_norm != 'off',
-            model.score_scale == 'head_dim', model.wide, model.deep_hidden, config.optimizer.l2_tables) == row
+    model = dataclasses.replace(
+        config.model,
+        layer_norm='off' if config.model.layer_norm == 'model' else config.model.layer_norm,
+        score_scale='one' if config.model.score_scale == 'model' else config.model.score_scale,
+    )
+    assert (
+        model.num_heads * model.head_dim,
+        model.num_layers,
+        model.num_heads,
+        model.layer_norm != 'off',
+        model.score_scale == 'head_dim',
+        model.wide,
+        model.deep_hidden,
+        config.optimizer.l2_tables,
+    ) == row
     assert (model.variant, model.embedding_stddev) == ('paper', 1e-4)
     assert model.layer_norm in ('off', 'before_activation')
     no_residual = name.startswith('avazu_x4')

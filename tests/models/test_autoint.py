@@ -12,9 +12,9 @@ from model_cases import ROWS, SCHEMA, batch, reference_embeddings, reference_fir
 
 from autoint_jax.config.configuration import ModelConfig
 from autoint_jax.errors import UsageError
-from autoint_jax.models.layers.dropout import Training, row_keys
-from autoint_jax.models.interacting.stack import attention_weights
 from autoint_jax.models.interacting.heads import attend
+from autoint_jax.models.interacting.stack import attention_weights
+from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.registry import build, parameter_count
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
@@ -30,10 +30,18 @@ def forward(model, tables, params, rows, training=None, **options):
 
 def meant(config):
     """What the options that may say 'model' mean, by the variant."""
-    of_variant = {'paper': {'score_scale': 'one', 'projection_activation': 'none', 'projection_bias': 'off', 'layer_norm': 'off'},
-                  'authors': {'score_scale': 'head_dim', 'projection_activation': 'relu', 'projection_bias': 'on',
-                              'layer_norm': 'after_activation'}}[config.variant]
-    return dataclasses.replace(config, **{name: value for name, value in of_variant.items() if getattr(config, name) == 'model'})
+    of_variant = {
+        'paper': {'score_scale': 'one', 'projection_activation': 'none', 'projection_bias': 'off', 'layer_norm': 'off'},
+        'authors': {
+            'score_scale': 'head_dim',
+            'projection_activation': 'relu',
+            'projection_bias': 'on',
+            'layer_norm': 'after_activation',
+        },
+    }[config.variant]
+    return dataclasses.replace(
+        config, **{name: value for name, value in of_variant.items() if getattr(config, name) == 'model'}
+    )
 
 
 def normalised(x, norm, epsilon):
@@ -109,7 +117,9 @@ CONFIGS = {
     'authors, unscaled': dataclasses.replace(SMALL, variant='authors', score_scale='one'),
     'ReLU without bias': dataclasses.replace(SMALL, projection_activation='relu'),
     'bias without ReLU': dataclasses.replace(SMALL, projection_bias='on'),
-    'authors, linear': dataclasses.replace(SMALL, variant='authors', projection_activation='none', projection_bias='off'),
+    'authors, linear': dataclasses.replace(
+        SMALL, variant='authors', projection_activation='none', projection_bias='off'
+    ),
     'norm after': dataclasses.replace(SMALL, layer_norm='after_activation'),
     'norm before': dataclasses.replace(SMALL, layer_norm='before_activation'),
     'authors, no norm': dataclasses.replace(SMALL, variant='authors', layer_norm='off'),
@@ -119,8 +129,15 @@ CONFIGS = {
     'wide': dataclasses.replace(SMALL, wide=True),
     'concatenated': dataclasses.replace(SMALL, deep_hidden=(17, 13), deep_output='concatenated'),
     'concatenated, head': dataclasses.replace(SMALL, deep_hidden=(17,), deep_output='concatenated', head_hidden=(11,)),
-    'FuxiCTR': dataclasses.replace(SMALL, layer_norm='before_activation', residual_projection='where_needed', wide=True,
-                                   score_scale='head_dim', deep_hidden=(17, 13), num_layers=3),
+    'FuxiCTR': dataclasses.replace(
+        SMALL,
+        layer_norm='before_activation',
+        residual_projection='where_needed',
+        wide=True,
+        score_scale='head_dim',
+        deep_hidden=(17, 13),
+        num_layers=3,
+    ),
 }
 
 
@@ -152,25 +169,44 @@ def test_written_backward_pass_equals_automatic_differentiation(masked):
 
 
 # paper.md 1.6: fields -> (authors' code, authors' code with a 400x2 network, equations only).
-COUNTS = {'criteo': (39, 40_513, 451_314, 39_361), 'avazu': (23, 39_489, 347_890, 38_337),
-          'kdd12': (13, 38_849, 283_250, 37_697), 'movielens_1m': (7, 38_465, 244_466, 37_313)}
+COUNTS = {
+    'criteo': (39, 40_513, 451_314, 39_361),
+    'avazu': (23, 39_489, 347_890, 38_337),
+    'kdd12': (13, 38_849, 283_250, 37_697),
+    'movielens_1m': (7, 38_465, 244_466, 37_313),
+}
 
 
 @pytest.mark.parametrize('fields, authors, with_deep, paper', COUNTS.values(), ids=COUNTS)
 def test_parameter_counts_equal_the_published(fields, authors, with_deep, paper):
-    schema = Schema((FieldSpec('x', NUMERIC), *(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(fields - 1))))
+    schema = Schema(
+        (FieldSpec('x', NUMERIC), *(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(fields - 1)))
+    )
     rows = Batch(np.zeros((1, fields - 1), np.int32), np.zeros((1, 1), np.float32), np.zeros(1), np.ones(1))
-    for config, count in ((ModelConfig(variant='authors'), authors), (ModelConfig(), paper),
-                          (ModelConfig(variant='authors', deep_hidden=(400, 400)), with_deep)):
+    for config, count in (
+        (ModelConfig(variant='authors'), authors),
+        (ModelConfig(), paper),
+        (ModelConfig(variant='authors', deep_hidden=(400, 400)), with_deep),
+    ):
         assert parameter_count(made(config, schema=schema, rows=rows)[2]) == count
 
 
 # The published counts of two runs of BARS on Frappe_x1 (paper.md 3.2), less 5,389 embeddings of width 10. Its hidden layers
 # have biases before their batch normalisation, which has no use for them: 1,200 parameters that the networks here do without.
 BARS_LAYER = {'embedding_dim': 10, 'num_heads': 4, 'head_dim': 32, 'residual_projection': 'where_needed'}
-BARS = {'AutoInt': (ModelConfig(num_layers=6, **BARS_LAYER), 306_051),
-        'AutoInt+': (ModelConfig(num_layers=5, layer_norm='before_activation', deep_hidden=(400, 400, 400), deep_batch_norm=True,
-                                 **BARS_LAYER), 622_180 - 1_200)}
+BARS = {
+    'AutoInt': (ModelConfig(num_layers=6, **BARS_LAYER), 306_051),
+    'AutoInt+': (
+        ModelConfig(
+            num_layers=5,
+            layer_norm='before_activation',
+            deep_hidden=(400, 400, 400),
+            deep_batch_norm=True,
+            **BARS_LAYER,
+        ),
+        622_180 - 1_200,
+    ),
+}
 
 
 @pytest.mark.parametrize('config, published', BARS.values(), ids=BARS)
@@ -181,7 +217,9 @@ def test_parameter_counts_equal_those_of_bars(config, published):
 
 
 def test_concatenation_needs_a_deep_network():
-    with pytest.raises(UsageError, match="'concatenated', but there is no deep network: model.deep_hidden is not given"):
+    with pytest.raises(
+        UsageError, match="'concatenated', but there is no deep network: model.deep_hidden is not given"
+    ):
         made(dataclasses.replace(SMALL, deep_output='concatenated'))
 
 
@@ -208,5 +246,9 @@ def test_dropout_acts_in_training_only_and_depends_on_the_row_alone():
     trained = forward(model, tables, params, batch(), Training(keys, np.ones(ROWS, np.float32), None))
     assert not np.allclose(trained, forward(model, tables, params, batch()))
     part = Batch(*(x[4:9] for x in batch()))
-    np.testing.assert_allclose(forward(model, tables, params, part, Training(keys[4:9], np.ones(5, np.float32), None)), trained[4:9],
-                               rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        forward(model, tables, params, part, Training(keys[4:9], np.ones(5, np.float32), None)),
+        trained[4:9],
+        rtol=1e-5,
+        atol=1e-6,
+    )

@@ -15,8 +15,8 @@ from model_cases import (
     reference_mlp,
 )
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.dropout import Training, row_keys
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -54,7 +54,9 @@ def reference(config, tables, variables, rows):
             logit += float(params['bias'])
         else:
             logit += reference_first_order(tables['linear'], params['linear_embedding']['numeric'], ids, values)
-            logit += reference_mlp(np.concatenate(embedded), params['deep'], variables.get('batch_stats', {}).get('deep'))
+            logit += reference_mlp(
+                np.concatenate(embedded), params['deep'], variables.get('batch_stats', {}).get('deep')
+            )
         logits.append(logit)
     return np.array(logits)
 
@@ -92,12 +94,15 @@ def test_parameter_counts(config, count):
     assert criteo_parameters(config) == count
 
 
-@pytest.mark.parametrize('name, dropout', [('cin', 'embedding_dropout'), ('xdeepfm', 'embedding_dropout'),
-                                           ('xdeepfm', 'deep_dropout')])
+@pytest.mark.parametrize(
+    'name, dropout', [('cin', 'embedding_dropout'), ('xdeepfm', 'embedding_dropout'), ('xdeepfm', 'deep_dropout')]
+)
 def test_dropout_acts_in_training(name, dropout):
     model, tables, variables = made(options(name, **{dropout: 0.5}))
     training = Training(row_keys(3, jnp.asarray(5), jnp.arange(ROWS)), np.ones(ROWS, np.float32), None)
-    assert not np.allclose(forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch()))
+    assert not np.allclose(
+        forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch())
+    )
 
 
 @pytest.mark.parametrize('name', ['cin', 'xdeepfm'])

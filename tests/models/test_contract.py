@@ -10,12 +10,12 @@ import optax
 import pytest
 from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, forward, made
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import SHARES, ModelConfig
+from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
-from autoint_jax.models.registry import MODELS, build, model_class
 from autoint_jax.models.layers.tables import lookup
+from autoint_jax.models.registry import MODELS, build, model_class
 from autoint_jax.schema import Batch
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -32,7 +32,12 @@ def test_every_model_has_a_small_configuration():
 def drawn(name):
     """Model, tables, variables, and its compiled logits of rows."""
     model, tables, variables = made(SMALL[name])
-    return model, tables, variables, jax.jit(lambda variables, rows, batch: model.apply(variables, rows, batch, training=None))
+    return (
+        model,
+        tables,
+        variables,
+        jax.jit(lambda variables, rows, batch: model.apply(variables, rows, batch, training=None)),
+    )
 
 
 def rows_of(name, rows):
@@ -56,8 +61,12 @@ def test_order_of_values_in_a_multivalued_field_does_not_matter(name):
     _, _, variables, logits = drawn(name)
     rows = batch()
     turned = rows._replace(ids=rows.ids[:, [0, 3, 1, 2, 4]])
-    np.testing.assert_allclose(logits(variables, rows_of(name, rows), rows), logits(variables, rows_of(name, turned), turned),
-                               rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        logits(variables, rows_of(name, rows), rows),
+        logits(variables, rows_of(name, turned), turned),
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 @EVERY_MODEL
@@ -78,7 +87,9 @@ def test_labels_and_weights_are_not_read(name):
     _, _, variables, logits = drawn(name)
     rows = batch()
     blind = rows._replace(labels=rows.labels * np.nan, weights=rows.weights * 0)
-    np.testing.assert_array_equal(logits(variables, rows_of(name, rows), rows), logits(variables, rows_of(name, rows), blind))
+    np.testing.assert_array_equal(
+        logits(variables, rows_of(name, rows), rows), logits(variables, rows_of(name, rows), blind)
+    )
 
 
 def training_loss(model, variables, rows, batch, training):
@@ -91,7 +102,9 @@ def with_everything(name):
     """The small configuration with dropout and batch normalisation wherever the model has them."""
     reads = MODELS[name].OPTIONS
     options = {share: 0.3 for share in SHARES if share in reads}
-    return dataclasses.replace(SMALL[name], **options, **({'deep_batch_norm': True} if 'deep_batch_norm' in reads else {}))
+    return dataclasses.replace(
+        SMALL[name], **options, **({'deep_batch_norm': True} if 'deep_batch_norm' in reads else {})
+    )
 
 
 @EVERY_MODEL
@@ -104,16 +117,22 @@ def test_gradients_are_finite_and_padded_rows_have_no_effect(name):
     rows = Batch(*(x[:ROWS] for x in padded))
     keys = row_keys(3, jnp.asarray(5), jnp.arange(ROWS + 4))
 
-    loss = jax.jit(jax.value_and_grad(lambda variables, rows, batch, keys: training_loss(
-        model, variables, rows, batch, Training(keys, batch.weights, None)), (0, 1)))
+    loss = jax.jit(
+        jax.value_and_grad(
+            lambda variables, rows, batch, keys: training_loss(
+                model, variables, rows, batch, Training(keys, batch.weights, None)
+            ),
+            (0, 1),
+        )
+    )
 
-    value, (of_variables, of_rows) = loss(
-        variables, lookup(tables, specs, rows), rows, keys[:ROWS])
-    value_padded, (of_variables_padded, of_rows_padded) = loss(
-        variables, lookup(tables, specs, padded), padded, keys)
+    value, (of_variables, of_rows) = loss(variables, lookup(tables, specs, rows), rows, keys[:ROWS])
+    value_padded, (of_variables_padded, of_rows_padded) = loss(variables, lookup(tables, specs, padded), padded, keys)
     assert np.isfinite(value)
     assert value_padded == pytest.approx(float(value), abs=1e-5)
-    for one, other in zip(jax.tree.leaves(of_variables['params']), jax.tree.leaves(of_variables_padded['params']), strict=True):
+    for one, other in zip(
+        jax.tree.leaves(of_variables['params']), jax.tree.leaves(of_variables_padded['params']), strict=True
+    ):
         assert np.isfinite(one).all()
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
     for table, gradient in of_rows.items():
@@ -126,13 +145,22 @@ def test_gradients_are_finite_and_padded_rows_have_no_effect(name):
 def test_dropout_acts_in_training_only(name):
     config = with_everything(name)
     model, tables, variables = made(config)
-    plain = dataclasses.replace(config, **{share: 0.0 for share in SHARES})
-    np.testing.assert_array_equal(forward(model, tables, variables, batch()),
-                                  forward(build(plain, SCHEMA)[0], tables, variables, batch()))
+    plain = dataclasses.replace(config, **dict.fromkeys(SHARES, 0.0))
+    np.testing.assert_array_equal(
+        forward(model, tables, variables, batch()), forward(build(plain, SCHEMA)[0], tables, variables, batch())
+    )
     if any(share in MODELS[name].OPTIONS for share in SHARES):
-        trained, _ = forward(model, tables, variables, batch(), Training(KEYS, np.ones(ROWS, np.float32), None), mutable=[STATISTICS])
-        untrained, _ = forward(build(plain, SCHEMA)[0], tables, variables, batch(),
-                               Training(KEYS, np.ones(ROWS, np.float32), None), mutable=[STATISTICS])
+        trained, _ = forward(
+            model, tables, variables, batch(), Training(KEYS, np.ones(ROWS, np.float32), None), mutable=[STATISTICS]
+        )
+        untrained, _ = forward(
+            build(plain, SCHEMA)[0],
+            tables,
+            variables,
+            batch(),
+            Training(KEYS, np.ones(ROWS, np.float32), None),
+            mutable=[STATISTICS],
+        )
         assert not np.allclose(trained, untrained)
 
 
@@ -145,7 +173,9 @@ def test_gradients_equal_finite_differences_in_float64(name):
     model, tables, variables = made(config)
     rows = lookup(tables, model.table_specs(config, SCHEMA), batch())
     with jax.enable_x64(True):
-        point, doubled = jax.tree.map(lambda x: jnp.asarray(np.float64(x)), ((variables, rows), batch()._replace(ids=np.int32(0))))
+        point, doubled = jax.tree.map(
+            lambda x: jnp.asarray(np.float64(x)), ((variables, rows), batch()._replace(ids=np.int32(0)))
+        )
         doubled = doubled._replace(ids=jnp.asarray(batch().ids))
         rng = np.random.default_rng(1)
         direction = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape)), point)
@@ -158,7 +188,7 @@ def test_gradients_equal_finite_differences_in_float64(name):
         gradient = jax.jit(jax.grad(loss))(point)
         along = sum(jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(gradient), jax.tree.leaves(direction), strict=True))
         step = 1e-6
-        ahead, behind = (loss(jax.tree.map(lambda x, v: x + s * step * v, point, direction)) for s in (1, -1))  # noqa: B023
+        ahead, behind = (loss(jax.tree.map(lambda x, v: x + s * step * v, point, direction)) for s in (1, -1))
         assert along.dtype == jnp.float64
         assert float(along) == pytest.approx(float((ahead - behind) / (2 * step)), rel=1e-5, abs=1e-8)
 
@@ -182,7 +212,9 @@ def test_parameter_counts_equal_table_3(config, count, published):
 
 
 def test_an_option_that_a_model_does_not_read_is_refused():
-    with pytest.raises(UsageError, match="option 'model.num_heads' is 4, but model 'fm' does not read it; it reads: .*embedding_dim"):
+    with pytest.raises(
+        UsageError, match="option 'model.num_heads' is 4, but model 'fm' does not read it; it reads: .*embedding_dim"
+    ):
         model_class(ModelConfig(name='fm', num_heads=4))
 
 

@@ -3,10 +3,20 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from model_cases import ROWS, batch, criteo_parameters, forward, made, options, reference_dense, reference_mlp, reference_stacked
+from model_cases import (
+    ROWS,
+    batch,
+    criteo_parameters,
+    forward,
+    made,
+    options,
+    reference_dense,
+    reference_mlp,
+    reference_stacked,
+)
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.dropout import Training, row_keys
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -59,7 +69,9 @@ def reference(config, tables, variables, rows):
         else:  # one output layer over [x_L ; last hidden layer]
             deep = params['deep']
             joined = np.concatenate([x, reference_mlp(first, deep, statistics, output=False)])
-            weights = np.concatenate([np.float64(layer['kernel'])[:, 0] for layer in (params['cross_output'], deep['output'])])
+            weights = np.concatenate(
+                [np.float64(layer['kernel'])[:, 0] for layer in (params['cross_output'], deep['output'])]
+            )
             logit = weights @ joined + float(deep['output']['bias'][0])
         logits.append(logit)
     return np.array(logits)
@@ -95,8 +107,10 @@ COUNTS = {
     'DCN': (ModelConfig(name='deep_cross', deep_hidden=(400, 400)), 3 * 2 * 429 + 429 + 430 * 400 + 401 * 400 + 401),
     'DCN-V2': (ModelConfig(name='dcn_v2'), 3 * (429 + 1) * 429 + 430),
     'DCN-V2, low rank': (ModelConfig(name='dcn_v2', cross_rank=64), 3 * (2 * 64 + 1) * 429 + 430),
-    'DCN-V2, experts': (ModelConfig(name='dcn_v2', cross_rank=64, cross_experts=4),
-                        3 * (4 * (2 * 64 * 429 + 64 * 64 + 429) + 429) + 430),
+    'DCN-V2, experts': (
+        ModelConfig(name='dcn_v2', cross_rank=64, cross_experts=4),
+        3 * (4 * (2 * 64 * 429 + 64 * 64 + 429) + 429) + 430,
+    ),
 }
 
 
@@ -109,17 +123,22 @@ def test_parameter_counts(config, count):
 def test_embedding_dropout_acts_in_training(name):
     model, tables, variables = made(options(name, embedding_dropout=0.5))
     training = Training(row_keys(3, jnp.asarray(5), jnp.arange(ROWS)), np.ones(ROWS, np.float32), None)
-    assert not np.allclose(forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch()))
+    assert not np.allclose(
+        forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch())
+    )
 
 
 @pytest.mark.parametrize('name', ['deep_cross', 'dcn_v2'])
 def test_deep_dropout_changes_the_deep_part_alone(name):
     model, tables, variables = made(options(name, deep_dropout=0.5))
     training = Training(row_keys(3, jnp.asarray(5), jnp.arange(ROWS)), np.ones(ROWS, np.float32), None)
-    assert not np.allclose(forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch()))
+    assert not np.allclose(
+        forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch())
+    )
     variables['params']['deep']['output']['kernel'] *= 0
-    np.testing.assert_array_equal(forward(model, tables, variables, batch(), training),
-                                  forward(model, tables, variables, batch()))
+    np.testing.assert_array_equal(
+        forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch())
+    )
 
 
 def test_a_stacked_network_needs_hidden_widths():

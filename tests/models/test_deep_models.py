@@ -54,7 +54,9 @@ def dnn(config, tables, params, statistics, ids, values, masks):
 
 
 def wide_deep(config, tables, params, statistics, ids, values, masks):
-    return first_order(tables, params, ids, values) + deep(config, stacked(tables, ids, values, masks), params, statistics, masks)
+    return first_order(tables, params, ids, values) + deep(
+        config, stacked(tables, ids, values, masks), params, statistics, masks
+    )
 
 
 def deepfm(config, tables, params, statistics, ids, values, masks):
@@ -78,10 +80,20 @@ REFERENCES = {'dnn': dnn, 'wide_deep': wide_deep, 'deepfm': deepfm, 'deep_crossi
 
 
 def reference(config, tables, variables, rows, masks=None):
-    return np.array([
-        REFERENCES[config.name](config, tables, variables['params'], variables.get(STATISTICS), rows.ids[row], rows.numeric[row],
-                                {site: np.float64(mask[row]) for site, mask in (masks or {}).items()})
-        for row in range(len(rows.labels))])
+    return np.array(
+        [
+            REFERENCES[config.name](
+                config,
+                tables,
+                variables['params'],
+                variables.get(STATISTICS),
+                rows.ids[row],
+                rows.numeric[row],
+                {site: np.float64(mask[row]) for site, mask in (masks or {}).items()},
+            )
+            for row in range(len(rows.labels))
+        ]
+    )
 
 
 CONFIGS = {
@@ -97,18 +109,25 @@ CONFIGS = {
 @pytest.mark.parametrize('config', CONFIGS.values(), ids=CONFIGS)
 def test_forward_equals_the_equations(config):
     model, tables, variables = made(config)
-    np.testing.assert_allclose(forward(model, tables, variables, batch()), reference(config, tables, variables, batch()),
-                               rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        forward(model, tables, variables, batch()), reference(config, tables, variables, batch()), rtol=1e-5, atol=1e-5
+    )
 
 
 # Where training drops values: of what shape, at which site.
 DROPOUTS = {
-    'dnn': (options('dnn', deep_hidden=(13,), embedding_dropout=0.4, deep_dropout=0.4),
-            {EMBEDDING_SITE: (5, 3), DEEP_SITE: (13,)}),
-    'wide_deep': (options('wide_deep', deep_hidden=(13,), embedding_dropout=0.4, deep_dropout=0.4),
-                  {EMBEDDING_SITE: (9,), DEEP_SITE: (13,)}),
-    'deepfm': (options('deepfm', deep_hidden=(13,), embedding_dropout=0.4, deep_dropout=0.4),
-               {EMBEDDING_SITE: (5, 3), DEEP_SITE: (13,)}),
+    'dnn': (
+        options('dnn', deep_hidden=(13,), embedding_dropout=0.4, deep_dropout=0.4),
+        {EMBEDDING_SITE: (5, 3), DEEP_SITE: (13,)},
+    ),
+    'wide_deep': (
+        options('wide_deep', deep_hidden=(13,), embedding_dropout=0.4, deep_dropout=0.4),
+        {EMBEDDING_SITE: (9,), DEEP_SITE: (13,)},
+    ),
+    'deepfm': (
+        options('deepfm', deep_hidden=(13,), embedding_dropout=0.4, deep_dropout=0.4),
+        {EMBEDDING_SITE: (5, 3), DEEP_SITE: (13,)},
+    ),
     'deep_crossing': (options('deep_crossing', embedding_dropout=0.4), {EMBEDDING_SITE: (9,)}),
 }
 

@@ -21,11 +21,11 @@ from model_cases import (
 )
 
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.models.hofm import anova_kernel
 from autoint_jax.models.layers.batch_norm import EPSILON, STATISTICS
 from autoint_jax.models.layers.dropout import EMBEDDING_SITE, LAYER_SITE, Training, row_keys, scaled_mask
-from autoint_jax.models.hofm import anova_kernel
-from autoint_jax.models.registry import build
 from autoint_jax.models.layers.tables import lookup
+from autoint_jax.models.registry import build
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -46,6 +46,7 @@ def subset_products(e, order):
 
 # The parts of logits beside w^T x, of one row; `masks` {site: of the row} where training drops values.
 
+
 def fm_part(config, tables, params, statistics, ids, values, masks):
     pairs = sum(subset_products(features(tables, params, ids, values), 2)) * masks.get(EMBEDDING_SITE, 1.0)
     return pairs.sum() + float(params['bias'])
@@ -53,7 +54,11 @@ def fm_part(config, tables, params, statistics, ids, values, masks):
 
 def afm_part(config, tables, params, statistics, ids, values, masks):
     places = itertools.combinations(enumerate(features(tables, params, ids, values)), 2)
-    present = [(pair, one * other) for pair, ((_, one), (_, other)) in enumerate(places) if one is not None and other is not None]
+    present = [
+        (pair, one * other)
+        for pair, ((_, one), (_, other)) in enumerate(places)
+        if one is not None and other is not None
+    ]
     products = [product for _, product in present]
     kept = np.array([np.broadcast_to(masks.get(LAYER_SITE, 1.0), 21)[pair] for pair, _ in present])
     hidden, score = params['pairs']['hidden'], np.float64(params['pairs']['score'])
@@ -65,7 +70,9 @@ def afm_part(config, tables, params, statistics, ids, values, masks):
             total += score[unit] * max(value + float(hidden['bias'][unit]), 0.0)
         scores.append(total)
     weights = np.exp(scores) / np.exp(scores).sum() * kept
-    pooled = sum(weight * product for weight, product in zip(weights, products, strict=True)) * masks.get(EMBEDDING_SITE, 1.0)
+    pooled = sum(weight * product for weight, product in zip(weights, products, strict=True)) * masks.get(
+        EMBEDDING_SITE, 1.0
+    )
     return pooled @ np.float64(params['projection']) + float(params['bias'])
 
 
@@ -75,8 +82,11 @@ def nfm_part(config, tables, params, statistics, ids, values, masks):
         norm, running = params['batch_norm'], statistics['batch_norm']
         pooled = (pooled - np.float64(running['mean'])) / np.sqrt(np.float64(running['variance']) + EPSILON)
         pooled = pooled * np.float64(norm['scale']) + np.float64(norm['bias'])
-    return reference_mlp(pooled * masks.get(EMBEDDING_SITE, 1.0), params['deep'],
-                         statistics['deep'] if config.deep_batch_norm and config.deep_hidden else None)
+    return reference_mlp(
+        pooled * masks.get(EMBEDDING_SITE, 1.0),
+        params['deep'],
+        statistics['deep'] if config.deep_batch_norm and config.deep_hidden else None,
+    )
 
 
 def hofm_part(config, tables, params, statistics, ids, values, masks):
@@ -93,11 +103,21 @@ PARTS = {'fm': fm_part, 'afm': afm_part, 'nfm': nfm_part, 'hofm': hofm_part}
 
 def reference(config, tables, variables, rows, masks=None):
     params, statistics = variables['params'], variables.get(STATISTICS)
-    return np.array([
-        first_order(tables, params, rows.ids[row], rows.numeric[row]) + PARTS[config.name](
-            config, tables, params, statistics, rows.ids[row], rows.numeric[row],
-            {site: np.float64(mask[row]) for site, mask in (masks or {}).items()})
-        for row in range(len(rows.labels))])
+    return np.array(
+        [
+            first_order(tables, params, rows.ids[row], rows.numeric[row])
+            + PARTS[config.name](
+                config,
+                tables,
+                params,
+                statistics,
+                rows.ids[row],
+                rows.numeric[row],
+                {site: np.float64(mask[row]) for site, mask in (masks or {}).items()},
+            )
+            for row in range(len(rows.labels))
+        ]
+    )
 
 
 CONFIGS = {
@@ -120,8 +140,9 @@ CONFIGS = {
 @pytest.mark.parametrize('config', CONFIGS.values(), ids=CONFIGS)
 def test_forward_equals_the_equations(config):
     model, tables, variables = made(config)
-    np.testing.assert_allclose(forward(model, tables, variables, batch()), reference(config, tables, variables, batch()),
-                               rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        forward(model, tables, variables, batch()), reference(config, tables, variables, batch()), rtol=1e-5, atol=1e-5
+    )
 
 
 # Where training drops values: of what shape, at which site.
@@ -146,13 +167,18 @@ def test_dropout_acts_on_products(config, sites):
 def test_batch_norm_of_nfm_normalises_the_pooled_pairs_in_training():
     model, tables, variables = made(options('nfm', deep_hidden=(), deep_batch_norm=True))
     rows = batch()
-    pooled = np.array([sum(subset_products(features(tables, variables['params'], ids, values), 2))
-                       for ids, values in zip(rows.ids, rows.numeric, strict=True)])
+    pooled = np.array(
+        [
+            sum(subset_products(features(tables, variables['params'], ids, values), 2))
+            for ids, values in zip(rows.ids, rows.numeric, strict=True)
+        ]
+    )
     training = Training(row_keys(3, jnp.asarray(5), jnp.arange(ROWS)), jnp.ones(ROWS), None)
     logits, updated = forward(model, tables, variables, rows, training, mutable=[STATISTICS])
     before = variables[STATISTICS]['batch_norm']
-    np.testing.assert_allclose(updated[STATISTICS]['batch_norm']['mean'], 0.9 * before['mean'] + 0.1 * pooled.mean(0), rtol=1e-5,
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        updated[STATISTICS]['batch_norm']['mean'], 0.9 * before['mean'] + 0.1 * pooled.mean(0), rtol=1e-5, atol=1e-6
+    )
     seen = {STATISTICS: {'batch_norm': {'mean': pooled.mean(0), 'variance': pooled.var(0)}}}
     np.testing.assert_allclose(logits, reference(model.config, tables, variables | seen, rows), rtol=1e-4, atol=1e-5)
 
@@ -174,12 +200,23 @@ def test_anova_kernel_and_its_gradient_equal_sums_over_subsets(order):
 
 def test_orders_of_hofm_have_tables_of_their_own_beside_those_of_narrow_fields():
     config = ModelConfig(name='hofm', embedding_dim=8, order=4)
-    schema = Schema((FieldSpec('a', CATEGORICAL, 5, embedding_dim=4), FieldSpec('b', CATEGORICAL, 7),
-                     FieldSpec('c', CATEGORICAL, 3, embedding_dim=3), FieldSpec('x', NUMERIC)))
-    rows = Batch(np.array([[1, 2, 0], [4, 6, 2]], np.int32), np.array([[0.5], [-1]], np.float32), np.zeros(2), np.ones(2))
+    schema = Schema(
+        (
+            FieldSpec('a', CATEGORICAL, 5, embedding_dim=4),
+            FieldSpec('b', CATEGORICAL, 7),
+            FieldSpec('c', CATEGORICAL, 3, embedding_dim=3),
+            FieldSpec('x', NUMERIC),
+        )
+    )
+    rows = Batch(
+        np.array([[1, 2, 0], [4, 6, 2]], np.int32), np.array([[0.5], [-1]], np.float32), np.zeros(2), np.ones(2)
+    )
     model, tables, variables = made(config, schema=schema, rows=rows)
-    widths = {f'{table}{end}': (count, width) for table in ('embedding', 'embedding_order_3', 'embedding_order_4')
-              for end, count, width in (('', 7, 8), ('_4', 5, 4), ('_3', 3, 3))}
+    widths = {
+        f'{table}{end}': (count, width)
+        for table in ('embedding', 'embedding_order_3', 'embedding_order_4')
+        for end, count, width in (('', 7, 8), ('_4', 5, 4), ('_3', 3, 3))
+    }
     assert {name: table.shape for name, table in tables.items()} == {'linear': (15, 1)} | widths
     logits, gradients = jax.value_and_grad(lambda tables: forward(model, tables, variables, rows).sum())(tables)
     assert np.isfinite(logits)
@@ -197,12 +234,18 @@ def test_afm_begins_as_fm_of_averaged_pairs_where_attention_is_even():
     params['pairs']['score'] = jnp.zeros(7)
     fm = build(ModelConfig(name='fm', embedding_dim=3), model.schema)[0]
     shared = {name: params[name] for name in ('embedding', 'linear_embedding', 'bias')}
-    first = forward(build(ModelConfig(name='lr'), model.schema)[0], {'linear': tables['linear']},
-                    {'params': {name: shared[name] for name in ('linear_embedding', 'bias')}}, rows)
+    first = forward(
+        build(ModelConfig(name='lr'), model.schema)[0],
+        {'linear': tables['linear']},
+        {'params': {name: shared[name] for name in ('linear_embedding', 'bias')}},
+        rows,
+    )
     pairs = forward(fm, tables, {'params': shared}, rows) - first
     present = 3 + (rows.ids[:, 1:4] > 0).sum(1) + ~np.isnan(rows.numeric[:, 1])
     counts = present * (present - 1) / 2
-    np.testing.assert_allclose(forward(model, tables, {'params': params}, rows), first + pairs / counts, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        forward(model, tables, {'params': params}, rows), first + pairs / counts, rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize('name, count', [('fm', 1), ('afm', 1 + 16 * 16 + 16 + 16 + 16), ('nfm', 3_601), ('hofm', 1)])

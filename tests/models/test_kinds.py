@@ -16,10 +16,10 @@ from autoint_jax.data.store.prepared import Columns, PreparedData
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
-from autoint_jax.training.step import devices, order, scoring, steps
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.step import devices, order, scoring, steps
 from autoint_jax.training.step.state import initial_state, setup
 from autoint_jax.training.trained import open_run
 
@@ -27,7 +27,13 @@ pytestmark = pytest.mark.usefixtures('quick_compilation')
 
 A, B = FieldSpec('a', CATEGORICAL, 5), FieldSpec('b', CATEGORICAL, 3)
 S, X, Y = FieldSpec('s', MULTIVALUED, 7, max_values=3), FieldSpec('x', NUMERIC), FieldSpec('y', NUMERIC)
-KINDS = {'numeric': (X, Y), 'categorical': (A, B), 'one numeric': (X,), 'one multivalued': (S,), 'numeric and multivalued': (X, S)}
+KINDS = {
+    'numeric': (X, Y),
+    'categorical': (A, B),
+    'one numeric': (X,),
+    'one multivalued': (S,),
+    'numeric and multivalued': (X, S),
+}
 ROWS = 37
 
 
@@ -44,13 +50,26 @@ def columns_of(schema, rows=ROWS, seed=0):
 def prepared(folder, kind) -> PreparedData:
     schema = Schema(KINDS[kind])
     splits = {split: columns_of(schema, rows, rows) for split, rows in {'train': ROWS, 'valid': 11, 'test': 13}.items()}
-    return write_prepared(folder / 'csv' / 'kinds', schema=schema, vocabularies={}, splits=splits,
-                          description={'dataset': 'csv', 'recipe': 'kinds'})
+    return write_prepared(
+        folder / 'csv' / 'kinds',
+        schema=schema,
+        vocabularies={},
+        splits=splits,
+        description={'dataset': 'csv', 'recipe': 'kinds'},
+    )
 
 
 def config_of(**options) -> Config:
-    return replace(Config(), {'data.dataset': 'csv', 'data.recipe': 'kinds', 'training.batch_size': 8, 'training.epochs': 2,
-                              **{name.replace('__', '.'): value for name, value in options.items()}})
+    return replace(
+        Config(),
+        {
+            'data.dataset': 'csv',
+            'data.recipe': 'kinds',
+            'training.batch_size': 8,
+            'training.epochs': 2,
+            **{name.replace('__', '.'): value for name, value in options.items()},
+        },
+    )
 
 
 LOGISTIC = {'model__name': 'lr'}
@@ -58,7 +77,9 @@ AUTOINT = {'model__embedding_dim': 3, 'model__num_layers': 1, 'model__num_heads'
 
 
 @pytest.mark.parametrize('name', MODELS)
-@pytest.mark.parametrize('kinds', [['numeric'], pytest.param(list(KINDS), marks=pytest.mark.slow)], ids=['numeric', 'all'])
+@pytest.mark.parametrize(
+    'kinds', [['numeric'], pytest.param(list(KINDS), marks=pytest.mark.slow)], ids=['numeric', 'all']
+)
 def test_every_model_learns_from_every_combination_of_kinds(kinds, name):
     """An epoch whose last batch is not full, dropout on; then no part of the state is empty, and tables have moved."""
     for kind in kinds:
@@ -70,14 +91,17 @@ def test_every_model_learns_from_every_combination_of_kinds(kinds, name):
         first = {table: np.array(values) for table, values in before.tables.items()}
         ordered = order.epoch_order(0, 0, rows=ROWS, batch_size=8, padded_batch=cut.padded_batch)
         state, losses = steps.make_chunk(made, mesh, cut, max_steps=5)(
-            devices.replicate(before, mesh), devices.resident(columns, mesh), devices.replicate(ordered, mesh), 0, 5)
+            devices.replicate(before, mesh), devices.resident(columns, mesh), devices.replicate(ordered, mesh), 0, 5
+        )
         logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, devices.resident(columns, mesh))
         assert np.isfinite(losses).all() and np.isfinite(logits).all() and logits.shape == (ROWS,), kind
         for path, leaf in jax.tree_util.tree_leaves_with_path(state):
             assert leaf.size and np.isfinite(leaf).all(), f'{kind} {jax.tree_util.keystr(path)}'
         assert sorted(state.tables) == (sorted(made.table_specs) if schema.id_fields else []), kind
         # Not all move: two fields have no triples, one field has no pairs.
-        assert not first or any((np.asarray(values) != first[table]).any() for table, values in state.tables.items()), kind
+        assert not first or any((np.asarray(values) != first[table]).any() for table, values in state.tables.items()), (
+            kind
+        )
 
 
 SPARSE = 'deferred_adam', 'lazy_adam', 'rowwise_adagrad'
@@ -125,17 +149,28 @@ def test_commands_of_a_table_of_numbers(command, tmp_path):
     """Prepared, trained, resumed, evaluated and explained as a user does it; doctor plans its memory."""
     rng = random.Random(0)
     with open(tmp_path / 'numbers.csv', 'w', newline='') as file:
-        csv.writer(file).writerows([['age', 'height', 'clicked'],
-                                    *([rng.randint(18, 80), f'{rng.random():.3f}', rng.randint(0, 1)] for _ in range(200))])
+        csv.writer(file).writerows(
+            [
+                ['age', 'height', 'clicked'],
+                *([rng.randint(18, 80), f'{rng.random():.3f}', rng.randint(0, 1)] for _ in range(200)),
+            ]
+        )
     (tmp_path / 'numbers.yaml').write_text(
         'files: [numbers.csv]\nlabel: clicked\nfields:\n- {name: age, kind: numeric, transform: standard}\n'
-        '- {name: height, kind: numeric, transform: min_max}\n')
+        '- {name: height, kind: numeric, transform: min_max}\n'
+    )
     (tmp_path / 'tiny.toml').write_text(
         "[data]\ndataset = 'csv'\nrecipe = 'numbers'\n[model]\nembedding_dim = 4\nnum_layers = 1\nnum_heads = 1\nhead_dim = 4\n"
-        '[training]\nbatch_size = 64\nepochs = 1\n')
-    for script, *options in (('prepare_data', '--dataset=csv', '--schema=numbers.yaml'),
-                             ('train', '--config=tiny.toml', '--run_dir=run'), ('train', '--config=tiny.toml', '--run_dir=run'),
-                             ('evaluate', '--run_dir=run'), ('explain', '--run_dir=run'), ('doctor', '--config=tiny.toml')):
+        '[training]\nbatch_size = 64\nepochs = 1\n'
+    )
+    for script, *options in (
+        ('prepare_data', '--dataset=csv', '--schema=numbers.yaml'),
+        ('train', '--config=tiny.toml', '--run_dir=run'),
+        ('train', '--config=tiny.toml', '--run_dir=run'),
+        ('evaluate', '--run_dir=run'),
+        ('explain', '--run_dir=run'),
+        ('doctor', '--config=tiny.toml'),
+    ):
         done = command(f'scripts/{script}.py', *options)
         assert done.returncode == 0 and 'Traceback' not in done.stderr, (script, done.stdout, done.stderr)
     assert (tmp_path / 'run/attention/test_average.png').exists()

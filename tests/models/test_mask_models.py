@@ -28,11 +28,14 @@ def reference_block(embedded, x, block):
 def reference_masknet(config, embedded, variables):
     params = variables['params']
     norm = params['field_norm']
-    normed = np.concatenate([reference_norm(vector, norm['scale'][field], norm['bias'][field])
-                             for field, vector in enumerate(embedded)])
+    normed = np.concatenate(
+        [reference_norm(vector, norm['scale'][field], norm['bias'][field]) for field, vector in enumerate(embedded)]
+    )
     embedded = np.concatenate(embedded)
     if config.mask_parallel:
-        x = np.concatenate([reference_block(embedded, normed, params[f'block_{number}']) for number in range(config.num_layers)])
+        x = np.concatenate(
+            [reference_block(embedded, normed, params[f'block_{number}']) for number in range(config.num_layers)]
+        )
     else:
         x = normed
         for number in range(config.num_layers):
@@ -80,7 +83,9 @@ def test_forward_equals_the_equations(config):
     assert logits.shape == (ROWS,)
     expected = []
     for ids, values in zip(batch().ids, batch().numeric, strict=True):
-        embedded = reference_embeddings(tables['embedding'], variables['params']['embedding']['numeric']['vectors'], ids, values)
+        embedded = reference_embeddings(
+            tables['embedding'], variables['params']['embedding']['numeric']['vectors'], ids, values
+        )
         expected.append(REFERENCES[config.name](config, embedded, variables))
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
 
@@ -98,7 +103,9 @@ DROPOUTS = {
 def test_dropout_acts_in_training(config):
     model, tables, variables = made(config)
     training = Training(row_keys(3, jnp.asarray(5), jnp.arange(ROWS)), np.ones(ROWS, np.float32), None)
-    assert not np.allclose(forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch()))
+    assert not np.allclose(
+        forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch())
+    )
 
 
 def test_streams_drop_different_values():
@@ -106,8 +113,11 @@ def test_streams_drop_different_values():
     model, tables, variables = made(config)
     params = variables['params']
     params['stream_1'] = params['stream_0']
-    params['fusion'] |= {'matrices': 0 * params['fusion']['matrices'], 'output_1': -params['fusion']['output_0'],
-                         'bias': jnp.zeros(())}
+    params['fusion'] |= {
+        'matrices': 0 * params['fusion']['matrices'],
+        'output_1': -params['fusion']['output_0'],
+        'bias': jnp.zeros(()),
+    }
     training = Training(row_keys(3, jnp.asarray(5), jnp.arange(ROWS)), np.ones(ROWS, np.float32), None)
     np.testing.assert_allclose(forward(model, tables, variables, batch()), 0, atol=1e-5)
     assert not np.allclose(forward(model, tables, variables, batch(), training), 0, atol=1e-3)
@@ -118,8 +128,12 @@ def test_gates_learn_from_their_initial_values():
     config = options('finalmlp')
     model, tables, variables = made(config)
     rows = batch()
-    gates = model.init(jax.random.key(0), {name: jnp.zeros((ROWS, 5, table.shape[1])) for name, table in tables.items()}, rows,
-                       training=None)['params']
+    gates = model.init(
+        jax.random.key(0),
+        {name: jnp.zeros((ROWS, 5, table.shape[1])) for name, table in tables.items()},
+        rows,
+        training=None,
+    )['params']
     params = variables['params'] | {name: gates[name] for name in ('gate_0', 'gate_1')}
     gradient = jax.grad(lambda params: forward(model, tables, {'params': params}, rows).sum())(params)
     for name in ('gate_0', 'gate_1'):

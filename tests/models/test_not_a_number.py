@@ -42,19 +42,41 @@ def spoiled(case, place):
     if place == 'one value':
         return x.at[EXAMPLE, FIELD, 1].set(jnp.nan), layers, masks, spec
     if place == 'odd bits':  # a NaN whose lowest bits are set, which arithmetic on bits could take for a number
-        return x.at[EXAMPLE, FIELD, 1].set(jax.lax.bitcast_convert_type(jnp.uint32(0x7FC0FFFF), jnp.float32)), layers, masks, spec
+        return (
+            x.at[EXAMPLE, FIELD, 1].set(jax.lax.bitcast_convert_type(jnp.uint32(0x7FC0FFFF), jnp.float32)),
+            layers,
+            masks,
+            spec,
+        )
     layer, name, at = place
     weight = getattr(layers[layer], name)
     if weight is None:
         return None
     changed = layers[layer]._replace(**{name: weight.at[at].set(jnp.nan)})
-    return x, (*layers[:layer], changed, *layers[layer + 1:]), masks, spec
+    return x, (*layers[:layer], changed, *layers[layer + 1 :]), masks, spec
 
 
-PLACES = {'embedding': 'embedding', 'one value': 'one value', 'odd bits': 'odd bits',
-          **{f'{name} {layer} {at}': (layer, name, at) for layer, (name, at) in itertools.product((0, 1), [
-              ('kernel', (2, 0, 1, 2)), ('kernel', (2, 1, 0, 1)), ('kernel', (2, 2, 1, 0)), ('kernel', (2, -1, 1, 0)),
-              ('bias', (0, 1, 1)), ('bias', (2, 0, 1)), ('norm_scale', 4), ('norm_offset', 3)])}}
+PLACES = {
+    'embedding': 'embedding',
+    'one value': 'one value',
+    'odd bits': 'odd bits',
+    **{
+        f'{name} {layer} {at}': (layer, name, at)
+        for layer, (name, at) in itertools.product(
+            (0, 1),
+            [
+                ('kernel', (2, 0, 1, 2)),
+                ('kernel', (2, 1, 0, 1)),
+                ('kernel', (2, 2, 1, 0)),
+                ('kernel', (2, -1, 1, 0)),
+                ('bias', (0, 1, 1)),
+                ('bias', (2, 0, 1)),
+                ('norm_scale', 4),
+                ('norm_offset', 3),
+            ],
+        )
+    },
+}
 
 
 def compiled(form, spec):
@@ -93,14 +115,18 @@ def test_the_gpu_kernel_keeps_nan_and_spreads_it_within_a_block_at_most(variant)
         for number, (found, expected) in enumerate(zip(ours, theirs, strict=True)):
             assert (found >= expected).all(), f'NaN in {place}, array {number}'
         if place == 'one value':
-            assert not ours[0][:12].any() and not ours[0][18:].any() and not ours[1][:12].any() and not ours[1][18:].any()
+            assert (
+                not ours[0][:12].any() and not ours[0][18:].any() and not ours[1][:12].any() and not ours[1][18:].any()
+            )
 
 
 def test_infinite_embeddings_and_weights_do_not_become_numbers():
     case = drawn(SIZES, **VARIANTS['paper'])
     x, layers, masks, spec = case
-    for spoilt in ((x.at[EXAMPLE, FIELD, 1].set(jnp.inf), layers),
-                   (x, (layers[0]._replace(kernel=layers[0].kernel.at[2, 2, 1, 0].set(jnp.inf)), layers[1]))):
+    for spoilt in (
+        (x.at[EXAMPLE, FIELD, 1].set(jnp.inf), layers),
+        (x, (layers[0]._replace(kernel=layers[0].kernel.at[2, 2, 1, 0].set(jnp.inf)), layers[1])),
+    ):
         reference, *others = (compiled(form, spec)(*spoilt, masks) for form in ('einsum', 'heads', 'cpu_kernel'))
         assert not np.isfinite(reference[0]).all()
         for found in others:
@@ -146,9 +172,19 @@ def test_optimizers_of_tables_keep_nan_where_it_is(tables, form):
 
 @pytest.mark.parametrize('form', ['automatic', 'heads', 'einsum'])
 def test_training_on_tables_of_nan_is_said_to_have_diverged(form, data_dir, tmp_path, monkeypatch):
-    config = replace(Config(), {
-        'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.form': form, 'model.num_layers': 1,
-        'model.head_dim': 3, 'model.embedding_dim': 4, 'training.batch_size': 512, 'training.epochs': 1})
+    config = replace(
+        Config(),
+        {
+            'data.dataset': 'movielens_1m',
+            'data.recipe': 'autoint_all_rows',
+            'model.form': form,
+            'model.num_layers': 1,
+            'model.head_dim': 3,
+            'model.embedding_dim': 4,
+            'training.batch_size': 512,
+            'training.epochs': 1,
+        },
+    )
 
     def of_nan(made):
         state = initial_state(made)

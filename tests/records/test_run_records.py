@@ -28,7 +28,10 @@ def test_every_record_of_this_project_is_believed():
     assert len(ALL) >= 186
     for path in ALL:
         found = json.loads(path.read_text())
-        assert runs.recorded(path.stem, configuration.from_tree(found['config']), data_of(found), ROOT / 'results') == found
+        assert (
+            runs.recorded(path.stem, configuration.from_tree(found['config']), data_of(found), ROOT / 'results')
+            == found
+        )
 
 
 def believed(folder):
@@ -41,6 +44,7 @@ def edited(change):
         record = json.loads(path.read_text())
         change(record)
         path.write_text(json.dumps(record))
+
     return edit
 
 
@@ -51,20 +55,35 @@ def of_another(path):
 
 
 WRONG = {
-    'an edited option': (edited(lambda record: record['config']['model'].update(num_layers=9)), 'contradicts itself: its fingerprint'),
-    'an edited option and fingerprint': (edited(lambda record: (
-        record['config']['model'].update(num_layers=9),
-        record.update(fingerprint=configuration.fingerprint(configuration.from_tree(record['config']))))), 'contradicts itself: its end of its name'),
+    'an edited option': (
+        edited(lambda record: record['config']['model'].update(num_layers=9)),
+        'contradicts itself: its fingerprint',
+    ),
+    'an edited option and fingerprint': (
+        edited(
+            lambda record: (
+                record['config']['model'].update(num_layers=9),
+                record.update(fingerprint=configuration.fingerprint(configuration.from_tree(record['config']))),
+            )
+        ),
+        'contradicts itself: its end of its name',
+    ),
     'another seed': (edited(lambda record: record.update(seed=4)), 'its seed is 4'),
     'a renamed record': (of_another, 'contradicts itself: its run'),
     'another data set': (edited(lambda record: record['data'].update(recipe='bars')), 'its data'),
     'other data': (edited(lambda record: record.update(data_hash='cd' * 32)), 'on other data than data/prepared/x'),
-    'an option of a later version': (edited(lambda record: record['config']['model'].update(flux=9)), "unknown option 'model.flux'"),
+    'an option of a later version': (
+        edited(lambda record: record['config']['model'].update(flux=9)),
+        "unknown option 'model.flux'",
+    ),
     'a wrong type': (edited(lambda record: record['config']['model'].update(num_layers='nine')), 'cannot read'),
     'no figure': (edited(lambda record: record['test'].pop('auc')), "no key 'test.auc'"),
     'a figure that is none': (edited(lambda record: record['test'].update(auc=float('nan'))), 'test.auc is nan'),
     'infinite': (edited(lambda record: record['valid'].update(logloss=float('inf'))), 'valid.logloss is inf'),
-    'an impossible figure': (edited(lambda record: record['test'].update(auc=1.5)), 'impossible figures of the test split'),
+    'an impossible figure': (
+        edited(lambda record: record['test'].update(auc=1.5)),
+        'impossible figures of the test split',
+    ),
     'a figure as text': (edited(lambda record: record['test'].update(auc='0.9')), "test.auc is '0.9'"),
     'a missing part': (edited(lambda record: record.pop('valid')), "no key 'valid'"),
     'a list': (lambda path: path.write_text('[]'), 'not an object'),
@@ -97,13 +116,25 @@ def test_there_may_be_no_record(tmp_path):
     assert believed(tmp_path) is None
 
 
-@pytest.mark.parametrize('name, content, part', [
-    ('table2_effectiveness_movielens_1m', '{', 'is damaged'), ('table4_residual_ablation_x', '{"rows": []}', "no key 'dataset'"),
-    ('figure5_depth_x', '{"rows": 3}', 'another form'), ('ablations_x', '[]', 'not an object'), ('figure7_attention_x', '{}', 'no key'),
-    ('table3_model_size_x', '{"dataset": "x", "criterion": "y", "rows": [{}]}', "no key 'variant'"), ('field_widths_x', '{}', 'no key'),
-    ('exactness_x', '{}', 'no key'), ('replica_cost_x', '{"rows": [1]}', 'another form'), ('figure4_run_time_x', '{}', 'no key'),
-    ('table1_statistics_criteo', '{"rows": []}', 'no key'), ('table5_joint_x', '{"rows": [{"auc_change": 1}]}', 'no key'),
-    ('benchmarks/step', '{}', "no key 'benchmark'"), ('runs/movielens_100k_autoint-x', '{}', 'no key')])
+@pytest.mark.parametrize(
+    'name, content, part',
+    [
+        ('table2_effectiveness_movielens_1m', '{', 'is damaged'),
+        ('table4_residual_ablation_x', '{"rows": []}', "no key 'dataset'"),
+        ('figure5_depth_x', '{"rows": 3}', 'another form'),
+        ('ablations_x', '[]', 'not an object'),
+        ('figure7_attention_x', '{}', 'no key'),
+        ('table3_model_size_x', '{"dataset": "x", "criterion": "y", "rows": [{}]}', "no key 'variant'"),
+        ('field_widths_x', '{}', 'no key'),
+        ('exactness_x', '{}', 'no key'),
+        ('replica_cost_x', '{"rows": [1]}', 'another form'),
+        ('figure4_run_time_x', '{}', 'no key'),
+        ('table1_statistics_criteo', '{"rows": []}', 'no key'),
+        ('table5_joint_x', '{"rows": [{"auc_change": 1}]}', 'no key'),
+        ('benchmarks/step', '{}', "no key 'benchmark'"),
+        ('runs/movielens_100k_autoint-x', '{}', 'no key'),
+    ],
+)
 def test_a_record_of_another_form_is_named_by_what_writes_the_readme(tmp_path, name, content, part):
     path = tmp_path / f'{name}.json'
     path.parent.mkdir(exist_ok=True)

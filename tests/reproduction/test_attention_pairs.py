@@ -13,8 +13,8 @@ from autoint_jax.errors import UsageError
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.explain.rows import rows_with
 from autoint_jax.reproduction.paper import attention
-from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Bar
+from autoint_jax.training.run_folder import records
 
 NAMES = ['a', 'b', 'c', 'd', 'e']
 
@@ -29,13 +29,21 @@ def test_pairs_are_ranked_by_the_mean_of_both_directions():
     weights = drawn(0).mean((0, 1))
     found = ranked_pairs(weights, NAMES)
     ordered = sorted((weights[f, g] for f in range(5) for g in range(5) if f != g), reverse=True)
-    naive = sorted(((weights[f, g] + weights[g, f]) / 2, NAMES[f], NAMES[g]) for f in range(5) for g in range(f + 1, 5))[::-1]
+    naive = sorted(
+        ((weights[f, g] + weights[g, f]) / 2, NAMES[f], NAMES[g]) for f in range(5) for g in range(f + 1, 5)
+    )[::-1]
     assert [pair.fields for pair in found] == [(one, other) for _, one, other in naive]
     assert [pair.rank for pair in found] == list(range(1, 11))
     for pair, (strength, one, other) in zip(found, naive, strict=True):
         f, g = NAMES.index(one), NAMES.index(other)
-        assert pair.strength == pytest.approx(strength) and (pair.forward, pair.backward) == (weights[f, g], weights[g, f])
-        assert (pair.forward_rank, pair.backward_rank) == (ordered.index(weights[f, g]) + 1, ordered.index(weights[g, f]) + 1)
+        assert pair.strength == pytest.approx(strength) and (pair.forward, pair.backward) == (
+            weights[f, g],
+            weights[g, f],
+        )
+        assert (pair.forward_rank, pair.backward_rank) == (
+            ordered.index(weights[f, g]) + 1,
+            ordered.index(weights[g, f]) + 1,
+        )
     assert {pair.rank for pair in ranked_pairs(np.full((5, 5), 0.2), NAMES)} == {10}  # even attention favours no pair
 
 
@@ -43,7 +51,7 @@ def test_rank_correlations_are_spearmans_without_the_diagonal():
     one, other, third = (drawn(seed).mean((0, 1)) for seed in range(3))
     apart = [(f, g) for f in range(5) for g in range(5) if f != g]
     ranks = [np.argsort(np.argsort([weights[at] for at in apart])) for weights in (one, other, third)]
-    naive = [1 - 6 * np.sum((ranks[a] - ranks[b])**2) / (20 * (20**2 - 1)) for a, b in ((0, 1), (0, 2), (1, 2))]
+    naive = [1 - 6 * np.sum((ranks[a] - ranks[b]) ** 2) / (20 * (20**2 - 1)) for a, b in ((0, 1), (0, 2), (1, 2))]
     assert rank_correlations([one, other, third]) == pytest.approx(naive)
     assert rank_correlations([one]) == []
     np.fill_diagonal(other := one.copy(), 0.9)
@@ -79,7 +87,9 @@ def test_rows_are_found_by_their_values(data_dir):
     naive = [row for row in range(len(columns)) if genders[row] == 'M' and genres[row] == wanted]
     assert rows_with(data, columns, {'Gender': {'M'}, 'Genre': wanted}).tolist() == naive
     assert 3 < len(naive) < sum(wanted <= one for one in genres)
-    assert len(rows_with(data, columns, {'Gender': {'M'}, 'Genre': wanted | {'Thriller'}})) == 0  # not a genre of this data
+    assert (
+        len(rows_with(data, columns, {'Gender': {'M'}, 'Genre': wanted | {'Thriller'}})) == 0
+    )  # not a genre of this data
     with pytest.raises(UsageError, match="no field 'RequestTime' with values"):
         rows_with(data, columns, {'RequestTime': {'0'}})
 
@@ -93,8 +103,9 @@ def test_a_run_is_trained_where_only_its_record_is_left(data_dir, tmp_path):
     records.write_json(record, json.loads(record.read_text()) | {'of': 'an earlier commit'})
 
     def trained():
-        folder, = attention.trained_seeds('lr', config, 1, data, runs_dir=tmp_path / 'runs', results_dir=tmp_path / 'results',
-                                          reporter=Bar())
+        (folder,) = attention.trained_seeds(
+            'lr', config, 1, data, runs_dir=tmp_path / 'runs', results_dir=tmp_path / 'results', reporter=Bar()
+        )
         assert folder == tmp_path / 'runs' / record.stem and list((folder / 'checkpoints').iterdir())
         return (folder / 'result.json').stat().st_mtime_ns
 
@@ -106,15 +117,23 @@ def test_a_run_is_trained_where_only_its_record_is_left(data_dir, tmp_path):
 
 
 def test_the_experiment_draws_maps_and_one_seed_proves_nothing(command, data_dir, tmp_path):
-    done = command('experiments/figure7_attention.py', '--quick', '--seeds=1', '--rows=2', '--split=valid',
-                   f'--data_dir={data_dir}')
+    done = command(
+        'experiments/figure7_attention.py',
+        '--quick',
+        '--seeds=1',
+        '--rows=2',
+        '--split=valid',
+        f'--data_dir={data_dir}',
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     results = tmp_path / 'runs' / 'quick_results'
     assert {path.name for path in results.glob('*.png')} == {
-        f'figure7_attention_movielens_1m_{part}.png' for part in ('mean', 'heads', 'row_2')}
+        f'figure7_attention_movielens_1m_{part}.png' for part in ('mean', 'heads', 'row_2')
+    }
     record = json.loads((results / 'figure7_attention_movielens_1m.json').read_text())
     assert {' '.join(row['fields']): row['verdict'] for row in record['rows'] if row['verdict']} == dict.fromkeys(
-        ('Gender Genre', 'Age Genre', 'ReleaseTime RequestTime'), 'ONE SEED')
+        ('Gender Genre', 'Age Genre', 'ReleaseTime RequestTime'), 'ONE SEED'
+    )
     assert len(record['rows']) == 21 and record['verdict'] == record['agreement']['verdict'] == 'ONE SEED'
     assert record['drawn'][0]['row'] == 2 and record['split'] == 'valid'
     lines = attention.attention_lines(results)

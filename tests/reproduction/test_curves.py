@@ -36,33 +36,59 @@ def recorded(monkeypatch):
     def completed_seeds(name, config, seeds, data, *, runs_dir, results_dir, reporter):
         asked[name] = config
         layers = config.model.num_layers
-        return [{'run': f'{name}-{seed}', 'test': {'auc': auc, 'logloss': 1.2 - auc}, 'parameters': 1000 * layers,
-                 'embedding_parameters': 5} for seed, auc in enumerate(DEPTHS[layers][:seeds])]
+        return [
+            {
+                'run': f'{name}-{seed}',
+                'test': {'auc': auc, 'logloss': 1.2 - auc},
+                'parameters': 1000 * layers,
+                'embedding_parameters': 5,
+            }
+            for seed, auc in enumerate(DEPTHS[layers][:seeds])
+        ]
 
     monkeypatch.setattr(curves.runs, 'completed_seeds', completed_seeds)
     return asked
 
 
 def complete(data_dir, folder, *, dataset='movielens_1m', values=tuple(DEPTHS), seeds=2):
-    return curves.completed_curve(curves.DEPTH, dataset, BASE, values=values, seeds=seeds, data_dir=str(data_dir),
-                                  runs_dir=folder / 'runs', results_dir=folder / 'results', reporter=Bar())
+    return curves.completed_curve(
+        curves.DEPTH,
+        dataset,
+        BASE,
+        values=values,
+        seeds=seeds,
+        data_dir=str(data_dir),
+        runs_dir=folder / 'runs',
+        results_dir=folder / 'results',
+        reporter=Bar(),
+    )
 
 
 def test_a_curve_runs_each_value_and_shares_the_base(recorded, data_dir, tmp_path, capsys, monkeypatch):
     assert complete(data_dir, tmp_path)
     assert {name: config.model.num_layers for name, config in recorded.items()} == {
-        'movielens_1m_autoint_num_layers_0': 0, 'movielens_1m_autoint_num_layers_1': 1, 'movielens_1m_autoint': 3,
-        'movielens_1m_autoint_num_layers_4': 4}
+        'movielens_1m_autoint_num_layers_0': 0,
+        'movielens_1m_autoint_num_layers_1': 1,
+        'movielens_1m_autoint': 3,
+        'movielens_1m_autoint_num_layers_4': 4,
+    }
     assert configuration.fingerprint(recorded['movielens_1m_autoint']) == configuration.fingerprint(BASE)
     assert all(set(configuration.differing(BASE, config)) <= {'model.num_layers'} for config in recorded.values())
     record = json.loads((tmp_path / 'results' / 'figure5_depth_movielens_1m.json').read_text())
     assert [row['model.num_layers'] for row in record['rows']] == list(DEPTHS)
     for row, aucs in zip(record['rows'], DEPTHS.values(), strict=True):
-        assert row['auc'] == pytest.approx(np.mean(aucs)) and row['auc_deviation'] == pytest.approx(np.std(aucs, ddof=1))
+        assert row['auc'] == pytest.approx(np.mean(aucs)) and row['auc_deviation'] == pytest.approx(
+            np.std(aucs, ddof=1)
+        )
         assert row['logloss'] == pytest.approx(1.2 - np.mean(aucs))
         assert row['logloss_deviation'] == pytest.approx(row['auc_deviation'])
         assert len(row['runs']) == row['seeds'] == 2
-    assert [row['paper_auc'] for row in record['rows']] == [None, None, EFFECTIVENESS['autoint']['movielens_1m'].auc, None]
+    assert [row['paper_auc'] for row in record['rows']] == [
+        None,
+        None,
+        EFFECTIVENESS['autoint']['movielens_1m'].auc,
+        None,
+    ]
     assert [one['verdict'] for one in record['criteria']] == ['PASS'] * 3 and record['verdict'] == 'PASS'
     assert {'command', 'commit', 'versions', 'device', 'data_hash', 'seeds', 'option'} <= set(record)
     with open(tmp_path / 'results' / 'figure5_depth_movielens_1m.csv', newline='') as file:
@@ -74,8 +100,15 @@ def test_a_curve_runs_each_value_and_shares_the_base(recorded, data_dir, tmp_pat
 
 def test_a_curve_shows_what_has_records_and_runs_what_is_chosen(recorded, data_dir, tmp_path, monkeypatch):
     run = curves.runs.completed_seeds
-    monkeypatch.setattr(curves.runs, 'recorded_seeds', lambda name, config, seeds, data, results_dir: run(
-        name, config, 1, data, runs_dir=None, results_dir=None, reporter=None) if config.model.num_layers == 4 else [])
+    monkeypatch.setattr(
+        curves.runs,
+        'recorded_seeds',
+        lambda name, config, seeds, data, results_dir: (
+            run(name, config, 1, data, runs_dir=None, results_dir=None, reporter=None)
+            if config.model.num_layers == 4
+            else []
+        ),
+    )
     assert complete(data_dir, tmp_path, values=(0, 1, 3))
     rows = json.loads((tmp_path / 'results' / 'figure5_depth_movielens_1m.json').read_text())['rows']
     assert [(row['model.num_layers'], row['seeds']) for row in rows] == [(0, 2), (1, 2), (3, 2), (4, 1)]
@@ -87,8 +120,10 @@ def test_lines_of_the_readme_have_each_record(recorded, data_dir, tmp_path):
     complete(data_dir, tmp_path, seeds=1)
     complete(data_dir, tmp_path, dataset='mine', values=(1, 3))
     of_mine, of_movielens = '\n'.join(curves.curve_lines(results)).split('\n**Figure 5')[1:]
-    assert ('| interacting layers | 0 | 1 | 3 | 4 |\n|---|---|---|---|---|\n'
-            '| AUC | 0.7710 | 0.8400 | 0.8450 (paper 0.8456) | 0.8460 |\n| logloss | 0.4290 | ') in of_movielens
+    assert (
+        '| interacting layers | 0 | 1 | 3 | 4 |\n|---|---|---|---|---|\n'
+        '| AUC | 0.7710 | 0.8400 | 0.8450 (paper 0.8456) | 0.8460 |\n| logloss | 0.4290 | '
+    ) in of_movielens
     assert 'one seed' in of_movielens and '3 layers are better than 1 in both: PASS' in of_movielens
     assert f']({results.as_posix()}/figure5_depth_movielens_1m.png)' in of_movielens
     assert '`mine`, 2 seeds' in of_mine and 'no shape for mine: not judged' in of_mine and 'paper 0' not in of_mine
@@ -100,7 +135,9 @@ def test_a_value_that_cannot_be_stops_before_anything_runs(recorded, data_dir, t
     with pytest.raises(UsageError, match="'model.num_layers' is -1"):
         complete(data_dir, tmp_path, values=(1, -1))
     assert not recorded
-    assert curves.chosen_values(curves.DEPTH, ['3', '0', '3']) == (0, 3) and curves.chosen_values(curves.HEADS, None) == (1, 2, 4)
+    assert curves.chosen_values(curves.DEPTH, ['3', '0', '3']) == (0, 3) and curves.chosen_values(
+        curves.HEADS, None
+    ) == (1, 2, 4)
     for given in (['1', 'two'], []):
         with pytest.raises(UsageError, match='--values is .* such as 8,16,24,32'):
             curves.chosen_values(curves.EMBEDDING_SIZE, given)
@@ -110,7 +147,9 @@ def test_depth_is_a_jump_a_gain_and_a_plateau():
     as_published = {0: 0.77, 1: 0.84, 2: 0.842, 3: 0.845, 4: 0.8465}
 
     def judged(**changed):
-        return verdicts(curve_criteria.depth('kdd12', means(as_published | {int(key[1:]): auc for key, auc in changed.items()})))
+        return verdicts(
+            curve_criteria.depth('kdd12', means(as_published | {int(key[1:]): auc for key, auc in changed.items()}))
+        )
 
     assert judged() == ['PASS'] * 3
     assert judged(_0=0.8340) == ['FAIL', 'PASS', 'PASS']  # 0.0060 with the first layer, 0.0065 later
@@ -129,14 +168,18 @@ def test_sizes_are_judged_by_data_set():
     falling = means({8: 0.84, 16: 0.845, 24: 0.844, 32: 0.842})
     rising = means({32: 0.843, 8: 0.84, 16: 0.841, 24: 0.841})
     for dataset, ours, expected in (
-            ('movielens_1m', falling, ['PASS', 'PASS']), ('movielens_1m', rising, ['FAIL', 'FAIL']),
-            ('movielens_1m', falling | {32: Figures(0.846, 0.38)}, ['FAIL', 'PASS']),
-            ('movielens_1m', falling | {24: Figures(0.844, 0.354)}, ['PASS', 'FAIL']),
-            ('kdd12', falling, ['FAIL']), ('kdd12', rising, ['PASS']), ('criteo', falling, ['not judged'])):
+        ('movielens_1m', falling, ['PASS', 'PASS']),
+        ('movielens_1m', rising, ['FAIL', 'FAIL']),
+        ('movielens_1m', falling | {32: Figures(0.846, 0.38)}, ['FAIL', 'PASS']),
+        ('movielens_1m', falling | {24: Figures(0.844, 0.354)}, ['PASS', 'FAIL']),
+        ('kdd12', falling, ['FAIL']),
+        ('kdd12', rising, ['PASS']),
+        ('criteo', falling, ['not judged']),
+    ):
         assert verdicts(curve_criteria.embedding_size(dataset, ours)) == expected, (dataset, ours)
     tie = means({16: 0.845, 24: 0.845})
     assert verdicts(curve_criteria.embedding_size('movielens_1m', tie)) == ['FAIL', 'FAIL']
-    lacking, = curve_criteria.embedding_size('kdd12', tie)
+    (lacking,) = curve_criteria.embedding_size('kdd12', tie)
     assert lacking.passed is None and 'without 8, 32' in lacking.text
 
 
@@ -148,36 +191,65 @@ def test_sizes_without_dropout_are_a_curve_of_their_own(monkeypatch, data_dir, t
         return [{'run': name, 'test': {'auc': 0.8, 'logloss': 0.4}, 'parameters': 1, 'embedding_parameters': 1}]
 
     monkeypatch.setattr(curves.runs, 'completed_seeds', completed_seeds)
-    curves.completed_curve(curves.WITHOUT_DROPOUT, 'movielens_1m', BASE, values=(16, 24), seeds=1, data_dir=str(data_dir),
-                           runs_dir=tmp_path / 'runs', results_dir=tmp_path, reporter=Bar())
+    curves.completed_curve(
+        curves.WITHOUT_DROPOUT,
+        'movielens_1m',
+        BASE,
+        values=(16, 24),
+        seeds=1,
+        data_dir=str(data_dir),
+        runs_dir=tmp_path / 'runs',
+        results_dir=tmp_path,
+        reporter=Bar(),
+    )
     dropout = {'model.attention_dropout', 'model.embedding_dropout'}
     assert {name: set(paths) for name, paths in asked.items()} == {
-        'movielens_1m_autoint_dropout': dropout, 'movielens_1m_autoint_dropout_embedding_dim_24': dropout | {'model.embedding_dim'}}
+        'movielens_1m_autoint_dropout': dropout,
+        'movielens_1m_autoint_dropout_embedding_dim_24': dropout | {'model.embedding_dim'},
+    }
     record = json.loads((tmp_path / 'figure6_without_dropout_movielens_1m.json').read_text())
     assert [row['paper_auc'] for row in record['rows']] == [None, None]
     without = configuration.replace(BASE, dict.fromkeys(dropout, 0.0))
-    with pytest.raises(UsageError, match='AutoInt on criteo has model.attention_dropout=0 and model.embedding_dropout=0 already'):
-        curves.completed_curve(curves.WITHOUT_DROPOUT, 'criteo', without, values=(16,), seeds=1, data_dir=str(data_dir),
-                               runs_dir=tmp_path / 'runs', results_dir=tmp_path, reporter=Bar())
+    with pytest.raises(
+        UsageError, match='AutoInt on criteo has model.attention_dropout=0 and model.embedding_dropout=0 already'
+    ):
+        curves.completed_curve(
+            curves.WITHOUT_DROPOUT,
+            'criteo',
+            without,
+            values=(16,),
+            seeds=1,
+            data_dir=str(data_dir),
+            runs_dir=tmp_path / 'runs',
+            results_dir=tmp_path,
+            reporter=Bar(),
+        )
 
 
 def test_heads_and_verdicts_together():
     for aucs, expected in (
-            ({1: 0.843, 2: 0.844, 4: 0.8449}, ['PASS', 'PASS']), ({1: 0.844, 2: 0.844, 4: 0.83}, ['FAIL', 'PASS']),
-            ({1: 0.843, 2: 0.844, 4: 0.8452}, ['PASS', 'FAIL']), ({2: 0.844, 4: 0.844, 8: 0.846}, ['not judged', 'FAIL'])):
+        ({1: 0.843, 2: 0.844, 4: 0.8449}, ['PASS', 'PASS']),
+        ({1: 0.844, 2: 0.844, 4: 0.83}, ['FAIL', 'PASS']),
+        ({1: 0.843, 2: 0.844, 4: 0.8452}, ['PASS', 'FAIL']),
+        ({2: 0.844, 4: 0.844, 8: 0.846}, ['not judged', 'FAIL']),
+    ):
         assert verdicts(curve_criteria.heads('movielens_1m', means(aucs))) == expected, aucs
-    assert [curve_criteria.overall([curve_criteria.Criterion('', passed) for passed in found]).verdict
-            for found in ([True, True], [True, None], [None, False], [True, False])] == ['PASS', 'not judged', 'FAIL', 'FAIL']
+    assert [
+        curve_criteria.overall([curve_criteria.Criterion('', passed) for passed in found]).verdict
+        for found in ([True, True], [True, None], [None, False], [True, False])
+    ] == ['PASS', 'not judged', 'FAIL', 'FAIL']
 
 
 def test_the_figure_marks_the_paper_where_it_publishes_one(tmp_path):
     def share(path, colour):
         pixels = image.imread(path)[..., :3]
-        return np.mean(np.abs(pixels - [int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5)]).max(-1) < 0.02)
+        return np.mean(np.abs(pixels - [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]).max(-1) < 0.02)
 
     def drawn(name, seeds, paper):
-        ours = {value: comparison.test_figures([{'test': {'auc': auc, 'logloss': 1.2 - auc}} for auc in aucs[:seeds]])
-                for value, aucs in DEPTHS.items()}
+        ours = {
+            value: comparison.test_figures([{'test': {'auc': auc, 'logloss': 1.2 - auc}} for auc in aucs[:seeds]])
+            for value, aucs in DEPTHS.items()
+        }
         curve_plot.save(tmp_path / 'folder' / f'{name}.png', name, 'layers', ours, paper)
         return [share(tmp_path / 'folder' / f'{name}.png', colour) for colour in (curve_plot.OURS, curve_plot.PAPER)]
 
@@ -188,7 +260,10 @@ def test_the_figure_marks_the_paper_where_it_publishes_one(tmp_path):
 def test_the_command_trains_what_is_chosen(command, data_dir, tmp_path):
     done = command('experiments/figure5_depth.py', '--quick', '--seeds=1', '--values=0', f'--data_dir={data_dir}')
     assert done.returncode == 0, done.stderr
-    assert 'not judged' in done.stdout and (tmp_path / 'runs' / 'quick_results' / 'figure5_depth_movielens_1m.png').exists()
-    row, = json.loads((tmp_path / 'runs' / 'quick_results' / 'figure5_depth_movielens_1m.json').read_text())['rows']
+    assert (
+        'not judged' in done.stdout
+        and (tmp_path / 'runs' / 'quick_results' / 'figure5_depth_movielens_1m.png').exists()
+    )
+    (row,) = json.loads((tmp_path / 'runs' / 'quick_results' / 'figure5_depth_movielens_1m.json').read_text())['rows']
     record = json.loads((tmp_path / 'runs' / 'quick_results' / 'runs' / f'{row["runs"][0]}.json').read_text())
     assert row['auc'] == record['test']['auc'] and record['config']['model']['num_layers'] == 0

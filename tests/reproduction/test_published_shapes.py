@@ -19,7 +19,11 @@ def test_counts_stand_beside_the_papers_and_what_is_not_prepared_is_shown(data_d
     rows = data_statistics.compared('movielens_1m', data)
     kept = sum(len(data.split(split)) for split in ('train', 'valid', 'test'))
     assert [(row['figure'], row['paper']) for row in rows] == [('rows', 739_012), ('fields', 7), ('features', 3_529)]
-    assert [row['verdict'] for row in rows] == ['FAIL', 'PASS', 'FAIL']  # made-up files, but their fields are the paper's
+    assert [row['verdict'] for row in rows] == [
+        'FAIL',
+        'PASS',
+        'FAIL',
+    ]  # made-up files, but their fields are the paper's
     assert rows[0]['ours'] == kept and rows[0]['difference'] == kept - 739_012
     assert data_statistics.prepared_as_published('kdd12', data_dir) is None
     assert data_statistics.statistics_lines(tmp_path) == []
@@ -45,20 +49,30 @@ def test_a_tolerance_is_of_one_figure_and_said(data_dir, monkeypatch):
 def test_parameters_are_counted_from_shapes_and_rounded_as_the_paper_does(tmp_path):
     loaded = {model: configuration.load(CONFIGS / f'movielens_1m_{model}.toml') for model in SIZES}
     configs = {(model, ''): config for model, config in loaded.items() if model != 'autoint'}
-    configs |= {('autoint', variant): replace(loaded['autoint'], {'model.variant': variant}) for variant in ('paper', 'authors')}
+    configs |= {
+        ('autoint', variant): replace(loaded['autoint'], {'model.variant': variant}) for variant in ('paper', 'authors')
+    }
     configs['nfm', ''] = replace(loaded['nfm'], {'model.deep_hidden': (250,)})
     found = {(row['model'], row['variant']): row for row in model_size.compared(configs, 'criteo')}
     assert {key: (row['parameters'], row['paper'], row['verdict']) for key, row in found.items()} == {
-        ('deep_crossing', ''): (156_801, '1.6e5', 'PASS'), ('crossnet', ''): (3_004, '3e3', 'PASS'),
+        ('deep_crossing', ''): (156_801, '1.6e5', 'PASS'),
+        ('crossnet', ''): (3_004, '3e3', 'PASS'),
         ('cin', ''): (1_864_601, '1.9e6', 'PASS'),
         ('nfm', ''): (4_501, '4e3', 'FAIL'),  # 250 hidden units, 5e3
-        ('autoint', 'paper'): (39_361, '3.9e4', 'PASS'), ('autoint', 'authors'): (40_513, None, None)}
+        ('autoint', 'paper'): (39_361, '3.9e4', 'PASS'),
+        ('autoint', 'authors'): (40_513, None, None),
+    }
     assert found['nfm', '']['rounded'] == '5e3'
-    assert [found['autoint', variant]['parameters_movielens_1m'] for variant in ('paper', 'authors')] == [37_313, 38_465]
+    assert [found['autoint', variant]['parameters_movielens_1m'] for variant in ('paper', 'authors')] == [
+        37_313,
+        38_465,
+    ]
     assert {row['verdict'] for row in model_size.compared(configs, 'avazu')} == {None}
     with pytest.raises(UsageError, match="no shape of data set 'kdd' .did you mean 'kdd12'"):
         model_size.shape('kdd')
-    runs.write_table(tmp_path / 'table3_model_size_criteo', list(found.values()), {'dataset': 'criteo', 'criterion': 'rounded'})
+    runs.write_table(
+        tmp_path / 'table3_model_size_criteo', list(found.values()), {'dataset': 'criteo', 'criterion': 'rounded'}
+    )
     lines = model_size.model_size_lines(tmp_path)
     assert '| `autoint`, variant authors | 40,513 | - |  | 38,465 |' in lines
     assert '| `nfm` | 4,501 | 4e3 | FAIL | 4,501 |' in lines

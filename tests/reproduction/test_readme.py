@@ -18,14 +18,20 @@ def test_results_of_the_readme_come_from_the_records(monkeypatch):
     monkeypatch.chdir(ROOT)
     text = (ROOT / 'README.md').read_text()
     assert readme.updated(text, readme.results_section(pathlib.Path('results'), QUICK_START)) == text, (
-        'run python scripts/update_readme.py')
+        'run python scripts/update_readme.py'
+    )
 
 
 def test_the_quick_start_is_of_its_own_configuration(tmp_path):
-    for config, auc in ((QUICK_START, 0.86), (configuration.replace(QUICK_START, {'seed': 1}), 0.88),
-                        (configuration.replace(QUICK_START, {'training.batch_size': 77}), 0.5)):
+    for config, auc in (
+        (QUICK_START, 0.86),
+        (configuration.replace(QUICK_START, {'seed': 1}), 0.88),
+        (configuration.replace(QUICK_START, {'training.batch_size': 77}), 0.5),
+    ):
         write_record(tmp_path, readme.QUICK_START, config, 'hash', auc)
-    assert '(MovieLens-100k with ids, 2 seeds): AUC 0.8700 ± 0.0141, logloss' in readme.results_section(tmp_path, QUICK_START)
+    assert '(MovieLens-100k with ids, 2 seeds): AUC 0.8700 ± 0.0141, logloss' in readme.results_section(
+        tmp_path, QUICK_START
+    )
 
 
 def test_a_readme_is_replaced_whole_or_not_at_all(tmp_path):
@@ -60,10 +66,15 @@ def test_the_model_of_the_readme_works(monkeypatch):
     from autoint_jax.models.contract import Model
     from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 
-    code, = re.findall(r'```python\n(class .*?)```', (ROOT / 'README.md').read_text(), re.DOTALL)
+    (code,) = re.findall(r'```python\n(class .*?)```', (ROOT / 'README.md').read_text(), re.DOTALL)
     assert len(code.splitlines()) <= 10
-    names = {'Model': Model, 'EMBEDDING_OPTIONS': EMBEDDING_OPTIONS, 'FieldEmbedding': FieldEmbedding,
-             'nn': nn, 'jnp': jnp}
+    names = {
+        'Model': Model,
+        'EMBEDDING_OPTIONS': EMBEDDING_OPTIONS,
+        'FieldEmbedding': FieldEmbedding,
+        'nn': nn,
+        'jnp': jnp,
+    }
     exec(code, names)
     monkeypatch.setitem(registry.MODELS, 'bilinear', names['Bilinear'])
     model, tables, variables = model_cases.made(ModelConfig(name='bilinear', embedding_dim=3))

@@ -22,11 +22,15 @@ def two_sided_p(t, freedom):
     return special.betainc(freedom / 2, 0.5, freedom / (freedom + t**2))
 
 
-@pytest.mark.parametrize('one, other', [(ONE, OTHER), (OTHER, ONE), ([1.0, 2.0], [2.0, 2.5]), ([0.3, 0.1, 0.2], [0.3, 0.25])])
+@pytest.mark.parametrize(
+    'one, other', [(ONE, OTHER), (OTHER, ONE), ([1.0, 2.0], [2.0, 2.5]), ([0.3, 0.1, 0.2], [0.3, 0.25])]
+)
 def test_welchs_test_is_its_definition(one, other):
     parts = [np.var(values, ddof=1) / len(values) for values in (one, other)]
     t = (np.mean(one) - np.mean(other)) / math.sqrt(sum(parts))
-    freedom = sum(parts)**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (one, other), strict=True))
+    freedom = sum(parts) ** 2 / sum(
+        part**2 / (len(values) - 1) for part, values in zip(parts, (one, other), strict=True)
+    )
     found = significance.welch(one, other)
     np.testing.assert_allclose(found, (t, freedom, two_sided_p(t, freedom)), rtol=1e-9)
 
@@ -49,17 +53,25 @@ def test_the_paired_test_is_over_seeds_that_both_have():
     one = [record(seed, auc) for seed, auc in zip((0, 1, 2, 5, 7), ONE, strict=True)]
     other = [record(seed, auc) for seed, auc in zip((7, 0, 2), OTHER, strict=True)]
     auc, logloss = significance.compared(('new', 'old'), one, other)
-    assert auc.paired == significance.paired([ONE[0], ONE[2], ONE[4]], [OTHER[1], OTHER[2], OTHER[0]]) and auc.paired_seeds == 3
+    assert (
+        auc.paired == significance.paired([ONE[0], ONE[2], ONE[4]], [OTHER[1], OTHER[2], OTHER[0]])
+        and auc.paired_seeds == 3
+    )
     assert auc.unpaired == significance.welch(ONE, OTHER) and auc.seeds == (5, 3)
     assert logloss.unpaired is None and 'do not vary' in significance.sentence(logloss)
     said = significance.sentence(auc)
-    assert 'new 0.8453, old 0.8441; difference +0.0012' in said and f'unpaired p = {auc.unpaired.p:.2g} (5 and 3 seeds)' in said
+    assert (
+        'new 0.8453, old 0.8441; difference +0.0012' in said
+        and f'unpaired p = {auc.unpaired.p:.2g} (5 and 3 seeds)' in said
+    )
     assert f'paired p = {auc.paired.p:.2g} (3 seeds in both)' in said
 
 
 def test_marks_are_for_the_better_one_by_the_papers_levels():
-    good, bad = [record(seed, auc, 1 - auc) for seed, auc in enumerate((0.80, 0.81, 0.805))], [
-        record(seed, auc, 1 - auc) for seed, auc in enumerate((0.70, 0.71, 0.706))]
+    good, bad = (
+        [record(seed, auc, 1 - auc) for seed, auc in enumerate((0.80, 0.81, 0.805))],
+        [record(seed, auc, 1 - auc) for seed, auc in enumerate((0.70, 0.71, 0.706))],
+    )
     for pair, mark in (((good, bad), '**'), ((bad, good), '')):
         for test in significance.compared(('one', 'other'), *pair):
             assert test.unpaired.p < 1e-4 and test.mark == mark and 'unpaired p < 0.0001' in significance.sentence(test)
@@ -67,8 +79,11 @@ def test_marks_are_for_the_better_one_by_the_papers_levels():
 
 
 def test_the_best_of_the_others_is_by_mean_and_figure():
-    found = {'own': [record(0, 0.80, 0.40), record(1, 0.81, 0.41)], 'first': [record(0, 0.79, 0.39), record(1, 0.795, 0.38)],
-             'second': [record(0, 0.795, 0.5)]}
+    found = {
+        'own': [record(0, 0.80, 0.40), record(1, 0.81, 0.41)],
+        'first': [record(0, 0.79, 0.39), record(1, 0.795, 0.38)],
+        'second': [record(0, 0.795, 0.5)],
+    }
     auc, logloss = significance.compared_with_best('own', found)
     assert auc.names == ('own', 'second') and logloss.names == ('own', 'first')
     assert 'fewer than two seeds' in significance.sentence(auc) and auc.mark == ''
@@ -79,13 +94,23 @@ def test_the_best_of_the_others_is_by_mean_and_figure():
 
 def test_published_changes_over_the_base_are_the_papers_column():
     """Table 5, last column; the paper rounded after its own averages, we take them of its rounded figures."""
-    column = {'wide_deep': (.0292, -.0213), 'deepfm': (.0142, -.0113), 'deep_cross': (.0200, -.0164), 'xdeepfm': (.0068, -.0096),
-              'autoint_plus': (.0023, -.0020)}
+    column = {
+        'wide_deep': (0.0292, -0.0213),
+        'deepfm': (0.0142, -0.0113),
+        'deep_cross': (0.0200, -0.0164),
+        'xdeepfm': (0.0068, -0.0096),
+        'autoint_plus': (0.0023, -0.0020),
+    }
     assert column.keys() == JOINT.keys()
     for model, printed in column.items():
         np.testing.assert_allclose(base_changes.published_change(model), printed, rtol=0, atol=1e-4)
     ours = {'auc': Measured(0.85, None, 1), 'logloss': Measured(0.37, None, 1)}
     base = {'auc': Measured(0.84, None, 1), 'logloss': Measured(0.39, None, 1)}
     row = base_changes.change('autoint_plus', 'movielens_1m', ours, base)
-    assert row == {'base': 'autoint', 'auc_change': pytest.approx(0.01), 'paper_auc_change': pytest.approx(.8488 - .8456),
-                   'logloss_change': pytest.approx(-0.02), 'paper_logloss_change': pytest.approx(.3753 - .3797)}
+    assert row == {
+        'base': 'autoint',
+        'auc_change': pytest.approx(0.01),
+        'paper_auc_change': pytest.approx(0.8488 - 0.8456),
+        'logloss_change': pytest.approx(-0.02),
+        'paper_logloss_change': pytest.approx(0.3753 - 0.3797),
+    }

@@ -38,8 +38,19 @@ def write_records(folder, data, name, config, aucs):
 def table(data_dir, folder, title, name, published, *, models, seeds, config_of=base_config):
     path, reporter = folder / f'{name}_{DATASET}', Silent()
     passed = effectiveness.completed_table(
-        title, DATASET, published, models=models, seeds=seeds, base_config=config_of, tolerances={'autoint': 0.002, '': 0.005},
-        data_dir=str(data_dir), runs_dir=folder / 'never', results_dir=folder, path=path, reporter=reporter)
+        title,
+        DATASET,
+        published,
+        models=models,
+        seeds=seeds,
+        base_config=config_of,
+        tolerances={'autoint': 0.002, '': 0.005},
+        data_dir=str(data_dir),
+        runs_dir=folder / 'never',
+        results_dir=folder,
+        path=path,
+        reporter=reporter,
+    )
     assert not (folder / 'never').exists()
     rows = list(csv.DictReader(path.with_suffix('.csv').read_text().splitlines()))
     return passed, json.loads(path.with_suffix('.json').read_text()), rows, reporter
@@ -55,8 +66,9 @@ def test_a_table_shows_every_model_that_has_records(data, data_dir, tmp_path, ca
             raise UsageError('there is no configuration of crossnet')
         return base_config(model)
 
-    passed, record, rows, reporter = table(data_dir, tmp_path, 'Table 2', 'table2', EFFECTIVENESS, models=['lr'], seeds=3,
-                                           config_of=config_of)
+    passed, record, rows, reporter = table(
+        data_dir, tmp_path, 'Table 2', 'table2', EFFECTIVENESS, models=['lr'], seeds=3, config_of=config_of
+    )
     assert passed and [(row['model'], row['seeds']) for row in record['rows']] == [('lr', 3), ('fm', 1), ('autoint', 3)]
     assert record['rows'][2]['auc'] == pytest.approx(0.84583333) and len(record['rows'][2]['runs']) == 3
     assert record['not_run'] == ['afm', 'deep_crossing', 'nfm', 'crossnet', 'cin', 'hofm']
@@ -83,16 +95,30 @@ def test_joint_models_are_shown_with_their_change_over_the_base(data, data_dir, 
         write_records(tmp_path, data, f'{DATASET}_{model}', base_config(model), aucs)
     passed, record, rows, _ = table(data_dir, tmp_path, 'Table 5', 'table5_joint', JOINT, models=[], seeds=2)
     deepfm, plus = record['rows']
-    assert passed and deepfm['auc_change'] == pytest.approx(0.018) and plus['auc_change'] is None and plus['base'] == 'autoint'
+    assert (
+        passed
+        and deepfm['auc_change'] == pytest.approx(0.018)
+        and plus['auc_change'] is None
+        and plus['base'] == 'autoint'
+    )
     assert rows[1]['auc_change'] == '' and 'not run: wide_deep' in capsys.readouterr().out
-    line, = [line for line in change_lines(tmp_path) if line.startswith('| `')]
+    (line,) = [line for line in change_lines(tmp_path) if line.startswith('| `')]
     assert line == '| `deepfm` | `fm` | movielens_1m | +0.0180 | +0.0185 | +0.0142 | -0.0180 | -0.0152 | -0.0113 |'
     assert change_lines(tmp_path / 'nowhere') == []
 
 
 def ablation(data, folder, *, items, seeds, base):
-    return ablations.completed_table(DATASET, base, data, items=items, seeds=seeds, runs_dir=folder / 'never', results_dir=folder,
-                                     path=folder / f'ablations_{DATASET}', reporter=Silent())
+    return ablations.completed_table(
+        DATASET,
+        base,
+        data,
+        items=items,
+        seeds=seeds,
+        runs_dir=folder / 'never',
+        results_dir=folder,
+        path=folder / f'ablations_{DATASET}',
+        reporter=Silent(),
+    )
 
 
 def test_ablations_are_compared_with_the_base_over_seeds_of_both(data, tmp_path, capsys):
@@ -104,14 +130,25 @@ def test_ablations_are_compared_with_the_base_over_seeds_of_both(data, tmp_path,
     assert ablation(data, tmp_path, items=['deferred_adam'], seeds=3, base=base)
     record = json.loads((tmp_path / f'ablations_{DATASET}.json').read_text())
     # 'dropout' is 'attention_dropout' where the base has no embedding dropout, but has not been run under its name.
-    assert record['base_has'] == ['embedding_dropout'] and 'dropout' in record['not_run'] and 'layer_norm' in record['not_run']
+    assert (
+        record['base_has'] == ['embedding_dropout']
+        and 'dropout' in record['not_run']
+        and 'layer_norm' in record['not_run']
+    )
     own, deferred, lazy = record['rows']
-    assert own['auc_difference'] is None and own['verdict'] == '' and deferred['verdict'] == 'PASS' and lazy['verdict'] == ''
+    assert (
+        own['auc_difference'] is None
+        and own['verdict'] == ''
+        and deferred['verdict'] == 'PASS'
+        and lazy['verdict'] == ''
+    )
     assert deferred['auc_difference'] == pytest.approx(0.0002) and lazy['paired_seeds'] == 2
     assert lazy['auc_difference'] == pytest.approx(0.841 - 0.84625)
     assert lazy['auc_p_paired'] == pytest.approx(significance.paired([0.84, 0.842], [0.846, 0.8465]).p)
-    row, = [line for line in ablations.ablation_lines(tmp_path) if 'lazy_adam' in line and line.startswith('|')]
-    assert row.startswith('| `optimizer.tables=lazy_adam` | 0.8410 ± 0.0014 | -0.0052 | 0.09 |') and row.endswith('| 2 |  |')
+    (row,) = [line for line in ablations.ablation_lines(tmp_path) if 'lazy_adam' in line and line.startswith('|')]
+    assert row.startswith('| `optimizer.tables=lazy_adam` | 0.8410 ± 0.0014 | -0.0052 | 0.09 |') and row.endswith(
+        '| 2 |  |'
+    )
     assert 'The base has `model.variant=authors` and `optimizer.tables=adam`.' in ablations.ablation_lines(tmp_path)[1]
     assert 'the base has these already: embedding_dropout' in capsys.readouterr().out
     deferred_adam = configuration.replace(base, ablations.ITEMS['deferred_adam'])
@@ -122,7 +159,9 @@ def test_ablations_are_compared_with_the_base_over_seeds_of_both(data, tmp_path,
 
 
 def test_ablations_of_a_base_with_deferred_adam_say_so(data, tmp_path):
-    base = configuration.replace(configuration.load(ROOT / 'experiments/configs/paper_autoint.toml'), {'data.dataset': DATASET})
+    base = configuration.replace(
+        configuration.load(ROOT / 'experiments/configs/paper_autoint.toml'), {'data.dataset': DATASET}
+    )
     write_records(tmp_path, data, f'{DATASET}_autoint', base, (0.845, 0.846))
     assert ablation(data, tmp_path, items=[], seeds=2, base=base)
     heading = ablations.ablation_lines(tmp_path)[1]
@@ -133,9 +172,14 @@ def test_ablations_of_a_base_with_deferred_adam_say_so(data, tmp_path):
 def test_deferred_adam_is_compared_with_dense_adam_whatever_the_base_has(name):
     base = configuration.load(ROOT / f'experiments/configs/{name}.toml')
     found = exactness.variants(base, reference_form='automatic', control_form='heads', bfloat16=True)
-    assert {end: (config.optimizer.tables, config.model.form, config.model.compute_dtype) for end, config in found.items()} == {
-        '': ('adam', 'automatic', 'float32'), '_deferred_adam': ('deferred_adam', 'automatic', 'float32'),
-        '_bfloat16': ('adam', 'automatic', 'bfloat16'), '_control_heads': ('adam', 'heads', 'float32')}
+    assert {
+        end: (config.optimizer.tables, config.model.form, config.model.compute_dtype) for end, config in found.items()
+    } == {
+        '': ('adam', 'automatic', 'float32'),
+        '_deferred_adam': ('deferred_adam', 'automatic', 'float32'),
+        '_bfloat16': ('adam', 'automatic', 'bfloat16'),
+        '_control_heads': ('adam', 'heads', 'float32'),
+    }
     assert next(iter(found)) == '' and (found[''] == base) == (name == f'{DATASET}_autoint')
     short = exactness.variants(base, reference_form='einsum', control_form='', bfloat16=False)
     assert list(short) == ['_control_einsum', '_deferred_adam'] and short['_control_einsum'].model.form == 'einsum'
@@ -151,5 +195,7 @@ def test_every_ablation_changes_what_the_base_does():
     meant = {item: resolved(config.model) for item, config in changed.items()}
     of_variant = ('score_scale', 'projection_activation', 'projection_bias', 'layer_norm')
     assert all(meant[item] != resolved(base.model) for item in (*of_variant, 'residual_projection', 'paper_variant'))
-    together = configuration.replace(base, {path: value for item in of_variant for path, value in ablations.ITEMS[item].items()})
+    together = configuration.replace(
+        base, {path: value for item in of_variant for path, value in ablations.ITEMS[item].items()}
+    )
     assert resolved(together.model) == meant['paper_variant']._replace(random_bias=True)

@@ -28,8 +28,10 @@ print(*[trial for trial, claim in enumerate(held) if claim is not None])
 def test_of_processes_that_race_for_a_claim_one_wins(tmp_path):
     for trial in range(0, 150, 2):  # half are new, half are stale
         stale(tmp_path / f'trial{trial}')
-    racing = [subprocess.Popen([sys.executable, '-c', RACE, str(tmp_path), str(taker)], stdout=subprocess.PIPE, text=True)
-              for taker in range(3)]
+    racing = [
+        subprocess.Popen([sys.executable, '-c', RACE, str(tmp_path), str(taker)], stdout=subprocess.PIPE, text=True)
+        for taker in range(3)
+    ]
     won = [list(map(int, process.communicate(timeout=60)[0].split())) for process in racing]
     assert sorted(sum(won, [])) == list(range(150))
     assert sum(bool(trials) for trials in won) > 1  # it was a race
@@ -56,7 +58,7 @@ def test_of_threads_that_race_for_a_stale_claim_one_wins(tmp_path):
         thread.start()
     for thread in racing:
         thread.join()
-    winner, = [claim for claim in won if claim is not None]
+    (winner,) = [claim for claim in won if claim is not None]
     assert winner.number == 2
     winner.release()
 

@@ -19,7 +19,9 @@ from autoint_jax.sweeps.search import JOURNAL, Study
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.worker import work
 
-SEARCH = BASE + """
+SEARCH = (
+    BASE
+    + """
 [search]
 trials = 9
 startup_trials = 3
@@ -28,6 +30,7 @@ optimizer.learning_rate = {low = 1e-4, high = 1e-1, log = true}
 training.evaluations_per_epoch = {low = 1, high = 3}
 optimizer.tables = {choices = ['adam', 'deferred_adam']}
 """
+)
 
 
 def parameters(folder):
@@ -66,6 +69,7 @@ def killed_search(folder):
             if len(orders.folder.trials()) == when:
                 kill()
             finish(orders, trial)
+
         return of
 
     def finish_and_die(orders, trial, reporter):
@@ -74,8 +78,14 @@ def killed_search(folder):
 
     said = opened(folder, SEARCH)
     killed = 0
-    for owner, name, training in ((OptunaStudy, 'ask', finish), (None, '', train(2)), (OptunaTrial, 'set_user_attr', finish),
-                                  (None, '', finish_and_die), (None, '', train(6)), (OptunaStudy, 'tell', finish)):
+    for owner, name, training in (
+        (OptunaStudy, 'ask', finish),
+        (None, '', train(2)),
+        (OptunaTrial, 'set_user_attr', finish),
+        (None, '', finish_and_die),
+        (None, '', train(6)),
+        (OptunaStudy, 'tell', finish),
+    ):
         if (child := os.fork()) == 0:
             if owner is not None:
                 setattr(owner, name, kill)
@@ -87,10 +97,13 @@ def killed_search(folder):
 
 
 def test_a_search_killed_anywhere_is_the_search_left_alone(alone, tmp_path):
-    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t\n'
-            'print(json.dumps(t.killed_search(pathlib.Path(sys.argv[2]))))')
-    done = subprocess.run([sys.executable, '-c', code, str(ROOT / 'tests'), str(tmp_path)], capture_output=True, text=True,
-                          timeout=120)
+    code = (
+        'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t\n'
+        'print(json.dumps(t.killed_search(pathlib.Path(sys.argv[2]))))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code, str(ROOT / 'tests'), str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     killed, found = json.loads(done.stdout.splitlines()[-1])
     assert killed == 6 and [tuple(one) for one in found] == parameters(alone)
@@ -148,14 +161,21 @@ def test_a_search_prunes_by_the_curves_and_learns_of_a_retried_failure(tmp_path)
     work(orders(folder), 'worker', train)
     assert status(folder).counts['done'] == 8
     study = Study(folder.sweep, folder.path)
-    told = [(frozen.user_attrs['trial'], frozen.state.name) for frozen in study._study.trials if frozen.state.name != 'FAIL']
-    assert sorted(told) == sorted((trial.id, 'PRUNED' if number == 5 else 'COMPLETE')
-                                  for number, trial in enumerate(folder.trials()))
+    told = [
+        (frozen.user_attrs['trial'], frozen.state.name) for frozen in study._study.trials if frozen.state.name != 'FAIL'
+    ]
+    assert sorted(told) == sorted(
+        (trial.id, 'PRUNED' if number == 5 else 'COMPLETE') for number, trial in enumerate(folder.trials())
+    )
 
 
 def files_of(path):
     """All files below a folder but those of trials, whose number grows with them."""
-    return sorted(str(found.relative_to(path)) for found in path.rglob('*') if found.is_file() and 'trials' not in found.relative_to(path).parts)
+    return sorted(
+        str(found.relative_to(path))
+        for found in path.rglob('*')
+        if found.is_file() and 'trials' not in found.relative_to(path).parts
+    )
 
 
 def test_questions_and_looks_leave_no_file(tmp_path):
@@ -220,7 +240,7 @@ def ask_all(folder):
 
 
 def test_processes_that_ask_at_once_number_their_suggestions_one_by_one(tmp_path):
-    code = ('import pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t; t.ask_all(pathlib.Path(sys.argv[2]))')
+    code = 'import pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t; t.ask_all(pathlib.Path(sys.argv[2]))'
     asking = [subprocess.Popen([sys.executable, '-c', code, str(ROOT / 'tests'), str(tmp_path)]) for _ in range(2)]
     assert [process.wait(120) for process in asking] == [0, 0]
     folder = opened(tmp_path, SEARCH.replace('trials = 9', 'trials = 30'))
@@ -231,7 +251,8 @@ def test_processes_that_ask_at_once_number_their_suggestions_one_by_one(tmp_path
 def test_a_trial_that_stops_by_itself_is_not_pruned_by_its_last_evaluation(tmp_path):
     """Two increases in a row end it: its best evaluation is its result, though the last one is far behind the others'."""
     text = SEARCH.replace('[search]', 'training.stop_after_increases = 2\n[search]').replace(
-        'startup_trials = 3', "startup_trials = 2\npruner = 'median'\nwarmup_evaluations = 1")
+        'startup_trials = 3', "startup_trials = 2\npruner = 'median'\nwarmup_evaluations = 1"
+    )
     folder = opened(tmp_path, text.replace('training.epochs = 3', 'training.epochs = 9'))
 
     def train(orders, trial, reporter):
@@ -247,11 +268,13 @@ def test_a_trial_that_stops_by_itself_is_not_pruned_by_its_last_evaluation(tmp_p
     work(orders(folder), 'worker', train)
     assert [folder.state(trial)[0] for trial in folder.trials()] == ['done'] * 9
     stopped = folder.trials()[4]
-    row, = (row for row in report.report(folder).trials if row['trial'] == stopped.id)
+    (row,) = (row for row in report.report(folder).trials if row['trial'] == stopped.id)
     assert row['valid_logloss'] == trials.result(folder.of(stopped))['valid']['logloss'] != 0.9
 
 
-@pytest.mark.parametrize('line', ['[]', '"x"', '3', '{"op_code": 99}', '{"op_code": 4, "worker_id": "x"}', '[' * 3000, '\0', 'x'])
+@pytest.mark.parametrize(
+    'line', ['[]', '"x"', '3', '{"op_code": 99}', '{"op_code": 4, "worker_id": "x"}', '[' * 3000, '\0', 'x']
+)
 def test_a_damaged_journal_is_named(tmp_path, line):
     folder = opened(tmp_path, SEARCH)
     assert Study(folder.sweep, folder.path).ask()
@@ -261,13 +284,22 @@ def test_a_damaged_journal_is_named(tmp_path, line):
         Study(folder.sweep, folder.path)
 
 
-@pytest.mark.parametrize('content, part', [
-    ('{"number": 0, "values": {"model.flux": 3}, "params": {}}', "suggestion number 0 .*unknown option 'model.flux'"),
-    ('{', 'is damaged'), ('{"number": "x", "values": {}, "params": {}}', 'number'), ('[]', 'not an object')])
+@pytest.mark.parametrize(
+    'content, part',
+    [
+        (
+            '{"number": 0, "values": {"model.flux": 3}, "params": {}}',
+            "suggestion number 0 .*unknown option 'model.flux'",
+        ),
+        ('{', 'is damaged'),
+        ('{"number": "x", "values": {}, "params": {}}', 'number'),
+        ('[]', 'not an object'),
+    ],
+)
 def test_a_broken_suggestion_is_named(tmp_path, content, part):
     folder = opened(tmp_path, SEARCH)
     assert Study(folder.sweep, folder.path).ask()
-    path, = folder.path.glob('trials/*/suggestion.json')
+    (path,) = folder.path.glob('trials/*/suggestion.json')
     path.write_text(content)
     with pytest.raises(UsageError, match=part) as refused:
         folder.trials()

@@ -38,23 +38,39 @@ class Killed:
         sweep = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs')
         self.folder = SweepFolder(sweep, tmp_path / 'sweeps' / 'tiny', 120.0)
         self.pids = set()  # of processes that were killed
-        self.killed, self.kills, self.commands = collections.Counter(), 0, 0  # deaths of each trial's process, of all, commands
+        self.killed, self.kills, self.commands = (
+            collections.Counter(),
+            0,
+            0,
+        )  # deaths of each trial's process, of all, commands
         self.start()
 
     def start(self):
         self.commands += 1
         previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process inherits it where it is ignored
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / 'scripts/sweep.py'), 'run', '--sweep=tiny.toml', '--workers=2',
-             f'--data_dir={self.data_dir}'],
-            cwd=self.path, stdout=open(self.path / f'out{self.commands}', 'w'), stderr=subprocess.STDOUT)
+            [
+                sys.executable,
+                str(ROOT / 'scripts/sweep.py'),
+                'run',
+                '--sweep=tiny.toml',
+                '--workers=2',
+                f'--data_dir={self.data_dir}',
+            ],
+            cwd=self.path,
+            stdout=open(self.path / f'out{self.commands}', 'w'),
+            stderr=subprocess.STDOUT,
+        )
         signal.signal(signal.SIGINT, previous)
 
     def kill_worker(self):
         """Kills one of the processes that hold trials, if there is one; that of the trial it chooses at most three times, since
         from five on it is a failure."""
-        held = {trial.id: holder for trial in self.folder.trials()
-                if (holder := self.folder.state(trial)[1]) is not None and holder.pid not in self.pids}  # dead ones are not reaped at once
+        held = {
+            trial.id: holder
+            for trial in self.folder.trials()
+            if (holder := self.folder.state(trial)[1]) is not None and holder.pid not in self.pids
+        }  # dead ones are not reaped at once
         if held and self.killed[chosen := self.rng.choice(sorted(held))] < 3:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(held[chosen].pid, signal.SIGKILL)
@@ -70,7 +86,9 @@ class Killed:
     def finish(self):
         """What all commands printed, and the status of the last."""
         self.process.wait(540)
-        return ''.join((self.path / f'out{number + 1}').read_text() for number in range(self.commands)), self.process.returncode
+        return ''.join(
+            (self.path / f'out{number + 1}').read_text() for number in range(self.commands)
+        ), self.process.returncode
 
     def ended_once(self, said):
         """Asserts that nothing was trained to its end twice, or after it."""
@@ -79,8 +97,12 @@ class Killed:
             folder = self.folder.of(trial)
             if trials.final_state(folder) == 'done':
                 last = json.loads((folder / 'run.json').read_text())['starts'][-1]
-                assert last['time'] <= time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime((folder / 'result.json').stat().st_mtime))
-                assert claims.holder(folder / 'claims', 120.0) is None or not claims.holder(folder / 'claims', 120.0).live
+                assert last['time'] <= time.strftime(
+                    '%Y-%m-%dT%H:%M:%SZ', time.gmtime((folder / 'result.json').stat().st_mtime)
+                )
+                assert (
+                    claims.holder(folder / 'claims', 120.0) is None or not claims.holder(folder / 'claims', 120.0).live
+                )
 
 
 def test_a_sweep_whose_workers_are_killed_ends_with_every_trial(tmp_path, data_dir):
@@ -102,7 +124,12 @@ def test_a_sweep_whose_workers_are_killed_ends_with_every_trial(tmp_path, data_d
     assert [(row['done'], row['seeds']) for row in made.settings] == [(2, 2), (2, 2), (0, 2)]
     assert len(list((tmp_path / 'results' / 'runs').glob('*.json'))) == 4  # records are written as trials finish
     report.write(sweep.folder, made, tmp_path / 'results')
-    assert (tmp_path / 'results' / 'sweep_tiny.csv').read_text().splitlines()[0].startswith('optimizer.learning_rate,valid_auc')
+    assert (
+        (tmp_path / 'results' / 'sweep_tiny.csv')
+        .read_text()
+        .splitlines()[0]
+        .startswith('optimizer.learning_rate,valid_auc')
+    )
     assert json.loads((tmp_path / 'results' / 'sweep_tiny_trials.json').read_text())['rows'][0]['state'] == 'done'
 
 
@@ -129,8 +156,9 @@ def test_forty_trials_killed_at_random_are_done(tmp_path, data_dir):
 def test_workers_are_submitted_as_jobs(command, data_dir, tmp_path):
     pytest.importorskip('submitit')
     (tmp_path / 'tiny.toml').write_text(TINY.format(seeds=2, rates='[1e-3, 1e-2]'))
-    done = command('scripts/sweep.py', 'submit', '--sweep=tiny.toml', '--workers=2', '--cluster=local',
-                   f'--data_dir={data_dir}')
+    done = command(
+        'scripts/sweep.py', 'submit', '--sweep=tiny.toml', '--workers=2', '--cluster=local', f'--data_dir={data_dir}'
+    )
     assert done.returncode == 0, done.stderr
     sweep = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs')
     folder = SweepFolder(sweep, tmp_path / 'sweeps' / 'tiny', 120.0)
@@ -144,7 +172,7 @@ def test_workers_are_submitted_as_jobs(command, data_dir, tmp_path):
 
 def test_a_sweep_begun_on_other_data_is_refused(command, data_dir, tmp_path):
     (tmp_path / 'tiny.toml').write_text(TINY.format(seeds=1, rates='[1e-3]'))
-    trial, = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs').trials
+    (trial,) = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs').trials
     path = tmp_path / 'sweeps' / 'tiny' / 'trials' / trial.id
     path.mkdir(parents=True)
     (path / 'run.json').write_text('{"data_hash": "of fewer rows"}')
@@ -153,11 +181,14 @@ def test_a_sweep_begun_on_other_data_is_refused(command, data_dir, tmp_path):
     assert not (path / trials.LOG).exists()
 
 
-@pytest.mark.parametrize('arguments, parts', [
-    (['statu', '--sweep=tiny.toml'], ["unknown command 'statu'", "'status'"]),
-    (['status', '--sweep=tiny.toml', '--failed'], ['--failed means nothing to status']),
-    (['retry', '--sweep=tiny.toml'], ['retry needs --failed']),
-])
+@pytest.mark.parametrize(
+    'arguments, parts',
+    [
+        (['statu', '--sweep=tiny.toml'], ["unknown command 'statu'", "'status'"]),
+        (['status', '--sweep=tiny.toml', '--failed'], ['--failed means nothing to status']),
+        (['retry', '--sweep=tiny.toml'], ['retry needs --failed']),
+    ],
+)
 def test_mistakes(command, tmp_path, arguments, parts):
     (tmp_path / 'tiny.toml').write_text(TINY.format(seeds=1, rates='[1e-3]'))
     done = command('scripts/sweep.py', *arguments)

@@ -27,7 +27,9 @@ def one_device():
 def of_trial(folder, trial):
     """What a trial came to, its times aside, and its evaluations; how many copies its program had."""
     path = folder.of(trial)
-    result = {name: value for name, value in trials.result(path).items() if not name.startswith(('train_', 'first_step_'))}
+    result = {
+        name: value for name, value in trials.result(path).items() if not name.startswith(('train_', 'first_step_'))
+    }
     return (result, trials.evaluations(path)), json.loads((path / 'run.json').read_text())['starts'][-1]['copies']
 
 
@@ -36,12 +38,20 @@ def test_trials_that_share_shapes_train_in_one_program_and_fail_alone(tmp_path, 
     work(orders(folder, data_dir, together=True), 'worker')
     one, two, diverged = folder.trials()
     assert [folder.state(trial)[0] for trial in folder.trials()] == ['done', 'done', 'failed']
-    failed, = status(folder).failed
-    assert diverged.id in failed and 'training diverged before step' in failed and 'one of 3 trials in one program' in failed
+    (failed,) = status(folder).failed
+    assert (
+        diverged.id in failed
+        and 'training diverged before step' in failed
+        and 'one of 3 trials in one program' in failed
+    )
     assert f'worker: {two.id} done' in capfd.readouterr().out
     assert len(list((tmp_path / 'sweeps' / 'results' / 'runs').glob('*.json'))) == 2
     logs = ['\n'.join(trials.log_tail(folder.of(trial), 99)) for trial in folder.trials()]
-    assert [log.count('epoch   3.00') for log in logs] == [1, 1, 0] and [log.count('diverged') for log in logs] == [0, 0, 1]
+    assert [log.count('epoch   3.00') for log in logs] == [1, 1, 0] and [log.count('diverged') for log in logs] == [
+        0,
+        0,
+        1,
+    ]
     assert all(trials.written(folder.of(trial) / 'progress.json')['steps'] == 24 for trial in folder.trials())
     alone = opened(tmp_path / 'alone', SLICED + ONE)
     work(orders(alone, data_dir), 'worker')
@@ -105,7 +115,9 @@ def test_what_a_worker_takes(tmp_path, data_dir):
     assert claims.holder(path, 60.0).live is False
     shapes = opened(tmp_path / 'shapes', BASE + '[grid]\ntraining.batch_size = [256, 512]\nseed = [0, 1]\n')
     held = groups.taken(orders(shapes, data_dir, together=True), but=[], alone=[])
-    assert [(trial.config.training.batch_size, trial.config.seed) for trial, _ in held] == [(256, 0), (256, 1)] and ids(held) == [0, 1]
+    assert [(trial.config.training.batch_size, trial.config.seed) for trial, _ in held] == [(256, 0), (256, 1)] and ids(
+        held
+    ) == [0, 1]
     streamed = opened(tmp_path / 'streamed', BASE + 'data.streaming = true\n[grid]\nseed = [0, 1]\n')
     assert ids(groups.taken(orders(streamed, data_dir, together=True), but=[], alone=[])) == [0]
 
@@ -115,5 +127,9 @@ def test_shares():
         return groups.share(unfinished, workers=workers, room=room, on_devices=on_devices)
 
     assert [shared(40), shared(40, workers=2), shared(3, workers=2), shared(1, workers=4)] == [32, 20, 2, 1]
-    assert [shared(5, on_devices=2), shared(9, room=8, on_devices=3), shared(2, on_devices=4), shared(9, room=1, on_devices=2)] == [
-        4, 6, 2, 1]
+    assert [
+        shared(5, on_devices=2),
+        shared(9, room=8, on_devices=3),
+        shared(2, on_devices=4),
+        shared(9, room=1, on_devices=2),
+    ] == [4, 6, 2, 1]

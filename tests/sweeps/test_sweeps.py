@@ -47,7 +47,9 @@ def test_a_trial_whose_process_dies_again_and_again_has_failed_until_it_is_retri
         path.mkdir(parents=True, exist_ok=True)
         for _ in range(count):
             claim = path / f'{len(list(path.glob("*[0-9]"))) + 1:06d}'
-            claim.write_text(json.dumps({'machine': 'other', 'note': {'evaluations': len(trials.evaluations(path.parent))}}))
+            claim.write_text(
+                json.dumps({'machine': 'other', 'note': {'evaluations': len(trials.evaluations(path.parent))}})
+            )
             os.utime(claim, (0, 0))
 
     def interrupted(orders, trial, reporter):
@@ -83,8 +85,14 @@ def test_what_a_trial_raises_is_shown_with_its_log_and_the_others_go_on(tmp_path
     work(orders(folder), 'worker 3', train)
     found = status(folder)
     assert found.counts == {'pending': 0, 'running': 0, 'done': 2, 'failed': 1, 'pruned': 0}
-    failed, = found.failed
-    for part in ('ZeroDivisionError: of all things', 'seed 1 begins', 'from compiled code', 'Traceback', folder.trials()[1].id):
+    (failed,) = found.failed
+    for part in (
+        'ZeroDivisionError: of all things',
+        'seed 1 begins',
+        'from compiled code',
+        'Traceback',
+        folder.trials()[1].id,
+    ):
         assert part in failed
     out, error = capfd.readouterr()
     assert 'worker 3: ' in out and '2 of 3 trials done' in out and 'begins' not in out and 'compiled' not in error
@@ -114,7 +122,7 @@ def test_an_interruption_gives_the_trial_back_and_a_full_disk_is_no_failure(tmp_
 
 def test_a_trial_that_another_process_is_still_training_is_left_alone(tmp_path):
     folder = opened(tmp_path, BASE + 'seed = 3\n')
-    trial, = folder.trials()
+    (trial,) = folder.trials()
     slow, tried = records.RunRecords(folder.of(trial)), []
 
     def train(orders, trial, reporter):
@@ -162,26 +170,43 @@ def test_a_worker_that_dies_again_and_again_is_given_up(tmp_path, monkeypatch):
 def test_without_submitit_a_sentence_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'submitit', None)
     with pytest.raises(UsageError, match='pip install submitit'):
-        slurm.submit(orders(opened(tmp_path)), 2, cluster='slurm', minutes=1, cpus=1, memory_gb=1, gpus=0, partition=None,
-                     logs=tmp_path)
+        slurm.submit(
+            orders(opened(tmp_path)),
+            2,
+            cluster='slurm',
+            minutes=1,
+            cpus=1,
+            memory_gb=1,
+            gpus=0,
+            partition=None,
+            logs=tmp_path,
+        )
 
 
 def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_path, data_dir):
     folder = opened(tmp_path, BASE)
-    trial, = folder.trials()
+    (trial,) = folder.trials()
     told = orders(folder, data_dir)
 
     def prune(orders, trial, reporter):
         path = folder.of(trial)
-        train_trial(orders, trial, TrialReporter(path, 3, threading.Event(), lambda: len(trials.evaluations(path)) == 2))
+        train_trial(
+            orders, trial, TrialReporter(path, 3, threading.Event(), lambda: len(trials.evaluations(path)) == 2)
+        )
 
     work(told, 'worker', prune)
-    assert folder.state(trial)[0] == 'pruned' and 'pruned after epoch 2' in '\n'.join(trials.log_tail(folder.of(trial), 9))
+    assert folder.state(trial)[0] == 'pruned' and 'pruned after epoch 2' in '\n'.join(
+        trials.log_tail(folder.of(trial), 9)
+    )
     assert [evaluation['epoch'] for evaluation in trials.evaluations(folder.of(trial))] == [1.0, 2.0]
     (folder.of(trial) / 'pruned.json').unlink()
     work(told, 'worker')  # goes on, to the end
-    record = runs.recorded(trial.id, trial.config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'),
-                           folder.path.parent / 'results')
+    record = runs.recorded(
+        trial.id,
+        trial.config,
+        open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'),
+        folder.path.parent / 'results',
+    )
     assert record['run'] == trial.id and record['epochs'] == 3 and len(record['starts']) == 2
     assert record['data'] == {'dataset': 'movielens_1m', 'recipe': 'autoint_all_rows'}
     elsewhere = SweepFolder(folder.sweep, folder.path.with_name('other'), STALE)
@@ -230,7 +255,10 @@ def test_tables_keep_the_whole_name_of_a_sweep(tmp_path):
     folder = SweepFolder(load(tmp_path, BASE + '[grid]\nseed = [0, 1]\n', name='lr0.001'), tmp_path / 'sweeps', STALE)
     report.write(folder, report.report(folder), tmp_path)
     rows = [len(json.loads((tmp_path / f'sweep_lr0.001{part}.json').read_text())['rows']) for part in ('', '_trials')]
-    assert rows == [1, 2] and {path.name for path in tmp_path.glob('*.csv')} == {'sweep_lr0.001.csv', 'sweep_lr0.001_trials.csv'}
+    assert rows == [1, 2] and {path.name for path in tmp_path.glob('*.csv')} == {
+        'sweep_lr0.001.csv',
+        'sweep_lr0.001_trials.csv',
+    }
 
 
 def test_a_report_has_means_over_the_seeds_that_are_done(tmp_path):
@@ -243,29 +271,51 @@ def test_a_report_has_means_over_the_seeds_that_are_done(tmp_path):
     assert made.options == ['optimizer.learning_rate']
     best, other = made.settings
     assert best['optimizer.learning_rate'] == 0.01 and (best['done'], best['seeds']) == (2, 3)
-    assert best['valid_logloss'] == pytest.approx(0.405) and best['valid_logloss_deviation'] == pytest.approx(0.01 / 2**0.5)
+    assert best['valid_logloss'] == pytest.approx(0.405) and best['valid_logloss_deviation'] == pytest.approx(
+        0.01 / 2**0.5
+    )
     assert other['valid_logloss'] == pytest.approx(0.51) and other['valid_logloss_deviation'] == pytest.approx(0.01)
     assert other['test_auc'] == pytest.approx(0.71) and other['runs'] == [trial.id for trial in folder.trials()[:3]]
-    assert made.trials[0]['state'] == 'pruned' and made.trials[0]['valid_logloss'] == 0.1 and made.trials[0]['test_auc'] is None
+    assert (
+        made.trials[0]['state'] == 'pruned'
+        and made.trials[0]['valid_logloss'] == 0.1
+        and made.trials[0]['test_auc'] is None
+    )
     assert [row['valid_logloss'] for row in made.trials] == pytest.approx([0.1, 0.4, 0.41, 0.5, 0.51, 0.52])
 
 
-@pytest.mark.parametrize('name, content, part', [
-    ('result.json', '{', 'is damaged'), ('result.json', '{"test": {}}', 'no key'), ('result.json', '[]', 'not an object'),
-    ('result.json', json.dumps({'valid': {'auc': float('nan'), 'logloss': 1.0}}), 'valid.auc is nan'),
-    ('record.json', '', 'is damaged'), ('metrics.jsonl', '{"step": 1}\n', "line 1 has another form than expected (it has no key 'epoch'"),
-    ('metrics.jsonl', 'x\n', 'line 1 is damaged'), ('failure.json', '{', 'is damaged'), ('progress.json', '{', 'is damaged')])
+@pytest.mark.parametrize(
+    'name, content, part',
+    [
+        ('result.json', '{', 'is damaged'),
+        ('result.json', '{"test": {}}', 'no key'),
+        ('result.json', '[]', 'not an object'),
+        ('result.json', json.dumps({'valid': {'auc': float('nan'), 'logloss': 1.0}}), 'valid.auc is nan'),
+        ('record.json', '', 'is damaged'),
+        ('metrics.jsonl', '{"step": 1}\n', "line 1 has another form than expected (it has no key 'epoch'"),
+        ('metrics.jsonl', 'x\n', 'line 1 is damaged'),
+        ('failure.json', '{', 'is damaged'),
+        ('progress.json', '{', 'is damaged'),
+    ],
+)
 def test_a_broken_file_of_a_trial_is_named(tmp_path, name, content, part):
     folder = opened(tmp_path)
     path = folder.of(folder.trials()[0])
     path.mkdir(parents=True)
     (path / name).write_text(content)
-    claim = None if name.endswith(('result.json', 'record.json', 'failure.json')) else claims.take(
-        path / 'claims', stale_seconds=STALE, lost=lambda: None)
+    claim = (
+        None
+        if name.endswith(('result.json', 'record.json', 'failure.json'))
+        else claims.take(path / 'claims', stale_seconds=STALE, lost=lambda: None)
+    )
     with pytest.raises(UsageError) as refused:
         status(folder)
         report.report(folder)
-    assert str(path / name) in str(refused.value) and part in str(refused.value) and 'move the folder of its trial away' in str(refused.value)
+    assert (
+        str(path / name) in str(refused.value)
+        and part in str(refused.value)
+        and 'move the folder of its trial away' in str(refused.value)
+    )
     if claim is not None:
         claim.release()
 
@@ -282,7 +332,20 @@ def test_the_result_of_another_run_is_not_believed(tmp_path):
         report.report(folder)
 
 
-@pytest.mark.parametrize('content', ['', '{', '[]', 'null', '{"machine": 3}', '{"machine": "%s", "pid": "x"}', '{"pid": 1e99, "note": 3}', '\udcff', '9' * 5000])
+@pytest.mark.parametrize(
+    'content',
+    [
+        '',
+        '{',
+        '[]',
+        'null',
+        '{"machine": 3}',
+        '{"machine": "%s", "pid": "x"}',
+        '{"pid": 1e99, "note": 3}',
+        '\udcff',
+        '9' * 5000,
+    ],
+)
 def test_a_broken_claim_is_one_of_a_dead_process_when_it_is_old(tmp_path, content):
     folder = opened(tmp_path)
     path = folder.of(folder.trials()[0])
@@ -300,7 +363,7 @@ def test_foreign_text_in_logs_and_failures_is_shown_harmless(tmp_path):
     path.mkdir(parents=True)
     trials.fail(path, 'ValueError: \x1b[2Jgone', {'host': 'h', 'pid': 1})
     (path / trials.LOG).write_text('line\x1b]0;title\x07\n')
-    said, = status(folder).failed
+    (said,) = status(folder).failed
     assert '\x1b' not in said and '\\x1b[2Jgone' in said and 'line\\x1b]0;title\\x07' in said
 
 
@@ -309,7 +372,9 @@ def test_a_worker_that_may_not_write_ends_with_a_sentence(tmp_path):
     folder = opened(tmp_path)
     (folder.path / 'trials').mkdir(parents=True)
     (folder.path / 'trials' / folder.trials()[0].id).touch()
-    with pytest.raises(UsageError, match=f'{folder.trials()[0].id}.*is a file, and a folder is needed'):  # raised by the worker's process
+    with pytest.raises(
+        UsageError, match=f'{folder.trials()[0].id}.*is a file, and a folder is needed'
+    ):  # raised by the worker's process
         workers.run(orders(folder), [workers.Share(None, None)])
 
 
@@ -318,6 +383,8 @@ def test_reports_go_to_the_sweeps_folder(command, tmp_path):
     done = command('scripts/sweep.py', 'report', '--sweep=tiny.toml')
     assert done.returncode == 0, done.stderr
     tables = {'sweep_tiny.json', 'sweep_tiny.csv', 'sweep_tiny_trials.json', 'sweep_tiny_trials.csv'}
-    assert {path.name for path in (tmp_path / 'sweeps' / 'tiny').iterdir()} == tables and not (tmp_path / 'results').exists()
+    assert {path.name for path in (tmp_path / 'sweeps' / 'tiny').iterdir()} == tables and not (
+        tmp_path / 'results'
+    ).exists()
     done = command('scripts/sweep.py', 'report', '--sweep=tiny.toml', '--output=here')
     assert done.returncode == 0 and {path.name for path in (tmp_path / 'here').iterdir()} == tables

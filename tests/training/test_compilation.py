@@ -51,4 +51,7 @@ def test_the_default_folder_is_private_and_one_of_the_users_own_stays_as_it_is(t
         assert folder.stat().st_mode & 0o777 == 0o700
     jax.config.update(OPTIONS[0], None)
     (tmp_path / 'own').mkdir(mode=0o755)
-    assert compilation.cache_compilations(str(tmp_path / 'own')) is None and (tmp_path / 'own').stat().st_mode & 0o777 == 0o755
+    assert (
+        compilation.cache_compilations(str(tmp_path / 'own')) is None
+        and (tmp_path / 'own').stat().st_mode & 0o777 == 0o755
+    )

@@ -14,12 +14,12 @@ from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.prepared import Columns, open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
-from autoint_jax.training.step import devices
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
 from autoint_jax.training.divergence import Diverged, absurd_logloss, divergence, largest_values
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run import Run
+from autoint_jax.training.step import devices
 from autoint_jax.training.step.state import setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -38,27 +38,43 @@ def written(folder, *, positives=30, numeric=1.0):
     def columns(rows, positives):
         values = rng.normal(size=(rows, 2)).clip(-3, 3).astype(np.float32)
         values[0, 1], values[1, 0] = numeric, np.nan
-        return Columns(rng.integers(0, 5, (rows, 1)).astype(np.int32), values, (np.arange(rows) < positives).astype(np.float32))
+        return Columns(
+            rng.integers(0, 5, (rows, 1)).astype(np.int32), values, (np.arange(rows) < positives).astype(np.float32)
+        )
 
-    return write_prepared(folder / 'csv' / 'made', schema=schema, vocabularies={}, description={}, splits={
-        'train': columns(97, positives), 'valid': columns(31, 7), 'test': columns(31, 7)})
+    return write_prepared(
+        folder / 'csv' / 'made',
+        schema=schema,
+        vocabularies={},
+        description={},
+        splits={'train': columns(97, positives), 'valid': columns(31, 7), 'test': columns(31, 7)},
+    )
 
 
-@pytest.mark.parametrize('positives, limit', [
-    (30, 100 * -(30 / 97 * math.log(30 / 97) + 67 / 97 * math.log(67 / 97))), (1, 10.0), (0, 10.0), (97, 10.0)])
-def test_absurd_is_a_hundred_times_the_constant_prediction_and_above_what_an_untrained_model_has(tmp_path, positives, limit):
+@pytest.mark.parametrize(
+    'positives, limit',
+    [(30, 100 * -(30 / 97 * math.log(30 / 97) + 67 / 97 * math.log(67 / 97))), (1, 10.0), (0, 10.0), (97, 10.0)],
+)
+def test_absurd_is_a_hundred_times_the_constant_prediction_and_above_what_an_untrained_model_has(
+    tmp_path, positives, limit
+):
     assert absurd_logloss(written(tmp_path, positives=positives)) == pytest.approx(limit)
 
 
 def test_the_data_is_named_first_and_then_the_rate(tmp_path, data):
     def said(data, **figures):
-        return str(divergence(data, 0.01, **({'step': 7, 'train_logloss': 0.5, 'valid_logloss': 0.6, 'not_finite': []} | figures)))
+        return str(
+            divergence(
+                data, 0.01, **({'step': 7, 'train_logloss': 0.5, 'valid_logloss': 0.6, 'not_finite': []} | figures)
+            )
+        )
 
     good, large = written(tmp_path / 'good', numeric=-3.5), written(tmp_path / 'large', numeric=-3e30)
     then = 'so lower optimizer.learning_rate (now 0.01)'
     assert divergence(good, 0.01, step=7, train_logloss=61.8, valid_logloss=61.8, not_finite=[]) is None
     assert said(good, valid_logloss=61.9).startswith(
-        'training diverged before step 7: logloss is 0.5 on train, 61.9 on valid, where 61.')
+        'training diverged before step 7: logloss is 0.5 on train, 61.9 on valid, where 61.'
+    )
     assert said(good, train_logloss=61.9).endswith(f'no numeric field passes 3.5 in training rows, {then}')
     assert said(data, train_logloss=float('nan')).endswith(f'passes 0.999 in training rows, {then}')
     without = dataclasses.replace(data, schema=Schema(data.schema.id_fields))
@@ -77,8 +93,11 @@ def places(state):
         # No row reads the last id.
         yield state._replace(tables={name: table.at[-1, 0].set(bad) for name, table in state.tables.items()})
         yield state._replace(slots=jax.tree.map(lambda leaf: leaf.at[-1].set(bad) if leaf.ndim else leaf, state.slots))
-        yield state._replace(optimizer=jax.tree.map(lambda leaf: leaf.at[(0,) * leaf.ndim].set(bad) if leaf.dtype == jnp.float32
-                                                    else leaf, state.optimizer))
+        yield state._replace(
+            optimizer=jax.tree.map(
+                lambda leaf: leaf.at[(0,) * leaf.ndim].set(bad) if leaf.dtype == jnp.float32 else leaf, state.optimizer
+            )
+        )
         yield state._replace(statistics={'mean': jnp.array([bad])})
 
 
@@ -93,7 +112,9 @@ def test_a_value_that_no_loss_shows_is_found_before_it_is_saved(data, tmp_path):
             run.evaluated(wrong if number % 2 else jax.device_get(wrong), 8, 2.0, 0.6, figures)
     run.close()
     assert CheckpointReader(tmp_path / 'checkpoints').steps() == [4]
-    assert json.loads((tmp_path / 'run.json').read_text())['starts'][-1]['diverged'].startswith('training diverged before step 8')
+    assert json.loads((tmp_path / 'run.json').read_text())['starts'][-1]['diverged'].startswith(
+        'training diverged before step 8'
+    )
 
 
 def said_by(train):
@@ -114,8 +135,16 @@ def test_a_run_with_an_absurd_loss_is_diverged_and_stays_so(data, tmp_path):
 
 def test_a_huge_value_in_the_data_is_named_alone_and_in_copies(tmp_path):
     data = written(tmp_path, numeric=1e30)
-    config = replace(TINY, {'data.dataset': 'csv', 'data.recipe': 'made', 'training.batch_size': 32, 'training.slice_rows': 32,
-                            'training.epochs': 2})
+    config = replace(
+        TINY,
+        {
+            'data.dataset': 'csv',
+            'data.recipe': 'made',
+            'training.batch_size': 32,
+            'training.slice_rows': 32,
+            'training.epochs': 2,
+        },
+    )
     sentence = said_by(lambda: fit(config, data, tmp_path / 'alone', Told()))
     assert "look at the data first, where the numeric field 'huge' reaches 1e+30 in training rows" in sentence
     assert sentence.endswith('then lower optimizer.learning_rate (now 0.1)')

@@ -17,18 +17,27 @@ from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.layers.tables import TableSpec, lookup
 from autoint_jax.training import loop
-from autoint_jax.training.tables import dense_tables
 from autoint_jax.training.run_folder.records import run_name
 from autoint_jax.training.step.state import setup
+from autoint_jax.training.tables import dense_tables
 
 CONFIGS = ROOT / 'experiments' / 'configs'
 OWN = configuration.load(CONFIGS / 'own_table.toml')
-SMALL = ['--config=own_table', '--config.data.recipe=mine', '--config.training.epochs=1', '--config.training.batch_size=64']
+SMALL = [
+    '--config=own_table',
+    '--config.data.recipe=mine',
+    '--config.training.epochs=1',
+    '--config.training.batch_size=64',
+]
 
 
 def test_the_configuration_of_own_tables_is_neutral():
     """It says what the defaults say, but for the data set and the early stop: nothing of the quick start comes with it."""
-    assert set(configuration.differing(configuration.Config(), OWN)) == {'data.dataset', 'data.recipe', 'training.stop_after_increases'}
+    assert set(configuration.differing(configuration.Config(), OWN)) == {
+        'data.dataset',
+        'data.recipe',
+        'training.stop_after_increases',
+    }
 
 
 def test_a_run_on_a_table_of_ones_own_is_named_after_the_table():
@@ -59,8 +68,13 @@ def test_models_that_show_attention_are_those_that_sow_it(name):
     def sown():
         tables = {name: jnp.zeros((spec.rows, spec.width)) for name, spec in specs.items()}
         made = model.init(jax.random.key(0), lookup(tables, specs, rows), rows, training=None)
-        return model.apply({name: made[name] for name in made if name != 'intermediates'}, lookup(tables, specs, rows), rows,
-                           training=None, mutable=['intermediates'])[1]
+        return model.apply(
+            {name: made[name] for name in made if name != 'intermediates'},
+            lookup(tables, specs, rows),
+            rows,
+            training=None,
+            mutable=['intermediates'],
+        )[1]
 
     captured = jax.eval_shape(sown).get('intermediates', {})
     assert registry.shows_attention(config) == ('attention' in captured)
@@ -71,16 +85,31 @@ def test_without_interacting_layers_there_is_no_attention():
     assert not registry.shows_attention(config) and registry.shows_attention(OWN.model)
 
 
-@pytest.mark.parametrize('rows, batch, options, told', [
-    (99_999, 10, {}, False), (100_000, 10, {}, True), (1_000_000, 1024, {}, True), (1_000_000, 100_000, {}, False),
-    (1_000_000, 1024, {'optimizer.tables': 'deferred_adam'}, False), (1_000_000, 1024, {'optimizer.l2_tables': 1e-5}, False)])
+@pytest.mark.parametrize(
+    'rows, batch, options, told',
+    [
+        (99_999, 10, {}, False),
+        (100_000, 10, {}, True),
+        (1_000_000, 1024, {}, True),
+        (1_000_000, 100_000, {}, False),
+        (1_000_000, 1024, {'optimizer.tables': 'deferred_adam'}, False),
+        (1_000_000, 1024, {'optimizer.l2_tables': 1e-5}, False),
+    ],
+)
 def test_deferred_adam_is_suggested_for_large_tables(rows, batch, options, told):
     config = configuration.replace(OWN, {'training.batch_size': batch, **options})
-    specs = {'embedding': TableSpec(16, 0.01, rows, (0, 1, 2), (0, 5, 9)), 'linear': TableSpec(1, 0.01, rows, (0, 1, 2), (0, 5, 9))}
+    specs = {
+        'embedding': TableSpec(16, 0.01, rows, (0, 1, 2), (0, 5, 9)),
+        'linear': TableSpec(1, 0.01, rows, (0, 1, 2), (0, 5, 9)),
+    }
     sentence = dense_tables.advice(config, specs)
     assert (sentence is not None) == told
     if told:
-        assert '--config.optimizer.tables=deferred_adam' in sentence and f'{rows:,}' in sentence and f'{3 * batch:,}' in sentence
+        assert (
+            '--config.optimizer.tables=deferred_adam' in sentence
+            and f'{rows:,}' in sentence
+            and f'{3 * batch:,}' in sentence
+        )
 
 
 def test_the_suggestion_is_said_before_training(monkeypatch):
@@ -98,16 +127,20 @@ def folder(tmp_path_factory):
     from autoint_jax.data.datasets import registry as datasets
 
     folder = tmp_path_factory.mktemp('own')
-    (folder / 'mine.csv').write_text('y,city,job\n' + ''.join(f'{row % 2},c{row % 3},j{row % 7}\n' for row in range(400)))
+    (folder / 'mine.csv').write_text(
+        'y,city,job\n' + ''.join(f'{row % 2},c{row % 3},j{row % 7}\n' for row in range(400))
+    )
     (folder / 'mine.yaml').write_text('files: [mine.csv]\nlabel: {column: y}\nfields: [{name: city}, {name: job}]\n')
     datasets.prepare_own(folder / 'mine.yaml', None, folder / 'prepared data', datasets.Options())
     return folder
 
 
 def next_steps(command, folder, *options):
-    done = command('scripts/train.py', *SMALL, f'--data_dir={folder / "prepared data"}', f'--runs_dir={folder / "runs"}', *options)
+    done = command(
+        'scripts/train.py', *SMALL, f'--data_dir={folder / "prepared data"}', f'--runs_dir={folder / "runs"}', *options
+    )
     assert done.returncode == 0, done.stderr
-    text = done.stdout[done.stdout.index('next: '):].removeprefix('next: ')
+    text = done.stdout[done.stdout.index('next: ') :].removeprefix('next: ')
     return [line.strip() for line in text.splitlines()]
 
 
@@ -117,12 +150,12 @@ def test_every_next_step_of_attention_is_possible(command, folder, tmp_path):
     for step in steps:
         done = subprocess.run(step, shell=True, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-    run, = (folder / 'runs').glob('own_table-mine-*')
+    (run,) = (folder / 'runs').glob('own_table-mine-*')
     assert list(run.glob('attention/*.png'))
 
 
 def test_explain_is_not_offered_for_a_model_without_attention(command, folder):
-    step, = next_steps(command, folder, '--config.model.name=lr')
+    (step,) = next_steps(command, folder, '--config.model.name=lr')
     words = shlex.split(step, comments=True)
     assert pathlib.Path(words[1]).name == 'evaluate.py' and words[-1] == '--split=valid'
     assert f'--data_dir={folder / "prepared data"}' in words

@@ -15,16 +15,25 @@ from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import fields, trained
-from autoint_jax.training.memory import room
-from autoint_jax.training.step import feed, scoring, state
 from autoint_jax.training.loop import fit
+from autoint_jax.training.memory import room
 from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.step import feed, scoring, state
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-OPTIONS = {'data.dataset': 'csv', 'data.recipe': 'made', 'model.embedding_dim': 3, 'model.num_layers': 1, 'model.num_heads': 1,
-           'model.head_dim': 2, 'model.numeric_encoding': 'buckets', 'model.numeric_bins': 5, 'training.batch_size': 61,
-           'training.epochs': 1}
+OPTIONS = {
+    'data.dataset': 'csv',
+    'data.recipe': 'made',
+    'model.embedding_dim': 3,
+    'model.num_layers': 1,
+    'model.num_heads': 1,
+    'model.head_dim': 2,
+    'model.numeric_encoding': 'buckets',
+    'model.numeric_bins': 5,
+    'training.batch_size': 61,
+    'training.epochs': 1,
+}
 
 
 @pytest.fixture(scope='module')
@@ -33,11 +42,19 @@ def data(tmp_path_factory):
     schema = Schema((FieldSpec('a', CATEGORICAL, 7), FieldSpec('x', NUMERIC), FieldSpec('y', NUMERIC)))
 
     def columns(count):
-        return Columns(rng.integers(0, 7, (count, 1)).astype(np.int32), rng.normal(size=(count, 2)).astype(np.float32),
-                       (rng.random(count) < 0.5).astype(np.float32))
+        return Columns(
+            rng.integers(0, 7, (count, 1)).astype(np.int32),
+            rng.normal(size=(count, 2)).astype(np.float32),
+            (rng.random(count) < 0.5).astype(np.float32),
+        )
 
-    return write_prepared(tmp_path_factory.mktemp('prepared') / 'csv' / 'made', schema=schema, vocabularies={}, description={},
-                          splits={split: columns(count) for split, count in (('train', 211), ('valid', 71), ('test', 73))})
+    return write_prepared(
+        tmp_path_factory.mktemp('prepared') / 'csv' / 'made',
+        schema=schema,
+        vocabularies={},
+        description={},
+        splits={split: columns(count) for split, count in (('train', 211), ('valid', 71), ('test', 73))},
+    )
 
 
 @pytest.fixture(scope='module')
@@ -62,7 +79,9 @@ def test_no_initial_state_is_made_to_read_one(data, run_dir, monkeypatch):
 def test_quantiles_are_read_from_the_run(data, run_dir, tmp_path, monkeypatch):
     taken = opened(data, run_dir).made.schema
     numbers = np.asarray(data.split('train').numeric)
-    assert [field.boundaries for field in taken.numeric_fields] == [fields.quantiles(numbers[:, at], 5) for at in (0, 1)]
+    assert [field.boundaries for field in taken.numeric_fields] == [
+        fields.quantiles(numbers[:, at], 5) for at in (0, 1)
+    ]
     fields._boundaries.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr(fields, 'quantiles', None)
@@ -81,7 +100,9 @@ def test_quantiles_are_read_from_the_run(data, run_dir, tmp_path, monkeypatch):
 def test_quantiles_are_taken_once_a_process(data, monkeypatch):
     fields._boundaries.cache_clear()
     calls, quantiles = [], fields.quantiles
-    monkeypatch.setattr(fields, 'quantiles', lambda values, bins: (calls.append(len(values)), quantiles(values, bins))[1])
+    monkeypatch.setattr(
+        fields, 'quantiles', lambda values, bins: (calls.append(len(values)), quantiles(values, bins))[1]
+    )
     for _ in range(3):
         fields.fitted_schema(replace(Config(), OPTIONS), data)
     assert calls == [211, 211]  # a column at a time
@@ -91,7 +112,9 @@ def test_a_split_without_room_is_scored_from_disk_with_the_same_figures(data, ru
     run, columns = opened(data, run_dir), data.split('test')
     kept = run.figures(columns)
     assert kept == json.loads((run_dir / 'result.json').read_text())['test']
-    monkeypatch.setattr(room, 'ram_by_limit', lambda: {'there': 2 * len(columns) * feed.data_row_bytes(data.schema) - 1})
+    monkeypatch.setattr(
+        room, 'ram_by_limit', lambda: {'there': 2 * len(columns) * feed.data_row_bytes(data.schema) - 1}
+    )
     monkeypatch.setattr(scoring, 'make_evaluator', None)
     assert run.figures(columns) == kept
 
@@ -113,11 +136,24 @@ def test_a_state_that_has_no_room_is_not_read(data, run_dir, monkeypatch):
         opened(data, run_dir)
 
 
-@pytest.mark.parametrize('dataset, recipe, sentence', [
-    ('movielens_100k', 'with_ids', 'run scripts/prepare_data.py --dataset=movielens_100k --recipe=with_ids --data_dir=there$'),
-    ('criteo', 'bars', 'run scripts/prepare_data.py --dataset=criteo --recipe=bars --raw_dir=FOLDER --data_dir=there$'),
-    ('csv', 'mine', '--dataset=csv --schema=mine.yaml --data_dir=there$'), ('csv', 'mine.yaml', '--dataset=csv --schema=mine.yaml --data'),
-    ('criteoo', 'bars', r"unknown data set 'criteoo' \(did you mean 'criteo'\?\); known: movielens_100k, .*, csv$")])
+@pytest.mark.parametrize(
+    'dataset, recipe, sentence',
+    [
+        (
+            'movielens_100k',
+            'with_ids',
+            'run scripts/prepare_data.py --dataset=movielens_100k --recipe=with_ids --data_dir=there$',
+        ),
+        (
+            'criteo',
+            'bars',
+            'run scripts/prepare_data.py --dataset=criteo --recipe=bars --raw_dir=FOLDER --data_dir=there$',
+        ),
+        ('csv', 'mine', '--dataset=csv --schema=mine.yaml --data_dir=there$'),
+        ('csv', 'mine.yaml', '--dataset=csv --schema=mine.yaml --data'),
+        ('criteoo', 'bars', r"unknown data set 'criteoo' \(did you mean 'criteo'\?\); known: movielens_100k, .*, csv$"),
+    ],
+)
 def test_what_is_not_prepared_is_named_with_a_command_that_prepares_it(dataset, recipe, sentence):
     with pytest.raises(UsageError, match=sentence):
         open_prepared('there', dataset, recipe)

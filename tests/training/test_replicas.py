@@ -15,13 +15,21 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.runs import completed_seeds
 from autoint_jax.training import replica_programs
-from autoint_jax.training.step import devices, steps
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import copy_name, fit_copies
+from autoint_jax.training.step import devices, steps
 from autoint_jax.training.step.state import initial_state, setup
 
-SMALL = {'model.num_layers': 1, 'model.num_heads': 1, 'model.head_dim': 4, 'model.embedding_dim': 4, 'training.slice_rows': 16,
-         'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'training.batch_size': 64}
+SMALL = {
+    'model.num_layers': 1,
+    'model.num_heads': 1,
+    'model.head_dim': 4,
+    'model.embedding_dim': 4,
+    'training.slice_rows': 16,
+    'data.dataset': 'movielens_1m',
+    'data.recipe': 'autoint_all_rows',
+    'training.batch_size': 64,
+}
 
 
 class Silent:
@@ -48,22 +56,57 @@ class Silent:
         pass
 
 
-@pytest.mark.parametrize('tables, form, l2, together', [
-    pytest.param('adam', 'xla', 'l2_tables', False, marks=pytest.mark.slow), ('deferred_adam', 'cpu_kernel', 'l2_rows', False),
-    ('deferred_adam', 'xla', 'l2_rows', True)])
+@pytest.mark.parametrize(
+    'tables, form, l2, together',
+    [
+        pytest.param('adam', 'xla', 'l2_tables', False, marks=pytest.mark.slow),
+        ('deferred_adam', 'cpu_kernel', 'l2_rows', False),
+        ('deferred_adam', 'xla', 'l2_rows', True),
+    ],
+)
 def test_copies_are_what_they_are_alone(tables, form, l2, together):
-    base = replace(Config(), {
-        'training.batch_size': 6, 'training.slice_rows': 3, 'model.num_layers': 1, 'model.form': 'einsum', 'model.deep_hidden': [5],
-        'optimizer.tables': tables, 'optimizer.tables_form': form})
-    configs = [replace(base, {'seed': seed, 'optimizer.learning_rate': rate, f'optimizer.{l2}': weight, 'model.attention_dropout': attention,
-                              'model.embedding_dropout': embedding, 'model.deep_dropout': deep})
-               for seed, rate, weight, attention, embedding, deep in [
-                   (0, 1e-3, 0.0, 0.0, 0.2, 0.0), (7, 3e-3, 0.01, 0.4, 0.0, 0.1), (0, 1e-2, 0.3, 0.1, 0.5, 0.6)]]
+    base = replace(
+        Config(),
+        {
+            'training.batch_size': 6,
+            'training.slice_rows': 3,
+            'model.num_layers': 1,
+            'model.form': 'einsum',
+            'model.deep_hidden': [5],
+            'optimizer.tables': tables,
+            'optimizer.tables_form': form,
+        },
+    )
+    configs = [
+        replace(
+            base,
+            {
+                'seed': seed,
+                'optimizer.learning_rate': rate,
+                f'optimizer.{l2}': weight,
+                'model.attention_dropout': attention,
+                'model.embedding_dropout': embedding,
+                'model.deep_dropout': deep,
+            },
+        )
+        for seed, rate, weight, attention, embedding, deep in [
+            (0, 1e-3, 0.0, 0.0, 0.2, 0.0),
+            (7, 3e-3, 0.01, 0.4, 0.0, 0.1),
+            (0, 1e-2, 0.3, 0.1, 0.5, 0.6),
+        ]
+    ]
     schema, columns = made_up(Shape((3, 17)), 24, seed=1)
-    options = {path: jnp.asarray(values) for path, values in {
-        'seed': [0, 7, 0], 'optimizer.learning_rate': [1e-3, 3e-3, 1e-2], f'optimizer.{l2}': [0.0, 0.01, 0.3],
-        'model.attention_dropout': [0.0, 0.4, 0.1], 'model.embedding_dropout': [0.2, 0.0, 0.5],
-        'model.deep_dropout': [0.0, 0.1, 0.6]}.items()}
+    options = {
+        path: jnp.asarray(values)
+        for path, values in {
+            'seed': [0, 7, 0],
+            'optimizer.learning_rate': [1e-3, 3e-3, 1e-2],
+            f'optimizer.{l2}': [0.0, 0.01, 0.3],
+            'model.attention_dropout': [0.0, 0.4, 0.1],
+            'model.embedding_dropout': [0.2, 0.0, 0.5],
+            'model.deep_dropout': [0.0, 0.1, 0.6],
+        }.items()
+    }
     made, mesh = setup(configs[0], schema), replica_programs.replica_mesh(3, jax.local_devices()[:1])
     alone_on = devices.data_mesh(jax.local_devices()[:1])
     cut = devices.cut(6, base, schema, mesh)
@@ -73,12 +116,14 @@ def test_copies_are_what_they_are_alone(tables, form, l2, together):
     states = replica_programs.stacked([initial_state(setup(config, schema)) for config in configs], mesh)
     counts = jnp.array([3, 2, 3])
     states, losses = replica_programs.make_chunk(made, mesh, cut, max_steps=3, together=together)(
-        states, options, orders, counts, resident, 1)
+        states, options, orders, counts, resident, 1
+    )
     states = replica_programs.make_flush(made, mesh, together=together)(states, options)
     for copy, config in enumerate(configs):
         own = setup(config, schema)
         alone, loss = steps.make_chunk(own, alone_on, cut, max_steps=3)(
-            initial_state(own), devices.resident(columns, alone_on), orders[copy], 1, int(counts[copy]))
+            initial_state(own), devices.resident(columns, alone_on), orders[copy], 1, int(counts[copy])
+        )
         alone = steps.make_flush(own)(alone)
         near = {'rtol': 2e-4, 'atol': 2e-6} if together else {'rtol': 0, 'atol': 0}
         np.testing.assert_allclose(losses[copy], loss, **near)
@@ -93,15 +138,26 @@ def data(data_dir):
 @pytest.fixture(scope='module')
 def configs():
     """The second copy learns so fast that it stops long before the others."""
-    base = replace(Config(), SMALL | {'training.epochs': 5, 'training.stop_after_increases': 1, 'training.evaluations_per_epoch': 2,
-                                      'model.embedding_dropout': 0.2})
+    base = replace(
+        Config(),
+        SMALL
+        | {
+            'training.epochs': 5,
+            'training.stop_after_increases': 1,
+            'training.evaluations_per_epoch': 2,
+            'model.embedding_dropout': 0.2,
+        },
+    )
     return copies(replace(base, {'replicas.seeds': 2, 'replicas.learning_rate': (1e-3, 0.3)}))
 
 
 @pytest.fixture(scope='module')
 def alone(data, configs, tmp_path_factory):
     folder = tmp_path_factory.mktemp('alone')
-    return [outcome(fit(config, data, folder / str(number), Silent()), folder / str(number)) for number, config in enumerate(configs)]
+    return [
+        outcome(fit(config, data, folder / str(number), Silent()), folder / str(number))
+        for number, config in enumerate(configs)
+    ]
 
 
 def outcome(result, folder):
@@ -116,7 +172,9 @@ def test_every_copy_is_a_run_of_its_own(data, configs, alone, tmp_path):
     assert [outcome(result, folder) for result, folder in zip(results, folders, strict=True)] == alone
     assert len({len(metrics.splitlines()) for _, metrics in alone}) > 1  # some stop before others
     assert {'seed=0 learning_rate=0.001', 'seed=1 learning_rate=0.3'} <= set(reporter.shown)
-    assert [json.loads((folder / 'result.json').read_text())['fingerprint'] for folder in folders] == list(map(fingerprint, configs))
+    assert [json.loads((folder / 'result.json').read_text())['fingerprint'] for folder in folders] == list(
+        map(fingerprint, configs)
+    )
     assert json.loads((folders[0] / 'run.json').read_text())['starts'][0]['copies'] == 4
     assert fit(configs[1], data, folders[1], Silent()) == results[1]  # complete, also for a run alone
 
@@ -133,8 +191,16 @@ def test_copies_go_on_after_an_interruption_and_with_runs_begun_alone(data, conf
 
 
 def test_copies_with_lazy_adam_go_on_after_an_interruption(data, tmp_path):
-    base = replace(Config(), SMALL | {'model.num_layers': 0, 'optimizer.tables': 'lazy_adam', 'training.epochs': 1,
-                                      'training.evaluations_per_epoch': 2})
+    base = replace(
+        Config(),
+        SMALL
+        | {
+            'model.num_layers': 0,
+            'optimizer.tables': 'lazy_adam',
+            'training.epochs': 1,
+            'training.evaluations_per_epoch': 2,
+        },
+    )
     configs = copies(replace(base, {'replicas.learning_rate': (1e-3, 1e-2)}))
     folders, again = [tmp_path / str(number) for number in range(2)], Silent()
     with pytest.raises(KeyboardInterrupt):
@@ -166,9 +232,15 @@ def test_seeds_of_an_experiment_train_together_or_one_by_one(data, tmp_path):
     """Streamed rows cannot be shared; the figures are the same."""
     config, together = replace(Config(), SMALL | {'training.epochs': 1, 'data.streaming': False}), Silent()
     streamed, alone = replace(config, {'data.streaming': True}), Silent()
-    found = [[record['test'] for record in completed_seeds(
-        'small', one, 2, data, runs_dir=tmp_path / name, results_dir=tmp_path / name, reporter=reporter)]
-        for name, one, reporter in (('together', config, together), ('alone', streamed, alone))]
+    found = [
+        [
+            record['test']
+            for record in completed_seeds(
+                'small', one, 2, data, runs_dir=tmp_path / name, results_dir=tmp_path / name, reporter=reporter
+            )
+        ]
+        for name, one, reporter in (('together', config, together), ('alone', streamed, alone))
+    ]
     assert found[0] == found[1] and found[0][0] != found[0][1]
     assert sum(sentence.startswith('runs small-') for sentence in together.said) == 1
     assert sum(sentence.startswith('run small-') for sentence in alone.said) == 2
@@ -185,8 +257,12 @@ def test_seeds_that_diverge_are_named_after_the_others_are_recorded(data, tmp_pa
         if isinstance(result := trained([config])[0], UsageError):
             raise result
 
-    for name, stand_in in (('copies_that_fit', lambda *_: 2), ('fit_copies', trained), ('fit', trained_alone),
-                           ('record', lambda run_id, *_: kept.append(run_id))):
+    for name, stand_in in (
+        ('copies_that_fit', lambda *_: 2),
+        ('fit_copies', trained),
+        ('fit', trained_alone),
+        ('record', lambda run_id, *_: kept.append(run_id)),
+    ):
         monkeypatch.setattr(runs, name, stand_in)
     config = replace(Config(), SMALL)
     ids = [f'small-{fingerprint(replace(config, {"seed": seed}))}' for seed in range(5)]

@@ -13,21 +13,37 @@ import numpy as np
 import pytest
 from conftest import OPTIMIZED, ROOT
 
-from autoint_jax.training.step import devices
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
-from autoint_jax.training.tables.deferred_adam import DeferredAdamSlots
+from autoint_jax.training.step import devices
 from autoint_jax.training.step.state import initial_state
+from autoint_jax.training.tables.deferred_adam import DeferredAdamSlots
 from autoint_jax.training.trained import open_run
 
-TRAIN = ['--config=movielens_1m_autoint', '--config.model.head_dim=5', '--config.training.batch_size=64',
-         '--config.training.epochs=24', '--config.training.stop_after_increases=0',
-         '--config.training.evaluations_per_epoch=2']
+TRAIN = [
+    '--config=movielens_1m_autoint',
+    '--config.model.head_dim=5',
+    '--config.training.batch_size=64',
+    '--config.training.epochs=24',
+    '--config.training.stop_after_increases=0',
+    '--config.training.evaluations_per_epoch=2',
+]
 
 
 def start(data_dir, run_dir, tables):
-    return subprocess.Popen([sys.executable, str(ROOT / 'scripts/train.py'), *TRAIN, f'--data_dir={data_dir}',
-                             f'--run_dir={run_dir}', f'--config.optimizer.tables={tables}'],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | dict([OPTIMIZED]))
+    return subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / 'scripts/train.py'),
+            *TRAIN,
+            f'--data_dir={data_dir}',
+            f'--run_dir={run_dir}',
+            f'--config.optimizer.tables={tables}',
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | dict([OPTIMIZED]),
+    )
 
 
 def finished(data_dir, run_dir, tables):

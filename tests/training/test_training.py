@@ -12,16 +12,23 @@ from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import Columns, open_prepared
+from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
-from autoint_jax.training.step import devices, order, scoring, steps
 from autoint_jax.training.loop import evaluation_steps
+from autoint_jax.training.step import devices, order, scoring, steps
 from autoint_jax.training.step.state import initial_state, setup
-from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 
-OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors',
-           'model.attention_dropout': 0.3, 'model.embedding_dropout': 0.1, 'model.head_dim': 5, 'model.num_layers': 2,
-           'training.batch_size': 61}
+OPTIONS = {
+    'data.dataset': 'movielens_1m',
+    'data.recipe': 'autoint_all_rows',
+    'model.variant': 'authors',
+    'model.attention_dropout': 0.3,
+    'model.embedding_dropout': 0.1,
+    'model.head_dim': 5,
+    'model.num_layers': 2,
+    'training.batch_size': 61,
+}
 
 
 def losses_of(data_dir, chunks, **options):
@@ -33,9 +40,21 @@ def losses_of(data_dir, chunks, **options):
     chunk = steps.make_chunk(made, mesh, cut, max_steps=max(chunks))
     state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
     per_epoch = order.steps_per_epoch(len(columns), config.training.batch_size)
-    ordered = devices.replicate(np.concatenate([
-        order.epoch_order(config.seed, epoch, rows=len(columns), batch_size=config.training.batch_size,
-                          padded_batch=cut.padded_batch) for epoch in range(-(-sum(chunks) // per_epoch))]), mesh)
+    ordered = devices.replicate(
+        np.concatenate(
+            [
+                order.epoch_order(
+                    config.seed,
+                    epoch,
+                    rows=len(columns),
+                    batch_size=config.training.batch_size,
+                    padded_batch=cut.padded_batch,
+                )
+                for epoch in range(-(-sum(chunks) // per_epoch))
+            ]
+        ),
+        mesh,
+    )
     losses, first = [], 0
     for count in chunks:
         state, of_chunk = chunk(state, resident, ordered, first, count)
@@ -54,9 +73,13 @@ def gradients_of(data_dir):
     state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
     looked_up = lookup(state.tables, made.table_specs, devices.gathered(resident, rows))
     loss, of_params, of_rows, _ = jax.jit(steps.make_gradients(made, mesh, cut.slice_rows))(
-        state.params, state.statistics, looked_up, resident, rows, state.step)
-    return float(loss), [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(of_params)], [
-        np.asarray(leaf)[:61].ravel().tolist() for leaf in jax.tree.leaves(of_rows)]
+        state.params, state.statistics, looked_up, resident, rows, state.step
+    )
+    return (
+        float(loss),
+        [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(of_params)],
+        [np.asarray(leaf)[:61].ravel().tolist() for leaf in jax.tree.leaves(of_rows)],
+    )
 
 
 def test_eight_devices_give_the_gradients_of_one(data_dir, on_host_devices):
@@ -78,22 +101,37 @@ def test_eight_devices_give_the_losses_of_one_for_some_steps(data_dir, on_host_d
 
 def test_a_run_alone_trains_alike_in_a_process_whose_cpu_was_split_for_copies(data_dir):
     """A trial that is left over trains as scripts/train.py would: bit for bit, with automatic slices."""
-    code = ('import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import jax, test_training\n'
-            'from autoint_jax.training.step import devices; devices.usable_cores = lambda: 3\n'
-            'if sys.argv[3] == "split": devices.split_cpu(3)\n'
-            'losses, state = test_training.losses_of(pathlib.Path(sys.argv[2]), [20], model__form="automatic")\n'
-            'values = losses.tolist(), jax.tree.map(lambda array: array.tolist(), state.params)\n'
-            'print(json.dumps([jax.local_device_count(), devices.data_mesh().size, *values]))')
-    split, whole = (json.loads(subprocess.run(
-        [sys.executable, '-c', code, str(ROOT / 'tests'), str(data_dir), how], capture_output=True, text=True, check=True,
-        env=os.environ | dict([OPTIMIZED])).stdout.splitlines()[-1]) for how in ('split', 'whole'))
+    code = (
+        'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import jax, test_training\n'
+        'from autoint_jax.training.step import devices; devices.usable_cores = lambda: 3\n'
+        'if sys.argv[3] == "split": devices.split_cpu(3)\n'
+        'losses, state = test_training.losses_of(pathlib.Path(sys.argv[2]), [20], model__form="automatic")\n'
+        'values = losses.tolist(), jax.tree.map(lambda array: array.tolist(), state.params)\n'
+        'print(json.dumps([jax.local_device_count(), devices.data_mesh().size, *values]))'
+    )
+    split, whole = (
+        json.loads(
+            subprocess.run(
+                [sys.executable, '-c', code, str(ROOT / 'tests'), str(data_dir), how],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=os.environ | dict([OPTIMIZED]),
+            ).stdout.splitlines()[-1]
+        )
+        for how in ('split', 'whole')
+    )
     assert split[:2] == [3, 1] and whole[:2] == [1, 1]
     assert split[2:] == whole[2:]
 
 
 def test_slices_do_not_change_the_losses(data_dir):
-    np.testing.assert_allclose(losses_of(data_dir, [20], training__slice_rows=17)[0],
-                               losses_of(data_dir, [20], training__slice_rows=61)[0], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        losses_of(data_dir, [20], training__slice_rows=17)[0],
+        losses_of(data_dir, [20], training__slice_rows=61)[0],
+        rtol=0,
+        atol=1e-5,
+    )
 
 
 def test_chunk_lengths_change_no_bit(data_dir):
@@ -117,8 +155,9 @@ def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
     batch = columns.batch(rows)
 
     def loss(trained):
-        logits = made.model.apply({'params': trained['params']}, lookup(trained['tables'], made.table_specs, batch), batch,
-                                  training=None)
+        logits = made.model.apply(
+            {'params': trained['params']}, lookup(trained['tables'], made.table_specs, batch), batch, training=None
+        )
         return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, batch.labels))
 
     value, gradient = jax.value_and_grad(loss)({'params': before.params, 'tables': before.tables})
@@ -129,16 +168,24 @@ def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
         np.testing.assert_allclose(ours, 0.1 * theirs, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize('fields', [
-    (FieldSpec('a', CATEGORICAL, 5), FieldSpec('b', CATEGORICAL, 3)), (FieldSpec('x', NUMERIC), FieldSpec('y', NUMERIC)),
-    (FieldSpec('tags', MULTIVALUED, 5, max_values=3),)], ids=['categorical', 'numeric', 'multivalued'])
+@pytest.mark.parametrize(
+    'fields',
+    [
+        (FieldSpec('a', CATEGORICAL, 5), FieldSpec('b', CATEGORICAL, 3)),
+        (FieldSpec('x', NUMERIC), FieldSpec('y', NUMERIC)),
+        (FieldSpec('tags', MULTIVALUED, 5, max_values=3),),
+    ],
+    ids=['categorical', 'numeric', 'multivalued'],
+)
 def test_schemas_of_one_kind_of_field_train_and_score(fields):
     schema, rng = Schema(fields), np.random.default_rng(0)
     config, mesh = replace(Config(), OPTIONS), devices.data_mesh()
     made = setup(config, schema)
-    columns = Columns(rng.integers(0, 3, (61, schema.num_slots)).astype(np.int32),
-                      rng.normal(size=(61, len(schema.numeric_fields))).astype(np.float32),
-                      rng.integers(0, 2, 61).astype(np.float32))
+    columns = Columns(
+        rng.integers(0, 3, (61, schema.num_slots)).astype(np.int32),
+        rng.normal(size=(61, len(schema.numeric_fields))).astype(np.float32),
+        rng.integers(0, 2, 61).astype(np.float32),
+    )
     cut, resident = devices.cut(61, config, schema, mesh), devices.resident(columns, mesh)
     ordered = devices.replicate(order.epoch_order(0, 0, rows=61, batch_size=61, padded_batch=cut.padded_batch), mesh)
     state, losses = steps.make_chunk(made, mesh, cut, max_steps=1)(initial_state(made), resident, ordered, 0, 1)
@@ -155,7 +202,9 @@ def test_scores_are_in_row_order_and_complete(data_dir):
     from autoint_jax.models.layers.tables import lookup
 
     batch = columns.batch()
-    expected = made.model.apply({'params': state.params}, lookup(state.tables, made.table_specs, batch), batch, training=None)
+    expected = made.model.apply(
+        {'params': state.params}, lookup(state.tables, made.table_specs, batch), batch, training=None
+    )
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -168,15 +217,25 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own():
     np.testing.assert_array_equal(one, order.epoch_order(3, 0, rows=103, batch_size=10, padded_batch=16))
 
 
-@pytest.mark.parametrize('loglosses, stops', [
-    ([5, 4, 3, 4, 5, 6], False), ([3, 4, 5, 6, 7], True), ([3, 4, 5, 4.5, 5, 6, 7], False), ([3, 3, 3, 3, 3], False), ([], False)])
+@pytest.mark.parametrize(
+    'loglosses, stops',
+    [
+        ([5, 4, 3, 4, 5, 6], False),
+        ([3, 4, 5, 6, 7], True),
+        ([3, 4, 5, 4.5, 5, 6, 7], False),
+        ([3, 3, 3, 3, 3], False),
+        ([], False),
+    ],
+)
 def test_training_ends_after_four_successive_increases(loglosses, stops):
     assert should_stop(loglosses, 4) == stops
     assert not should_stop(loglosses, 0)
 
 
 def test_the_first_lowest_logloss_is_best():
-    assert best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in ((1, 3), (2, 2), (3, 2))])['step'] == 2
+    assert (
+        best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in ((1, 3), (2, 2), (3, 2))])['step'] == 2
+    )
 
 
 def test_evaluations_are_spread_and_the_last_step_is_among_them():

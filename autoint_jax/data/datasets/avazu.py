@@ -24,25 +24,55 @@ from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.schema import CATEGORICAL
 
-_TYPES = {'id': 'unsigned', 'click': 'integer', 'hour': 'integer', 'C1': 'integer', 'banner_pos': 'integer',
-          **dict.fromkeys(('site_id', 'site_domain', 'site_category', 'app_id', 'app_domain', 'app_category', 'device_id',
-                           'device_ip', 'device_model'), 'hexadecimal'),
-          **dict.fromkeys(('device_type', 'device_conn_type', 'C14', 'C15', 'C16', 'C17', 'C18', 'C19', 'C20', 'C21'), 'integer')}
+_TYPES = {
+    'id': 'unsigned',
+    'click': 'integer',
+    'hour': 'integer',
+    'C1': 'integer',
+    'banner_pos': 'integer',
+    **dict.fromkeys(
+        (
+            'site_id',
+            'site_domain',
+            'site_category',
+            'app_id',
+            'app_domain',
+            'app_category',
+            'device_id',
+            'device_ip',
+            'device_model',
+        ),
+        'hexadecimal',
+    ),
+    **dict.fromkeys(
+        ('device_type', 'device_conn_type', 'C14', 'C15', 'C16', 'C17', 'C18', 'C19', 'C20', 'C21'), 'integer'
+    ),
+}
 LAYOUT = Layout(tuple(_TYPES.items()), separator=',', header=True)
 COLUMNS = tuple(name for name in _TYPES if name != 'click')
 
 _AUTHORS = TablePlan(tuple(FieldPlan(name, CATEGORICAL, name, min_count=5) for name in COLUMNS), LabelPlan('click'))
-_STREAMED = TablePlan(tuple(dataclasses.replace(field, streaming=True) for field in _AUTHORS.fields), LabelPlan('click'),
-                      fit_on_all=True)
+_STREAMED = TablePlan(
+    tuple(dataclasses.replace(field, streaming=True) for field in _AUTHORS.fields), LabelPlan('click'), fit_on_all=True
+)
 _BARS = TablePlan(
-    (FieldPlan('hour', CATEGORICAL, 'hour_of_day', min_count=2),
-     *(FieldPlan(name, CATEGORICAL, name, min_count=2) for name in COLUMNS if name not in ('id', 'hour')),
-     *(FieldPlan(name, CATEGORICAL, name, min_count=2) for name in ('weekday', 'is_weekend'))),
-    LabelPlan('click'), derivation='avazu_calendar')
+    (
+        FieldPlan('hour', CATEGORICAL, 'hour_of_day', min_count=2),
+        *(FieldPlan(name, CATEGORICAL, name, min_count=2) for name in COLUMNS if name not in ('id', 'hour')),
+        *(FieldPlan(name, CATEGORICAL, name, min_count=2) for name in ('weekday', 'is_weekend')),
+    ),
+    LabelPlan('click'),
+    derivation='avazu_calendar',
+)
 
-AVAZU = ClickLog(('train', 'train.csv', 'train*.csv'), LAYOUT, {
-    'autoint_all_rows': Recipe(_STREAMED,
-                               "the authors' recipe: one streaming pass over ALL rows, test rows included, as they did"),
-    'autoint': Recipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
-    'bars': Recipe(_BARS, 'Avazu_x4_001 of BARS: no id, hour, weekday, weekend; fitted on training rows only'),
-})
+AVAZU = ClickLog(
+    ('train', 'train.csv', 'train*.csv'),
+    LAYOUT,
+    {
+        'autoint_all_rows': Recipe(
+            _STREAMED, "the authors' recipe: one streaming pass over ALL rows, test rows included, as they did"
+        ),
+        'autoint': Recipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
+        'bars': Recipe(_BARS, 'Avazu_x4_001 of BARS: no id, hour, weekday, weekend; fitted on training rows only'),
+    },
+)

@@ -3,16 +3,16 @@
 import pathlib
 from typing import Any, NamedTuple
 
-from autoint_jax.data.raw.derived import DERIVATIONS, joined_files
 from autoint_jax.data.encoding.plan import TablePlan
-from autoint_jax.data.preparation.splits import authors_split
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.preparation.origin import Origin, RawFiles, plain
-from autoint_jax.data.text.packed import PACKED
 from autoint_jax.data.preparation.preparation import prepare_table
-from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.preparation.progress import Progress
+from autoint_jax.data.preparation.splits import authors_split
+from autoint_jax.data.raw.derived import DERIVATIONS, joined_files
 from autoint_jax.data.raw.sources import TextSource
+from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.packed import PACKED
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, Schema
 
@@ -35,31 +35,53 @@ class ClickLog(NamedTuple):
     layout: Layout
     recipes: dict[str, Recipe]
 
-    def prepare(self, recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, *, dataset: str, max_bad_share: float,
-                progress: Progress) -> PreparedData:
+    def prepare(
+        self,
+        recipe: str,
+        raw_dir: pathlib.Path,
+        folder: pathlib.Path,
+        *,
+        dataset: str,
+        max_bad_share: float,
+        progress: Progress,
+    ) -> PreparedData:
         """Prepares the files of a folder by a recipe, in the authors' ten folds. Raises UsageError."""
         plan = self.recipes[recipe].plan
-        source = TextSource([self.file_of(raw_dir)], self.layout, raw_columns(plan, self.layout),
-                            DERIVATIONS[plan.derivation](raw_dir))
+        source = TextSource(
+            [self.file_of(raw_dir)], self.layout, raw_columns(plan, self.layout), DERIVATIONS[plan.derivation](raw_dir)
+        )
         return prepare_table(
-            folder, source, plan, lambda labels, _: authors_split(labels),
+            folder,
+            source,
+            plan,
+            lambda labels, _: authors_split(labels),
             description={'dataset': dataset, 'recipe': recipe, 'parameters': _parameters(plan)},
-            stored={'form': 'text', 'layout': self.layout.to_json()}, max_bad_share=max_bad_share,
-            raw_files=RawFiles(self.origin_of(recipe), raw_dir), progress=progress)
+            stored={'form': 'text', 'layout': self.layout.to_json()},
+            max_bad_share=max_bad_share,
+            raw_files=RawFiles(self.origin_of(recipe), raw_dir),
+            progress=progress,
+        )
 
     def origin_of(self, recipe: str) -> Origin:
         """What a recipe makes data from."""
         plan = self.recipes[recipe].plan
         made = plain(plan.to_json())
-        return Origin(made, made, _parameters(plan), None,
-                      lambda folder: [self.file_of(folder), *joined_files(plan.derivation, folder)])
+        return Origin(
+            made,
+            made,
+            _parameters(plan),
+            None,
+            lambda folder: [self.file_of(folder), *joined_files(plan.derivation, folder)],
+        )
 
     def file_of(self, raw_dir: pathlib.Path) -> pathlib.Path:
         """The file of rows in a folder. Raises UsageError where there is none, or more than one could be meant."""
         for pattern in (pattern + suffix for suffix in ('', *PACKED) for pattern in self.patterns):
             found = sorted(path for path in raw_dir.glob(pattern) if path.is_file())
             if len(found) > 1:
-                raise UsageError(f'{raw_dir} has {len(found)} files {pattern}: leave one, or name it {self.patterns[0]}')
+                raise UsageError(
+                    f'{raw_dir} has {len(found)} files {pattern}: leave one, or name it {self.patterns[0]}'
+                )
             if found:
                 return found[0]
         raise UsageError(f'{raw_dir / self.patterns[0]} does not exist: --raw_dir must name the folder with it')

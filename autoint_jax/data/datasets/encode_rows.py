@@ -10,17 +10,17 @@ import numpy as np
 
 from autoint_jax import stored
 from autoint_jax.data.datasets.click_logs import raw_columns
+from autoint_jax.data.datasets.own_table import open_source
 from autoint_jax.data.encoding.encoder import Encoder, Fitted
 from autoint_jax.data.encoding.plan import TablePlan
-from autoint_jax.data.raw.labels import labels_of
-from autoint_jax.data.text.layout import Layout
-from autoint_jax.data.datasets.own_table import open_source
-from autoint_jax.data.raw.parquet_source import parquet_schema
 from autoint_jax.data.preparation.preparation import PLAN_FILE
-from autoint_jax.data.store.prepared import Columns, PreparedData
+from autoint_jax.data.raw.labels import labels_of
+from autoint_jax.data.raw.parquet_source import parquet_schema
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import THREADS, names_in
+from autoint_jax.data.store.prepared import Columns, PreparedData
 from autoint_jax.data.store.verification import AGAIN
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 
 
@@ -48,9 +48,16 @@ class RowEncoder:
             raise UsageError(f'{path} does not exist: raw rows cannot be encoded for {data.folder}')
         plan = stored.parsed_json(data.text_of(PLAN_FILE), str(path), mend=AGAIN)
         with stored.of_form(path, mend=AGAIN):
-            self._plan, self._layout, self._form = TablePlan.from_json(plan['plan']), Layout.from_json(plan['layout']), plan['form']
-            self._fitted = Fitted(data.vocabularies(), {name: tuple(values) for name, values in plan['parameters'].items()},
-                                  plan['max_values'])
+            self._plan, self._layout, self._form = (
+                TablePlan.from_json(plan['plan']),
+                Layout.from_json(plan['layout']),
+                plan['form'],
+            )
+            self._fitted = Fitted(
+                data.vocabularies(),
+                {name: tuple(values) for name, values in plan['parameters'].items()},
+                plan['max_values'],
+            )
         # Occurrences of a new row cannot be counted on from the training file's end: known values have their ids.
         self._plan = _without_streaming(self._plan)
         self.unknown: dict[str, int] = {}
@@ -62,8 +69,14 @@ class RowEncoder:
         if not self._has_label(paths[0]):
             layout, label = layout.without(label.column), None
         wanted = set(raw_columns(self._plan, layout)) - ({self._plan.label.column} if label is None else set())
-        source = open_source(self._form, paths, layout, [name for name, _ in layout.columns if name in wanted], self._plan,
-                             paths[0].parent)
+        source = open_source(
+            self._form,
+            paths,
+            layout,
+            [name for name, _ in layout.columns if name in wanted],
+            self._plan,
+            paths[0].parent,
+        )
         encoder = Encoder(self._plan, self._fitted, source.types)
         self.bad = list(source.bad_beside)
         with ThreadPoolExecutor(THREADS, thread_name_prefix='encoding') as threads:
@@ -95,8 +108,13 @@ def encode_files(data: PreparedData, paths: Sequence[pathlib.Path]) -> EncodedRo
     blocks = list(encoder.blocks(paths))
     if not blocks:
         raise UsageError(f'{", ".join(map(str, paths))}: there is no row to encode')
-    return EncodedRows(Columns(*map(np.concatenate, zip(*((block.ids, block.numeric, block.labels) for block in blocks),
-                                                       strict=True))), encoder.unknown, encoder.bad)
+    return EncodedRows(
+        Columns(
+            *map(np.concatenate, zip(*((block.ids, block.numeric, block.labels) for block in blocks), strict=True))
+        ),
+        encoder.unknown,
+        encoder.bad,
+    )
 
 
 def _without_streaming(plan: TablePlan) -> TablePlan:

@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from autoint_jax.data.datasets.declaration.splits import FILE_SPLIT
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import Source
-from autoint_jax.data.datasets.declaration.splits import FILE_SPLIT
+from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError
 
@@ -42,7 +42,9 @@ class SplitFiles:
     def size(self) -> int:
         return sum(source.size() for source in self._parts.values())
 
-    def rows(self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]) -> Iterator[tuple[Any, int]]:
+    def rows(
+        self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]
+    ) -> Iterator[tuple[Any, int]]:
         first = 0  # number of the part's first block
         for name, source in self._parts.items():
             yielded = 0
@@ -59,8 +61,10 @@ class SplitFiles:
             for tally in source.tallies:
                 part, other = owners.setdefault(tally.checksum.hexdigest(), (name, tally))
                 if part != name and tally.rows:
-                    raise UsageError(f'{other.path} of {part} and {tally.path} of {name} have the same content: rows of {name} '
-                                     f'would be known from {part}, so leave one out')
+                    raise UsageError(
+                        f'{other.path} of {part} and {tally.path} of {name} have the same content: rows of {name} '
+                        f'would be known from {part}, so leave one out'
+                    )
 
 
 def _marked(use: Callable[[int, Raw], Any], first: int, split: int) -> Callable[[int, Raw], Any]:

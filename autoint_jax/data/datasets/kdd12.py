@@ -24,11 +24,24 @@ from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.schema import CATEGORICAL, NUMERIC
 
-COLUMNS = ('Impression', 'DisplayURL', 'AdID', 'AdvertiserID', 'Depth', 'Position', 'QueryID', 'KeywordID', 'TitleID',
-           'DescriptionID', 'UserID')
+COLUMNS = (
+    'Impression',
+    'DisplayURL',
+    'AdID',
+    'AdvertiserID',
+    'Depth',
+    'Position',
+    'QueryID',
+    'KeywordID',
+    'TitleID',
+    'DescriptionID',
+    'UserID',
+)
 NUMBERS = ('Impression', 'Depth', 'Position')
 PROFILE = ('Gender', 'Age')
-LAYOUT = Layout((('Click', 'integer'), *((name, 'unsigned' if name == 'DisplayURL' else 'integer') for name in COLUMNS)))
+LAYOUT = Layout(
+    (('Click', 'integer'), *((name, 'unsigned' if name == 'DisplayURL' else 'integer') for name in COLUMNS))
+)
 _LABEL = LabelPlan('Click', above=0)
 
 
@@ -43,15 +56,29 @@ def _field(name: str) -> FieldPlan:
 
 
 _AUTHORS = TablePlan(tuple(map(_field, (*COLUMNS, *PROFILE))), _LABEL, derivation='kdd12_profile')
-_STREAMED = dataclasses.replace(_AUTHORS, fit_on_all=True, fields=tuple(
-    dataclasses.replace(field, streaming=field.min_count > 1) for field in _AUTHORS.fields))
-_BARS = dataclasses.replace(_AUTHORS, fields=tuple(
-    FieldPlan(name, CATEGORICAL, name, transform='log_square_bucket', min_count=10, missing='zero') if name in NUMBERS
-    else FieldPlan(name, CATEGORICAL, name, min_count=10) for name in (*COLUMNS, *PROFILE)))
+_STREAMED = dataclasses.replace(
+    _AUTHORS,
+    fit_on_all=True,
+    fields=tuple(dataclasses.replace(field, streaming=field.min_count > 1) for field in _AUTHORS.fields),
+)
+_BARS = dataclasses.replace(
+    _AUTHORS,
+    fields=tuple(
+        FieldPlan(name, CATEGORICAL, name, transform='log_square_bucket', min_count=10, missing='zero')
+        if name in NUMBERS
+        else FieldPlan(name, CATEGORICAL, name, min_count=10)
+        for name in (*COLUMNS, *PROFILE)
+    ),
+)
 
-KDD12 = ClickLog(('training.txt', 'training*.txt'), LAYOUT, {
-    'autoint_all_rows': Recipe(_STREAMED,
-                               "the authors' recipe: one streaming pass over ALL rows, test rows included, as they did"),
-    'autoint': Recipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
-    'bars': Recipe(_BARS, "BARS' rule for Criteo, fitted on training rows only"),
-})
+KDD12 = ClickLog(
+    ('training.txt', 'training*.txt'),
+    LAYOUT,
+    {
+        'autoint_all_rows': Recipe(
+            _STREAMED, "the authors' recipe: one streaming pass over ALL rows, test rows included, as they did"
+        ),
+        'autoint': Recipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
+        'bars': Recipe(_BARS, "BARS' rule for Criteo, fitted on training rows only"),
+    },
+)

@@ -34,12 +34,16 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     'autoint_all_rows': Recipe(
-        ids=False, fit_on_all=True,
+        ids=False,
+        fit_on_all=True,
         description="the authors' recipe: 7 fields without user and movie id; vocabularies and scale from ALL rows, "
-        'test rows included, as they did'),
+        'test rows included, as they did',
+    ),
     'with_ids': Recipe(
-        ids=True, fit_on_all=False,
-        description='9 fields with user and movie id, the task of later papers; fitted on training rows only'),
+        ids=True,
+        fit_on_all=False,
+        description='9 fields with user and movie id, the task of later papers; fitted on training rows only',
+    ),
 }
 
 
@@ -90,21 +94,37 @@ def encode(raw: MovieLens, recipe: Recipe) -> Encoded:
     if recipe.ids:
         categorical('UserID', known_users, users, user_of_row)
         categorical('MovieID', known_movies, movies, movie_of_row)
-    for name, attribute in (('Gender', 'gender'), ('Age', 'age'), ('Occupation', 'occupation'), ('Zipcode', 'zip_code')):
-        categorical(name, [getattr(raw.users[user], attribute) for user in known_users],
-                    [getattr(raw.users[user], attribute) for user in users], user_of_row)
-    categorical('ReleaseTime', [release_period(raw.movies[movie].year) for movie in known_movies],
-                [release_period(raw.movies[movie].year) for movie in movies], movie_of_row)
+    for name, attribute in (
+        ('Gender', 'gender'),
+        ('Age', 'age'),
+        ('Occupation', 'occupation'),
+        ('Zipcode', 'zip_code'),
+    ):
+        categorical(
+            name,
+            [getattr(raw.users[user], attribute) for user in known_users],
+            [getattr(raw.users[user], attribute) for user in users],
+            user_of_row,
+        )
+    categorical(
+        'ReleaseTime',
+        [release_period(raw.movies[movie].year) for movie in known_movies],
+        [release_period(raw.movies[movie].year) for movie in movies],
+        movie_of_row,
+    )
 
     timestamps = raw.timestamps[kept].astype(np.float64)
     low, high = timestamps[fitted].min(), timestamps[fitted].max()
-    fields.append(FieldSpec('RequestTime', NUMERIC, transform='min_max', transform_parameters=(float(low), float(high))))
+    fields.append(
+        FieldSpec('RequestTime', NUMERIC, transform='min_max', transform_parameters=(float(low), float(high)))
+    )
     numeric = ((timestamps - low) / max(high - low, 1)).astype(np.float32)[:, None]
 
-    vocabularies['Genre'] = Vocabulary.fitted(
-        genre for movie in known_movies for genre in raw.movies[movie].genres)
+    vocabularies['Genre'] = Vocabulary.fitted(genre for movie in known_movies for genre in raw.movies[movie].genres)
     fields.append(FieldSpec('Genre', MULTIVALUED, vocabularies['Genre'].cardinality, max_values=MAX_GENRES))
-    slots.append(vocabularies['Genre'].encode_lists([raw.movies[movie].genres for movie in movies], MAX_GENRES)[movie_of_row])
+    slots.append(
+        vocabularies['Genre'].encode_lists([raw.movies[movie].genres for movie in movies], MAX_GENRES)[movie_of_row]
+    )
 
     ids = np.concatenate(slots, 1)
     splits = {name: Columns(ids[part], numeric[part], labels[part]) for name, part in rows.items()}
@@ -113,8 +133,13 @@ def encode(raw: MovieLens, recipe: Recipe) -> Encoded:
 
 def parameters_of(recipe: Recipe) -> dict[str, Any]:
     """Those of the manifest."""
-    return {'dropped_rating': 3, 'max_genres': MAX_GENRES, 'split_seed': SPLIT_SEED, 'ids': recipe.ids,
-            'fit_on_all_rows': recipe.fit_on_all}
+    return {
+        'dropped_rating': 3,
+        'max_genres': MAX_GENRES,
+        'split_seed': SPLIT_SEED,
+        'ids': recipe.ids,
+        'fit_on_all_rows': recipe.fit_on_all,
+    }
 
 
 def features_as_the_paper_counts(schema: Schema) -> int:

@@ -40,8 +40,27 @@ class MovieLens(NamedTuple):
 
 
 # The order of the genre flags in u.item.
-GENRES_100K = ('unknown', 'Action', 'Adventure', 'Animation', "Children's", 'Comedy', 'Crime', 'Documentary', 'Drama',
-               'Fantasy', 'Film-Noir', 'Horror', 'Musical', 'Mystery', 'Romance', 'Sci-Fi', 'Thriller', 'War', 'Western')
+GENRES_100K = (
+    'unknown',
+    'Action',
+    'Adventure',
+    'Animation',
+    "Children's",
+    'Comedy',
+    'Crime',
+    'Documentary',
+    'Drama',
+    'Fantasy',
+    'Film-Noir',
+    'Horror',
+    'Musical',
+    'Mystery',
+    'Romance',
+    'Sci-Fi',
+    'Thriller',
+    'War',
+    'Western',
+)
 
 
 def files_1m(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
@@ -61,13 +80,16 @@ def read_1m(folder: pathlib.Path) -> MovieLens:
     paths = files_1m(folder)
     users = {
         match[1]: User(match[2], match[3], match[4], match[5])
-        for match in _matches(paths[0], r'(\d+)::([MF])::(\d+)::(\d+)::([^:]+)', 'UserID::Gender::Age::Occupation::Zip')}
+        for match in _matches(paths[0], r'(\d+)::([MF])::(\d+)::(\d+)::([^:]+)', 'UserID::Gender::Age::Occupation::Zip')
+    }
     movies = {
         match[1]: Movie(int(match[2]), tuple(match[3].split('|')))
-        for match in _matches(paths[1], r'(\d+)::.*\((\d{4})\)\s*::(\S.*)', 'MovieID::Title (Year)::Genre|Genre')}
+        for match in _matches(paths[1], r'(\d+)::.*\((\d{4})\)\s*::(\S.*)', 'MovieID::Title (Year)::Genre|Genre')
+    }
     ratings = [
         match.groups()
-        for match in _matches(paths[2], r'(\d+)::(\d+)::([1-5])::(\d+)', 'UserID::MovieID::Rating::Timestamp')]
+        for match in _matches(paths[2], r'(\d+)::(\d+)::([1-5])::(\d+)', 'UserID::MovieID::Rating::Timestamp')
+    ]
     return _joined(users, movies, ratings, paths)
 
 
@@ -78,31 +100,49 @@ def read_100k(folder: pathlib.Path) -> MovieLens:
         return _read_100k_recbole(paths)
     users = {
         match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
-        for match in _matches(paths[0], r'(\d+)\|(\d+)\|([MF])\|([^|]+)\|([^|]+)', 'id|age|gender|occupation|zip code')}
+        for match in _matches(paths[0], r'(\d+)\|(\d+)\|([MF])\|([^|]+)\|([^|]+)', 'id|age|gender|occupation|zip code')
+    }
     movies = {}
     item = r'(\d+)\|([^|]*)\|([^|]*)\|[^|]*\|[^|]*((?:\|[01]){19})'
     for match in _matches(paths[1], item, 'id|title|release date|video release date|URL|19 genre flags'):
         year = re.search(r'\((\d{4})\)\s*$', match[2]) or re.search(r'-(\d{4})$', match[3])
         flags = match[4].split('|')[1:]
-        movies[match[1]] = Movie(int(year[1]) if year else None,
-                                 tuple(genre for genre, flag in zip(GENRES_100K, flags, strict=True) if flag == '1'))
-    ratings = [match.groups()
-               for match in _matches(paths[2], r'(\d+)\t(\d+)\t([1-5])\t(\d+)', 'user, item, rating, timestamp by tabs')]
+        movies[match[1]] = Movie(
+            int(year[1]) if year else None,
+            tuple(genre for genre, flag in zip(GENRES_100K, flags, strict=True) if flag == '1'),
+        )
+    ratings = [
+        match.groups()
+        for match in _matches(paths[2], r'(\d+)\t(\d+)\t([1-5])\t(\d+)', 'user, item, rating, timestamp by tabs')
+    ]
     return _joined(users, movies, ratings, paths)
 
 
 def _read_100k_recbole(paths: tuple[pathlib.Path, ...]) -> MovieLens:
     users = {
         match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
-        for match in _matches(paths[0], r'(\d+)\t(\d+)\t([MF])\t([^\t]+)\t([^\t]+)',
-                              'user_id, age, gender, occupation, zip_code by tabs', header=True)}
+        for match in _matches(
+            paths[0],
+            r'(\d+)\t(\d+)\t([MF])\t([^\t]+)\t([^\t]+)',
+            'user_id, age, gender, occupation, zip_code by tabs',
+            header=True,
+        )
+    }
     movies = {
         match[1]: Movie(int(match[2]) if match[2].isdigit() else None, tuple(match[3].split()))
-        for match in _matches(paths[1], r'(\d+)\t[^\t]*\t([^\t]*)\t([^\t]*)',
-                              'item_id, movie_title, release_year, class by tabs', header=True)}
-    ratings = [match.groups()
-               for match in _matches(paths[2], r'(\d+)\t(\d+)\t([1-5])\t(\d+)',
-                                     'user_id, item_id, rating, timestamp by tabs', header=True)]
+        for match in _matches(
+            paths[1],
+            r'(\d+)\t[^\t]*\t([^\t]*)\t([^\t]*)',
+            'item_id, movie_title, release_year, class by tabs',
+            header=True,
+        )
+    }
+    ratings = [
+        match.groups()
+        for match in _matches(
+            paths[2], r'(\d+)\t(\d+)\t([1-5])\t(\d+)', 'user_id, item_id, rating, timestamp by tabs', header=True
+        )
+    ]
     return _joined(users, movies, ratings, paths)
 
 
@@ -127,8 +167,9 @@ def _matches(path: pathlib.Path, pattern: str, form: str, *, header: bool = Fals
             yield match
 
 
-def _joined(users: dict[str, User], movies: dict[str, Movie], ratings: list[tuple[str, ...]],
-            paths: tuple[pathlib.Path, ...]) -> MovieLens:
+def _joined(
+    users: dict[str, User], movies: dict[str, Movie], ratings: list[tuple[str, ...]], paths: tuple[pathlib.Path, ...]
+) -> MovieLens:
     if not ratings:
         raise UsageError(f'{paths[2]} holds no ratings')
     user_ids, movie_ids, values, timestamps = map(np.array, zip(*ratings, strict=True))

@@ -7,51 +7,76 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autoint_jax.data.datasets.declaration.text import read_tree, written
-from autoint_jax.data.raw.derived import DERIVATIONS
-from autoint_jax.data.encoding.plan import TablePlan
-from autoint_jax.data.datasets.file_splits import SplitFiles
-from autoint_jax.data.text.layout import Layout
-from autoint_jax.data.raw.libsvm_source import LibsvmSource
-from autoint_jax.data.preparation.origin import Origin, RawFiles
-from autoint_jax.data.raw.parquet_source import ParquetSource
-from autoint_jax.data.preparation.preparation import prepare_table
-from autoint_jax.data.store.prepared import SPLITS, PreparedData
-from autoint_jax.data.preparation.progress import Progress
-from autoint_jax.data.raw.sources import Source, TextSource, names_in
-from autoint_jax.data.datasets.table_files import files_of
 from autoint_jax.data.datasets.declaration.table import TableSchema, load
+from autoint_jax.data.datasets.declaration.text import read_tree, written
+from autoint_jax.data.datasets.file_splits import SplitFiles
+from autoint_jax.data.datasets.table_files import files_of
+from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.preparation.origin import Origin, RawFiles
+from autoint_jax.data.preparation.preparation import prepare_table
+from autoint_jax.data.preparation.progress import Progress
+from autoint_jax.data.raw.derived import DERIVATIONS
+from autoint_jax.data.raw.libsvm_source import LibsvmSource
+from autoint_jax.data.raw.parquet_source import ParquetSource
+from autoint_jax.data.raw.sources import Source, TextSource, names_in
+from autoint_jax.data.store.prepared import SPLITS, PreparedData
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import MULTIVALUED
 
 
-def prepare_own(schema_path: pathlib.Path, raw_dir: pathlib.Path | None, folder: pathlib.Path, *, dataset: str, recipe: str,
-                max_bad_share: float, progress: Progress) -> PreparedData:
+def prepare_own(
+    schema_path: pathlib.Path,
+    raw_dir: pathlib.Path | None,
+    folder: pathlib.Path,
+    *,
+    dataset: str,
+    recipe: str,
+    max_bad_share: float,
+    progress: Progress,
+) -> PreparedData:
     """Prepares a user's table. `raw_dir` has its files, by default the folder of the declaration. Raises UsageError."""
     schema = load(schema_path)
     raw_dir = raw_dir or schema_path.parent
     files = _files_of(schema, raw_dir)
     layout = layout_of(schema, next(path for paths in files.values() for path in paths))
     columns = list(schema.types() if schema.split_column is None else {**schema.types(), schema.split_column: ''})
-    sources = {part: open_source(schema.form, paths, layout, columns, schema.plan, raw_dir) for part, paths in files.items()}
+    sources = {
+        part: open_source(schema.form, paths, layout, columns, schema.plan, raw_dir) for part, paths in files.items()
+    }
     source = SplitFiles(sources) if schema.split.files else sources['']
-    names = {part: f'{part} ({", ".join(path.name for path in paths[:5])}{", ..." * (len(paths) > 5)})'
-             for part, paths in files.items() if part}
+    names = {
+        part: f'{part} ({", ".join(path.name for path in paths[:5])}{", ..." * (len(paths) > 5)})'
+        for part, paths in files.items()
+        if part
+    }
     for remark in schema.remarks:
         progress.say(remark)
     return prepare_table(
-        folder, source, schema.plan, schema.split, split_column=schema.split.spooled_column,
-        split_names=dict(zip(SPLITS, SPLITS)) | names,
+        folder,
+        source,
+        schema.plan,
+        schema.split,
+        split_column=schema.split.spooled_column,
+        split_names={split: split for split in SPLITS} | names,
         description={'dataset': dataset, 'recipe': recipe, 'parameters': _parameters(schema)},
         stored={'form': schema.form, 'layout': dataclasses.replace(layout, required=()).to_json()},
-        max_bad_share=max_bad_share, raw_files=RawFiles(origin_of(schema), raw_dir), progress=progress)
+        max_bad_share=max_bad_share,
+        raw_files=RawFiles(origin_of(schema), raw_dir),
+        progress=progress,
+    )
 
 
 def origin_of(schema: TableSchema) -> Origin:
     """What a table is to be made from, as far as its declaration says."""
     meaning = {name: value for name, value in dataclasses.asdict(schema).items() if name not in ('path', 'remarks')}
-    return Origin(written(read_tree(schema.path)), meaning, _parameters(schema), schema.path,
-                  lambda folder: [path for paths in _files_of(schema, folder).values() for path in paths])
+    return Origin(
+        written(read_tree(schema.path)),
+        meaning,
+        _parameters(schema),
+        schema.path,
+        lambda folder: [path for paths in _files_of(schema, folder).values() for path in paths],
+    )
 
 
 def _parameters(schema: TableSchema) -> dict[str, Any]:
@@ -69,7 +94,9 @@ def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
     types = schema.types()
     if schema.split.kind == 'time':
         types.setdefault(schema.split_column, 'text')
-    required = (schema.split_column,) if schema.split.kind == 'time' and 'missing_time' not in schema.split.parameters else ()
+    required = (
+        (schema.split_column,) if schema.split.kind == 'time' and 'missing_time' not in schema.split.parameters else ()
+    )
     layout = dataclasses.replace(schema.layout, required=required)
     if schema.form in ('parquet', 'libsvm'):
         return dataclasses.replace(layout, columns=tuple(types.items()))
@@ -79,8 +106,10 @@ def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
     known = set(names)
     for column in types:
         if column not in known:
-            raise UsageError(f'{schema.path} uses column {column!r}, which {path} does not have{nearest(column, names)}; it has: '
-                             f'{_listed(names)}{alone}')
+            raise UsageError(
+                f'{schema.path} uses column {column!r}, which {path} does not have{nearest(column, names)}; it has: '
+                f'{_listed(names)}{alone}'
+            )
     return dataclasses.replace(layout, columns=tuple((name, types.get(name, 'text')) for name in names))
 
 
@@ -89,18 +118,28 @@ def _check_repeated(names: list[str], used: Iterable[str], declaration: pathlib.
     counts = collections.Counter(names)
     twice = [name for name in names if counts[name] > 1]
     if twice and any(counts[name] != 1 for name in used):
-        own = [name if name and names.index(name) == place else f'{name or "column"}_{place + 1}'
-               for place, name in enumerate(names)]
-        raise UsageError(f'{path} has two columns named {twice[0]!r}: name all columns in {declaration}, beside header: true, as '
-                         f'in columns: {json.dumps(own, ensure_ascii=False)}')
+        own = [
+            name if name and names.index(name) == place else f'{name or "column"}_{place + 1}'
+            for place, name in enumerate(names)
+        ]
+        raise UsageError(
+            f'{path} has two columns named {twice[0]!r}: name all columns in {declaration}, beside header: true, as '
+            f'in columns: {json.dumps(own, ensure_ascii=False)}'
+        )
 
 
 def _listed(names: list[str]) -> str:
     return ', '.join(name[:40] for name in names[:50]) + (', ...' if len(names) > 50 else '')
 
 
-def open_source(form: str, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str], plan: TablePlan,
-                raw_dir: pathlib.Path) -> Source:
+def open_source(
+    form: str,
+    paths: Sequence[pathlib.Path],
+    layout: Layout,
+    columns: Sequence[str],
+    plan: TablePlan,
+    raw_dir: pathlib.Path,
+) -> Source:
     """Opens raw files of any form. Raises UsageError where they are not there or lack columns."""
     if form == 'libsvm':
         return LibsvmSource(paths, layout, columns)

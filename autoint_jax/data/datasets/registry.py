@@ -5,18 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from autoint_jax.data.datasets import click_logs, movielens, own_table
-from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.datasets.click_logs import ClickLog
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.datasets.kdd12 import KDD12
 from autoint_jax.data.datasets.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
+from autoint_jax.data.encoding import unknown_values
+from autoint_jax.data.encoding.unknown_values import KEY as VALUES
 from autoint_jax.data.preparation.origin import KEY as ORIGIN
 from autoint_jax.data.preparation.origin import Origin, RawFiles
 from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
-from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.preparation.progress import Progress, Silent
-from autoint_jax.data.encoding.unknown_values import KEY as VALUES
+from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.store.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import Schema
@@ -52,8 +52,13 @@ class Dataset(NamedTuple):
     published_recipe: str | None = 'autoint_all_rows'
 
 
-def _movielens(name: str, read: Callable[[pathlib.Path], MovieLens], files: Callable[[pathlib.Path], Sequence[pathlib.Path]],
-               recipes: dict[str, movielens.Recipe], published: dict[str, int]) -> Dataset:
+def _movielens(
+    name: str,
+    read: Callable[[pathlib.Path], MovieLens],
+    files: Callable[[pathlib.Path], Sequence[pathlib.Path]],
+    recipes: dict[str, movielens.Recipe],
+    published: dict[str, int],
+) -> Dataset:
     def origin(recipe: str) -> Origin:
         parameters = movielens.parameters_of(recipes[recipe])
         return Origin(parameters, parameters, parameters, None, files)
@@ -65,29 +70,43 @@ def _movielens(name: str, read: Callable[[pathlib.Path], MovieLens], files: Call
         checksums = {path.name: sha256_of(path) for path in raw.files}
         raw_files.check_unchanged()
         return write_prepared(
-            folder, schema=encoded.schema, vocabularies=encoded.vocabularies, splits=encoded.splits, say=options.progress.say,
+            folder,
+            schema=encoded.schema,
+            vocabularies=encoded.vocabularies,
+            splits=encoded.splits,
+            say=options.progress.say,
             description={
-                'dataset': name, 'recipe': recipe, 'parameters': movielens.parameters_of(recipes[recipe]),
-                'sources_sha256': checksums},
-            preparation={ORIGIN: raw_files.record(checksums, None),
-                         VALUES: unknown_values.of_columns(encoded.schema, encoded.splits)})
+                'dataset': name,
+                'recipe': recipe,
+                'parameters': movielens.parameters_of(recipes[recipe]),
+                'sources_sha256': checksums,
+            },
+            preparation={
+                ORIGIN: raw_files.record(checksums, None),
+                VALUES: unknown_values.of_columns(encoded.schema, encoded.splits),
+            },
+        )
 
     return Dataset(prepare, origin, recipes, movielens.features_as_the_paper_counts, published)
 
 
 def _click_log(name: str, log: ClickLog, published: dict[str, int]) -> Dataset:
     def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
-        return log.prepare(recipe, raw_dir, folder, dataset=name, max_bad_share=options.max_bad_share,
-                           progress=options.progress)
+        return log.prepare(
+            recipe, raw_dir, folder, dataset=name, max_bad_share=options.max_bad_share, progress=options.progress
+        )
 
     return Dataset(prepare, log.origin_of, log.recipes, click_logs.features_as_the_paper_counts, published)
 
 
 # Published figures: table 1 of the paper.
 DATASETS = {
-    'movielens_100k': _movielens('movielens_100k', read_100k, files_100k, {'with_ids': movielens.RECIPES['with_ids']}, {}),
-    'movielens_1m': _movielens('movielens_1m', read_1m, files_1m, movielens.RECIPES,
-                               {'rows': 739_012, 'fields': 7, 'features': 3_529}),
+    'movielens_100k': _movielens(
+        'movielens_100k', read_100k, files_100k, {'with_ids': movielens.RECIPES['with_ids']}, {}
+    ),
+    'movielens_1m': _movielens(
+        'movielens_1m', read_1m, files_1m, movielens.RECIPES, {'rows': 739_012, 'fields': 7, 'features': 3_529}
+    ),
     'criteo': _click_log('criteo', CRITEO, {'rows': 45_840_617, 'fields': 39, 'features': 998_960}),
     'avazu': _click_log('avazu', AVAZU, {'rows': 40_428_967, 'fields': 23, 'features': 1_544_488}),
     'kdd12': _click_log('kdd12', KDD12, {'rows': 149_639_105, 'fields': 13, 'features': 6_019_086}),
@@ -97,7 +116,9 @@ DATASETS = {
 def named(dataset: str) -> Dataset:
     """Raises UsageError on an unknown name."""
     if dataset not in DATASETS:
-        raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, list(DATASETS))}; known: {", ".join(DATASETS)}')
+        raise UsageError(
+            f'unknown data set {dataset!r}{nearest(dataset, list(DATASETS))}; known: {", ".join(DATASETS)}'
+        )
     return DATASETS[dataset]
 
 
@@ -107,25 +128,41 @@ def recipe_name(dataset: str, recipe: str | None) -> str:
     if recipe is None:
         return next(iter(recipes))
     if recipe not in recipes:
-        raise UsageError(f'data set {dataset!r} has no recipe {recipe!r}{nearest(recipe, list(recipes))}; '
-                         f'it has: {", ".join(recipes)}')
+        raise UsageError(
+            f'data set {dataset!r} has no recipe {recipe!r}{nearest(recipe, list(recipes))}; '
+            f'it has: {", ".join(recipes)}'
+        )
     return recipe
 
 
-def prepare(dataset: str, recipe: str, raw_dir: pathlib.Path, data_dir: pathlib.Path,
-            options: Options | None = None) -> PreparedData:
+def prepare(
+    dataset: str, recipe: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, options: Options | None = None
+) -> PreparedData:
     """Reads raw files, encodes them by a recipe and writes prepared data. Raises UsageError."""
-    return named(dataset).prepare(recipe_name(dataset, recipe), raw_dir, folder_of(data_dir, dataset, recipe),
-                                  options or Options())
+    return named(dataset).prepare(
+        recipe_name(dataset, recipe), raw_dir, folder_of(data_dir, dataset, recipe), options or Options()
+    )
 
 
-def prepare_own(schema: pathlib.Path, raw_dir: pathlib.Path | None, data_dir: pathlib.Path, options: Options) -> PreparedData:
+def prepare_own(
+    schema: pathlib.Path, raw_dir: pathlib.Path | None, data_dir: pathlib.Path, options: Options
+) -> PreparedData:
     """Prepares a user's table by its declaration, as the recipe of that file's name. Raises UsageError."""
-    return own_table.prepare_own(schema, raw_dir, folder_of(data_dir, OWN_TABLE, schema.stem), dataset=OWN_TABLE,
-                                 recipe=schema.stem, max_bad_share=options.max_bad_share, progress=options.progress)
+    return own_table.prepare_own(
+        schema,
+        raw_dir,
+        folder_of(data_dir, OWN_TABLE, schema.stem),
+        dataset=OWN_TABLE,
+        recipe=schema.stem,
+        max_bad_share=options.max_bad_share,
+        progress=options.progress,
+    )
 
 
 def figures(data: PreparedData, features: Callable[[Schema], int]) -> dict[str, int]:
     """Rows, fields and features as the paper's Table 1 counts them."""
-    return {'rows': sum(split['rows'] for split in data.manifest['splits'].values()), 'fields': len(data.schema.fields),
-            'features': features(data.schema)}
+    return {
+        'rows': sum(split['rows'] for split in data.manifest['splits'].values()),
+        'fields': len(data.schema.fields),
+        'features': features(data.schema),
+    }

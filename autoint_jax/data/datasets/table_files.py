@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from autoint_jax.errors import UsageError, nearest
 
 
-def files_of(patterns: Mapping[str, Sequence[str]], folder: pathlib.Path,
-             declaration: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+def files_of(
+    patterns: Mapping[str, Sequence[str]], folder: pathlib.Path, declaration: pathlib.Path
+) -> dict[str, list[pathlib.Path]]:
     """The files of each part, in the order of the declaration, those of a pattern by name.
 
     Args:
@@ -39,7 +40,9 @@ def _matches(pattern: str, folder: pathlib.Path, declaration: pathlib.Path) -> l
     path = folder / pattern
     if os.path.exists(path):  # a name with brackets, too
         if path.is_dir():
-            raise UsageError(f'{path}, named in {declaration}, is a folder: name its files, as in {pattern.rstrip("/")}/*.csv')
+            raise UsageError(
+                f'{path}, named in {declaration}, is a folder: name its files, as in {pattern.rstrip("/")}/*.csv'
+            )
         return [path]
     names = sorted(folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True))
     for name in names:
@@ -47,19 +50,25 @@ def _matches(pattern: str, folder: pathlib.Path, declaration: pathlib.Path) -> l
             raise UsageError(f'{name}, named in {declaration}, is a link to a file that does not exist')
     files = [name for name in names if not name.is_dir()]
     if names and not files:
-        raise UsageError(f'{path}, named in {declaration}, matches only folders: name their files, as in '
-                         f'{pattern.rstrip("/")}/*.csv')
+        raise UsageError(
+            f'{path}, named in {declaration}, matches only folders: name their files, as in {pattern.rstrip("/")}/*.csv'
+        )
     if not files:
         near = nearest(pattern, sorted(other.name for other in folder.iterdir())) if folder.is_dir() else ''
         raise UsageError(f'{path}, named in {declaration}, does not exist{near}')
     return files
 
 
-def _twice(declaration: pathlib.Path, one: tuple[str, str, pathlib.Path], other: tuple[str, str, pathlib.Path]) -> UsageError:
+def _twice(
+    declaration: pathlib.Path, one: tuple[str, str, pathlib.Path], other: tuple[str, str, pathlib.Path]
+) -> UsageError:
     """The error that two patterns lead to one file."""
+
     def told(part: str, pattern: str) -> str:
         return f'{pattern!r}' + (f' of {part}' if part else '')
 
     names = f'{other[2]} and {one[2]} are the same file' if one[2] != other[2] else f'{one[2]} comes up twice'
-    return UsageError(f'{declaration}: {names}, under {told(*other[:2])} and {told(*one[:2])}: each row must be read once, so name '
-                      'each file once')
+    return UsageError(
+        f'{declaration}: {names}, under {told(*other[:2])} and {told(*one[:2])}: each row must be read once, so name '
+        'each file once'
+    )

@@ -50,9 +50,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from autoint_jax.data.datasets import download, movielens, registry
-from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, Columns, PreparedData, open_prepared
-from autoint_jax.data.preparation.progress import Progress, Silent
 from autoint_jax.data.datasets.references import REFERENCES
+from autoint_jax.data.preparation.progress import Progress, Silent
+from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, Columns, PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import NUMERIC
 
@@ -71,12 +71,19 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     """
 
     VERSION = tfds.core.Version('1.0.0')
-    RELEASE_NOTES = {'1.0.0': 'Blocks of 8,192 rows.'}
+    RELEASE_NOTES: ClassVar = {'1.0.0': 'Blocks of 8,192 rows.'}
     dataset: ClassVar[str]
     progress: Progress = Silent()
 
-    def __init__(self, *, prepared_dir: str | pathlib.Path | None = None, data_dir: str | pathlib.Path | None = None,
-                 config: str | tfds.core.BuilderConfig | None = None, version: str | None = None, file_format: str = FORMAT):
+    def __init__(
+        self,
+        *,
+        prepared_dir: str | pathlib.Path | None = None,
+        data_dir: str | pathlib.Path | None = None,
+        config: str | tfds.core.BuilderConfig | None = None,
+        version: str | None = None,
+        file_format: str = FORMAT,
+    ):
         """Raises UsageError where what is there already was built from other data than that of `prepared_dir`.
 
         Args:
@@ -87,16 +94,24 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
           file_format: must be ArrayRecord.
         """
         if tfds.core.FileFormat.from_value(file_format) is not tfds.core.FileFormat.ARRAY_RECORD:
-            raise UsageError(f'{self.name} cannot be stored as file_format={file_format!r}, only as {FORMAT!r}: other formats '
-                             'need TensorFlow or lose rows')
+            raise UsageError(
+                f'{self.name} cannot be stored as file_format={file_format!r}, only as {FORMAT!r}: other formats '
+                'need TensorFlow or lose rows'
+            )
         if self.dataset == OWN_TABLE and isinstance(config, str):
             config = tfds.core.BuilderConfig(name=config)
         if self.dataset == OWN_TABLE and config is None:
             raise UsageError(f'{self.name} needs the recipe of a table: {self.name}/RECIPE')
         self._prepared_dir = prepared_dir
         super().__init__(data_dir=data_dir, config=config, version=version, file_format=file_format)
-        if prepared_dir is not None and self.data_path.exists() and self.info.metadata['manifest']['hash'] != self._opened.hash:
-            raise UsageError(f'{self.data_dir} was built from other data than {self._opened.folder}: delete it to build it again')
+        if (
+            prepared_dir is not None
+            and self.data_path.exists()
+            and self.info.metadata['manifest']['hash'] != self._opened.hash
+        ):
+            raise UsageError(
+                f'{self.data_dir} was built from other data than {self._opened.folder}: delete it to build it again'
+            )
 
     @functools.cached_property
     def _opened(self) -> PreparedData:
@@ -105,9 +120,16 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def _info(self) -> tfds.core.DatasetInfo:
         reference = REFERENCES[self.dataset]
         return tfds.core.DatasetInfo(
-            builder=self, description=f'{reference.description}\n\nAn example is a block of up to {BLOCK_ROWS:,} rows, encoded: '
-            f'see {__name__}.', features=self._features(), homepage=reference.homepage, citation=reference.citation,
-            license=reference.terms, disable_shuffling=True, metadata=tfds.core.MetadataDict())
+            builder=self,
+            description=f'{reference.description}\n\nAn example is a block of up to {BLOCK_ROWS:,} rows, encoded: '
+            f'see {__name__}.',
+            features=self._features(),
+            homepage=reference.homepage,
+            citation=reference.citation,
+            license=reference.terms,
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(),
+        )
 
     def _features(self) -> tfds.features.FeaturesDict | None:
         """Features by the prepared data, or by the recipe; None for an own table, whose files tell."""
@@ -119,12 +141,16 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         else:
             widths = _widths(registry.named(self.dataset).recipes[self.builder_config.name])
         columns = {'ids': np.int32, 'numeric': np.float32}
-        features = {name: _column((None, width), dtype) for (name, dtype), width in zip(columns.items(), widths, strict=True)
-                    if width}  # an array without columns does not come back from bytes
+        features = {
+            name: _column((None, width), dtype)
+            for (name, dtype), width in zip(columns.items(), widths, strict=True)
+            if width
+        }  # an array without columns does not come back from bytes
         return tfds.features.FeaturesDict({**features, 'labels': _column((None,), np.float32)})
 
-    def _download_and_prepare(self, dl_manager: tfds.download.DownloadManager,
-                              download_config: tfds.download.DownloadConfig | None = None) -> None:
+    def _download_and_prepare(
+        self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig | None = None
+    ) -> None:
         with self._prepared(dl_manager, download_config or tfds.download.DownloadConfig()) as self._data:
             try:
                 super()._download_and_prepare(dl_manager, download_config)
@@ -137,43 +163,60 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             self.info.metadata.update(schema=self._data.schema.to_json(), manifest=self._data.description)
 
     @contextlib.contextmanager
-    def _prepared(self, dl_manager: tfds.download.DownloadManager,
-                  download_config: tfds.download.DownloadConfig) -> Iterator[PreparedData]:
+    def _prepared(
+        self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
+    ) -> Iterator[PreparedData]:
         """The data to publish; what has to be prepared first lies beside the records meanwhile."""
         if self._prepared_dir is not None:
             yield self._opened
             return
         raw_dir = self._raw_dir(dl_manager, download_config)
         with tempfile.TemporaryDirectory(prefix='prepared-', dir=self.data_path) as scratch:
-            yield registry.prepare(self.dataset, self.builder_config.name, raw_dir, pathlib.Path(scratch),
-                                   registry.Options(progress=self.progress))
+            yield registry.prepare(
+                self.dataset,
+                self.builder_config.name,
+                raw_dir,
+                pathlib.Path(scratch),
+                registry.Options(progress=self.progress),
+            )
 
-    def _raw_dir(self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig) -> pathlib.Path:
+    def _raw_dir(
+        self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
+    ) -> pathlib.Path:
         if self.dataset == OWN_TABLE:
-            raise UsageError(f'{self.name} publishes prepared data only: pass prepared_dir=FOLDER, filled by '
-                             f'scripts/prepare_data.py --dataset={OWN_TABLE}')
+            raise UsageError(
+                f'{self.name} publishes prepared data only: pass prepared_dir=FOLDER, filled by '
+                f'scripts/prepare_data.py --dataset={OWN_TABLE}'
+            )
         if self.dataset == 'movielens_100k' and download_config.manual_dir is None:
             return download.movielens_100k(pathlib.Path(dl_manager.download_dir) / self.dataset)
         try:
             return pathlib.Path(dl_manager.manual_dir)
         except AssertionError:  # not there or empty
             where = download_config.manual_dir or pathlib.Path(dl_manager.download_dir) / 'manual'
-            raise UsageError(f'manual_dir={where} has no files, but {self.name} needs '
-                             f'{self.MANUAL_DOWNLOAD_INSTRUCTIONS}') from None
+            raise UsageError(
+                f'manual_dir={where} has no files, but {self.name} needs {self.MANUAL_DOWNLOAD_INSTRUCTIONS}'
+            ) from None
 
-    def _shard_iterators_per_split(self, dl_manager: tfds.download.DownloadManager
-                                   ) -> Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Block]]]]]:
+    def _shard_iterators_per_split(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Block]]]]]:
         splits = {name: self._data.split(name) for name in SPLITS}
-        return {name: [functools.partial(self._shard, name, columns, start)
-                       for start in range(0, len(columns), BLOCK_ROWS * SHARD_BLOCKS)]
-                for name, columns in splits.items() if len(columns)}
+        return {
+            name: [
+                functools.partial(self._shard, name, columns, start)
+                for start in range(0, len(columns), BLOCK_ROWS * SHARD_BLOCKS)
+            ]
+            for name, columns in splits.items()
+            if len(columns)
+        }
 
     def _shard(self, split: str, columns: Columns, start: int) -> Iterator[tuple[int, Block]]:
         """A file's blocks by their first row, views of the memory maps."""
         if start == 0:
             self.progress.begin(f'writing {split}', len(columns))
         for start in range(start, min(start + BLOCK_ROWS * SHARD_BLOCKS, len(columns)), BLOCK_ROWS):
-            block = {name: getattr(columns, name)[start:start + BLOCK_ROWS] for name in self.info.features}
+            block = {name: getattr(columns, name)[start : start + BLOCK_ROWS] for name in self.info.features}
             yield start, block
             self.progress.advance(len(block['labels']), start + len(block['labels']))
         if start + BLOCK_ROWS >= len(columns):
@@ -193,8 +236,10 @@ def _widths(recipe: registry.Recipe) -> tuple[int, int]:
 
 
 def _configs(dataset: str) -> list[tfds.core.BuilderConfig]:
-    return [tfds.core.BuilderConfig(name=name, description=recipe.description)
-            for name, recipe in registry.named(dataset).recipes.items()]
+    return [
+        tfds.core.BuilderConfig(name=name, description=recipe.description)
+        for name, recipe in registry.named(dataset).recipes.items()
+    ]
 
 
 def _instructions(dataset: str) -> str:
@@ -245,4 +290,5 @@ class OwnTable(PublishedBuilder):
 
 
 BUILDERS: dict[str, type[PublishedBuilder]] = {
-    builder.dataset: builder for builder in (MovieLens100k, MovieLens1M, Criteo, Avazu, Kdd12, OwnTable)}
+    builder.dataset: builder for builder in (MovieLens100k, MovieLens1M, Criteo, Avazu, Kdd12, OwnTable)
+}

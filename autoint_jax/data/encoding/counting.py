@@ -9,8 +9,9 @@ MOST_VALUES = 2_000_000  # of 12 bytes or so, three times that while tables are 
 ROWS_AT_ONCE = 2_000_000
 
 
-def counts(blocks: Callable[[], Iterable[pl.Series]],
-           keep: Callable[[pl.DataFrame], pl.DataFrame] = lambda table: table) -> pl.DataFrame:
+def counts(
+    blocks: Callable[[], Iterable[pl.Series]], keep: Callable[[pl.DataFrame], pl.DataFrame] = lambda table: table
+) -> pl.DataFrame:
     """Values and their counts, columns `value` and `count`, sorted by value; null is left out.
 
     When more than MOST_VALUES distinct values have come up, those whose hash is odd are set aside for another pass over the
@@ -77,5 +78,6 @@ def _merged(tables: list[pl.DataFrame]) -> pl.DataFrame:
     order = np.argsort(table['value'].to_numpy(), kind='stable')  # a merge of sorted runs
     values = table['value'].to_numpy()[order]
     first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
-    return pl.DataFrame({
-        'value': values[first], 'count': np.add.reduceat(table['count'].to_numpy()[order], first, dtype=np.uint32)})
+    return pl.DataFrame(
+        {'value': values[first], 'count': np.add.reduceat(table['count'].to_numpy()[order], first, dtype=np.uint32)}
+    )

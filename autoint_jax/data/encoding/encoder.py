@@ -36,17 +36,31 @@ def schema_of(plan: TablePlan, fitted: Fitted) -> Schema:
     fields = []
     for field in plan.fields:
         if field.kind == NUMERIC:
-            fields.append(FieldSpec(field.name, NUMERIC, transform=field.transform,
-                                    transform_parameters=fitted.parameters.get(field.name, ()),
-                                    embedding_dim=field.embedding_dim))
+            fields.append(
+                FieldSpec(
+                    field.name,
+                    NUMERIC,
+                    transform=field.transform,
+                    transform_parameters=fitted.parameters.get(field.name, ()),
+                    embedding_dim=field.embedding_dim,
+                )
+            )
             continue
         if field.has_vocabulary:
             cardinality = fitted.vocabularies[field.name].cardinality
         else:
-            cardinality = 1 + (field.buckets if field.transform == 'hash' else len(fitted.parameters.get(field.name, ())) + 1)
-        fields.append(FieldSpec(field.name, field.schema_kind, cardinality,
-                                fitted.max_values[field.name] if field.kind == MULTIVALUED else 1,
-                                embedding_dim=field.embedding_dim))
+            cardinality = 1 + (
+                field.buckets if field.transform == 'hash' else len(fitted.parameters.get(field.name, ())) + 1
+            )
+        fields.append(
+            FieldSpec(
+                field.name,
+                field.schema_kind,
+                cardinality,
+                fitted.max_values[field.name] if field.kind == MULTIVALUED else 1,
+                embedding_dim=field.embedding_dim,
+            )
+        )
     return Schema(tuple(fields))
 
 
@@ -65,8 +79,11 @@ def as_values(texts: list[str], dtype: pl.DataType) -> pl.Series:
 
 def split_values(field: FieldPlan, values: pl.Series) -> pl.Series:
     """Texts of a multivalued field -> lists; null where there is nothing."""
-    stripped = values.str.split(field.separator).list.eval(pl.element().str.strip_chars()).list.eval(
-        pl.element().filter(pl.element() != ''))
+    stripped = (
+        values.str.split(field.separator)
+        .list.eval(pl.element().str.strip_chars())
+        .list.eval(pl.element().filter(pl.element() != ''))
+    )
     return stripped.set(stripped.list.len() == 0, None) if len(stripped) else stripped
 
 
@@ -101,7 +118,9 @@ class FieldEncoder:
             special = int(bool(texts) and texts[0] in ('', UNKNOWN))
             values = as_values(texts[special:], pl.Int64 if field.transform == 'log_square_bucket' else dtype)
             missing_id = 1 if special and texts[0] == '' else 0
-            self._table = ValueTable(values, first_id=1 + special, unknown_id=1 if self._nothing else 0, missing_id=missing_id)
+            self._table = ValueTable(
+                values, first_id=1 + special, unknown_id=1 if self._nothing else 0, missing_id=missing_id
+            )
             self._seen = np.zeros(len(texts) + 1, np.int32) if field.streaming else None
             self._first_id = 1 + special
 
@@ -114,14 +133,19 @@ class FieldEncoder:
             return self._lists(values)
         if self.field.transform == 'quantiles':
             numbers = as_numbers(self.field, values)
-            ids, missing = 1 + np.searchsorted(self._parameters, numbers, side='right').astype(np.int32), np.isnan(numbers)
+            ids, missing = (
+                1 + np.searchsorted(self._parameters, numbers, side='right').astype(np.int32),
+                np.isnan(numbers),
+            )
             return EncodedField(np.where(missing, 0, ids).astype(np.int32)[:, None], missing=missing)
         present = keys(self.field, values.cast(pl.String) if self.field.transform == 'hash' else values)
         ids, unknown = self._ids(present)
         outside = int(np.count_nonzero(unknown))
         if self.field.has_vocabulary and self._seen is not None:
             unknown[self._hide_early(ids)] = True
-        return EncodedField(ids[:, None], None, unknown, outside, present.is_null().to_numpy() if present.null_count() else None)
+        return EncodedField(
+            ids[:, None], None, unknown, outside, present.is_null().to_numpy() if present.null_count() else None
+        )
 
     def _ids(self, present: pl.Series) -> tuple[np.ndarray, np.ndarray]:
         """Ids of values and which of them are unknown, both [n]."""
@@ -179,7 +203,9 @@ class Encoder:
         self.unknown = dict.fromkeys((field.name for field in plan.fields if field.kind != NUMERIC), 0)
         self.counts = Counts([field.name for field in plan.fields])
 
-    def __call__(self, frame: pl.DataFrame, threads: Executor, split_of: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, frame: pl.DataFrame, threads: Executor, split_of: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The next block of rows -> ids int32 [n, slots], numeric float32 [n, numeric].
 
         Counts unknown values by field and, with the number of each row's split, int8 [n], by field and split. Raises UsageError

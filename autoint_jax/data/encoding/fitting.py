@@ -11,8 +11,8 @@ from autoint_jax.data.encoding.counting import counts
 from autoint_jax.data.encoding.encoder import Fitted, as_text, split_values
 from autoint_jax.data.encoding.plan import UNKNOWN, FieldPlan, TablePlan
 from autoint_jax.data.encoding.slots import Slots, slots_of
-from autoint_jax.data.store.spool import Spool
 from autoint_jax.data.encoding.transforms import fitted_parameters, keys
+from autoint_jax.data.store.spool import Spool
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 
@@ -46,12 +46,19 @@ def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: 
 
     results = dict(zip((field.name for field in plan.fields), threads.map(work, plan.fields), strict=True))
     vocabularies = {field.name: results[field.shares or field.name][0] for field in plan.fields if field.has_vocabulary}
-    parameters = {field.name: results[field.name][0] for field in plan.fields if not field.has_vocabulary
-                  and results[field.name][0]}
+    parameters = {
+        field.name: results[field.name][0]
+        for field in plan.fields
+        if not field.has_vocabulary and results[field.name][0]
+    }
     notes = [_note(field, vocabularies.get(field.name), parameters.get(field.name)) for field in plan.fields]
     notes += [results[field.name][1].note for field in plan.fields]
-    return Fitted(vocabularies, parameters, {field.name: results[field.name][1].count for field in plan.fields
-                                             if field.kind == MULTIVALUED}, tuple(filter(None, notes)))
+    return Fitted(
+        vocabularies,
+        parameters,
+        {field.name: results[field.name][1].count for field in plan.fields if field.kind == MULTIVALUED},
+        tuple(filter(None, notes)),
+    )
 
 
 def _note(field: FieldPlan, vocabulary: Vocabulary | None, parameters: tuple[float, ...] | None) -> str:
@@ -60,9 +67,13 @@ def _note(field: FieldPlan, vocabulary: Vocabulary | None, parameters: tuple[flo
     if vocabulary is not None and not set(vocabulary.values) - {'', UNKNOWN}:
         if field.min_count == 1:
             return f'{said}: column {field.column!r} has no value in the rows that are counted'
-        return (f'{said}: no value of column {field.column!r} occurs {field.min_count} times in the rows that are counted, so all are '
-                'unknown')
-    only = {'standard': lambda mean, deviation: deviation == 0, 'min_max': lambda low, high: low == high}.get(field.transform)
+        return (
+            f'{said}: no value of column {field.column!r} occurs {field.min_count} times in the rows that are counted, so all are '
+            'unknown'
+        )
+    only = {'standard': lambda mean, deviation: deviation == 0, 'min_max': lambda low, high: low == high}.get(
+        field.transform
+    )
     if only is not None and parameters and only(*parameters):
         return f'{said}: column {field.column!r} holds one number only, {parameters[0]:g}, in the rows it is fitted on'
     if field.transform == 'quantiles' and not parameters:
@@ -80,7 +91,7 @@ class _Column:
         start = 0
         for block in self._spool.column(self._field.column):
             if self._fitted_rows is not None:
-                rows = self._fitted_rows[start:start + len(block)]
+                rows = self._fitted_rows[start : start + len(block)]
                 start += len(block)
                 block = block.filter(pl.Series(rows))
             yield block
@@ -89,7 +100,9 @@ class _Column:
         """What a vocabulary counts."""
         for block in self.raw():
             values = keys(self._field, block)
-            yield split_values(self._field, values).drop_nulls().explode() if self._field.kind == MULTIVALUED else values
+            yield (
+                split_values(self._field, values).drop_nulls().explode() if self._field.kind == MULTIVALUED else values
+            )
 
     def lengths(self) -> Iterator[np.ndarray]:
         """Numbers of values of the rows of a multivalued field."""

@@ -98,6 +98,10 @@ class TablePlan:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> 'TablePlan':
-        fields = tuple(FieldPlan(**{**field, 'missing_values': tuple(field['missing_values'])}) for field in value['fields'])
-        label = LabelPlan(**{**value['label'], **{key: tuple(value['label'].get(key, ())) for key in ('positive', 'negative')}})
+        fields = tuple(
+            FieldPlan(**{**field, 'missing_values': tuple(field['missing_values'])}) for field in value['fields']
+        )
+        label = LabelPlan(
+            **{**value['label'], **{key: tuple(value['label'].get(key, ())) for key in ('positive', 'negative')}}
+        )
         return cls(**{**value, 'fields': fields, 'label': label})

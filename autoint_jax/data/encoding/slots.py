@@ -13,7 +13,10 @@ from autoint_jax.errors import UsageError
 # within MOST_SLOTS.
 USUAL_SHARES = (0.999, 0.99, 0.9, 0.5)
 SHARE_MEANS_SOMETHING = 1000  # rows with values; of fewer, their number is said
-COSTLY_BYTES, FAR_LONGER = 1_000_000, 4  # what is worth saying: bytes that fewer slots would save, and times the usual length
+COSTLY_BYTES, FAR_LONGER = (
+    1_000_000,
+    4,
+)  # what is worth saying: bytes that fewer slots would save, and times the usual length
 
 
 class Slots(NamedTuple):
@@ -37,22 +40,27 @@ def slots_of(name: str, lengths: Iterable[np.ndarray], rows: int) -> Slots:
     counts = np.zeros(1, np.int64)  # rows by their number of values
     for block in lengths:
         counted = np.bincount(block)
-        counted[:min(len(counts), len(counted))] += counts[:len(counted)]
-        counts = np.concatenate([counted, counts[len(counted):]])
+        counted[: min(len(counts), len(counted))] += counts[: len(counted)]
+        counts = np.concatenate([counted, counts[len(counted) :]])
     with_values = np.cumsum(counts[1:])
     if not len(with_values) or not with_values[-1]:
         return Slots(1, '')
     most = int(np.flatnonzero(counts)[-1])
     usual, offer = _offer(with_values)
     if most > MOST_SLOTS:
-        raise UsageError(f'field {name!r} has a row with {most:,} values, and every row would get as many slots, {MOST_SLOTS:,} at '
-                         f'most; {offer} keeps the first {usual} of each row')
+        raise UsageError(
+            f'field {name!r} has a row with {most:,} values, and every row would get as many slots, {MOST_SLOTS:,} at '
+            f'most; {offer} keeps the first {usual} of each row'
+        )
     saved = 4 * rows * (most - usual)
     far_longer = most >= FAR_LONGER * usual and with_values[-1] >= SHARE_MEANS_SOMETHING
-    if saved < COSTLY_BYTES and not far_longer or most == usual:
+    if (saved < COSTLY_BYTES and not far_longer) or most == usual:
         return Slots(most, '')
-    return Slots(most, f'field {name!r} takes {most:,} slots in every row, as many as its longest row has values, '
-                       f'{_mega(4 * rows * most)} in all; {offer} takes {_mega(4 * rows * usual)} and keeps the first {usual} of each row')
+    return Slots(
+        most,
+        f'field {name!r} takes {most:,} slots in every row, as many as its longest row has values, '
+        f'{_mega(4 * rows * most)} in all; {offer} takes {_mega(4 * rows * usual)} and keeps the first {usual} of each row',
+    )
 
 
 def _offer(with_values: np.ndarray) -> tuple[int, str]:

@@ -10,10 +10,15 @@ from autoint_jax.data.encoding.plan import FieldPlan
 from autoint_jax.errors import UsageError
 
 QUANTILE_ROWS = 10_000_000
-_NAMES = {'standard': 'the mean or the standard deviation', 'min_max': 'the difference of the largest and the smallest value',
-          'quantiles': 'a quantile'}
-_MEND = ('correct the value, list it under missing_values of the field if it means that there is none, or choose another transform, '
-         'such as quantiles')
+_NAMES = {
+    'standard': 'the mean or the standard deviation',
+    'min_max': 'the difference of the largest and the smallest value',
+    'quantiles': 'a quantile',
+}
+_MEND = (
+    'correct the value, list it under missing_values of the field if it means that there is none, or choose another transform, '
+    'such as quantiles'
+)
 
 
 def log_square(values: np.ndarray) -> np.ndarray:
@@ -36,8 +41,10 @@ def transformed(field: FieldPlan, values: pl.Series, parameters: tuple[float, ..
         result = numbers.astype(np.float32)
     if np.isinf(result).any():
         at = int(np.flatnonzero(np.isinf(result))[0])
-        raise UsageError(f'field {field.name!r}: the value {raw[at]:g} of column {field.column!r} becomes {numbers[at]:g} by '
-                         f'transform {field.transform!r}, which is too large for float32: {_MEND}')
+        raise UsageError(
+            f'field {field.name!r}: the value {raw[at]:g} of column {field.column!r} becomes {numbers[at]:g} by '
+            f'transform {field.transform!r}, which is too large for float32: {_MEND}'
+        )
     return result
 
 
@@ -56,10 +63,12 @@ def keys(field: FieldPlan, values: pl.Series) -> pl.Series:
         if field.missing == 'zero':
             numbers = np.nan_to_num(numbers, nan=0.0)
         numbers = np.trunc(log_square(numbers))
-        large = np.abs(numbers) >= 2.0 ** 63
+        large = np.abs(numbers) >= 2.0**63
         if large.any():
-            raise UsageError(f'field {field.name!r}: the value {numbers[large][0]:g} of column {field.column!r} is too large for a '
-                             f'bucket: {_MEND}')
+            raise UsageError(
+                f'field {field.name!r}: the value {numbers[large][0]:g} of column {field.column!r} is too large for a '
+                f'bucket: {_MEND}'
+            )
         buckets = pl.Series(values.name, numbers, nan_to_null=True)
         return buckets.cast(pl.Int64)
     for value in field.missing_values:
@@ -90,11 +99,15 @@ def fitted_parameters(field: FieldPlan, blocks: Callable[[], Iterable[pl.Series]
         name, how = _NAMES[field.transform], 'vanishes: it is smaller than any number'
     else:
         return parameters
-    raise UsageError(f'field {field.name!r}: {name} of column {field.column!r}, whose values go from {low:g} to {high:g}, '
-                     f'{how}: {_MEND}')
+    raise UsageError(
+        f'field {field.name!r}: {name} of column {field.column!r}, whose values go from {low:g} to {high:g}, '
+        f'{how}: {_MEND}'
+    )
 
 
-def _fitted(field: FieldPlan, blocks: Callable[[], Iterable[pl.Series]], rows: int) -> tuple[tuple[float, ...], float, float]:
+def _fitted(
+    field: FieldPlan, blocks: Callable[[], Iterable[pl.Series]], rows: int
+) -> tuple[tuple[float, ...], float, float]:
     """The parameters, and the smallest and the largest value."""
     if field.transform == 'quantiles':
         step = max(-(-rows // QUANTILE_ROWS), 1)
@@ -113,7 +126,7 @@ def _fitted(field: FieldPlan, blocks: Callable[[], Iterable[pl.Series]], rows: i
         if len(values):
             # Means and sums of squares of two parts join as in Chan, Golub and LeVeque (1979).
             difference, total = values.mean() - mean, count + len(values)
-            squares += ((values - values.mean()) ** 2).sum() + difference ** 2 * count * len(values) / total
+            squares += ((values - values.mean()) ** 2).sum() + difference**2 * count * len(values) / total
             mean += difference * len(values) / total
             count, low, high = total, min(low, values.min()), max(high, values.max())
     if not count:

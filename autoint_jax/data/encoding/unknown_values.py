@@ -11,7 +11,9 @@ from autoint_jax.schema import CATEGORICAL, NUMERIC, Schema
 
 KEY = 'values'  # of the manifest's preparation: {field: {split: {rows, values, unknown, missing}}}
 _COUNTED = ('rows', 'values', 'unknown', 'missing')
-LARGE = 0.2  # share of unknown values that is a warning where it is larger than in training by MORE; also a difference of
+LARGE = (
+    0.2  # share of unknown values that is a warning where it is larger than in training by MORE; also a difference of
+)
 MORE = 0.1  # shares of missing values
 SHOWN = 10  # fields in the table
 WARNED = 5  # fields
@@ -49,8 +51,13 @@ class Counts:
         self._counts[name] += np.stack([rows, values, unknown, missing], 1)
 
     def record(self) -> Record:
-        return {name: {split: dict(zip(_COUNTED, of_split, strict=True))
-                       for split, of_split in zip(SPLITS, counts.tolist(), strict=True)} for name, counts in self._counts.items()}
+        return {
+            name: {
+                split: dict(zip(_COUNTED, of_split, strict=True))
+                for split, of_split in zip(SPLITS, counts.tolist(), strict=True)
+            }
+            for name, counts in self._counts.items()
+        }
 
 
 def of_columns(schema: Schema, splits: Mapping[str, Columns]) -> Record:
@@ -66,9 +73,12 @@ def of_columns(schema: Schema, splits: Mapping[str, Columns]) -> Record:
                 missing = int(np.isnan(columns.numeric[:, number]).sum())
                 found = [rows, rows - missing, 0, missing]
             else:
-                ids = columns.ids[:, slot:slot + field.max_values]
-                found = [rows, rows, int((ids == 0).sum()), 0] if field.kind == CATEGORICAL else [
-                    rows, int((ids > 0).sum()), 0, int((ids == 0).all(1).sum())]
+                ids = columns.ids[:, slot : slot + field.max_values]
+                found = (
+                    [rows, rows, int((ids == 0).sum()), 0]
+                    if field.kind == CATEGORICAL
+                    else [rows, int((ids > 0).sum()), 0, int((ids == 0).all(1).sum())]
+                )
             record[field.name][split] = dict(zip(_COUNTED, found, strict=True))
         number += field.kind == NUMERIC
         slot += 0 if field.kind == NUMERIC else field.max_values
@@ -77,23 +87,36 @@ def of_columns(schema: Schema, splits: Mapping[str, Columns]) -> Record:
 
 def lines(record: Record) -> list[str]:
     """A short table of the most affected fields, and a loud line for each field in which much is unknown or missing."""
-    fields = {name: {split: _Shares(**counts) for split, counts in of_split.items()} for name, of_split in record.items()}
-    affected = sorted((name for name, shares in fields.items() if any(one.unknown or one.missing for one in shares.values())),
-                      key=lambda name: _weight(fields[name]), reverse=True)
+    fields = {
+        name: {split: _Shares(**counts) for split, counts in of_split.items()} for name, of_split in record.items()
+    }
+    affected = sorted(
+        (name for name, shares in fields.items() if any(one.unknown or one.missing for one in shares.values())),
+        key=lambda name: _weight(fields[name]),
+        reverse=True,
+    )
     if not affected:
         return ['no field has unknown or missing values'] if fields else []
     names = {name: _short(name) for name in affected[:SHOWN]}
     width = max(map(len, names.values()))
-    found = ['values without an id of their own, and rows without a value, by field:',
-             f'  {"":{width}}  ' + ''.join(f'{f"unknown in {split}":>18}' for split in SPLITS)
-             + ''.join(f'{f"missing in {split}":>18}' for split in SPLITS)]
+    found = [
+        'values without an id of their own, and rows without a value, by field:',
+        f'  {"":{width}}  '
+        + ''.join(f'{f"unknown in {split}":>18}' for split in SPLITS)
+        + ''.join(f'{f"missing in {split}":>18}' for split in SPLITS),
+    ]
     for name in names:
         shares = [fields[name][split] for split in SPLITS]
-        found.append(f'  {names[name]:{width}}  ' + ''.join(f'{_percent(one.unknown):>18}' for one in shares)
-                     + ''.join(f'{_percent(one.missing):>18}' for one in shares))
+        found.append(
+            f'  {names[name]:{width}}  '
+            + ''.join(f'{_percent(one.unknown):>18}' for one in shares)
+            + ''.join(f'{_percent(one.missing):>18}' for one in shares)
+        )
     if len(affected) > SHOWN:
         rest = max(_most(fields[name]) for name in affected[SHOWN:])
-        found.append(f'  and {len(affected) - SHOWN} fields more, each with at most {_percent(rest)} unknown or missing in a split')
+        found.append(
+            f'  and {len(affected) - SHOWN} fields more, each with at most {_percent(rest)} unknown or missing in a split'
+        )
     warnings = [warning for name in affected for warning in _warnings(name, fields[name])]
     if len(warnings) > WARNED:
         warnings[WARNED:] = [f'WARNING: and {len(warnings) - WARNED} warnings more of this kind']
@@ -110,7 +133,10 @@ class _Shares:
 def _weight(shares: dict[str, _Shares]) -> tuple[float, float]:
     """By what fields are ordered: how much more is unknown or missing than in training, then how much is at most."""
     train, others = shares['train'], [shares[split] for split in SPLITS if split != 'train']
-    return (round(max(max(one.unknown - train.unknown, abs(one.missing - train.missing)) for one in others), 1), _most(shares))
+    return (
+        round(max(max(one.unknown - train.unknown, abs(one.missing - train.missing)) for one in others), 1),
+        _most(shares),
+    )
 
 
 def _most(shares: dict[str, _Shares]) -> float:
@@ -122,20 +148,24 @@ def _warnings(name: str, shares: dict[str, _Shares]) -> Iterable[str]:
     said = f"WARNING: field '{_short(name)}'"
     worst = max(('test', 'valid'), key=lambda split: shares[split].unknown)
     if shares[worst].unknown > max(LARGE, train.unknown + MORE + shares[worst].chance):
-        yield (f'{said}: {_percent(shares[worst].unknown)} of its {_CALLED[worst]} values are not known from training rows, or too '
-               f'rare there; of its training values, {_percent(train.unknown)} are too rare')
+        yield (
+            f'{said}: {_percent(shares[worst].unknown)} of its {_CALLED[worst]} values are not known from training rows, or too '
+            f'rare there; of its training values, {_percent(train.unknown)} are too rare'
+        )
     if all(one.missing == 1 for one in shares.values() if one.rows):
         yield f'{said} has no value in any row'
         return
     worst = max(('test', 'valid'), key=lambda split: abs(shares[split].missing - train.missing))
     if abs(shares[worst].missing - train.missing) > LARGE + shares[worst].chance:
-        yield (f'{said} has no value in {_percent(shares[worst].missing)} of {_CALLED[worst]} rows and in '
-               f'{_percent(train.missing)} of training rows')
+        yield (
+            f'{said} has no value in {_percent(shares[worst].missing)} of {_CALLED[worst]} rows and in '
+            f'{_percent(train.missing)} of training rows'
+        )
 
 
 def _short(name: str) -> str:
     name = shown(name)
-    return name if len(name) <= _WIDEST else f'{name[:_WIDEST - 3]}...'
+    return name if len(name) <= _WIDEST else f'{name[: _WIDEST - 3]}...'
 
 
 def _percent(share: float) -> str:

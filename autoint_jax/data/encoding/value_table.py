@@ -12,7 +12,7 @@ class IntegerTable:
         self._unsigned = np.dtype(f'u{values.dtype.itemsize}')
         bits = max(4, int(2 * len(values)).bit_length() + 1)
         width = 8 * values.dtype.itemsize
-        self._factor = self._unsigned.type(0x9e3779b97f4a7c15 >> (64 - width) | 1)
+        self._factor = self._unsigned.type(0x9E3779B97F4A7C15 >> (64 - width) | 1)
         self._shift = self._unsigned.type(max(width - bits, 0))
         self._last = (1 << min(bits, width)) - 1
         self._values = np.zeros(self._last + 1, self._unsigned)

@@ -24,7 +24,8 @@ def digits(values: np.ndarray) -> np.ndarray:
         if not rest.any():
             break
     present = np.abs(values).astype(np.uint64)[:, None] >= np.array(
-        [10 ** (width - 1 - place) if place < width - 1 else 0 for place in range(width)], np.uint64)
+        [10 ** (width - 1 - place) if place < width - 1 else 0 for place in range(width)], np.uint64
+    )
     cells[:, signed:] *= present
     if signed:
         cells[:, 0] = np.where(values < 0, ord('-'), 0)
@@ -34,14 +35,16 @@ def digits(values: np.ndarray) -> np.ndarray:
 def hexadecimal(values: np.ndarray) -> np.ndarray:
     """uint32 [n] -> cells of eight hexadecimal digits."""
     values = np.asarray(values, np.uint32)
-    return np.concatenate([_HEXADECIMAL[values >> 16], _HEXADECIMAL[values & 0xffff]], 1)
+    return np.concatenate([_HEXADECIMAL[values >> 16], _HEXADECIMAL[values & 0xFFFF]], 1)
 
 
 def words(values: Sequence[str], numbers: np.ndarray) -> np.ndarray:
     """Cells `values[numbers]`, encoded as Latin-1."""
     width = max(len(value) for value in values)
     table = np.array([value.encode('latin-1').ljust(width, b'\0') for value in values], f'S{width}')
-    return table[numbers].view(np.uint8).reshape(len(numbers), width) if width else np.zeros((len(numbers), 0), np.uint8)
+    return (
+        table[numbers].view(np.uint8).reshape(len(numbers), width) if width else np.zeros((len(numbers), 0), np.uint8)
+    )
 
 
 def blanked(cells: np.ndarray, blank: np.ndarray) -> np.ndarray:
@@ -56,10 +59,10 @@ def lines(columns: Sequence[np.ndarray], separator: str) -> bytes:
     text = np.zeros((rows, width), np.uint8)
     place = 0
     for number, cells in enumerate(columns):
-        text[:, place:place + cells.shape[1]] = cells
+        text[:, place : place + cells.shape[1]] = cells
         place += cells.shape[1]
         ending = separator if number < len(columns) - 1 else '\n'
-        text[:, place:place + len(ending)] = np.frombuffer(ending.encode(), np.uint8)
+        text[:, place : place + len(ending)] = np.frombuffer(ending.encode(), np.uint8)
         place += len(ending)
     flat = text.ravel()
     return flat[flat != 0].tobytes()

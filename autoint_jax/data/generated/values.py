@@ -20,8 +20,8 @@ def zipf(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
 def scrambled(ranks: np.ndarray, salt: int) -> np.ndarray:
     """Ranks below 2^32 -> uint32 values one to one, without visible order."""
     values = ranks.astype(np.uint32)
-    values ^= np.uint32(salt * 0x9e3779b9 & 0xffffffff)
-    for factor in (0x85ebca6b, 0xc2b2ae35):  # odd factors and shifts to the right: each step can be undone
+    values ^= np.uint32(salt * 0x9E3779B9 & 0xFFFFFFFF)
+    for factor in (0x85EBCA6B, 0xC2B2AE35):  # odd factors and shifts to the right: each step can be undone
         values ^= values >> np.uint32(16)
         values *= np.uint32(factor)
     return values ^ (values >> np.uint32(13))
@@ -37,8 +37,14 @@ def attribute(ranks: np.ndarray, salt: int) -> np.ndarray:
     return _attributes(salt)[ranks % 997]
 
 
-def planted_labels(rng: np.random.Generator, pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, rate: float,
-                   strength: float, single: float = 0.2) -> np.ndarray:
+def planted_labels(
+    rng: np.random.Generator,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    rate: float,
+    strength: float,
+    single: float = 0.2,
+) -> np.ndarray:
     """Labels bool [n].
 
     Args:

@@ -17,8 +17,15 @@ _SHOWN = 8
 _ROWS_AT_ONCE = 1 << 22
 
 
-def assigned(split: Callable[[np.ndarray, pl.Series | None], np.ndarray], labels: np.ndarray, column: pl.Series | None,
-             plan: TablePlan, spool: Spool, names: Mapping[str, str], say: Callable[[str], None]) -> np.ndarray:
+def assigned(
+    split: Callable[[np.ndarray, pl.Series | None], np.ndarray],
+    labels: np.ndarray,
+    column: pl.Series | None,
+    plan: TablePlan,
+    spool: Spool,
+    names: Mapping[str, str],
+    say: Callable[[str], None],
+) -> np.ndarray:
     """Number of the split of each row, int8 [n].
 
     Args:
@@ -53,21 +60,27 @@ def _unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
         waiting = set(field.missing_values) - {''}
         for block in spool.column(field.column) if waiting else ():
             kind = block.dtype
-            waiting = {value for value in waiting
-                       if not (block == (value if kind == pl.String else float(value))).any()}
+            waiting = {
+                value for value in waiting if not (block == (value if kind == pl.String else float(value))).any()
+            }
             if not waiting:
                 break
         if waiting:
-            remarks.append(f'WARNING: field {field.name!r}: no row of column {field.column!r} holds {_list(sorted(waiting))}, '
-                           'listed under missing_values')
+            remarks.append(
+                f'WARNING: field {field.name!r}: no row of column {field.column!r} holds {_list(sorted(waiting))}, '
+                'listed under missing_values'
+            )
     return remarks
 
 
 def _idle_buckets(plan: TablePlan, rows: int) -> list[str]:
     """A sentence for each field with hash buckets of which most can hold no value."""
-    return [f'WARNING: field {field.name!r} has {field.buckets:,} buckets of hashes, and the table {rows:,} rows: most of the '
-            'embeddings would never be trained, though they take memory, so give fewer buckets'
-            for field in plan.fields if field.transform == 'hash' and field.buckets > max(MANY_BUCKETS, 10 * rows)]
+    return [
+        f'WARNING: field {field.name!r} has {field.buckets:,} buckets of hashes, and the table {rows:,} rows: most of the '
+        'embeddings would never be trained, though they take memory, so give fewer buckets'
+        for field in plan.fields
+        if field.transform == 'hash' and field.buckets > max(MANY_BUCKETS, 10 * rows)
+    ]
 
 
 def _spellings(column: str, spool: Spool, split_of: np.ndarray) -> dict[str, np.ndarray]:
@@ -97,8 +110,10 @@ def _check_spellings(label: LabelPlan, found: dict[str, np.ndarray], names: Mapp
     others = [value for value in found if value not in label.positive]
     if len(others) > 1 and not label.negative:
         many = f'more than {MOST_SPELLINGS:,}' if len(found) > MOST_SPELLINGS else f'{len(found)}'
-        raise UsageError(f'{where} has {many} spellings, of which label lists {_list(label.positive)} as positive: list those '
-                         f'that are negative, too, under negative, and rows of any other are bad; {holds}')
+        raise UsageError(
+            f'{where} has {many} spellings, of which label lists {_list(label.positive)} as positive: list those '
+            f'that are negative, too, under negative, and rows of any other are bad; {holds}'
+        )
 
 
 def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, names: Mapping[str, str]) -> None:
@@ -107,26 +122,41 @@ def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, n
         rows = slice(start, start + _ROWS_AT_ONCE)
         places = split_of[rows] * np.int8(2) + labels[rows].astype(np.int8)
         counts += np.bincount(places, minlength=counts.size).reshape(counts.shape)
-    rule = (f'above {label.above:g}' if label.above is not None else
-            f'one of {_list(label.positive)}' if label.positive else '1')
+    rule = (
+        f'above {label.above:g}'
+        if label.above is not None
+        else f'one of {_list(label.positive)}'
+        if label.positive
+        else '1'
+    )
     for value, row_rule in ((1, f'is {rule} in no row'), (0, f'is {rule} in every row')):
         if not counts[:, value].any():
-            raise UsageError(f'the label, column {label.column!r}, {row_rule} of {counts.sum():,}: there is nothing to tell apart')
+            raise UsageError(
+                f'the label, column {label.column!r}, {row_rule} of {counts.sum():,}: there is nothing to tell apart'
+            )
     for name, (negative, positive) in zip(SPLITS, counts.tolist(), strict=True):
         if not negative + positive:
-            raise UsageError(f'the split {names[name]} has no row: choose the split so that training, validation and test all have '
-                             f'rows of both classes')
+            raise UsageError(
+                f'the split {names[name]} has no row: choose the split so that training, validation and test all have '
+                f'rows of both classes'
+            )
         if not negative or not positive:
-            raise UsageError(f'the split {names[name]} has {negative + positive:,} rows, of which {"all" if positive else "none"} '
-                             f'are positive, so nothing can be learnt or measured on it: choose the split so that training, '
-                             f'validation and test all have rows of both classes')
+            raise UsageError(
+                f'the split {names[name]} has {negative + positive:,} rows, of which {"all" if positive else "none"} '
+                f'are positive, so nothing can be learnt or measured on it: choose the split so that training, '
+                f'validation and test all have rows of both classes'
+            )
 
 
 def _counted(found: dict[str, np.ndarray], names: Mapping[str, str]) -> str:
     """The commonest spellings, each with its rows and splits."""
     common = sorted(found, key=lambda value: (-found[value].sum(), value))[:_SHOWN]
-    told = [f'{value[:40]!r} ({found[value].sum():,} rows: ' + ', '.join(
-        names[name] for name, count in zip(SPLITS, found[value].tolist(), strict=True) if count) + ')' for value in common]
+    told = [
+        f'{value[:40]!r} ({found[value].sum():,} rows: '
+        + ', '.join(names[name] for name, count in zip(SPLITS, found[value].tolist(), strict=True) if count)
+        + ')'
+        for value in common
+    ]
     return ', '.join(told) + (', ...' if len(found) > _SHOWN else '')
 
 

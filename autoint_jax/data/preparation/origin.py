@@ -7,16 +7,23 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from autoint_jax.data.text.packed import PACKED, opened, unpacked_name
 from autoint_jax.data.store.writing import sha256_of
+from autoint_jax.data.text.packed import PACKED, opened, unpacked_name
 from autoint_jax.errors import UsageError
 
 KEY = 'origin'  # of the manifest's preparation
 # To be counted up when the same recipe would make other columns of the same rows.
 ENCODING = 1
 # The form of what is recorded, beside `declared` and `meaning`, which are of any form.
-RECORDED = {'encoding': int, 'declaration': (str, None), 'declared': (dict, list, str), 'meaning': dict, 'raw_dir': str,
-            'max_bad_share': (float, None), 'files': dict}
+RECORDED = {
+    'encoding': int,
+    'declaration': (str, None),
+    'declared': (dict, list, str),
+    'meaning': dict,
+    'raw_dir': str,
+    'max_bad_share': (float, None),
+    'files': dict,
+}
 
 
 class Origin(NamedTuple):
@@ -63,8 +70,10 @@ class RawFiles:
         """Raises UsageError if a file was written to while it was read."""
         for path, before in self._stamps.items():
             if stamp(path)[:2] != before[:2]:
-                raise UsageError(f'{path} was changed while it was read, so nothing is prepared: run the command again when no '
-                                 'other program writes to it')
+                raise UsageError(
+                    f'{path} was changed while it was read, so nothing is prepared: run the command again when no '
+                    'other program writes to it'
+                )
 
     def record(self, checksums: Mapping[str, str], max_bad_share: float | None) -> dict[str, Any]:
         """What the manifest says of the origin, JSON.
@@ -75,14 +84,22 @@ class RawFiles:
         """
         names, origin = [unpacked_name(path) for path in self._stamps], self._origin
         # Readers tell checksums by name, so of files of one name in several folders they tell one at most.
-        known = {path: checksums[name] if names.count(name) == 1 and name in checksums else checksum_of(path)
-                 for path, name in zip(self._stamps, names, strict=True)}
+        known = {
+            path: checksums[name] if names.count(name) == 1 and name in checksums else checksum_of(path)
+            for path, name in zip(self._stamps, names, strict=True)
+        }
         return {
-            'encoding': ENCODING, 'declaration': origin.declaration and os.path.abspath(origin.declaration),
-            'declared': origin.declared, 'meaning': plain(origin.meaning), 'raw_dir': os.path.abspath(self._raw_dir),
+            'encoding': ENCODING,
+            'declaration': origin.declaration and os.path.abspath(origin.declaration),
+            'declared': origin.declared,
+            'meaning': plain(origin.meaning),
+            'raw_dir': os.path.abspath(self._raw_dir),
             'max_bad_share': max_bad_share,
-            'files': {key_of(path, self._raw_dir): {
-                'path': os.path.abspath(path), **found._asdict(), 'sha256': known[path]} for path, found in self._stamps.items()}}
+            'files': {
+                key_of(path, self._raw_dir): {'path': os.path.abspath(path), **found._asdict(), 'sha256': known[path]}
+                for path, found in self._stamps.items()
+            },
+        }
 
 
 def checksum_of(path: pathlib.Path) -> str:
@@ -105,5 +122,3 @@ def key_of(path: pathlib.Path, raw_dir: pathlib.Path) -> str:
 def plain(value: Any) -> Any:
     """A value as it comes back from JSON."""
     return json.loads(json.dumps(value, default=str))
-
-

@@ -13,25 +13,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.preparation import origin
 from autoint_jax.data.encoding import unknown_values
-from autoint_jax.data.preparation.assignment import assigned, unseen
-from autoint_jax.data.raw.bad_rows import BadRows
 from autoint_jax.data.encoding.encoder import Encoder
-from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.encoding.fitting import fit
-from autoint_jax.data.preparation.splits import TRAIN
-from autoint_jax.data.raw.labels import labels_of
+from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.preparation import origin
+from autoint_jax.data.preparation.assignment import assigned, unseen
 from autoint_jax.data.preparation.origin import RawFiles
-from autoint_jax.data.store.prepared import SPLITS, PreparedData
 from autoint_jax.data.preparation.progress import Progress
+from autoint_jax.data.preparation.splits import TRAIN
+from autoint_jax.data.raw.bad_rows import BadRows
+from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.raw.rows import Raw
-from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.data.raw.sources import THREADS, Source
+from autoint_jax.data.store.prepared import SPLITS, PreparedData
+from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool
-from autoint_jax.data.text.tally import told
 from autoint_jax.data.store.writing import finish
+from autoint_jax.data.text.tally import told
 from autoint_jax.errors import UsageError
 
 PLAN_FILE = 'plan.json'
@@ -42,9 +42,20 @@ ROWS_AT_ONCE = 1 << 13  # of an append: few enough to stay in a core's cache
 Splitter = Callable[[np.ndarray, pl.Series | None], np.ndarray]
 
 
-def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: Splitter, *, description: dict[str, Any],
-                  stored: dict[str, Any], split_column: str | None = None, split_names: Mapping[str, str] | None = None,
-                  max_bad_share: float = MAX_BAD_SHARE, raw_files: RawFiles | None = None, progress: Progress) -> PreparedData:
+def prepare_table(
+    folder: pathlib.Path,
+    source: Source,
+    plan: TablePlan,
+    split: Splitter,
+    *,
+    description: dict[str, Any],
+    stored: dict[str, Any],
+    split_column: str | None = None,
+    split_names: Mapping[str, str] | None = None,
+    max_bad_share: float = MAX_BAD_SHARE,
+    raw_files: RawFiles | None = None,
+    progress: Progress,
+) -> PreparedData:
     """Prepares a table.
 
     Args:
@@ -60,7 +71,10 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
       raw_files: those of the source, for the manifest.
       progress: shown to a person.
     """
-    with unfinished(folder, progress.say) as scratch, ThreadPoolExecutor(THREADS, thread_name_prefix='preparing') as threads:
+    with (
+        unfinished(folder, progress.say) as scratch,
+        ThreadPoolExecutor(THREADS, thread_name_prefix='preparing') as threads,
+    ):
         bad = BadRows(scratch, max_bad_share)
         bad.add(source.bad_beside)
         spool = Spool(scratch / 'spool')
@@ -70,8 +84,16 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         for sentence in (*told(source.tallies), *unseen(source.unseen_missing)):
             progress.say(sentence)
         wanted = pl.concat(list(spool.column(split_column))) if split_column else None
-        splitting = threads.submit(assigned, split, labels, wanted, plan, spool, split_names or dict(zip(SPLITS, SPLITS)),
-                                   progress.say)
+        splitting = threads.submit(
+            assigned,
+            split,
+            labels,
+            wanted,
+            plan,
+            spool,
+            split_names or {split: split for split in SPLITS},
+            progress.say,
+        )
         progress.begin('counting values', len(plan.fields))
         fitted_rows = None if plan.fit_on_all else splitting.result() == TRAIN
         fitted = fit(plan, spool, fitted_rows, threads, lambda: progress.advance(1))
@@ -80,21 +102,41 @@ def prepare_table(folder: pathlib.Path, source: Source, plan: TablePlan, split: 
         records = _encode(scratch, spool, encoder, labels, splitting.result(), threads, progress)
         _remove(scratch / 'spool')
         bad.close()
-        (scratch / PLAN_FILE).write_text(json.dumps({
-            'plan': plan.to_json(), 'parameters': fitted.parameters, 'max_values': fitted.max_values, **stored}, indent=2) + '\n')
+        (scratch / PLAN_FILE).write_text(
+            json.dumps(
+                {'plan': plan.to_json(), 'parameters': fitted.parameters, 'max_values': fitted.max_values, **stored},
+                indent=2,
+            )
+            + '\n'
+        )
         description = {
-            **description, 'sources_sha256': dict(sorted(source.checksums.items())), 'bad_rows': bad.count,
-            'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first]}
-        preparation = {'files': [tally.to_json() for tally in source.tallies], 'notes': fitted.notes,
-                       unknown_values.KEY: encoder.counts.record()}
+            **description,
+            'sources_sha256': dict(sorted(source.checksums.items())),
+            'bad_rows': bad.count,
+            'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first],
+        }
+        preparation = {
+            'files': [tally.to_json() for tally in source.tallies],
+            'notes': fitted.notes,
+            unknown_values.KEY: encoder.counts.record(),
+        }
         if raw_files is not None:
             preparation[origin.KEY] = raw_files.record(source.checksums, max_bad_share)
-        return finish(scratch, folder, schema=encoder.schema, vocabularies=fitted.vocabularies, splits=records,
-                      description=description, preparation=preparation, say=progress.say)
+        return finish(
+            scratch,
+            folder,
+            schema=encoder.schema,
+            vocabularies=fitted.vocabularies,
+            splits=records,
+            description=description,
+            preparation=preparation,
+            say=progress.say,
+        )
 
 
-def _parse(source: Source, plan: TablePlan, spool: Spool, bad: BadRows, threads: ThreadPoolExecutor,
-           progress: Progress) -> np.ndarray:
+def _parse(
+    source: Source, plan: TablePlan, spool: Spool, bad: BadRows, threads: ThreadPoolExecutor, progress: Progress
+) -> np.ndarray:
     """Spools all rows. Returns their labels, uint8 [n]."""
     blocks: list[np.ndarray] = []
 
@@ -119,14 +161,26 @@ def _parse(source: Source, plan: TablePlan, spool: Spool, bad: BadRows, threads:
     return np.concatenate(blocks)
 
 
-def _encode(scratch: pathlib.Path, spool: Spool, encoder: Encoder, labels: np.ndarray, split_of: np.ndarray,
-            threads: ThreadPoolExecutor, progress: Progress) -> dict[str, dict[str, Any]]:
+def _encode(
+    scratch: pathlib.Path,
+    spool: Spool,
+    encoder: Encoder,
+    labels: np.ndarray,
+    split_of: np.ndarray,
+    threads: ThreadPoolExecutor,
+    progress: Progress,
+) -> dict[str, dict[str, Any]]:
     """Encodes and writes all rows. Returns the writers' records by split."""
     slots, numeric_fields = encoder.schema.num_slots, len(encoder.schema.numeric_fields)
     writers = {name: SplitWriter(scratch / name, slots, numeric_fields) for name in SPLITS}
     progress.begin('encoding', spool.rows)
     start = 0
-    with writers['train'], writers['valid'], writers['test'], ThreadPoolExecutor(1, thread_name_prefix='writing') as writing:
+    with (
+        writers['train'],
+        writers['valid'],
+        writers['test'],
+        ThreadPoolExecutor(1, thread_name_prefix='writing') as writing,
+    ):
         pending = None
         for frame in spool.frames():
             rows = slice(start, start + frame.height)
@@ -141,8 +195,9 @@ def _encode(scratch: pathlib.Path, spool: Spool, encoder: Encoder, labels: np.nd
     return {name: writer.record for name, writer in writers.items()}
 
 
-def _append(writers: dict[str, SplitWriter], ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray,
-            split_of: np.ndarray) -> None:
+def _append(
+    writers: dict[str, SplitWriter], ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray, split_of: np.ndarray
+) -> None:
     for start in range(0, len(labels), ROWS_AT_ONCE):
         piece = slice(start, start + ROWS_AT_ONCE)
         of_rows = [np.ascontiguousarray(column[piece]) for column in (ids, numeric, labels)]

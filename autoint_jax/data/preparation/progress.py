@@ -44,9 +44,14 @@ class Bar:
     def __init__(self):
         self._console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
         self._progress = rich.progress.Progress(
-            TextColumn('{task.description}', markup=False), BarColumn(), TaskProgressColumn(),
+            TextColumn('{task.description}', markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
             TextColumn('{task.fields[rate]}', markup=False),
-            TimeRemainingColumn(), console=self._console, transient=True)
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
         self._task, self._name = None, ''
 
     def __enter__(self) -> 'Bar':

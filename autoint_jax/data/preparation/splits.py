@@ -25,7 +25,7 @@ def stratified_folds(labels: np.ndarray, *, folds: int, seed: int) -> np.ndarray
         order = np.arange(max(rows, folds), dtype=np.int32 if rows < 2**31 else np.int64)
         np.random.RandomState(seed).shuffle(order)
         sizes = np.full(folds, len(order) // folds)
-        sizes[:len(order) % folds] += 1
+        sizes[: len(order) % folds] += 1
         fold_in_order = np.repeat(np.arange(folds, dtype=np.int8), sizes)
         fold_of_class = np.empty(len(order), np.int8)
         fold_of_class[order] = fold_in_order
@@ -46,15 +46,16 @@ def random_split(labels: np.ndarray, *, valid: float, test: float, seed: int) ->
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))
         ends = [round(test * len(rows)), round((test + valid) * len(rows))]
-        split[rows[:ends[0]]] = TEST
-        split[rows[ends[0]:ends[1]]] = VALID
+        split[rows[: ends[0]]] = TEST
+        split[rows[ends[0] : ends[1]]] = VALID
     return split
 
 
 def time_split(times: np.ndarray, *, valid: float, test: float) -> np.ndarray:
     """The latest share `test` is test, the share `valid` before it valid; rows of one time stay together. int8 [n]."""
-    first_valid, first_test = np.sort(times)[[min(int((1 - valid - test) * len(times)), len(times) - 1),
-                                              min(int((1 - test) * len(times)), len(times) - 1)]]
+    first_valid, first_test = np.sort(times)[
+        [min(int((1 - valid - test) * len(times)), len(times) - 1), min(int((1 - test) * len(times)), len(times) - 1)]
+    ]
     return np.where(times >= first_test, TEST, np.where(times >= first_valid, VALID, TRAIN)).astype(np.int8)
 
 
@@ -68,16 +69,20 @@ def column_split(values: pl.Series, of_split: Mapping[str, Sequence[str]]) -> np
     Raises UsageError on a value that no split has, and on one of a split that no row has.
     """
     values, wanted = values.fill_null(''), [value for own in of_split.values() for value in own]
-    counts = {value: count for value, count in values.filter(values.is_in(wanted)).value_counts().iter_rows()}
+    counts = dict(values.filter(values.is_in(wanted)).value_counts().iter_rows())
     other = values.filter(~values.is_in(wanted))
     if len(other):
         first = f'{other[0][:40]!r}' if other[0] else 'no value'
-        raise UsageError(f'the split column {values.name!r} holds {first}, which is a value of no split, in '
-                         f'{other.eq(other[0]).sum():,} rows: list it under one of {_told(of_split)}')
+        raise UsageError(
+            f'the split column {values.name!r} holds {first}, which is a value of no split, in '
+            f'{other.eq(other[0]).sum():,} rows: list it under one of {_told(of_split)}'
+        )
     absent = [value for value in wanted if value not in counts]
     if absent:
-        raise UsageError(f'the split column {values.name!r} holds {absent[0][:40]!r} in no row, though a split lists it; the '
-                         f'splits have {_told(of_split)}')
+        raise UsageError(
+            f'the split column {values.name!r} holds {absent[0][:40]!r} in no row, though a split lists it; the '
+            f'splits have {_told(of_split)}'
+        )
     numbers = [SPLITS.index(name) for name, own in of_split.items() for _ in own]
     return values.replace_strict(wanted, numbers, return_dtype=pl.Int8).to_numpy()
 

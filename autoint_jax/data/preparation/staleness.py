@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax import stored
-from autoint_jax.data.raw.bad_rows import allowed
 from autoint_jax.data.preparation.origin import (
     ENCODING,
     KEY,
@@ -17,11 +16,13 @@ from autoint_jax.data.preparation.origin import (
     checksum_of,
     key_of,
     plain,
-    stamp)
-from autoint_jax.data.text.packed import PACKED, unpacked_name
+    stamp,
+)
+from autoint_jax.data.raw.bad_rows import allowed
 from autoint_jax.data.store.prepared import LARGE, PreparedData
 from autoint_jax.data.store.scratch import Say
 from autoint_jax.data.store.verification import AGAIN
+from autoint_jax.data.text.packed import PACKED, unpacked_name
 from autoint_jax.errors import UsageError, shown
 
 SHOWN = 5  # differences
@@ -62,8 +63,10 @@ def check(data: PreparedData, asked: Asked, say: Say) -> None:
     if found:
         more = f' and {len(found) - SHOWN} more' if len(found) > SHOWN else ''
         of_other = _other_declaration(recorded, asked)
-        raise UsageError(f'{data.folder} was prepared{of_other} from something else than what is asked for now: '
-                         f'{"; ".join(found[:SHOWN])}{more}: --overwrite prepares it again, another --data_dir keeps both')
+        raise UsageError(
+            f'{data.folder} was prepared{of_other} from something else than what is asked for now: '
+            f'{"; ".join(found[:SHOWN])}{more}: --overwrite prepares it again, another --data_dir keeps both'
+        )
 
 
 def _since_then(recorded: dict[str, Any], asked: Asked, say: Say) -> Iterator[str]:
@@ -71,7 +74,9 @@ def _since_then(recorded: dict[str, Any], asked: Asked, say: Say) -> Iterator[st
         yield f'it was encoded by version {recorded["encoding"]} of the encoding, and this program has version {ENCODING}'
     if recorded['meaning'] != plain(asked.origin.meaning):
         # A recipe of this project gains keys with its versions; in a declaration every key is the user's.
-        yield from differences(recorded['declared'], plain(asked.origin.declared), only_recorded=asked.origin.declaration is None)
+        yield from differences(
+            recorded['declared'], plain(asked.origin.declared), only_recorded=asked.origin.declaration is None
+        )
     folder, paths, problem = _raw_files(asked, pathlib.Path(recorded['raw_dir']))
     if problem is None:
         yield from _files(recorded, folder, paths, asked.verify, say)
@@ -83,7 +88,9 @@ def _since_then(recorded: dict[str, Any], asked: Asked, say: Say) -> Iterator[st
         yield '; '.join(f'{path} is gone' for path in gone[:SHOWN]) or str(problem)
 
 
-def _raw_files(asked: Asked, recorded: pathlib.Path | None) -> tuple[pathlib.Path, Sequence[pathlib.Path], UsageError | None]:
+def _raw_files(
+    asked: Asked, recorded: pathlib.Path | None
+) -> tuple[pathlib.Path, Sequence[pathlib.Path], UsageError | None]:
     """The folder of raw files, the files, and why there are none. Raises UsageError if the user named a folder without them."""
     if asked.raw_dir is not None and (recorded is None or not _same(asked.raw_dir, recorded)):
         return asked.raw_dir, asked.origin.find(asked.raw_dir), None
@@ -102,7 +109,9 @@ def _same(one: pathlib.Path, other: pathlib.Path) -> bool:
     return os.path.abspath(one) == os.path.abspath(other)
 
 
-def _files(recorded: dict[str, Any], folder: pathlib.Path, paths: Sequence[pathlib.Path], verify: bool, say: Say) -> Iterator[str]:
+def _files(
+    recorded: dict[str, Any], folder: pathlib.Path, paths: Sequence[pathlib.Path], verify: bool, say: Say
+) -> Iterator[str]:
     """Differences of raw files; contents are compared where times or places differ and sizes do not."""
     now, then = {key_of(path, folder): path for path in paths}, recorded['files']
     found = [f'{now[key]} is a new file' for key in now if key not in then]
@@ -115,7 +124,9 @@ def _files(recorded: dict[str, Any], folder: pathlib.Path, paths: Sequence[pathl
         path, before = now[key], Stamp(*(then[key][name] for name in Stamp._fields))
         elsewhere, after = os.path.abspath(path) != then[key]['path'], stamp(path)
         if after.size != before.size and path.suffix.lower() not in PACKED:
-            found.append(f'{path} has {after.size:,} bytes, {then[key]["path"] if elsewhere else "it"} had {before.size:,}')
+            found.append(
+                f'{path} has {after.size:,} bytes, {then[key]["path"] if elsewhere else "it"} had {before.size:,}'
+            )
         elif verify or elsewhere or after != before:
             touched.append(key)
         moved |= elsewhere
@@ -154,7 +165,9 @@ def _of_an_earlier_version(data: PreparedData, asked: Asked, say: Say) -> Iterat
         yield from _contents(names, checksums, say)
         say(f'{untold}all that it was made from: fields, split and raw files were compared')
     else:
-        say(f'{untold}the sizes and times of raw files, so it cannot be told whether they have changed: --verify compares them')
+        say(
+            f'{untold}the sizes and times of raw files, so it cannot be told whether they have changed: --verify compares them'
+        )
 
 
 def _bad_rows(data: PreparedData, recorded: dict[str, Any] | None, asked: Asked) -> Iterator[str]:
@@ -164,8 +177,10 @@ def _bad_rows(data: PreparedData, recorded: dict[str, Any] | None, asked: Asked)
     then = (recorded or {}).get('max_bad_share')
     now = allowed(asked.max_bad_share, rows)
     if then is not None and asked.max_bad_share < then and bad > now:
-        yield (f'{bad:,} of {rows:,} rows could not be parsed, which --max_bad_share={then:g} allowed and '
-               f'{asked.max_bad_share:g} does not')
+        yield (
+            f'{bad:,} of {rows:,} rows could not be parsed, which --max_bad_share={then:g} allowed and '
+            f'{asked.max_bad_share:g} does not'
+        )
 
 
 def _other_declaration(recorded: dict[str, Any] | None, asked: Asked) -> str:
@@ -205,7 +220,9 @@ def differences(old: Any, new: Any, where: str = '', *, only_recorded: bool = Fa
 
 def _named(items: Any) -> bool:
     """Whether something is a list of objects that have names, each its own."""
-    if not isinstance(items, list) or not all(isinstance(item, dict) and isinstance(item.get('name'), str) for item in items):
+    if not isinstance(items, list) or not all(
+        isinstance(item, dict) and isinstance(item.get('name'), str) for item in items
+    ):
         return False
     return bool(items) and len({item['name'] for item in items}) == len(items)
 

@@ -15,9 +15,11 @@ from autoint_jax.errors import UsageError
 SIDE_FILE = 'bad_rows.tsv'
 SHOWN = 10
 NEVER_TOO_MANY = 2
-_ESCAPED = str.maketrans({'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'} | {
-    chr(code): f'\\x{code:02x}' for code in (*range(32), *range(127, 160)) if chr(code) not in '\t\n\r'} | {
-    chr(code): f'\\u{code:04x}' for code in (0x2028, 0x2029)})
+_ESCAPED = str.maketrans(
+    {'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'}
+    | {chr(code): f'\\x{code:02x}' for code in (*range(32), *range(127, 160)) if chr(code) not in '\t\n\r'}
+    | {chr(code): f'\\u{code:04x}' for code in (0x2028, 0x2029)}
+)
 
 
 class BadRows:
@@ -39,7 +41,7 @@ class BadRows:
         for path, rows in itertools.groupby(bad, key=lambda row: row.path):
             name = escaped(str(path))
             self._file.writelines(f'{name}\t{row.line}\t{escaped(row.reason)}\t{escaped(row.text)}\n' for row in rows)
-        self.first += bad[:SHOWN - len(self.first)]
+        self.first += bad[: SHOWN - len(self.first)]
         self.count += len(bad)
         self._lines += sum(row.lines for row in bad)
 
@@ -47,17 +49,25 @@ class BadRows:
         """Raises UsageError if too many of `rows` rows are bad."""
         if self._lines > allowed(self._max_share, rows):  # a bad row that spans lines may be many
             share = self.count / max(rows, 1)
-            raise UsageError(f'{self.count:,} of {rows:,.0f} rows ({share:.2%}) cannot be parsed, more than --max_bad_share='
-                             f'{self._max_share:g}; the first: ' + '; '.join(self.lines()))
+            raise UsageError(
+                f'{self.count:,} of {rows:,.0f} rows ({share:.2%}) cannot be parsed, more than --max_bad_share='
+                f'{self._max_share:g}; the first: ' + '; '.join(self.lines())
+            )
 
     def lines(self) -> list[str]:
         """The first few, one sentence for all that are bad for one reason."""
         told: dict[tuple[pathlib.Path, str], list[BadRow]] = {}
         for row in self.first:
             told.setdefault((row.path, row.reason), []).append(row)
-        return [f'{path} line {rows[0].line}: {reason}: {escaped(rows[0].text[:60])}'
-                + (f' (and line{"s" * (len(rows) > 2)} {", ".join(str(row.line) for row in rows[1:])})' if len(rows) > 1 else '')
-                for (path, reason), rows in told.items()]
+        return [
+            f'{path} line {rows[0].line}: {reason}: {escaped(rows[0].text[:60])}'
+            + (
+                f' (and line{"s" * (len(rows) > 2)} {", ".join(str(row.line) for row in rows[1:])})'
+                if len(rows) > 1
+                else ''
+            )
+            for (path, reason), rows in told.items()
+        ]
 
     def close(self) -> None:
         if self._file is not None:

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.raw.cells import Check
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.rows import BadRow, parsed
-from autoint_jax.data.text.tally import Tally
 from autoint_jax.data.text.blocks import blocks
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError
 
 
@@ -46,7 +46,9 @@ def avazu_calendar(folder: pathlib.Path) -> Derivation:
         hour = pl.col('hour')
         date = pl.date(2000 + hour // 1_000_000, hour // 10_000 % 100, hour // 100 % 100)
         weekday = (date.dt.weekday() % 7).cast(pl.Int64)
-        return frame.with_columns(hour_of_day=hour % 100, weekday=weekday, is_weekend=weekday.is_in([0, 6]).cast(pl.Int64))
+        return frame.with_columns(
+            hour_of_day=hour % 100, weekday=weekday, is_weekend=weekday.is_in([0, 6]).cast(pl.Int64)
+        )
 
     def check(frame: pl.DataFrame) -> dict[int, str]:
         hours = frame['hour']
@@ -97,15 +99,19 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
         columns = [profile[name].gather(place).cast(pl.Int64).set(unknown, None) for name in ('Gender', 'Age')]
         return frame.with_columns(columns)
 
-    return Derivation(derive, {'Gender': pl.Int64, 'Age': pl.Int64}, {PROFILE: tally.checksum.hexdigest()}, bad,
-                      tallies=[tally])
+    return Derivation(
+        derive, {'Gender': pl.Int64, 'Age': pl.Int64}, {PROFILE: tally.checksum.hexdigest()}, bad, tallies=[tally]
+    )
 
 
 def _check_profile(frame: pl.DataFrame) -> dict[int, str]:
     user = pl.col('UserID')
-    wrong = frame.select(pl.any_horizontal(user.is_null(), user < 0, pl.col('Gender', 'Age').abs() >= 2**31)).to_series()
-    return dict.fromkeys(wrong.arg_true().to_list(),
-                         'it is no profile: UserID is missing or below 0, or Gender or Age is absurdly large')
+    wrong = frame.select(
+        pl.any_horizontal(user.is_null(), user < 0, pl.col('Gender', 'Age').abs() >= 2**31)
+    ).to_series()
+    return dict.fromkeys(
+        wrong.arg_true().to_list(), 'it is no profile: UserID is missing or below 0, or Gender or Age is absurdly large'
+    )
 
 
 def joined_files(derivation: str, folder: pathlib.Path) -> list[pathlib.Path]:
@@ -118,4 +124,7 @@ def joined_files(derivation: str, folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 DERIVATIONS: dict[str, Callable[[pathlib.Path], Derivation]] = {
-    'none': lambda folder: NO_DERIVATION, 'avazu_calendar': avazu_calendar, 'kdd12_profile': kdd12_profile}
+    'none': lambda folder: NO_DERIVATION,
+    'avazu_calendar': avazu_calendar,
+    'kdd12_profile': kdd12_profile,
+}

@@ -20,13 +20,13 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.raw.cells import checked
-from autoint_jax.data.text.decoding import as_text
 from autoint_jax.data.raw.derived import NO_DERIVATION
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import TextSource
 from autoint_jax.data.text.blocks import Block
+from autoint_jax.data.text.decoding import as_text
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 
 LABEL, QUERY = 'label', 'qid'
@@ -46,13 +46,17 @@ class LibsvmSource(TextSource):
             found = _COLUMN.fullmatch(name)
             if name in (LABEL, QUERY):
                 continue
-            if found is None or found['first'] and int(found['first']) > int(found['last']):
-                raise UsageError(f'column {name!r} of a libsvm file must be a place, as in 3, a range of indices, as in 10-99, a '
-                                 f'field of a libffm file, as in field 2, or {QUERY}')
-            if kind == 'real' and (found['place'] or found['first'] and int(found['first']) != int(found['last'])):
+            if found is None or (found['first'] and int(found['first']) > int(found['last'])):
+                raise UsageError(
+                    f'column {name!r} of a libsvm file must be a place, as in 3, a range of indices, as in 10-99, a '
+                    f'field of a libffm file, as in field 2, or {QUERY}'
+                )
+            if kind == 'real' and (found['place'] or (found['first'] and int(found['first']) != int(found['last']))):
                 index = found['place'] or '40'
-                raise UsageError(f'column {name!r} of a libsvm file gives indices, not numbers: a numeric field takes the number '
-                                 f'that goes with one index, as in column: {index}-{index}')
+                raise UsageError(
+                    f'column {name!r} of a libsvm file gives indices, not numbers: a numeric field takes the number '
+                    f'that goes with one index, as in column: {index}-{index}'
+                )
 
     def parse(self, block: Block, label: LabelPlan | None) -> Raw:
         stored = as_text(block.path, block.text, block.first_line).removesuffix('\n').split('\n')
@@ -60,12 +64,18 @@ class LibsvmSource(TextSource):
         some = (lines != '').to_numpy()
         form = lines.str.contains(_LINE).to_numpy()
         reason = 'it has not the form label index:value or label field:index:value'
-        bad = [BadRow(block.path, block.first_line + row, reason, stored[row]) for row in np.flatnonzero(some & ~form).tolist()]
+        bad = [
+            BadRow(block.path, block.first_line + row, reason, stored[row])
+            for row in np.flatnonzero(some & ~form).tolist()
+        ]
         rows = np.flatnonzero(some & form)
         frame, lost = self._frame(lines.filter(some & form))
         typed, reasons = checked(frame, self._kinds, self.layout, label, unseen=self.unseen_missing)
         reasons = lost | reasons
-        bad += [BadRow(block.path, block.first_line + int(rows[row]), reason, stored[rows[row]]) for row, reason in reasons.items()]
+        bad += [
+            BadRow(block.path, block.first_line + int(rows[row]), reason, stored[rows[row]])
+            for row, reason in reasons.items()
+        ]
         return Raw(typed.filter(~np.isin(np.arange(typed.height), list(reasons))), sorted(bad), int((~some).sum()))
 
     def _frame(self, lines: pl.Series) -> tuple[pl.DataFrame, dict[int, str]]:
@@ -87,10 +97,17 @@ class LibsvmSource(TextSource):
 def _pairs(rest: pl.Series) -> pl.DataFrame:
     """One line for each pair: row, place from 1, field, index and number."""
     lists = rest.str.replace(rf'^qid:{_INDEX} ?', '').str.split(' ')
-    table = pl.DataFrame({'row': np.arange(len(rest), dtype=np.uint32), 'pair': lists}).explode('pair').filter(pl.col('pair') != '')
+    table = (
+        pl.DataFrame({'row': np.arange(len(rest), dtype=np.uint32), 'pair': lists})
+        .explode('pair')
+        .filter(pl.col('pair') != '')
+    )
     parts = pl.col('pair').str.extract_groups(rf'^(?:(?<field>{_INDEX}):)?(?<index>{_INDEX}):(?<number>.*)$')
-    return table.with_columns(place=pl.int_range(1, pl.len() + 1).over('row'), parts=parts).unnest('parts').with_columns(
-        pl.col('field').cast(pl.Int64), number_of_index=pl.col('index').cast(pl.Int64))
+    return (
+        table.with_columns(place=pl.int_range(1, pl.len() + 1).over('row'), parts=parts)
+        .unnest('parts')
+        .with_columns(pl.col('field').cast(pl.Int64), number_of_index=pl.col('index').cast(pl.Int64))
+    )
 
 
 def _column(pairs: pl.DataFrame, name: str, kind: str, rows: int, lost: dict[int, str]) -> pl.Series:
@@ -104,10 +121,16 @@ def _column(pairs: pl.DataFrame, name: str, kind: str, rows: int, lost: dict[int
         own = pairs.filter(pl.col('number_of_index').is_between(int(found['first']), int(found['last'])))
     if kind != 'real':
         for row, pair, number in own.filter(pl.col('number').cast(pl.Float64, strict=False).ne_missing(1.0))[
-                'row', 'pair', 'number'].iter_rows():
-            lost.setdefault(row, f'column {name!r} takes the index of {pair[:40]!r}, and the number {number[:20]} would be lost: '
-                                 f'it must be 1, or the field numeric')
-    joined = own.group_by('row', maintain_order=True).agg(pl.col('number' if kind == 'real' else 'index').str.join(SEPARATOR))
+            'row', 'pair', 'number'
+        ].iter_rows():
+            lost.setdefault(
+                row,
+                f'column {name!r} takes the index of {pair[:40]!r}, and the number {number[:20]} would be lost: '
+                f'it must be 1, or the field numeric',
+            )
+    joined = own.group_by('row', maintain_order=True).agg(
+        pl.col('number' if kind == 'real' else 'index').str.join(SEPARATOR)
+    )
     texts: list[str | None] = [None] * rows
     for row, text in joined.iter_rows():
         texts[row] = text

@@ -12,10 +12,10 @@ import polars as pl
 
 from autoint_jax.data.raw.cells import checked
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.text.in_order import in_order
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import THREADS
+from autoint_jax.data.text.in_order import in_order
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError, nearest
 
@@ -29,7 +29,9 @@ class ParquetSource:
     in UTF-8; booleans are 0 and 1 where numbers are wanted, else `true` and `false`. Columns of other types are refused.
     """
 
-    def __init__(self, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str], separators: dict[str, str]):
+    def __init__(
+        self, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str], separators: dict[str, str]
+    ):
         self.paths, self._layout, self._separators = tuple(paths), layout, separators
         wanted, types = set(columns), layout.types
         self._kinds = {name: kind for name, kind in layout.columns if name in wanted}
@@ -42,34 +44,46 @@ class ParquetSource:
             found = parquet_schema(path)
             for name in self._kinds:
                 if name not in found:
-                    raise UsageError(f'{path} has no column {name!r}{nearest(name, list(found))}; it has: {", ".join(found)}')
+                    raise UsageError(
+                        f'{path} has no column {name!r}{nearest(name, list(found))}; it has: {", ".join(found)}'
+                    )
                 self._check(path, name, found[name])
 
     def _check(self, path: pathlib.Path, name: str, dtype: pl.DataType) -> None:
         """Raises UsageError where a column is of a type that is no value, or not the declared kind of value."""
         if not holds_values(dtype):
-            raise UsageError(f'{path}: column {name!r} is of the type {_short(dtype)}, which is no value of a field: write its '
-                             f'parts as columns of text or numbers, or lists of these')
+            raise UsageError(
+                f'{path}: column {name!r} is of the type {_short(dtype)}, which is no value of a field: write its '
+                f'parts as columns of text or numbers, or lists of these'
+            )
         if isinstance(dtype, (pl.List, pl.Array)) and name not in self._separators:
-            raise UsageError(f'{path}: column {name!r} holds lists ({_short(dtype)}), so its field must have kind: multivalued')
+            raise UsageError(
+                f'{path}: column {name!r} holds lists ({_short(dtype)}), so its field must have kind: multivalued'
+            )
 
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.paths)
 
-    def rows(self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]) -> Iterator[tuple[Any, int]]:
+    def rows(
+        self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]
+    ) -> Iterator[tuple[Any, int]]:
         tallies = [Tally(path) for path in self.paths]
 
         def work(item: tuple[int, tuple[Tally, int, pl.DataFrame, int]]) -> tuple[Tally, int, int, Any, int]:
             number, (tally, first_row, frame, size) = item
             texts = self._as_text(tally.path, frame)
             typed, reasons = checked(texts, self._kinds, self._layout, label, unseen=self.unseen_missing)
-            bad = [BadRow(tally.path, first_row + row, reason, '\t'.join(map(str, frame.row(row))))
-                   for row, reason in reasons.items()]
+            bad = [
+                BadRow(tally.path, first_row + row, reason, '\t'.join(map(str, frame.row(row))))
+                for row, reason in reasons.items()
+            ]
             if reasons:
                 typed = typed.filter(~np.isin(np.arange(typed.height), list(reasons)))
             return tally, typed.height, len(bad), use(number, Raw(typed, bad)), size
 
-        for tally, height, bad, result, size in in_order(threads, work, enumerate(self._frames(tallies)), ahead=THREADS + 1):
+        for tally, height, bad, result, size in in_order(
+            threads, work, enumerate(self._frames(tallies)), ahead=THREADS + 1
+        ):
             tally.add(height, bad, bad, 0, ())
             yield result, size
         for tally in tallies:
@@ -83,8 +97,9 @@ class ParquetSource:
                 self.checksums[path.name] = hashlib.file_digest(file, lambda own=tally.checksum: own).hexdigest()
             with _readable(path):
                 tally.lines = _scan(path).select(pl.len()).collect().item()
-                frames = _scan(path).select(list(self._kinds)).collect_batches(
-                    chunk_size=ROWS_AT_ONCE, maintain_order=True)
+                frames = (
+                    _scan(path).select(list(self._kinds)).collect_batches(chunk_size=ROWS_AT_ONCE, maintain_order=True)
+                )
             while True:
                 with _readable(path):
                     frame = next(frames, None)
@@ -104,8 +119,10 @@ class ParquetSource:
             separator = self._separators[name]
             inner = _plain_texts(path, values.explode(), numbers=False)
             if (within := inner.str.contains(separator, literal=True).fill_null(False)).any():
-                raise UsageError(f'{path}: column {name!r} holds lists with {inner.filter(within)[0][:40]!r}, which has the '
-                                 f'separator {separator!r} of its field in it: declare another separator')
+                raise UsageError(
+                    f'{path}: column {name!r} holds lists with {inner.filter(within)[0][:40]!r}, which has the '
+                    f'separator {separator!r} of its field in it: declare another separator'
+                )
             return values.cast(pl.List(pl.String)).list.join(separator)
         return _plain_texts(path, values, numbers=self._kinds[name] == 'real')
 
@@ -116,8 +133,10 @@ def _plain_texts(path: pathlib.Path, values: pl.Series, *, numbers: bool) -> pl.
     try:
         return values.cast(pl.String)
     except pl.exceptions.PolarsError:
-        raise UsageError(f'{path}: column {values.name!r} ({_short(values.dtype)}) holds bytes that are no text in UTF-8: leave '
-                         f'the column out, or write it as text') from None
+        raise UsageError(
+            f'{path}: column {values.name!r} ({_short(values.dtype)}) holds bytes that are no text in UTF-8: leave '
+            f'the column out, or write it as text'
+        ) from None
 
 
 def _scan(path: pathlib.Path) -> pl.LazyFrame:

@@ -8,12 +8,11 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.raw.cells import Check, checked, infinities
+from autoint_jax.data.raw.labels import LabelPlan, labels_of
+from autoint_jax.data.text.blocks import Block, occurrences
 from autoint_jax.data.text.decoding import as_text
 from autoint_jax.data.text.dialect import NEWLINE, Dialect
-from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.text.layout import TYPES, Layout
-from autoint_jax.data.text.blocks import Block, occurrences
 
 
 class BadRow(NamedTuple):
@@ -42,8 +41,14 @@ class _Malformed(Exception):
     """A block needs the careful way."""
 
 
-def parsed(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None, check: Check | None = None,
-           unseen: set[str] | None = None) -> Raw:
+def parsed(
+    block: Block,
+    layout: Layout,
+    columns: Sequence[str],
+    label: LabelPlan | None,
+    check: Check | None = None,
+    unseen: set[str] | None = None,
+) -> Raw:
     """The named columns of a block; `label` is None where rows have none.
 
     A sound block is parsed at once. One with anything wrong in it is parsed as text, cell by cell. Values that mean missing
@@ -59,7 +64,9 @@ def parsed(block: Block, layout: Layout, columns: Sequence[str], label: LabelPla
     return _careful(block, layout, columns, label, check, unseen)
 
 
-def sound_rows(layout: Layout, columns: Sequence[str], label: LabelPlan | None) -> Callable[[Sequence[list[str]]], bool]:
+def sound_rows(
+    layout: Layout, columns: Sequence[str], label: LabelPlan | None
+) -> Callable[[Sequence[list[str]]], bool]:
     """Whether any of some rows, given as cells, can be a row of the table."""
 
     def sound(rows: Sequence[list[str]]) -> bool:
@@ -77,7 +84,7 @@ def _kinds(layout: Layout, columns: Sequence[str]) -> dict[str, str]:
 def _strict(block: Block, layout: Layout, columns: Sequence[str]) -> pl.DataFrame:
     text = block.text
     rows = occurrences(text, NEWLINE) + (not text.endswith(NEWLINE))
-    if b'\0' in text or layout.quote is not None and layout.quote.encode() in text:
+    if b'\0' in text or (layout.quote is not None and layout.quote.encode() in text):
         raise _Malformed
     if len(layout.columns) == 1 and (text.startswith(NEWLINE) or 2 * NEWLINE in text):
         raise _Malformed  # blank lines, which are no rows
@@ -138,7 +145,9 @@ class _Lines:
 
     def heads(self, places: np.ndarray) -> list[int]:
         """The lines with which the rows begin that have some places."""
-        return np.unique(self._heads[np.searchsorted(self._heads, np.searchsorted(self.ends, places), 'right') - 1]).tolist()
+        return np.unique(
+            self._heads[np.searchsorted(self._heads, np.searchsorted(self.ends, places), 'right') - 1]
+        ).tolist()
 
     def spans(self, rows: np.ndarray) -> np.ndarray:
         """How many lines the rows have that begin with some lines."""
@@ -153,8 +162,10 @@ class _Lines:
         """Bad rows by the lines with which they begin."""
         separator, first = self.layout.separator.encode(), self.block.first_line
         texts = [text.replace(self.block.separator, separator) for text in self.rows(np.fromiter(reasons, np.int64))]
-        return [BadRow(self.block.path, first + row, reason, text.decode(errors='replace'), text.count(NEWLINE) + 1)
-                for (row, reason), text in zip(reasons.items(), texts, strict=True)]
+        return [
+            BadRow(self.block.path, first + row, reason, text.decode(errors='replace'), text.count(NEWLINE) + 1)
+            for (row, reason), text in zip(reasons.items(), texts, strict=True)
+        ]
 
     def kept(self) -> bytes:
         """The text of the plain lines."""
@@ -163,8 +174,14 @@ class _Lines:
         return self._text[np.repeat(self.plain, np.diff(np.append(self.starts, len(self._text))))].tobytes()
 
 
-def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelPlan | None, check: Check | None,
-             unseen: set[str] | None) -> Raw:
+def _careful(
+    block: Block,
+    layout: Layout,
+    columns: Sequence[str],
+    label: LabelPlan | None,
+    check: Check | None,
+    unseen: set[str] | None,
+) -> Raw:
     if not block.text.isascii():
         as_text(block.path, block.text, block.first_line)
     lines, wanted, bad, blank = _Lines(block, layout), len(layout.columns), dict(block.quoted.faults), 0
@@ -173,14 +190,18 @@ def _careful(block: Block, layout: Layout, columns: Sequence[str], label: LabelP
     lines.plain[wrong] = False
     for line, text in zip(wrong.tolist(), lines.rows(wrong), strict=True):
         if text.strip():
-            bad[line] = f'it has {counts[line]} columns, not {wanted}' + ', and a carriage return within it' * (b'\r' in text)
+            bad[line] = f'it has {counts[line]} columns, not {wanted}' + ', and a carriage return within it' * (
+                b'\r' in text
+            )
         else:
             blank += 1
     own: dict[int, list[str]] = {}
     if len(block.quoted.own_way):
         dialect = Dialect(block.separator, layout.quote, layout.strip)
-        own = {line: dialect.cells(text.decode())
-               for line, text in zip(block.quoted.own_way.tolist(), lines.rows(block.quoted.own_way), strict=True)}
+        own = {
+            line: dialect.cells(text.decode())
+            for line, text in zip(block.quoted.own_way.tolist(), lines.rows(block.quoted.own_way), strict=True)
+        }
     bad |= {line: f'it has {len(cells)} columns, not {wanted}' for line, cells in own.items() if len(cells) != wanted}
     if b'\0' in block.text:
         bad |= dict.fromkeys(lines.heads(lines.places(b'\0')), 'it has a NUL character')
@@ -210,7 +231,11 @@ def _texts(lines: _Lines, own: list[list[str]], columns: Sequence[str]) -> pl.Da
     except pl.exceptions.PolarsError:
         frame = _of_cells([], width)
     if frame.height != expected:  # never seen; the lines are cut without the parser then
-        cut = Dialect(separator, layout.quote, layout.strip).cells if layout.quote else lambda row: row.split(separator.decode())
+        cut = (
+            Dialect(separator, layout.quote, layout.strip).cells
+            if layout.quote
+            else lambda row: row.split(separator.decode())
+        )
         frame = _of_cells([cut(row) for row in kept.decode().removesuffix('\n').split('\n')], width)
     frame = pl.concat([frame, _of_cells(own, width)]) if own else frame
     if separator != layout.separator.encode() and layout.quote is not None:

@@ -9,13 +9,13 @@ import polars as pl
 
 from autoint_jax.data.raw.derived import NO_DERIVATION, Derivation
 from autoint_jax.data.raw.labels import LabelPlan
+from autoint_jax.data.raw.rows import BadRow, Raw, parsed, sound_rows
+from autoint_jax.data.text.blocks import BLOCK_BYTES, Block, blocks
 from autoint_jax.data.text.first_rows import first_rows
 from autoint_jax.data.text.in_order import in_order
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.packed import unpacked_name
-from autoint_jax.data.raw.rows import BadRow, Raw, parsed, sound_rows
 from autoint_jax.data.text.tally import Tally
-from autoint_jax.data.text.blocks import BLOCK_BYTES, Block, blocks
 from autoint_jax.errors import UsageError, nearest
 
 THREADS = 2  # of a preparation: more would hold more blocks in memory
@@ -43,7 +43,9 @@ class Source(Protocol):
     def size(self) -> int:
         """Bytes of all files."""
 
-    def rows(self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]) -> Iterator[tuple[Any, int]]:
+    def rows(
+        self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]
+    ) -> Iterator[tuple[Any, int]]:
         """Blocks in file order, each with the bytes it stands for.
 
         Args:
@@ -56,8 +58,13 @@ class Source(Protocol):
 class TextSource:
     """Text files of one layout, one after the other; of their columns those that are asked for, and derived ones."""
 
-    def __init__(self, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str],
-                 derivation: Derivation = NO_DERIVATION):
+    def __init__(
+        self,
+        paths: Sequence[pathlib.Path],
+        layout: Layout,
+        columns: Sequence[str],
+        derivation: Derivation = NO_DERIVATION,
+    ):
         self.paths, self.layout, self._derivation = tuple(paths), layout, derivation
         wanted, types = set(columns), layout.types
         self._columns = [name for name, _ in layout.columns if name in wanted]
@@ -79,7 +86,9 @@ class TextSource:
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.paths)
 
-    def rows(self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]) -> Iterator[tuple[Any, int]]:
+    def rows(
+        self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]
+    ) -> Iterator[tuple[Any, int]]:
         """Raises UsageError also where rows read and bad rows are not all lines of a file."""
         tallies = [Tally(path) for path in self.paths]
 
@@ -89,7 +98,9 @@ class TextSource:
             account = raw._replace(frame=raw.frame.select(pl.len()))
             return tally, account, use(number, raw._replace(frame=self._derivation.derive(raw.frame))), block.size
 
-        for tally, raw, result, size in in_order(threads, work, enumerate(self._blocks(tallies, label)), ahead=THREADS + 1):
+        for tally, raw, result, size in in_order(
+            threads, work, enumerate(self._blocks(tallies, label)), ahead=THREADS + 1
+        ):
             tally.add(raw.frame.item(), len(raw.bad), sum(row.lines for row in raw.bad), raw.blank, raw.spanning)
             yield result, size
         for tally in tallies:
@@ -124,15 +135,22 @@ def check_header(path: pathlib.Path, layout: Layout) -> None:
             raise UsageError(f'{path} has no column {name!r}{nearest(name, found)}; it has: {", ".join(found)}')
     if found != wanted:
         extra = [name for name in found if name not in wanted]
-        raise UsageError(f'{path} has ' + (f'a column {extra[0]!r} too many' if extra else 'its columns in another order')
-                         + f': they must be {", ".join(wanted)}')
+        raise UsageError(
+            f'{path} has '
+            + (f'a column {extra[0]!r} too many' if extra else 'its columns in another order')
+            + f': they must be {", ".join(wanted)}'
+        )
 
 
 def _check_headers_alike(path: pathlib.Path, first: pathlib.Path, layout: Layout) -> None:
     """Raises UsageError where a header that is skipped has the names in another order, or is not that of the first file."""
     found, wanted, others = names_in(path, layout), [name for name, _ in layout.columns], names_in(first, layout)
     if found != wanted and sorted(found) == sorted(wanted):
-        raise UsageError(f'{path} has the columns that the declaration names, but in another order: {", ".join(found)}; write '
-                         '`columns` in their order, or take it out')
+        raise UsageError(
+            f'{path} has the columns that the declaration names, but in another order: {", ".join(found)}; write '
+            '`columns` in their order, or take it out'
+        )
     if found != others:
-        raise UsageError(f'{path} has another header than {first}: its first line must be the same, {", ".join(others)}')
+        raise UsageError(
+            f'{path} has another header than {first}: its first line must be the same, {", ".join(others)}'
+        )

@@ -35,7 +35,7 @@ DATASETS = (DOWNLOADED, 'movielens_1m', 'criteo', 'avazu', 'kdd12')
 PREPARATION = 'preparation'  # key of the manifest: sources, counts of unknown values, checksums of samples, notes
 LARGE = 1 << 30  # bytes; reading them takes a second or more, which is said before
 UNHASHED = ('hash', 'versions', PREPARATION)
-_PREPARATION = {'samples': {split: {name: str for name in DTYPES} for split in SPLITS}, 'files_sha256': dict}
+_PREPARATION = {'samples': {split: dict.fromkeys(DTYPES, str) for split in SPLITS}, 'files_sha256': dict}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +109,13 @@ class PreparedData:
     def _arrays(self, name: str) -> dict[str, verification.Array]:
         if name not in SPLITS:
             raise UsageError(f'unknown split {name!r}: choose one of {", ".join(SPLITS)}')
-        return verification.arrays_of(self.folder, name, self.schema, self.manifest['splits'][name],
-                                      self.preparation.get('samples', {}).get(name, {}))
+        return verification.arrays_of(
+            self.folder,
+            name,
+            self.schema,
+            self.manifest['splits'][name],
+            self.preparation.get('samples', {}).get(name, {}),
+        )
 
     def vocabularies(self) -> dict[str, Vocabulary]:
         """Field name -> vocabulary. Raises UsageError where their file is damaged or was changed."""
@@ -140,28 +145,43 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
     """Opens prepared data. Raises UsageError that names the command which prepares it, or what is damaged."""
     there = sorted(path.parent.name for path in pathlib.Path(data_dir, dataset).glob('*/manifest.json'))
     if dataset == OWN_TABLE and not recipe:
-        raise UsageError(f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name '
-                         f'of its declaration; prepared in {data_dir}: {", ".join(there) or "none"}')
+        raise UsageError(
+            f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name '
+            f'of its declaration; prepared in {data_dir}: {", ".join(there) or "none"}'
+        )
     folder = folder_of(data_dir, dataset, recipe)
     if not (folder / 'manifest.json').exists():
         if dataset not in (*DATASETS, OWN_TABLE):
-            raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, [*DATASETS, OWN_TABLE])}; known: '
-                             f'{", ".join([*DATASETS, OWN_TABLE])}')
+            raise UsageError(
+                f'unknown data set {dataset!r}{nearest(dataset, [*DATASETS, OWN_TABLE])}; known: '
+                f'{", ".join([*DATASETS, OWN_TABLE])}'
+            )
         if (folder / 'schema.json').exists() or (folder / 'train').exists():
             raise UsageError(f'{folder} is damaged (manifest.json is missing): {AGAIN}')
-        how = f'--schema={pathlib.Path(recipe).stem}.yaml' if dataset == OWN_TABLE else (
-            f'--recipe={recipe}' if dataset == DOWNLOADED else f'--recipe={recipe} --raw_dir=FOLDER')
-        raise UsageError(f'no prepared data at {folder} (manifest.json is missing){nearest(recipe, there)}: run '
-                         f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}')
+        how = (
+            f'--schema={pathlib.Path(recipe).stem}.yaml'
+            if dataset == OWN_TABLE
+            else (f'--recipe={recipe}' if dataset == DOWNLOADED else f'--recipe={recipe} --raw_dir=FOLDER')
+        )
+        raise UsageError(
+            f'no prepared data at {folder} (manifest.json is missing){nearest(recipe, there)}: run '
+            f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}'
+        )
     manifest = stored.read_json(folder / 'manifest.json', {'format': int}, mend=AGAIN)
     schema = stored.read_json(folder / 'schema.json', {'fields': list}, mend=AGAIN)
     if manifest['format'] != FORMAT:
         raise UsageError(f'{folder} has format {manifest["format"]}, this version reads {FORMAT}: {AGAIN}')
     if identity_of(manifest, schema) != manifest.get('hash'):
-        raise UsageError(f'{folder / "schema.json"} or {folder / "manifest.json"} was changed or damaged after it was written '
-                         f'(they do not give the hash of the data): {AGAIN}')
-    stored.checked(manifest.get(PREPARATION, {}), _PREPARATION if PREPARATION in manifest else {}, str(folder / 'manifest.json'),
-                   mend=AGAIN)
+        raise UsageError(
+            f'{folder / "schema.json"} or {folder / "manifest.json"} was changed or damaged after it was written '
+            f'(they do not give the hash of the data): {AGAIN}'
+        )
+    stored.checked(
+        manifest.get(PREPARATION, {}),
+        _PREPARATION if PREPARATION in manifest else {},
+        str(folder / 'manifest.json'),
+        mend=AGAIN,
+    )
     with stored.of_form(folder / 'schema.json', mend=AGAIN):
         return PreparedData(folder, Schema.from_json(schema), manifest)
 

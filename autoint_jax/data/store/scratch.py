@@ -58,7 +58,9 @@ def check_replaceable(folder: pathlib.Path) -> None:
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
-        raise UsageError(f'{folder} is in the way: it is no folder of prepared data; move it or name another --data_dir')
+        raise UsageError(
+            f'{folder} is in the way: it is no folder of prepared data; move it or name another --data_dir'
+        )
     try:
         names = os.listdir(folder)
     except FileNotFoundError:  # another process is replacing it
@@ -69,11 +71,16 @@ def check_replaceable(folder: pathlib.Path) -> None:
 
 def _check_nothing_beside(folder: pathlib.Path) -> None:
     """Raises UsageError if files beside prepared data, hidden ones apart, would be lost when it is replaced."""
-    beside = sorted(name for name in (os.listdir(folder) if folder.is_dir() else ())
-                    if name not in PARTS + OTHER_PARTS and not name.startswith('.'))
+    beside = sorted(
+        name
+        for name in (os.listdir(folder) if folder.is_dir() else ())
+        if name not in PARTS + OTHER_PARTS and not name.startswith('.')
+    )
     if beside:
-        raise UsageError(f'{folder} also holds {", ".join(beside[:5])}{", ..." if len(beside) > 5 else ""}, which would be lost when '
-                         'the prepared data in it is replaced: move them or name another --data_dir')
+        raise UsageError(
+            f'{folder} also holds {", ".join(beside[:5])}{", ..." if len(beside) > 5 else ""}, which would be lost when '
+            'the prepared data in it is replaced: move them or name another --data_dir'
+        )
 
 
 def put_in_place(scratch: pathlib.Path, folder: pathlib.Path, say: Say = silent) -> None:
@@ -130,8 +137,10 @@ def clear_up(parent: pathlib.Path, name: str, *, now: float, say: Say = silent) 
         if owner is None and quiet < 2 * HEARTBEAT_SECONDS:  # just being made, or just being removed
             continue
         if alive is None and quiet < SILENT_SECONDS:
-            say(f'{left} ({_size(left):,} bytes) is left: {_named(owner)}, which gave the last sign of life {quiet / 3600:.1f} '
-                'hours ago, may still be at work on it; delete it if that process has ended')
+            say(
+                f'{left} ({_size(left):,} bytes) is left: {_named(owner)}, which gave the last sign of life {quiet / 3600:.1f} '
+                'hours ago, may still be at work on it; delete it if that process has ended'
+            )
             continue
         data, original = _set_aside(left), parent / match['name']
         if match['purpose'] == 'replaced' and data is not None and not original.exists():
@@ -178,8 +187,13 @@ def _remove(folder: pathlib.Path, say: Say) -> None:
 
 def _this_process() -> dict[str, Any]:
     """What tells a process from all others, on other machines and in other containers too."""
-    return {'host': platform.node(), 'boot': _text('/proc/sys/kernel/random/boot_id'), 'processes': _process_namespace(),
-            'pid': os.getpid(), 'started': _started(os.getpid())}
+    return {
+        'host': platform.node(),
+        'boot': _text('/proc/sys/kernel/random/boot_id'),
+        'processes': _process_namespace(),
+        'pid': os.getpid(),
+        'started': _started(os.getpid()),
+    }
 
 
 def _is_alive(owner: dict[str, Any] | None) -> bool | None:
@@ -187,7 +201,11 @@ def _is_alive(owner: dict[str, Any] | None) -> bool | None:
     here = _this_process()
     if owner == here:
         return True
-    if owner is None or not here['started'] or any(owner.get(key) != here[key] for key in ('host', 'boot', 'processes')):
+    if (
+        owner is None
+        or not here['started']
+        or any(owner.get(key) != here[key] for key in ('host', 'boot', 'processes'))
+    ):
         return None
     return _started(owner.get('pid')) == owner.get('started')
 

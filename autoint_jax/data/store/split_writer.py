@@ -35,8 +35,11 @@ class SplitWriter:
         try:
             if error is None:
                 self._write_headers()
-                self.record = {'rows': self._rows, 'positives': self._positives,
-                               **{f'{name}_sha256': checksum.hexdigest() for name, checksum in self._sums.items()}}
+                self.record = {
+                    'rows': self._rows,
+                    'positives': self._positives,
+                    **{f'{name}_sha256': checksum.hexdigest() for name, checksum in self._sums.items()},
+                }
         finally:
             for name, file in self._files.items():
                 with _writing(self._paths[name]):
@@ -57,9 +60,14 @@ class SplitWriter:
         for name, dtype in DTYPES.items():
             with _writing(self._paths[name]):
                 self._files[name].seek(0)
-                np.lib.format.write_array_header_1_0(self._files[name], {
-                    'descr': np.lib.format.dtype_to_descr(np.dtype(dtype)), 'fortran_order': False,
-                    'shape': (self._rows, *self._widths[name])})
+                np.lib.format.write_array_header_1_0(
+                    self._files[name],
+                    {
+                        'descr': np.lib.format.dtype_to_descr(np.dtype(dtype)),
+                        'fortran_order': False,
+                        'shape': (self._rows, *self._widths[name]),
+                    },
+                )
 
 
 @contextlib.contextmanager

@@ -45,12 +45,21 @@ class Array(NamedTuple):
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
 
-def arrays_of(folder: pathlib.Path, split: str, schema: Schema, record: dict[str, Any],
-              samples: dict[str, str]) -> dict[str, Array]:
+def arrays_of(
+    folder: pathlib.Path, split: str, schema: Schema, record: dict[str, Any], samples: dict[str, str]
+) -> dict[str, Array]:
     """The arrays of a split by name, by the manifest's record of the split and the checksums of its samples."""
     widths = {'ids': (schema.num_slots,), 'numeric': (len(schema.numeric_fields),), 'labels': ()}
-    return {name: Array(folder / split / f'{name}.npy', np.dtype(dtype), (record['rows'], *widths[name]),
-                        record[f'{name}_sha256'], samples.get(name)) for name, dtype in DTYPES.items()}
+    return {
+        name: Array(
+            folder / split / f'{name}.npy',
+            np.dtype(dtype),
+            (record['rows'], *widths[name]),
+            record[f'{name}_sha256'],
+            samples.get(name),
+        )
+        for name, dtype in DTYPES.items()
+    }
 
 
 def check_split(arrays: dict[str, Array], schema: Schema) -> None:
@@ -99,8 +108,10 @@ def _check_once(name: str, array: Array, schema: Schema, status: tuple[int, ...]
 
 def _compare(array: Array, found: str, wanted: str) -> None:
     if found != wanted:
-        raise UsageError(f'{array.path} is not the file that was prepared (its checksum begins with {found[:12]}, not '
-                         f'{wanted[:12]}): {AGAIN}')
+        raise UsageError(
+            f'{array.path} is not the file that was prepared (its checksum begins with {found[:12]}, not '
+            f'{wanted[:12]}): {AGAIN}'
+        )
 
 
 def _start_of_data(array: Array) -> int:
@@ -114,8 +125,9 @@ def _start_of_data(array: Array) -> int:
     except OSError as error:
         raise UsageError(f'{array.path} cannot be read ({error.strerror}): {AGAIN}') from None
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # of NumPy, for a header that is none
-        raise UsageError(f'{array.path} cannot be read ({str(error).splitlines()[0] if str(error) else "no header"}): '
-                         f'{AGAIN}') from None
+        raise UsageError(
+            f'{array.path} cannot be read ({str(error).splitlines()[0] if str(error) else "no header"}): {AGAIN}'
+        ) from None
     if size != start + array.size:
         difference = size - start - array.size
         wrong = f'{abs(difference):,} bytes too {"long" if difference > 0 else "short"}'
@@ -128,7 +140,9 @@ def _header(file: BinaryIO, array: Array) -> int:
         raise ValueError('the version of its header is not 1.0')
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
     if (shape, dtype) != (array.shape, array.dtype) or (fortran_order and array.size):
-        raise ValueError(f'it holds {dtype.name} {list(shape)}, but the manifest says {array.dtype.name} {list(array.shape)}')
+        raise ValueError(
+            f'it holds {dtype.name} {list(shape)}, but the manifest says {array.dtype.name} {list(array.shape)}'
+        )
     return file.tell()
 
 
@@ -143,7 +157,7 @@ def _blocks(array: Array) -> Iterator[tuple[int, np.ndarray]]:
     with open(array.path, 'rb', buffering=0) as file:
         file.seek(start)
         for row in range(0, rows, at_once):
-            values = block[:rows - row]
+            values = block[: rows - row]
             left = memoryview(values.reshape(-1).view(np.uint8))
             while len(left):
                 read = file.readinto(left)
@@ -159,8 +173,10 @@ def _check_ids(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema)
         return
     at, slot = np.argwhere(values.view(np.uint32) >= most)[0].tolist()
     owners = [field for field in schema.id_fields for _ in range(field.max_values)]
-    raise UsageError(f'{path} row {row + at}: field {owners[slot].name!r} has the id {values[at, slot]}, but its ids are 0 to '
-                     f'{owners[slot].cardinality - 1}: the file or the schema was changed or damaged; {AGAIN}')
+    raise UsageError(
+        f'{path} row {row + at}: field {owners[slot].name!r} has the id {values[at, slot]}, but its ids are 0 to '
+        f'{owners[slot].cardinality - 1}: the file or the schema was changed or damaged; {AGAIN}'
+    )
 
 
 def _highest(values: np.ndarray) -> np.ndarray:
@@ -178,8 +194,10 @@ def _check_numbers(path: pathlib.Path, row: int, values: np.ndarray, schema: Sch
     infinite = np.isinf(values)
     if infinite.any():
         at, column = np.argwhere(infinite)[0].tolist()
-        raise UsageError(f'{path} row {row + at}: numeric field {schema.numeric_fields[column].name!r} has the value '
-                         f'{values[at, column]}: no number may be infinite; mend the raw file, then {AGAIN}')
+        raise UsageError(
+            f'{path} row {row + at}: numeric field {schema.numeric_fields[column].name!r} has the value '
+            f'{values[at, column]}: no number may be infinite; mend the raw file, then {AGAIN}'
+        )
 
 
 def _check_labels(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:

@@ -33,5 +33,5 @@ class Vocabulary:
         encoded = np.zeros((len(lists), max_values), np.int32)
         for row, values in enumerate(lists):
             known = [ids[value] for value in values if value in ids][:max_values]
-            encoded[row, :len(known)] = known
+            encoded[row, : len(known)] = known
         return encoded

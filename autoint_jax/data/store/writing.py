@@ -18,8 +18,16 @@ from autoint_jax.schema import Schema
 SIDE_FILES = ('schema.json', 'vocabularies.json', 'plan.json')
 
 
-def write_prepared(folder: pathlib.Path, *, schema: Schema, vocabularies: dict[str, Vocabulary], splits: dict[str, Columns],
-                   description: dict[str, Any], preparation: dict[str, Any] | None = None, say: Say = silent) -> PreparedData:
+def write_prepared(
+    folder: pathlib.Path,
+    *,
+    schema: Schema,
+    vocabularies: dict[str, Vocabulary],
+    splits: dict[str, Columns],
+    description: dict[str, Any],
+    preparation: dict[str, Any] | None = None,
+    say: Say = silent,
+) -> PreparedData:
     """Writes prepared data beside `folder` and renames it into place.
 
     Args:
@@ -37,13 +45,29 @@ def write_prepared(folder: pathlib.Path, *, schema: Schema, vocabularies: dict[s
             with SplitWriter(scratch / name, columns.ids.shape[1], columns.numeric.shape[1]) as writer:
                 writer.append(columns.ids, columns.numeric, columns.labels)
             records[name] = writer.record
-        return finish(scratch, folder, schema=schema, vocabularies=vocabularies, splits=records, description=description,
-                      preparation=preparation, say=say)
+        return finish(
+            scratch,
+            folder,
+            schema=schema,
+            vocabularies=vocabularies,
+            splits=records,
+            description=description,
+            preparation=preparation,
+            say=say,
+        )
 
 
-def finish(scratch: pathlib.Path, folder: pathlib.Path, *, schema: Schema, vocabularies: dict[str, Vocabulary],
-           splits: dict[str, dict[str, Any]], description: dict[str, Any], preparation: dict[str, Any] | None = None,
-           say: Say = silent) -> PreparedData:
+def finish(
+    scratch: pathlib.Path,
+    folder: pathlib.Path,
+    *,
+    schema: Schema,
+    vocabularies: dict[str, Vocabulary],
+    splits: dict[str, dict[str, Any]],
+    description: dict[str, Any],
+    preparation: dict[str, Any] | None = None,
+    say: Say = silent,
+) -> PreparedData:
     """Adds schema, vocabularies and manifest to a scratch folder with its splits, and renames it into place.
 
     Args:
@@ -64,7 +88,8 @@ def finish(scratch: pathlib.Path, folder: pathlib.Path, *, schema: Schema, vocab
     manifest[PREPARATION] = {
         **(preparation or {}),
         'samples': {split: {name: sample_of(scratch / split / f'{name}.npy') for name in DTYPES} for split in SPLITS},
-        'files_sha256': {name: sha256_of(scratch / name) for name in SIDE_FILES if (scratch / name).exists()}}
+        'files_sha256': {name: sha256_of(scratch / name) for name in SIDE_FILES if (scratch / name).exists()},
+    }
     (scratch / 'manifest.json').write_text(json.dumps(manifest, indent=2) + '\n')
     put_in_place(scratch, folder, say)
     return PreparedData(folder, schema, manifest)

@@ -77,12 +77,15 @@ class _Lines:
 
     def _check_length(self) -> None:
         if len(self._rest) > MAX_ROW_BYTES:
-            raise UsageError(f'{self._tally.path} has a line of more than {MAX_ROW_BYTES:,} bytes after line '
-                             f'{self._tally.lines:,}: is it a text file?')
+            raise UsageError(
+                f'{self._tally.path} has a line of more than {MAX_ROW_BYTES:,} bytes after line '
+                f'{self._tally.lines:,}: is it a text file?'
+            )
 
 
-def blocks(tally: Tally, layout: Layout, *, block_bytes: int = BLOCK_BYTES,
-           sound: Callable[[Sequence[list[str]]], bool] = bool) -> Iterator[Block]:
+def blocks(
+    tally: Tally, layout: Layout, *, block_bytes: int = BLOCK_BYTES, sound: Callable[[Sequence[list[str]]], bool] = bool
+) -> Iterator[Block]:
     """Blocks of a file in order. Counts its lines, and those up to the end of the column names.
 
     Args:
@@ -125,8 +128,10 @@ def blocks(tally: Tally, layout: Layout, *, block_bytes: int = BLOCK_BYTES,
 def occurrences(text: bytes, character: bytes) -> int:
     """`text.count(character)`, which goes byte by byte and keeps other threads waiting, some times faster."""
     characters = np.frombuffer(text, np.uint8)
-    return sum(int(np.count_nonzero(characters[start:start + _CACHED] == ord(character)))
-               for start in range(0, len(characters), _CACHED))
+    return sum(
+        int(np.count_nonzero(characters[start : start + _CACHED] == ord(character)))
+        for start in range(0, len(characters), _CACHED)
+    )
 
 
 def _after_header(tally: Tally, lines: _Lines, text: bytes, layout: Layout) -> bytes:
@@ -154,13 +159,15 @@ def _header_end(tally: Tally, text: bytes, layout: Layout, *, final: bool) -> in
         return None
     if found.fault:
         return end
-    return start + len(row[:found.end + 1].replace(separator, layout.separator.encode()))
+    return start + len(row[: found.end + 1].replace(separator, layout.separator.encode()))
 
 
 def _unclosed(tally: Tally, line: int, quote: str) -> UsageError:
-    return UsageError(f'{tally.path} line {line} opens a quote {quote} that is not closed within {MAX_LINES:,} lines or to the end '
-                      f'of the file: mend the line, or, if quotes are ordinary characters in this file, write quote: none in the '
-                      f'declaration')
+    return UsageError(
+        f'{tally.path} line {line} opens a quote {quote} that is not closed within {MAX_LINES:,} lines or to the end '
+        f'of the file: mend the line, or, if quotes are ordinary characters in this file, write quote: none in the '
+        f'declaration'
+    )
 
 
 def _without_returns(text: bytes) -> bytes:

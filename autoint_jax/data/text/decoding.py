@@ -11,8 +11,13 @@ from autoint_jax.errors import UsageError
 
 _BEGIN = 1 << 18  # bytes that tell the encoding and the line ends
 _LONG = 1 << 28  # bytes of a line that are read at once
-_MARKS = ((codecs.BOM_UTF8, 'utf-8'), (codecs.BOM_UTF32_LE, 'utf-32-le'), (codecs.BOM_UTF32_BE, 'utf-32-be'),
-          (codecs.BOM_UTF16_LE, 'utf-16-le'), (codecs.BOM_UTF16_BE, 'utf-16-be'))
+_MARKS = (
+    (codecs.BOM_UTF8, 'utf-8'),
+    (codecs.BOM_UTF32_LE, 'utf-32-le'),
+    (codecs.BOM_UTF32_BE, 'utf-32-be'),
+    (codecs.BOM_UTF16_LE, 'utf-16-le'),
+    (codecs.BOM_UTF16_BE, 'utf-16-be'),
+)
 _LONE_RETURN = re.compile(r'\r(?=[^\r\n])')
 
 
@@ -42,8 +47,16 @@ class Direct:
 class Converted:
     """Text in another encoding, or with the line ends of old Macs; both become UTF-8 with '\\n'."""
 
-    def __init__(self, path: pathlib.Path, file: BinaryIO, mark: bytes, seen: Callable[[bytes], None], encoding: str, *,
-                 only_returns: bool):
+    def __init__(
+        self,
+        path: pathlib.Path,
+        file: BinaryIO,
+        mark: bytes,
+        seen: Callable[[bytes], None],
+        encoding: str,
+        *,
+        only_returns: bool,
+    ):
         self._path, self._file, self._mark, self._seen = path, file, mark, seen
         self._encoding, self._decoder = encoding, codecs.getincrementaldecoder(encoding)()
         self._only_returns, self._pending, self._line, self._ended = only_returns, '', 1, False
@@ -59,8 +72,10 @@ class Converted:
             try:
                 text = self._pending + self._decoder.decode(stored, final=self._ended)
             except UnicodeDecodeError as error:
-                before = self._pending + error.object[:error.start].decode(self._encoding, 'ignore')
-                raise not_of_encoding(self._path, self._line + len(self._line_ends(before)), error, self._encoding) from None
+                before = self._pending + error.object[: error.start].decode(self._encoding, 'ignore')
+                raise not_of_encoding(
+                    self._path, self._line + len(self._line_ends(before)), error, self._encoding
+                ) from None
             except UnicodeError as error:
                 raise _unreadable(self._path, self._encoding, error) from None
             self._pending = '\r' if text.endswith('\r') and not self._ended else ''
@@ -85,7 +100,9 @@ class Converted:
 def _nothing(stored: bytes) -> None: ...
 
 
-def decoded(path: pathlib.Path, file: BinaryIO, encoding: str, seen: Callable[[bytes], None] = _nothing) -> Direct | Converted:
+def decoded(
+    path: pathlib.Path, file: BinaryIO, encoding: str, seen: Callable[[bytes], None] = _nothing
+) -> Direct | Converted:
     """The text of a file that is open at its beginning, without its byte-order mark, which also says the encoding.
 
     Args:
@@ -122,8 +139,10 @@ def codec(path: pathlib.Path, encoding: str) -> str:
         if not found._is_text_encoding:
             raise LookupError(encoding)
     except (LookupError, ValueError):
-        raise UsageError(f'{path} cannot be read with encoding {encoding!r}, which is none: write utf-8, latin-1, cp1252, utf-16 '
-                         f'or the name of another codec of Python') from None
+        raise UsageError(
+            f'{path} cannot be read with encoding {encoding!r}, which is none: write utf-8, latin-1, cp1252, utf-16 '
+            f'or the name of another codec of Python'
+        ) from None
     return 'utf-8' if found.name == 'utf-8-sig' else found.name
 
 
@@ -137,17 +156,26 @@ def as_text(path: pathlib.Path, text: bytes, first_line: int) -> str:
 
 def not_of_encoding(path: pathlib.Path, line: int, error: UnicodeDecodeError, encoding: str) -> UsageError:
     """What to say about bytes of a line that are not of the encoding."""
-    held = ' '.join(f'0x{byte:02x}' for byte in error.object[error.start:max(error.end, error.start + 1)][:4]) or 'half a character'
+    held = (
+        ' '.join(f'0x{byte:02x}' for byte in error.object[error.start : max(error.end, error.start + 1)][:4])
+        or 'half a character'
+    )
     if encoding.startswith(('utf-16', 'utf-32')):
-        return UsageError(f'{path} line {line} holds {held}, which is not {encoding.upper()}: the file is damaged there, or in '
-                          f'another encoding, which encoding: in the declaration would name')
+        return UsageError(
+            f'{path} line {line} holds {held}, which is not {encoding.upper()}: the file is damaged there, or in '
+            f'another encoding, which encoding: in the declaration would name'
+        )
     other = 'encoding: latin-1 (or cp1252)' if encoding.startswith('utf') else 'another encoding'
-    return UsageError(f'{path} line {line} holds {held}, which is not {encoding.upper()}: write {other} in the declaration if the '
-                      f'file is in that encoding, or mend the line')
+    return UsageError(
+        f'{path} line {line} holds {held}, which is not {encoding.upper()}: write {other} in the declaration if the '
+        f'file is in that encoding, or mend the line'
+    )
 
 
 def _unreadable(path: pathlib.Path, encoding: str, error: UnicodeError) -> UsageError:
-    return UsageError(f'{path} cannot be read with encoding {encoding!r} ({error}): write another encoding in the declaration')
+    return UsageError(
+        f'{path} cannot be read with encoding {encoding!r} ({error}): write another encoding in the declaration'
+    )
 
 
 def _refuse_unmarked(path: pathlib.Path, begin: bytes, name: str) -> None:
@@ -157,4 +185,6 @@ def _refuse_unmarked(path: pathlib.Path, begin: bytes, name: str) -> None:
         return
     for zeros, order in ((head[1::2], 'le'), (head[0::2], 'be')):
         if not any(zeros) and all(head[0::2] if order == 'le' else head[1::2]):
-            raise UsageError(f'{path} has a NUL character beside each letter, as UTF-16 has: write encoding: utf-16-{order}')
+            raise UsageError(
+                f'{path} has a NUL character beside each letter, as UTF-16 has: write encoding: utf-16-{order}'
+            )

@@ -39,7 +39,11 @@ class Dialect:
 
     def __init__(self, separator: bytes, quote: str, strip: bool):
         self._quote = quote
-        part, mark, blanks = re.escape(separator.decode()), re.escape(quote), ' *+' if strip and separator != b' ' else ''
+        part, mark, blanks = (
+            re.escape(separator.decode()),
+            re.escape(quote),
+            ' *+' if strip and separator != b' ' else '',
+        )
         inside = f'(?:[^{mark}]++|{mark}{mark})*+'
         end = f'(?={part}|\n|\\Z)'
         quoted, plain = f'{blanks}{mark}{inside}{mark}{blanks}{end}', f'(?!{blanks}{mark})[^{part}\n]*+'
@@ -54,7 +58,10 @@ class Dialect:
     def cells(self, row: str) -> list[str]:
         """The values of a row that is well formed."""
         pair = 2 * self._quote
-        return [plain or quoted.replace(pair, self._quote) for quoted, plain in self._cells.findall(self._separator.decode() + row)]
+        return [
+            plain or quoted.replace(pair, self._quote)
+            for quoted, plain in self._cells.findall(self._separator.decode() + row)
+        ]
 
     def is_line(self, text: bytes, start: int) -> bool:
         """Whether the line that begins at `start` is well formed by itself."""
@@ -67,11 +74,13 @@ class Dialect:
             found = self._cell.match(text, place, limit)
             if found is None:
                 end = self._opening.match(text, place, limit).end()
-                fault = (f'a value opens a quote {self._quote}, and the quote that ends it is followed by neither separator nor '
-                         f'line end ({ORDINARY})')
+                fault = (
+                    f'a value opens a quote {self._quote}, and the quote that ends it is followed by neither separator nor '
+                    f'line end ({ORDINARY})'
+                )
                 return Span(end, open=True) if end == limit else Span(end, fault)
             place = found.end()
-            if place == limit or text[place:place + 1] == NEWLINE:
+            if place == limit or text[place : place + 1] == NEWLINE:
                 return Span(place)
             place += 1
 

@@ -3,12 +3,12 @@
 import dataclasses
 import pathlib
 
+from autoint_jax.data.text.blocks import Block, blocks
 from autoint_jax.data.text.decoding import as_text, decoded
 from autoint_jax.data.text.dialect import Dialect
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.packed import opened
 from autoint_jax.data.text.tally import Tally
-from autoint_jax.data.text.blocks import Block, blocks
 
 SAMPLE = 1 << 20  # bytes
 
@@ -25,7 +25,7 @@ def first_text(path: pathlib.Path, encoding: str = 'utf-8', size: int = SAMPLE) 
         while more and (len(sample) < size or b'\n' not in sample):
             more = text.read(size)
             sample += more
-    whole = sample[:sample.rfind(b'\n') + 1] if more else sample
+    whole = sample[: sample.rfind(b'\n') + 1] if more else sample
     return as_text(path, whole or sample, 1).replace('\r\n', '\n')
 
 

@@ -9,7 +9,9 @@ Item = TypeVar('Item')
 Result = TypeVar('Result')
 
 
-def in_order(threads: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int) -> Iterator[Result]:
+def in_order(
+    threads: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
+) -> Iterator[Result]:
     """Like `threads.map`, but takes an item only when fewer than `ahead` results wait, so that memory stays bounded."""
     waiting = collections.deque()
     for item in items:

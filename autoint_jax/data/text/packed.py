@@ -14,10 +14,24 @@ from backports import zstd
 from autoint_jax.errors import UsageError
 
 PACKED = ('.gz', '.zst', '.zip')
-_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zstd.ZstdError, zipfile.BadZipFile, lzma.LZMAError, NotImplementedError)
+_DAMAGED = (
+    EOFError,
+    zlib.error,
+    gzip.BadGzipFile,
+    zstd.ZstdError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    NotImplementedError,
+)
 # How files begin that are no text, whatever their names say.
-_BEGINNINGS = ((b'\x1f\x8b', 'gzip', '.gz'), (b'\x28\xb5\x2f\xfd', 'Zstandard', '.zst'), (b'PK\x03\x04', 'zip', '.zip'),
-               (b'PAR1', 'Parquet', '.parquet'), (b'BZh', 'bzip2', None), (b'\xfd7zXZ', 'xz', None))
+_BEGINNINGS = (
+    (b'\x1f\x8b', 'gzip', '.gz'),
+    (b'\x28\xb5\x2f\xfd', 'Zstandard', '.zst'),
+    (b'PK\x03\x04', 'zip', '.zip'),
+    (b'PAR1', 'Parquet', '.parquet'),
+    (b'BZh', 'bzip2', None),
+    (b'\xfd7zXZ', 'xz', None),
+)
 
 
 class Unpacked(NamedTuple):
@@ -62,12 +76,15 @@ def opened(path: pathlib.Path) -> Iterator[Unpacked]:
 
 
 def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    members = [member for member in archive.infolist()
-               if not member.is_dir() and not member.filename.startswith('__MACOSX/')]
+    members = [
+        member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith('__MACOSX/')
+    ]
     if len(members) != 1:
         names = ', '.join(repr(member.filename) for member in members[:5]) + (', ...' if len(members) > 5 else '')
-        raise UsageError(f'{path} holds {len(members)} files{names and f" ({names})"}: it must hold exactly one, so unpack it and '
-                         f'name the files themselves')
+        raise UsageError(
+            f'{path} holds {len(members)} files{names and f" ({names})"}: it must hold exactly one, so unpack it and '
+            f'name the files themselves'
+        )
     if members[0].flag_bits & 1:
         raise UsageError(f'{path} is locked by a password: unpack it')
     return members[0]

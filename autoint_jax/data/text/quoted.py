@@ -38,8 +38,9 @@ class Unclosed(Exception):
         self.line = line
 
 
-def quoted(text: bytes, separator: bytes, layout: Layout, sound: Callable[[Sequence[list[str]]], bool], *,
-           final: bool) -> tuple[Quoted, int]:
+def quoted(
+    text: bytes, separator: bytes, layout: Layout, sound: Callable[[Sequence[list[str]]], bool], *, final: bool
+) -> tuple[Quoted, int]:
     """Finds the rows in a text of whole lines that begins with a row.
 
     A row that spans lines is believed only if none of its further lines is a sound row by itself. Otherwise its first line
@@ -94,13 +95,25 @@ def _up_to(line: int, own_way: list[int], continued: list[int], faults: dict[int
     return Quoted(np.array(own_way, np.int64), np.array(continued, np.int64), faults)
 
 
-def _suspicion(text: bytes, starts: np.ndarray, ends: np.ndarray, further: range, layout: Layout, dialect: Dialect,
-               sound: Callable[[Sequence[list[str]]], bool]) -> str:
+def _suspicion(
+    text: bytes,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    further: range,
+    layout: Layout,
+    dialect: Dialect,
+    sound: Callable[[Sequence[list[str]]], bool],
+) -> str:
     """Why a row that spans lines is not believed, or ''."""
-    rows = [dialect.cells(text[starts[line]:ends[line]].decode(errors='replace')) for line in further
-            if dialect.is_line(text, int(starts[line]))]
+    rows = [
+        dialect.cells(text[starts[line] : ends[line]].decode(errors='replace'))
+        for line in further
+        if dialect.is_line(text, int(starts[line]))
+    ]
     rows = [row for row in rows if len(row) == len(layout.columns)]
     if rows and sound(rows):
-        return (f'a value opens a quote {layout.quote} that closes on another line, and lines from there on are rows by themselves '
-                f'({ORDINARY})')
+        return (
+            f'a value opens a quote {layout.quote} that closes on another line, and lines from there on are rows by themselves '
+            f'({ORDINARY})'
+        )
     return ''

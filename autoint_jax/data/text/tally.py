@@ -22,7 +22,11 @@ def told(tallies: Sequence['Tally']) -> list[str]:
     if len(tallies) <= SHOWN:
         return [*map(str, tallies), *warnings]
     unusual = [tally for tally in tallies if tally.bad or tally.blank or tally.spanning_rows]
-    more = [f'... {len(unusual) - MANY:,} more files with bad rows or lines that are no rows'] if len(unusual) > MANY else []
+    more = (
+        [f'... {len(unusual) - MANY:,} more files with bad rows or lines that are no rows']
+        if len(unusual) > MANY
+        else []
+    )
     lines, rows = sum(tally.lines for tally in tallies), sum(tally.rows for tally in tallies)
     whole = f'{len(tallies):,} files: {lines:,} lines, {rows:,} rows'
     return [whole, *map(str, unusual[:MANY]), *more, *warnings[:MANY]]
@@ -33,8 +37,12 @@ def _copies(tallies: Sequence['Tally']) -> list[str]:
     for tally in tallies:
         first.setdefault(tally.checksum.hexdigest(), tally)
     pairs = [(first[tally.checksum.hexdigest()], tally) for tally in tallies if tally.rows]
-    return [f'WARNING: {one.path} and {other.path} have the same content, so their rows are read twice: if that is not meant, leave '
-            f'one out' for one, other in pairs if one is not other]
+    return [
+        f'WARNING: {one.path} and {other.path} have the same content, so their rows are read twice: if that is not meant, leave '
+        f'one out'
+        for one, other in pairs
+        if one is not other
+    ]
 
 
 @dataclasses.dataclass
@@ -72,16 +80,18 @@ class Tally:
         self.rows, self.bad, self.blank = self.rows + rows, self.bad + bad, self.blank + blank
         self.bad_lines += bad_lines
         self.row_lines += rows + sum(lines - 1 for _, lines in spanning)
-        self.spanning += spanning[:SHOWN - len(self.spanning)]
+        self.spanning += spanning[: SHOWN - len(self.spanning)]
         self.spanning_rows += len(spanning)
 
     def check(self) -> None:
         """Raises UsageError where lines of the file, read to its end, are neither rows nor known to be none."""
         known = self.header + self.row_lines + self.bad_lines + self.blank
         if known != self.lines:
-            raise UsageError(f'{self.path} has {self.lines:,} lines, of which {known:,} were read ({self.header} before the rows, '
-                             f'{self.row_lines:,} of rows, {self.bad_lines:,} of bad rows, {self.blank:,} blank): this is a fault '
-                             f'of the reader, so nothing is prepared; please report it with the file')
+            raise UsageError(
+                f'{self.path} has {self.lines:,} lines, of which {known:,} were read ({self.header} before the rows, '
+                f'{self.row_lines:,} of rows, {self.bad_lines:,} of bad rows, {self.blank:,} blank): this is a fault '
+                f'of the reader, so nothing is prepared; please report it with the file'
+            )
 
     def warnings(self) -> list[str]:
         """What may be wrong though it can be read, one sentence each."""
@@ -89,9 +99,11 @@ class Tally:
             return []
         places = ', '.join(f'lines {line} to {line + lines - 1}' for line, lines in self.spanning)
         more = ', ...' if self.spanning_rows > len(self.spanning) else ''
-        return [f'WARNING: {self.path}: {_number(self.spanning_rows, "row")} with a quoted value that goes on over line ends '
-                f'({places}{more}); if quotes are ordinary characters in this file, write quote: none in the declaration and '
-                f'prepare it again']
+        return [
+            f'WARNING: {self.path}: {_number(self.spanning_rows, "row")} with a quoted value that goes on over line ends '
+            f'({places}{more}); if quotes are ordinary characters in this file, write quote: none in the declaration and '
+            f'prepare it again'
+        ]
 
     def __str__(self) -> str:
         parts = [_number(self.rows, 'row')]
@@ -100,7 +112,11 @@ class Tally:
         parts += [f'further lines of bad rows {self.bad_lines - self.bad:,}'] if self.bad_lines > self.bad else []
         parts += [_number(self.blank, 'blank line or comment')] if self.blank else []
         if self.header:
-            parts.append('1 line of column names' if self.header == 1 else f'{self.header:,} lines up to the end of the column names')
+            parts.append(
+                '1 line of column names'
+                if self.header == 1
+                else f'{self.header:,} lines up to the end of the column names'
+            )
         return f'{self.path.name}: {_number(self.lines, "line")}: {", ".join(parts)}'
 
     def to_json(self) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import numpy as np
 from autoint_jax.kernels.library import library
 from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec
 
-MAX_TASKS = 16  # partial sums of the weights' gradients, whatever the number of threads; of at least MIN_BLOCKS blocks each
+MAX_TASKS = (
+    16  # partial sums of the weights' gradients, whatever the number of threads; of at least MIN_BLOCKS blocks each
+)
 MIN_BLOCKS = 2
 
 
@@ -39,7 +41,8 @@ def _backward(spec, saved, of_y):
     call = jax.ffi.ffi_call(
         'autoint_interacting_backward',
         [jax.ShapeDtypeStruct(x.shape, jnp.float32), jax.ShapeDtypeStruct((tasks + 1, sum(sizes)), jnp.float32)],
-        vmap_method='sequential')
+        vmap_method='sequential',
+    )
     of_x, sums = call(x, of_y, kept, *_arguments(layers, masks), **_attributes(spec, layers, masks))
     parts = jnp.split(sums[-1], np.cumsum(sizes)[:-1])
     leaves, structure = jax.tree.flatten(layers)
@@ -52,7 +55,9 @@ _stack.defvjp(_forward, _backward)
 
 def _nothing(array):
     """The gradient of what has none."""
-    return jnp.zeros_like(array) if jnp.issubdtype(array.dtype, jnp.floating) else np.zeros(array.shape, jax.dtypes.float0)
+    return (
+        jnp.zeros_like(array) if jnp.issubdtype(array.dtype, jnp.floating) else np.zeros(array.shape, jax.dtypes.float0)
+    )
 
 
 def _forward_call(spec, x, layers, masks, *, keep):
@@ -60,20 +65,41 @@ def _forward_call(spec, x, layers, masks, *, keep):
     results = [jax.ShapeDtypeStruct((b, f, spec.num_heads * spec.head_dim), jnp.float32)]
     if keep:
         floats = library().interacting_block_floats(
-            f, d, len(layers), spec.num_heads, spec.head_dim, spec.residual, spec.identity_residual,
-            layers[0].norm_scale is not None)
+            f,
+            d,
+            len(layers),
+            spec.num_heads,
+            spec.head_dim,
+            spec.residual,
+            spec.identity_residual,
+            layers[0].norm_scale is not None,
+        )
         results.append(jax.ShapeDtypeStruct((-(-b // library().interacting_block_examples(f)), floats), jnp.float32))
     call = jax.ffi.ffi_call('autoint_interacting_forward', results, vmap_method='sequential')
     return call(x, *_arguments(layers, masks), **_attributes(spec, layers, masks))
 
 
 def _arguments(layers, masks):
-    return [array for layer, mask in zip(layers, masks, strict=True) for array in (*layer, *(mask or ())) if array is not None]
+    return [
+        array
+        for layer, mask in zip(layers, masks, strict=True)
+        for array in (*layer, *(mask or ()))
+        if array is not None
+    ]
 
 
 def _attributes(spec, layers, masks):
-    return {'layers': np.int64(len(layers)), 'heads': np.int64(spec.num_heads), 'head_width': np.int64(spec.head_dim),
-            'residual': spec.residual, 'identity_residual': spec.identity_residual, 'scale': np.float32(spec.scale),
-            'bias': layers[0].bias is not None, 'projection_relu': spec.projection_relu,
-            'norm': layers[0].norm_scale is not None, 'norm_first': spec.norm_first,
-            'norm_epsilon': np.float32(spec.norm_epsilon), 'dropout': masks[0] is not None}
+    return {
+        'layers': np.int64(len(layers)),
+        'heads': np.int64(spec.num_heads),
+        'head_width': np.int64(spec.head_dim),
+        'residual': spec.residual,
+        'identity_residual': spec.identity_residual,
+        'scale': np.float32(spec.scale),
+        'bias': layers[0].bias is not None,
+        'projection_relu': spec.projection_relu,
+        'norm': layers[0].norm_scale is not None,
+        'norm_first': spec.norm_first,
+        'norm_epsilon': np.float32(spec.norm_epsilon),
+        'dropout': masks[0] is not None,
+    }

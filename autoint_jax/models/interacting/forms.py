@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import jax
 
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.kernels import library
-from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec, einsum_stack
 from autoint_jax.models.interacting.cpu import cpu_stack
 from autoint_jax.models.interacting.gpu import gpu_stack
 from autoint_jax.models.interacting.heads import heads_stack
+from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec, einsum_stack
 
 AUTOMATIC = 'automatic'
 FORMS: dict[str, Callable[[jax.Array, tuple[LayerWeights, ...], Masks, StackSpec], jax.Array]] = {
@@ -64,7 +64,9 @@ def missed_kernel(config: ModelConfig) -> str:
     return library.unavailable() if automatic else ''
 
 
-def interacting_stack(form: str, x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:
+def interacting_stack(
+    form: str, x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec
+) -> jax.Array:
     """The stack in a form of FORMS, [b, f, d] -> [b, f, w]; computes and returns in the type of x."""
     layers = tuple(layer._replace(kernel=layer.kernel.astype(x.dtype)) for layer in layers)
     return FORMS[form](x, layers, masks, spec)

@@ -13,7 +13,8 @@ from autoint_jax.models.interacting.stack import (
     attention_weights,
     mask_factors,
     projections,
-    sums_type)
+    sums_type,
+)
 
 
 def _mix(weights: jax.Array, value: jax.Array) -> jax.Array:
@@ -66,11 +67,13 @@ def heads_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, sp
         projected, factors = projections(x, layer, spec), mask_factors(mask, x.shape[1])
         heads = []
         for head in range(spec.num_heads):
-            query, key, value = (projected[:, :, start:start + spec.head_dim]
-                                 for start in range(head * spec.head_dim, 3 * width, width))  # [b, f, a]
+            query, key, value = (
+                projected[:, :, start : start + spec.head_dim]
+                for start in range(head * spec.head_dim, 3 * width, width)
+            )  # [b, f, a]
             heads.append(attend(query, key, value, None if factors is None else factors[:, head], spec.scale))
         mixed = jnp.concatenate(heads, -1)  # [b, f, w]
         if layer.kernel.shape[1] == 4:
-            mixed = mixed + projected[:, :, 3 * width:]
+            mixed = mixed + projected[:, :, 3 * width :]
         x = activated(mixed, x, layer, spec)
     return x

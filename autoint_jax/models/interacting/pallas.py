@@ -24,7 +24,8 @@ from autoint_jax.models.interacting.pallas_block import (
     Plan,
     planned,
     rectified,
-    side)
+    side,
+)
 
 WARPS = 4
 REGISTER_BYTES = WARPS * 32 * 255 * 4
@@ -64,8 +65,9 @@ def _forward_kernel(x_ref, kernel_ref, bias_ref, mask_ref, out_ref, *, plan: Pla
     lax.fori_loop(0, plan.steps, block_step, 0)
 
 
-def _backward_kernel(x_ref, kernel_ref, bias_ref, mask_ref, gradient_ref, of_x_ref, of_kernel_ref, of_bias_ref, *,
-                     plan: Plan):
+def _backward_kernel(
+    x_ref, kernel_ref, bias_ref, mask_ref, gradient_ref, of_x_ref, of_kernel_ref, of_bias_ref, *, plan: Plan
+):
     """Writes dL/dx of this head [n, b * f, d] and this program's share of dL/dkernel and dL/dbias [programs, ...],
     all float32, to be summed over the first axis: no atomic additions, so that a gradient is the same each time."""
     program, head = pl.program_id(0), pl.program_id(1)
@@ -88,8 +90,12 @@ def _backward_kernel(x_ref, kernel_ref, bias_ref, mask_ref, gradient_ref, of_x_r
         # With P = W * factors: W * (dP * factors) = P * dP, so that the factors are needed once.
         pulled = mixed_by * of_mixed_by
         of_scores = ((pulled - weights * jnp.sum(pulled, axis=1)[:, None]) * plan.scale).astype(x.dtype)
-        of_parts = [block.product(of_scores, key), block.product(of_scores, query, 0, 0), of_value,
-                    of_out.astype(jnp.float32)][:plan.p]
+        of_parts = [
+            block.product(of_scores, key),
+            block.product(of_scores, query, 0, 0),
+            of_value,
+            of_out.astype(jnp.float32),
+        ][: plan.p]
 
         x = block.inputs(x_ref, again=True)
         of_x, sums = jnp.zeros((plan.rows, plan.wide_d), jnp.float32), []
@@ -115,29 +121,35 @@ def _backward_kernel(x_ref, kernel_ref, bias_ref, mask_ref, gradient_ref, of_x_r
 
 def _launch(kernel, plan: Plan, out_shape, operands):
     return pl.pallas_call(
-        functools.partial(kernel, plan=plan), out_shape=out_shape, grid=(plan.programs, plan.n),
-        compiler_params=triton.CompilerParams(num_warps=WARPS, num_stages=1), interpret=plan.interpret)(*operands)
+        functools.partial(kernel, plan=plan),
+        out_shape=out_shape,
+        grid=(plan.programs, plan.n),
+        compiler_params=triton.CompilerParams(num_warps=WARPS, num_stages=1),
+        interpret=plan.interpret,
+    )(*operands)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def _layer(x, kernel, bias, mask, plan):
     out = jax.ShapeDtypeStruct((plan.b * plan.f, plan.n, plan.wide_a), x.dtype)
     out = _launch(_forward_kernel, plan, out, _operands(x, kernel, bias, mask, plan))
-    return out[..., :plan.a].reshape(plan.b, plan.f, plan.n * plan.a)
+    return out[..., : plan.a].reshape(plan.b, plan.f, plan.n * plan.a)
 
 
 def _operands(x, kernel, bias, mask, plan):
     """The arrays as the kernels want them: flat in rows and in (p, n), zeros after d and a."""
     kernel = kernel.reshape(plan.d, plan.p * plan.n, plan.a)
-    return (_padded(x.reshape(plan.b * plan.f, plan.d), plan.wide_d),
-            _padded(kernel, plan.wide_d, plan.p * plan.n, plan.wide_a),
-            None if bias is None else _padded(bias.reshape(plan.p * plan.n, plan.a), plan.wide_a),
-            None if mask is None else mask.reshape(-1))
+    return (
+        _padded(x.reshape(plan.b * plan.f, plan.d), plan.wide_d),
+        _padded(kernel, plan.wide_d, plan.p * plan.n, plan.wide_a),
+        None if bias is None else _padded(bias.reshape(plan.p * plan.n, plan.a), plan.wide_a),
+        None if mask is None else mask.reshape(-1),
+    )
 
 
 def _padded(array: jax.Array, *last: int) -> jax.Array:
     """The array with zeros after its last axes, up to the given sizes."""
-    sizes = (*array.shape[:array.ndim - len(last)], *last)
+    sizes = (*array.shape[: array.ndim - len(last)], *last)
     return jnp.pad(array, [(0, size - had) for size, had in zip(sizes, array.shape, strict=True)])
 
 
@@ -149,23 +161,33 @@ def _layer_backward(plan, saved, gradient):
     x, kernel, bias, mask = saved
     float32 = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
     parts = plan.p * plan.n
-    out = (float32((plan.n, plan.b * plan.f, plan.wide_d)),
-           float32((plan.programs, plan.wide_d, parts, plan.wide_a)),
-           None if bias is None else float32((plan.programs, parts, plan.wide_a)))
+    out = (
+        float32((plan.n, plan.b * plan.f, plan.wide_d)),
+        float32((plan.programs, plan.wide_d, parts, plan.wide_a)),
+        None if bias is None else float32((plan.programs, parts, plan.wide_a)),
+    )
     gradient = _padded(gradient.reshape(plan.b * plan.f, plan.n, plan.a), plan.wide_a)
-    of_x, of_kernel, of_bias = _launch(_backward_kernel, plan, out,
-                                       (*_operands(x, kernel, bias, mask, plan), gradient))
-    of_x = of_x.sum(0)[:, :plan.d].astype(x.dtype).reshape(x.shape)
-    of_kernel = of_kernel.sum(0)[:plan.d, :, :plan.a].astype(kernel.dtype).reshape(kernel.shape)
-    of_bias = None if bias is None else of_bias.sum(0)[:, :plan.a].astype(bias.dtype).reshape(bias.shape)
+    of_x, of_kernel, of_bias = _launch(_backward_kernel, plan, out, (*_operands(x, kernel, bias, mask, plan), gradient))
+    of_x = of_x.sum(0)[:, : plan.d].astype(x.dtype).reshape(x.shape)
+    of_kernel = of_kernel.sum(0)[: plan.d, :, : plan.a].astype(kernel.dtype).reshape(kernel.shape)
+    of_bias = None if bias is None else of_bias.sum(0)[:, : plan.a].astype(bias.dtype).reshape(bias.shape)
     return of_x, of_kernel, of_bias, None
 
 
 _layer.defvjp(_layer_forward, _layer_backward)
 
 
-def interacting_layer(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, mask: jax.Array | None, *,
-                      scale: float, residual: bool, projection_relu: bool, interpret: bool) -> jax.Array:
+def interacting_layer(
+    x: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array | None,
+    mask: jax.Array | None,
+    *,
+    scale: float,
+    residual: bool,
+    projection_relu: bool,
+    interpret: bool,
+) -> jax.Array:
     """Eqs. 5-8 for all heads, without a LayerNorm. Differentiable in x, kernel and bias; mask is a constant.
 
     Products take their inputs in x's type and add up in float32. On several devices call it under `shard_map`: a
@@ -191,5 +213,6 @@ def interacting_layer(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, m
         raise ValueError(f'{kernel.shape=} must have {3 + residual} projections with {residual=}')
     if mask is not None and mask.size >= 2**31:
         raise ValueError(f'{mask.shape=} has 2^31 or more elements; give fewer examples at a time')
-    return _layer(x, kernel, bias, mask, planned(x, kernel, scale=scale, projection_relu=projection_relu,
-                                                 interpret=interpret))
+    return _layer(
+        x, kernel, bias, mask, planned(x, kernel, scale=scale, projection_relu=projection_relu, interpret=interpret)
+    )

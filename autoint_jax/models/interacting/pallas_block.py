@@ -68,8 +68,23 @@ def planned(x: jax.Array, kernel: jax.Array, *, scale: float, projection_relu: b
     examples = rows // f
     blocks = pl.cdiv(b, examples)
     steps = pl.cdiv(blocks, max(1, MAX_PROGRAMS // n))
-    return Plan(b, f, d, p, n, a, rows, side(d), side(a), examples, pl.cdiv(blocks, steps), steps, scale,
-                projection_relu, interpret)
+    return Plan(
+        b,
+        f,
+        d,
+        p,
+        n,
+        a,
+        rows,
+        side(d),
+        side(a),
+        examples,
+        pl.cdiv(blocks, steps),
+        steps,
+        scale,
+        projection_relu,
+        interpret,
+    )
 
 
 def rectified(x: jax.Array) -> jax.Array:
@@ -98,14 +113,22 @@ class Block:
         precision = None
         if left.dtype == jnp.float32:  # a CPU knows no such preset
             precision = lax.Precision.HIGHEST if self.plan.interpret else FLOAT32_PRODUCT
-        return lax.dot_general(left, right, (((left_axis,), (right_axis,)), ((), ())), precision=precision,
-                               preferred_element_type=jnp.float32)
+        return lax.dot_general(
+            left,
+            right,
+            (((left_axis,), (right_axis,)), ((), ())),
+            precision=precision,
+            preferred_element_type=jnp.float32,
+        )
 
     def inputs(self, x_ref, again: bool = False) -> jax.Array:
         """[R, D]. `again`: see AGAIN."""
-        return triton.load(x_ref.at[pl.ds(self.start, self.plan.rows), pl.ds(0, self.plan.wide_d)],
-                           mask=self.real[:, None], other=0.0,
-                           eviction_policy=AGAIN if again else None)
+        return triton.load(
+            x_ref.at[pl.ds(self.start, self.plan.rows), pl.ds(0, self.plan.wide_d)],
+            mask=self.real[:, None],
+            other=0.0,
+            eviction_policy=AGAIN if again else None,
+        )
 
     def of_head(self, ref):
         """The place of this block's rows and head's columns [R, A] in an array [b * f, n, A]."""

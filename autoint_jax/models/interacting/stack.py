@@ -116,11 +116,15 @@ def activated(mixed: jax.Array, x: jax.Array, layer: LayerWeights, spec: StackSp
     mixed = mixed.astype(sums_type(mixed))
     if spec.residual and layer.kernel.shape[1] == 3:
         mixed = mixed + x
-    mixed = jax.nn.relu(layer_norm(mixed, layer, spec)) if spec.norm_first else layer_norm(jax.nn.relu(mixed), layer, spec)
+    mixed = (
+        jax.nn.relu(layer_norm(mixed, layer, spec)) if spec.norm_first else layer_norm(jax.nn.relu(mixed), layer, spec)
+    )
     return mixed.astype(x.dtype)
 
 
-def einsum_layer(x: jax.Array, layer: LayerWeights, mask: jax.Array | None, spec: StackSpec) -> tuple[jax.Array, jax.Array]:
+def einsum_layer(
+    x: jax.Array, layer: LayerWeights, mask: jax.Array | None, spec: StackSpec
+) -> tuple[jax.Array, jax.Array]:
     """One layer as its equations: output [b, f, w] in the type of x, attention weights float32 [b, n, f, g], as is the mask."""
     b, f, _ = x.shape
     projected = projections(x, layer, spec).reshape(b, f, -1, spec.num_heads, spec.head_dim)
@@ -163,7 +167,7 @@ class InteractingWeights(nn.Module):
         glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=0, out_axis=(2, 3), batch_axis=1)
         kernel = self.param('kernel', glorot, (self.inputs, p, n, a))
         bias = self.param('bias', nn.initializers.zeros, (p, n, a)) if self.bias else None
-        norm = (_NormWeights(n * a, name='norm')() if self.layer_norm else (None, None))
+        norm = _NormWeights(n * a, name='norm')() if self.layer_norm else (None, None)
         return LayerWeights(kernel, bias, *norm)
 
 
@@ -172,5 +176,7 @@ class _NormWeights(nn.Module):
 
     @nn.compact
     def __call__(self) -> tuple[jax.Array, jax.Array]:
-        return (self.param('scale', nn.initializers.ones, (self.width,)),
-                self.param('bias', nn.initializers.zeros, (self.width,)))
+        return (
+            self.param('scale', nn.initializers.ones, (self.width,)),
+            self.param('bias', nn.initializers.zeros, (self.width,)),
+        )

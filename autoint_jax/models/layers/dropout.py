@@ -10,9 +10,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.config.options import is_on
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.randomness import seed_key, two_words
-from autoint_jax.config.options import is_on
 
 # Dropout sites, uint32: embeddings 0, the deep network from 1, its second stream from 31, the head from 51, layers from 100
 # (`layer_site`). Parts with more hidden layers than they have room for go on above 2^24 (`hidden_site`).
@@ -26,15 +26,19 @@ def hidden_site(part: int, number: int) -> int:
     if number < HIDDEN_ROOM[part]:
         return part + number
     if number >= MOST_HIDDEN:
-        raise UsageError(f'a network has more than {MOST_HIDDEN:,} hidden layers, which dropout cannot tell apart: give it fewer')
+        raise UsageError(
+            f'a network has more than {MOST_HIDDEN:,} hidden layers, which dropout cannot tell apart: give it fewer'
+        )
     return (part << 24) + number
 
 
 def layer_site(layer: int, place: int = 0) -> int:
     """The site of a place, such as a head, within a layer, both from 0. Raises UsageError past the last one."""
     if layer >= MOST_LAYERS or place >= MOST_PLACES:
-        raise UsageError(f'dropout tells {MOST_LAYERS:,} layers of {MOST_PLACES:,} heads apart, and the model has more: lower '
-                         'model.num_layers or model.num_heads')
+        raise UsageError(
+            f'dropout tells {MOST_LAYERS:,} layers of {MOST_PLACES:,} heads apart, and the model has more: lower '
+            'model.num_layers or model.num_heads'
+        )
     if place < LAYER_SITE:
         return LAYER_SITE * (layer + 1) + place
     return (1 << 31) + (layer << 16) + place
@@ -89,7 +93,9 @@ def factors(made_of: Drawn, shape: tuple[int, ...]) -> jax.Array:
     places = jnp.arange(math.prod(shape), dtype=jnp.uint32)
     bits = _mixed(words[..., :1] + places * jnp.uint32(0x9E3779B9), 16, 0x85EBCA6B, 13, 0xC2B2AE35, 16)
     bits = _mixed(bits ^ words[..., 1:], 16, 0x7FEB352D, 15, 0x846CA68B, 16)
-    return jnp.where(bits >= (rate * 2.0**32).astype(jnp.uint32), 1 / (1 - rate), 0.0).reshape(*words.shape[:-1], *shape)
+    return jnp.where(bits >= (rate * 2.0**32).astype(jnp.uint32), 1 / (1 - rate), 0.0).reshape(
+        *words.shape[:-1], *shape
+    )
 
 
 def scaled_mask(keys: jax.Array, *, site: int, rate: float | jax.Array, shape: tuple[int, ...]) -> jax.Array:

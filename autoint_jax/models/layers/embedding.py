@@ -12,14 +12,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.numeric import NumericEmbedding
 from autoint_jax.models.layers.tables import Rows, TableSpec, table_of
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
-EMBEDDING_OPTIONS = ('embedding_dim', 'embedding_stddev', 'combiner', 'width_scale', 'width_power', 'numeric_encoding',
-                     'numeric_bins', 'periodic_scale')
+EMBEDDING_OPTIONS = (
+    'embedding_dim',
+    'embedding_stddev',
+    'combiner',
+    'width_scale',
+    'width_power',
+    'numeric_encoding',
+    'numeric_bins',
+    'periodic_scale',
+)
 
 
 def field_widths(config: ModelConfig, schema: Schema) -> dict[str, int]:
@@ -35,8 +43,10 @@ def field_widths(config: ModelConfig, schema: Schema) -> dict[str, int]:
         if field.embedding_dim is not None:
             width = field.embedding_dim
             if not 1 <= width <= config.embedding_dim:
-                raise UsageError(f'field {field.name!r} has embedding_dim {width} of its own: it must be at least 1 and at most '
-                                 f'model.embedding_dim, {config.embedding_dim}')
+                raise UsageError(
+                    f'field {field.name!r} has embedding_dim {width} of its own: it must be at least 1 and at most '
+                    f'model.embedding_dim, {config.embedding_dim}'
+                )
         elif config.width_scale:
             ruled = max(1, round(config.width_scale * field.cardinality**config.width_power))
             width = min(1 << (ruled - 1).bit_length(), config.embedding_dim)
@@ -48,9 +58,12 @@ def embedding_tables(config: ModelConfig, schema: Schema, table: str = 'embeddin
     """The tables of `FieldEmbedding`: `table`, and `table_W` for fields of a narrower width W."""
     widths = field_widths(config, schema)
     return {
-        table if width == config.embedding_dim else f'{table}_{width}':
-            table_of(schema, width, config.embedding_stddev, [name for name, own in widths.items() if own == width])
-        for width in sorted({config.embedding_dim, *widths.values()}) if width in widths.values() or not widths}
+        table if width == config.embedding_dim else f'{table}_{width}': table_of(
+            schema, width, config.embedding_stddev, [name for name, own in widths.items() if own == width]
+        )
+        for width in sorted({config.embedding_dim, *widths.values()})
+        if width in widths.values() or not widths
+    }
 
 
 def combined_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array:
@@ -71,8 +84,9 @@ def weighted_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array
     return rows * present if combiner == 'sum' else rows * present / jnp.maximum(present.sum(1, keepdims=True), 1)
 
 
-def embedded_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array, combiner: str, *,
-                  pooled: bool) -> list[jax.Array]:
+def embedded_runs(
+    fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array, combiner: str, *, pooled: bool
+) -> list[jax.Array]:
     """Embeddings [b, run, d] of id fields whose slots `rows` [b, slots, d] and `ids` [b, slots] hold, run after run.
 
     Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model. A field of
@@ -89,7 +103,9 @@ def embedded_runs(fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array, 
             for field in run:
                 slots = slice(slot, slot + field.max_values)
                 of_field = rows[:, slots], ids[:, slots]
-                pieces.append(combined_values(*of_field, combiner)[:, None] if pooled else weighted_values(*of_field, combiner))
+                pieces.append(
+                    combined_values(*of_field, combiner)[:, None] if pooled else weighted_values(*of_field, combiner)
+                )
                 slot += field.max_values
     return pieces
 
@@ -118,12 +134,23 @@ class FieldEmbedding(nn.Module):
         for width in sorted(set(widths.values())):
             fields = [field for field in self.schema.id_fields if widths[field.name] == width]
             if width == config.embedding_dim:
-                pieces = embedded_runs(fields, rows[self.table], self._slots(batch.ids, fields), config.combiner,
-                                       pooled=self.pooled)
+                pieces = embedded_runs(
+                    fields, rows[self.table], self._slots(batch.ids, fields), config.combiner, pooled=self.pooled
+                )
             else:
-                embedded = jnp.concatenate(embedded_runs(
-                    fields, rows[f'{self.table}_{width}'], self._slots(batch.ids, fields), config.combiner, pooled=self.pooled), 1)
-                glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=1, out_axis=2, batch_axis=0)
+                embedded = jnp.concatenate(
+                    embedded_runs(
+                        fields,
+                        rows[f'{self.table}_{width}'],
+                        self._slots(batch.ids, fields),
+                        config.combiner,
+                        pooled=self.pooled,
+                    ),
+                    1,
+                )
+                glorot = nn.initializers.variance_scaling(
+                    1.0, 'fan_avg', 'uniform', in_axis=1, out_axis=2, batch_axis=0
+                )
                 projection = self.param(f'projection_{width}', glorot, (len(fields), width, config.embedding_dim))
                 if not self.pooled:
                     projection = projection[np.repeat(np.arange(len(fields)), [field.max_values for field in fields])]
@@ -153,10 +180,10 @@ def present_features(schema: Schema, batch: Batch) -> jax.Array:
     columns, slot, number = [], 0, 0
     for field in schema.fields:
         if field.kind == NUMERIC:
-            columns.append(~jnp.isnan(batch.numeric[:, number:number + 1]))
+            columns.append(~jnp.isnan(batch.numeric[:, number : number + 1]))
             number += 1
         else:
-            ids = batch.ids[:, slot:slot + field.max_values]
+            ids = batch.ids[:, slot : slot + field.max_values]
             columns.append(jnp.ones_like(ids, bool) if field.kind == CATEGORICAL else ids > 0)
             slot += field.max_values
     return jnp.concatenate(columns, 1)
@@ -168,8 +195,12 @@ def in_order(sources: list[tuple[jax.Array, int]]) -> jax.Array:
     while first < len(sources):
         array, place = sources[first]
         last = first
-        while last + 1 < len(sources) and sources[last + 1][0] is array and sources[last + 1][1] == place + last + 1 - first:
+        while (
+            last + 1 < len(sources)
+            and sources[last + 1][0] is array
+            and sources[last + 1][1] == place + last + 1 - first
+        ):
             last += 1
-        pieces.append(array[:, place:place + last + 1 - first])
+        pieces.append(array[:, place : place + last + 1 - first])
         first = last + 1
     return jnp.concatenate(pieces, 1)

@@ -30,8 +30,9 @@ class FirstOrder(nn.Module):
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch) -> jax.Array:
         total = jnp.zeros(batch.labels.shape, rows[LINEAR_TABLE].dtype)
-        for piece in embedded_runs(self.schema.id_fields, rows[LINEAR_TABLE], batch.ids, self.config.combiner,
-                                   pooled=True):
+        for piece in embedded_runs(
+            self.schema.id_fields, rows[LINEAR_TABLE], batch.ids, self.config.combiner, pooled=True
+        ):
             total = total + piece.sum((1, 2))
         if self.schema.numeric_fields:
             weights = self.param('numeric', nn.initializers.zeros, (len(self.schema.numeric_fields),))

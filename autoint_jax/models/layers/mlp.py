@@ -40,7 +40,7 @@ class MLP(nn.Module):
         return self._dense(x, 1, last=True, bias=True, name='output')[:, 0] if self.output else x
 
     def _dense(self, x: jax.Array, width: int, *, last: bool, bias: bool, name: str) -> jax.Array:
-        stddev = (2 / (x.shape[-1] + width))**0.5
+        stddev = (2 / (x.shape[-1] + width)) ** 0.5
         kernel = nn.initializers.normal(stddev)
         drawn = nn.initializers.normal(1.0 if last else stddev) if self.random_bias else nn.initializers.zeros
         return nn.Dense(width, use_bias=bias, kernel_init=kernel, bias_init=drawn, name=name)(x)

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.errors import UsageError
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError
 from autoint_jax.schema import Schema
 
 
@@ -29,8 +29,10 @@ def boundaries(schema: Schema) -> np.ndarray:
     """Quantile boundaries of the numeric fields, float32 [numeric, bins + 1]. Raises UsageError where they are missing."""
     for field in schema.numeric_fields:
         if len(field.boundaries) < 2:
-            raise UsageError(f'field {field.name!r} has no quantile boundaries, which model.numeric_encoding needs: they are '
-                             'taken from the training split when a run starts')
+            raise UsageError(
+                f'field {field.name!r} has no quantile boundaries, which model.numeric_encoding needs: they are '
+                'taken from the training split when a run starts'
+            )
     return np.array([field.boundaries for field in schema.numeric_fields], np.float32)
 
 
@@ -86,7 +88,9 @@ class NumericEmbedding(nn.Module):
         if config.numeric_encoding == 'piecewise_linear':
             encoded = piecewise_linear(x, boundaries(self.schema))
         else:
-            encoded = periodic(x, self.param('frequencies', normal(config.periodic_scale), (fields, config.numeric_bins)))
+            encoded = periodic(
+                x, self.param('frequencies', normal(config.periodic_scale), (fields, config.numeric_bins))
+            )
         glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=1, out_axis=2, batch_axis=0)
         kernel = self.param('kernel', glorot, (fields, encoded.shape[2], width))
         bias = self.param('bias', nn.initializers.zeros, (fields, width))

@@ -52,8 +52,11 @@ def initial_tables(specs: dict[str, TableSpec], key: jax.Array) -> Tables:
 
     A table without rows, as a schema of numeric fields has it, is not made: a checkpoint cannot hold an empty array.
     """
-    return {name: spec.stddev * jax.random.normal(jax.random.fold_in(key, number), (spec.rows, spec.width), jnp.float32)
-            for number, (name, spec) in enumerate(sorted(specs.items())) if spec.rows}
+    return {
+        name: spec.stddev * jax.random.normal(jax.random.fold_in(key, number), (spec.rows, spec.width), jnp.float32)
+        for number, (name, spec) in enumerate(sorted(specs.items()))
+        if spec.rows
+    }
 
 
 def table_rows(spec: TableSpec, ids: Any) -> Any:
@@ -65,7 +68,9 @@ def table_rows(spec: TableSpec, ids: Any) -> Any:
 
 def lookup(tables: Tables, specs: dict[str, TableSpec], batch: Batch) -> Rows:
     """The rows a batch needs. Prepared ids are in range; they are clipped, not checked."""
-    found = {name: jnp.take(table, table_rows(specs[name], batch.ids), axis=0, mode='clip') for name, table in tables.items()}
+    found = {
+        name: jnp.take(table, table_rows(specs[name], batch.ids), axis=0, mode='clip') for name, table in tables.items()
+    }
     return found | empty_rows(specs, len(batch.labels))
 
 

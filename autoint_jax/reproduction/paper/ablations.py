@@ -14,10 +14,10 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
-from autoint_jax.reproduction.paper import significance
 from autoint_jax.records.record_lines import Record, lines_of
-from autoint_jax.training.run_folder import records
+from autoint_jax.reproduction.paper import significance
 from autoint_jax.training.progress import Reporter
+from autoint_jax.training.run_folder import records
 
 BASE = 'base'
 SAID_OF_BASE = ('model.variant', 'optimizer.tables')
@@ -37,12 +37,24 @@ ITEMS: dict[str, dict[str, Any]] = {
 }
 # The one item that is to change nothing: deferred Adam follows dense Adam.
 AUC_TOLERANCES = {'deferred_adam': 0.0005}
-CRITERION = ' and '.join(f'AUC of {item} within {tolerance} of the base\'s, in the mean over seeds that both have'
-                         for item, tolerance in AUC_TOLERANCES.items())
+CRITERION = ' and '.join(
+    f"AUC of {item} within {tolerance} of the base's, in the mean over seeds that both have"
+    for item, tolerance in AUC_TOLERANCES.items()
+)
 
 
-def completed_table(dataset: str, base: Config, data: PreparedData, *, items: Sequence[str], seeds: int, runs_dir: pathlib.Path,
-                    results_dir: pathlib.Path, path: pathlib.Path, reporter: Reporter) -> bool:
+def completed_table(
+    dataset: str,
+    base: Config,
+    data: PreparedData,
+    *,
+    items: Sequence[str],
+    seeds: int,
+    runs_dir: pathlib.Path,
+    results_dir: pathlib.Path,
+    path: pathlib.Path,
+    reporter: Reporter,
+) -> bool:
     """Runs what of the base and of some items has no record, prints and writes the table; False where CRITERION does not hold.
 
     The table has every item with records of seeds 0 to `seeds - 1`, also those that were not to be run now. An item that the base
@@ -62,8 +74,10 @@ def completed_table(dataset: str, base: Config, data: PreparedData, *, items: Se
       UsageError: the base is not the authors' variant, or as `runs.completed_seeds` does.
     """
     if base.model.variant != 'authors':
-        raise UsageError(f"ablations change options of the authors' variant, but option 'model.variant' of the base is "
-                         f'{base.model.variant!r}: set it to \'authors\' in the configuration of {dataset}')
+        raise UsageError(
+            f"ablations change options of the authors' variant, but option 'model.variant' of the base is "
+            f"{base.model.variant!r}: set it to 'authors' in the configuration of {dataset}"
+        )
     found: dict[str, list[dict[str, Any]]] = {}
     not_run, no_change = [], []
     for item in [BASE, *ITEMS]:
@@ -72,8 +86,9 @@ def completed_table(dataset: str, base: Config, data: PreparedData, *, items: Se
         if item != BASE and config == base:
             no_change.append(item)
         elif item == BASE or item in items:
-            found[item] = runs.completed_seeds(name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir,
-                                               reporter=reporter)
+            found[item] = runs.completed_seeds(
+                name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
+            )
         elif recorded := runs.recorded_seeds(name, config, seeds, data, results_dir):
             found[item] = recorded
         else:
@@ -85,11 +100,25 @@ def completed_table(dataset: str, base: Config, data: PreparedData, *, items: Se
             print(f'{said}: {", ".join(items_said)}')
     criterion = 'Nothing is judged' if set(AUC_TOLERANCES) <= set(no_change) else CRITERION
     print(f'{criterion}. {_tests_said(rows)}')
-    runs.write_table(path, rows, {
-        'table': 'AutoInt with one option changed', 'dataset': dataset, 'criterion': criterion, 'not_run': not_run,
-        'base': {path: configuration.value(base, path) for path in SAID_OF_BASE}, 'base_has': no_change,
-        'significance': [_tests_said(rows)], 'command': sys.argv, 'commit': records.commit(), 'versions': records.versions() |
-        significance.VERSIONS, 'device': records.device(), 'data_hash': data.hash, 'seeds': seeds})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'table': 'AutoInt with one option changed',
+            'dataset': dataset,
+            'criterion': criterion,
+            'not_run': not_run,
+            'base': {path: configuration.value(base, path) for path in SAID_OF_BASE},
+            'base_has': no_change,
+            'significance': [_tests_said(rows)],
+            'command': sys.argv,
+            'commit': records.commit(),
+            'versions': records.versions() | significance.VERSIONS,
+            'device': records.device(),
+            'data_hash': data.hash,
+            'seeds': seeds,
+        },
+    )
     print(f'wrote {path}.json and .csv')
     return all(row['verdict'] != comparison.verdict(False) for row in rows)
 
@@ -97,31 +126,46 @@ def completed_table(dataset: str, base: Config, data: PreparedData, *, items: Se
 def _row(item: str, found: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Differences are over seeds that both have; None of the base itself, and where there are none."""
     ours = comparison.test_figures(found)
-    change = ', '.join(f'{path}={value:g}' if isinstance(value, float) else f'{path}={value}'
-                       for path, value in ITEMS.get(item, {}).items())
+    change = ', '.join(
+        f'{path}={value:g}' if isinstance(value, float) else f'{path}={value}'
+        for path, value in ITEMS.get(item, {}).items()
+    )
     row = {'item': item, 'change': change, 'seeds': ours['auc'].count}
     seeds = {record['config']['seed'] for record in found} & {record['config']['seed'] for record in base}
-    tests = significance.compared((item, BASE), *([one for one in records_of if one['config']['seed'] in seeds]
-                                                  for records_of in (found, base))) if seeds and item != BASE else []
+    tests = (
+        significance.compared(
+            (item, BASE),
+            *([one for one in records_of if one['config']['seed'] in seeds] for records_of in (found, base)),
+        )
+        if seeds and item != BASE
+        else []
+    )
     for figure, measured in ours.items():
         test = next((test for test in tests if test.figure == figure), None)
-        row |= {figure: measured.mean, f'{figure}_deviation': measured.deviation,
-                f'{figure}_difference': test and test.means[0] - test.means[1],
-                f'{figure}_p_paired': test and test.paired and test.paired.p,
-                f'{figure}_p_unpaired': test and test.unpaired and test.unpaired.p}
+        row |= {
+            figure: measured.mean,
+            f'{figure}_deviation': measured.deviation,
+            f'{figure}_difference': test and test.means[0] - test.means[1],
+            f'{figure}_p_paired': test and test.paired and test.paired.p,
+            f'{figure}_p_unpaired': test and test.unpaired and test.unpaired.p,
+        }
     difference, tolerance = row['auc_difference'], AUC_TOLERANCES.get(item)
     judged = difference is not None and tolerance is not None
-    return row | {'paired_seeds': len(seeds) if item != BASE else None,
-                  'verdict': comparison.verdict(abs(difference) <= tolerance) if judged else '',
-                  'runs': [record['run'] for record in found]}
+    return row | {
+        'paired_seeds': len(seeds) if item != BASE else None,
+        'verdict': comparison.verdict(abs(difference) <= tolerance) if judged else '',
+        'runs': [record['run'] for record in found],
+    }
 
 
 def _tests_said(rows: Sequence[dict[str, Any]]) -> str:
     tested = sum(row['auc_p_paired'] is not None for row in rows)
     if not tested:
         return 'No test: it takes two seeds that an item and the base both have.'
-    return (f'p of two-sided paired t-tests over seeds, not corrected for their number: of {tested} items that change nothing '
-            f'{0.05 * tested:.1g} would be below 0.05 by chance.')
+    return (
+        f'p of two-sided paired t-tests over seeds, not corrected for their number: of {tested} items that change nothing '
+        f'{0.05 * tested:.1g} would be below 0.05 by chance.'
+    )
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -133,8 +177,10 @@ def _cells(row: dict[str, Any]) -> list[str]:
         value = row[f'{figure}_p_paired']
         return '' if value is None else significance.shown_p(value).removeprefix('p = ').removeprefix('p ')
 
-    auc, logloss = (str(comparison.Measured(row[figure], row[f'{figure}_deviation'], row['seeds']))
-                    for figure in significance.FIGURES)
+    auc, logloss = (
+        str(comparison.Measured(row[figure], row[f'{figure}_deviation'], row['seeds']))
+        for figure in significance.FIGURES
+    )
     return [auc, signed('auc'), p('auc'), logloss, signed('logloss'), p('logloss'), str(row['seeds']), row['verdict']]
 
 
@@ -153,9 +199,14 @@ def ablation_lines(results_dir: pathlib.Path) -> list[str]:
 def _lines(record: Record, path: pathlib.Path) -> list[str]:
     lines = []
     base = ' and '.join(f'`{option}={value}`' for option, value in record['base'].items())
-    lines += ['', f'**AutoInt with one option changed, {record["dataset"]}** (`{path.name}`). The base has {base}. '
-              f'{record["criterion"]}. {record["significance"][0]}', '',
-              f'| change | {" | ".join(COLUMNS)} | |', '|---' * (len(COLUMNS) + 2) + '|']
+    lines += [
+        '',
+        f'**AutoInt with one option changed, {record["dataset"]}** (`{path.name}`). The base has {base}. '
+        f'{record["criterion"]}. {record["significance"][0]}',
+        '',
+        f'| change | {" | ".join(COLUMNS)} | |',
+        '|---' * (len(COLUMNS) + 2) + '|',
+    ]
     for row in record['rows']:
         change = f'`{row["change"]}`' if row['change'] else BASE
         lines.append(f'| {change} | {" | ".join(_cells(row))} |')

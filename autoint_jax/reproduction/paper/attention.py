@@ -14,28 +14,41 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.record_lines import Record, lines_of
-from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
+from autoint_jax.training.run_folder import records
 
 LEAST_CORRELATION = 0.5
 ONE_SEED = 'ONE SEED'  # in place of a verdict
-CRITERION = ('A pair passes if in every seed, two at least, it is among the strongest third of all pairs of different fields '
-             '(mean of both directions, layers and heads); seeds agree if the rank correlation of every two is at least '
-             f'{LEAST_CORRELATION}')
+CRITERION = (
+    'A pair passes if in every seed, two at least, it is among the strongest third of all pairs of different fields '
+    '(mean of both directions, layers and heads); seeds agree if the rank correlation of every two is at least '
+    f'{LEAST_CORRELATION}'
+)
 NAME = 'figure7_attention'
 
 
-def trained_seeds(name: str, config: Config, seeds: int, data: PreparedData, *, runs_dir: pathlib.Path, results_dir: pathlib.Path,
-                  reporter: Reporter) -> list[pathlib.Path]:
+def trained_seeds(
+    name: str,
+    config: Config,
+    seeds: int,
+    data: PreparedData,
+    *,
+    runs_dir: pathlib.Path,
+    results_dir: pathlib.Path,
+    reporter: Reporter,
+) -> list[pathlib.Path]:
     """Folders of the complete runs of seeds 0 to `seeds - 1`, with their checkpoints; those that are not there are trained.
 
     A record alone is not enough, as it is for `runs.completed_seeds`; a run that has none is recorded. Raises UsageError
     as that does.
     """
-    runs.recorded_seeds(name, config, seeds, data, results_dir)  # refuses records on other data, before anything is trained
+    runs.recorded_seeds(
+        name, config, seeds, data, results_dir
+    )  # refuses records on other data, before anything is trained
     with tempfile.TemporaryDirectory() as no_records:  # without a record every run's folder is asked
-        found = runs.completed_seeds(name, config, seeds, data, runs_dir=runs_dir, results_dir=pathlib.Path(no_records),
-                                     reporter=reporter)
+        found = runs.completed_seeds(
+            name, config, seeds, data, runs_dir=runs_dir, results_dir=pathlib.Path(no_records), reporter=reporter
+        )
     for seed, record in enumerate(found):
         if runs.recorded(record['run'], configuration.replace(config, {'seed': seed}), data, results_dir) is None:
             runs.record(record['run'], runs_dir / record['run'], results_dir)
@@ -45,11 +58,17 @@ def trained_seeds(name: str, config: Config, seeds: int, data: PreparedData, *, 
 def about(folder: pathlib.Path) -> dict[str, Any]:
     """What trained the attention of a run that is shown, which may be younger than a record of the same run."""
     result, run = records.read_result(folder), records.read_run(folder)
-    return {'run': folder.name, 'test': result['test'], 'best_epoch': result['best_epoch'],
-            'commits': sorted({start['commit'] or '' for start in run['starts']})}
+    return {
+        'run': folder.name,
+        'test': result['test'],
+        'best_epoch': result['best_epoch'],
+        'commits': sorted({start['commit'] or '' for start in run['starts']}),
+    }
 
 
-def judged(attentions: Sequence[np.ndarray], names: Sequence[str], claimed: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+def judged(
+    attentions: Sequence[np.ndarray], names: Sequence[str], claimed: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
     """A row for each pair of different fields, the strongest first; a verdict for those that are claimed, else None.
 
     Args:
@@ -57,17 +76,25 @@ def judged(attentions: Sequence[np.ndarray], names: Sequence[str], claimed: Sequ
       names: of the fields, [f].
       claimed: pairs in either order.
     """
-    by_seed = [{pair.fields: pair.rank for pair in ranked_pairs(attention.mean((0, 1)), names)} for attention in attentions]
+    by_seed = [
+        {pair.fields: pair.rank for pair in ranked_pairs(attention.mean((0, 1)), names)} for attention in attentions
+    ]
     pairs = ranked_pairs(np.mean(attentions, 0).mean((0, 1)), names)
     named = {frozenset(pair) for pair in claimed}
     rows = []
     for pair in pairs:
         ranks = [of_seed[pair.fields] for of_seed in by_seed]
         strong = all(3 * rank <= len(pairs) for rank in ranks)
-        rows.append({
-            **pair._asdict(), 'fields': list(pair.fields), 'pairs': len(pairs), 'ordered_pairs': 2 * len(pairs),
-            'ranks_of_seeds': [str(rank) for rank in ranks],
-            'verdict': None if frozenset(pair.fields) not in named else verdict(strong, len(attentions))})
+        rows.append(
+            {
+                **pair._asdict(),
+                'fields': list(pair.fields),
+                'pairs': len(pairs),
+                'ordered_pairs': 2 * len(pairs),
+                'ranks_of_seeds': [str(rank) for rank in ranks],
+                'verdict': None if frozenset(pair.fields) not in named else verdict(strong, len(attentions)),
+            }
+        )
     return rows
 
 
@@ -104,16 +131,27 @@ def attention_lines(results_dir: pathlib.Path) -> list[str]:
 
 
 def _lines(record: Record, path: pathlib.Path) -> list[str]:
-    lines = ['', f'**Figure 7, attention, `{record["dataset"]}`, {record["rows_averaged"]:,} {record["split"]} rows, '
-              f'{record["seeds"]} seed{"s" if record["seeds"] > 1 else ""}.** {record["criterion"]}.', '',
-              '| pair the paper names | rank | of pairs | rank in each seed | weight, there and back | |',
-              '|---|---|---|---|---|---|']
-    lines += [f'| {", ".join(row["fields"])} | {row["rank"]} | {row["pairs"]} | {", ".join(row["ranks_of_seeds"])} | '
-              f'{row["forward"]:.3f}, {row["backward"]:.3f} | {row["verdict"]} |' for row in record['rows'] if row['verdict']]
+    lines = [
+        '',
+        f'**Figure 7, attention, `{record["dataset"]}`, {record["rows_averaged"]:,} {record["split"]} rows, '
+        f'{record["seeds"]} seed{"s" if record["seeds"] > 1 else ""}.** {record["criterion"]}.',
+        '',
+        '| pair the paper names | rank | of pairs | rank in each seed | weight, there and back | |',
+        '|---|---|---|---|---|---|',
+    ]
+    lines += [
+        f'| {", ".join(row["fields"])} | {row["rank"]} | {row["pairs"]} | {", ".join(row["ranks_of_seeds"])} | '
+        f'{row["forward"]:.3f}, {row["backward"]:.3f} | {row["verdict"]} |'
+        for row in record['rows']
+        if row['verdict']
+    ]
     strongest = '; '.join(', '.join(row['fields']) for row in record['rows'][:3])
     agreed = record['agreement']
     correlations = ', '.join(f'{correlation:.2f}' for correlation in agreed['rank_correlations']) or 'none'
-    lines += ['', f'Strongest pairs here: {strongest}. Rank correlations between seeds: {correlations}: {agreed["verdict"]}.']
+    lines += [
+        '',
+        f'Strongest pairs here: {strongest}. Rank correlations between seeds: {correlations}: {agreed["verdict"]}.',
+    ]
     image = path.with_name(f'{path.stem}_mean.png')
     if image.exists():
         lines += ['', f'![attention of fields to fields]({image})']

@@ -7,23 +7,29 @@ from typing import Any
 
 from autoint_jax import stored
 from autoint_jax.records.comparison import Measured
-from autoint_jax.reproduction.paper.published import BASES, DATASETS, EFFECTIVENESS, JOINT, Figures
 from autoint_jax.records.record_lines import MEND, read
+from autoint_jax.reproduction.paper.published import BASES, DATASETS, EFFECTIVENESS, JOINT, Figures
 
 
 def published_change(model: str, datasets: Sequence[str] = DATASETS) -> Figures:
     """The paper's change of AUC and logloss, in the mean over data sets; over all four it is the paper's column."""
     pairs = [(JOINT[model][dataset], EFFECTIVENESS[BASES[model]][dataset]) for dataset in datasets]
-    return Figures(*(statistics.fmean(getattr(joint, figure) - getattr(base, figure) for joint, base in pairs)
-                     for figure in Figures._fields))
+    return Figures(
+        *(
+            statistics.fmean(getattr(joint, figure) - getattr(base, figure) for joint, base in pairs)
+            for figure in Figures._fields
+        )
+    )
 
 
 def change(model: str, dataset: str, ours: dict[str, Measured], base: dict[str, Measured] | None) -> dict[str, Any]:
     """The part of a table's row that tells the change on a data set; None for ours where the base has no records."""
     row = {'base': BASES[model]}
     for figure, theirs in published_change(model, [dataset])._asdict().items():
-        row |= {f'{figure}_change': None if base is None else ours[figure].mean - base[figure].mean,
-                f'paper_{figure}_change': theirs}
+        row |= {
+            f'{figure}_change': None if base is None else ours[figure].mean - base[figure].mean,
+            f'paper_{figure}_change': theirs,
+        }
     return row
 
 
@@ -39,10 +45,14 @@ def change_lines(results_dir: pathlib.Path) -> list[str]:
                     changes.setdefault(row['model'], {})[record['dataset']] = row
     if not changes:
         return []
-    lines = ['', '**Table 5, change over the base model** when a deep network is added, in the mean over data sets; the paper\'s '
-             'over the same data sets and over all four.', '',
-             '| model | base | data sets | AUC | paper | paper, all | logloss | paper | paper, all |',
-             '|---|---|---|---|---|---|---|---|---|']
+    lines = [
+        '',
+        "**Table 5, change over the base model** when a deep network is added, in the mean over data sets; the paper's "
+        'over the same data sets and over all four.',
+        '',
+        '| model | base | data sets | AUC | paper | paper, all | logloss | paper | paper, all |',
+        '|---|---|---|---|---|---|---|---|---|',
+    ]
     for model, rows in changes.items():
         same, every = published_change(model, list(rows)), published_change(model)
         cells = [f'`{model}`', f'`{BASES[model]}`', ', '.join(rows)]

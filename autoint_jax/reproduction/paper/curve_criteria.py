@@ -51,20 +51,30 @@ def depth(dataset: str, means: Means) -> list[Criterion]:
 
     def first_gains_most() -> bool:
         later = [figures for value, figures in means.items() if value > 1]
-        return (means[1].auc - means[0].auc > max(0, *(figures.auc - means[1].auc for figures in later))
-                and means[0].logloss - means[1].logloss > max(0, *(means[1].logloss - figures.logloss for figures in later)))
+        return means[1].auc - means[0].auc > max(0, *(figures.auc - means[1].auc for figures in later)) and means[
+            0
+        ].logloss - means[1].logloss > max(0, *(means[1].logloss - figures.logloss for figures in later))
 
     def gains_to_three() -> bool:
         return means[3].auc > means[1].auc and means[3].logloss < means[1].logloss
 
     def stable() -> bool:
-        return all(abs(figures.auc - means[3].auc) <= STABLE and abs(figures.logloss - means[3].logloss) <= STABLE
-                   for value, figures in means.items() if value > 3)
+        return all(
+            abs(figures.auc - means[3].auc) <= STABLE and abs(figures.logloss - means[3].logloss) <= STABLE
+            for value, figures in means.items()
+            if value > 3
+        )
 
-    return [_judged('the first layer gains more AUC and more logloss than all later ones together', (0, 1, 3), means,
-                    first_gains_most),
-            _judged('3 layers are better than 1 in both', (1, 3), means, gains_to_three),
-            _judged(f'more than 3 layers change neither by more than {STABLE}', (3, 4), means, stable)]
+    return [
+        _judged(
+            'the first layer gains more AUC and more logloss than all later ones together',
+            (0, 1, 3),
+            means,
+            first_gains_most,
+        ),
+        _judged('3 layers are better than 1 in both', (1, 3), means, gains_to_three),
+        _judged(f'more than 3 layers change neither by more than {STABLE}', (3, 4), means, stable),
+    ]
 
 
 def embedding_size(dataset: str, means: Means) -> list[Criterion]:
@@ -74,13 +84,29 @@ def embedding_size(dataset: str, means: Means) -> list[Criterion]:
     """
     if dataset == 'kdd12':
         aucs = [means[size].auc for size in sorted(means)]
-        return [_judged('the AUC of no size is below that of the size before it', (8, 16, 24, 32), means,
-                        lambda: aucs == sorted(aucs))]
+        return [
+            _judged(
+                'the AUC of no size is below that of the size before it',
+                (8, 16, 24, 32),
+                means,
+                lambda: aucs == sorted(aucs),
+            )
+        ]
     if dataset == 'movielens_1m':
-        return [_judged('the best AUC is that of a size below 24', (16, 24), means,
-                        lambda: max(means, key=lambda size: (means[size].auc, size)) < 24),
-                _judged('the best logloss is that of a size below 24', (16, 24), means,
-                        lambda: max(means, key=lambda size: (-means[size].logloss, size)) < 24)]
+        return [
+            _judged(
+                'the best AUC is that of a size below 24',
+                (16, 24),
+                means,
+                lambda: max(means, key=lambda size: (means[size].auc, size)) < 24,
+            ),
+            _judged(
+                'the best logloss is that of a size below 24',
+                (16, 24),
+                means,
+                lambda: max(means, key=lambda size: (-means[size].logloss, size)) < 24,
+            ),
+        ]
     return [_no_shape(dataset)]
 
 
@@ -88,9 +114,15 @@ def heads(dataset: str, means: Means) -> list[Criterion]:
     """Footnote on the number of heads: one is worse than two, more than two bring no significant gain. It names no data set."""
     if dataset not in DATASETS:
         return [_no_shape(dataset)]
-    return [_judged('the AUC of one head is below that of two', (1, 2), means, lambda: means[1].auc < means[2].auc),
-            _judged(f'more than two gain at most {NO_GAIN} in AUC over two', (2, 4), means,
-                    lambda: all(figures.auc - means[2].auc <= NO_GAIN for value, figures in means.items() if value > 2))]
+    return [
+        _judged('the AUC of one head is below that of two', (1, 2), means, lambda: means[1].auc < means[2].auc),
+        _judged(
+            f'more than two gain at most {NO_GAIN} in AUC over two',
+            (2, 4),
+            means,
+            lambda: all(figures.auc - means[2].auc <= NO_GAIN for value, figures in means.items() if value > 2),
+        ),
+    ]
 
 
 def _no_shape(dataset: str) -> Criterion:

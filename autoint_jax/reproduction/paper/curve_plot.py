@@ -14,8 +14,9 @@ OURS, PAPER = '#0072B2', '#D55E00'
 PANELS = {'auc': 'test AUC', 'logloss': 'test logloss'}
 
 
-def save(path: pathlib.Path, title: str, label: str, ours: dict[int, dict[str, Measured]],
-         paper: tuple[int, Figures] | None) -> None:
+def save(
+    path: pathlib.Path, title: str, label: str, ours: dict[int, dict[str, Measured]], paper: tuple[int, Figures] | None
+) -> None:
     """Writes a PNG with a panel of AUC and one of logloss.
 
     Args:
@@ -31,11 +32,27 @@ def save(path: pathlib.Path, title: str, label: str, ours: dict[int, dict[str, M
     for axes, (name, text) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         measured = [ours[value][name] for value in values]
         bars = [math.nan if one.deviation is None else one.deviation for one in measured]
-        axes.errorbar(values, [one.mean for one in measured], yerr=bars, color=OURS, marker='o', capsize=3,
-                      label=_account([one.count for one in measured]))
+        axes.errorbar(
+            values,
+            [one.mean for one in measured],
+            yerr=bars,
+            color=OURS,
+            marker='o',
+            capsize=3,
+            label=_account([one.count for one in measured]),
+        )
         if paper is not None:
-            axes.plot(paper[0], getattr(paper[1], name), color=PAPER, marker='D', markersize=8, markerfacecolor='none',
-                      linestyle='none', zorder=3, label='paper, Table 2')
+            axes.plot(
+                paper[0],
+                getattr(paper[1], name),
+                color=PAPER,
+                marker='D',
+                markersize=8,
+                markerfacecolor='none',
+                linestyle='none',
+                zorder=3,
+                label='paper, Table 2',
+            )
         axes.set_xticks(values if paper is None else sorted({*values, paper[0]}))
         axes.set_xlabel(label)
         axes.set_ylabel(text)

@@ -12,12 +12,12 @@ from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.comparison import Measured
+from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.paper import curve_criteria, curve_plot
 from autoint_jax.reproduction.paper.curve_criteria import Criterion, Means
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
-from autoint_jax.records.record_lines import Record, lines_of
-from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
+from autoint_jax.training.run_folder import records
 
 
 class Curve(NamedTuple):
@@ -46,16 +46,35 @@ class Curve(NamedTuple):
     fixed_name: str = ''
 
 
-DEPTH = Curve('figure5_depth', 'Figure 5, number of interacting layers', 'model.num_layers', 'interacting layers',
-              (0, 1, 2, 3, 4), 3, curve_criteria.depth)
-EMBEDDING_SIZE = Curve('figure6_embedding_size', 'Figure 6, size of embeddings', 'model.embedding_dim', 'values in an embedding',
-                       (8, 16, 24, 32), 16, curve_criteria.embedding_size)
+DEPTH = Curve(
+    'figure5_depth',
+    'Figure 5, number of interacting layers',
+    'model.num_layers',
+    'interacting layers',
+    (0, 1, 2, 3, 4),
+    3,
+    curve_criteria.depth,
+)
+EMBEDDING_SIZE = Curve(
+    'figure6_embedding_size',
+    'Figure 6, size of embeddings',
+    'model.embedding_dim',
+    'values in an embedding',
+    (8, 16, 24, 32),
+    16,
+    curve_criteria.embedding_size,
+)
 # Dropout is what keeps embeddings from overfitting, for which the paper says that large ones are worse. The runs of the base's value are
 # those of the item `dropout` of `ablations`.
 WITHOUT_DROPOUT = EMBEDDING_SIZE._replace(
-    name='figure6_without_dropout', title='Figure 6 without dropout, size of embeddings',
-    fixed={'model.attention_dropout': 0.0, 'model.embedding_dropout': 0.0}, fixed_name='_dropout')
-HEADS = Curve('heads', 'Number of heads, each of the same width', 'model.num_heads', 'heads', (1, 2, 4), 2, curve_criteria.heads)
+    name='figure6_without_dropout',
+    title='Figure 6 without dropout, size of embeddings',
+    fixed={'model.attention_dropout': 0.0, 'model.embedding_dropout': 0.0},
+    fixed_name='_dropout',
+)
+HEADS = Curve(
+    'heads', 'Number of heads, each of the same width', 'model.num_heads', 'heads', (1, 2, 4), 2, curve_criteria.heads
+)
 CURVES = (DEPTH, EMBEDDING_SIZE, WITHOUT_DROPOUT, HEADS)
 
 
@@ -66,13 +85,25 @@ def chosen_values(curve: Curve, given: list[str] | None) -> tuple[int, ...]:
     except ValueError:
         values = ()
     if not values:
-        raise UsageError(f'--values is {",".join(given)!r}, but must be whole numbers with commas between them, such as '
-                         f'{",".join(map(str, curve.values))}')
+        raise UsageError(
+            f'--values is {",".join(given)!r}, but must be whole numbers with commas between them, such as '
+            f'{",".join(map(str, curve.values))}'
+        )
     return values
 
 
-def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[int, ...], seeds: int, data_dir: str,
-                    runs_dir: pathlib.Path, results_dir: pathlib.Path, reporter: Reporter) -> bool:
+def completed_curve(
+    curve: Curve,
+    dataset: str,
+    base: Config,
+    *,
+    values: tuple[int, ...],
+    seeds: int,
+    data_dir: str,
+    runs_dir: pathlib.Path,
+    results_dir: pathlib.Path,
+    reporter: Reporter,
+) -> bool:
     """Runs what has no record, prints the table, writes RESULTS_DIR/NAME_DATASET.{json,csv,png}; whether no criterion failed.
 
     The runs of the base's own value are those that other tables have under DATASET_autoint and `fixed_name`. The curve has each of its
@@ -91,16 +122,22 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
     as `runs.completed_seeds` does.
     """
     if curve.fixed and configuration.replace(base, curve.fixed) == base:
-        raise UsageError(f'AutoInt on {dataset} has {" and ".join(f"{path}={value:g}" for path, value in curve.fixed.items())} '
-                         f'already: {curve.title} would be the curve with its configuration')
-    configs = {value: configuration.replace(base, {**curve.fixed, curve.option: value}) for value in sorted({*values, *curve.values})}
+        raise UsageError(
+            f'AutoInt on {dataset} has {" and ".join(f"{path}={value:g}" for path, value in curve.fixed.items())} '
+            f'already: {curve.title} would be the curve with its configuration'
+        )
+    configs = {
+        value: configuration.replace(base, {**curve.fixed, curve.option: value})
+        for value in sorted({*values, *curve.values})
+    }
     data = open_prepared(data_dir, base.data.dataset, base.data.recipe)
     found = {}
     for value, config in configs.items():
         name = _run_name(curve, dataset, base, value)
         if value in values:
-            found[value] = runs.completed_seeds(name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir,
-                                                reporter=reporter)
+            found[value] = runs.completed_seeds(
+                name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
+            )
         elif recorded := runs.recorded_seeds(name, config, seeds, data, results_dir):
             found[value] = recorded
     ours = {value: comparison.test_figures(of_value) for value, of_value in found.items()}
@@ -108,24 +145,52 @@ def completed_curve(curve: Curve, dataset: str, base: Config, *, values: tuple[i
     criteria = curve.criteria(dataset, means)
     verdict = curve_criteria.overall(criteria)
     paper = None if curve.fixed else EFFECTIVENESS['autoint'].get(dataset)
-    rows = [{curve.option: value, **_row(ours[value], found[value], paper if value == curve.published_value else None)}
-            for value in found]
+    rows = [
+        {curve.option: value, **_row(ours[value], found[value], paper if value == curve.published_value else None)}
+        for value in found
+    ]
 
     title = f'{curve.title}, {dataset}, {_seeds(seeds)}'
-    comparison.show(title, [curve.label, 'AUC', 'logloss', 'parameters', 'seeds'], [
-        [str(value), str(ours[value]['auc']), str(ours[value]['logloss']), f'{of_value[0]["parameters"]:,}', str(len(of_value))]
-        for value, of_value in found.items()])
+    comparison.show(
+        title,
+        [curve.label, 'AUC', 'logloss', 'parameters', 'seeds'],
+        [
+            [
+                str(value),
+                str(ours[value]['auc']),
+                str(ours[value]['logloss']),
+                f'{of_value[0]["parameters"]:,}',
+                str(len(of_value)),
+            ]
+            for value, of_value in found.items()
+        ],
+    )
     if paper is not None:
-        print(f'paper, Table 2, {curve.published_value} {curve.label}: AUC {paper.auc:.4f}, logloss {paper.logloss:.4f}')
+        print(
+            f'paper, Table 2, {curve.published_value} {curve.label}: AUC {paper.auc:.4f}, logloss {paper.logloss:.4f}'
+        )
     for criterion in criteria:
         print(f'{criterion.text}: {criterion.verdict}')
     path = results_dir / f'{curve.name}_{dataset}'
     curve_plot.save(path.with_suffix('.png'), title, curve.label, ours, paper and (curve.published_value, paper))
-    runs.write_table(path, rows, {
-        'table': curve.title, 'dataset': dataset, 'option': curve.option, 'label': curve.label,
-        'criteria': [{'criterion': criterion.text, 'verdict': criterion.verdict} for criterion in criteria],
-        'verdict': verdict.verdict, 'command': sys.argv, 'commit': records.commit(), 'versions': records.versions(),
-        'device': records.device(), 'data_hash': data.hash, 'seeds': seeds})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'table': curve.title,
+            'dataset': dataset,
+            'option': curve.option,
+            'label': curve.label,
+            'criteria': [{'criterion': criterion.text, 'verdict': criterion.verdict} for criterion in criteria],
+            'verdict': verdict.verdict,
+            'command': sys.argv,
+            'commit': records.commit(),
+            'versions': records.versions(),
+            'device': records.device(),
+            'data_hash': data.hash,
+            'seeds': seeds,
+        },
+    )
     print(f'wrote {path}.json, .csv and .png')
     return verdict.passed is not False
 
@@ -139,11 +204,17 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
     lines = []
     rows = record['rows']
     about = '; '.join(f'{one["criterion"]}: {one["verdict"]}' for one in record['criteria'])
-    lines += ['', f'**{record["table"]}**, `{record["dataset"]}`, {_seeds(record["seeds"])}. Criteria: {about}.', '',
-              f'| {record["label"]} | {" | ".join(str(row[record["option"]]) for row in rows)} |',
-              '|---' * (len(rows) + 1) + '|']
-    lines += [f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |' for figure, name in
-              (('auc', 'AUC'), ('logloss', 'logloss'))]
+    lines += [
+        '',
+        f'**{record["table"]}**, `{record["dataset"]}`, {_seeds(record["seeds"])}. Criteria: {about}.',
+        '',
+        f'| {record["label"]} | {" | ".join(str(row[record["option"]]) for row in rows)} |',
+        '|---' * (len(rows) + 1) + '|',
+    ]
+    lines += [
+        f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |'
+        for figure, name in (('auc', 'AUC'), ('logloss', 'logloss'))
+    ]
     lines.append(f'| seeds | {" | ".join(str(row["seeds"]) for row in rows)} |')
     image = path.with_suffix('.png')
     if image.exists():
@@ -159,10 +230,17 @@ def _run_name(curve: Curve, dataset: str, base: Config, value: int) -> str:
 def _row(ours: dict[str, Measured], found: list[dict[str, Any]], paper: Figures | None) -> dict[str, Any]:
     row = {}
     for figure, measured in ours.items():
-        row |= {figure: measured.mean, f'{figure}_deviation': measured.deviation,
-                f'paper_{figure}': None if paper is None else getattr(paper, figure)}
-    return row | {'parameters': found[0]['parameters'], 'embedding_parameters': found[0]['embedding_parameters'],
-                  'seeds': len(found), 'runs': [record['run'] for record in found]}
+        row |= {
+            figure: measured.mean,
+            f'{figure}_deviation': measured.deviation,
+            f'paper_{figure}': None if paper is None else getattr(paper, figure),
+        }
+    return row | {
+        'parameters': found[0]['parameters'],
+        'embedding_parameters': found[0]['embedding_parameters'],
+        'seeds': len(found),
+        'runs': [record['run'] for record in found],
+    }
 
 
 def _cell(row: dict[str, Any], figure: str) -> str:

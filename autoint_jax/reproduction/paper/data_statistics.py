@@ -21,8 +21,9 @@ def known_dataset(dataset: str) -> str:
     """`dataset`, if the paper's Table 1 has it. Raises UsageError."""
     counted = [name for name, one in registry.DATASETS.items() if one.published]
     if dataset not in counted:
-        raise UsageError(f'the paper has no counts of data set {dataset!r}{nearest(dataset, counted)}; '
-                         f'it has: {", ".join(counted)}')
+        raise UsageError(
+            f'the paper has no counts of data set {dataset!r}{nearest(dataset, counted)}; it has: {", ".join(counted)}'
+        )
     return dataset
 
 
@@ -43,15 +44,27 @@ def compared(dataset: str, data: PreparedData) -> list[dict[str, Any]]:
     ours, rows = registry.figures(data, known.features), []
     for figure in FIGURES:
         paper, tolerance = known.published[figure], TOLERANCES.get(dataset, {}).get(figure, 0)
-        rows.append({'figure': figure, 'paper': paper, 'ours': ours[figure], 'difference': ours[figure] - paper,
-                     'tolerance': tolerance, 'verdict': comparison.verdict(abs(ours[figure] - paper) <= tolerance)})
+        rows.append(
+            {
+                'figure': figure,
+                'paper': paper,
+                'ours': ours[figure],
+                'difference': ours[figure] - paper,
+                'tolerance': tolerance,
+                'verdict': comparison.verdict(abs(ours[figure] - paper) <= tolerance),
+            }
+        )
     return rows
 
 
 def criterion(dataset: str) -> str:
     """What the verdict of a data set stands for, in words."""
-    return ', '.join(["Counts equal the paper's", *(
-        f'{figure} within {tolerance}' for figure, tolerance in TOLERANCES.get(dataset, {}).items())])
+    return ', '.join(
+        [
+            "Counts equal the paper's",
+            *(f'{figure} within {tolerance}' for figure, tolerance in TOLERANCES.get(dataset, {}).items()),
+        ]
+    )
 
 
 def statistics_lines(results_dir: pathlib.Path) -> list[str]:
@@ -60,10 +73,18 @@ def statistics_lines(results_dir: pathlib.Path) -> list[str]:
     found = {name: path for name in names if (path := results_dir / f'{NAME}_{name}.json').exists()}
     if not found:
         return []
-    tolerated = ''.join(f'; in `{name}` {figure} within {tolerance}' for name, figures in TOLERANCES.items()
-                        for figure, tolerance in figures.items())
-    lines = ['', f"**Table 1, data.** Counts equal the paper's{tolerated}.", '',
-             '| data set | samples | paper | fields | paper | features | paper | |', '|---|---|---|---|---|---|---|---|']
+    tolerated = ''.join(
+        f'; in `{name}` {figure} within {tolerance}'
+        for name, figures in TOLERANCES.items()
+        for figure, tolerance in figures.items()
+    )
+    lines = [
+        '',
+        f"**Table 1, data.** Counts equal the paper's{tolerated}.",
+        '',
+        '| data set | samples | paper | fields | paper | features | paper | |',
+        '|---|---|---|---|---|---|---|---|',
+    ]
     for name in names:
         published = registry.named(name).published
         ours, verdict = dict.fromkeys(FIGURES, '-'), 'not prepared'

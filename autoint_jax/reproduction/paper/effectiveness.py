@@ -11,15 +11,27 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction.paper import base_changes, significance
 from autoint_jax.reproduction.paper.published import BASES, OWN_MODELS, Figures
-from autoint_jax.training.run_folder import records
 from autoint_jax.training.progress import Reporter
+from autoint_jax.training.run_folder import records
 
 Records = list[dict[str, Any]]
 
 
-def completed_table(title: str, dataset: str, published: dict[str, dict[str, Figures]], *, models: list[str], seeds: int,
-                    base_config: Callable[[str], Config], tolerances: dict[str, float], data_dir: str, runs_dir: pathlib.Path,
-                    results_dir: pathlib.Path, path: pathlib.Path, reporter: Reporter) -> bool:
+def completed_table(
+    title: str,
+    dataset: str,
+    published: dict[str, dict[str, Figures]],
+    *,
+    models: list[str],
+    seeds: int,
+    base_config: Callable[[str], Config],
+    tolerances: dict[str, float],
+    data_dir: str,
+    runs_dir: pathlib.Path,
+    results_dir: pathlib.Path,
+    path: pathlib.Path,
+    reporter: Reporter,
+) -> bool:
     """Runs what of some models has no record, prints the table, writes PATH.json and PATH.csv; whether every model shown passed.
 
     The table has every model with records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be
@@ -43,16 +55,19 @@ def completed_table(title: str, dataset: str, published: dict[str, dict[str, Fig
       UsageError: a model to be run has no configuration or no prepared data, or as `runs.completed_seeds` does.
     """
     bases = {BASES[model]: None for model in published if model in BASES}
-    settings = {model: _setting(model, base_config, data_dir, needed=model in models, reporter=reporter)
-                for model in {**published, **bases}}
+    settings = {
+        model: _setting(model, base_config, data_dir, needed=model in models, reporter=reporter)
+        for model in {**published, **bases}
+    }
     found: dict[str, Records] = {}
     for model, setting in settings.items():
         if setting is None:
             continue
         config, data = setting
         if model in models:
-            found[model] = runs.completed_seeds(f'{dataset}_{model}', config, seeds, data, runs_dir=runs_dir,
-                                                results_dir=results_dir, reporter=reporter)
+            found[model] = runs.completed_seeds(
+                f'{dataset}_{model}', config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
+            )
         elif recorded := runs.recorded_seeds(f'{dataset}_{model}', config, seeds, data, results_dir):
             found[model] = recorded
     shown = {model: found[model] for model in published if model in found}
@@ -72,23 +87,38 @@ def completed_table(title: str, dataset: str, published: dict[str, dict[str, Fig
             base = found.get(BASES[model])
             row |= base_changes.change(model, dataset, ours, base and comparison.test_figures(base))
         rows.append(row)
-    criterion = ('AUC at least the paper\'s less ' + ', '.join(
-        f'{tolerance} ({model or "others"})' for model, tolerance in tolerances.items()))
+    criterion = "AUC at least the paper's less " + ', '.join(
+        f'{tolerance} ({model or "others"})' for model, tolerance in tolerances.items()
+    )
     tested = significance.about(tests, none=f'No t-test: it takes records of {own} and of another model.')
     _show(f'{title}, {dataset}, seeds 0 to {seeds - 1}', rows)
     print('\n'.join([f'not run: {", ".join(not_run)}'] * bool(not_run) + [criterion, *tested['significance']]))
     print(f'runs, {results_dir}/runs/{dataset}_MODEL-ID.json:')
     print('\n'.join(f'  {row["model"]} {" ".join(run.rpartition("-")[2] for run in row["runs"])}' for row in rows))
-    runs.write_table(path, rows, {
-        'table': title, 'dataset': dataset, 'criterion': criterion, 'not_run': not_run, **tested, 'command': sys.argv,
-        'commit': records.commit(), 'versions': records.versions() | significance.VERSIONS, 'device': records.device(),
-        'data_hashes': sorted({settings[model][1].hash for model in shown}), 'seeds': seeds})
+    runs.write_table(
+        path,
+        rows,
+        {
+            'table': title,
+            'dataset': dataset,
+            'criterion': criterion,
+            'not_run': not_run,
+            **tested,
+            'command': sys.argv,
+            'commit': records.commit(),
+            'versions': records.versions() | significance.VERSIONS,
+            'device': records.device(),
+            'data_hashes': sorted({settings[model][1].hash for model in shown}),
+            'seeds': seeds,
+        },
+    )
     print(f'wrote {path}.json and .csv')
     return all(row['verdict'] == comparison.verdict(True) for row in rows)
 
 
-def _setting(model: str, base_config: Callable[[str], Config], data_dir: str, *, needed: bool,
-             reporter: Reporter) -> tuple[Config, PreparedData] | None:
+def _setting(
+    model: str, base_config: Callable[[str], Config], data_dir: str, *, needed: bool, reporter: Reporter
+) -> tuple[Config, PreparedData] | None:
     """A model's configuration and data; where it need not be run and has none, None, and the reason is said."""
     try:
         config = base_config(model)
@@ -100,22 +130,53 @@ def _setting(model: str, base_config: Callable[[str], Config], data_dir: str, *,
         return None
 
 
-def _row(model: str, paper: Figures, ours: dict[str, comparison.Measured], found: Records, tolerance: float) -> dict[str, Any]:
+def _row(
+    model: str, paper: Figures, ours: dict[str, comparison.Measured], found: Records, tolerance: float
+) -> dict[str, Any]:
     auc, logloss = ours['auc'], ours['logloss']
     return {
-        'model': model, 'paper_auc': paper.auc, 'auc': auc.mean, 'auc_deviation': auc.deviation,
-        'auc_difference': auc.mean - paper.auc, 'paper_logloss': paper.logloss, 'logloss': logloss.mean,
-        'logloss_deviation': logloss.deviation, 'seeds': auc.count, 'parameters': found[0]['parameters'],
-        'tolerance': tolerance, 'verdict': comparison.verdict(auc.mean >= paper.auc - tolerance),
-        'runs': [record['run'] for record in found]}
+        'model': model,
+        'paper_auc': paper.auc,
+        'auc': auc.mean,
+        'auc_deviation': auc.deviation,
+        'auc_difference': auc.mean - paper.auc,
+        'paper_logloss': paper.logloss,
+        'logloss': logloss.mean,
+        'logloss_deviation': logloss.deviation,
+        'seeds': auc.count,
+        'parameters': found[0]['parameters'],
+        'tolerance': tolerance,
+        'verdict': comparison.verdict(auc.mean >= paper.auc - tolerance),
+        'runs': [record['run'] for record in found],
+    }
 
 
 def _show(title: str, rows: Records) -> None:
-    columns = ['model', 'paper AUC', 'our AUC', 'difference', 'paper logloss', 'our logloss', 'parameters', 'seeds',
-               'verdict']
-    cells = [[row['model'], f'{row["paper_auc"]:.4f}', _measured(row, 'auc'), f'{row["auc_difference"]:+.4f}',
-              f'{row["paper_logloss"]:.4f}', _measured(row, 'logloss'), f'{row["parameters"]:,}', str(row['seeds']),
-              row['verdict']] for row in rows]
+    columns = [
+        'model',
+        'paper AUC',
+        'our AUC',
+        'difference',
+        'paper logloss',
+        'our logloss',
+        'parameters',
+        'seeds',
+        'verdict',
+    ]
+    cells = [
+        [
+            row['model'],
+            f'{row["paper_auc"]:.4f}',
+            _measured(row, 'auc'),
+            f'{row["auc_difference"]:+.4f}',
+            f'{row["paper_logloss"]:.4f}',
+            _measured(row, 'logloss'),
+            f'{row["parameters"]:,}',
+            str(row['seeds']),
+            row['verdict'],
+        ]
+        for row in rows
+    ]
     if 'base' in rows[0]:
         columns += ['base', 'AUC change', 'paper', 'logloss change', 'paper']
         for of_row, row in zip(cells, rows, strict=True):

@@ -9,10 +9,10 @@ import jax
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import parameter_count
-from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.records import comparison
-from autoint_jax.reproduction.paper.published import SIZES
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.paper.published import SIZES
+from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.step.state import initial_state, setup
 
 # Numeric and other fields of each data set (paper, Table 1 and section 5.1.1).
@@ -28,11 +28,16 @@ def shape(dataset: str) -> Schema:
     values are averaged into one vector. Raises UsageError on a data set of unknown shape.
     """
     if dataset not in FIELDS:
-        raise UsageError(f'there is no shape of data set {dataset!r}{nearest(dataset, list(FIELDS))}; '
-                         f'known: {", ".join(FIELDS)}')
+        raise UsageError(
+            f'there is no shape of data set {dataset!r}{nearest(dataset, list(FIELDS))}; known: {", ".join(FIELDS)}'
+        )
     numeric, others = FIELDS[dataset]
-    return Schema((*(FieldSpec(f'number_{at}', NUMERIC) for at in range(numeric)),
-                   *(FieldSpec(f'category_{at}', CATEGORICAL, 2) for at in range(others))))
+    return Schema(
+        (
+            *(FieldSpec(f'number_{at}', NUMERIC) for at in range(numeric)),
+            *(FieldSpec(f'category_{at}', CATEGORICAL, 2) for at in range(others)),
+        )
+    )
 
 
 def parameters(config: Config, schema: Schema) -> int:
@@ -63,12 +68,18 @@ def compared(configs: Mapping[tuple[str, str], Config], dataset: str) -> list[di
     for (model, variant), config in configs.items():
         ours = parameters(config, schema)
         published = SIZES.get(model) if dataset == PUBLISHED_DATASET and variant in ('', 'paper') else None
-        rows.append({
-            'model': model, 'variant': variant, 'parameters': ours, 'paper': published,
-            'rounded': rounded_as(ours, published) if published else None,
-            'share_of_paper': ours / float(published) if published else None,
-            'verdict': comparison.verdict(rounded_as(ours, published) == published) if published else None,
-            f'parameters_{BESIDE}': parameters(config, beside)})
+        rows.append(
+            {
+                'model': model,
+                'variant': variant,
+                'parameters': ours,
+                'paper': published,
+                'rounded': rounded_as(ours, published) if published else None,
+                'share_of_paper': ours / float(published) if published else None,
+                'verdict': comparison.verdict(rounded_as(ours, published) == published) if published else None,
+                f'parameters_{BESIDE}': parameters(config, beside),
+            }
+        )
     return rows
 
 
@@ -78,11 +89,17 @@ def model_size_lines(results_dir: pathlib.Path) -> list[str]:
 
 
 def _lines(record: Record, path: pathlib.Path) -> list[str]:
-    lines = ['', f'**Table 3, parameters outside the embeddings, shape of `{record["dataset"]}`.** '
-              f'{record["criterion"]}.', '', f'| model | parameters | paper | | at the shape of `{BESIDE}` |',
-              '|---|---|---|---|---|']
+    lines = [
+        '',
+        f'**Table 3, parameters outside the embeddings, shape of `{record["dataset"]}`.** {record["criterion"]}.',
+        '',
+        f'| model | parameters | paper | | at the shape of `{BESIDE}` |',
+        '|---|---|---|---|---|',
+    ]
     for row in record['rows']:
         variant = f', variant {row["variant"]}' if row['variant'] else ''
-        lines.append(f'| `{row["model"]}`{variant} | {row["parameters"]:,} | {row["paper"] or "-"} | '
-                     f'{row["verdict"] or ""} | {row[f"parameters_{BESIDE}"]:,} |')
+        lines.append(
+            f'| `{row["model"]}`{variant} | {row["parameters"]:,} | {row["paper"] or "-"} | '
+            f'{row["verdict"] or ""} | {row[f"parameters_{BESIDE}"]:,} |'
+        )
     return lines

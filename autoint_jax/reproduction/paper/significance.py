@@ -18,8 +18,10 @@ from autoint_jax.records.comparison import test_figures
 FIGURES = {'auc': 'AUC', 'logloss': 'logloss'}
 HIGHER_IS_BETTER = {'auc': True, 'logloss': False}
 VERSIONS = {'scipy': scipy.__version__}
-METHOD = ("Two-sided t-tests over seeds. Unpaired: Welch's, of unequal variances. Paired: over seeds that both have; the same "
-          'seed is the same order of rows. ** p < 0.01, * p < 0.05 by the unpaired test, where the first is the better one.')
+METHOD = (
+    "Two-sided t-tests over seeds. Unpaired: Welch's, of unequal variances. Paired: over seeds that both have; the same "
+    'seed is the same order of rows. ** p < 0.01, * p < 0.05 by the unpaired test, where the first is the better one.'
+)
 
 
 class TTest(NamedTuple):
@@ -84,7 +86,9 @@ def _test(result: Any) -> TTest:
     return TTest(float(result.statistic), float(result.df), float(result.pvalue))
 
 
-def compared(names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> list[Comparison]:
+def compared(
+    names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]
+) -> list[Comparison]:
     """Test AUC and logloss of two settings, from the records of their runs; each has at least one."""
     return [_compared(figure, names, one, other) for figure in FIGURES]
 
@@ -101,12 +105,23 @@ def compared_with_best(own: str, found: Mapping[str, Sequence[dict[str, Any]]]) 
     return made
 
 
-def _compared(figure: str, names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> Comparison:
-    first, second = ({record['config']['seed']: record['test'][figure] for record in records} for records in (one, other))
+def _compared(
+    figure: str, names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]
+) -> Comparison:
+    first, second = (
+        {record['config']['seed']: record['test'][figure] for record in records} for records in (one, other)
+    )
     both = sorted(first.keys() & second.keys())
     values, others = list(first.values()), list(second.values())
-    return Comparison(figure, names, (float(np.mean(values)), float(np.mean(others))), (len(values), len(others)),
-                      welch(values, others), paired([first[seed] for seed in both], [second[seed] for seed in both]), len(both))
+    return Comparison(
+        figure,
+        names,
+        (float(np.mean(values)), float(np.mean(others))),
+        (len(values), len(others)),
+        welch(values, others),
+        paired([first[seed] for seed in both], [second[seed] for seed in both]),
+        len(both),
+    )
 
 
 def sentence(comparison: Comparison) -> str:
@@ -118,10 +133,20 @@ def sentence(comparison: Comparison) -> str:
     mark = comparison.mark and f' {comparison.mark}'
     if comparison.unpaired is None:
         return start + 'no t-test of figures that do not vary over seeds.'
-    unpaired = f'unpaired {shown_p(comparison.unpaired.p)}{mark} ({comparison.seeds[0]} and {comparison.seeds[1]} seeds), '
+    unpaired = (
+        f'unpaired {shown_p(comparison.unpaired.p)}{mark} ({comparison.seeds[0]} and {comparison.seeds[1]} seeds), '
+    )
     if comparison.paired is None:
-        return start + unpaired + 'no paired test ' + ('of differences that do not vary.' if comparison.paired_seeds > 1 else
-                                                       'with fewer than two seeds in both.')
+        return (
+            start
+            + unpaired
+            + 'no paired test '
+            + (
+                'of differences that do not vary.'
+                if comparison.paired_seeds > 1
+                else 'with fewer than two seeds in both.'
+            )
+        )
     return start + unpaired + f'paired {shown_p(comparison.paired.p)} ({comparison.paired_seeds} seeds in both).'
 
 
@@ -132,6 +157,15 @@ def shown_p(p: float) -> str:
 def about(comparisons: Sequence[Comparison], *, none: str) -> dict[str, Any]:
     """What a table's record says of its tests: sentences, method, numbers. `none` is the sentence where nothing is compared."""
     return {
-        'significance': [sentence(one) for one in comparisons] or [none], 'significance_method': METHOD,
-        'tests': [{**one._asdict(), 'unpaired': one.unpaired and one.unpaired._asdict(),
-                   'paired': one.paired and one.paired._asdict(), 'mark': one.mark} for one in comparisons]}
+        'significance': [sentence(one) for one in comparisons] or [none],
+        'significance_method': METHOD,
+        'tests': [
+            {
+                **one._asdict(),
+                'unpaired': one.unpaired and one.unpaired._asdict(),
+                'paired': one.paired and one.paired._asdict(),
+                'mark': one.mark,
+            }
+            for one in comparisons
+        ],
+    }

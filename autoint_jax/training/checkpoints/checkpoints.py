@@ -17,11 +17,11 @@ from jax.sharding import Mesh, NamedSharding
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from autoint_jax.errors import UsageError
-from autoint_jax.training.step.devices import EVERYWHERE
-from autoint_jax.training.checkpoints.patient_loops import patient_loops
-from autoint_jax.training.step.state import TrainState
-from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
 from autoint_jax.evaluation.stopping import best_evaluation
+from autoint_jax.training.checkpoints.patient_loops import patient_loops
+from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
+from autoint_jax.training.step.devices import EVERYWHERE
+from autoint_jax.training.step.state import TrainState
 
 # Room a checkpoint needs beside its arrays.
 SPARE_BYTES = 2_000_000
@@ -56,7 +56,9 @@ class CheckpointReader:
     def steps(self) -> list[int]:
         """Steps of all checkpoints, in order. One that is being written is not among them; one that is damaged may be."""
         try:
-            return sorted(int(path.name) for path in self.folder.iterdir() if re.fullmatch('[0-9]+', path.name) and path.is_dir())
+            return sorted(
+                int(path.name) for path in self.folder.iterdir() if re.fullmatch('[0-9]+', path.name) and path.is_dir()
+            )
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -79,15 +81,18 @@ class CheckpointReader:
         progress, sums = self._sealed(step)
         path = self.folder / str(step) / 'state'
         target = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, EVERYWHERE)), like._asdict())
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, EVERYWHERE)), like._asdict()
+        )
         with self._damage_named(step):
             held = _shapes(ocp.StandardCheckpointHandler().metadata(path).tree)
         wanted = _shapes(target)
         if held != wanted:
             name = next(name for name in [*wanted, *held] if held.get(name) != wanted.get(name))
             there, here = _shown(held.get(name)), _shown(wanted.get(name))
-            raise UsageError(f'checkpoint {path.parent} is of another model or version ({name} is {there} there and {here} here): '
-                             'use the version that made it, or choose another run folder')
+            raise UsageError(
+                f'checkpoint {path.parent} is of another model or version ({name} is {there} there and {here} here): '
+                'use the version that made it, or choose another run folder'
+            )
         with self._damage_named(step), contextlib.closing(ocp.Checkpointer(ocp.StandardCheckpointHandler())) as reader:
             state = TrainState(**reader.restore(path, args=ocp.args.StandardRestore(target)))
         if sums is not None:
@@ -123,8 +128,9 @@ class CheckpointReader:
             reason = textwrap.shorten(str(error), REASON_LENGTH, placeholder=' ...') or type(error).__name__
             sound = isinstance(error, OSError) and error.errno not in (None, *DAMAGED)
             if sound or any(word in str(error) for word in NOT_DAMAGED):
-                raise UsageError(f'checkpoint {path} cannot be read ({reason}): make it readable and run the same command '
-                                 'again') from None
+                raise UsageError(
+                    f'checkpoint {path} cannot be read ({reason}): make it readable and run the same command again'
+                ) from None
             raise DamagedCheckpoint(self.folder, step, f'damaged ({reason})') from None
 
 
@@ -159,10 +165,16 @@ class Checkpoints(CheckpointReader):
             raise OSError(errno.ENOSPC, 'no space left', str(self.folder))
         self._kept.clear()
         self._kept |= {step, best_evaluation(progress['evaluations'])['step']}
-        written_later = json.loads(json.dumps(progress | {'seal': {'sums': sums.sums, 'sha256': _sha256(progress, sums.sums)}}))
+        written_later = json.loads(
+            json.dumps(progress | {'seal': {'sums': sums.sums, 'sha256': _sha256(progress, sums.sums)}})
+        )
         with self._full_disk_named():
-            self._opened().save(step, args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(written_later)))
+            self._opened().save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(state._asdict()), progress=ocp.args.JsonSave(written_later)
+                ),
+            )
 
     def set_aside(self, step: int) -> pathlib.Path:
         """Moves a checkpoint out of the way, into a folder beside this one; returns where it is. Called before the first saving."""

@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
+from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.checkpoints import Checkpoints, DamagedCheckpoint
 from autoint_jax.training.step.state import TrainState
-from autoint_jax.evaluation.stopping import best_evaluation
-
 
 # How often checkpoints are looked at again that another process has changed meanwhile.
 LOOKS = 50
@@ -48,8 +47,9 @@ def resumed(checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callabl
     return found
 
 
-def _newest_whole(checkpoints: Checkpoints, steps: list[int], like: TrainState,
-                  mesh: Mesh) -> tuple[Resumed | None, dict[int, str]]:
+def _newest_whole(
+    checkpoints: Checkpoints, steps: list[int], like: TrainState, mesh: Mesh
+) -> tuple[Resumed | None, dict[int, str]]:
     """Where to go on among some steps; and of those looked at that are lost, {step: a sentence}."""
     lost: dict[int, str] = {}
     for step in reversed(steps):

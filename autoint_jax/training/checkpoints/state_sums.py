@@ -25,8 +25,10 @@ def state_sums(state: Any) -> StateSums:
     """
     named = named_arrays(state)
     sums, finite = jax.device_get(_sums(list(named.values())))
-    return StateSums({name: int(value) for name, value in zip(named, sums, strict=True)},
-                     [name for name, value in zip(named, finite, strict=True) if not value])
+    return StateSums(
+        {name: int(value) for name, value in zip(named, sums, strict=True)},
+        [name for name, value in zip(named, finite, strict=True) if not value],
+    )
 
 
 def named_arrays(tree: Any) -> dict[str, Any]:
@@ -44,7 +46,9 @@ def _name(key: Any) -> str:
 @jax.jit
 def _sums(arrays: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
     """uint32 [arrays], bool [arrays]."""
-    finite = [jnp.isfinite(array).all() if jnp.issubdtype(array.dtype, jnp.inexact) else jnp.array(True) for array in arrays]
+    finite = [
+        jnp.isfinite(array).all() if jnp.issubdtype(array.dtype, jnp.inexact) else jnp.array(True) for array in arrays
+    ]
     return jnp.stack([_sum_of_bits(array) for array in arrays]), jnp.stack(finite)
 
 

@@ -30,14 +30,21 @@ def _counted_by_xla(made: Setup, rows: int) -> int:
     """Temporary bytes of the compiled gradient of `rows` rows; nothing is allocated."""
     shape, schema = jax.ShapeDtypeStruct, made.schema
     state = state_shapes(made)
-    looked_up = {name: shape((rows, len(spec.columns), spec.width), jnp.float32) for name, spec in made.table_specs.items()}
-    batch = Batch(shape((rows, schema.num_slots), jnp.int32), shape((rows, len(schema.numeric_fields)), jnp.float32),
-                  shape((rows,), jnp.float32), shape((rows,), jnp.float32))
+    looked_up = {
+        name: shape((rows, len(spec.columns), spec.width), jnp.float32) for name, spec in made.table_specs.items()
+    }
+    batch = Batch(
+        shape((rows, schema.num_slots), jnp.int32),
+        shape((rows, len(schema.numeric_fields)), jnp.float32),
+        shape((rows,), jnp.float32),
+        shape((rows,), jnp.float32),
+    )
 
     def loss(params, looked_up, statistics, batch):
         training = Training(row_keys(0, jnp.zeros((), jnp.int32), jnp.arange(rows)), batch.weights, None)
-        logits, _ = made.model.apply({'params': params, STATISTICS: statistics}, looked_up, batch, training=training,
-                                     mutable=[STATISTICS])
+        logits, _ = made.model.apply(
+            {'params': params, STATISTICS: statistics}, looked_up, batch, training=training, mutable=[STATISTICS]
+        )
         return summed_logloss(logits, labels=batch.labels, weights=batch.weights)
 
     compiled = jax.jit(jax.grad(loss, (0, 1))).lower(state.params, looked_up, state.statistics, batch).compile()
@@ -55,8 +62,10 @@ def activation_bytes(config: Config, num_fields: int) -> int:
     model, f = config.model, num_fields
     width, size = model.num_heads * model.head_dim, 2 if model.compute_dtype == 'bfloat16' else 4
     attention = model.num_heads * f * f * 4 * (2 if model.attention_dropout else 1)
-    parts = [f * (inputs + (5 if model.residual else 4) * width) * size + attention
-             for inputs in ([model.embedding_dim] + [width] * model.num_layers)[:model.num_layers]]
+    parts = [
+        f * (inputs + (5 if model.residual else 4) * width) * size + attention
+        for inputs in ([model.embedding_dim] + [width] * model.num_layers)[: model.num_layers]
+    ]
     embedded = f * model.embedding_dim * 4 * (2 if model.embedding_dropout else 1)
     deep = sum(model.deep_hidden) * 4 * (2 if model.deep_dropout else 1)
     parts += [embedded, deep, sum(model.head_hidden) * 4]

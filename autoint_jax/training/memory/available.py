@@ -37,8 +37,10 @@ def _left_by_control_groups() -> int | None:
         folders |= dict.fromkeys(folder for folder in (own, *own.parents) if folder.is_relative_to(root))
     left = []
     for folder in folders:
-        for limit, used, inactive in (('memory.max', 'memory.current', 'inactive_file'),
-                                      ('memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file')):
+        for limit, used, inactive in (
+            ('memory.max', 'memory.current', 'inactive_file'),
+            ('memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file'),
+        ):
             try:
                 allowed, taken = (int((folder / name).read_text()) for name in (limit, used))  # 'max' is no number
             except (OSError, ValueError):
@@ -50,10 +52,14 @@ def _left_by_control_groups() -> int | None:
 
 def _left_by_process_limits() -> dict[str, int]:
     """What `ulimit -v` and `ulimit -d` leave."""
-    taken = {line.split(':')[0]: int(line.split()[1]) * 1024 for line in _lines(PROCESS / 'status') if line.startswith('Vm')}
+    taken = {
+        line.split(':')[0]: int(line.split()[1]) * 1024 for line in _lines(PROCESS / 'status') if line.startswith('Vm')
+    }
     found = {}
-    for name, limit, counted in (('left by ulimit -v', resource.RLIMIT_AS, 'VmSize'),
-                                 ('left by ulimit -d', resource.RLIMIT_DATA, 'VmData')):
+    for name, limit, counted in (
+        ('left by ulimit -v', resource.RLIMIT_AS, 'VmSize'),
+        ('left by ulimit -d', resource.RLIMIT_DATA, 'VmData'),
+    ):
         allowed, _ = resource.getrlimit(limit)
         if allowed != resource.RLIM_INFINITY and counted in taken:
             found[name] = max(allowed - taken[counted], 0)

@@ -20,7 +20,12 @@ def check(made: Setup, rows: dict[str, int], mesh: Mesh) -> None:
     """
     config, schema = made.config, made.schema
     for name, spec in made.table_specs.items():
-        _below(spec.rows, INT32, f'ids in the fields of the table {name!r}', 'take fewer hash buckets, a cap or a higher min_count')
+        _below(
+            spec.rows,
+            INT32,
+            f'ids in the fields of the table {name!r}',
+            'take fewer hash buckets, a cap or a higher min_count',
+        )
     for split, count in rows.items():
         _below(count, INT32 if split == 'train' else EVALUATED_ROWS, f'rows in the {split} split', 'prepare fewer rows')
     train = rows.get('train', config.training.batch_size)
@@ -30,8 +35,12 @@ def check(made: Setup, rows: dict[str, int], mesh: Mesh) -> None:
     _below(places, INT32, f'ids in a batch of {padded:,} rows', 'take a smaller training.batch_size')
     if rows:
         epoch_steps = order.steps_per_epoch(train, batch_size)
-        _below(config.training.epochs * epoch_steps, INT32, f'steps in {config.training.epochs:,} epochs',
-               'take fewer training.epochs')
+        _below(
+            config.training.epochs * epoch_steps,
+            INT32,
+            f'steps in {config.training.epochs:,} epochs',
+            'take fewer training.epochs',
+        )
 
 
 def _below(count: int, limit: int, of: str, advice: str) -> None:

@@ -12,10 +12,10 @@ from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.schema import Schema
-from autoint_jax.training.memory import limits
-from autoint_jax.training.step import devices, feed, order, scoring
-from autoint_jax.training.memory.activations import activations
 from autoint_jax.training.checkpoints.checkpoints import SPARE_BYTES
+from autoint_jax.training.memory import limits
+from autoint_jax.training.memory.activations import activations
+from autoint_jax.training.step import devices, feed, order, scoring
 from autoint_jax.training.step.feed import data_row_bytes
 from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
 
@@ -62,8 +62,16 @@ class Plan(NamedTuple):
     disk: list[Item]
 
 
-def plan(config: Config, schema: Schema, rows: dict[str, int], mesh: Mesh, *, copies: int = 1, streamed: bool = False,
-         compiling: bool = True) -> Plan:
+def plan(
+    config: Config,
+    schema: Schema,
+    rows: dict[str, int],
+    mesh: Mesh,
+    *,
+    copies: int = 1,
+    streamed: bool = False,
+    compiling: bool = True,
+) -> Plan:
     """The plan of a run, or of copies that train in one program.
 
     Args:
@@ -93,20 +101,43 @@ def plan(config: Config, schema: Schema, rows: dict[str, int], mesh: Mesh, *, co
     copying = 'one state, while a checkpoint is written' + ('' if on_cpu else ' or the best one read')
     device.append(Item('second copy of the state', of_device * whole, copying, ''))
     tables = _nbytes(state.tables)
-    drawing = (DRAWING_ARRAYS - 1) * tables - _nbytes(state.slots) - whole - (tables if config.optimizer.tables == 'adam' else 0)
+    drawing = (
+        (DRAWING_ARRAYS - 1) * tables
+        - _nbytes(state.slots)
+        - whole
+        - (tables if config.optimizer.tables == 'adam' else 0)
+    )
     if drawing > 0:
-        device.append(Item('drawing of initial tables', drawing, f'{DRAWING_ARRAYS} x tables, where that is more than the above',
-                           'model.embedding_dim'))
-    host = [Item('drawing the order of an epoch', 12 * rows.get('train', 0), 'training rows x 12 bytes', ''),
-            Item('programs', PROGRAMS_BYTES, 'libraries and compiled programs, about', '',
-                 estimated=True)]
+        device.append(
+            Item(
+                'drawing of initial tables',
+                drawing,
+                f'{DRAWING_ARRAYS} x tables, where that is more than the above',
+                'model.embedding_dim',
+            )
+        )
+    host = [
+        Item('drawing the order of an epoch', 12 * rows.get('train', 0), 'training rows x 12 bytes', ''),
+        Item('programs', PROGRAMS_BYTES, 'libraries and compiled programs, about', '', estimated=True),
+    ]
     if not on_cpu:
         host.append(Item('checkpoint being written', copies * whole, 'one state', ''))
-        host.append(Item('largest split, on its way to the devices',
-                         0 if streamed else max(rows.values(), default=0) * data_row_bytes(schema), _row_formula(schema),
-                         'the number of rows'))
-    disk = [Item('checkpoints', copies * CHECKPOINTS * (whole + SPARE_BYTES), f'{CHECKPOINTS} states: latest, best, the next',
-                 'model.embedding_dim or optimizer.tables')]
+        host.append(
+            Item(
+                'largest split, on its way to the devices',
+                0 if streamed else max(rows.values(), default=0) * data_row_bytes(schema),
+                _row_formula(schema),
+                'the number of rows',
+            )
+        )
+    disk = [
+        Item(
+            'checkpoints',
+            copies * CHECKPOINTS * (whole + SPARE_BYTES),
+            f'{CHECKPOINTS} states: latest, best, the next',
+            'model.embedding_dim or optimizer.tables',
+        )
+    ]
     return Plan(device, host, disk)
 
 
@@ -118,40 +149,88 @@ def _state_items(state: TrainState, config: Config, of_device: int, at_once: int
     shapes = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
     smaller, optimizer = 'model.embedding_dim', config.optimizer.tables
     many = f', {of_device} copies' if of_device > 1 else ''
-    found = [Item('tables', of_device * _nbytes(state.tables), f'{shapes} float32{many}' if shapes else 'all fields are numeric', smaller),
-             Item("state of the tables' optimizer", of_device * _nbytes(state.slots), optimizer + many,
-                  smaller if optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'")]
+    found = [
+        Item(
+            'tables',
+            of_device * _nbytes(state.tables),
+            f'{shapes} float32{many}' if shapes else 'all fields are numeric',
+            smaller,
+        ),
+        Item(
+            "state of the tables' optimizer",
+            of_device * _nbytes(state.slots),
+            optimizer + many,
+            smaller if optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'",
+        ),
+    ]
     if optimizer == 'adam':
-        found.append(Item('gradient of whole tables', at_once * _nbytes(state.tables), 'as the tables, for adam',
-                          "optimizer.tables to 'deferred_adam'"))
-    return found + [Item('parameters and their optimizer', of_device * _nbytes((state.params, state.optimizer)),
-                         config.optimizer.name + many, 'model.num_layers, model.head_dim or model.deep_hidden')]
+        found.append(
+            Item(
+                'gradient of whole tables',
+                at_once * _nbytes(state.tables),
+                'as the tables, for adam',
+                "optimizer.tables to 'deferred_adam'",
+            )
+        )
+    return found + [
+        Item(
+            'parameters and their optimizer',
+            of_device * _nbytes((state.params, state.optimizer)),
+            config.optimizer.name + many,
+            'model.num_layers, model.head_dim or model.deep_hidden',
+        )
+    ]
 
 
 def _step_items(made: Setup, cut: devices.Cut, at_once: int, compiling: bool) -> list[Item]:
     arrays = ROW_ARRAYS[made.config.optimizer.tables]
     values = sum(len(spec.columns) * spec.width for spec in made.table_specs.values())
     bytes_of_slice, counted = activations(made, cut.slice_rows, compiling=compiling)
-    return [Item('rows of a batch', at_once * arrays * cut.padded_batch * values * 4,
-                 f'{arrays} x batch {cut.padded_batch} x {values} float32', 'training.batch_size', estimated=True),
-            Item('activations of a slice', at_once * bytes_of_slice, counted,
-                 'training.batch_size' if made.config.model.deep_batch_norm else 'training.slice_rows', estimated=True)]
+    return [
+        Item(
+            'rows of a batch',
+            at_once * arrays * cut.padded_batch * values * 4,
+            f'{arrays} x batch {cut.padded_batch} x {values} float32',
+            'training.batch_size',
+            estimated=True,
+        ),
+        Item(
+            'activations of a slice',
+            at_once * bytes_of_slice,
+            counted,
+            'training.batch_size' if made.config.model.deep_batch_norm else 'training.slice_rows',
+            estimated=True,
+        ),
+    ]
 
 
 def _row_formula(schema: Schema) -> str:
     return f'rows x ({schema.num_slots} ids + {len(schema.numeric_fields)} numbers + 1 label) x 4 bytes'
 
 
-def _data_items(schema: Schema, rows: dict[str, int], places: int, cut: devices.Cut, *, shared: bool, streamed: bool) -> list[Item]:
+def _data_items(
+    schema: Schema, rows: dict[str, int], places: int, cut: devices.Cut, *, shared: bool, streamed: bool
+) -> list[Item]:
     evaluated = max((count for split, count in rows.items() if split != 'train'), default=0)
     total, change, of_row = sum(rows.values()), 'the number of rows', data_row_bytes(schema)
     if streamed:
         chunk = max(feed.CHUNK_BYTES, cut.padded_batch * of_row)
         held = max((feed.READ_AHEAD + 3) * chunk, 2 * scoring.BLOCK_ROWS * of_row)
-        data = Item('rows read ahead', min(held, 2 * total * of_row), f'{feed.READ_AHEAD} chunks, and those in use',
-                    'training.batch_size')
+        data = Item(
+            'rows read ahead',
+            min(held, 2 * total * of_row),
+            f'{feed.READ_AHEAD} chunks, and those in use',
+            'training.batch_size',
+        )
     else:
         data = Item('data', total * of_row, f'{total:,} {_row_formula(schema)}', 'data.streaming to true', shared=True)
-    return [data, Item('order of rows', 2 * places * 4, 'this epoch and the next, int32', change, shared=shared),
-            Item('evaluation', evaluated * EVALUATION_BYTES_PER_ROW,
-                 f'{evaluated:,} rows x {EVALUATION_BYTES_PER_ROW} bytes', change)]
+    return [
+        data,
+        Item('order of rows', 2 * places * 4, 'this epoch and the next, int32', change, shared=shared),
+        Item(
+            'evaluation',
+            evaluated * EVALUATION_BYTES_PER_ROW,
+            f'{evaluated:,} rows x {EVALUATION_BYTES_PER_ROW} bytes',
+            change,
+        ),
+    ]

@@ -8,8 +8,8 @@ from jax.sharding import Mesh
 from autoint_jax.errors import UsageError
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.memory.available import device_memory, ram_by_limit, shown_bytes
-from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.memory.plan import Item, Plan
+from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.step.state import Setup, state_shapes
 
 LARGEST = 3  # parts that are named
@@ -43,8 +43,10 @@ def places(plan: Plan, mesh: Mesh) -> list[Place]:
     ram = by_limit.get(limit)
     if device.platform == 'cpu':
         return [Place('RAM', [*on_cpus(plan.device, mesh.devices.size), *plan.host], ram, limit)]
-    return [Place('memory of a device', plan.device, device_memory(device), 'that JAX may use'),
-            Place('RAM', plan.host, ram, limit)]
+    return [
+        Place('memory of a device', plan.device, device_memory(device), 'that JAX may use'),
+        Place('RAM', plan.host, ram, limit),
+    ]
 
 
 def available(mesh: Mesh) -> int | None:
@@ -90,8 +92,10 @@ def arranged(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1) 
         if place.available is not None and _surely(place) > place.available:
             raise UsageError(_refusal(place, copies))
         if place.available is not None and place.needed > place.available:
-            warnings.append(f'{place.name}: about {shown_bytes(place.needed)} are needed and {shown_bytes(place.available)} '
-                            f'{place.limit}, so this may end without memory: {_advice(place)}')
+            warnings.append(
+                f'{place.name}: about {shown_bytes(place.needed)} are needed and {shown_bytes(place.available)} '
+                f'{place.limit}, so this may end without memory: {_advice(place)}'
+            )
     return Arrangement(streamed, sentence, '; '.join(warnings))
 
 
@@ -114,8 +118,10 @@ def check_reading(made: Setup, mesh: Mesh, what: str) -> None:
     there = available(mesh)
     if there is not None and needed > there:
         tables = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
-        raise UsageError(f'reading {what} needs {shown_bytes(needed)} of memory, but only {shown_bytes(there)} are there (tables of '
-                         f'{tables} values and the state of their optimizer, twice): open it on a larger machine')
+        raise UsageError(
+            f'reading {what} needs {shown_bytes(needed)} of memory, but only {shown_bytes(there)} are there (tables of '
+            f'{tables} values and the state of their optimizer, twice): open it on a larger machine'
+        )
 
 
 def _surely(place: Place) -> int:
@@ -126,13 +132,15 @@ def _refusal(place: Place, copies: int) -> str:
     largest = sorted(place.items, key=lambda item: -item.bytes)[:LARGEST]
     parts = ', '.join(f'{item.name} {shown_bytes(item.bytes)} ({item.counted})' for item in largest if item.bytes)
     runs = f'these {copies} copies of a run need' if copies > 1 else 'this run needs'
-    return (f'{runs} {shown_bytes(place.needed)} of {place.name}, but only {shown_bytes(place.available)} are {place.limit}, and '
-            f'nothing was begun; the largest parts are {parts}; to need less, {"train fewer copies at a time, or " if copies > 1 else ""}'
-            f'{_advice(place)}; scripts/doctor.py shows the whole plan')
+    return (
+        f'{runs} {shown_bytes(place.needed)} of {place.name}, but only {shown_bytes(place.available)} are {place.limit}, and '
+        f'nothing was begun; the largest parts are {parts}; to need less, {"train fewer copies at a time, or " if copies > 1 else ""}'
+        f'{_advice(place)}; scripts/doctor.py shows the whole plan'
+    )
 
 
 def _advice(place: Place) -> str:
     """What to change for fewer bytes, by the largest parts that can be changed."""
-    largest = sorted(place.items, key=lambda item: -item.bytes)[:LARGEST + 1]
+    largest = sorted(place.items, key=lambda item: -item.bytes)[: LARGEST + 1]
     changes = [item.change for item in largest if item.change and item.bytes] or ['the number of rows']
     return (LESS if 'model.embedding_dim' in changes else '') + 'change ' + ', or '.join(dict.fromkeys(changes))

@@ -54,7 +54,9 @@ class Events:
         self._folder.mkdir(parents=True, exist_ok=True)
         name = f'.{os.getpid()}.{time.time_ns()}'  # starts within a second have files of their own
         self._writer = EventsWriter(str(self._folder / 'events'), name)
-        self._writer.write_event(Event(wall_time=time.time(), step=first_step, session_log=SessionLog(status=SessionLog.START)))
+        self._writer.write_event(
+            Event(wall_time=time.time(), step=first_step, session_log=SessionLog(status=SessionLog.START))
+        )
 
     def _write(self, evaluation: dict[str, Any], moment: float) -> None:
         for name, value in evaluation.items():

@@ -21,16 +21,27 @@ GIT_SECONDS = 60
 
 
 def versions() -> dict[str, str]:
-    return {'python': platform.python_version(), 'jax': jax.__version__, 'jaxlib': jaxlib.__version__,
-            'flax': flax.__version__, 'optax': optax.__version__, 'orbax': orbax.checkpoint.__version__,
-            'numpy': np.__version__}
+    return {
+        'python': platform.python_version(),
+        'jax': jax.__version__,
+        'jaxlib': jaxlib.__version__,
+        'flax': flax.__version__,
+        'optax': optax.__version__,
+        'orbax': orbax.checkpoint.__version__,
+        'numpy': np.__version__,
+    }
 
 
 def device(*, alone: bool = False) -> dict[str, Any]:
     """The devices of this host, or those that a run alone takes."""
     devices = devices_of_a_run() if alone else jax.local_devices()
-    return {'platform': devices[0].platform, 'kind': devices[0].device_kind, 'devices': len(devices),
-            'cpus': os.cpu_count(), 'processor': processor()}
+    return {
+        'platform': devices[0].platform,
+        'kind': devices[0].device_kind,
+        'devices': len(devices),
+        'cpus': os.cpu_count(),
+        'processor': processor(),
+    }
 
 
 def processor() -> str:
@@ -50,11 +61,23 @@ def commit() -> str | None:
     installed within a repository of its user, whose commit says nothing of it.
     """
     # A hook of git sets variables that name another repository.
-    own = {name: value for name, value in os.environ.items() if not name.startswith('GIT_') or name.startswith('GIT_CONFIG')}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith('GIT_') or name.startswith('GIT_CONFIG')
+    }
 
     def git(*arguments: str) -> str:
-        return subprocess.run(['git', '--no-optional-locks', *arguments], cwd=ROOT, env=own, capture_output=True, text=True,
-                              check=True, errors='replace', timeout=GIT_SECONDS).stdout.strip()
+        return subprocess.run(
+            ['git', '--no-optional-locks', *arguments],
+            cwd=ROOT,
+            env=own,
+            capture_output=True,
+            text=True,
+            check=True,
+            errors='replace',
+            timeout=GIT_SECONDS,
+        ).stdout.strip()
 
     try:
         git('ls-files', '--error-unmatch', '--', THIS_FILE)

@@ -8,8 +8,8 @@ import sys
 import time
 from typing import Any
 
-from autoint_jax.config import configuration
 from autoint_jax import stored
+from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData
 from autoint_jax.errors import UsageError
@@ -18,8 +18,26 @@ from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding
 from autoint_jax.training.run_folder.provenance import commit, device, versions
 
 _FIGURES = {'auc': float, 'logloss': float}
-RESULT = {'fingerprint': str, 'data_hash': str, 'test': _FIGURES, 'valid': _FIGURES, 'first_step_seconds': (float, None), **dict.fromkeys(
-    ('best_step', 'best_epoch', 'steps', 'epochs', 'parameters', 'embedding_parameters', 'train_seconds', 'train_rows_per_second'), float)}
+RESULT = {
+    'fingerprint': str,
+    'data_hash': str,
+    'test': _FIGURES,
+    'valid': _FIGURES,
+    'first_step_seconds': (float, None),
+    **dict.fromkeys(
+        (
+            'best_step',
+            'best_epoch',
+            'steps',
+            'epochs',
+            'parameters',
+            'embedding_parameters',
+            'train_seconds',
+            'train_rows_per_second',
+        ),
+        float,
+    ),
+}
 
 
 def run_name(name: str, config: Config) -> str:
@@ -70,8 +88,9 @@ class RunRecords:
         self.locked = self._holding.locked
         self._events = Events(folder / 'tensorboard')
 
-    def start(self, config: Config, data: PreparedData, forms: dict[str, str], copies: int,
-              boundaries: dict[str, list[float]]) -> dict[str, Any] | None:
+    def start(
+        self, config: Config, data: PreparedData, forms: dict[str, str], copies: int, boundaries: dict[str, list[float]]
+    ) -> dict[str, Any] | None:
         """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number of
         runs in its program. A new run.json has the quantile boundaries of numeric fields too, so that readers need not take them.
 
@@ -82,12 +101,29 @@ class RunRecords:
             return result
         self._holding.sign()
         path = self._folder / 'run.json'
-        self._run = read_run(self._folder) if path.exists() else {
-            'fingerprint': configuration.fingerprint(config), 'seed': config.seed,
-            'config': configuration.to_tree(config), 'data_hash': data.hash, 'boundaries': boundaries, 'starts': []}
-        self._run['starts'].append({
-            'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'command': sys.argv,
-            'commit': commit(), 'versions': versions(), 'device': device(alone=copies == 1), 'forms': forms, 'copies': copies})
+        self._run = (
+            read_run(self._folder)
+            if path.exists()
+            else {
+                'fingerprint': configuration.fingerprint(config),
+                'seed': config.seed,
+                'config': configuration.to_tree(config),
+                'data_hash': data.hash,
+                'boundaries': boundaries,
+                'starts': [],
+            }
+        )
+        self._run['starts'].append(
+            {
+                'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+                'command': sys.argv,
+                'commit': commit(),
+                'versions': versions(),
+                'device': device(alone=copies == 1),
+                'forms': forms,
+                'copies': copies,
+            }
+        )
         write_json(path, self._run)
         return None
 
@@ -96,8 +132,10 @@ class RunRecords:
         try:
             self._holding.check()
         except AlreadyHeld as holder:
-            raise FolderInUse(f'another process{holder} began to train in {self._folder}, so this one stops: wait for it or '
-                              'choose another run folder') from None
+            raise FolderInUse(
+                f'another process{holder} began to train in {self._folder}, so this one stops: wait for it or '
+                'choose another run folder'
+            ) from None
 
     def evaluation_count(self) -> int:
         """How many evaluations metrics.jsonl has; 0 where there is none."""
@@ -143,33 +181,50 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
     run = read_run(folder)
     theirs = _config_of(folder, run)
     if theirs != config:
-        raise UnusableFolder(f'{folder} holds a run of another configuration '
-                             f'({"; ".join(configuration.difference(theirs, config))}): choose another run folder')
+        raise UnusableFolder(
+            f'{folder} holds a run of another configuration '
+            f'({"; ".join(configuration.difference(theirs, config))}): choose another run folder'
+        )
     if run['data_hash'] != data.hash:
-        raise UnusableFolder(f'{folder} holds a run on other data than {data.folder} (hash {run["data_hash"][:12]}, '
-                             f'not {data.hash[:12]}): choose another run folder')
+        raise UnusableFolder(
+            f'{folder} holds a run on other data than {data.folder} (hash {run["data_hash"][:12]}, '
+            f'not {data.hash[:12]}): choose another run folder'
+        )
     result = read_result(folder)
-    if result is not None and (result['fingerprint'], result['data_hash']) != (configuration.fingerprint(config), data.hash):
-        raise UnusableFolder(f'{folder}/result.json is the result of another run than its run.json says (configuration '
-                             f'{result["fingerprint"]} on data {result["data_hash"][:12]}): choose another run folder')
+    if result is not None and (result['fingerprint'], result['data_hash']) != (
+        configuration.fingerprint(config),
+        data.hash,
+    ):
+        raise UnusableFolder(
+            f'{folder}/result.json is the result of another run than its run.json says (configuration '
+            f'{result["fingerprint"]} on data {result["data_hash"][:12]}): choose another run folder'
+        )
     return result
 
 
 def _check_run_json(folder: pathlib.Path) -> None:
     """Raises UnusableFolder where a folder has prepared data, or what a run leaves, but no run.json that says which run."""
     if (folder / 'manifest.json').exists() and (folder / 'schema.json').exists():
-        raise UnusableFolder(f'{folder} holds prepared data, which could not be prepared again with a run in it: choose another run '
-                             'folder')
+        raise UnusableFolder(
+            f'{folder} holds prepared data, which could not be prepared again with a run in it: choose another run '
+            'folder'
+        )
     left = [name for name in OF_A_RUN if (folder / name).exists()]
     if left and not (folder / 'run.json').exists():
-        raise UnusableFolder(f'{folder} has {" and ".join(left)} but no run.json, so it is not known which run they are of: '
-                             'put its run.json back or choose another run folder')
+        raise UnusableFolder(
+            f'{folder} has {" and ".join(left)} but no run.json, so it is not known which run they are of: '
+            'put its run.json back or choose another run folder'
+        )
 
 
 def read_run(folder: pathlib.Path) -> dict[str, Any]:
     """run.json of a run folder. Raises UsageError."""
-    return _read(folder / 'run.json', {'fingerprint': str, 'config': dict, 'data_hash': str, 'starts': [dict]},
-                 f'{folder} is not a run folder (it has no run.json): scripts/train.py makes one', 'choose another run folder')
+    return _read(
+        folder / 'run.json',
+        {'fingerprint': str, 'config': dict, 'data_hash': str, 'starts': [dict]},
+        f'{folder} is not a run folder (it has no run.json): scripts/train.py makes one',
+        'choose another run folder',
+    )
 
 
 def read_config(folder: pathlib.Path) -> Config:
@@ -181,15 +236,22 @@ def _config_of(folder: pathlib.Path, run: dict[str, Any]) -> Config:
     try:
         return configuration.from_tree(run['config'])
     except UsageError as error:
-        raise UnusableFolder(f'{folder}/run.json holds a configuration that this version cannot read ({error}): use the version '
-                             'that wrote it or choose another run folder') from None
+        raise UnusableFolder(
+            f'{folder}/run.json holds a configuration that this version cannot read ({error}): use the version '
+            'that wrote it or choose another run folder'
+        ) from None
 
 
 def read_result(folder: pathlib.Path) -> dict[str, Any] | None:
     """result.json of a run folder, or None where the run is not complete. Raises UsageError."""
     path = folder / 'result.json'
-    return _read(path, RESULT, '', 'remove this file and run the same command again, which tests the best checkpoint '
-                 'again') if path.exists() else None
+    return (
+        _read(
+            path, RESULT, '', 'remove this file and run the same command again, which tests the best checkpoint again'
+        )
+        if path.exists()
+        else None
+    )
 
 
 def _read(path: pathlib.Path, form: stored.Form, missing: str, advice: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % ALIGNMENT
-    return memory[first:first + size].view(dtype).reshape(shape)
+    return memory[first : first + size].view(dtype).reshape(shape)
 
 
 def copy(array: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Devices that share a batch, and how a batch is cut among and within them."""
 
 import contextlib
+import math
 import os
 import pathlib
 from typing import NamedTuple
@@ -122,7 +123,7 @@ def _automatic_slice_rows(rows: int, config: Config, schema: Schema, mesh: Mesh)
     def turns(slice_rows: int) -> int:
         """Blocks of a batch that the busiest core works on, slice after slice."""
         slice_rows = min(slice_rows, on_each)
-        return -(-on_each // slice_rows) * -(-(-(-slice_rows // of_block)) // cores)
+        return math.ceil(on_each / slice_rows) * math.ceil(math.ceil(slice_rows / of_block) / cores)
 
     return 2 * slice_rows if turns(2 * slice_rows) < (1 - KERNEL_CACHE_COST) * turns(slice_rows) else slice_rows
 

@@ -59,12 +59,18 @@ def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int =
     size = f'{needed / 1e9:.2f} GB of rows and their order'
     if config.data.streaming:
         return True, f'{size} are streamed from disk, as data.streaming asks'
-    hint = '' if config.data.shuffle == 'blocks' else '; if reading is slow, --config.data.shuffle=blocks reads pieces in order'
+    hint = (
+        ''
+        if config.data.shuffle == 'blocks'
+        else '; if reading is slow, --config.data.shuffle=blocks reads pieces in order'
+    )
     if there is not None and needed > RESIDENT_SHARE * there:
         return True, f'{size} are streamed from disk: half of the {there / 1e9:.2f} GB there would not hold them{hint}'
     if there is not None and needed + beside > there:
-        return True, (f'{size} are streamed from disk: beside {beside / 1e9:.2f} GB of the model and its optimizer, the '
-                      f'{there / 1e9:.2f} GB there would not hold them{hint}')
+        return True, (
+            f'{size} are streamed from disk: beside {beside / 1e9:.2f} GB of the model and its optimizer, the '
+            f'{there / 1e9:.2f} GB there would not hold them{hint}'
+        )
     return False, f'{size} are kept on the device'
 
 
@@ -99,8 +105,11 @@ class StreamedFeed:
         self._columns, self._mesh, self._plan = columns, mesh, plan
         step_bytes = plan.cut.padded_batch * data_row_bytes(schema)
         self._steps = max(1, min(REPORT_STEPS, CHUNK_BYTES // step_bytes))
-        self._parts = [(first, min(self._steps, stop - first)) for start, stop in zip([0, *plan.stops], plan.stops, strict=False)
-                       for first in range(start, stop, self._steps)]
+        self._parts = [
+            (first, min(self._steps, stop - first))
+            for start, stop in zip([0, *plan.stops], plan.stops, strict=False)
+            for first in range(start, stop, self._steps)
+        ]
         self._orders = order.Ahead(lambda epoch: _epoch_order(config, columns, plan, epoch), plan.epochs)
         self._chunks: Iterator[Chunk] | None = None
 
@@ -124,14 +133,24 @@ class StreamedFeed:
         epoch, part = divmod(number, len(self._parts))
         first, count = self._parts[part]
         places = np.full((self._steps, self._plan.cut.padded_batch), -1, np.int32)
-        places[:count] = self._orders.of(epoch)[first:first + count]
+        places[:count] = self._orders.of(epoch)[first : first + count]
         rows = np.maximum(places, 0).reshape(-1)
-        columns = Resident(*(np.take(column, rows, axis=0, mode='clip') for column in (
-            self._columns.ids, self._columns.numeric, self._columns.labels)))
+        columns = Resident(
+            *(
+                np.take(column, rows, axis=0, mode='clip')
+                for column in (self._columns.ids, self._columns.numeric, self._columns.labels)
+            )
+        )
         return columns, np.where(places >= 0, np.arange(places.size, dtype=np.int32).reshape(places.shape), -1)
 
 
 def _epoch_order(config: Config, columns: Columns, plan: Plan, epoch: int) -> np.ndarray:
     batch_size = min(config.training.batch_size, len(columns))
-    return order.epoch_order(config.seed, epoch, rows=len(columns), batch_size=batch_size, padded_batch=plan.cut.padded_batch,
-                             blocks=config.data.shuffle == 'blocks')
+    return order.epoch_order(
+        config.seed,
+        epoch,
+        rows=len(columns),
+        batch_size=batch_size,
+        padded_batch=plan.cut.padded_batch,
+        blocks=config.data.shuffle == 'blocks',
+    )

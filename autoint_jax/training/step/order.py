@@ -17,7 +17,9 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
 def mean_over_rows(losses: np.ndarray, first: int, *, rows: int, batch_size: int) -> float:
     """The mean over rows of batches' mean losses, from step `first` of an epoch on, whose last batch may have fewer rows."""
     steps = first + np.arange(len(losses))
-    return float(np.average(losses.astype(np.float64), weights=np.minimum(batch_size, rows - steps * batch_size) / batch_size))
+    return float(
+        np.average(losses.astype(np.float64), weights=np.minimum(batch_size, rows - steps * batch_size) / batch_size)
+    )
 
 
 # Neighbouring rows that are read together, and how many such blocks are shuffled into each other: 64 x 8,192 rows of 160
@@ -25,7 +27,9 @@ def mean_over_rows(losses: np.ndarray, first: int, *, rows: int, batch_size: int
 BLOCK_ROWS, WINDOW_BLOCKS = 8192, 64
 
 
-def epoch_order(seed: int, epoch: int, *, rows: int, batch_size: int, padded_batch: int, blocks: bool = False) -> np.ndarray:
+def epoch_order(
+    seed: int, epoch: int, *, rows: int, batch_size: int, padded_batch: int, blocks: bool = False
+) -> np.ndarray:
     """Row numbers of an epoch's batches, int32 [steps, padded_batch]; -1 pads (weight 0).
 
     With `blocks`, blocks of neighbouring rows are shuffled, then rows within windows of blocks, instead of all rows at once.
@@ -44,7 +48,9 @@ def _shuffled_blocks(rng: np.random.Generator, rows: int) -> np.ndarray:
     starts = BLOCK_ROWS * rng.permutation(-(-rows // BLOCK_ROWS))
     windows = []
     for first in range(0, len(starts), WINDOW_BLOCKS):
-        of_window = np.concatenate([np.arange(start, min(start + BLOCK_ROWS, rows)) for start in starts[first:first + WINDOW_BLOCKS]])
+        of_window = np.concatenate(
+            [np.arange(start, min(start + BLOCK_ROWS, rows)) for start in starts[first : first + WINDOW_BLOCKS]]
+        )
         windows.append(rng.permutation(of_window))
     return np.concatenate(windows)
 
@@ -60,6 +66,8 @@ class Ahead:
 
     def of(self, epoch: int) -> Any:
         """The order of an epoch; that of the next one is begun. Earlier ones are forgotten."""
-        self._made = {number: self._made.get(number) or self._thread.submit(self._make, number)
-                      for number in range(epoch, min(epoch + 2, self._epochs))}
+        self._made = {
+            number: self._made.get(number) or self._thread.submit(self._make, number)
+            for number in range(epoch, min(epoch + 2, self._epochs))
+        }
         return self._made[epoch].result()

@@ -28,7 +28,8 @@ def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident],
     @jax.jit
     def evaluate(variables, tables, columns):
         logits = jax.lax.with_sharding_constraint(
-            _logits(made, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE))
+            _logits(made, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE)
+        )
         return metrics.sums(logits, columns.labels)
 
     return evaluate
@@ -44,9 +45,24 @@ def make_streamed_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, C
         batch = scoring_cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh).padded_batch
         block = batch * max(1, BLOCK_ROWS // batch)
         for first in range(0, count, block):
-            rows = np.minimum(np.arange(first, first + block), count - 1)  # the last block repeats a row: one compilation
-            logits.append(score(variables, tables, replicate(Resident(*(
-                np.take(column, rows, axis=0) for column in (columns.ids, columns.numeric, columns.labels))), mesh)))
+            rows = np.minimum(
+                np.arange(first, first + block), count - 1
+            )  # the last block repeats a row: one compilation
+            logits.append(
+                score(
+                    variables,
+                    tables,
+                    replicate(
+                        Resident(
+                            *(
+                                np.take(column, rows, axis=0)
+                                for column in (columns.ids, columns.numeric, columns.labels)
+                            )
+                        ),
+                        mesh,
+                    ),
+                )
+            )
         return sums(jnp.concatenate(logits)[:count], replicate(np.array(columns.labels), mesh))
 
     return evaluate
@@ -65,8 +81,13 @@ def _logits(made: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Re
     """
     count = columns.labels.shape[0]
     part, rows = scored_rows(made, mesh, count)
-    on_devices = jax.shard_map(device_logits(made, part.slice_rows), mesh=mesh, check_vma=False,
-                               in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW), out_specs=BY_ROW)
+    on_devices = jax.shard_map(
+        device_logits(made, part.slice_rows),
+        mesh=mesh,
+        check_vma=False,
+        in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW),
+        out_specs=BY_ROW,
+    )
     return on_devices(variables, tables, columns, rows)[:count]
 
 
@@ -85,6 +106,8 @@ def device_logits(made: Setup, slice_rows: int) -> Callable:
         return made.model.apply(variables, lookup(tables, made.table_specs, batch), batch, training=None)
 
     def of_device(variables, tables, columns, rows):
-        return jax.lax.map(lambda rows: of_slice(variables, tables, columns, rows), rows.reshape(-1, slice_rows)).reshape(-1)
+        return jax.lax.map(
+            lambda rows: of_slice(variables, tables, columns, rows), rows.reshape(-1, slice_rows)
+        ).reshape(-1)
 
     return of_device

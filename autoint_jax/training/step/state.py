@@ -18,8 +18,8 @@ from autoint_jax.models.layers.randomness import pinned, seed_key
 from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.tables.deferred_adam import deferred_adam
-from autoint_jax.training.tables.lazy_adam import lazy_adam
 from autoint_jax.training.tables.kernels import deferred_adam_kernel, lazy_adam_kernel, rowwise_adagrad_kernel
+from autoint_jax.training.tables.lazy_adam import lazy_adam
 from autoint_jax.training.tables.optimizer import TableOptimizer, dense, rowwise_adagrad
 
 
@@ -66,8 +66,12 @@ def setup(config: Config, schema: Schema) -> Setup:
 def varied(made: Setup, values: dict[str, jax.Array]) -> Setup:
     """The setup of a copy of a run, in a compiled program: options are arrays [], and were checked as numbers before."""
     config = configuration.with_arrays(made.config, values)
-    return made._replace(config=config, model=made.model.clone(config=config.model), optimizer=_adam(config.optimizer),
-                         table_optimizer=table_optimizer(config.optimizer))
+    return made._replace(
+        config=config,
+        model=made.model.clone(config=config.model),
+        optimizer=_adam(config.optimizer),
+        table_optimizer=table_optimizer(config.optimizer),
+    )
 
 
 def initial_state(made: Setup) -> TrainState:
@@ -78,14 +82,24 @@ def initial_state(made: Setup) -> TrainState:
 
 def _drawn_state(made: Setup, key: jax.Array) -> TrainState:
     tables = initial_tables(made.table_specs, jax.random.fold_in(key, 0))
-    batch = Batch(ids=np.zeros((1, made.schema.num_slots), np.int32),
-                  numeric=np.zeros((1, len(made.schema.numeric_fields)), np.float32),
-                  labels=np.zeros(1, np.float32), weights=np.ones(1, np.float32))
-    variables = made.model.init(jax.random.fold_in(key, 1), lookup(tables, made.table_specs, batch), batch, training=None)
+    batch = Batch(
+        ids=np.zeros((1, made.schema.num_slots), np.int32),
+        numeric=np.zeros((1, len(made.schema.numeric_fields)), np.float32),
+        labels=np.zeros(1, np.float32),
+        weights=np.ones(1, np.float32),
+    )
+    variables = made.model.init(
+        jax.random.fold_in(key, 1), lookup(tables, made.table_specs, batch), batch, training=None
+    )
     params = variables['params']
-    return TrainState(jnp.zeros((), jnp.int32), params, tables, made.optimizer.init(params),
-                      {name: made.table_optimizer.init(table) for name, table in tables.items()},
-                      variables.get(STATISTICS, {}))
+    return TrainState(
+        jnp.zeros((), jnp.int32),
+        params,
+        tables,
+        made.optimizer.init(params),
+        {name: made.table_optimizer.init(table) for name, table in tables.items()},
+        variables.get(STATISTICS, {}),
+    )
 
 
 def state_shapes(made: Setup) -> TrainState:
@@ -98,21 +112,29 @@ def table_optimizer(config: OptimizerConfig) -> TableOptimizer:
     compiled = chosen_table_form(config) == 'cpu_kernel'
     if config.tables == 'deferred_adam':
         return (deferred_adam_kernel if compiled else deferred_adam)(
-            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows)
+            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows
+        )
     if config.tables == 'lazy_adam':
         return (lazy_adam_kernel if compiled else lazy_adam)(
-            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows)
+            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows
+        )
     if config.tables == 'rowwise_adagrad':
         return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(
-            config.learning_rate, epsilon=config.epsilon, l2_rows=config.l2_rows)
+            config.learning_rate, epsilon=config.epsilon, l2_rows=config.l2_rows
+        )
     return dense(_adam(config), l2_rows=config.l2_rows, l2_tables=config.l2_tables)
 
 
 def chosen_table_form(config: OptimizerConfig) -> str:
     """The form of the tables' optimizer on the default device: 'xla' or 'cpu_kernel'; dense Adam has the first only."""
     platform, asked = jax.default_backend(), config.tables_form
-    reason = (f'it runs on CPUs, not on {platform}' if platform != 'cpu' else
-              "optimizer.tables 'adam' has no such form" if config.tables == 'adam' else library.unavailable())
+    reason = (
+        f'it runs on CPUs, not on {platform}'
+        if platform != 'cpu'
+        else "optimizer.tables 'adam' has no such form"
+        if config.tables == 'adam'
+        else library.unavailable()
+    )
     if asked == 'cpu_kernel' and reason:
         raise UsageError(f"option 'optimizer.tables_form' is 'cpu_kernel', but {reason}; use 'automatic'")
     return 'xla' if reason or asked == 'xla' else 'cpu_kernel'

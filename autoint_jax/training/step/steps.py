@@ -39,22 +39,33 @@ def device_gradients(made: Setup, slice_rows: int) -> Callable:
         total = jax.lax.psum(batch.weights.sum(), DATA_AXIS)
 
         def loss_of_slice(params: Any, looked_up: Rows, batch: Batch, keys: jax.Array):
-            logits, updated = made.model.apply({'params': params, STATISTICS: statistics}, looked_up, batch, mutable=[STATISTICS],
-                                               training=Training(keys, batch.weights, DATA_AXIS))
+            logits, updated = made.model.apply(
+                {'params': params, STATISTICS: statistics},
+                looked_up,
+                batch,
+                mutable=[STATISTICS],
+                training=Training(keys, batch.weights, DATA_AXIS),
+            )
             loss = summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
             return loss, updated.get(STATISTICS, statistics)
 
         def add_slice(sums, part):
-            (loss, updated), (of_params, of_rows) = jax.value_and_grad(loss_of_slice, (0, 1), has_aux=True)(params, *part)
+            (loss, updated), (of_params, of_rows) = jax.value_and_grad(loss_of_slice, (0, 1), has_aux=True)(
+                params, *part
+            )
             return (jax.tree.map(jnp.add, sums[0], (loss, of_params)), updated), of_rows
 
-        parts = jax.tree.map(lambda x: x.reshape(len(x) // slice_rows, slice_rows, *x.shape[1:]),
-                             (looked_up, batch, row_keys(made.config.seed, step, places)))
+        parts = jax.tree.map(
+            lambda x: x.reshape(len(x) // slice_rows, slice_rows, *x.shape[1:]),
+            (looked_up, batch, row_keys(made.config.seed, step, places)),
+        )
         nothing = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
         (sums, statistics), of_rows = jax.lax.scan(add_slice, nothing, parts)
         loss, of_params = jax.lax.psum(sums, DATA_AXIS)
         # Gathering the rows' gradients moves less than summing tables' over devices would.
-        of_rows = jax.tree.map(lambda x: jax.lax.all_gather(x.reshape(len(rows), *x.shape[2:]), DATA_AXIS, tiled=True), of_rows)
+        of_rows = jax.tree.map(
+            lambda x: jax.lax.all_gather(x.reshape(len(rows), *x.shape[2:]), DATA_AXIS, tiled=True), of_rows
+        )
         return loss, of_params, of_rows, statistics
 
     return of_device
@@ -62,8 +73,13 @@ def device_gradients(made: Setup, slice_rows: int) -> Callable:
 
 def make_gradients(made: Setup, mesh: Mesh, slice_rows: int) -> Callable:
     """`device_gradients` of a whole batch, over the devices of a mesh."""
-    return jax.shard_map(device_gradients(made, slice_rows), mesh=mesh, check_vma=False,
-                         in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE, BY_ROW, EVERYWHERE), out_specs=EVERYWHERE)
+    return jax.shard_map(
+        device_gradients(made, slice_rows),
+        mesh=mesh,
+        check_vma=False,
+        in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE, BY_ROW, EVERYWHERE),
+        out_specs=EVERYWHERE,
+    )
 
 
 def make_step(made: Setup, gradients: Callable) -> Callable:
@@ -82,13 +98,16 @@ def make_step(made: Setup, gradients: Callable) -> Callable:
             values, read[name] = tables_learn.read(table, state.slots[name], in_batch, state.step)
             looked_up[name] = values.reshape(*numbers.shape, table.shape[1])
 
-        loss, of_params, of_rows, statistics = gradients(state.params, state.statistics, looked_up, columns, rows, state.step)
+        loss, of_params, of_rows, statistics = gradients(
+            state.params, state.statistics, looked_up, columns, rows, state.step
+        )
         updates, optimizer = made.optimizer.update(of_params, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         tables, slots = {}, {}
         for name, table in state.tables.items():
             tables[name], slots[name] = tables_learn.update(
-                table, state.slots[name], read[name], of_rows[name].reshape(-1, table.shape[1]), state.step)
+                table, state.slots[name], read[name], of_rows[name].reshape(-1, table.shape[1]), state.step
+            )
         return TrainState(state.step + 1, params, tables, optimizer, slots, statistics), loss
 
     return step
@@ -96,7 +115,9 @@ def make_step(made: Setup, gradients: Callable) -> Callable:
 
 def make_chunk(made: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> Callable:
     """`steps_in_turn` of a run over a mesh, compiled; the state is donated."""
-    return jax.jit(steps_in_turn(make_step(made, make_gradients(made, mesh, cut.slice_rows)), max_steps), donate_argnums=0)
+    return jax.jit(
+        steps_in_turn(make_step(made, make_gradients(made, mesh, cut.slice_rows)), max_steps), donate_argnums=0
+    )
 
 
 def steps_in_turn(step: Callable, max_steps: int) -> Callable:

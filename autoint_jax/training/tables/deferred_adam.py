@@ -87,8 +87,9 @@ class _Read(NamedTuple):
     last: jax.Array  # [n], before catching up
 
 
-def deferred_adam(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float,
-                  l2_rows: float | jax.Array) -> TableOptimizer:
+def deferred_adam(
+    learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
+) -> TableOptimizer:
     """Adam (Kingma & Ba; bias-corrected, epsilon outside the root) that applies a row's missed steps when it is read.
 
     Args:
@@ -131,7 +132,8 @@ def deferred_adam(learning_rate: float | jax.Array, *, b1: float, b2: float, eps
         # That is step + 1; said so that the write depends on the read, or XLA writes to a copy of the array.
         last = jnp.maximum(was.last, step + 1)
         return put(table, was.rows, was.values - learning_rate * change), DeferredAdamSlots(
-            put(slots.m, was.rows, m), put(slots.nu, was.rows, nu), put(slots.last, was.rows, last))
+            put(slots.m, was.rows, m), put(slots.nu, was.rows, nu), put(slots.last, was.rows, last)
+        )
 
     def flush(table, slots, step):
         table, m, nu = caught_up(table, *slots, step)

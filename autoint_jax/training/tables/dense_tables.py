@@ -26,6 +26,8 @@ def advice(config: Config, specs: Mapping[str, TableSpec]) -> str | None:
     named = config.training.batch_size * len(table.columns)
     if table.rows < max(MANY_ROWS, TIMES_THE_BATCH * named):
         return None
-    return (f"every step updates all {table.rows:,} rows of the embeddings (optimizer.tables 'adam'), of which a batch of "
-            f'{config.training.batch_size:,} rows reads {named:,} at most: --config.optimizer.tables=deferred_adam follows the same Adam '
-            'and updates only the rows that are read')
+    return (
+        f"every step updates all {table.rows:,} rows of the embeddings (optimizer.tables 'adam'), of which a batch of "
+        f'{config.training.batch_size:,} rows reads {named:,} at most: --config.optimizer.tables=deferred_adam follows the same Adam '
+        'and updates only the rows that are read'
+    )

@@ -13,8 +13,9 @@ from autoint_jax.training.tables.lazy_adam import LazyAdamSlots, lazy_adam
 from autoint_jax.training.tables.optimizer import TableOptimizer, rowwise_adagrad
 
 
-def deferred_adam_kernel(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float,
-                         l2_rows: float | jax.Array) -> TableOptimizer:
+def deferred_adam_kernel(
+    learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
+) -> TableOptimizer:
     """`deferred_adam` with its read, update and flush compiled. Raises kernels.library.Unavailable."""
     library()
     plain = deferred_adam(learning_rate, b1=b1, b2=b2, epsilon=epsilon, l2_rows=l2_rows)
@@ -23,55 +24,89 @@ def deferred_adam_kernel(learning_rate: float | jax.Array, *, b1: float, b2: flo
     def read(table, slots, numbers, step):
         rows = jax.ShapeDtypeStruct((len(numbers), table.shape[1]), jnp.float32)
         values = jax.ffi.ffi_call('autoint_deferred_adam_read', rows, vmap_method='sequential')(
-            table, *slots, numbers, step.reshape(1), *scaled_sums(learning_rate, b1, b2), **constants)
+            table, *slots, numbers, step.reshape(1), *scaled_sums(learning_rate, b1, b2), **constants
+        )
         return values, numbers
 
     def update(table, slots, numbers, gradients, step):
-        call = jax.ffi.ffi_call('autoint_deferred_adam_update', _like(table, *slots), vmap_method='sequential',
-                                input_output_aliases={argument: argument for argument in range(4)})
-        table, *slots = call(table, *slots, numbers, gradients, step.reshape(1), rates(learning_rate, l2_rows),
-                             *scaled_sums(learning_rate, b1, b2), **constants)
+        call = jax.ffi.ffi_call(
+            'autoint_deferred_adam_update',
+            _like(table, *slots),
+            vmap_method='sequential',
+            input_output_aliases={argument: argument for argument in range(4)},
+        )
+        table, *slots = call(
+            table,
+            *slots,
+            numbers,
+            gradients,
+            step.reshape(1),
+            rates(learning_rate, l2_rows),
+            *scaled_sums(learning_rate, b1, b2),
+            **constants,
+        )
         return table, DeferredAdamSlots(*slots)
 
     def flush(table, slots, step):
-        call = jax.ffi.ffi_call('autoint_deferred_adam_flush', _like(table, *slots), vmap_method='sequential',
-                                input_output_aliases={argument: argument for argument in range(4)})
+        call = jax.ffi.ffi_call(
+            'autoint_deferred_adam_flush',
+            _like(table, *slots),
+            vmap_method='sequential',
+            input_output_aliases={argument: argument for argument in range(4)},
+        )
         table, *slots = call(table, *slots, step.reshape(1), *scaled_sums(learning_rate, b1, b2), **constants)
         return table, DeferredAdamSlots(*slots)
 
     return plain._replace(read=read, update=update, flush=flush)
 
 
-def lazy_adam_kernel(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float,
-                     l2_rows: float | jax.Array) -> TableOptimizer:
+def lazy_adam_kernel(
+    learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
+) -> TableOptimizer:
     """`lazy_adam` with its update compiled. Raises kernels.library.Unavailable."""
     library()
     plain = lazy_adam(learning_rate, b1=b1, b2=b2, epsilon=epsilon, l2_rows=l2_rows)
     constants = {'b1': np.float32(b1), 'b2': np.float32(b2), 'epsilon': np.float32(epsilon)}
 
     def update(table, slots, numbers, gradients, step):
-        call = jax.ffi.ffi_call('autoint_lazy_adam_update', _like(table, *slots), vmap_method='sequential',
-                                input_output_aliases={argument: argument for argument in range(3)})
-        table, *slots = call(table, *slots, numbers, gradients, step.reshape(1), rates(learning_rate, l2_rows), **constants)
+        call = jax.ffi.ffi_call(
+            'autoint_lazy_adam_update',
+            _like(table, *slots),
+            vmap_method='sequential',
+            input_output_aliases={argument: argument for argument in range(3)},
+        )
+        table, *slots = call(
+            table, *slots, numbers, gradients, step.reshape(1), rates(learning_rate, l2_rows), **constants
+        )
         return table, LazyAdamSlots(*slots)
 
     return plain._replace(read=_rows_as_they_are, update=update)
 
 
-def rowwise_adagrad_kernel(learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
+def rowwise_adagrad_kernel(
+    learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array
+) -> TableOptimizer:
     """`rowwise_adagrad` with its update compiled. Raises kernels.library.Unavailable."""
     library()
     plain = rowwise_adagrad(learning_rate, epsilon=epsilon, l2_rows=l2_rows)
 
     def update(table, accumulator, numbers, gradients, step):
-        call = jax.ffi.ffi_call('autoint_rowwise_adagrad_update', _like(table, accumulator), vmap_method='sequential',
-                                input_output_aliases={0: 0, 1: 1})
-        return tuple(call(table, accumulator, numbers, gradients, rates(learning_rate, l2_rows), epsilon=np.float32(epsilon)))
+        call = jax.ffi.ffi_call(
+            'autoint_rowwise_adagrad_update',
+            _like(table, accumulator),
+            vmap_method='sequential',
+            input_output_aliases={0: 0, 1: 1},
+        )
+        return tuple(
+            call(table, accumulator, numbers, gradients, rates(learning_rate, l2_rows), epsilon=np.float32(epsilon))
+        )
 
     return plain._replace(read=_rows_as_they_are, update=update)
 
 
-def _rows_as_they_are(table: jax.Array, slots: object, numbers: jax.Array, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _rows_as_they_are(
+    table: jax.Array, slots: object, numbers: jax.Array, step: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """The `read` of optimizers that leave no row behind."""
     return table.at[numbers].get(mode='clip'), numbers
 

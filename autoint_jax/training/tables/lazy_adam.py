@@ -17,7 +17,8 @@ from autoint_jax.training.tables.optimizer import (
     gather,
     put,
     summed,
-    up_to_date)
+    up_to_date,
+)
 
 
 class LazyAdamSlots(NamedTuple):
@@ -37,8 +38,9 @@ class _Read(NamedTuple):
     nu: jax.Array  # [n, d]
 
 
-def lazy_adam(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float,
-              l2_rows: float | jax.Array) -> TableOptimizer:
+def lazy_adam(
+    learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
+) -> TableOptimizer:
     """Adam (Kingma & Ba, algorithm 1: epsilon is added to the root of the bias-corrected second moment) on a batch's rows.
 
     PyTorch adds epsilon to the root before the correction. A row read several times in a batch has one step, of its summed
@@ -67,6 +69,7 @@ def lazy_adam(learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon
         nu = b2 * was.nu + (1 - b2) * gradient**2
         change = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
         return put(table, was.rows, was.values - learning_rate * change), LazyAdamSlots(
-            put(slots.m, was.rows, m), put(slots.nu, was.rows, nu))
+            put(slots.m, was.rows, m), put(slots.nu, was.rows, nu)
+        )
 
     return TableOptimizer(init, read, update, up_to_date)

@@ -35,7 +35,9 @@ def up_to_date(table: jax.Array, slots: Any, step: jax.Array) -> tuple[jax.Array
     return table, slots
 
 
-def dense(optimizer: optax.GradientTransformation, *, l2_rows: float | jax.Array, l2_tables: float | jax.Array) -> TableOptimizer:
+def dense(
+    optimizer: optax.GradientTransformation, *, l2_rows: float | jax.Array, l2_tables: float | jax.Array
+) -> TableOptimizer:
     """An Optax optimizer on the gradient of the whole table: exact, and as slow as the table is long.
 
     Args:
@@ -103,8 +105,9 @@ def put(array: jax.Array, rows: DistinctRows, values: jax.Array) -> jax.Array:
 
 def summed(gradients: jax.Array, rows: DistinctRows) -> jax.Array:
     """Gradients [n, d] of a batch's places -> of its distinct rows, [n, d]."""
-    return jax.ops.segment_sum(gradients[rows.order], rows.of_sorted, num_segments=len(rows.order),
-                               indices_are_sorted=True)
+    return jax.ops.segment_sum(
+        gradients[rows.order], rows.of_sorted, num_segments=len(rows.order), indices_are_sorted=True
+    )
 
 
 class _Read(NamedTuple):

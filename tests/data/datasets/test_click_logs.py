@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from naive_tables import coded, folds, frequent, log_square, read, streamed
 
-from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.datasets.criteo import CRITEO
-from autoint_jax.data.raw.derived import kdd12_profile
 from autoint_jax.data.datasets.kdd12 import KDD12
-from autoint_jax.data.store.prepared import SPLITS
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.raw.derived import kdd12_profile
+from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.errors import UsageError
 
 ROWS = {'criteo': 6007, 'avazu': 6011, 'kdd12': 6029}
@@ -33,8 +33,9 @@ def raw(tmp_path_factory):
 
 
 def prepared(name, recipe, raw, folder, **options):
-    return LOGS[name].prepare(recipe, raw[name], folder / name / recipe, dataset=name, max_bad_share=0.001, progress=Silent(),
-                              **options)
+    return LOGS[name].prepare(
+        recipe, raw[name], folder / name / recipe, dataset=name, max_bad_share=0.001, progress=Silent(), **options
+    )
 
 
 def assert_equal(data, names, ids, numeric, labels, split):
@@ -115,25 +116,48 @@ def test_avazu_of_bars(raw, tmp_path):
     columns = dict(zip(names, zip(*read(raw['avazu'] / 'train.csv', ',', header=True), strict=True), strict=True))
     labels = [int(value) for value in columns.pop('click')]
     split = folds(labels)
-    days = [datetime.date(2000 + int(hour[:2]), int(hour[2:4]), int(hour[4:6])).strftime('%w') for hour in columns['hour']]
+    days = [
+        datetime.date(2000 + int(hour[:2]), int(hour[2:4]), int(hour[4:6])).strftime('%w') for hour in columns['hour']
+    ]
     del columns['id']
-    columns |= {'hour': [str(int(hour[6:])) for hour in columns['hour']], 'weekday': days,
-                'is_weekend': [str(int(day in '06')) for day in days]}
+    columns |= {
+        'hour': [str(int(hour[6:])) for hour in columns['hour']],
+        'weekday': days,
+        'is_weekend': [str(int(day in '06')) for day in days],
+    }
     known = {}
     for name, values in columns.items():
         known[name] = frequent(values, split, 2, all_rows=False)
         if not any(c in 'abcdef' for c in ''.join(known[name])):
             known[name].sort(key=int)
     check_vocabularies(data, known, [])
-    assert_equal(data, list(columns), [coded(values, known[name], first=1, unknown=0, missing=0)
-                                       for name, values in columns.items()], [], labels, split)
+    assert_equal(
+        data,
+        list(columns),
+        [coded(values, known[name], first=1, unknown=0, missing=0) for name, values in columns.items()],
+        [],
+        labels,
+        split,
+    )
 
 
 @pytest.mark.parametrize('recipe', ['autoint_all_rows', 'autoint', 'bars'])
 def test_kdd12(raw, tmp_path, recipe):
     data = prepared('kdd12', recipe, raw, tmp_path)
-    names = ['Click', 'Impression', 'DisplayURL', 'AdID', 'AdvertiserID', 'Depth', 'Position', 'QueryID', 'KeywordID', 'TitleID',
-             'DescriptionID', 'UserID']
+    names = [
+        'Click',
+        'Impression',
+        'DisplayURL',
+        'AdID',
+        'AdvertiserID',
+        'Depth',
+        'Position',
+        'QueryID',
+        'KeywordID',
+        'TitleID',
+        'DescriptionID',
+        'UserID',
+    ]
     columns = dict(zip(names, zip(*read(raw['kdd12'] / 'training.txt', '\t'), strict=True), strict=True))
     labels = [int(value != '0') for value in columns.pop('Click')]
     split = folds(labels)
@@ -162,7 +186,9 @@ def test_kdd12(raw, tmp_path, recipe):
     assert_equal(data, [*names[1:], 'Gender', 'Age'], ids, numeric, labels, split)
 
 
-@pytest.mark.parametrize('name, recipe', [('criteo', 'autoint_all_rows'), ('avazu', 'autoint_all_rows'), ('kdd12', 'bars')])
+@pytest.mark.parametrize(
+    'name, recipe', [('criteo', 'autoint_all_rows'), ('avazu', 'autoint_all_rows'), ('kdd12', 'bars')]
+)
 def test_small_blocks_and_parts_give_the_same_data(raw, tmp_path, monkeypatch, name, recipe):
     whole = prepared(name, recipe, raw, tmp_path / 'whole')
     monkeypatch.setattr('autoint_jax.data.raw.sources.BLOCK_BYTES', 97_003)
@@ -197,7 +223,8 @@ def test_log_square_is_that_of_the_math_module():
 
     numbers = np.concatenate([np.arange(-5, 300_000), np.unique(np.geomspace(3e5, 9e15, 50_000).astype(np.int64))])
     assert ours(numbers.astype(float)).tolist() == [
-        float(int(math.log(x) ** 2)) if x > 2 else float(x) for x in numbers.tolist()]
+        float(int(math.log(x) ** 2)) if x > 2 else float(x) for x in numbers.tolist()
+    ]
 
 
 def test_files_that_are_not_there(tmp_path):
@@ -223,7 +250,9 @@ def test_hours_that_are_no_dates_are_bad_rows(tmp_path):
     path.write_text('\n'.join(lines) + '\n')
     data = AVAZU.prepare('bars', path.parent, tmp_path / 'out', dataset='avazu', max_bad_share=0.01, progress=Silent())
     assert [(row['line'], row['reason']) for row in data.manifest['first_bad_rows']] == [
-        (line + 1, f"column 'hour' holds {int(hour)}, which is no date and hour, YYMMDDHH") for line, hour in hours.items()]
+        (line + 1, f"column 'hour' holds {int(hour)}, which is no date and hour, YYMMDDHH")
+        for line, hour in hours.items()
+    ]
     assert sum(split['rows'] for split in data.manifest['splits'].values()) == 2995
 
 
@@ -237,8 +266,15 @@ def test_profiles_of_users_that_are_none_are_named(tmp_path):
     assert [row.line for row in bad] == [lines + 1, lines + 2, lines + 3]
     assert all('it is no profile' in row.reason for row in bad)
     data = KDD12.prepare('bars', path.parent, tmp_path / 'out', dataset='kdd12', max_bad_share=0.01, progress=Silent())
-    assert data.manifest['bad_rows'] == 3 and {row['file'] for row in data.manifest['first_bad_rows']} == {'userid_profile.txt'}
-    assert [(file['file'], file['bad']) for file in data.preparation['files']] == [('training.txt', 0), ('userid_profile.txt', 3)]
+    assert data.manifest['bad_rows'] == 3 and {row['file'] for row in data.manifest['first_bad_rows']} == {
+        'userid_profile.txt'
+    }
+    assert [(file['file'], file['bad']) for file in data.preparation['files']] == [
+        ('training.txt', 0),
+        ('userid_profile.txt', 3),
+    ]
     path.write_text('1\tx\ty\n')
-    with pytest.raises(UsageError, match="holds no profile: its line 1 is bad, column 'Gender' holds 'x', not a whole number"):
+    with pytest.raises(
+        UsageError, match="holds no profile: its line 1 is bad, column 'Gender' holds 'x', not a whole number"
+    ):
         kdd12_profile(tmp_path / 'kdd12')

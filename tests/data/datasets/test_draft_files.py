@@ -8,20 +8,33 @@ import polars as pl
 import pytest
 from draft_cases import NASTY, column, drafted, packed, prepared
 
+from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting import draft as infer
 from autoint_jax.data.datasets.drafting import labels
 from autoint_jax.data.datasets.drafting.marks import marks_of
 from autoint_jax.data.datasets.drafting.yaml_text import scalar
-from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.errors import UsageError
 
 # --- Marks, separators, quotes, encodings.
 
-@pytest.mark.parametrize('cells, separator, marks', [
-    (['34.7', '36.5'], ',', ('.', '')), (['34,7', '36,5'], ';', (',', '')), (['34,7', '36,5'], ',', (',', '')),
-    (['1,234.5', '12.5'], ',', ('.', ',')), (['1.234,5', '12,5'], ';', (',', '.')), (['1,234', '1,000'], ',', ('.', ',')),
-    (['1 234', '12 000 000'], ';', ('.', ' ')), (["1'234.5", '7'], ',', ('.', "'")), (['1,234,567', '1'], ';', ('.', ',')),
-    (['1,2,3', '1,2', '4'], ',', ('.', '')), (['1\u202f234,5', '2'], ';', (',', '\u202f')), (['a', '7'], ',', ('.', ''))])
+
+@pytest.mark.parametrize(
+    'cells, separator, marks',
+    [
+        (['34.7', '36.5'], ',', ('.', '')),
+        (['34,7', '36,5'], ';', (',', '')),
+        (['34,7', '36,5'], ',', (',', '')),
+        (['1,234.5', '12.5'], ',', ('.', ',')),
+        (['1.234,5', '12,5'], ';', (',', '.')),
+        (['1,234', '1,000'], ',', ('.', ',')),
+        (['1 234', '12 000 000'], ';', ('.', ' ')),
+        (["1'234.5", '7'], ',', ('.', "'")),
+        (['1,234,567', '1'], ';', ('.', ',')),
+        (['1,2,3', '1,2', '4'], ',', ('.', '')),
+        (['1\u202f234,5', '2'], ';', (',', '\u202f')),
+        (['a', '7'], ',', ('.', '')),
+    ],
+)
 def test_marks_of_numbers(cells, separator, marks):
     assert marks_of([cells * 10, ['word'] * 20], separator)[:2] == marks
 
@@ -66,16 +79,29 @@ def test_blanks_before_a_quote_and_blank_lines(tmp_path):
 PLAIN = 'click,city,x\n' + ''.join(f'{i % 2},{["Zürich", "Köln", "Århus"][i % 3]},{i}.5\n' for i in range(60))
 
 
-@pytest.mark.parametrize('encoding, told', [
-    ('utf-8', 'utf-8'), ('utf-8-sig', 'utf-8'), ('utf-16', 'utf-8'), ('utf-16-le', 'utf-16-le'), ('utf-16-be', 'utf-16-be'),
-    ('latin-1', 'latin-1'), ('cp1252', 'cp1252')])
+@pytest.mark.parametrize(
+    'encoding, told',
+    [
+        ('utf-8', 'utf-8'),
+        ('utf-8-sig', 'utf-8'),
+        ('utf-16', 'utf-8'),
+        ('utf-16-le', 'utf-16-le'),
+        ('utf-16-be', 'utf-16-be'),
+        ('latin-1', 'latin-1'),
+        ('cp1252', 'cp1252'),
+    ],
+)
 @pytest.mark.parametrize('ends', ['\n', '\r\n', '\r'])
 def test_encodings_and_line_ends(tmp_path, encoding, told, ends):
     plain = PLAIN.replace('Århus', '€') if encoding == 'cp1252' else PLAIN
     draft, schema = drafted(tmp_path, 'a.csv', plain.replace('\n', ends).encode(encoding))
     assert schema.layout.encoding.replace('iso8859-1', 'latin-1') == told
     assert ('encoding: ' in draft) == (told != 'utf-8')
-    assert set(prepared(tmp_path).vocabularies()['city'].values) == {'Zürich', 'Köln', '€' if encoding == 'cp1252' else 'Århus'}
+    assert set(prepared(tmp_path).vocabularies()['city'].values) == {
+        'Zürich',
+        'Köln',
+        '€' if encoding == 'cp1252' else 'Århus',
+    }
 
 
 @pytest.mark.parametrize('kind', ['.gz', '.zst', '.zip'])
@@ -90,12 +116,20 @@ LIBSVM = {
     'blank lines': ('1 3:1 12:1\n\n-1 4:1 13:1\n', {'1': 'categorical', '2': 'categorical'}),
     'plus and minus': ('+1 3:1 12:1\n-1 4:1 13:1\n', {'1': 'categorical', '2': 'categorical'}),
     'real values': ('0 1:34.7 2:0.5 3:0\n1 1:3.7 2:0.1 3:1\n', {'1-1': 'numeric', '2-2': 'numeric', '3-3': 'numeric'}),
-    'libffm': ('0 0:1:1 1:30:1 2:40:34.7\n1 0:5:1 1:31:1 2:40:3.5\n', {
-        'field 0': 'categorical', 'field 1': 'categorical', 'field 2': 'numeric'}),
-    'libffm with lists': ('0 0:1:1 1:30:1 1:31:1\n1 0:5:1 1:31:1\n1 0:5:1\n', {'field 0': 'categorical', 'field 1': 'multivalued'}),
+    'libffm': (
+        '0 0:1:1 1:30:1 2:40:34.7\n1 0:5:1 1:31:1 2:40:3.5\n',
+        {'field 0': 'categorical', 'field 1': 'categorical', 'field 2': 'numeric'},
+    ),
+    'libffm with lists': (
+        '0 0:1:1 1:30:1 1:31:1\n1 0:5:1 1:31:1\n1 0:5:1\n',
+        {'field 0': 'categorical', 'field 1': 'multivalued'},
+    ),
     'queries': ('0 qid:1 3:1 12:1\n1 qid:2 4:1 13:1\n', {'1': 'categorical', '2': 'categorical'}),
     'lists': ('1 3:1 12:1\n-1 4:1\n', {'3-12': 'multivalued'}),
-    'lists and numbers': ('1 3:1 7:0.5 12:1\n-1 4:1\n-1 7:2.5\n', {'3-4': 'multivalued', '7-7': 'numeric', '12-12': 'multivalued'}),
+    'lists and numbers': (
+        '1 3:1 7:0.5 12:1\n-1 4:1\n-1 7:2.5\n',
+        {'3-4': 'multivalued', '7-7': 'numeric', '12-12': 'multivalued'},
+    ),
     'comments': ('1 3:1 12:1 # a\n-1 4:1 13:1\n', {'1': 'categorical', '2': 'categorical'}),
 }
 
@@ -115,20 +149,33 @@ def test_libsvm(tmp_path, case, name):
 
 def test_parquet_of_all_types(tmp_path):
     rows = range(120)
-    pl.DataFrame({
-        'clicked': [i % 3 == 0 for i in rows], 'user_id': [i % 40 for i in rows], 'age': [20.5 + i % 50 for i in rows],
-        'city': pl.Series([f'c{i % 4}' for i in rows], dtype=pl.Categorical), 'tags': [['a', 'b'][: i % 3] for i in rows],
-        'numbers': [[1, 2, 3][: 1 + i % 3] for i in rows], 'day': [datetime.date(2024, 1, 1 + i // 4) for i in rows],
-        'nested': [{'a': 1}] * 120, 'deep': [[[1]]] * 120, 'blob': [b'x'] * 120,
-        'pair': pl.Series([[i % 3, 7 + i % 2] for i in rows], dtype=pl.Array(pl.Int64, 2)),
-        'wait': [datetime.timedelta(i) for i in rows],
-    }).write_parquet(tmp_path / 'a.parquet')
+    pl.DataFrame(
+        {
+            'clicked': [i % 3 == 0 for i in rows],
+            'user_id': [i % 40 for i in rows],
+            'age': [20.5 + i % 50 for i in rows],
+            'city': pl.Series([f'c{i % 4}' for i in rows], dtype=pl.Categorical),
+            'tags': [['a', 'b'][: i % 3] for i in rows],
+            'numbers': [[1, 2, 3][: 1 + i % 3] for i in rows],
+            'day': [datetime.date(2024, 1, 1 + i // 4) for i in rows],
+            'nested': [{'a': 1}] * 120,
+            'deep': [[[1]]] * 120,
+            'blob': [b'x'] * 120,
+            'pair': pl.Series([[i % 3, 7 + i % 2] for i in rows], dtype=pl.Array(pl.Int64, 2)),
+            'wait': [datetime.timedelta(i) for i in rows],
+        }
+    ).write_parquet(tmp_path / 'a.parquet')
     text = infer.draft(tmp_path / 'a.parquet')
     (tmp_path / 'draft.yaml').write_text(text)
     data = prepared(tmp_path)
     assert {field.name: field.kind for field in data.schema.fields} == {
-        'user_id': 'categorical', 'age': 'numeric', 'city': 'categorical', 'tags': 'multivalued', 'numbers': 'multivalued',
-        'pair': 'multivalued'}
+        'user_id': 'categorical',
+        'age': 'numeric',
+        'city': 'categorical',
+        'tags': 'multivalued',
+        'numbers': 'multivalued',
+        'pair': 'multivalued',
+    }
     assert data.manifest['splits']['train']['positives'] == 32
     for name in ('nested', 'deep', 'blob', 'wait'):
         assert re.search(rf'^# - \{{name: {name}\}}  # left out: its type', text, re.MULTILINE)
@@ -136,6 +183,7 @@ def test_parquet_of_all_types(tmp_path):
 
 
 # --- Texts of foreign files in YAML.
+
 
 def test_any_name_is_a_column(tmp_path):
     """Names that YAML takes for something else come back as they are, in the label, in fields, in values."""
@@ -157,10 +205,12 @@ def test_any_name_and_any_value_is_a_label(tmp_path):
         assert plan.column == 'is_' + name.strip() and {*plan.positive, *plan.negative} == set(values)
 
 
-@pytest.mark.parametrize('text', ['a', 'yes', 'a\tb', 'a\x00b', 'a\x1b[31m', '\u2028', '\x85', '"', '\\', '', ' ',
-                                  '\U0001f600', '\u200b'])
+@pytest.mark.parametrize(
+    'text', ['a', 'yes', 'a\tb', 'a\x00b', 'a\x1b[31m', '\u2028', '\x85', '"', '\\', '', ' ', '\U0001f600', '\u200b']
+)
 def test_scalars_are_yaml(text):
     import yaml
+
     written = scalar(text)
     assert yaml.safe_load(f'[{written}]') == [text]
     assert all(character.isprintable() for character in written)
@@ -174,16 +224,27 @@ def test_names_of_files_are_patterns_of_themselves(tmp_path):
 
 # --- What is no table.
 
-@pytest.mark.parametrize('name, content, parts', [
-    ('a.csv', b'', ['is empty']), ('a.csv', b'\n \n\n', ['is empty']), ('a.csv', b'click,city,age\n', ['no rows below its header']),
-    ('a.csv', b'click\n0\n1\n1\n', ['one column']), ('a.csv', bytes(range(256)) * 40, ['NUL characters']),
-    ('a.parquet', b'PAR1 no', ['Parquet']),
-    ('a.xlsx', b'PK\x03\x04 no', ['an Excel workbook', 'CSV']), ('a.csv', b'PAR1 and more', ['Parquet']),
-    ('a.csv', b'PK\x03\x04 no', ['zip']),
-    ('a.jsonl', b'{"a": 1}\n', ['JSON lines']), ('a.csv', b'{"a": 1, "b": 2}\n{"a": 1, "b": 3}\n', ['looks like JSON']),
-    ('a.html', b'<!DOCTYPE html>\n<p>a, b\n', ['web page']), ('a.csv.gz', b'no gzip', ['gzip']),
-    ('a.libsvm', b'a b c\nd e f\n', ['libsvm']),
-    ('a.csv', b'click,city\n' + b'0,x\n1,x\n' * 30, ['no column beside the label'])])
+
+@pytest.mark.parametrize(
+    'name, content, parts',
+    [
+        ('a.csv', b'', ['is empty']),
+        ('a.csv', b'\n \n\n', ['is empty']),
+        ('a.csv', b'click,city,age\n', ['no rows below its header']),
+        ('a.csv', b'click\n0\n1\n1\n', ['one column']),
+        ('a.csv', bytes(range(256)) * 40, ['NUL characters']),
+        ('a.parquet', b'PAR1 no', ['Parquet']),
+        ('a.xlsx', b'PK\x03\x04 no', ['an Excel workbook', 'CSV']),
+        ('a.csv', b'PAR1 and more', ['Parquet']),
+        ('a.csv', b'PK\x03\x04 no', ['zip']),
+        ('a.jsonl', b'{"a": 1}\n', ['JSON lines']),
+        ('a.csv', b'{"a": 1, "b": 2}\n{"a": 1, "b": 3}\n', ['looks like JSON']),
+        ('a.html', b'<!DOCTYPE html>\n<p>a, b\n', ['web page']),
+        ('a.csv.gz', b'no gzip', ['gzip']),
+        ('a.libsvm', b'a b c\nd e f\n', ['libsvm']),
+        ('a.csv', b'click,city\n' + b'0,x\n1,x\n' * 30, ['no column beside the label']),
+    ],
+)
 def test_what_is_no_table_is_said(tmp_path, name, content, parts):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError) as error:
@@ -193,9 +254,14 @@ def test_what_is_no_table_is_said(tmp_path, name, content, parts):
     assert '\n' not in str(error.value)
 
 
-@pytest.mark.parametrize('above, parts', [
-    ('sep=,\n', ['sep=,', 'only Excel reads']), ('# made by a program\n', ['# made by a program', 'above line 2']),
-    ('Clicks of May\n\nby country\n', ['Clicks of May', 'above line 3'])])
+@pytest.mark.parametrize(
+    'above, parts',
+    [
+        ('sep=,\n', ['sep=,', 'only Excel reads']),
+        ('# made by a program\n', ['# made by a program', 'above line 2']),
+        ('Clicks of May\n\nby country\n', ['Clicks of May', 'above line 3']),
+    ],
+)
 def test_what_stands_above_the_table_is_said(tmp_path, above, parts):
     (tmp_path / 'a.csv').write_text(above + PLAIN)
     with pytest.raises(UsageError) as error:
@@ -207,7 +273,9 @@ def test_what_stands_above_the_table_is_said(tmp_path, above, parts):
 def test_a_header_without_a_name_for_row_names(tmp_path):
     """As R writes it."""
     lines = PLAIN.splitlines()
-    text = '\n'.join([lines[0].replace(',', ' '), *(f'"{number}" {line.replace(",", " ")}' for number, line in enumerate(lines[1:]))])
+    text = '\n'.join(
+        [lines[0].replace(',', ' '), *(f'"{number}" {line.replace(",", " ")}' for number, line in enumerate(lines[1:]))]
+    )
     _, schema = drafted(tmp_path, 'a.txt', text)
     assert schema.columns == ('column_1', 'click', 'city', 'x') and schema.layout.separator == ' '
     assert prepared(tmp_path).schema.names == ['city', 'x']
@@ -217,7 +285,9 @@ def test_values_that_span_lines_are_read(tmp_path):
     lines = ''.join(f'{i % 2},"first {i % 3}\nsecond, third",{i}.5\n' for i in range(60))
     drafted(tmp_path, 'a.csv', 'click,"a\nname",x\n' + lines)
     data = prepared(tmp_path)
-    assert data.schema.names == ['column_2', 'x'] and data.vocabularies()['column_2'].values[0] == 'first 0\nsecond, third'
+    assert (
+        data.schema.names == ['column_2', 'x'] and data.vocabularies()['column_2'].values[0] == 'first 0\nsecond, third'
+    )
 
 
 def test_a_damaged_letter_among_utf8_is_said(tmp_path):

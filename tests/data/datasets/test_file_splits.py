@@ -26,8 +26,15 @@ class Heard(Silent):
 
 
 def prepare(path, progress=None):
-    return prepare_own(path, None, path.parent / 'out' / path.stem, dataset='csv', recipe=path.stem, max_bad_share=0.001,
-                       progress=progress or Silent())
+    return prepare_own(
+        path,
+        None,
+        path.parent / 'out' / path.stem,
+        dataset='csv',
+        recipe=path.stem,
+        max_bad_share=0.001,
+        progress=progress or Silent(),
+    )
 
 
 def rows_of(name, count):
@@ -87,11 +94,15 @@ def test_other_forms(folder, form):
         elif form == 'csv.gz':
             pathlib.Path(f'{path}.gz').write_bytes(gzip.compress(path.read_bytes()))
         else:
-            path.with_suffix('.libsvm').write_text(''.join(
-                f'{y} {place + 1}:1 9:{x + 1}\n' for place, (y, _, x) in enumerate(frame.rows())))
+            path.with_suffix('.libsvm').write_text(
+                ''.join(f'{y} {place + 1}:1 9:{x + 1}\n' for place, (y, _, x) in enumerate(frame.rows()))
+            )
     if form == 'libsvm':
-        text = text.replace('label: y', 'label: label').replace('{name: a}', '{name: a, column: 1}').replace(
-            '{name: x,', '{name: x, column: 9-9,')
+        text = (
+            text.replace('label: y', 'label: label')
+            .replace('{name: a}', '{name: a, column: 1}')
+            .replace('{name: x,', '{name: x, column: 9-9,')
+        )
     (folder / 'other.yaml').write_text(text)
     one, other = prepare(folder / 'mine.yaml'), prepare(folder / 'other.yaml')
     for split in ('train', 'valid', 'test'):
@@ -121,32 +132,57 @@ def test_other_spellings_of_the_label_in_the_test_file(folder):
         prepare(folder / 'mine.yaml')
     sentence = str(error.value)
     assert 'list those that are negative, too, under negative' in sentence
-    for part in ("'<=50K' (9 rows: train (part-1.csv, part-2.csv), valid (held.csv))", "'>50K' (9 rows: train",
-                 "'<=50K.' (3 rows: test (last.csv))", "'>50K.' (3 rows: test (last.csv))"):
+    for part in (
+        "'<=50K' (9 rows: train (part-1.csv, part-2.csv), valid (held.csv))",
+        "'>50K' (9 rows: train",
+        "'<=50K.' (3 rows: test (last.csv))",
+        "'>50K.' (3 rows: test (last.csv))",
+    ):
         assert part in sentence
     (folder / 'mine.yaml').write_text(text.replace('[">50K"]', '[">50K"], negative: ["<=50K"]'))
-    refused(folder / 'mine.yaml', "last.csv line 2: its label, column 'y', is '<=50K.', which is listed neither under positive nor "
-                                  "under negative: '>50K', '<=50K'")
+    refused(
+        folder / 'mine.yaml',
+        "last.csv line 2: its label, column 'y', is '<=50K.', which is listed neither under positive nor "
+        "under negative: '>50K', '<=50K'",
+    )
     (folder / 'mine.yaml').write_text(text.replace('[">50K"]', '[">50K", ">50K."], negative: ["<=50K", "<=50K."]'))
     assert prepare(folder / 'mine.yaml').split('test').labels.tolist() == [0, 1] * 3
 
 
 TWICE = {
-    'a file in two splits': ('held.csv', 'last.csv', "last.csv comes up twice, under 'last.csv' of valid and 'last.csv' of test"),
-    'a pattern of files of another split': ('held.csv', '"*a*t*.csv"', "part-1.csv comes up twice, under 'part-.*' of train and"),
+    'a file in two splits': (
+        'held.csv',
+        'last.csv',
+        "last.csv comes up twice, under 'last.csv' of valid and 'last.csv' of test",
+    ),
+    'a pattern of files of another split': (
+        'held.csv',
+        '"*a*t*.csv"',
+        "part-1.csv comes up twice, under 'part-.*' of train and",
+    ),
     'another path': ('held.csv', './/part-1.csv', 'comes up twice'),
     'a path through a folder': ('held.csv', 'sub/../part-1.csv', 'are the same file'),
     'a symbolic link': ('held.csv', 'link.csv', 'part-1.csv and .*link.csv are the same file'),
     'a hard link': ('held.csv', 'hard.csv', 'are the same file'),
     'a whole path': ('held.csv', 'FOLDER/part-1.csv', 'comes up twice'),
-    'a link to nothing': ('held.csv', 'lost.csv', 'lost.csv, named in .*mine.yaml, is a link to a file that does not exist'),
-    'a pattern with a link to nothing': ('held.csv', '"lo*t.csv"', 'lost.csv, named in .*, is a link to a file that does not exist'),
+    'a link to nothing': (
+        'held.csv',
+        'lost.csv',
+        'lost.csv, named in .*mine.yaml, is a link to a file that does not exist',
+    ),
+    'a pattern with a link to nothing': (
+        'held.csv',
+        '"lo*t.csv"',
+        'lost.csv, named in .*, is a link to a file that does not exist',
+    ),
     'a folder': ('held.csv', 'sub', 'sub, named in .*mine.yaml, is a folder: name its files, as in sub/'),
     'no file': ('held.csv', 'helt.csv', "helt.csv, named in .* does not exist \\(did you mean 'held.csv'"),
     'no match': ('held.csv', '"helt*.csv"', 'does not exist'),
     'a pattern of folders': ('held.csv', '"su*"', 'matches only folders'),
-    'two stars': ('held.csv', '"a**b.csv"', 'does not exist'), 'a long name': ('held.csv', 'x' * 300 + '.csv', 'does not exist'),
-    'no matching pattern': ('held.csv', '"[.csv"', 'does not exist'), 'nothing': ('held.csv', '"~/x.csv"', 'does not exist'),
+    'two stars': ('held.csv', '"a**b.csv"', 'does not exist'),
+    'a long name': ('held.csv', 'x' * 300 + '.csv', 'does not exist'),
+    'no matching pattern': ('held.csv', '"[.csv"', 'does not exist'),
+    'nothing': ('held.csv', '"~/x.csv"', 'does not exist'),
 }
 
 
@@ -178,13 +214,16 @@ def test_copies_of_files(folder, form):
     (folder / f'held.{form}').write_bytes((folder / f'part-2.{form}').read_bytes())
     (folder / 'mine.yaml').write_text(text)
     refused(folder / 'mine.yaml', f'part-2.{form} of train and .*held.{form} of valid have the same content')
-    (folder / 'mine.yaml').write_text(f'files: [part-2.{form}, held.{form}, part-1.{form}]\nlabel: y\nfields: [{{name: a}}]\n'
-                                      'split: {random: {valid: 0.3, test: 0.3}}')
+    (folder / 'mine.yaml').write_text(
+        f'files: [part-2.{form}, held.{form}, part-1.{form}]\nlabel: y\nfields: [{{name: a}}]\n'
+        'split: {random: {valid: 0.3, test: 0.3}}'
+    )
     heard = Heard()
     prepare(folder / 'mine.yaml', heard)
     assert [sentence for sentence in heard.sentences if 'same content' in sentence] == [
         f'WARNING: {folder}/part-2.{form} and {folder}/held.{form} have the same content, so their rows are read twice: if that is '
-        'not meant, leave one out']
+        'not meant, leave one out'
+    ]
 
 
 def test_a_file_beside_its_packed_copy(folder):
@@ -207,9 +246,14 @@ def test_names_with_brackets_and_patterns_in_folders(folder):
 def test_a_name_twice_in_a_header(folder):
     write(folder / 'twice.csv', [(*row, row[1], 0, 0) for row in rows_of('t', 40)], header='y,a,x,a,,')
     (folder / 'mine.yaml').write_text('files: twice.csv\nlabel: y\nfields: [{name: a}]')
-    refused(folder / 'mine.yaml', "twice.csv has two columns named 'a': name all columns in .*mine.yaml, beside header: true, as "
-            'in columns: ."y", "a", "x", "a_4", "column_5", "column_6"')
-    (folder / 'mine.yaml').write_text('files: twice.csv\nlabel: y\nfields: [{name: x}]')  # one that nothing uses does no harm
+    refused(
+        folder / 'mine.yaml',
+        "twice.csv has two columns named 'a': name all columns in .*mine.yaml, beside header: true, as "
+        'in columns: ."y", "a", "x", "a_4", "column_5", "column_6"',
+    )
+    (folder / 'mine.yaml').write_text(
+        'files: twice.csv\nlabel: y\nfields: [{name: x}]'
+    )  # one that nothing uses does no harm
     assert len(prepare(folder / 'mine.yaml').vocabularies()['x'].values) == 32
     text = 'files: twice.csv\nheader: true\ncolumns: [label, first, x, second, e, f]\nlabel: label\nfields: [{name: second}]\n'
     (folder / 'mine.yaml').write_text(text)
@@ -234,14 +278,23 @@ def test_the_folder_of_raw_files(folder, tmp_path):
     (folder / 'raw').mkdir()
     for path in folder.glob('*.csv'):
         path.rename(folder / 'raw' / path.name)
-    data = prepare_own(folder / 'mine.yaml', pathlib.Path(folder / 'raw'), tmp_path / 'out', dataset='csv', recipe='mine',
-                       max_bad_share=0, progress=Silent())
+    data = prepare_own(
+        folder / 'mine.yaml',
+        pathlib.Path(folder / 'raw'),
+        tmp_path / 'out',
+        dataset='csv',
+        recipe='mine',
+        max_bad_share=0,
+        progress=Silent(),
+    )
     assert len(data.split('train')) == 12
 
 
 def test_a_missing_value_may_say_the_split(folder):
     lines = ['y,a,part', *(f'{row % 2},v{row % 3},{("", "v", "t")[row // 2 % 3]}' for row in range(60))]
     (folder / 'one.csv').write_text('\n'.join(lines) + '\n')
-    (folder / 'mine.yaml').write_text('files: one.csv\nmissing: [""]\nlabel: y\nfields: [{name: a}]\n'
-                                      'split: {column: {name: part, train: [""], valid: [v], test: [t]}}')
+    (folder / 'mine.yaml').write_text(
+        'files: one.csv\nmissing: [""]\nlabel: y\nfields: [{name: a}]\n'
+        'split: {column: {name: part, train: [""], valid: [v], test: [t]}}'
+    )
     assert [len(prepare(folder / 'mine.yaml').split(split)) for split in ('train', 'valid', 'test')] == [20, 20, 20]

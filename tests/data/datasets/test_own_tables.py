@@ -44,11 +44,16 @@ def rows_of(number, seed=1):
     rng = random.Random(seed)
     blank = lambda value, share=0.1: rng.choice(['', '?', ' ']) if rng.random() < share else value  # noqa: E731
     for _ in range(number):
-        yield [blank(str(rng.randint(17, 90))), rng.choice(['<=50K', '>50K']), blank(f'{rng.random() * 60:.2f}'),
-               blank(str(rng.choice([0, 0, rng.randint(1, 99999)]))),
-               blank(f'{rng.choice("abcdefgh")}{int(rng.expovariate(.4))}'),
-               ','.join(rng.sample(TAGS, rng.randint(0, 3))), ','.join(rng.choices((*TAGS, 'grey'), k=rng.randint(0, 2))),
-               rng.choice('aaabcd')]
+        yield [
+            blank(str(rng.randint(17, 90))),
+            rng.choice(['<=50K', '>50K']),
+            blank(f'{rng.random() * 60:.2f}'),
+            blank(str(rng.choice([0, 0, rng.randint(1, 99999)]))),
+            blank(f'{rng.choice("abcdefgh")}{int(rng.expovariate(0.4))}'),
+            ','.join(rng.sample(TAGS, rng.randint(0, 3))),
+            ','.join(rng.choices((*TAGS, 'grey'), k=rng.randint(0, 2))),
+            rng.choice('aaabcd'),
+        ]
 
 
 @pytest.fixture
@@ -62,8 +67,15 @@ def folder(tmp_path):
 
 
 def prepare(schema, max_bad_share=0.001):
-    return prepare_own(schema, None, schema.parent / 'out' / schema.stem, dataset='csv', recipe=schema.stem,
-                       max_bad_share=max_bad_share, progress=Silent())
+    return prepare_own(
+        schema,
+        None,
+        schema.parent / 'out' / schema.stem,
+        dataset='csv',
+        recipe=schema.stem,
+        max_bad_share=max_bad_share,
+        progress=Silent(),
+    )
 
 
 def text(value):
@@ -93,17 +105,22 @@ def test_a_csv_equals_a_naive_reading(folder):
     expected = {'train': [], 'valid': [], 'test': []}
     for row in rows:
         age, income, hour, gain, city, own_tags, own_likes, part = row
-        ids = [int(sum(float(age) >= edge for edge in edges)) + 1 if age else 0, cities.index(city) + 1 if city in cities else 0,
-               0 if not city else streets.index(city) + 2 if city in streets else 1,
-               1 if not city else towns.index(city) + 2 if city in towns else 0,
-               zlib.crc32(city.encode()) % 11 + 1 if city else 0]
+        ids = [
+            int(sum(float(age) >= edge for edge in edges)) + 1 if age else 0,
+            cities.index(city) + 1 if city in cities else 0,
+            0 if not city else streets.index(city) + 2 if city in streets else 1,
+            1 if not city else towns.index(city) + 2 if city in towns else 0,
+            zlib.crc32(city.encode()) % 11 + 1 if city else 0,
+        ]
         for value, slots in ((own_tags, 2), (own_likes, likes)):
             known = [tags.index(tag) + 1 for tag in value.split(',') if tag in tags][:slots]
             ids += known + [0] * (slots - len(known))
         gain = float(gain) if gain else np.nan
-        numbers = [(float(age) - mean) / deviation if age else np.nan,
-                   (float(hour) - min(hours)) / (max(hours) - min(hours)) if hour else np.nan,
-                   float(int(np.log(gain) ** 2)) if gain > 2 else gain]
+        numbers = [
+            (float(age) - mean) / deviation if age else np.nan,
+            (float(hour) - min(hours)) / (max(hours) - min(hours)) if hour else np.nan,
+            float(int(np.log(gain) ** 2)) if gain > 2 else gain,
+        ]
         expected[{'a': 'train', 'b': 'train', 'c': 'valid', 'd': 'test'}[part]].append((ids, numbers, income == '>50K'))
     for split, wanted in expected.items():
         ids, numbers, labels = map(np.array, zip(*wanted, strict=True))
@@ -116,13 +133,17 @@ def test_a_csv_equals_a_naive_reading(folder):
 def test_parquet_and_tsv_give_what_csv_gives(folder):
     whole = prepare(folder / 'mine.yaml')
     frame = pl.DataFrame([[text(value) or None for value in row] for row in rows_of(1009)], schema=NAMES, orient='row')
-    frame = frame.with_columns(pl.col('age').cast(pl.Int64), pl.col('hours').cast(pl.Float64), pl.col('tags').str.split(','))
+    frame = frame.with_columns(
+        pl.col('age').cast(pl.Int64), pl.col('hours').cast(pl.Float64), pl.col('tags').str.split(',')
+    )
     frame.write_parquet(folder / 'all.parquet', row_group_size=300)
     (folder / 'wide.yaml').write_text(DECLARATION.replace('part-*.csv', 'all.parquet'))
     frame.drop('tags').with_columns(tags=pl.Series([row[5] for row in rows_of(1009)])).select(NAMES).write_csv(
-        folder / 'all.tsv', separator='\t', include_header=False)
-    (folder / 'tabs.json').write_text(json.dumps({
-        **__import__('yaml').safe_load(DECLARATION), 'files': 'all.tsv', 'columns': NAMES, 'quote': '"'}))
+        folder / 'all.tsv', separator='\t', include_header=False
+    )
+    (folder / 'tabs.json').write_text(
+        json.dumps({**__import__('yaml').safe_load(DECLARATION), 'files': 'all.tsv', 'columns': NAMES, 'quote': '"'})
+    )
     for name in ('wide.yaml', 'tabs.json'):
         data = prepare(folder / name)
         assert data.schema == whole.schema and data.manifest['vocabulary_sha256'] == whole.manifest['vocabulary_sha256']
@@ -141,10 +162,14 @@ def test_new_rows_of_a_table_are_encoded(folder):
 
 def test_a_split_by_time(folder):
     with open(folder / 'log.csv', 'w') as file:
-        file.write('day,ad,click\n' + ''.join(f'2024-01-{1 + row // 50:02d},{row % 3},{row % 2}\n' for row in range(1000)))
+        file.write(
+            'day,ad,click\n' + ''.join(f'2024-01-{1 + row // 50:02d},{row % 3},{row % 2}\n' for row in range(1000))
+        )
     (folder / 'log.csv.gz').write_bytes(gzip.compress((folder / 'log.csv').read_bytes()))
-    (folder / 'log.yaml').write_text('files: log.csv.gz\nlabel: click\nsplit: {time: {column: day, valid: 0.2, test: 0.1}}\n'
-                                     'fields: [{name: ad}, {name: day}]\n')
+    (folder / 'log.yaml').write_text(
+        'files: log.csv.gz\nlabel: click\nsplit: {time: {column: day, valid: 0.2, test: 0.1}}\n'
+        'fields: [{name: ad}, {name: day}]\n'
+    )
     data = prepare(folder / 'log.yaml')
     assert [len(data.split(split)) for split in ('train', 'valid', 'test')] == [700, 200, 100]
     assert len(data.vocabularies()['day'].values) == 14 and not data.split('test').ids[:, 1].any()
@@ -155,14 +180,16 @@ def test_parquet_files_with_numbers_as_time_and_a_bad_row(folder, monkeypatch):
     stars = [row % 5 for row in range(1000)]
     stars[733] = None
     pl.DataFrame({'hour': range(1000), 'ad': ['a', 'b'] * 500, 'stars': stars}).write_parquet(folder / 'log.parquet')
-    (folder / 'log.yaml').write_text('files: log.parquet\nlabel: {column: stars, above: 2}\n'
-                                     'split: {time: {column: hour}}\nfields: [{name: ad}]\n')
+    (folder / 'log.yaml').write_text(
+        'files: log.parquet\nlabel: {column: stars, above: 2}\nsplit: {time: {column: hour}}\nfields: [{name: ad}]\n'
+    )
     data = prepare(folder / 'log.yaml')
     assert [len(data.split(split)) for split in ('train', 'valid', 'test')] == [799, 100, 100]
     labels = np.concatenate([data.split(split).labels for split in ('train', 'valid', 'test')])
     assert labels.tolist() == [float(star > 2) for star in stars if star is not None]
     assert [(row['line'], row['reason']) for row in data.manifest['first_bad_rows']] == [
-        (734, "its label, column 'stars', is missing")]
+        (734, "its label, column 'stars', is missing")
+    ]
     (folder / 'log.parquet').write_bytes(b'no parquet')
     with pytest.raises(UsageError, match='log.parquet cannot be read as Parquet'):
         prepare(folder / 'log.yaml')
@@ -173,9 +200,11 @@ LIBFM = '1 3:1 12:1 40:0.5\n-1 4:1 11:1 13:1\n1 3:1\n-1 4:1 12:1 40:2\n1 3:1 13:
 
 def test_libsvm_places_and_ranges(folder):
     (folder / 'a.libfm').write_text(LIBFM * 30 + 'nonsense here\n')
-    (folder / 'a.yaml').write_text('files: a.libfm\nlabel: {column: label, above: 0}\nfields:\n- {name: user, column: 1}\n'
-                                   '- {name: items, column: 10-39, kind: multivalued}\n'
-                                   '- {name: price, column: 40-40, kind: numeric}\n')
+    (folder / 'a.yaml').write_text(
+        'files: a.libfm\nlabel: {column: label, above: 0}\nfields:\n- {name: user, column: 1}\n'
+        '- {name: items, column: 10-39, kind: multivalued}\n'
+        '- {name: price, column: 40-40, kind: numeric}\n'
+    )
     data = prepare(folder / 'a.yaml', max_bad_share=0.5)
     assert data.manifest['bad_rows'] == 31  # 40:x is no number
     encoded = encode_files(data, [folder / 'a.libfm']).columns
@@ -187,21 +216,42 @@ def test_libsvm_places_and_ranges(folder):
 
 MISTAKES = {
     'unknown key': ('files:', 'file:', "unknown key 'file' \\(did you mean 'files'\\?\\)"),
-    'unknown key of a field': ('cap: 21', 'caps: 21', "line 11: unknown key 'caps' in field 'city' \\(did you mean 'cap'"),
-    'unknown kind': ('kind: multivalued, separator: ",", shares', 'kind: multivalue, shares',
-                     "field 'likes', key 'kind' is 'multivalue' \\(did you mean 'multivalued'"),
-    'unknown transform': ('transform: standard', 'transform: standart', "'transform' is 'standart' \\(did you mean 'standard'.* one of none"),
-    'no such column': ('name: hours', 'name: hour',
-                       "uses column 'hour', which .*part-0.csv does not have \\(did you mean 'hours'"),
-    'no such file': ('part-*.csv', 'parts-0.csv', "parts-0.csv, named in .*does not exist \\(did you mean 'part-0.csv'"),
+    'unknown key of a field': (
+        'cap: 21',
+        'caps: 21',
+        "line 11: unknown key 'caps' in field 'city' \\(did you mean 'cap'",
+    ),
+    'unknown kind': (
+        'kind: multivalued, separator: ",", shares',
+        'kind: multivalue, shares',
+        "field 'likes', key 'kind' is 'multivalue' \\(did you mean 'multivalued'",
+    ),
+    'unknown transform': (
+        'transform: standard',
+        'transform: standart',
+        "'transform' is 'standart' \\(did you mean 'standard'.* one of none",
+    ),
+    'no such column': (
+        'name: hours',
+        'name: hour',
+        "uses column 'hour', which .*part-0.csv does not have \\(did you mean 'hours'",
+    ),
+    'no such file': (
+        'part-*.csv',
+        'parts-0.csv',
+        "parts-0.csv, named in .*does not exist \\(did you mean 'part-0.csv'",
+    ),
     'no buckets': ('transform: quantiles, buckets: 5', 'transform: quantiles', 'how many buckets'),
     'no such field to share': ('shares: tags', 'shares: tag', "shares 'tag'.*did you mean 'tags'"),
     'a field twice': ('name: town', 'name: city', "two fields are named 'city'"),
     'two splits': ('split: {column', 'split: {random: {}, column', 'split must be one of'),
-    'a value of no split': ('train: [a, b]', 'train: [a]', "split column 'part' holds 'b', which is a value of no split, in 169 rows"),
+    'a value of no split': (
+        'train: [a, b]',
+        'train: [a]',
+        "split column 'part' holds 'b', which is a value of no split, in 169 rows",
+    ),
     'not YAML': ('fields:', 'fields: [', 'neither YAML nor JSON'),
-    'text as number': ('name: hours, kind', 'name: hours, column: city, kind',
-                       "'city' is used as numbers and as text"),
+    'text as number': ('name: hours, kind', 'name: hours, column: city, kind', "'city' is used as numbers and as text"),
 }
 
 
@@ -245,8 +295,15 @@ def test_a_draft_prepares_as_it_is(folder, name):
     data = prepare(folder / 'draft.yaml')
     kinds = {field.name: field.kind for field in data.schema.fields}
     if name.startswith('clicks'):
-        assert kinds == {'age': 'numeric', 'hours': 'numeric', 'gain': 'numeric', 'city': 'categorical', 'tags': 'multivalued',
-                         'likes': 'multivalued', 'part': 'categorical'}
+        assert kinds == {
+            'age': 'numeric',
+            'hours': 'numeric',
+            'gain': 'numeric',
+            'city': 'categorical',
+            'tags': 'multivalued',
+            'likes': 'multivalued',
+            'part': 'categorical',
+        }
     else:
         assert len(kinds) == 2
     assert 0 < data.manifest['splits']['test']['positives'] < data.manifest['splits']['test']['rows']
@@ -261,13 +318,19 @@ def test_a_draft_of_what_is_not_there(tmp_path):
 
 def test_the_identity_of_prepared_data_is_what_it_has_been(folder):
     # Computed before a declaration had the keys negative, format, missing_time, as_field and files: none may enter unasked.
-    (folder / 'stars.csv').write_text('day,ad,stars\n' + ''.join(
-        f'2024-01-{1 + row // 50:02d},{row % 3},{row % 5}\n' for row in range(1000)))
-    (folder / 'days.yaml').write_text('files: stars.csv\nlabel: {column: stars, above: 2}\nsplit: {time: {column: day, valid: 0.2, '
-                                      'test: 0.1}}\nfields: [{name: ad}]\n')
-    (folder / 'drawn.yaml').write_text('files: stars.csv\nlabel: {column: stars, above: 2.5}\nsplit: {random: {seed: 3}}\nfields: '
-                                       '[{name: ad}, {name: tags, column: ad, kind: multivalued}]\n')
+    (folder / 'stars.csv').write_text(
+        'day,ad,stars\n' + ''.join(f'2024-01-{1 + row // 50:02d},{row % 3},{row % 5}\n' for row in range(1000))
+    )
+    (folder / 'days.yaml').write_text(
+        'files: stars.csv\nlabel: {column: stars, above: 2}\nsplit: {time: {column: day, valid: 0.2, '
+        'test: 0.1}}\nfields: [{name: ad}]\n'
+    )
+    (folder / 'drawn.yaml').write_text(
+        'files: stars.csv\nlabel: {column: stars, above: 2.5}\nsplit: {random: {seed: 3}}\nfields: '
+        '[{name: ad}, {name: tags, column: ad, kind: multivalued}]\n'
+    )
     assert {name: prepare(folder / f'{name}.yaml').hash for name in ('mine', 'days', 'drawn')} == {
         'mine': '0b2d4b117ee0df46227e82a1c788c0981dd29f2e68b3ebbb8aa85d6e2956b124',
         'days': '93ffb7a095e50aa3a62eedd1f5df9e946633fcea59217cfc2d931bc5aeb842e0',
-        'drawn': '2595332b4b41b2930b913cef36d71c014b28af5bff7d8115b2d3d7ee9600ffbe'}
+        'drawn': '2595332b4b41b2930b913cef36d71c014b28af5bff7d8115b2d3d7ee9600ffbe',
+    }

@@ -6,26 +6,42 @@ import re
 import pytest
 from draft_cases import NASTY, drafted, packed, prepared
 
+
 def random_table(rng: random.Random):
     """Names, rows of text, the positive rows, and the kind that is expected of each column that is sure."""
     rows = rng.randint(60, 300)
     positive = [rng.random() < 0.3 for _ in range(rows)]
     positive[:12] = [True, False] * 6
-    words = rng.choice([('0', '1'), ('no', 'yes'), ('-1', '1'), ('False', 'True'), ('<=50K', '>50K'), ('-1', '+1'), ('N', 'Y'),
-                        ('0.0', '1.0')])
+    words = rng.choice(
+        [
+            ('0', '1'),
+            ('no', 'yes'),
+            ('-1', '1'),
+            ('False', 'True'),
+            ('<=50K', '>50K'),
+            ('-1', '+1'),
+            ('N', 'Y'),
+            ('0.0', '1.0'),
+        ]
+    )
     label = rng.choice(['label', 'click', 'is_click', 'Clicked', 'y', 'target', 'converted', 'class'])
     columns = {label: [words[own] for own in positive]}
     expected = {}
     makers = {
-        'user_id': (lambda i: str(1000 + i * 7 % 37), 'categorical'), 'zip': (lambda i: f'{i * 13 % 29:05d}', 'categorical'),
-        'age': (lambda i: str(18 + i * 11 % 60), 'numeric'), 'price': (lambda i: f'{rng.random() * 90:.2f}', 'numeric'),
+        'user_id': (lambda i: str(1000 + i * 7 % 37), 'categorical'),
+        'zip': (lambda i: f'{i * 13 % 29:05d}', 'categorical'),
+        'age': (lambda i: str(18 + i * 11 % 60), 'numeric'),
+        'price': (lambda i: f'{rng.random() * 90:.2f}', 'numeric'),
         'big': (lambda i: f'{rng.random() * 1e4:.3f}', 'numeric'),
         'city': (lambda i: rng.choice(['Rome', 'New York', 'Cádiz', 'x']), 'categorical'),
         'tags': (lambda i: '|'.join(rng.sample(['red', 'green', 'blue'], rng.randint(1, 3))), 'multivalued'),
         'note': (lambda i: rng.choice(["it's", 'say "hi"', '5" phone', 'plain']), 'categorical'),
         'ts': (lambda i: str(1_700_000_000 + 37 * i), None),
         'day': (lambda i: f'2024-{1 + i // 28 % 12:02d}-{1 + i % 28:02d}', None),
-        'row': (str, None), 'empty': (lambda i: '', None), 'same': (lambda i: 'a', None)}
+        'row': (str, None),
+        'empty': (lambda i: '', None),
+        'same': (lambda i: 'a', None),
+    }
     for name in rng.sample(list(makers), rng.randint(3, 8)):
         make, kind = makers[name]
         keep = rng.random() < 0.7 or kind == 'numeric' or name in ('user_id', 'ts')
@@ -50,15 +66,18 @@ def written(rng: random.Random, names, rows, header_row: bool):
     ends, encoding = rng.choice(['\n', '\n', '\r\n', '\r']), rng.choice(['utf-8', 'utf-8-sig', 'utf-16', 'latin-1'])
     if any(ord(letter) > 255 for name in names for letter in name):
         encoding = 'utf-8'
+
     def cell(text):
         if enclose == 'all' or separator in text or '"' in text or text != text.strip():
             return '"' + text.replace('"', '""') + '"'
         return text
+
     lines = [separator.join(map(cell, row)) for row in ([names] if header_row else []) + rows]
     if rng.random() < 0.3:
         lines.insert(rng.randrange(1, len(lines)), '')
-    content = ends.join(lines).encode(encoding) + ('' if rng.random() < 0.3 else ends).encode(encoding.replace('-sig', '').replace(
-        'utf-16', 'utf-16-le'))
+    content = ends.join(lines).encode(encoding) + ('' if rng.random() < 0.3 else ends).encode(
+        encoding.replace('-sig', '').replace('utf-16', 'utf-16-le')
+    )
     kind = rng.choice(['', '', '.gz', '.zst', '.zip'])
     return f'table{rng.choice([".csv", ".txt", ".tsv", ".data"])}{kind}', packed(kind, content) if kind else content
 
@@ -96,15 +115,23 @@ def lines_with_marks(rng: random.Random):
     thousands = thousands if thousands != separator and rng.random() < 0.6 else ''
     labels = [True, False] * 5 + [rng.random() < 0.3 for _ in range(rng.choice([40, 120, 500]))]
     marks = str.maketrans({',': thousands, '.': decimal})
-    columns = {'is_click': [str(int(label)) for label in labels], 'amount': [f'{rng.random() * 5e4:,.2f}'.translate(marks) for _ in labels],
-               'city': [rng.choice(['Rome', 'Oslo', 'Bern']) for _ in labels], 'uid': [str(rng.randint(1, 30)) for _ in labels]}
+    columns = {
+        'is_click': [str(int(label)) for label in labels],
+        'amount': [f'{rng.random() * 5e4:,.2f}'.translate(marks) for _ in labels],
+        'city': [rng.choice(['Rome', 'Oslo', 'Bern']) for _ in labels],
+        'uid': [str(rng.randint(1, 30)) for _ in labels],
+    }
     if separator != ' ':
         columns['note'] = [rng.choice(['a b', '5" tv', "it's", 'say "x" y']) for _ in labels]
     names = rng.sample(list(columns), len(columns))
-    lines = [separator.join(names)] + [separator.join(columns[name][row] for name in names) for row in range(len(labels))]
+    lines = [separator.join(names)] + [
+        separator.join(columns[name][row] for name in names) for row in range(len(labels))
+    ]
     bad = rng.choice([0, 0, 1, 2])
     for _ in range(bad):
-        lines.insert(rng.randrange(5, len(lines)), rng.choice(['oops', separator.join('1' * (len(names) + 2)), '#end of part']))
+        lines.insert(
+            rng.randrange(5, len(lines)), rng.choice(['oops', separator.join('1' * (len(names) + 2)), '#end of part'])
+        )
     return lines, bad, labels
 
 

@@ -11,10 +11,10 @@ import pytest
 import tensorflow_datasets as tfds
 from conftest import ROOT
 
-from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets import registry, tfds_builder
-from autoint_jax.data.store.prepared import SPLITS, open_prepared
 from autoint_jax.data.datasets.references import REFERENCES
+from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.store.prepared import SPLITS, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Schema
 
@@ -59,24 +59,35 @@ def check_same(builder, data):
         rows = [len(block['labels']) for block in blocks]
         assert len(columns) > 0 and sum(rows) == len(columns) == data.manifest['splits'][split]['rows']
         assert set(rows[:-1]) <= {113} and rows[-1] <= 113 and len(rows) == builder.info.splits[split].num_examples
-        for name, width in (('ids', data.schema.num_slots), ('numeric', len(data.schema.numeric_fields)), ('labels', 1)):
+        for name, width in (
+            ('ids', data.schema.num_slots),
+            ('numeric', len(data.schema.numeric_fields)),
+            ('labels', 1),
+        ):
             assert (name in blocks[0]) == (width > 0)
             if width:
                 found, wanted = np.concatenate([block[name] for block in blocks]), np.asarray(getattr(columns, name))
-                assert found.dtype == wanted.dtype and found.shape == wanted.shape and found.tobytes() == wanted.tobytes()
+                assert (
+                    found.dtype == wanted.dtype and found.shape == wanted.shape and found.tobytes() == wanted.tobytes()
+                )
 
 
-@pytest.mark.parametrize('dataset, recipe', [
-    ('criteo', 'autoint'), ('avazu', 'bars'), ('kdd12', 'autoint_all_rows'), ('movielens_1m', 'autoint_all_rows')])
+@pytest.mark.parametrize(
+    'dataset, recipe',
+    [('criteo', 'autoint'), ('avazu', 'bars'), ('kdd12', 'autoint_all_rows'), ('movielens_1m', 'autoint_all_rows')],
+)
 def test_raw_files_become_the_prepared_rows_in_blocks(dataset, recipe, raw, prepared, tmp_path):
     name = f'autoint_{dataset}/{recipe}'
-    train = tfds.data_source(name, split='train', data_dir=tmp_path / 'tfds', download_and_prepare_kwargs=from_raw(raw[dataset]))
+    train = tfds.data_source(
+        name, split='train', data_dir=tmp_path / 'tfds', download_and_prepare_kwargs=from_raw(raw[dataset])
+    )
     builder, data = tfds.builder(name, data_dir=tmp_path / 'tfds'), prepared(dataset, recipe)
     assert len(train) == builder.info.splits['train'].num_examples
     check_same(builder, data)
     check_same(tfds.builder_from_directory(builder.data_dir), data)
     assert json.loads((builder.data_path / 'vocabularies.json').read_text()) == {
-        field: list(vocabulary.values) for field, vocabulary in data.vocabularies().items()}
+        field: list(vocabulary.values) for field, vocabulary in data.vocabularies().items()
+    }
     assert (builder.data_path / 'plan.json').exists() == (data.folder / 'plan.json').exists()
     left = [path.name for path in pathlib.Path(builder.data_dir).parent.rglob('*')]
     assert not [name for name in left if name.endswith('.npy') or name.startswith(('incomplete', 'prepared'))]
@@ -88,7 +99,11 @@ def test_every_recipe_has_its_text_and_the_width_of_its_rows(raw, tmp_path):
         builder_class = tfds.builder_cls(f'autoint_{dataset}')
         assert [config.name for config in builder_class.BUILDER_CONFIGS] == list(wanted.recipes)
         info = builder_class(data_dir=tmp_path).info
-        assert str(info.version) == '1.0.0' and info.citation.startswith('@') and info.homepage == REFERENCES[dataset].homepage
+        assert (
+            str(info.version) == '1.0.0'
+            and info.citation.startswith('@')
+            and info.homepage == REFERENCES[dataset].homepage
+        )
         assert info.description.startswith(REFERENCES[dataset].description) and info.redistribution_info.license
     schema = registry.prepare('movielens_1m', 'with_ids', raw['movielens_1m'], tmp_path / 'prepared').schema
     features = tfds.builder('autoint_movielens_1m/with_ids', data_dir=tmp_path).info.features
@@ -157,9 +172,14 @@ def test_the_documented_batches_have_every_row_once(prepared, tmp_path):
     builder.download_and_prepare()
     lines = tfds_builder.__doc__.splitlines()
     first = lines.index('    for epoch in range(epochs):')
-    code = '\n'.join(line[4:] for line in lines[first:lines.index('', first)]).replace('1024', '32') + '\n            use(batch)'
+    code = (
+        '\n'.join(line[4:] for line in lines[first : lines.index('', first)]).replace('1024', '32')
+        + '\n            use(batch)'
+    )
     batches = []
-    exec(code, {'epochs': 2, 'blocks': builder.as_data_source('train'), 'np': np, 'grain': grain, 'use': batches.append})
+    exec(
+        code, {'epochs': 2, 'blocks': builder.as_data_source('train'), 'np': np, 'grain': grain, 'use': batches.append}
+    )
     found = np.concatenate([batch['numeric'] for batch in batches])[:, 0]
     wanted = np.asarray(data.split('train').numeric)[:, 0]
     assert len(batches[0]['labels']) == 32 and len(found) == 2 * len(wanted)
@@ -174,7 +194,8 @@ def test_a_table_of_ones_own_is_published_by_a_command(command, tmp_path):
     (tmp_path / 'mine.csv').write_text('\n'.join(['a,y,part', *rows]) + '\n')
     (tmp_path / 'mine.yaml').write_text(
         'files: mine.csv\nlabel: y\nfields:\n  - {name: a, kind: numeric}\n'
-        'split: {column: {name: part, train: [train], valid: [valid], test: [test]}}\n')
+        'split: {column: {name: part, train: [train], valid: [valid], test: [test]}}\n'
+    )
     data = registry.prepare_own(tmp_path / 'mine.yaml', None, tmp_path / 'data/prepared', registry.Options())
     done = command('scripts/publish_tfds.py', '--dataset=csv', '--recipe=mine', '--tfds_dir=tfds')
     assert done.returncode == 0, done.stderr
@@ -185,9 +206,21 @@ def test_a_table_of_ones_own_is_published_by_a_command(command, tmp_path):
 
 
 def test_nothing_but_the_builder_knows_tensorflow_datasets():
-    for path in [*(ROOT / 'autoint_jax').rglob('*.py'), *(ROOT / 'scripts').glob('*.py'), *(ROOT / 'experiments').glob('*.py')]:
-        names = {name for node in ast.parse(path.read_text()).body for name in (
-            [alias.name for alias in node.names] if isinstance(node, ast.Import) else
-            [f'{node.module}.{alias.name}' for alias in node.names] if isinstance(node, ast.ImportFrom) else [])}
+    for path in [
+        *(ROOT / 'autoint_jax').rglob('*.py'),
+        *(ROOT / 'scripts').glob('*.py'),
+        *(ROOT / 'experiments').glob('*.py'),
+    ]:
+        names = {
+            name
+            for node in ast.parse(path.read_text()).body
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [f'{node.module}.{alias.name}' for alias in node.names]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
         if path.name != 'tfds_builder.py':
             assert not [name for name in names if 'tensorflow_datasets' in name or 'tfds_builder' in name], path

@@ -21,15 +21,31 @@ split: {column: {name: part, train: [a], valid: [b], test: [c]}}
 fields:
 """
 FIELDS = {
-    'device': '{name: device}', 'often': '{name: often, column: device, min_count: 3}',
-    'nothing': '{name: nothing, column: device, missing: nothing}', 'value': '{name: value, column: device, missing: value}',
-    'capped': '{name: capped, column: device, cap: 1}', 'hashed': '{name: hashed, column: device, transform: hash, buckets: 5}',
-    'tags': '{name: tags, kind: multivalued, separator: "+"}', 'size': '{name: size, kind: numeric}',
-    'bucket': '{name: bucket, column: size, transform: quantiles, buckets: 3, missing_values: ["9"]}'}
+    'device': '{name: device}',
+    'often': '{name: often, column: device, min_count: 3}',
+    'nothing': '{name: nothing, column: device, missing: nothing}',
+    'value': '{name: value, column: device, missing: value}',
+    'capped': '{name: capped, column: device, cap: 1}',
+    'hashed': '{name: hashed, column: device, transform: hash, buckets: 5}',
+    'tags': '{name: tags, kind: multivalued, separator: "+"}',
+    'size': '{name: size, kind: numeric}',
+    'bucket': '{name: bucket, column: size, transform: quantiles, buckets: 3, missing_values: ["9"]}',
+}
 # part, device, tags, size; labels alternate.
-ROWS = [('a', 'x', 'r+g', '1'), ('a', 'x', 'r', '2'), ('a', 'x', '', ''), ('a', 'y', 'g', '3'), ('a', '', 'g', '9'), ('a', 'z', 'r', '4'),
-        ('b', 'x', 'r', '1'), ('b', 'y', 'b+r+w', '2'),
-        ('c', 'new', 'w', ''), ('c', 'newer', 'r', ''), ('c', 'x', '', '5'), ('c', '', '', '9')]
+ROWS = [
+    ('a', 'x', 'r+g', '1'),
+    ('a', 'x', 'r', '2'),
+    ('a', 'x', '', ''),
+    ('a', 'y', 'g', '3'),
+    ('a', '', 'g', '9'),
+    ('a', 'z', 'r', '4'),
+    ('b', 'x', 'r', '1'),
+    ('b', 'y', 'b+r+w', '2'),
+    ('c', 'new', 'w', ''),
+    ('c', 'newer', 'r', ''),
+    ('c', 'x', '', '5'),
+    ('c', '', '', '9'),
+]
 
 
 def table(folder, fields, rows=None, header=('part', 'device', 'tags', 'size', 'y')):
@@ -57,21 +73,36 @@ EXPECTED = {
 def test_counts_equal_those_by_hand_and_are_no_part_of_the_hash(tmp_path):
     data = table(tmp_path, FIELDS.values())
     found = json.loads((data.folder / 'manifest.json').read_text())['preparation'][unknown_values.KEY]
-    assert {name: {split: tuple(of_split.values()) for split, of_split in of_field.items()}
-            for name, of_field in found.items()} == EXPECTED
+    assert {
+        name: {split: tuple(of_split.values()) for split, of_split in of_field.items()}
+        for name, of_field in found.items()
+    } == EXPECTED
     assert found['device']['test'] == {'rows': 4, 'values': 3, 'unknown': 2, 'missing': 1}
     assert 'preparation' not in data.description and data.hash == data.description['hash']
 
 
 def test_quantiles_take_missing_values_as_missing(tmp_path):
     data = table(tmp_path, [FIELDS['bucket']])
-    assert data.split('train').ids[:, 0].tolist() == [1, 2, 0, 3, 0, 3] and data.split('test').ids[:, 0].tolist() == [0, 0, 3, 0]
+    assert data.split('train').ids[:, 0].tolist() == [1, 2, 0, 3, 0, 3] and data.split('test').ids[:, 0].tolist() == [
+        0,
+        0,
+        3,
+        0,
+    ]
 
 
 def test_what_is_counted_does_not_depend_on_blocks(tmp_path, monkeypatch):
     rng = np.random.default_rng(3)
-    rows = [(rng.choice(['a', 'b', 'c']), f'd{int(rng.exponential(9))}', '+'.join(rng.choice(list('rgbw'), rng.integers(0, 4))),
-             rng.integers(0, 9), number % 2) for number in range(997)]
+    rows = [
+        (
+            rng.choice(['a', 'b', 'c']),
+            f'd{int(rng.exponential(9))}',
+            '+'.join(rng.choice(list('rgbw'), rng.integers(0, 4))),
+            rng.integers(0, 9),
+            number % 2,
+        )
+        for number in range(997)
+    ]
     whole = table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.KEY]
     for module in ('raw.sources', 'text.blocks'):
         monkeypatch.setattr(f'autoint_jax.data.{module}.BLOCK_BYTES', 1000)
@@ -90,26 +121,43 @@ def test_movielens_is_counted_too(raw_dir, tmp_path):
 
 def counts(**shares):
     """Counts of 10,000 rows a split from shares in per cent: train, valid, test, and missing of each."""
-    return {split: {'rows': 10_000, 'values': 10_000, 'unknown': round(100 * shares.get(split, 0)),
-                    'missing': round(100 * shares.get(f'no_{split}', 0))} for split in ('train', 'valid', 'test')}
+    return {
+        split: {
+            'rows': 10_000,
+            'values': 10_000,
+            'unknown': round(100 * shares.get(split, 0)),
+            'missing': round(100 * shares.get(f'no_{split}', 0)),
+        }
+        for split in ('train', 'valid', 'test')
+    }
 
 
 def test_the_most_affected_field_is_first_and_loud():
-    lines = unknown_values.lines({
-        'rare': counts(train=47, valid=47.6, test=47.6), 'fine': counts(), 'gone': counts(no_test=100), 'few': counts(valid=0.01),
-        'device_ip': counts(train=2, valid=88, test=93)})
+    lines = unknown_values.lines(
+        {
+            'rare': counts(train=47, valid=47.6, test=47.6),
+            'fine': counts(),
+            'gone': counts(no_test=100),
+            'few': counts(valid=0.01),
+            'device_ip': counts(train=2, valid=88, test=93),
+        }
+    )
     assert [line.split()[0] for line in lines[2:6]] == ['gone', 'device_ip', 'rare', 'few']
     assert lines[3].split()[1:] == '2.0 % 88.0 % 93.0 % 0.0 % 0.0 % 0.0 %'.split()
     assert '< 0.1 %' in lines[5]
     assert lines[6:] == [
         "WARNING: field 'gone' has no value in 100.0 % of test rows and in 0.0 % of training rows",
         "WARNING: field 'device_ip': 93.0 % of its test values are not known from training rows, or too rare there; of its training "
-        'values, 2.0 % are too rare']
+        'values, 2.0 % are too rare',
+    ]
 
 
 def test_few_rows_differ_by_chance():
-    few = {'train': {'rows': 96, 'values': 60, 'unknown': 0, 'missing': 36},
-           'valid': {'rows': 12, 'values': 10, 'unknown': 3, 'missing': 2}, 'test': {'rows': 12, 'values': 12, 'unknown': 4, 'missing': 0}}
+    few = {
+        'train': {'rows': 96, 'values': 60, 'unknown': 0, 'missing': 36},
+        'valid': {'rows': 12, 'values': 10, 'unknown': 3, 'missing': 2},
+        'test': {'rows': 12, 'values': 12, 'unknown': 4, 'missing': 0},
+    }
     assert not [line for line in unknown_values.lines({'a': few}) if line.startswith('WARNING')]
     many = {split: {name: 1000 * count for name, count in of_split.items()} for split, of_split in few.items()}
     assert len([line for line in unknown_values.lines({'a': many}) if line.startswith('WARNING')]) == 2
@@ -118,7 +166,10 @@ def test_few_rows_differ_by_chance():
 def test_many_fields_stay_a_short_table():
     lines = unknown_values.lines({f'f{number}': counts(test=30 + number / 10) for number in range(100)})
     assert len(lines) == 2 + 10 + 1 + 6 and lines[2].split()[0] == 'f99'
-    assert '90 fields more, each with at most 38.9 %' in lines[12] and lines[-1] == 'WARNING: and 95 warnings more of this kind'
+    assert (
+        '90 fields more, each with at most 38.9 %' in lines[12]
+        and lines[-1] == 'WARNING: and 95 warnings more of this kind'
+    )
 
 
 def test_names_cannot_disturb_the_table():
@@ -132,25 +183,46 @@ def test_nothing_to_say():
     empty = {split: dict.fromkeys(('rows', 'values', 'unknown', 'missing'), 0) for split in ('train', 'valid', 'test')}
     assert unknown_values.lines({'a': empty}) == ['no field has unknown or missing values']
     assert unknown_values.lines({'a': counts(no_train=100, no_valid=100, no_test=100)})[-1] == (
-        "WARNING: field 'a' has no value in any row")
+        "WARNING: field 'a' has no value in any row"
+    )
 
 
 def numbers(folder, transform, train, test=('1', '2')):
     """Prepares one numeric column; the label alternates."""
-    rows = [(part, '', '', value, number % 2) for part, values in (('a', train), ('b', ('1', '2')), ('c', test))
-            for number, value in enumerate(values)]
+    rows = [
+        (part, '', '', value, number % 2)
+        for part, values in (('a', train), ('b', ('1', '2')), ('c', test))
+        for number, value in enumerate(values)
+    ]
     kind = 'categorical' if transform == 'log_square_bucket' else 'numeric'
     return table(folder, [f'{{name: x, kind: {kind}, column: size, transform: {transform}}}'], rows)
 
 
 OVERFLOWS = {
-    'deviation that vanishes': ('standard', ('1e-200', '2e-200', '0'), ('1', '2'), 'values go from 0 to 2e-200, vanishes'),
-    'value of a test row': ('standard', ('1e-30', '2e-30', '3e-30'), ('1e30', '1'),
-                            'the value 1e.30 of column .size. becomes .*e.60'),
-    'value by the smallest and the largest': ('min_max', ('0', '1e-30'), ('1e30', '1'),
-                                              "1e.30 of column 'size' becomes 1e.60"),
-    'negative bucket': ('log_square_bucket', ('-1e30', '1'), ('1', '2'),
-                        'the value -1e.30 of column .size. is too large for a bucket'),
+    'deviation that vanishes': (
+        'standard',
+        ('1e-200', '2e-200', '0'),
+        ('1', '2'),
+        'values go from 0 to 2e-200, vanishes',
+    ),
+    'value of a test row': (
+        'standard',
+        ('1e-30', '2e-30', '3e-30'),
+        ('1e30', '1'),
+        'the value 1e.30 of column .size. becomes .*e.60',
+    ),
+    'value by the smallest and the largest': (
+        'min_max',
+        ('0', '1e-30'),
+        ('1e30', '1'),
+        "1e.30 of column 'size' becomes 1e.60",
+    ),
+    'negative bucket': (
+        'log_square_bucket',
+        ('-1e30', '1'),
+        ('1', '2'),
+        'the value -1e.30 of column .size. is too large for a bucket',
+    ),
 }
 
 
@@ -162,38 +234,55 @@ def test_what_overflows_is_named_and_nothing_is_left(tmp_path, case, recwarn):
     assert not list((tmp_path / 'out' / 'csv').iterdir()) and not list(recwarn)
 
 
-@pytest.mark.parametrize('transform, values, name', [
-    ('standard', [1e300, 0.5, 0.25], 'the mean or the standard deviation'), ('standard', [1.7e308] * 3, 'the mean or the standard'),
-    ('min_max', [-1.7e308, 1.7e308], 'the difference of the largest and the smallest value'),
-    ('quantiles', [-1.7e308, 1.7e308], 'a quantile'), ('none', [1e300], None), ('log_square', [-1e39, 7.0], None)])
+@pytest.mark.parametrize(
+    'transform, values, name',
+    [
+        ('standard', [1e300, 0.5, 0.25], 'the mean or the standard deviation'),
+        ('standard', [1.7e308] * 3, 'the mean or the standard'),
+        ('min_max', [-1.7e308, 1.7e308], 'the difference of the largest and the smallest value'),
+        ('quantiles', [-1.7e308, 1.7e308], 'a quantile'),
+        ('none', [1e300], None),
+        ('log_square', [-1e39, 7.0], None),
+    ],
+)
 def test_parameters_and_values_too_large_for_their_type(transform, values, name):
     field = FieldPlan('x', 'categorical' if transform == 'quantiles' else 'numeric', 'size', transform, buckets=4)
     column = pl.Series('size', values)
     if name is None:
         assert fitted_parameters(field, lambda: [column], len(values)) == ()
-        with pytest.raises(UsageError, match="field 'x': the value .* of column 'size' becomes .* too large for float32"):
+        with pytest.raises(
+            UsageError, match="field 'x': the value .* of column 'size' becomes .* too large for float32"
+        ):
             transformed(field, column, ())
         return
     if values == [1.7e308] * 3:
         assert fitted_parameters(field, lambda: [column], 3) == (1.7e308, 0.0)
         return
-    with pytest.raises(UsageError, match=f"field 'x': {re.escape(name)} .*column 'size', whose values go from .* overflows"):
+    with pytest.raises(
+        UsageError, match=f"field 'x': {re.escape(name)} .*column 'size', whose values go from .* overflows"
+    ):
         fitted_parameters(field, lambda: [column], len(values))
 
 
 @pytest.mark.parametrize('transform', ['standard', 'min_max'])
 def test_a_constant_column_is_zero_and_said(tmp_path, transform):
     data = numbers(tmp_path, transform, ['0.1'] * 7, ('0.1', '1.1'))
-    note, = data.preparation['notes']
+    (note,) = data.preparation['notes']
     assert "field 'x' tells a model nothing" in note and 'holds one number only, 0.1' in note
     assert not data.split('train').numeric.any()
     np.testing.assert_allclose(data.split('test').numeric[:, 0], [0, 1], rtol=1e-6)
 
 
 def test_fields_without_any_known_value_are_said(tmp_path):
-    data = table(tmp_path, ['{name: device, min_count: 99}', '{name: size, kind: numeric}',
-                            '{name: none, column: tags, transform: quantiles, buckets: 3}'],
-                 [(part, 'x', '', row, row % 2) for part in 'abc' for row in range(4)])
+    data = table(
+        tmp_path,
+        [
+            '{name: device, min_count: 99}',
+            '{name: size, kind: numeric}',
+            '{name: none, column: tags, transform: quantiles, buckets: 3}',
+        ],
+        [(part, 'x', '', row, row % 2) for part in 'abc' for row in range(4)],
+    )
     assert [note.split("'")[1] for note in data.preparation['notes']] == ['device', 'none']
 
 
@@ -207,11 +296,20 @@ def test_the_command_says_it_each_time(tmp_path, command):
         assert "WARNING: field 'size' tells a model nothing" in done.stdout
 
 
-@pytest.mark.parametrize('min_count, said', [(1, "column 'a' has no value in the rows that are counted$"),
-                                             (3, "no value of column 'a' occurs 3 times in the rows that are counted, so all are unknown$")])
+@pytest.mark.parametrize(
+    'min_count, said',
+    [
+        (1, "column 'a' has no value in the rows that are counted$"),
+        (3, "no value of column 'a' occurs 3 times in the rows that are counted, so all are unknown$"),
+    ],
+)
 def test_a_field_without_values_is_said_in_plain_words(tmp_path, min_count, said):
     values = [''] * 100 if min_count == 1 else [str(number) for number in range(100)]
-    (tmp_path / 'mine.csv').write_text('y,a\n' + ''.join(f'{number % 2},{value}\n' for number, value in enumerate(values)))
-    (tmp_path / 'mine.yaml').write_text(f'{{files: [mine.csv], label: y, fields: [{{name: a, min_count: {min_count}}}]}}')
+    (tmp_path / 'mine.csv').write_text(
+        'y,a\n' + ''.join(f'{number % 2},{value}\n' for number, value in enumerate(values))
+    )
+    (tmp_path / 'mine.yaml').write_text(
+        f'{{files: [mine.csv], label: y, fields: [{{name: a, min_count: {min_count}}}]}}'
+    )
     data = registry.prepare_own(tmp_path / 'mine.yaml', None, tmp_path / 'prepared', registry.Options())
     assert any(re.search(f"^field 'a' tells a model nothing: {said}", note) for note in data.preparation['notes'])

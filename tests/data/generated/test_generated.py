@@ -6,21 +6,27 @@ import numpy as np
 import pytest
 from naive_tables import read
 
-from autoint_jax.data.generated import files as generated_files
-from autoint_jax.data.generated.values import attribute, planted_labels, scrambled, zipf
-from autoint_jax.data.generated.text import blanked, digits, hexadecimal, lines, words
 from autoint_jax.data.datasets.movielens_files import read_1m
+from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.generated.text import blanked, digits, hexadecimal, lines, words
+from autoint_jax.data.generated.values import attribute, planted_labels, scrambled, zipf
 
 
 def test_cells_are_what_python_prints():
     rng = np.random.default_rng(1)
-    for values in (np.array([0, 7, 10, 99, 100, 2**63 - 1]), np.array([-1, 0, -250, 12]), rng.integers(-999, 10**9, 503),
-                   np.array([2**64 - 1, 0, 10**19], np.uint64), np.array([0])):
+    for values in (
+        np.array([0, 7, 10, 99, 100, 2**63 - 1]),
+        np.array([-1, 0, -250, 12]),
+        rng.integers(-999, 10**9, 503),
+        np.array([2**64 - 1, 0, 10**19], np.uint64),
+        np.array([0]),
+    ):
         text = lines([digits(values), blanked(digits(values), values % 2 == 0)], ',').decode().splitlines()
         assert text == [f'{value},{value if value % 2 else ""}' for value in values.tolist()]
-    values = np.array([0, 1, 0xdeadbeef, 2**32 - 1], np.uint32)
+    values = np.array([0, 1, 0xDEADBEEF, 2**32 - 1], np.uint32)
     assert lines([hexadecimal(values), words(('a', 'bcd'), np.array([0, 1, 1, 0]))], '::').decode().splitlines() == [
-        f'{value:08x}::{word}' for value, word in zip(values.tolist(), ('a', 'bcd', 'bcd', 'a'), strict=True)]
+        f'{value:08x}::{word}' for value, word in zip(values.tolist(), ('a', 'bcd', 'bcd', 'a'), strict=True)
+    ]
 
 
 def test_scrambling_is_one_to_one():
@@ -29,15 +35,23 @@ def test_scrambling_is_one_to_one():
 
 @pytest.mark.parametrize('name', generated_files.SHAPES)
 def test_files_are_a_function_of_the_seed(name, tmp_path):
-    texts = [[path.read_bytes() for path in generated_files.SHAPES[name](tmp_path / str(number), 3001, seed)]
-             for number, seed in enumerate((1, 1, 2))]
+    texts = [
+        [path.read_bytes() for path in generated_files.SHAPES[name](tmp_path / str(number), 3001, seed)]
+        for number, seed in enumerate((1, 1, 2))
+    ]
     assert texts[0] == texts[1] != texts[2]
     assert sorted(path.name for path in (tmp_path / '0').iterdir()) == sorted(generated_files.FILES[name])
 
 
-@pytest.mark.parametrize('name, file, separator, header, width', [
-    ('criteo', 'train.txt', '\t', False, 40), ('avazu', 'train.csv', ',', True, 24), ('kdd12', 'training.txt', '\t', False, 12),
-    ('kdd12', 'userid_profile.txt', '\t', False, 3)])
+@pytest.mark.parametrize(
+    'name, file, separator, header, width',
+    [
+        ('criteo', 'train.txt', '\t', False, 40),
+        ('avazu', 'train.csv', ',', True, 24),
+        ('kdd12', 'training.txt', '\t', False, 12),
+        ('kdd12', 'userid_profile.txt', '\t', False, 3),
+    ],
+)
 def test_files_have_the_shape_of_the_originals(tmp_path, name, file, separator, header, width):
     generated_files.SHAPES[name](tmp_path, 3001, 3)
     rows = read(tmp_path / file, separator, header)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.data.store.prepared import Columns
 from autoint_jax.evaluation import metrics
-from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import devices, scoring, steps
@@ -23,15 +23,31 @@ FIELDS, IDS, ROWS, BATCH, FLIPPED = 5, 6, 4096, 256, 0.05
 SCHEMA = Schema(tuple(FieldSpec(f'c{number}', CATEGORICAL, IDS) for number in range(FIELDS)))
 
 PAIR = {
-    'fm': {}, 'afm': {}, 'nfm': {'deep_hidden': (16,)}, 'hofm': {}, 'deep_crossing': {'unit_widths': (32, 32)},
-    'dnn': {'deep_hidden': (32, 32)}, 'wide_deep': {'deep_hidden': (32, 32)}, 'deepfm': {'deep_hidden': (32,)},
-    'crossnet': {'num_layers': 1}, 'deep_cross': {'num_layers': 1, 'deep_hidden': (32,)}, 'dcn_v2': {'num_layers': 1},
-    'cin': {'cin_widths': (16,)}, 'xdeepfm': {'cin_widths': (16,), 'deep_hidden': (32,)},
-    'masknet': {'num_layers': 2, 'mask_width': 16, 'deep_hidden': (32,)}, 'finalmlp': {'deep_hidden': (32, 16)},
-    'autoint': {'num_layers': 1, 'head_dim': 8}, 'destine': {'num_layers': 1, 'head_dim': 8},
+    'fm': {},
+    'afm': {},
+    'nfm': {'deep_hidden': (16,)},
+    'hofm': {},
+    'deep_crossing': {'unit_widths': (32, 32)},
+    'dnn': {'deep_hidden': (32, 32)},
+    'wide_deep': {'deep_hidden': (32, 32)},
+    'deepfm': {'deep_hidden': (32,)},
+    'crossnet': {'num_layers': 1},
+    'deep_cross': {'num_layers': 1, 'deep_hidden': (32,)},
+    'dcn_v2': {'num_layers': 1},
+    'cin': {'cin_widths': (16,)},
+    'xdeepfm': {'cin_widths': (16,), 'deep_hidden': (32,)},
+    'masknet': {'num_layers': 2, 'mask_width': 16, 'deep_hidden': (32,)},
+    'finalmlp': {'deep_hidden': (32, 16)},
+    'autoint': {'num_layers': 1, 'head_dim': 8},
+    'destine': {'num_layers': 1, 'head_dim': 8},
     'ft_transformer': {'num_layers': 1},
 }
-TRIPLE = {'hofm': {}, 'cin': {'cin_widths': (16, 16)}, 'crossnet': {'num_layers': 2}, 'autoint': {'num_layers': 2, 'head_dim': 8}}
+TRIPLE = {
+    'hofm': {},
+    'cin': {'cin_widths': (16, 16)},
+    'crossnet': {'num_layers': 2},
+    'autoint': {'num_layers': 2, 'head_dim': 8},
+}
 
 
 def planted(order: int, seed: int) -> Columns:
@@ -44,22 +60,32 @@ def planted(order: int, seed: int) -> Columns:
 
 def auc_of(name: str, options: dict, order: int, epochs: int = 40) -> float:
     """AUC on fresh rows after training."""
-    model = dataclasses.replace(ModelConfig(name=name), embedding_stddev=0.3, embedding_dim=8, **options) if name != 'lr' else (
-        ModelConfig(name='lr'))
-    config = dataclasses.replace(replace(Config(), {
-        'optimizer.tables': 'deferred_adam', 'optimizer.learning_rate': 1e-2, 'training.batch_size': BATCH}), model=model)
+    model = (
+        dataclasses.replace(ModelConfig(name=name), embedding_stddev=0.3, embedding_dim=8, **options)
+        if name != 'lr'
+        else (ModelConfig(name='lr'))
+    )
+    config = dataclasses.replace(
+        replace(
+            Config(),
+            {'optimizer.tables': 'deferred_adam', 'optimizer.learning_rate': 1e-2, 'training.batch_size': BATCH},
+        ),
+        model=model,
+    )
     made, mesh = setup(config, SCHEMA), devices.data_mesh()
     cut = devices.cut(BATCH, config, SCHEMA, mesh)
     per_epoch = ROWS // BATCH
     chunk = steps.make_chunk(made, mesh, cut, max_steps=per_epoch)
     state, columns = devices.replicate(initial_state(made), mesh), devices.resident(planted(order, 1), mesh)
     for epoch in range(epochs):
-        rows = devices.replicate(epoch_order(0, epoch, rows=ROWS, batch_size=BATCH, padded_batch=cut.padded_batch), mesh)
+        rows = devices.replicate(
+            epoch_order(0, epoch, rows=ROWS, batch_size=BATCH, padded_batch=cut.padded_batch), mesh
+        )
         state, _ = chunk(state, columns, rows, 0, per_epoch)
     state = steps.make_flush(made)(state)
-    return metrics.figures(scoring.make_evaluator(made, mesh)(
-        state.variables, state.tables, devices.resident(planted(order, 2), mesh)))['auc']
-
+    return metrics.figures(
+        scoring.make_evaluator(made, mesh)(state.variables, state.tables, devices.resident(planted(order, 2), mesh))
+    )['auc']
 
 
 def test_all_models_but_lr_are_asked_for_the_pair():

@@ -17,7 +17,7 @@ def restated(labels, folds, seed):
         start = 0
         for fold in range(folds):
             size = len(order) // folds + (fold < len(order) % folds)
-            for place in order[start:start + size]:
+            for place in order[start : start + size]:
                 if place < len(rows):
                     fold_of[rows[place]] = fold
             start += size

@@ -12,22 +12,24 @@ import numpy as np
 import polars as pl
 import pytest
 
-from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets.avazu import AVAZU
-from autoint_jax.data.encoding.counting import counts
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.datasets.encode_rows import encode_files
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.encoding.counting import counts
+from autoint_jax.data.encoding.value_table import IntegerTable
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.data.store.scratch import OWNER
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool
-from autoint_jax.data.encoding.value_table import IntegerTable
 from autoint_jax.errors import UsageError
 
 LOGS = {'criteo': CRITEO, 'avazu': AVAZU}
-CODE = ('import pathlib, sys; from autoint_jax.data.datasets import registry\n'
-        'registry.prepare("criteo", "autoint", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))')
+CODE = (
+    'import pathlib, sys; from autoint_jax.data.datasets import registry\n'
+    'registry.prepare("criteo", "autoint", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))'
+)
 
 
 @pytest.fixture(scope='module')
@@ -39,17 +41,21 @@ def raw(tmp_path_factory):
 
 
 def prepare(name, recipe, raw, data_dir):
-    return LOGS[name].prepare(recipe, raw / name, data_dir / name / recipe, dataset=name, max_bad_share=0.001, progress=Silent())
+    return LOGS[name].prepare(
+        recipe, raw / name, data_dir / name / recipe, dataset=name, max_bad_share=0.001, progress=Silent()
+    )
 
 
-@pytest.mark.parametrize('name, recipe', [('criteo', 'autoint'), ('criteo', 'bars'), ('avazu', 'autoint'), ('avazu', 'bars')])
+@pytest.mark.parametrize(
+    'name, recipe', [('criteo', 'autoint'), ('criteo', 'bars'), ('avazu', 'autoint'), ('avazu', 'bars')]
+)
 def test_the_training_file_encodes_to_its_own_columns_also_without_labels(raw, tmp_path, name, recipe):
     data = prepare(name, recipe, raw, tmp_path)
-    path, = (raw / name).iterdir()
+    (path,) = (raw / name).iterdir()
     place, separator = (0, '\t') if name == 'criteo' else (1, ',')
     unlabelled = tmp_path / path.name
     rows = [line.split(separator) for line in path.read_text().splitlines()]
-    unlabelled.write_text(''.join(separator.join(row[:place] + row[place + 1:]) + '\n' for row in rows))
+    unlabelled.write_text(''.join(separator.join(row[:place] + row[place + 1 :]) + '\n' for row in rows))
     labelled, bare = encode_files(data, [path]), encode_files(data, [unlabelled])
     assert np.isnan(bare.columns.labels).all() and bare.bad == labelled.bad == []
     np.testing.assert_array_equal(bare.columns.ids, labelled.columns.ids)
@@ -59,7 +65,8 @@ def test_the_training_file_encodes_to_its_own_columns_also_without_labels(raw, t
     together = [np.concatenate([part.ids for part in parts]), np.concatenate([part.labels for part in parts])]
     encoded = [labelled.columns.ids, labelled.columns.labels]
     assert sorted(zip(map(tuple, together[0].tolist()), together[1].tolist(), strict=True)) == sorted(
-        zip(map(tuple, encoded[0].tolist()), encoded[1].tolist(), strict=True))
+        zip(map(tuple, encoded[0].tolist()), encoded[1].tolist(), strict=True)
+    )
 
 
 def test_values_that_training_never_saw_are_unknown_and_counted(raw, tmp_path):
@@ -89,15 +96,20 @@ def test_data_without_a_plan_cannot_encode(data_dir):
 
 
 def test_a_killed_preparation_leaves_nothing_that_is_believed_and_the_next_one_clears_up(raw, tmp_path):
-    stalled = CODE.replace('registry.prepare', 'from autoint_jax.data.preparation import preparation\nimport time\n'
-                           'preparation.fit = lambda *_: time.sleep(60)\nregistry.prepare')
+    stalled = CODE.replace(
+        'registry.prepare',
+        'from autoint_jax.data.preparation import preparation\nimport time\n'
+        'preparation.fit = lambda *_: time.sleep(60)\nregistry.prepare',
+    )
     process = subprocess.Popen([sys.executable, '-c', stalled, str(raw / 'criteo'), str(tmp_path)])
     folder = tmp_path / 'criteo'
     deadline = time.monotonic() + 60
     while not list(folder.glob('.*/spool/*')) and time.monotonic() < deadline:
         time.sleep(0.05)
-    living, = folder.iterdir()
-    other = subprocess.run([sys.executable, '-c', CODE, str(raw / 'criteo'), str(tmp_path)], capture_output=True, text=True)
+    (living,) = folder.iterdir()
+    other = subprocess.run(
+        [sys.executable, '-c', CODE, str(raw / 'criteo'), str(tmp_path)], capture_output=True, text=True
+    )
     assert other.returncode == 0, other.stderr
     assert (living / OWNER).exists()  # that of a living process stays
     process.send_signal(signal.SIGKILL)
@@ -114,7 +126,7 @@ def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
         Spool(tmp_path / 'spool').write(0, pl.DataFrame({'a': range(1000)}))
     assert error.value.errno == errno.ENOSPC and error.value.filename == '/dev/full'
     writer = SplitWriter(tmp_path / 'train', 3, 2)
-    writer._paths['numeric'] = full  # noqa: SLF001
+    writer._paths['numeric'] = full
     with pytest.raises(OSError) as error, writer:
         for _ in range(100):
             writer.append(np.ones((1000, 3)), np.ones((1000, 2)), np.ones(1000))
@@ -135,8 +147,12 @@ def test_an_integer_table_finds_what_it_has(dtype):
 
 @pytest.mark.parametrize('dtype', [pl.UInt32, pl.Int64, pl.String])
 def test_counting_in_parts_counts_all(monkeypatch, dtype):
-    values = pl.Series(np.random.default_rng(4).zipf(1.3, 3001) % 997).set(pl.Series(np.arange(3001) % 7 == 0), None).cast(dtype)
-    blocks = [values[start:start + 101] for start in range(0, 3001, 101)]
+    values = (
+        pl.Series(np.random.default_rng(4).zipf(1.3, 3001) % 997)
+        .set(pl.Series(np.arange(3001) % 7 == 0), None)
+        .cast(dtype)
+    )
+    blocks = [values[start : start + 101] for start in range(0, 3001, 101)]
     monkeypatch.setattr('autoint_jax.data.encoding.counting.MOST_VALUES', 70)
     monkeypatch.setattr('autoint_jax.data.encoding.counting.ROWS_AT_ONCE', 250)
     passes = []

@@ -2,8 +2,13 @@
 
 import pytest
 
-QUICK = ['--config=movielens_100k_autoint', '--config.training.epochs=1', '--config.training.batch_size=64',
-         '--config.model.num_layers=1', '--run_dir=run']
+QUICK = [
+    '--config=movielens_100k_autoint',
+    '--config.training.epochs=1',
+    '--config.training.batch_size=64',
+    '--config.model.num_layers=1',
+    '--run_dir=run',
+]
 
 
 def test_a_generated_log_is_prepared_beside_the_papers_figures(command, tmp_path):
@@ -17,8 +22,10 @@ def test_a_generated_log_is_prepared_beside_the_papers_figures(command, tmp_path
 
 
 def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, tmp_path):
-    rows = [f'{row % 83},{"<=50K" if (row % 5 > 2) == (row % 7 > 3) else ">50K"},c{row % 5},d{row % 7},"t{row % 3},t{row % 4}"'
-            for row in range(1200)]
+    rows = [
+        f'{row % 83},{"<=50K" if (row % 5 > 2) == (row % 7 > 3) else ">50K"},c{row % 5},d{row % 7},"t{row % 3},t{row % 4}"'
+        for row in range(1200)
+    ]
     (tmp_path / 'census.csv').write_text('\n'.join(['age,income,city,job,tags', *rows, '1,2']) + '\n')
     done = command('scripts/prepare_data.py', '--infer=census.csv')
     assert done.returncode == 0, done.stderr
@@ -31,18 +38,27 @@ def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, t
     assert 'test AUC' in done.stdout
 
 
-@pytest.mark.parametrize('arguments, parts', [
-    (['--dataset=criteo'], ['--raw_dir']),
-    (['--dataset=criteo', '--raw_dir=.'], ['train.txt does not exist']),
-    (['--dataset=avasu'], ["unknown data set 'avasu'", "did you mean 'avazu'"]),
-    (['--dataset=kdd12', '--recipe=bar', '--raw_dir=.'], ["no recipe 'bar'", "did you mean 'bars'"]),
-    (['--dataset=csv'], ['--schema']),
-    (['--dataset=csv', '--schema=none.yaml'], ['none.yaml does not exist']),
-    (['--infer=none.csv'], ['none.csv does not exist']),
-    (['--infer=none.csv', '--dataset=csv'], ['leave out --dataset']),
-    (['--dataset=csv', '--schema=none.yaml', '--recipe=bars'], ['--dataset=csv does not read --recipe, so leave it out']),
-    (['--dataset=criteo', '--raw_dir=.', '--schema=none.yaml'], ['--dataset=criteo does not read --schema', '--dataset=csv is']),
-])
+@pytest.mark.parametrize(
+    'arguments, parts',
+    [
+        (['--dataset=criteo'], ['--raw_dir']),
+        (['--dataset=criteo', '--raw_dir=.'], ['train.txt does not exist']),
+        (['--dataset=avasu'], ["unknown data set 'avasu'", "did you mean 'avazu'"]),
+        (['--dataset=kdd12', '--recipe=bar', '--raw_dir=.'], ["no recipe 'bar'", "did you mean 'bars'"]),
+        (['--dataset=csv'], ['--schema']),
+        (['--dataset=csv', '--schema=none.yaml'], ['none.yaml does not exist']),
+        (['--infer=none.csv'], ['none.csv does not exist']),
+        (['--infer=none.csv', '--dataset=csv'], ['leave out --dataset']),
+        (
+            ['--dataset=csv', '--schema=none.yaml', '--recipe=bars'],
+            ['--dataset=csv does not read --recipe, so leave it out'],
+        ),
+        (
+            ['--dataset=criteo', '--raw_dir=.', '--schema=none.yaml'],
+            ['--dataset=criteo does not read --schema', '--dataset=csv is'],
+        ),
+    ],
+)
 def test_mistakes(command, arguments, parts):
     done = command('scripts/prepare_data.py', *arguments)
     assert done.returncode == 2 and 'Traceback' not in done.stderr

@@ -9,9 +9,9 @@ import shutil
 
 import pytest
 
-from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets import own_table, registry
 from autoint_jax.data.datasets.declaration import table as table_schema
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import KEY, RawFiles
 from autoint_jax.data.store.prepared import PREPARATION, open_prepared
@@ -67,7 +67,7 @@ def edit(path, old, new):
 
 def forget(data_dir):
     """Makes the manifest one of an earlier version."""
-    path, = data_dir.glob('*/*/manifest.json')
+    (path,) = data_dir.glob('*/*/manifest.json')
     manifest = json.loads(path.read_text())
     del manifest[PREPARATION]
     path.write_text(json.dumps(manifest))
@@ -88,11 +88,17 @@ CHANGES = {
     'a parameter more': ('{name: b', '{name: b, transform: standard', 'fields.b.transform is new, "standard"'),
     'a parameter less': ('{name: a, min_count: 2}', '{name: a}', 'fields.a.min_count was "2" and is gone'),
     'another seed': ('seed: 0', 'seed: 1', 'split.random.seed was "0" and is "1"'),
-    'another split': ('{random: {valid: 0.2, test: 0.2, seed: 0}}', '{time: {column: b, valid: 0.2, test: 0.2, as_field: true}}',
-                      'split.random was'),
+    'another split': (
+        '{random: {valid: 0.2, test: 0.2, seed: 0}}',
+        '{time: {column: b, valid: 0.2, test: 0.2, as_field: true}}',
+        'split.random was',
+    ),
     'another field': ('{name: b,', '{name: c, column: b,', 'fields.c is new; fields.b is gone'),
-    'another order': ('- {name: a, min_count: 2}\n- {name: b, kind: numeric}',
-                      '- {name: b, kind: numeric}\n- {name: a, min_count: 2}', 'fields are in another order'),
+    'another order': (
+        '- {name: a, min_count: 2}\n- {name: b, kind: numeric}',
+        '- {name: b, kind: numeric}\n- {name: a, min_count: 2}',
+        'fields are in another order',
+    ),
     'another label': ('label: y', 'label: {column: y, above: 0}', 'label was "y" and is {"column": "y", "above": "0"}'),
     'missing values': ('label: y', 'label: y\nmissing: ["4"]', 'missing is new, ["4"]'),
     'fewer files': ('part-*.csv', 'part-0.csv', 'raw/part-1.csv is not among the files any more'),
@@ -104,7 +110,9 @@ CHANGES = {
 def test_a_changed_declaration_is_named(folder, change):
     old, new, sentence = CHANGES[change]
     edit(folder / 'mine.yaml', old, new)
-    with pytest.raises(UsageError, match=f'out/csv/mine was prepared .*{re.escape(sentence)}.*: --overwrite prepares it again'):
+    with pytest.raises(
+        UsageError, match=f'out/csv/mine was prepared .*{re.escape(sentence)}.*: --overwrite prepares it again'
+    ):
         own_of(folder).again()
 
 
@@ -138,10 +146,17 @@ def swap_files(folder):
     (folder / 'kept').rename(folder / 'part-1.csv')
 
 
-@pytest.mark.parametrize('change, sentence', [
-    (append, r'raw/part-1.csv has \d+ bytes, it had'), (flip, 'raw/part-0.csv has another content'),
-    (flip_and_restore_the_time, 'raw/part-0.csv has another content'), (add_a_file, 'raw/part-2.csv is a new file'),
-    (remove_a_file, 'raw/part-1.csv is not among the files any more'), (swap_files, 'part-0.csv has another content.*part-1.csv has')])
+@pytest.mark.parametrize(
+    'change, sentence',
+    [
+        (append, r'raw/part-1.csv has \d+ bytes, it had'),
+        (flip, 'raw/part-0.csv has another content'),
+        (flip_and_restore_the_time, 'raw/part-0.csv has another content'),
+        (add_a_file, 'raw/part-2.csv is a new file'),
+        (remove_a_file, 'raw/part-1.csv is not among the files any more'),
+        (swap_files, 'part-0.csv has another content.*part-1.csv has'),
+    ],
+)
 def test_changed_files_are_named(folder, change, sentence):
     change(folder)
     with pytest.raises(UsageError, match=f'{sentence}.*: --overwrite prepares it again'):
@@ -162,13 +177,17 @@ def test_the_same_name_in_another_folder_is_another_table(folder, tmp_path):
     other = tmp_path / 'other'
     write_tables(other)
     (other / 'mine.yaml').write_text(DECLARATION)
-    said, = own_of(other).again()  # the same content: the same data
+    (said,) = own_of(other).again()  # the same content: the same data
     assert f'the raw files of {other} have the same content as those of {folder} had' in said
     flip(other)
-    with pytest.raises(UsageError, match=f'by {folder}/mine.yaml.*other/part-0.csv has another content.*--raw_dir was {folder}'):
+    with pytest.raises(
+        UsageError, match=f'by {folder}/mine.yaml.*other/part-0.csv has another content.*--raw_dir was {folder}'
+    ):
         own_of(other).again()
     (other / 'mine.yaml').write_text(DECLARATION.replace('min_count: 2', 'min_count: 4'))
-    with pytest.raises(UsageError, match=f'by {folder}/mine.yaml from something else .*fields.a.min_count was "2" and is "4"'):
+    with pytest.raises(
+        UsageError, match=f'by {folder}/mine.yaml from something else .*fields.a.min_count was "2" and is "4"'
+    ):
         own_of(other).again()
 
 
@@ -187,7 +206,7 @@ def test_prepared_data_outlives_its_raw_files(folder, tmp_path):
     (tmp_path / 'away').mkdir()
     for path in folder.glob('part-*.csv'):
         path.rename(tmp_path / 'away' / path.name)
-    line, = own_of(folder).again()
+    (line,) = own_of(folder).again()
     assert f'the raw files are not in {folder} any more, so it cannot be told' in line
     edit(folder / 'mine.yaml', 'min_count: 2', 'min_count: 3')
     with pytest.raises(UsageError, match='fields.a.min_count was "2" and is "3"'):
@@ -241,7 +260,9 @@ def test_a_smaller_share_of_bad_rows_is_said(folder):
         file.write('7,1,1\n' * 9)
     own_of(folder).prepare(share=0.5)
     assert own_of(folder).again(share=0.5) == [] and own_of(folder).again(share=0.3) == []
-    with pytest.raises(UsageError, match='9 of 129 rows could not be parsed, which --max_bad_share=0.5 allowed and 0.01 does not'):
+    with pytest.raises(
+        UsageError, match='9 of 129 rows could not be parsed, which --max_bad_share=0.5 allowed and 0.01 does not'
+    ):
         own_of(folder).again(share=0.01)
     with pytest.raises(UsageError, match='--max_bad_share=5 is no share'):
         own_of(folder).again(share=5)
@@ -252,21 +273,29 @@ def test_two_bad_rows_are_never_too_many(folder):
         file.write('7,1,1\n' * 2)
     own_of(folder).prepare(share=0.5)
     assert own_of(folder).again(share=0.001) == []
-    with pytest.raises(UsageError, match='2 of 122 rows could not be parsed, which --max_bad_share=0.5 allowed and 0 does not'):
+    with pytest.raises(
+        UsageError, match='2 of 122 rows could not be parsed, which --max_bad_share=0.5 allowed and 0 does not'
+    ):
         own_of(folder).again(share=0)
 
 
 def test_data_of_an_earlier_version_is_compared_as_far_as_it_tells(folder):
     forget(folder.parent / 'out')
-    line, = own_of(folder).again()
-    assert 'was prepared by an earlier version' in line and 'fields, split and raw files were compared' in line and 'all that it was made from' in line
+    (line,) = own_of(folder).again()
+    assert (
+        'was prepared by an earlier version' in line
+        and 'fields, split and raw files were compared' in line
+        and 'all that it was made from' in line
+    )
     os.utime(folder / 'part-0.csv')
     assert len(own_of(folder).again()) == 1
     kept = (folder / 'mine.yaml').read_text()
-    for old, new, sentence in (('min_count: 2', 'min_count: 3', 'plan.fields.a.min_count was 2 and is 3'),
-                               ('seed: 0', 'seed: 1', 'split.random.seed was 0 and is 1'),
-                               ('- {name: a, min_count: 2}\n', '', 'plan.fields.a is gone'),
-                               ('part-*', 'part-0', 'prepared from part-0.csv, part-1.csv, and the files are now part-0.csv')):
+    for old, new, sentence in (
+        ('min_count: 2', 'min_count: 3', 'plan.fields.a.min_count was 2 and is 3'),
+        ('seed: 0', 'seed: 1', 'split.random.seed was 0 and is 1'),
+        ('- {name: a, min_count: 2}\n', '', 'plan.fields.a is gone'),
+        ('part-*', 'part-0', 'prepared from part-0.csv, part-1.csv, and the files are now part-0.csv'),
+    ):
         edit(folder / 'mine.yaml', old, new)
         with pytest.raises(UsageError, match=re.escape(sentence)):
             own_of(folder).again()
@@ -280,7 +309,7 @@ def test_large_files_of_an_earlier_version_are_compared_on_demand(folder, monkey
     forget(folder.parent / 'out')
     monkeypatch.setattr(staleness, 'OLD_COMPARED', 100)
     flip(folder)
-    line, = own_of(folder).again()
+    (line,) = own_of(folder).again()
     assert 'cannot be told' in line and '--verify' in line
     with pytest.raises(UsageError, match='part-0.csv has another content'):
         own_of(folder).again(verify=True)
@@ -288,7 +317,7 @@ def test_large_files_of_an_earlier_version_are_compared_on_demand(folder, monkey
 
 @pytest.mark.parametrize('origin', [[], {}, {'encoding': 'x'}, {'files': 7}])
 def test_a_broken_record_of_the_origin_is_a_sentence(folder, origin):
-    path, = (folder.parent / 'out').glob('*/*/manifest.json')
+    (path,) = (folder.parent / 'out').glob('*/*/manifest.json')
     manifest = json.loads(path.read_text())
     manifest[PREPARATION][KEY] = origin
     path.write_text(json.dumps(manifest))
@@ -299,12 +328,20 @@ def test_a_broken_record_of_the_origin_is_a_sentence(folder, origin):
 def named(dataset, recipe, raw_dir, data_dir, *, verify=False):
     said = []
     data = open_prepared(data_dir, dataset, recipe)
-    staleness.check(data, staleness.Asked(registry.named(dataset).origin(recipe), raw_dir, None, 0.001, verify), said.append)
+    staleness.check(
+        data, staleness.Asked(registry.named(dataset).origin(recipe), raw_dir, None, 0.001, verify), said.append
+    )
     return said
 
 
-@pytest.mark.parametrize('dataset, recipe, file', [
-    ('kdd12', 'autoint', 'userid_profile.txt'), ('criteo', 'bars', 'train.txt'), ('movielens_1m', 'with_ids', 'users.dat')])
+@pytest.mark.parametrize(
+    'dataset, recipe, file',
+    [
+        ('kdd12', 'autoint', 'userid_profile.txt'),
+        ('criteo', 'bars', 'train.txt'),
+        ('movielens_1m', 'with_ids', 'users.dat'),
+    ],
+)
 def test_recipes_of_this_project(dataset, recipe, file, raw_dir, tmp_path):
     folder = tmp_path / 'raw'
     if dataset == 'movielens_1m':
@@ -348,13 +385,20 @@ def test_a_file_that_is_written_to_meanwhile_is_refused(folder, monkeypatch):
 
 def test_the_command(folder, command):
     def run(*arguments):
-        return command('scripts/prepare_data.py', '--dataset=csv', f'--schema={folder}/mine.yaml', f'--data_dir={folder.parent}/out',
-                       *arguments)
+        return command(
+            'scripts/prepare_data.py',
+            '--dataset=csv',
+            f'--schema={folder}/mine.yaml',
+            f'--data_dir={folder.parent}/out',
+            *arguments,
+        )
 
     manifest = folder.parent / 'out' / 'csv' / 'mine' / 'manifest.json'
     before = manifest.read_bytes()
     done = run('--verify')
-    assert done.returncode == 0 and 'already prepared' in done.stdout and 'with their checksums' in done.stdout, done.stderr
+    assert done.returncode == 0 and 'already prepared' in done.stdout and 'with their checksums' in done.stdout, (
+        done.stderr
+    )
     flip(folder)
     done = run()
     assert done.returncode == 2 and 'part-0.csv has another content' in done.stderr and '--overwrite' in done.stderr
@@ -368,7 +412,9 @@ def test_the_command(folder, command):
     assert done.returncode == 0 and 'prepared' in done.stdout and manifest.read_bytes() != before, done.stderr
     manifest.unlink()
     done = run()
-    assert done.returncode == 2 and 'is damaged (manifest.json is missing)' in done.stderr and '--overwrite' in done.stderr
+    assert (
+        done.returncode == 2 and 'is damaged (manifest.json is missing)' in done.stderr and '--overwrite' in done.stderr
+    )
     assert run('--overwrite').returncode == 0 and run().returncode == 0
 
 
@@ -376,7 +422,12 @@ def test_a_folder_of_something_else_is_not_replaced(folder, command, tmp_path):
     (tmp_path / 'out' / 'csv' / 'yours').mkdir()
     (tmp_path / 'out' / 'csv' / 'yours' / 'thesis.tex').touch()
     (folder / 'yours.yaml').write_text(DECLARATION)
-    done = command('scripts/prepare_data.py', '--dataset=csv', f'--schema={folder}/yours.yaml', f'--data_dir={tmp_path}/out',
-                   '--overwrite')
+    done = command(
+        'scripts/prepare_data.py',
+        '--dataset=csv',
+        f'--schema={folder}/yours.yaml',
+        f'--data_dir={tmp_path}/out',
+        '--overwrite',
+    )
     assert done.returncode == 2 and 'yours holds files that are no prepared data' in done.stderr
     assert pathlib.Path(tmp_path / 'out' / 'csv' / 'yours' / 'thesis.tex').exists()

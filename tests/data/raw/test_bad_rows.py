@@ -15,17 +15,32 @@ def rows(count, **options):
     return [BadRow(PATH, line, 'it is bad', f'text {line}', **options) for line in range(1, count + 1)]
 
 
-@pytest.mark.parametrize('count, total, share, passes', [
-    (2, 5, 0.001, True), (3, 5, 0.001, False), (3, 999, 0.001, False), (3, 999, 0.01, True), (2, 1500, 0.001, True),
-    (3, 1500, 0.001, False), (3, 3000, 0.001, True), (4, 3000, 0.001, False), (1, 5, 0, False), (0, 5, 0, True), (5, 5, 1, True)])
+@pytest.mark.parametrize(
+    'count, total, share, passes',
+    [
+        (2, 5, 0.001, True),
+        (3, 5, 0.001, False),
+        (3, 999, 0.001, False),
+        (3, 999, 0.01, True),
+        (2, 1500, 0.001, True),
+        (3, 1500, 0.001, False),
+        (3, 3000, 0.001, True),
+        (4, 3000, 0.001, False),
+        (1, 5, 0, False),
+        (0, 5, 0, True),
+        (5, 5, 1, True),
+    ],
+)
 def test_two_are_never_too_many_but_where_none_are_allowed(tmp_path, count, total, share, passes):
     bad = BadRows(tmp_path, share)
     bad.add(rows(count))
     if passes:
         bad.check(total)
     else:
-        with pytest.raises(UsageError, match=f'{count} of {total:,} rows .*more than --max_bad_share={share}; the first: rows.csv '
-                           'line 1'):
+        with pytest.raises(
+            UsageError,
+            match=f'{count} of {total:,} rows .*more than --max_bad_share={share}; the first: rows.csv line 1',
+        ):
             bad.check(total)
 
 
@@ -52,16 +67,25 @@ def test_ten_are_shown(tmp_path):
 def test_each_is_one_line_of_the_side_file(tmp_path):
     texts = ['a\tb', 'one\ntwo\r\nthree', 'bell\x07 escape\x1b[31m', 'next\x85 line\u2028 end', 'back\\slash', 'é']
     bad = BadRows(tmp_path, 1)
-    bad.add([BadRow(PATH, 1, 'holds \'a\tb\'', text, 3) for text in texts])
+    bad.add([BadRow(PATH, 1, "holds 'a\tb'", text, 3) for text in texts])
     bad.close()
     lines = (tmp_path / SIDE_FILE).read_text().splitlines()
     assert [len(line.split('\t')) for line in lines] == [4] * 7
     assert [line.split('\t')[3] for line in lines[1:]] == [
-        'a\\tb', 'one\\ntwo\\r\\nthree', 'bell\\x07 escape\\x1b[31m', 'next\\x85 line\\u2028 end', 'back\\\\slash', 'é']
+        'a\\tb',
+        'one\\ntwo\\r\\nthree',
+        'bell\\x07 escape\\x1b[31m',
+        'next\\x85 line\\u2028 end',
+        'back\\\\slash',
+        'é',
+    ]
     assert lines[1].split('\t')[2] == "holds 'a\\tb'"
 
 
 def test_rows_that_are_bad_for_one_reason_are_one_sentence(tmp_path):
     bad = BadRows(tmp_path, 1)
     bad.add([BadRow(PATH, line, f'reason {line % 2}', 'a\tb') for line in range(1, 5)])
-    assert bad.lines() == ['rows.csv line 1: reason 1: a\\tb (and line 3)', 'rows.csv line 2: reason 0: a\\tb (and line 4)']
+    assert bad.lines() == [
+        'rows.csv line 1: reason 1: a\\tb (and line 3)',
+        'rows.csv line 2: reason 0: a\\tb (and line 4)',
+    ]

@@ -7,8 +7,8 @@ import decimal
 import polars as pl
 import pytest
 
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.parquet_source import ParquetSource
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 
 DAY, MOMENT = datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31, 12, 0, 5)
@@ -22,20 +22,25 @@ def read(tmp_path, values, kind='text', separators=None):
     with concurrent.futures.ThreadPoolExecutor(1) as threads:
         raws = [raw for raw, _ in source.rows(threads, None, lambda _, raw: raw)]
     assert [(tally.lines, tally.rows + tally.bad) for tally in source.tallies] == [(len(values), len(values))]
-    return [value for raw in raws for value in raw.frame['x']], [(row.line, row.reason) for raw in raws for row in raw.bad]
+    return [value for raw in raws for value in raw.frame['x']], [
+        (row.line, row.reason) for raw in raws for row in raw.bad
+    ]
 
 
-@pytest.mark.parametrize('values, expected', [
-    (pl.Series([1, None], dtype=pl.Int8), ['1', None]),
-    (pl.Series([True, False, None]), ['true', 'false', None]),
-    (pl.Series([DAY, None]), ['2024-01-31', None]),
-    (pl.Series([MOMENT]), ['2024-01-31 12:00:05.000000']),
-    (pl.Series([datetime.time(1, 2)]), ['01:02:00']),
-    (pl.Series([decimal.Decimal('1.50')]), ['1.50']),
-    (pl.Series([b'caf\xc3\xa9', None]), ['café', None]),
-    (pl.Series(['x', 'y'], dtype=pl.Categorical), ['x', 'y']),
-    (pl.Series([None, None]), [None, None]),
-])
+@pytest.mark.parametrize(
+    'values, expected',
+    [
+        (pl.Series([1, None], dtype=pl.Int8), ['1', None]),
+        (pl.Series([True, False, None]), ['true', 'false', None]),
+        (pl.Series([DAY, None]), ['2024-01-31', None]),
+        (pl.Series([MOMENT]), ['2024-01-31 12:00:05.000000']),
+        (pl.Series([datetime.time(1, 2)]), ['01:02:00']),
+        (pl.Series([decimal.Decimal('1.50')]), ['1.50']),
+        (pl.Series([b'caf\xc3\xa9', None]), ['café', None]),
+        (pl.Series(['x', 'y'], dtype=pl.Categorical), ['x', 'y']),
+        (pl.Series([None, None]), [None, None]),
+    ],
+)
 def test_plain_types_as_text(tmp_path, values, expected):
     assert read(tmp_path, values) == (expected, [])
 
@@ -44,27 +49,39 @@ def test_plain_types_as_numbers(tmp_path):
     assert read(tmp_path, pl.Series([True, False, None]), 'real') == ([1, 0, None], [])
     assert read(tmp_path, pl.Series([decimal.Decimal('1.50')]), 'real') == ([1.5], [])
     values, bad = read(tmp_path, pl.Series([1.5, float('inf'), float('nan'), None, -1e300]), 'real')
-    assert values == [1.5, None, None] and [line for line, _ in bad] == [2, 5] and "'inf', which is infinite" in bad[0][1]
+    assert (
+        values == [1.5, None, None] and [line for line, _ in bad] == [2, 5] and "'inf', which is infinite" in bad[0][1]
+    )
 
 
-@pytest.mark.parametrize('values, expected', [
-    (pl.Series([[1, 2], [], None]), ['1,2', None, None]),
-    (pl.Series([['a', None, 'b'], ['c']]), ['a,b', 'c']),
-    (pl.Series([[1, 2], [3, 4]], dtype=pl.Array(pl.Int64, 2)), ['1,2', '3,4']),
-])
+@pytest.mark.parametrize(
+    'values, expected',
+    [
+        (pl.Series([[1, 2], [], None]), ['1,2', None, None]),
+        (pl.Series([['a', None, 'b'], ['c']]), ['a,b', 'c']),
+        (pl.Series([[1, 2], [3, 4]], dtype=pl.Array(pl.Int64, 2)), ['1,2', '3,4']),
+    ],
+)
 def test_lists_of_multivalued_fields(tmp_path, values, expected):
     assert read(tmp_path, values, separators={'x': ','}) == (expected, [])
 
 
-@pytest.mark.parametrize('values, separators, message', [
-    (pl.Series([[1, 2]]), {}, r"column 'x' holds lists \(List\(Int64\)\), so its field must have kind: multivalued"),
-    (pl.Series([['a,b']]), {'x': ','}, "holds lists with 'a,b', which has the separator ',' of its field in it"),
-    (pl.Series([[[1]]]), {'x': ','}, r'of the type List\(List\(Int64\)\), which is no value of a field'),
-    (pl.Series([{'p': 1}]), {}, 'of the type Struct'),
-    (pl.Series([[{'key': 'a', 'value': 1}]]), {'x': ','}, r'of the type List\(Struct'),
-    (pl.Series([datetime.timedelta(1)]), {}, 'of the type Duration'),
-    (pl.Series([b'\xff\xfe']), {}, r"column 'x' \(Binary\) holds bytes that are no text"),
-])
+@pytest.mark.parametrize(
+    'values, separators, message',
+    [
+        (
+            pl.Series([[1, 2]]),
+            {},
+            r"column 'x' holds lists \(List\(Int64\)\), so its field must have kind: multivalued",
+        ),
+        (pl.Series([['a,b']]), {'x': ','}, "holds lists with 'a,b', which has the separator ',' of its field in it"),
+        (pl.Series([[[1]]]), {'x': ','}, r'of the type List\(List\(Int64\)\), which is no value of a field'),
+        (pl.Series([{'p': 1}]), {}, 'of the type Struct'),
+        (pl.Series([[{'key': 'a', 'value': 1}]]), {'x': ','}, r'of the type List\(Struct'),
+        (pl.Series([datetime.timedelta(1)]), {}, 'of the type Duration'),
+        (pl.Series([b'\xff\xfe']), {}, r"column 'x' \(Binary\) holds bytes that are no text"),
+    ],
+)
 def test_other_types_are_refused(tmp_path, values, separators, message):
     with pytest.raises(UsageError, match=message):
         read(tmp_path, values, separators=separators)
@@ -76,5 +93,8 @@ def test_a_damaged_file_is_named(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[:1000] + bytes(2000) + whole[3000:])
     source = ParquetSource([path], Layout((('x', 'text'),)), ['x'], {})
-    with concurrent.futures.ThreadPoolExecutor(1) as threads, pytest.raises(UsageError, match='cannot be read as Parquet'):
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as threads,
+        pytest.raises(UsageError, match='cannot be read as Parquet'),
+    ):
         list(source.rows(threads, None, lambda _, raw: raw))

@@ -5,16 +5,16 @@ import hashlib
 
 import pytest
 
-from autoint_jax.data.generated import files as generated_files
-from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.datasets.criteo import CRITEO
-from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.raw.bad_rows import SIDE_FILE
+from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.rows import parsed, sound_rows
 from autoint_jax.data.raw.sources import names_in
-from autoint_jax.data.text.tally import Tally
 from autoint_jax.data.text.blocks import blocks, occurrences
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError
 
 COLUMNS = (('a', 'integer'), ('b', 'hexadecimal'), ('c', 'text'))
@@ -38,31 +38,39 @@ def read(tmp_path, text, layout=TABS, *, block_bytes=1000, label=None, packed=Fa
     return rows, bad
 
 
-WHOLE = [(1, 0xffffffff, 'x'), (None, None, None), (-3, 10, 'y')]
+WHOLE = [(1, 0xFFFFFFFF, 'x'), (None, None, None), (-3, 10, 'y')]
 
 
 @pytest.mark.parametrize('block_bytes', SIZES)
-@pytest.mark.parametrize('text', [
-    b'1\tffffffff\tx\n\t\t\n-3\t0000000a\ty\n',
-    b'1\tffffffff\tx\n\t\t\n-3\t0000000a\ty',  # no newline at the end
-    b'1\tffffffff\tx\r\n\t\t\r\n-3\t0000000a\ty\r\n',
-    b'1\tffffffff\tx\r\n\t\t\r\n-3\t0000000a\ty\r',
-    b'\xef\xbb\xbf1\tffffffff\tx\n\t\t\n-3\t0000000a\ty\n'],
-    ids=['plain', 'unended', 'crlf', 'crlf unended', 'byte-order mark'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        b'1\tffffffff\tx\n\t\t\n-3\t0000000a\ty\n',
+        b'1\tffffffff\tx\n\t\t\n-3\t0000000a\ty',  # no newline at the end
+        b'1\tffffffff\tx\r\n\t\t\r\n-3\t0000000a\ty\r\n',
+        b'1\tffffffff\tx\r\n\t\t\r\n-3\t0000000a\ty\r',
+        b'\xef\xbb\xbf1\tffffffff\tx\n\t\t\n-3\t0000000a\ty\n',
+    ],
+    ids=['plain', 'unended', 'crlf', 'crlf unended', 'byte-order mark'],
+)
 def test_sound_files(tmp_path, text, block_bytes):
     assert read(tmp_path, text, block_bytes=block_bytes) == (WHOLE, [])
     assert read(tmp_path, text, block_bytes=block_bytes, packed=True) == (WHOLE, [])
 
 
 @pytest.mark.parametrize('block_bytes', SIZES)
-@pytest.mark.parametrize('line, reason', [
-    (b'2\t0000000a', 'it has 2 columns, not 3'),
-    (b'2\t0000000a\tx\t', 'it has 4 columns, not 3'),
-    (b'2.5\t0000000a\tx', "column 'a' holds '2.5', not a whole number"),
-    (b'x\t0000000a\tx', "column 'a' holds 'x', not a whole number"),
-    (b'2\txyzxyzxy\tx', "column 'b' holds 'xyzxyzxy', not eight hexadecimal digits"),
-    (b'2\tff\tx', "column 'b' holds 'ff', not eight hexadecimal digits"),
-], ids=['too few', 'too many', 'fraction', 'no number', 'no digits', 'few digits'])
+@pytest.mark.parametrize(
+    'line, reason',
+    [
+        (b'2\t0000000a', 'it has 2 columns, not 3'),
+        (b'2\t0000000a\tx\t', 'it has 4 columns, not 3'),
+        (b'2.5\t0000000a\tx', "column 'a' holds '2.5', not a whole number"),
+        (b'x\t0000000a\tx', "column 'a' holds 'x', not a whole number"),
+        (b'2\txyzxyzxy\tx', "column 'b' holds 'xyzxyzxy', not eight hexadecimal digits"),
+        (b'2\tff\tx', "column 'b' holds 'ff', not eight hexadecimal digits"),
+    ],
+    ids=['too few', 'too many', 'fraction', 'no number', 'no digits', 'few digits'],
+)
 def test_bad_rows_are_named_and_the_others_read(tmp_path, block_bytes, line, reason):
     text = b'1\tffffffff\tx\n' + line + b'\n\t\t\n-3\t0000000a\ty'
     assert read(tmp_path, text, block_bytes=block_bytes) == (WHOLE, [(2, reason, line.decode())])
@@ -83,7 +91,7 @@ def test_one_column_too_many_and_one_too_few_do_not_cancel(tmp_path):
 def test_quotes_hide_separators_and_line_ends(tmp_path, block_bytes):
     text = b'a,b,c\n1,ffffffff,"x,\n""z"""\n2,,"q"\n3,"a"b,c\n4,,"r"\n'
     rows, bad = read(tmp_path, text, QUOTED, block_bytes=block_bytes)
-    assert rows == [(1, 0xffffffff, 'x,\n"z"'), (2, None, 'q'), (4, None, 'r')]
+    assert rows == [(1, 0xFFFFFFFF, 'x,\n"z"'), (2, None, 'q'), (4, None, 'r')]
     assert [(line, text) for line, _, text in bad] == [(5, '3,"a"b,c')]
 
 
@@ -127,7 +135,9 @@ def test_labels_that_are_not_allowed_are_bad_rows(tmp_path):
     rows, bad = read(tmp_path, text, label=LabelPlan('a'))
     assert [row[0] for row in rows] == [1, 0]
     assert [(line, reason) for line, reason, _ in bad] == [
-        (2, "its label, column 'a', is '2'"), (3, "its label, column 'a', is missing")]
+        (2, "its label, column 'a', is '2'"),
+        (3, "its label, column 'a', is missing"),
+    ]
 
 
 def criteo_with(tmp_path, bad, rows=3000):
@@ -141,8 +151,14 @@ def criteo_with(tmp_path, bad, rows=3000):
 
 
 def prepare(raw_dir, tmp_path, **options):
-    return CRITEO.prepare('autoint', raw_dir, tmp_path / 'out' / 'criteo', dataset='criteo', progress=Silent(),
-                          **{'max_bad_share': 0.001, **options})
+    return CRITEO.prepare(
+        'autoint',
+        raw_dir,
+        tmp_path / 'out' / 'criteo',
+        dataset='criteo',
+        progress=Silent(),
+        **{'max_bad_share': 0.001, **options},
+    )
 
 
 def test_few_bad_rows_are_left_out_and_kept_in_a_side_file(tmp_path):
@@ -156,7 +172,9 @@ def test_few_bad_rows_are_left_out_and_kept_in_a_side_file(tmp_path):
 
 def test_many_bad_rows_stop_the_run_and_leave_nothing(tmp_path):
     raw_dir = criteo_with(tmp_path, range(10, 14))
-    with pytest.raises(UsageError, match=r'4 of 3,000 rows .*more than --max_bad_share=0.001.*train.txt line 11: its label'):
+    with pytest.raises(
+        UsageError, match=r'4 of 3,000 rows .*more than --max_bad_share=0.001.*train.txt line 11: its label'
+    ):
         prepare(raw_dir, tmp_path)
     assert list((tmp_path / 'out').iterdir()) == []
     assert prepare(raw_dir, tmp_path, max_bad_share=0.01).manifest['bad_rows'] == 4

@@ -22,8 +22,11 @@ def naive_rows(raw_dir):
     lines = lambda name: [line.split('::') for line in (raw_dir / name).read_text(encoding='latin-1').splitlines()]  # noqa: E731
     users = {user[0]: user[1:] for user in lines('users.dat')}
     movies = {movie[0]: movie[1:] for movie in lines('movies.dat')}
-    return [(users[user], movies[movie], int(rating) > 3, int(time))
-            for user, movie, rating, time in lines('ratings.dat') if rating != '3']
+    return [
+        (users[user], movies[movie], int(rating) > 3, int(time))
+        for user, movie, rating, time in lines('ratings.dat')
+        if rating != '3'
+    ]
 
 
 def test_rows_fields_and_values_equal_a_naive_reading(raw_dir, data_dir):
@@ -34,14 +37,19 @@ def test_rows_fields_and_values_equal_a_naive_reading(raw_dir, data_dir):
     random.shuffle(order)
     low, high = min(row[3] for row in rows), max(row[3] for row in rows)
     vocabularies = data.vocabularies()
-    for split, part in (('train', order[:int(0.8 * len(rows))]),
-                        ('valid', order[int(0.8 * len(rows)):int(0.9 * len(rows))]), ('test', order[int(0.9 * len(rows)):])):
+    for split, part in (
+        ('train', order[: int(0.8 * len(rows))]),
+        ('valid', order[int(0.8 * len(rows)) : int(0.9 * len(rows))]),
+        ('test', order[int(0.9 * len(rows)) :]),
+    ):
         columns = data.split(split)
         assert len(columns) == len(part)
         for ids, numeric, label, number in zip(columns.ids, columns.numeric, columns.labels, sorted(part), strict=True):
             (gender, age, occupation, zip_code), (title, genres), liked, time = rows[number]
-            known = [vocabularies[name].values[i - 1] for name, i in zip(
-                ['Gender', 'Age', 'Occupation', 'Zipcode'], ids[:4], strict=True)]
+            known = [
+                vocabularies[name].values[i - 1]
+                for name, i in zip(['Gender', 'Age', 'Occupation', 'Zipcode'], ids[:4], strict=True)
+            ]
             assert known == [gender, age, occupation, zip_code]
             year = int(title[-5:-1])
             period = '1919-1929' if year < 1930 else f'{str(year)[:3]}0s' if year < 1970 else str(year)
@@ -71,17 +79,23 @@ def test_preparing_twice_gives_the_same_hash(raw_dir, data_dir, tmp_path):
 
 
 def test_two_processes_preparing_at_once_leave_whole_data(raw_dir, tmp_path):
-    code = ('import pathlib, sys; from autoint_jax.data.datasets import registry\n'
-            'for _ in range(3): registry.prepare("movielens_1m", "with_ids", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))')
-    both = [subprocess.Popen([sys.executable, '-c', code, str(raw_dir), str(tmp_path)], stderr=subprocess.PIPE, text=True)
-            for _ in range(2)]
+    code = (
+        'import pathlib, sys; from autoint_jax.data.datasets import registry\n'
+        'for _ in range(3): registry.prepare("movielens_1m", "with_ids", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))'
+    )
+    both = [
+        subprocess.Popen([sys.executable, '-c', code, str(raw_dir), str(tmp_path)], stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     assert [process.communicate()[1] for process in both] == ['', '']
     data = open_prepared(tmp_path, 'movielens_1m', 'with_ids')
     assert sum(len(data.split(split)) for split in ('train', 'valid', 'test')) == len(naive_rows(raw_dir))
     assert [path.name for path in (tmp_path / 'movielens_1m').iterdir()] == ['with_ids']
 
 
-@pytest.mark.parametrize('year, period', [(1919, '1919-1929'), (1930, '1930s'), (1969, '1960s'), (1970, '1970'), (None, '')])
+@pytest.mark.parametrize(
+    'year, period', [(1919, '1919-1929'), (1930, '1930s'), (1969, '1960s'), (1970, '1970'), (None, '')]
+)
 def test_release_periods(year, period):
     assert movielens.release_period(year) == period
 
@@ -100,8 +114,21 @@ def test_both_forms_of_movielens_100k_read_alike(tmp_path):
     home, wheel = tmp_path / 'home', tmp_path / 'wheel'
     home.mkdir()
     wheel.mkdir()
-    flags = '|'.join('1' if genre in ('Action', 'Drama') else '0' for genre in (
-        'unknown', 'Action', 'Adventure', 'Animation', 'Children', 'Comedy', 'Crime', 'Documentary', 'Drama', *range(10)))
+    flags = '|'.join(
+        '1' if genre in ('Action', 'Drama') else '0'
+        for genre in (
+            'unknown',
+            'Action',
+            'Adventure',
+            'Animation',
+            'Children',
+            'Comedy',
+            'Crime',
+            'Documentary',
+            'Drama',
+            *range(10),
+        )
+    )
     (home / 'u.user').write_text('1|24|M|writer|85711\n')
     (home / 'u.item').write_text(f'7|Amélie (1995)|01-Jan-1995||http://x|{flags}\n', encoding='latin-1')
     (home / 'u.data').write_text('1\t7\t5\t881250949\n')

@@ -13,7 +13,7 @@ from autoint_jax.data.store import scratch
 from autoint_jax.errors import UsageError
 
 DAY = 24 * 3600
-HERE = scratch._this_process()  # noqa: SLF001
+HERE = scratch._this_process()
 
 
 def left(parent, owner, *, purpose='unfinished', name='mine', age=0.0):
@@ -65,15 +65,21 @@ def test_what_a_living_process_makes_stays_however_old(tmp_path, age):
     assert after(tmp_path) == [] and (folder / 'spool' / 'block').exists()
 
 
-ELSEWHERE = {'another machine': other(host='elsewhere', pid=1), 'another start of the machine': other(boot='x', pid=ended_pid()),
-             'another container': other(processes='pid:[1]', pid=ended_pid()), 'an earlier version': None,
-             'half written': '{"host"', 'another form': '[1]', 'a number that is none': other(host='elsewhere', pid='../../etc')}
+ELSEWHERE = {
+    'another machine': other(host='elsewhere', pid=1),
+    'another start of the machine': other(boot='x', pid=ended_pid()),
+    'another container': other(processes='pid:[1]', pid=ended_pid()),
+    'an earlier version': None,
+    'half written': '{"host"',
+    'another form': '[1]',
+    'a number that is none': other(host='elsewhere', pid='../../etc'),
+}
 
 
 @pytest.mark.parametrize('who', ELSEWHERE)
 def test_of_processes_that_cannot_be_asked_a_silent_day_decides(tmp_path, who):
     young = left(tmp_path, ELSEWHERE[who], age=DAY - 3600)
-    line, = after(tmp_path)
+    (line,) = after(tmp_path)
     assert young.exists() and str(young) in line and 'is left' in line and 'delete it if that process has ended' in line
     size = sum(path.stat().st_size for path in young.rglob('*') if path.is_file())
     assert '23.0 hours ago' in line and f'({size:,} bytes)' in line and size >= 1000
@@ -84,10 +90,10 @@ def test_of_processes_that_cannot_be_asked_a_silent_day_decides(tmp_path, who):
 
 def test_another_process_that_makes_the_same_is_said(tmp_path):
     process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
-    started = scratch._started(process.pid)  # noqa: SLF001
+    started = scratch._started(process.pid)
     for name in ('mine', 'yours'):
         left(tmp_path, other(pid=process.pid, started=started), name=name)
-    line, = after(tmp_path)
+    (line,) = after(tmp_path)
     assert line == f'process {process.pid} prepares mine at the same time: the data of the one that ends last stays'
     process.communicate(b'\n')
     assert after(tmp_path) == [] and list(tmp_path.iterdir()) == []
@@ -104,7 +110,7 @@ def test_one_young_file_is_a_sign_of_life(tmp_path):
 
 def test_a_system_that_tells_nothing_of_processes_waits_for_the_day(tmp_path, monkeypatch):
     monkeypatch.setattr(scratch, '_text', lambda path: '')
-    young = left(tmp_path, scratch._this_process() | {'pid': ended_pid()})  # noqa: SLF001
+    young = left(tmp_path, scratch._this_process() | {'pid': ended_pid()})
     assert len(after(tmp_path)) == 1 and young.exists()
 
 
@@ -181,10 +187,15 @@ def test_an_error_between_the_renames_loses_nothing(tmp_path, monkeypatch, error
         rename(source, target)
 
     monkeypatch.setattr(scratch.os, 'rename', failing)
-    with pytest.raises(type(error) if isinstance(error, OSError) else error), scratch.unfinished(tmp_path / 'mine') as own:
+    with (
+        pytest.raises(type(error) if isinstance(error, OSError) else error),
+        scratch.unfinished(tmp_path / 'mine') as own,
+    ):
         (own / 'manifest.json').write_text('new')
         scratch.put_in_place(own, tmp_path / 'mine')
-    assert (tmp_path / 'mine' / 'manifest.json').read_text() == 'old' and [path.name for path in tmp_path.iterdir()] == ['mine']
+    assert (tmp_path / 'mine' / 'manifest.json').read_text() == 'old' and [
+        path.name for path in tmp_path.iterdir()
+    ] == ['mine']
 
 
 def test_what_cannot_be_removed_is_said(tmp_path, monkeypatch):
@@ -217,8 +228,12 @@ def test_what_lies_beside_prepared_data_is_not_lost(tmp_path, beside):
     whole(folder, 'old')
     for name in [*beside, '.DS_Store', 'bad_rows.tsv']:
         (folder / name).touch()
-    with pytest.raises(UsageError, match=f'mine also holds {", ".join(sorted(beside)[:5])}.* name another --data_dir') as error, \
-            scratch.unfinished(folder):
+    with (
+        pytest.raises(
+            UsageError, match=f'mine also holds {", ".join(sorted(beside)[:5])}.* name another --data_dir'
+        ) as error,
+        scratch.unfinished(folder),
+    ):
         pass
     assert 'bad_rows' not in str(error.value) and {path.name for path in folder.iterdir()} >= {'manifest.json', *beside}
     assert not list(tmp_path.glob('.mine*'))
@@ -229,8 +244,12 @@ def test_what_lies_beside_prepared_data_is_not_lost(tmp_path, beside):
 
 
 def test_every_part_of_prepared_data_is_known(tmp_path):
-    (tmp_path / 'mine.csv').write_text('y,a\n' + ''.join(f'{number % 2},{number}\n' for number in range(100)) + '2,a bad row\n')
-    (tmp_path / 'mine.yaml').write_text('{files: [mine.csv], label: y, fields: [{name: a, kind: numeric, transform: standard}]}')
+    (tmp_path / 'mine.csv').write_text(
+        'y,a\n' + ''.join(f'{number % 2},{number}\n' for number in range(100)) + '2,a bad row\n'
+    )
+    (tmp_path / 'mine.yaml').write_text(
+        '{files: [mine.csv], label: y, fields: [{name: a, kind: numeric, transform: standard}]}'
+    )
     data = registry.prepare_own(tmp_path / 'mine.yaml', None, tmp_path / 'prepared', registry.Options())
     names = {path.name for path in data.folder.iterdir()}
     assert 'bad_rows.tsv' in names and names <= set(scratch.PARTS + scratch.OTHER_PARTS)

@@ -8,10 +8,10 @@ import shutil
 import numpy as np
 import pytest
 
-from autoint_jax.data.generated import files as generated_files
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.store import scratch, verification
 from autoint_jax.data.datasets.encode_rows import RowEncoder
+from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.store import scratch, verification
 from autoint_jax.data.store.prepared import PREPARATION, UNHASHED, Columns, identity_of, open_prepared
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.data.store.writing import write_prepared
@@ -19,8 +19,14 @@ from autoint_jax.diagnosis import prepared_data
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 
-SCHEMA = Schema((FieldSpec('city', CATEGORICAL, 7), FieldSpec('age', NUMERIC), FieldSpec('tags', MULTIVALUED, 5, max_values=2),
-                 FieldSpec('hours', NUMERIC)))
+SCHEMA = Schema(
+    (
+        FieldSpec('city', CATEGORICAL, 7),
+        FieldSpec('age', NUMERIC),
+        FieldSpec('tags', MULTIVALUED, 5, max_values=2),
+        FieldSpec('hours', NUMERIC),
+    )
+)
 ROWS = {'train': 101, 'valid': 13, 'test': 13}
 # Hashes of data as it was prepared before manifests told how it was made.
 PINNED = {
@@ -44,9 +50,13 @@ def columns_of(rows, seed):
 
 @pytest.fixture
 def data(tmp_path):
-    return write_prepared(tmp_path / 'csv' / 'mine', schema=SCHEMA, vocabularies={'city': Vocabulary(tuple('abcdef'))},
-                          splits={name: columns_of(rows, seed) for seed, (name, rows) in enumerate(ROWS.items())},
-                          description={'dataset': 'csv', 'recipe': 'mine'})
+    return write_prepared(
+        tmp_path / 'csv' / 'mine',
+        schema=SCHEMA,
+        vocabularies={'city': Vocabulary(tuple('abcdef'))},
+        splits={name: columns_of(rows, seed) for seed, (name, rows) in enumerate(ROWS.items())},
+        description={'dataset': 'csv', 'recipe': 'mine'},
+    )
 
 
 def reopened(data):
@@ -79,14 +89,21 @@ def test_whole_data_is_opened(data):
     opened, said = reopened(data), []
     opened.check_whole(said.append)
     for seed, (split, rows) in enumerate(ROWS.items()):
-        for found, wanted in zip(vars(opened.split(split)).values(), vars(columns_of(rows, seed)).values(), strict=True):
+        for found, wanted in zip(
+            vars(opened.split(split)).values(), vars(columns_of(rows, seed)).values(), strict=True
+        ):
             np.testing.assert_array_equal(found, wanted)
     assert len(said) == 1 and str(data.folder) in said[0]
     assert opened.vocabularies()['city'].values == tuple('abcdef')
 
 
 VALUES = {
-    'an id above the last': ('ids', (57, 0), 7, "train/ids.npy row 57: field 'city' has the id 7, but its ids are 0 to 6"),
+    'an id above the last': (
+        'ids',
+        (57, 0),
+        7,
+        "train/ids.npy row 57: field 'city' has the id 7, but its ids are 0 to 6",
+    ),
     'an id of another slot': ('ids', (100, 2), 5, "row 100: field 'tags' has the id 5, but its ids are 0 to 4"),
     'a negative id': ('ids', (0, 1), -1, "row 0: field 'tags' has the id -1"),
     'the smallest id': ('ids', (3, 0), np.iinfo(np.int32).min, "field 'city' has the id -2147483648"),
@@ -157,11 +174,18 @@ def a_folder(folder):
     (folder / 'train' / 'labels.npy').mkdir()
 
 
-FILES = {shortened: 'train/ids.npy cannot be read .it is 4 bytes too short', lengthened: 'test/labels.npy .*4 bytes too long',
-         swapped_splits: 'ids.npy is not the file', swapped_arrays: 'test/numeric.npy is not the file',
-         of_another_type: r'train/ids.npy .*int64 \[101, 3\], but the manifest says int32', in_another_order: 'train/ids.npy',
-         without_header: 'train/numeric.npy cannot be read', emptied: 'train/labels.npy cannot be read',
-         deleted: 'train/labels.npy cannot be read .No such file', a_folder: 'train/labels.npy cannot be read'}
+FILES = {
+    shortened: 'train/ids.npy cannot be read .it is 4 bytes too short',
+    lengthened: 'test/labels.npy .*4 bytes too long',
+    swapped_splits: 'ids.npy is not the file',
+    swapped_arrays: 'test/numeric.npy is not the file',
+    of_another_type: r'train/ids.npy .*int64 \[101, 3\], but the manifest says int32',
+    in_another_order: 'train/ids.npy',
+    without_header: 'train/numeric.npy cannot be read',
+    emptied: 'train/labels.npy cannot be read',
+    deleted: 'train/labels.npy cannot be read .No such file',
+    a_folder: 'train/labels.npy cannot be read',
+}
 
 
 @pytest.mark.parametrize('damage', FILES, ids=lambda damage: damage.__name__)
@@ -181,23 +205,28 @@ def test_an_array_that_may_not_be_read_is_not_to_be_prepared_again(data, monkeyp
         raise PermissionError(13, 'Permission denied', path)
 
     monkeypatch.setattr(verification, 'open', refused, raising=False)
-    with pytest.raises(UsageError, match='train/ids.npy: permission is denied: change its permissions, or name another path$'):
+    with pytest.raises(
+        UsageError, match='train/ids.npy: permission is denied: change its permissions, or name another path$'
+    ):
         again.split('train')
 
 
-@pytest.mark.parametrize('name, text, sentence', [
-    ('manifest.json', '{"format": 1', 'manifest.json is damaged'),
-    ('manifest.json', '[1, 2]', 'manifest.json has another form'),
-    ('manifest.json', '7', 'manifest.json has another form'),
-    ('manifest.json', '[' * 100_000, 'manifest.json is damaged'),
-    ('manifest.json', b'\xff\xfe\x00', 'manifest.json is not a text'),
-    ('manifest.json', '', 'manifest.json is damaged'),
-    ('manifest.json', '{"format": 2}', 'has format 2, this version reads 1'),
-    ('manifest.json', '{"format": 1}', 'do not give the hash of the data'),
-    ('schema.json', '{"fields": []}', 'do not give the hash of the data'),
-    ('schema.json', '{', 'schema.json is damaged'),
-    ('schema.json', '[]', 'schema.json has another form'),
-])
+@pytest.mark.parametrize(
+    'name, text, sentence',
+    [
+        ('manifest.json', '{"format": 1', 'manifest.json is damaged'),
+        ('manifest.json', '[1, 2]', 'manifest.json has another form'),
+        ('manifest.json', '7', 'manifest.json has another form'),
+        ('manifest.json', '[' * 100_000, 'manifest.json is damaged'),
+        ('manifest.json', b'\xff\xfe\x00', 'manifest.json is not a text'),
+        ('manifest.json', '', 'manifest.json is damaged'),
+        ('manifest.json', '{"format": 2}', 'has format 2, this version reads 1'),
+        ('manifest.json', '{"format": 1}', 'do not give the hash of the data'),
+        ('schema.json', '{"fields": []}', 'do not give the hash of the data'),
+        ('schema.json', '{', 'schema.json is damaged'),
+        ('schema.json', '[]', 'schema.json has another form'),
+    ],
+)
 def test_damaged_descriptions_are_a_sentence(data, name, text, sentence):
     path = data.folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -205,7 +234,9 @@ def test_damaged_descriptions_are_a_sentence(data, name, text, sentence):
         reopened(data)
 
 
-@pytest.mark.parametrize('preparation', [[], {}, {'samples': {}, 'files_sha256': {}}, {'samples': 7, 'files_sha256': {}}])
+@pytest.mark.parametrize(
+    'preparation', [[], {}, {'samples': {}, 'files_sha256': {}}, {'samples': 7, 'files_sha256': {}}]
+)
 def test_how_data_was_made_has_a_form(data, preparation):
     path = data.folder / 'manifest.json'
     path.write_text(json.dumps({**json.loads(path.read_text()), PREPARATION: preparation}))
@@ -219,9 +250,15 @@ def test_a_missing_schema_is_named(data):
         reopened(data)
 
 
-@pytest.mark.parametrize('name, old, new', [
-    ('schema.json', '"cardinality": 7', '"cardinality": 70'), ('schema.json', '"name": "age"', '"name": "Age"'),
-    ('manifest.json', '"rows": 101', '"rows": 100'), ('manifest.json', '"recipe": "mine"', '"recipe": "yours"')])
+@pytest.mark.parametrize(
+    'name, old, new',
+    [
+        ('schema.json', '"cardinality": 7', '"cardinality": 70'),
+        ('schema.json', '"name": "age"', '"name": "Age"'),
+        ('manifest.json', '"rows": 101', '"rows": 100'),
+        ('manifest.json', '"recipe": "mine"', '"recipe": "yours"'),
+    ],
+)
 def test_descriptions_edited_by_hand_are_refused(data, name, old, new):
     path = data.folder / name
     assert old in path.read_text()
@@ -252,9 +289,11 @@ def test_a_changed_plan_encodes_nothing(tmp_path):
 
 def test_large_files_are_sampled_and_compared_whole_on_demand(data, monkeypatch):
     monkeypatch.setattr(verification, 'WHOLE_BYTES', 0)
-    verification._check_once.cache_clear()  # noqa: SLF001
+    verification._check_once.cache_clear()
     edit(data, 'train', 'ids', (5, 0), (data.split('train').ids[5, 0] + 1) % 7)
-    with pytest.raises(UsageError, match='train/ids.npy is not the file that was prepared'):  # it lies within the sample
+    with pytest.raises(
+        UsageError, match='train/ids.npy is not the file that was prepared'
+    ):  # it lies within the sample
         reopened(data).split('train')
     manifest = json.loads((data.folder / 'manifest.json').read_text())
     del manifest[PREPARATION]  # as an earlier version wrote it
@@ -267,12 +306,12 @@ def test_large_files_are_sampled_and_compared_whole_on_demand(data, monkeypatch)
 
 def test_a_diagnosis_says_what_is_whole_and_what_is_not(data):
     where = str(data.folder.parents[1]), 'csv'
-    whole, = prepared_data.checks(*where, 'mine')
+    (whole,) = prepared_data.checks(*where, 'mine')
     assert whole.verdict == 'ok' and '127 rows are as they were prepared' in whole.text and data.hash[:12] in whole.text
     edit(data, 'test', 'labels', 3, 2)
-    damaged, = prepared_data.checks(*where, 'mine')
+    (damaged,) = prepared_data.checks(*where, 'mine')
     assert damaged.verdict == 'bad' and 'test/labels.npy row 3 has the label 2.0' in damaged.text
-    missing, = prepared_data.checks(*where, 'yours')
+    (missing,) = prepared_data.checks(*where, 'yours')
     assert missing.verdict == 'note' and 'yours does not exist' in missing.text
 
 
@@ -281,7 +320,7 @@ def test_a_diagnosis_lists_what_preparations_have_left(data):
     (left / 'spool').mkdir(parents=True)
     (left / 'spool' / 'block').write_bytes(bytes(1500))
     with scratch.unfinished(data.folder.parent / 'yours'):  # of a living process
-        note, = prepared_data.leftovers(str(data.folder.parents[1]))
+        (note,) = prepared_data.leftovers(str(data.folder.parents[1]))
     assert note.verdict == 'note' and str(left) in note.text and '1.5 kB' in note.text
     assert prepared_data.leftovers(str(data.folder / 'nowhere')) == []
 
@@ -304,7 +343,7 @@ def test_a_sample_sees_blocks_from_the_first_byte_to_the_last(tmp_path):
 
 def test_a_file_is_read_once_by_a_process_while_it_stays(data, monkeypatch):
     passes = []
-    blocks = verification._blocks  # noqa: SLF001
+    blocks = verification._blocks
     monkeypatch.setattr(verification, '_blocks', lambda array: passes.append(array.path.name) or blocks(array))
     for _ in range(3):
         reopened(data).split('valid')
@@ -320,8 +359,10 @@ def test_blocks_of_any_size_check_every_row(data, monkeypatch):
 
 def test_splits_without_rows_and_without_numeric_fields_are_whole(tmp_path):
     schema = Schema((FieldSpec('city', CATEGORICAL, 7),))
-    splits = {name: Columns(np.zeros((rows, 1)), np.zeros((rows, 0)), np.zeros(rows))
-              for name, rows in (('train', 5), ('valid', 0), ('test', 0))}
+    splits = {
+        name: Columns(np.zeros((rows, 1)), np.zeros((rows, 0)), np.zeros(rows))
+        for name, rows in (('train', 5), ('valid', 0), ('test', 0))
+    }
     data = write_prepared(tmp_path / 'csv' / 'mine', schema=schema, vocabularies={}, splits=splits, description={})
     reopened(data).check_whole(lambda sentence: None)
     assert [len(reopened(data).split(split)) for split in splits] == [5, 0, 0]

@@ -12,14 +12,14 @@ import pytest
 from backports import zstd
 
 from autoint_jax.data.raw import rows as raw_rows
-from autoint_jax.data.text.decoding import codec
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.text.first_rows import first_rows, first_text
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.rows import parsed, sound_rows
 from autoint_jax.data.raw.sources import check_header, names_in
-from autoint_jax.data.text.tally import Tally, told
 from autoint_jax.data.text.blocks import blocks
+from autoint_jax.data.text.decoding import codec
+from autoint_jax.data.text.first_rows import first_rows, first_text
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.tally import Tally, told
 from autoint_jax.errors import UsageError
 
 COLUMNS = (('y', 'integer'), ('a', 'text'), ('b', 'text'), ('x', 'real'))
@@ -46,7 +46,27 @@ def read_text(tmp_path, text, layout=CSV, **options):
     return read(path, layout, **options)
 
 
-PIECES = ['a', 'b', 'é', '5" phone', '"', '""', ',', ';', '|', '\t', '::', ' ', '\n', "it's", "'", 'item 12', '漢', '\u2028', '#']
+PIECES = [
+    'a',
+    'b',
+    'é',
+    '5" phone',
+    '"',
+    '""',
+    ',',
+    ';',
+    '|',
+    '\t',
+    '::',
+    ' ',
+    '\n',
+    "it's",
+    "'",
+    'item 12',
+    '漢',
+    '\u2028',
+    '#',
+]
 
 
 def random_value(rng, quote):
@@ -73,13 +93,20 @@ def test_what_the_csv_module_writes_is_read(tmp_path, seed):
     quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]) if quote else csv.QUOTE_NONE
     end, strip, header = rng.choice(['\n', '\r\n', '\r']), rng.random() < 0.5, rng.random() < 0.5
     encoding = rng.choice(['utf-8', 'utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le', 'utf-32', 'gb18030'])
-    table = [[rng.choice('01'), random_value(rng, quote), random_value(rng, quote), f'{rng.random():.3f}']
-             for _ in range(rng.randint(1, 60))]
+    table = [
+        [rng.choice('01'), random_value(rng, quote), random_value(rng, quote), f'{rng.random():.3f}']
+        for _ in range(rng.randint(1, 60))
+    ]
     if end == '\r' and quoting == csv.QUOTE_MINIMAL:  # which leaves '\n' without quotes then
         table = [[value.replace('\n', '') for value in row] for row in table]
     if len(separator) > 1:  # values with half a separator at an edge cannot be told from the separator
-        table = [[value if quoting in (csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC) else value.replace(separator[0], '') for value in row]
-                 for row in table]
+        table = [
+            [
+                value if quoting in (csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC) else value.replace(separator[0], '')
+                for value in row
+            ]
+            for row in table
+        ]
     text = written(([NAMES] if header else []) + table, separator, quote, quoting, end)
     if rng.random() < 0.3:
         text = text.removesuffix(end)
@@ -120,25 +147,31 @@ SOUND = [(0, 'u', 'v', 0.5), (1, 'w', 'x', 1.5)]
 
 
 @pytest.mark.parametrize('block_bytes', [5, 40, 1000])
-@pytest.mark.parametrize('line, row', [
-    ('0,5" phone,v,1', (0, '5" phone', 'v', 1)),
-    ('0,a "b" c,5",1', (0, 'a "b" c', '5"', 1)),
-    ('0,  "a, b"  , c ,1', (0, 'a, b', 'c', 1)),
-    ('0,"say ""hi""","",1', (0, 'say "hi"', None, 1)),
-    ('0,"""",\'v\',"1"', (0, '"', "'v'", 1)),
-])
+@pytest.mark.parametrize(
+    'line, row',
+    [
+        ('0,5" phone,v,1', (0, '5" phone', 'v', 1)),
+        ('0,a "b" c,5",1', (0, 'a "b" c', '5"', 1)),
+        ('0,  "a, b"  , c ,1', (0, 'a, b', 'c', 1)),
+        ('0,"say ""hi""","",1', (0, 'say "hi"', None, 1)),
+        ('0,"""",\'v\',"1"', (0, '"', "'v'", 1)),
+    ],
+)
 def test_quotes_within_a_line(tmp_path, line, row, block_bytes):
     rows, bad, _ = read_text(tmp_path, '\n'.join([*ROWS, line, *ROWS, '']), block_bytes=block_bytes)
     assert (rows, bad) == ([*SOUND, row, *SOUND], [])
 
 
 @pytest.mark.parametrize('block_bytes', [5, 40, 1000])
-@pytest.mark.parametrize('lines, reason', [
-    (['1,"a"b,v,1'], 'the quote that ends it is followed by neither separator nor line end'),
-    (['1,"12 inch,b0,0.5', *ROWS * 30, '0,"a 5"" screen",b1,0.4'], 'the quote that ends it is followed by neither'),
-    (['1,"12 inch,b0,0.5', *ROWS * 30, '0,5",b1,0.4'], 'lines from there on are rows by themselves'),
-    (['1,"12 inch,b0,0.5', '0,5",b1,0.4'], 'lines from there on are rows by themselves'),
-])
+@pytest.mark.parametrize(
+    'lines, reason',
+    [
+        (['1,"a"b,v,1'], 'the quote that ends it is followed by neither separator nor line end'),
+        (['1,"12 inch,b0,0.5', *ROWS * 30, '0,"a 5"" screen",b1,0.4'], 'the quote that ends it is followed by neither'),
+        (['1,"12 inch,b0,0.5', *ROWS * 30, '0,5",b1,0.4'], 'lines from there on are rows by themselves'),
+        (['1,"12 inch,b0,0.5', '0,5",b1,0.4'], 'lines from there on are rows by themselves'),
+    ],
+)
 def test_a_stray_quote_costs_its_own_line(tmp_path, lines, reason, block_bytes):
     """Of what follows, lines that are rows are read, and none is merged with it."""
     whole = [*ROWS, *lines, *ROWS]
@@ -187,24 +220,40 @@ def test_rows_that_span_lines_are_read_and_said(tmp_path):
     rows, bad, tally = read_text(tmp_path, '0,"u\nsecond, line\n",v,0.5\n\n1,w,x,1.5\n1,"a\nb",c,2\n', block_bytes=9)
     assert rows == [(0, 'u\nsecond, line', 'v', 0.5), (1, 'w', 'x', 1.5), (1, 'a\nb', 'c', 2)] and bad == []
     assert (tally.lines, tally.row_lines, tally.blank, tally.spanning) == (7, 6, 1, [(1, 3), (6, 2)])
-    assert 'rows.csv: 2 rows with a quoted value that goes on over line ends (lines 1 to 3, lines 6 to 7)' in tally.warnings()[0]
+    assert (
+        'rows.csv: 2 rows with a quoted value that goes on over line ends (lines 1 to 3, lines 6 to 7)'
+        in tally.warnings()[0]
+    )
 
 
 def test_what_is_told_of_files(tmp_path):
     tally = Tally(tmp_path / 'a.csv', lines=9, header=1)
     tally.add(3, 1, 2, 1, [(2, 3)])
     tally.check()
-    assert told([tally])[0] == ('a.csv: 9 lines: 3 rows, further lines of rows 2, 1 bad row, further lines of bad rows 1, '
-                                '1 blank line or comment, 1 line of column names')
+    assert told([tally])[0] == (
+        'a.csv: 9 lines: 3 rows, further lines of rows 2, 1 bad row, further lines of bad rows 1, '
+        '1 blank line or comment, 1 line of column names'
+    )
     many = [Tally(tmp_path / f'{number}.csv', lines=2, rows=2, row_lines=2) for number in range(100)] + [tally] * 12
     assert told(many)[0] == '112 files: 308 lines, 236 rows'
     assert [line[:5] for line in told(many)[1:]] == ['a.csv'] * 10 + ['... 2'] + ['WARNI'] * 10
-    assert tally.to_json() == {'file': 'a.csv', 'lines': 9, 'header': 1, 'rows': 3, 'bad': 1, 'blank': 1, 'spanning_rows': 1}
+    assert tally.to_json() == {
+        'file': 'a.csv',
+        'lines': 9,
+        'header': 1,
+        'rows': 3,
+        'bad': 1,
+        'blank': 1,
+        'spanning_rows': 1,
+    }
 
 
 def test_a_bad_row_counts_all_its_lines(tmp_path):
-    for row, reason in (('0,"u\nv",w,much', "column 'x' holds 'much', not a number"), ('0,"u\n",w', 'it has 3 columns, not 4'),
-                        ('1,v,w,"0.5\n0,a,b,1"', "column 'x' holds '0.5\\n0,a,b,1', not a number")):
+    for row, reason in (
+        ('0,"u\nv",w,much', "column 'x' holds 'much', not a number"),
+        ('0,"u\n",w', 'it has 3 columns, not 4'),
+        ('1,v,w,"0.5\n0,a,b,1"', "column 'x' holds '0.5\\n0,a,b,1', not a number"),
+    ):
         rows, bad, tally = read_text(tmp_path, f'{row}\n1,w,x,1.5\n')
         assert rows == SOUND[1:] and bad == [(1, reason)] and (tally.bad, tally.bad_lines, tally.lines) == (1, 2, 3)
 
@@ -217,10 +266,18 @@ def test_lost_lines_are_an_error(tmp_path):
 
 # Lines.
 
+
 @pytest.mark.parametrize('block_bytes', [5, 1000])
-@pytest.mark.parametrize('text', ['\n\ny,a,b,x\n\n0,u,v,0.5\n\n \n1,w,x,1.5\n\n\n', 'y,a,b,x\r\n\r\n0,u,v,0.5\n1,w,x,1.5\r\n\n',
-                                  'y,a,b,x\r\r\n0,u,v,0.5\r\r\n1,w,x,1.5', '\ufeffy,a,b,x\r0,u,v,0.5\r\r1,w,x,1.5\r',
-                                  'y, "a", "b", x\n0, "u", "v", 0.5\n1, "w", "x", 1.5\n'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '\n\ny,a,b,x\n\n0,u,v,0.5\n\n \n1,w,x,1.5\n\n\n',
+        'y,a,b,x\r\n\r\n0,u,v,0.5\n1,w,x,1.5\r\n\n',
+        'y,a,b,x\r\r\n0,u,v,0.5\r\r\n1,w,x,1.5',
+        '\ufeffy,a,b,x\r0,u,v,0.5\r\r1,w,x,1.5\r',
+        'y, "a", "b", x\n0, "u", "v", 0.5\n1, "w", "x", 1.5\n',
+    ],
+)
 def test_blank_lines_are_no_rows_and_line_ends_may_be_mixed(tmp_path, text, block_bytes):
     layout = Layout(COLUMNS, separator=',', quote='"', strip=True, header=True)
     rows, bad, tally = read_text(tmp_path, text, layout, block_bytes=block_bytes)
@@ -230,7 +287,9 @@ def test_blank_lines_are_no_rows_and_line_ends_may_be_mixed(tmp_path, text, bloc
 
 
 def test_columns_that_nobody_needs_may_have_one_name(tmp_path):
-    layout = Layout((('', 'text'), ('y', 'integer'), ('', 'text'), ('a', 'text')), '|', header=True, quote='"', strip=True)
+    layout = Layout(
+        (('', 'text'), ('y', 'integer'), ('', 'text'), ('a', 'text')), '|', header=True, quote='"', strip=True
+    )
     (tmp_path / 'rows.csv').write_text('|y||a\nu|1|v|w\nu|0|"v"|"w ""x"""\n')
     assert read(tmp_path / 'rows.csv', layout, columns=['y', 'a'])[0] == [(1, 'w'), (0, 'w "x"')]
 
@@ -250,8 +309,11 @@ def test_files_without_rows(tmp_path, text):
 def test_nul_characters_and_lone_returns(tmp_path):
     rows, bad, _ = read_text(tmp_path, '0,u,v,0.5\n1,a\0b,x,1\n1,"c\n\0",x,1\n0,c\rd,e,1\n0,f,g,1\r0,h,i,1\n')
     assert rows == [SOUND[0], (0, 'c\rd', 'e', 1)]
-    assert bad == [(2, 'it has a NUL character'), (3, 'it has a NUL character'),
-                   (6, 'it has 7 columns, not 4, and a carriage return within it')]
+    assert bad == [
+        (2, 'it has a NUL character'),
+        (3, 'it has a NUL character'),
+        (6, 'it has 7 columns, not 4, and a carriage return within it'),
+    ]
 
 
 @pytest.mark.parametrize('fault', ['loses rows', 'raises'])
@@ -259,7 +321,7 @@ def test_a_parser_that_fails_is_done_without(tmp_path, monkeypatch, fault):
     def faulty(text, *arguments):
         if fault == 'raises':
             raise pl.exceptions.ComputeError('CSV malformed')
-        return whole(text[:text.rfind(b'\n', 0, -1) + 1], *arguments)
+        return whole(text[: text.rfind(b'\n', 0, -1) + 1], *arguments)
 
     whole = raw_rows._read
     monkeypatch.setattr(raw_rows, '_read', faulty)
@@ -270,31 +332,52 @@ def test_a_parser_that_fails_is_done_without(tmp_path, monkeypatch, fault):
 
 # Encodings and packed files.
 
+
 def test_encodings(tmp_path):
     text = 'y,a,b,x\n0,Zürich,€,0.5\n'
-    for encoding, declared in (('cp1252', 'cp1252'), ('utf-16', 'utf-8'), ('utf-8-sig', 'latin-1'), ('utf-16-be', 'utf-16-be')):
+    for encoding, declared in (
+        ('cp1252', 'cp1252'),
+        ('utf-16', 'utf-8'),
+        ('utf-8-sig', 'latin-1'),
+        ('utf-16-be', 'utf-16-be'),
+    ):
         layout = Layout(COLUMNS, separator=',', header=True, encoding=declared)
         rows, bad, _ = read_text(tmp_path, text.encode(encoding), layout, block_bytes=7)
         assert (rows, bad) == ([(0, 'Zürich', '€', 0.5)], [])
         assert first_text(tmp_path / 'rows.csv', declared) == text
 
 
-@pytest.mark.parametrize('content, encoding, message', [
-    ('0,Zürich,v,1\n'.encode('latin-1'), 'utf-8', 'rows.csv line 41 holds 0xfc, which is not UTF-8: write encoding: latin-1'),
-    (b'0,a\x81,v,1\n', 'cp1252', 'rows.csv line 41 holds 0x81, which is not CP1252: write another encoding'),
-    ('0,ü,v,1\n'.encode(), 'ascii', 'rows.csv line 41 holds 0xc3'),
-])
+@pytest.mark.parametrize(
+    'content, encoding, message',
+    [
+        (
+            '0,Zürich,v,1\n'.encode('latin-1'),
+            'utf-8',
+            'rows.csv line 41 holds 0xfc, which is not UTF-8: write encoding: latin-1',
+        ),
+        (b'0,a\x81,v,1\n', 'cp1252', 'rows.csv line 41 holds 0x81, which is not CP1252: write another encoding'),
+        ('0,ü,v,1\n'.encode(), 'ascii', 'rows.csv line 41 holds 0xc3'),
+    ],
+)
 def test_bytes_of_another_encoding_are_named_with_their_line(tmp_path, content, encoding, message):
     for block_bytes in (10, 1 << 20):
         with pytest.raises(UsageError, match=message):
-            read_text(tmp_path, b'0,u,v,0.5\n' * 40 + content, Layout(COLUMNS, separator=',', encoding=encoding),
-                      block_bytes=block_bytes)
+            read_text(
+                tmp_path,
+                b'0,u,v,0.5\n' * 40 + content,
+                Layout(COLUMNS, separator=',', encoding=encoding),
+                block_bytes=block_bytes,
+            )
 
 
 def test_a_utf_16_file_that_is_damaged(tmp_path):
     with pytest.raises(UsageError, match='line 2 holds .* which is not UTF-16-LE: the file is damaged there'):
         read_text(tmp_path, 'y,a,b,x\n0,u,v,1\n'.encode('utf-16')[:-1])
-    for encoding, text in (('utf-16', 'y,a,b,x\n0,u,v,1\n'), ('idna', 'y,a,b,x\n0,u,v,1\n'), ('unicode-escape', '0,\\ud800,v,1\n')):
+    for encoding, text in (
+        ('utf-16', 'y,a,b,x\n0,u,v,1\n'),
+        ('idna', 'y,a,b,x\n0,u,v,1\n'),
+        ('unicode-escape', '0,\\ud800,v,1\n'),
+    ):
         with pytest.raises(UsageError, match=f"cannot be read with encoding '{encoding}' .*write another encoding"):
             read_text(tmp_path, text, Layout(COLUMNS, separator=',', encoding=encoding))
 
@@ -338,8 +421,11 @@ def test_zip_files_must_hold_one_file(tmp_path):
 
 
 def test_packed_files_under_other_names_are_named(tmp_path):
-    for content, kind in ((gzip.compress(b'x'), 'gzip: give it a name that ends in .gz'), (b'PAR1...', 'Parquet'),
-                          (b'BZh9', 'bzip2: unpack')):
+    for content, kind in (
+        (gzip.compress(b'x'), 'gzip: give it a name that ends in .gz'),
+        (b'PAR1...', 'Parquet'),
+        (b'BZh9', 'bzip2: unpack'),
+    ):
         with pytest.raises(UsageError, match=f'is no text but a file of the kind {kind}'):
             read_text(tmp_path, content)
 
@@ -349,22 +435,34 @@ def test_packed_files_under_other_names_are_named(tmp_path):
 NUMBERS = Layout((('y', 'integer'), ('x', 'real')), separator=';', strip=True)
 
 
-@pytest.mark.parametrize('decimal, thousands, values, expected', [
-    (',', '', ['1,5', '-0,25', ',5', '7', '1e3'], [1.5, -0.25, 0.5, 7, 1000]),
-    (',', '.', ['1.234,5', '12.345.678', '1234,5', '0,5'], [1234.5, 12345678, 1234.5, 0.5]),
-    ('.', ',', ['1,234.5', '12,34,567', '1234'], [1234.5, 1234567, 1234]),
-    ('.', "'", ["1'234.5"], [1234.5]),
-    (',', ' ', ['1 234,5', '1\u00a0234,5', '1\u202f234'], [1234.5, 1234.5, 1234]),
-])
+@pytest.mark.parametrize(
+    'decimal, thousands, values, expected',
+    [
+        (',', '', ['1,5', '-0,25', ',5', '7', '1e3'], [1.5, -0.25, 0.5, 7, 1000]),
+        (',', '.', ['1.234,5', '12.345.678', '1234,5', '0,5'], [1234.5, 12345678, 1234.5, 0.5]),
+        ('.', ',', ['1,234.5', '12,34,567', '1234'], [1234.5, 1234567, 1234]),
+        ('.', "'", ["1'234.5"], [1234.5]),
+        (',', ' ', ['1 234,5', '1\u00a0234,5', '1\u202f234'], [1234.5, 1234.5, 1234]),
+    ],
+)
 def test_decimal_and_thousands_marks(tmp_path, decimal, thousands, values, expected):
     layout = Layout(NUMBERS.columns, separator=';', strip=True, decimal=decimal, thousands=thousands)
     rows, bad, _ = read_text(tmp_path, ''.join(f'1;{value}\n' for value in values), layout)
     assert bad == [] and [x for _, x in rows] == expected
 
 
-@pytest.mark.parametrize('decimal, thousands, value', [
-    ('.', '', '1,5'), ('.', '', '1.234.567'), (',', '.', '12.5'), (',', '.', '1.23,5'), ('.', ',', '1,23'), (',', '', '1.5'),
-    ('.', ',', '1234,567,8')])
+@pytest.mark.parametrize(
+    'decimal, thousands, value',
+    [
+        ('.', '', '1,5'),
+        ('.', '', '1.234.567'),
+        (',', '.', '12.5'),
+        (',', '.', '1.23,5'),
+        ('.', ',', '1,23'),
+        (',', '', '1.5'),
+        ('.', ',', '1234,567,8'),
+    ],
+)
 def test_numbers_with_other_marks_are_bad_rows(tmp_path, decimal, thousands, value):
     layout = Layout(NUMBERS.columns, separator=';', strip=True, decimal=decimal, thousands=thousands)
     _, bad, _ = read_text(tmp_path, f'1;{value}\n', layout)
@@ -387,12 +485,24 @@ def test_infinite_numbers_are_bad_or_missing(tmp_path, strip):
 def test_required_columns(tmp_path, strip):
     layout = Layout(COLUMNS, separator=',', strip=strip, required=('b',))
     rows, bad, _ = read_text(tmp_path, '0,u,v,0.5\n0,u,,0.5\n', layout)
-    assert len(rows) == 1 and bad == [(2, "column 'b', the time that the split needs, is missing (missing_time: in the declaration "
-                                          'says where such rows belong)')]
+    assert len(rows) == 1 and bad == [
+        (
+            2,
+            "column 'b', the time that the split needs, is missing (missing_time: in the declaration "
+            'says where such rows belong)',
+        )
+    ]
 
 
 def test_stored_layouts_of_earlier_versions():
-    stored = {'columns': [['a', 'text']], 'separator': ',', 'header': True, 'quote': '"', 'strip': True, 'missing': ['?']}
+    stored = {
+        'columns': [['a', 'text']],
+        'separator': ',',
+        'header': True,
+        'quote': '"',
+        'strip': True,
+        'missing': ['?'],
+    }
     assert Layout.from_json(stored) == Layout((('a', 'text'),), ',', True, '"', True, ('?',))
     layout = Layout((('a', 'text'),), '::', quote=None, encoding='cp1252', required=('a',))
     assert Layout.from_json(layout.to_json()) == layout

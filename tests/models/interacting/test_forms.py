@@ -11,13 +11,19 @@ from autoint_jax.config.configuration import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting import forms
-from autoint_jax.models.layers.dropout import Drawn
 from autoint_jax.models.interacting.stack import LayerWeights, StackSpec, einsum_stack
+from autoint_jax.models.layers.dropout import Drawn
 
 # rows, fields, embedding, layers, heads, head width: the shapes of the data sets, and sizes that divide nothing. 163 fields are
 # an odd number of the CPU kernel's vectors of eight, of which a block of one example would not fill its wide ones.
-SIZES = {'criteo': (11, 39, 16, 3, 2, 32), 'movielens': (23, 7, 16, 3, 2, 32), 'primes': (5, 3, 5, 2, 3, 7),
-         'one field': (3, 1, 2, 1, 2, 3), 'many fields': (3, 163, 3, 1, 1, 11), 'wide': (3, 11, 67, 2, 5, 13)}
+SIZES = {
+    'criteo': (11, 39, 16, 3, 2, 32),
+    'movielens': (23, 7, 16, 3, 2, 32),
+    'primes': (5, 3, 5, 2, 3, 7),
+    'one field': (3, 1, 2, 1, 2, 3),
+    'many fields': (3, 163, 3, 1, 1, 11),
+    'wide': (3, 11, 67, 2, 5, 13),
+}
 
 
 def drawn(sizes, *, authors, residual, dropout, dtype=jnp.float32, norm=None, **options):
@@ -33,7 +39,7 @@ def drawn(sizes, *, authors, residual, dropout, dtype=jnp.float32, norm=None, **
     for layer in range(depth):
         inputs = d if layer == 0 else n * a
         p = spec.projections(inputs)
-        kernel = (normal(inputs, p, n, a) / (inputs * a**0.5)**0.5).astype(dtype)
+        kernel = (normal(inputs, p, n, a) / (inputs * a**0.5) ** 0.5).astype(dtype)
         bias = normal(p, n, a) / 3 if authors else None
         norms = (1 + normal(n * a) / 3, normal(n * a) / 3) if (authors if norm is None else norm) else (None, None)
         layers.append(LayerWeights(kernel, bias, *norms))
@@ -61,8 +67,13 @@ def values_and_gradients(form, x, layers, masks, spec):
 
 def differences(ours, theirs):
     """Largest difference of each array, over the largest entry of the reference."""
-    return [float(jnp.abs(one.astype(jnp.float32) - other.astype(jnp.float32)).max() / jnp.abs(other.astype(jnp.float32)).max())
-            for one, other in zip(ours, theirs, strict=True)]
+    return [
+        float(
+            jnp.abs(one.astype(jnp.float32) - other.astype(jnp.float32)).max()
+            / jnp.abs(other.astype(jnp.float32)).max()
+        )
+        for one, other in zip(ours, theirs, strict=True)
+    ]
 
 
 CASES = [(sizes, *options) for sizes in SIZES for options in ((False, True, False), (True, True, True))]
@@ -82,16 +93,20 @@ SIZES_OF_OPTIONS = {'primes': SIZES['primes'], 'equal': (21, 5, 21, 3, 3, 7), 'm
 FUXICTR = {'identity_residual': True, 'norm_first': True, 'norm_epsilon': 1e-5}
 
 
-@pytest.mark.parametrize('options', [
-    {'authors': False, 'norm': False, 'identity_residual': True},
-    {'authors': True, 'norm': False, 'projection_relu': False, 'identity_residual': True},
-    {'authors': False, 'norm': True, 'norm_first': True},
-    {'authors': False, 'norm': True, 'norm_first': True, 'residual': False},
-    {'authors': False, 'norm': True, **FUXICTR},
-    {'authors': True, 'norm': True, 'dropout': True, **FUXICTR},
-    {'authors': False, 'norm': False, 'projection_relu': True},
-    {'authors': False, 'norm': True, 'identity_residual': True, 'norm_epsilon': 1e-2},
-], ids=str)
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'authors': False, 'norm': False, 'identity_residual': True},
+        {'authors': True, 'norm': False, 'projection_relu': False, 'identity_residual': True},
+        {'authors': False, 'norm': True, 'norm_first': True},
+        {'authors': False, 'norm': True, 'norm_first': True, 'residual': False},
+        {'authors': False, 'norm': True, **FUXICTR},
+        {'authors': True, 'norm': True, 'dropout': True, **FUXICTR},
+        {'authors': False, 'norm': False, 'projection_relu': True},
+        {'authors': False, 'norm': True, 'identity_residual': True, 'norm_epsilon': 1e-2},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize('sizes', SIZES_OF_OPTIONS)
 def test_forms_agree_on_options_of_a_layer(sizes, options):
     case = drawn(SIZES_OF_OPTIONS[sizes], **{'residual': True, 'dropout': False, **options})
@@ -114,9 +129,16 @@ def test_gpu_kernel_agrees_with_its_layer_norms():
 
 def test_forms_agree_in_bfloat16_to_a_hundredth():
     def error(one, other):
-        return float(jnp.sqrt(jnp.mean((one.astype(jnp.float32) - other.astype(jnp.float32))**2) / jnp.mean(other.astype(jnp.float32)**2)))
+        return float(
+            jnp.sqrt(
+                jnp.mean((one.astype(jnp.float32) - other.astype(jnp.float32)) ** 2)
+                / jnp.mean(other.astype(jnp.float32) ** 2)
+            )
+        )
 
-    x, (layer,), masks, spec = drawn((11, 39, 16, 1, 2, 32), authors=False, residual=True, dropout=True, dtype=jnp.bfloat16)
+    x, (layer,), masks, spec = drawn(
+        (11, 39, 16, 1, 2, 32), authors=False, residual=True, dropout=True, dtype=jnp.bfloat16
+    )
     # All outputs positive: a ReLU that rounding flips turns the whole gradient of a value, in whatever form.
     layers = (layer._replace(bias=jnp.zeros((4, 2, 32)).at[3].set(8.0)),)
     exact = (layers[0]._replace(kernel=layer.kernel.astype(jnp.float32)),)
@@ -158,7 +180,10 @@ def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
         forms.chosen_form(ModelConfig(form='gpu_kernel', compute_dtype='float32'))
     with pytest.raises(UsageError, match='101 fields, inputs of width 4 and 1 heads of 3 do not fit'):
         forms.FORMS['gpu_kernel'](*drawn((1, 101, 4, 1, 1, 3), authors=False, residual=True, dropout=False))
-    for options, text in ((FUXICTR, 'neither a LayerNorm before the activation'), ({'identity_residual': True}, 'without W_Res')):
+    for options, text in (
+        (FUXICTR, 'neither a LayerNorm before the activation'),
+        ({'identity_residual': True}, 'without W_Res'),
+    ):
         with pytest.raises(UsageError, match=text):
             case = drawn((2, 3, 4, 1, 2, 2), authors=False, norm=True, residual=True, dropout=False, **options)
             forms.FORMS['gpu_kernel'](*case)
@@ -172,7 +197,11 @@ def test_an_option_that_a_form_lacks_is_named():
     assert forms.chosen_form(ModelConfig(compute_dtype='bfloat16', **fuxictr)) == 'heads'
     assert forms.missed_kernel(ModelConfig(**fuxictr)) == ''
     for name, value in fuxictr.items():
-        with pytest.raises(UsageError, match=f"'gpu_kernel', but .* option 'model.{name}' is '{value}'; use 'automatic'"):
+        with pytest.raises(
+            UsageError, match=f"'gpu_kernel', but .* option 'model.{name}' is '{value}'; use 'automatic'"
+        ):
             forms.chosen_form(ModelConfig(form='gpu_kernel', **{name: value}))
-    with pytest.raises(UsageError, match="'cpu_kernel', but .* option 'model.compute_dtype' is 'bfloat16'; use 'automatic'"):
+    with pytest.raises(
+        UsageError, match="'cpu_kernel', but .* option 'model.compute_dtype' is 'bfloat16'; use 'automatic'"
+    ):
         forms.chosen_form(ModelConfig(form='cpu_kernel', compute_dtype='bfloat16'))

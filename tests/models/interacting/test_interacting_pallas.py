@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoint_jax.models.interacting import pallas_block as interacting_block, pallas as interacting_pallas
+from autoint_jax.models.interacting import pallas as interacting_pallas
+from autoint_jax.models.interacting import pallas_block as interacting_block
 from autoint_jax.models.interacting.pallas import interacting_layer, supported
 
 
@@ -31,9 +32,13 @@ def drawn(b, f, d, n, a, *, residual, bias, mask, dtype):
     rng = np.random.default_rng(0)
     p = 3 + residual
     normal = lambda *shape, width=1.0: jnp.asarray(rng.normal(0, width, shape), jnp.float32)  # noqa: E731
-    return (normal(b, f, d).astype(dtype), normal(d, p, n, a, width=d**-0.5).astype(dtype).astype(jnp.float32),
-            normal(p, n, a, width=0.3) if bias else None,
-            jnp.asarray((rng.random((b, n, f, f)) < 0.8) / 0.8, jnp.float32) if mask else None, normal(b, f, n * a))
+    return (
+        normal(b, f, d).astype(dtype),
+        normal(d, p, n, a, width=d**-0.5).astype(dtype).astype(jnp.float32),
+        normal(p, n, a, width=0.3) if bias else None,
+        jnp.asarray((rng.random((b, n, f, f)) < 0.8) / 0.8, jnp.float32) if mask else None,
+        normal(b, f, n * a),
+    )
 
 
 def output_and_gradients(layer, x, kernel, bias, mask, of_out, options):
@@ -53,7 +58,7 @@ def assert_equal_einsum(sizes, *, residual, bias, mask, relu, dtype, tolerance):
     No gradient comes in where the output is nearly 0, for there rounding decides whether its ReLU is open.
     """
     *arrays, of_out = drawn(*sizes, residual=residual, bias=bias, mask=mask, dtype=dtype)
-    options = {'scale': sizes[-1]**-0.5, 'residual': residual, 'projection_relu': relu}
+    options = {'scale': sizes[-1] ** -0.5, 'residual': residual, 'projection_relu': relu}
     out = reference(*arrays, **options)
     of_out = jnp.where(out > 2 * tolerance * out.max(), of_out, 0.0).astype(dtype).astype(jnp.float32)
     fused = output_and_gradients(interacting_layer, *arrays, of_out, {**options, 'interpret': True})
@@ -61,14 +66,18 @@ def assert_equal_einsum(sizes, *, residual, bias, mask, relu, dtype, tolerance):
         np.testing.assert_allclose(value, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
-@pytest.mark.parametrize('sizes, options', [
-    ((2, 39, 16, 2, 32), {'residual': True, 'bias': True, 'mask': True, 'relu': True}),
-    ((2, 39, 64, 2, 32), {'residual': True, 'bias': False, 'mask': False, 'relu': False}),
-    ((9, 7, 16, 2, 32), {'residual': True, 'bias': False, 'mask': True, 'relu': False}),
-    ((13, 5, 6, 3, 4), {'residual': True, 'bias': True, 'mask': True, 'relu': True}),
-    ((13, 5, 6, 3, 4), {'residual': False, 'bias': True, 'mask': False, 'relu': False}),
-    ((13, 5, 6, 3, 4), {'residual': False, 'bias': False, 'mask': True, 'relu': True}),
-], ids=str)
+@pytest.mark.parametrize(
+    'sizes, options',
+    [
+        ((2, 39, 16, 2, 32), {'residual': True, 'bias': True, 'mask': True, 'relu': True}),
+        ((2, 39, 64, 2, 32), {'residual': True, 'bias': False, 'mask': False, 'relu': False}),
+        ((9, 7, 16, 2, 32), {'residual': True, 'bias': False, 'mask': True, 'relu': False}),
+        ((13, 5, 6, 3, 4), {'residual': True, 'bias': True, 'mask': True, 'relu': True}),
+        ((13, 5, 6, 3, 4), {'residual': False, 'bias': True, 'mask': False, 'relu': False}),
+        ((13, 5, 6, 3, 4), {'residual': False, 'bias': False, 'mask': True, 'relu': True}),
+    ],
+    ids=str,
+)
 def test_equals_einsum(sizes, options):
     assert_equal_einsum(sizes, **options, dtype=jnp.float32, tolerance=1e-5)
 
@@ -81,11 +90,13 @@ def test_bfloat16_is_near_float32(sizes):
 def test_few_programs_take_turns(monkeypatch):
     """31 examples in 6 blocks, the last not full, by 2 programs of 3 turns each."""
     monkeypatch.setattr(interacting_block, 'MAX_PROGRAMS', 4)
-    plan = interacting_block.planned(jnp.zeros((31, 5, 6)), jnp.zeros((6, 4, 2, 4)), scale=1.0, projection_relu=False,
-                                     interpret=True)
+    plan = interacting_block.planned(
+        jnp.zeros((31, 5, 6)), jnp.zeros((6, 4, 2, 4)), scale=1.0, projection_relu=False, interpret=True
+    )
     assert (plan.examples, plan.programs, plan.steps) == (6, 2, 3)
-    assert_equal_einsum((31, 5, 6, 2, 4), residual=True, bias=True, mask=True, relu=True, dtype=jnp.float32,
-                        tolerance=1e-5)
+    assert_equal_einsum(
+        (31, 5, 6, 2, 4), residual=True, bias=True, mask=True, relu=True, dtype=jnp.float32, tolerance=1e-5
+    )
 
 
 def test_examples_do_not_see_each_other():
@@ -118,22 +129,34 @@ def a_gpu():
 
 
 @pytest.mark.filterwarnings('ignore:The Pallas Triton backend is deprecated')
-@pytest.mark.parametrize('sizes, dtype, options', [
-    ((1000, 39, 64, 2, 32), 'float32', {'residual': True, 'bias': True, 'mask': True}),
-    ((1000, 7, 6, 3, 4), 'bfloat16', {'residual': False, 'bias': False, 'mask': False}),
-], ids=str)
+@pytest.mark.parametrize(
+    'sizes, dtype, options',
+    [
+        ((1000, 39, 64, 2, 32), 'float32', {'residual': True, 'bias': True, 'mask': True}),
+        ((1000, 7, 6, 3, 4), 'bfloat16', {'residual': False, 'bias': False, 'mask': False}),
+    ],
+    ids=str,
+)
 def test_lowers_for_a_gpu(sizes, dtype, options):
     """Both kernels consist of what Triton has; nothing is compiled or run."""
     b, f, d, n, a = sizes
     p = 3 + options['residual']
     array = jax.ShapeDtypeStruct
-    arguments = (array((b, f, d), dtype), array((d, p, n, a), 'float32'),
-                 array((p, n, a), 'float32') if options['bias'] else None,
-                 array((b, n, f, f), 'float32') if options['mask'] else None)
+    arguments = (
+        array((b, f, d), dtype),
+        array((d, p, n, a), 'float32'),
+        array((p, n, a), 'float32') if options['bias'] else None,
+        array((b, n, f, f), 'float32') if options['mask'] else None,
+    )
 
     def loss(x, kernel, bias, mask):
-        return interacting_layer(x, kernel, bias, mask, scale=1.0, residual=options['residual'], projection_relu=True,
-                                 interpret=False).astype(jnp.float32).sum()
+        return (
+            interacting_layer(
+                x, kernel, bias, mask, scale=1.0, residual=options['residual'], projection_relu=True, interpret=False
+            )
+            .astype(jnp.float32)
+            .sum()
+        )
 
     with a_gpu():
         text = jax.jit(jax.value_and_grad(loss, (0, 1))).trace(*arguments).lower(lowering_platforms=('cuda',)).as_text()

@@ -32,8 +32,12 @@ def test_training_takes_the_batchs_statistics_and_evaluation_the_running_ones():
     running_variance = MOMENTUM**2 + (1 - MOMENTUM**2) * variance
     np.testing.assert_allclose(variables[STATISTICS]['mean'], running_mean, rtol=1e-5)
     np.testing.assert_allclose(variables[STATISTICS]['variance'], running_variance, rtol=1e-5)
-    np.testing.assert_allclose(model.apply(variables, X, training=None),
-                               (X - running_mean) / np.sqrt(running_variance + EPSILON), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        model.apply(variables, X, training=None),
+        (X - running_mean) / np.sqrt(running_variance + EPSILON),
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 def test_devices_share_statistics(data_dir, on_host_devices):

@@ -21,8 +21,8 @@ def test_masks_keep_the_stated_share_and_the_mean():
     assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / 0.6)}
     assert abs((mask > 0).mean() - 0.6) < 0.005
     # Of columns and rows, too: 5 standard deviations of a binomial share.
-    assert np.abs((mask > 0).mean(0) - 0.6).max() < 5 * (0.24 / ROWS)**0.5
-    assert np.abs((mask > 0).mean(1) - 0.6).max() < 5 * (0.24 / PLACES)**0.5
+    assert np.abs((mask > 0).mean(0) - 0.6).max() < 5 * (0.24 / ROWS) ** 0.5
+    assert np.abs((mask > 0).mean(1) - 0.6).max() < 5 * (0.24 / PLACES) ** 0.5
 
 
 def test_masks_are_independent_of_their_neighbours():
@@ -39,7 +39,7 @@ def test_masks_are_independent_of_their_neighbours():
 def test_triples_of_places_are_independent():
     mask = kept().astype(float) - 0.6
     for lag in (1, 3, 8):
-        product = mask[:, :-2 * lag] * mask[:, lag:-lag] * mask[:, 2 * lag:]
+        product = mask[:, : -2 * lag] * mask[:, lag:-lag] * mask[:, 2 * lag :]
         assert abs(product.mean()) < 5 * 0.24**1.5 / product.size**0.5
 
 

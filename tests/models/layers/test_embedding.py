@@ -9,9 +9,9 @@ from model_cases import SCHEMA, batch, forward, made, tags_of
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.layers.embedding import FieldEmbedding, embedding_tables, field_widths
 from autoint_jax.models.layers.numeric import NumericEmbedding
 from autoint_jax.models.layers.tables import lookup
@@ -22,7 +22,9 @@ from autoint_jax.training.step.state import initial_state, setup, state_shapes
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
 # Widths: a 2, tags 8 (the model's), b 4, in an order that mixes kinds.
-MIXED = Schema(tuple(dataclasses.replace(field, embedding_dim={'a': 2, 'b': 4}.get(field.name)) for field in SCHEMA.fields))
+MIXED = Schema(
+    tuple(dataclasses.replace(field, embedding_dim={'a': 2, 'b': 4}.get(field.name)) for field in SCHEMA.fields)
+)
 CONFIG = ModelConfig(embedding_dim=8, num_layers=1, num_heads=1, head_dim=5)
 
 
@@ -40,31 +42,60 @@ def test_fields_of_three_widths_have_tables_of_their_own_and_are_projected():
     rows = batch()
     out, tables, params = embedded(CONFIG, MIXED, rows)
     assert {name: table.shape for name, table in tables.items()} == {
-        'embedding': (7, 8), 'embedding_2': (5, 2), 'embedding_4': (11, 4)}
+        'embedding': (7, 8),
+        'embedding_2': (5, 2),
+        'embedding_4': (11, 4),
+    }
     vectors = params['numeric']['vectors']
     for row, ids, values in zip(out, rows.ids, np.nan_to_num(rows.numeric), strict=True):
         tags = [tables['embedding'][tag] for tag in tags_of(ids)]
-        expected = [tables['embedding_2'][ids[0]] @ params['projection_2'][0], vectors[0] * values[0],
-                    sum(tags) / len(tags) if tags else np.zeros(8), vectors[1] * values[1],
-                    tables['embedding_4'][ids[4]] @ params['projection_4'][0]]
+        expected = [
+            tables['embedding_2'][ids[0]] @ params['projection_2'][0],
+            vectors[0] * values[0],
+            sum(tags) / len(tags) if tags else np.zeros(8),
+            vectors[1] * values[1],
+            tables['embedding_4'][ids[4]] @ params['projection_4'][0],
+        ]
         np.testing.assert_allclose(row, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_fields_of_one_width_share_a_table_in_the_order_of_the_schema():
-    schema = Schema((FieldSpec('a', CATEGORICAL, 3, embedding_dim=2), FieldSpec('wide', CATEGORICAL, 5),
-                     FieldSpec('c', CATEGORICAL, 7, embedding_dim=2)))
-    rows = batch()._replace(ids=np.random.default_rng(0).integers(0, 3, (13, 3)).astype(np.int32), numeric=np.zeros((13, 0), np.float32))
+    schema = Schema(
+        (
+            FieldSpec('a', CATEGORICAL, 3, embedding_dim=2),
+            FieldSpec('wide', CATEGORICAL, 5),
+            FieldSpec('c', CATEGORICAL, 7, embedding_dim=2),
+        )
+    )
+    rows = batch()._replace(
+        ids=np.random.default_rng(0).integers(0, 3, (13, 3)).astype(np.int32), numeric=np.zeros((13, 0), np.float32)
+    )
     out, tables, params = embedded(CONFIG, schema, rows)
     assert {name: table.shape for name, table in tables.items()} == {'embedding': (5, 8), 'embedding_2': (10, 2)}
     for row, (a, wide, c) in zip(out, rows.ids, strict=True):
-        np.testing.assert_allclose(row, [tables['embedding_2'][a] @ params['projection_2'][0], tables['embedding'][wide],
-                                         tables['embedding_2'][3 + c] @ params['projection_2'][1]], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            row,
+            [
+                tables['embedding_2'][a] @ params['projection_2'][0],
+                tables['embedding'][wide],
+                tables['embedding_2'][3 + c] @ params['projection_2'][1],
+            ],
+            rtol=1e-5,
+            atol=1e-5,
+        )
 
 
 def test_fields_of_at_most_one_value_contribute_nothing_where_they_have_none():
-    schema = Schema((FieldSpec('a', MULTIVALUED, 5, max_values=1), FieldSpec('b', MULTIVALUED, 3, max_values=1),
-                     FieldSpec('c', CATEGORICAL, 3)))
-    rows = batch()._replace(ids=np.random.default_rng(0).integers(0, 3, (13, 3)).astype(np.int32), numeric=np.zeros((13, 0), np.float32))
+    schema = Schema(
+        (
+            FieldSpec('a', MULTIVALUED, 5, max_values=1),
+            FieldSpec('b', MULTIVALUED, 3, max_values=1),
+            FieldSpec('c', CATEGORICAL, 3),
+        )
+    )
+    rows = batch()._replace(
+        ids=np.random.default_rng(0).integers(0, 3, (13, 3)).astype(np.int32), numeric=np.zeros((13, 0), np.float32)
+    )
     out, tables, _ = embedded(CONFIG, schema, rows)
     table = tables['embedding']
     for row, (a, b, c) in zip(out, rows.ids, strict=True):
@@ -93,7 +124,9 @@ def test_width_rule_is_rounded_up_to_a_power_of_two_below_the_models():
 
 
 def test_a_width_above_the_models_is_refused():
-    with pytest.raises(UsageError, match="field 'a' has embedding_dim 17 of its own: .* at most model.embedding_dim, 8"):
+    with pytest.raises(
+        UsageError, match="field 'a' has embedding_dim 17 of its own: .* at most model.embedding_dim, 8"
+    ):
         field_widths(CONFIG, Schema((FieldSpec('a', CATEGORICAL, 16, embedding_dim=17),)))
 
 
@@ -121,7 +154,9 @@ def test_buckets_are_vectors_of_quantile_bins():
     bins = [[0, 0], [0, 2], [2, None], [2, 2], [None, 0]]
     for row, places in zip(out, bins, strict=True):
         for field, place in enumerate(places):
-            np.testing.assert_allclose(row[field], np.zeros(5) if place is None else params['vectors'][field, place], rtol=1e-6)
+            np.testing.assert_allclose(
+                row[field], np.zeros(5) if place is None else params['vectors'][field, place], rtol=1e-6
+            )
 
 
 def test_piecewise_linear_encoding():
@@ -140,7 +175,9 @@ def test_piecewise_linear_encoding():
                     parts.append(1.0)
                 else:
                     parts.append((x - low) / (high - low))
-            np.testing.assert_allclose(row[field], np.array(parts) @ params['kernel'][field] + params['bias'][field], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(
+                row[field], np.array(parts) @ params['kernel'][field] + params['bias'][field], rtol=1e-4, atol=1e-5
+            )
 
 
 def test_periodic_encoding():
@@ -150,7 +187,9 @@ def test_periodic_encoding():
         for field, x in enumerate(values):
             angles = 2 * np.pi * params['frequencies'][field] * x
             parts = np.concatenate([np.sin(angles), np.cos(angles)])
-            expected = np.zeros(5) if np.isnan(x) else np.maximum(parts @ params['kernel'][field] + params['bias'][field], 0)
+            expected = (
+                np.zeros(5) if np.isnan(x) else np.maximum(parts @ params['kernel'][field] + params['bias'][field], 0)
+            )
             np.testing.assert_allclose(row[field], expected, rtol=1e-3, atol=1e-4)
 
 
@@ -182,7 +221,9 @@ def test_a_schema_without_boundaries_is_written_as_before():
     assert configuration.fingerprint(Config()) == configuration.fingerprint(configuration.from_tree({}))
 
 
-@pytest.mark.parametrize('name', ['fm', 'afm', 'nfm', 'cin', 'crossnet', 'dcn_v2', 'masknet', 'autoint', 'destine', 'ft_transformer'])
+@pytest.mark.parametrize(
+    'name', ['fm', 'afm', 'nfm', 'cin', 'crossnet', 'dcn_v2', 'masknet', 'autoint', 'destine', 'ft_transformer']
+)
 def test_shapes_of_a_state_with_fields_of_different_widths(name):
     shapes = state_shapes(setup(dataclasses.replace(Config(), model=ModelConfig(name=name, embedding_dim=8)), MIXED))
     assert {table.shape[1] for key, table in shapes.tables.items() if key.startswith('embedding')} <= {2, 4, 8}

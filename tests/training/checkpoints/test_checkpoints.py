@@ -12,13 +12,13 @@ import pytest
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, reported
+from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.checkpoints import checkpoints as module
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
+from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.step.devices import data_mesh
 from autoint_jax.training.step.state import initial_state, setup
-from autoint_jax.training.checkpoints.state_sums import state_sums
-from autoint_jax.evaluation.stopping import best_evaluation
 
 
 def small_state(cardinality=5):
@@ -30,8 +30,12 @@ def save(checkpoints, losses, state=None):
     state = small_state() if state is None else state
     for last in losses:
         evaluations = [{'step': step, 'valid_logloss': loss} for step, loss in losses.items() if step <= last]
-        checkpoints.save(state._replace(step=np.int32(last)), last, {'evaluations': evaluations}, state_sums(state._replace(
-            step=np.int32(last))._asdict()))
+        checkpoints.save(
+            state._replace(step=np.int32(last)),
+            last,
+            {'evaluations': evaluations},
+            state_sums(state._replace(step=np.int32(last))._asdict()),
+        )
         checkpoints.wait()
 
 
@@ -54,9 +58,18 @@ def test_latest_and_best_are_kept_also_by_a_later_process(tmp_path):
     assert_equal(state, small_state()._replace(step=np.int32(20)))
 
 
-@pytest.mark.parametrize('losses', [
-    {1: 0.5, 2: 0.5}, {1: 0.5, 2: 0.5, 3: 0.5}, {1: 0.6, 2: 0.5, 3: 0.5, 4: 0.7, 5: 0.5}, {1: float('nan'), 2: 0.5, 3: 0.5},
-    {1: 0.5, 2: float('nan'), 3: 0.5}, {1: float('inf'), 2: float('inf'), 3: float('nan')}], ids=str)
+@pytest.mark.parametrize(
+    'losses',
+    [
+        {1: 0.5, 2: 0.5},
+        {1: 0.5, 2: 0.5, 3: 0.5},
+        {1: 0.6, 2: 0.5, 3: 0.5, 4: 0.7, 5: 0.5},
+        {1: float('nan'), 2: 0.5, 3: 0.5},
+        {1: 0.5, 2: float('nan'), 3: 0.5},
+        {1: float('inf'), 2: float('inf'), 3: float('nan')},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize('processes', [1, 2])
 def test_the_checkpoint_kept_is_that_of_the_evaluation_that_the_record_calls_best(tmp_path, losses, processes):
     """Ties go to the first, also across an interruption; one rule decides for both."""
@@ -75,8 +88,17 @@ def test_the_checkpoint_kept_is_that_of_the_evaluation_that_the_record_calls_bes
 
 def test_a_tie_is_won_by_the_first_and_nan_by_nothing():
     nan, inf = float('nan'), float('inf')
-    for losses, best in (((3, 2, 2), 1), ((2, 2), 0), ((nan, 2, 2), 1), ((2, nan, 1), 2), ((nan, nan), 0), ((inf, nan), 0)):
-        assert best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in enumerate(losses)])['step'] == best
+    for losses, best in (
+        ((3, 2, 2), 1),
+        ((2, 2), 0),
+        ((nan, 2, 2), 1),
+        ((2, nan, 1), 2),
+        ((nan, nan), 0),
+        ((inf, nan), 0),
+    ):
+        assert (
+            best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in enumerate(losses)])['step'] == best
+        )
 
 
 def test_a_full_disk_is_refused_before_writing_and_said_in_one_sentence(tmp_path, monkeypatch, capsys):
@@ -99,7 +121,9 @@ def test_a_full_disk_is_refused_before_writing_and_said_in_one_sentence(tmp_path
 def test_a_checkpoint_of_other_shapes_is_named_and_not_taken_for_damage(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     save(checkpoints, {1: 0.1})
-    with pytest.raises(UsageError, match=rf'{tmp_path}/1 is of another model .*\[5, 16\] there and \[7, 16\] here') as refused:
+    with pytest.raises(
+        UsageError, match=rf'{tmp_path}/1 is of another model .*\[5, 16\] there and \[7, 16\] here'
+    ) as refused:
         checkpoints.restore(1, small_state(7), data_mesh())
     assert not isinstance(refused.value, DamagedCheckpoint)
     checkpoints.close()
@@ -127,8 +151,12 @@ def flipped(path):
 
 
 DAMAGES = {
-    'emptied': lambda path: path.write_bytes(b''), 'truncated': lambda path: path.write_bytes(path.read_bytes()[:-7]),
-    'removed': pathlib.Path.unlink, 'flipped': flipped, 'other text': lambda path: path.write_text('[]\n')}
+    'emptied': lambda path: path.write_bytes(b''),
+    'truncated': lambda path: path.write_bytes(path.read_bytes()[:-7]),
+    'removed': pathlib.Path.unlink,
+    'flipped': flipped,
+    'other text': lambda path: path.write_text('[]\n'),
+}
 
 
 @pytest.mark.parametrize('damage', DAMAGES)
@@ -153,10 +181,13 @@ def test_a_damaged_checkpoint_is_never_restored_as_something_else(saved, tmp_pat
 
 
 HALF_DELETED = {
-    'empty': lambda path: [shutil.rmtree(path), path.mkdir()], 'no state': lambda path: shutil.rmtree(path / 'state'),
-    'no progress': lambda path: shutil.rmtree(path / 'progress'), 'no mark': lambda path: (path / 'commit_success.txt').unlink(),
+    'empty': lambda path: [shutil.rmtree(path), path.mkdir()],
+    'no state': lambda path: shutil.rmtree(path / 'state'),
+    'no progress': lambda path: shutil.rmtree(path / 'progress'),
+    'no mark': lambda path: (path / 'commit_success.txt').unlink(),
     'no metadata': lambda path: (path / '_CHECKPOINT_METADATA').unlink(),
-    'other metadata': lambda path: (path / '_CHECKPOINT_METADATA').write_text('[')}
+    'other metadata': lambda path: (path / '_CHECKPOINT_METADATA').write_text('['),
+}
 
 
 @pytest.mark.parametrize('left', HALF_DELETED)
@@ -192,8 +223,13 @@ def test_checkpoints_of_older_versions_are_read(tmp_path, saved):
     import orbax.checkpoint as ocp
 
     with ocp.CheckpointManager(tmp_path, item_names=('state', 'progress')) as manager:
-        manager.save(3, args=ocp.args.Composite(state=ocp.args.StandardSave(small_state()._asdict()), progress=ocp.args.JsonSave(
-            {'evaluations': [{'step': 3, 'valid_logloss': 0.1}], 'seconds': 1.0})))
+        manager.save(
+            3,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(small_state()._asdict()),
+                progress=ocp.args.JsonSave({'evaluations': [{'step': 3, 'valid_logloss': 0.1}], 'seconds': 1.0}),
+            ),
+        )
     state, progress = CheckpointReader(tmp_path).restore(3, small_state(), data_mesh())
     assert_equal(state, small_state())
     assert progress['seconds'] == 1.0

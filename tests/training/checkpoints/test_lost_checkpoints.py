@@ -64,8 +64,12 @@ def all_values(path):
             DAMAGES['flipped'](file)
 
 
-LOSSES = {'folder': shutil.rmtree, 'all files': lambda path: [file.unlink() for file in files(path)], 'values': all_values,
-          'progress': lambda path: (path / 'progress' / 'metadata').write_text('{"evaluations": []}')}
+LOSSES = {
+    'folder': shutil.rmtree,
+    'all files': lambda path: [file.unlink() for file in files(path)],
+    'values': all_values,
+    'progress': lambda path: (path / 'progress' / 'metadata').write_text('{"evaluations": []}'),
+}
 
 
 @pytest.mark.parametrize('lose, train', [*((lose, alone) for lose in LOSSES), ('values', with_another_copy)])
@@ -76,7 +80,9 @@ def test_a_lost_checkpoint_is_found_at_the_start_and_made_up_for(data, interrupt
         LOSSES[lose](folder / 'checkpoints' / str(step))
     told = train(data, folder)
     went_back_to = 0 if BEST in lost else BEST
-    assert told.seen == [step for step in STEPS if step > went_back_to]  # all that was lost is trained again, and reported
+    assert told.seen == [
+        step for step in STEPS if step > went_back_to
+    ]  # all that was lost is trained again, and reported
     assert outcome(folder, data) == whole
     assert not (folder / 'checkpoints_set_aside').exists()
     said = [sentence for sentence in told.said if 'is missing' in sentence or 'is damaged' in sentence]
@@ -110,12 +116,18 @@ def test_an_older_checkpoint_that_deletion_left_is_gone_on_with(data, complete, 
     assert outcome(folder, data) == whole
 
 
-def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_no_reason_to_train_again(data, interrupted, tmp_path, monkeypatch):
+def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_no_reason_to_train_again(
+    data, interrupted, tmp_path, monkeypatch
+):
     import orbax.checkpoint as ocp
 
     folder = shutil.copytree(interrupted, tmp_path / 'run')
-    for error in (PermissionError(13, 'Permission denied'), OSError(5, 'Input/output error'),
-                  ValueError('PERMISSION_DENIED: Error opening file')):
+    for error in (
+        PermissionError(13, 'Permission denied'),
+        OSError(5, 'Input/output error'),
+        ValueError('PERMISSION_DENIED: Error opening file'),
+    ):
+
         def refuse(*_, error=error, **__):
             raise error
 
@@ -135,7 +147,9 @@ def test_a_best_checkpoint_lost_while_its_run_trains_is_mended_by_the_same_comma
             if evaluation['step'] == 28:
                 shutil.rmtree(folder / 'checkpoints' / str(BEST))
 
-    with pytest.raises(UsageError, match=f'{BEST} is missing: run the same command again, which trains again what is lost'):
+    with pytest.raises(
+        UsageError, match=f'{BEST} is missing: run the same command again, which trains again what is lost'
+    ):
         fit(TINY, data, folder, Losing())
     alone(data, folder)
     assert outcome(folder, data) == whole
@@ -145,8 +159,11 @@ def test_a_complete_run_that_lost_its_best_checkpoint_says_what_to_do(data, comp
     folder = shutil.copytree(complete, tmp_path / 'run')
     shutil.rmtree(folder / 'checkpoints' / str(BEST))
     assert fit(TINY, data, folder, Told())['best_step'] == BEST
-    with pytest.raises(UsageError, match=f'{BEST} is missing: the result in result.json stands; .* train the run again in another '
-                       r'run folder, or name another checkpoint by --step \(there is 32\)'):
+    with pytest.raises(
+        UsageError,
+        match=f'{BEST} is missing: the result in result.json stands; .* train the run again in another '
+        r'run folder, or name another checkpoint by --step \(there is 32\)',
+    ):
         open_run(folder, str(data.folder.parents[1]), None)
     assert int(open_run(folder, str(data.folder.parents[1]), 32).state.step) == 32
 
@@ -177,13 +194,23 @@ def test_states_of_every_kind_have_sums(data):
 
     from autoint_jax.training.checkpoints.state_sums import state_sums
 
-    tree = {'a': np.arange(6, dtype=np.float32).reshape(2, 3), 'b': np.int32(3), 'c': np.zeros((0, 4), np.float32),
-            'd': np.array([True, False]), 'e': np.arange(5, dtype=np.float16)}
+    tree = {
+        'a': np.arange(6, dtype=np.float32).reshape(2, 3),
+        'b': np.int32(3),
+        'c': np.zeros((0, 4), np.float32),
+        'd': np.array([True, False]),
+        'e': np.arange(5, dtype=np.float16),
+    }
     before = state_sums(tree)
     assert before.not_finite == [] and set(before.sums) == set(tree)
     assert state_sums(jax.tree.map(jax.numpy.asarray, tree)) == before
     changed = tree | {'a': tree['a'][:, ::-1], 'b': np.int32(4), 'd': ~tree['d'], 'e': tree['e'] * np.float16(-1)}
-    assert {name for name, value in state_sums(changed).sums.items() if value != before.sums[name]} == {'a', 'b', 'd', 'e'}
+    assert {name for name, value in state_sums(changed).sums.items() if value != before.sums[name]} == {
+        'a',
+        'b',
+        'd',
+        'e',
+    }
     for value in (np.nan, np.inf, -np.inf):
         assert state_sums(tree | {'a': np.array([1, value, 2], np.float32)}).not_finite == ['a']
         assert state_sums(tree | {'e': np.array([value], np.float16)}).not_finite == ['e']

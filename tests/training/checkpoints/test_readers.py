@@ -12,15 +12,17 @@ from test_checkpoints import files, save, saved, small_state  # noqa: F401, a fi
 
 from autoint_jax.errors import UsageError
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints
-from autoint_jax.training.step.devices import data_mesh
 from autoint_jax.training.checkpoints.state_sums import state_sums
+from autoint_jax.training.step.devices import data_mesh
 from autoint_jax.training.trained import saved_state
 
 
 def tree(folder):
     """Everything of a folder that a reader could change."""
-    return {str(path): (path.lstat().st_mtime_ns, path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
-            for path in [folder, *folder.rglob('*')]}
+    return {
+        str(path): (path.lstat().st_mtime_ns, path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
+        for path in [folder, *folder.rglob('*')]
+    }
 
 
 def test_a_reader_changes_nothing(saved, tmp_path):
@@ -52,13 +54,22 @@ def test_a_reader_of_a_run_without_checkpoints_says_so_and_makes_none(tmp_path, 
 
 def test_a_complete_run_without_checkpoints_is_not_to_be_trained_on(tmp_path):
     (tmp_path / 'result.json').write_text('{}')
-    with pytest.raises(UsageError, match='lost its checkpoints: the result .* stands; .* train the run again in another run folder'):
+    with pytest.raises(
+        UsageError, match='lost its checkpoints: the result .* stands; .* train the run again in another run folder'
+    ):
         saved_state(CheckpointReader(tmp_path / 'checkpoints'), None, small_state(), data_mesh())
 
 
-@pytest.mark.parametrize('complete, advice', [(False, 'run the training command again, which trains again what is lost'),
-                                              (True, 'the result in result.json stands; to have the checkpoint again')])
-@pytest.mark.parametrize('lose', [lambda path: shutil.rmtree(path), lambda path: [file.unlink() for file in files(path)]])
+@pytest.mark.parametrize(
+    'complete, advice',
+    [
+        (False, 'run the training command again, which trains again what is lost'),
+        (True, 'the result in result.json stands; to have the checkpoint again'),
+    ],
+)
+@pytest.mark.parametrize(
+    'lose', [lambda path: shutil.rmtree(path), lambda path: [file.unlink() for file in files(path)]]
+)
 def test_a_lost_best_checkpoint_is_named_with_what_to_do(saved, tmp_path, complete, advice, lose):
     folder = tmp_path / 'checkpoints'
     shutil.copytree(saved, folder)
@@ -96,8 +107,12 @@ def save_in_a_loop(folder, seconds):
         step = len(losses) + 1
         losses[step] = 1 / step
         at_step = state._replace(step=np.int32(step), tables={'embedding': np.full((5, 16), step, np.float32)})
-        checkpoints.save(at_step, step, {'evaluations': [
-            {'step': step, 'valid_logloss': loss} for step, loss in losses.items()]}, state_sums(at_step._asdict()))
+        checkpoints.save(
+            at_step,
+            step,
+            {'evaluations': [{'step': step, 'valid_logloss': loss} for step, loss in losses.items()]},
+            state_sums(at_step._asdict()),
+        )
         checkpoints.wait()
     assert checkpoints.steps() == [step]
     checkpoints.close()
@@ -108,10 +123,16 @@ def save_in_a_loop(folder, seconds):
 def test_a_reader_in_a_loop_beside_a_saver_in_a_loop(tmp_path, seconds):
     """The saver, in a process of its own, loses nothing and the reader reads whole states of evaluations that only get newer."""
     folder = tmp_path / 'checkpoints'
-    code = ('import pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_readers\n'
-            f'print(test_readers.save_in_a_loop(pathlib.Path(sys.argv[2]), {seconds}))')
-    saver = subprocess.Popen([sys.executable, '-c', code, str(ROOT / 'tests'), str(folder)], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True)
+    code = (
+        'import pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_readers\n'
+        f'print(test_readers.save_in_a_loop(pathlib.Path(sys.argv[2]), {seconds}))'
+    )
+    saver = subprocess.Popen(
+        [sys.executable, '-c', code, str(ROOT / 'tests'), str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     read, reader, like = [], CheckpointReader(folder), small_state()
     while saver.poll() is None:
         if reader.steps():

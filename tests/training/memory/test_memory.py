@@ -18,10 +18,11 @@ from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, FieldSpec, Schema
-from autoint_jax.training.memory import available, limits, plan as memory, room
-from autoint_jax.training.step import aligned, devices, order
 from autoint_jax.training.loop import evaluation_steps, fit
+from autoint_jax.training.memory import available, limits, room
+from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.step import aligned, devices, order
 from autoint_jax.training.step.state import setup
 
 ROWS = {'train': 1000, 'valid': 100, 'test': 100}
@@ -31,17 +32,28 @@ def prepared(folder, schema, rows):
     rng = np.random.default_rng(0)
 
     def columns(count):
-        ids = np.concatenate([rng.integers(0, field.cardinality, (count, field.max_values)) for field in schema.id_fields], 1)
-        return Columns(ids.astype(np.int32), np.zeros((count, 0), np.float32), (rng.random(count) < 0.5).astype(np.float32))
+        ids = np.concatenate(
+            [rng.integers(0, field.cardinality, (count, field.max_values)) for field in schema.id_fields], 1
+        )
+        return Columns(
+            ids.astype(np.int32), np.zeros((count, 0), np.float32), (rng.random(count) < 0.5).astype(np.float32)
+        )
 
-    return write_prepared(folder, schema=schema, vocabularies={}, description={},
-                          splits={split: columns(count) for split, count in rows.items()})
+    return write_prepared(
+        folder,
+        schema=schema,
+        vocabularies={},
+        description={},
+        splits={split: columns(count) for split, count in rows.items()},
+    )
 
 
 @pytest.fixture(scope='module')
 def huge(tmp_path_factory):
     """Few rows of a field with two thousand million hash buckets."""
-    return prepared(tmp_path_factory.mktemp('huge') / 'data', schema_of([2_000_000_000, 7]), {'train': 61, 'valid': 13, 'test': 11})
+    return prepared(
+        tmp_path_factory.mktemp('huge') / 'data', schema_of([2_000_000_000, 7]), {'train': 61, 'valid': 13, 'test': 11}
+    )
 
 
 @pytest.mark.parametrize('tables', TABLE_OPTIMIZERS)
@@ -52,7 +64,9 @@ def test_a_run_that_has_no_room_is_refused_before_anything_is_written(huge, tmp_
     sentence = str(raised.value)
     assert 'this run needs' in sentence and 'tables 136 GB (2,000,000,007 x 16, 2,000,000,007 x 1 float32)' in sentence
     assert 'take fewer hash buckets or a cap' in sentence and '\n' not in sentence
-    with pytest.raises(UsageError, match='these 2 copies of a run need .* train fewer copies at a time, or take fewer hash buckets'):
+    with pytest.raises(
+        UsageError, match='these 2 copies of a run need .* train fewer copies at a time, or take fewer hash buckets'
+    ):
         fit_copies([config, replace(config, {'seed': 1})], huge, [tmp_path / 'a', tmp_path / 'b'], Said())
     assert list(tmp_path.iterdir()) == []
 
@@ -61,15 +75,17 @@ def test_a_run_is_refused_by_the_memory_there_is(data_dir, tmp_path, monkeypatch
     data, config = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), Config()
     made, mesh = setup(config, data.schema), devices.data_mesh()
     rows = {split: len(data.split(split)) for split in ('train', 'valid', 'test')}
-    surely = min(sum(item.bytes for item in room.places(plan, mesh)[0].items if not item.estimated) for plan in (
-        memory.plan(config, data.schema, rows, mesh, streamed=streamed) for streamed in (False, True)))
+    surely = min(
+        sum(item.bytes for item in room.places(plan, mesh)[0].items if not item.estimated)
+        for plan in (memory.plan(config, data.schema, rows, mesh, streamed=streamed) for streamed in (False, True))
+    )
     monkeypatch.setattr(room, 'ram_by_limit', lambda: {'left by ulimit -v': surely, 'free in the system': 10**15})
     assert room.arranged(made, rows, mesh).warning.startswith('RAM: about')  # what is estimated may not fit
     monkeypatch.setattr(room, 'ram_by_limit', lambda: {'left by ulimit -v': surely - 1, 'free in the system': 10**15})
     with pytest.raises(UsageError, match='[kM]B are left by ulimit -v, and nothing was begun'):
         fit(config, data, tmp_path / 'run', Said())
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(room, 'ram_by_limit', lambda: {})  # not known
+    monkeypatch.setattr(room, 'ram_by_limit', dict)  # not known
     assert room.arranged(made, rows, mesh).warning == ''
 
 
@@ -84,11 +100,21 @@ print(json.dumps(t.measured(pathlib.Path(sys.argv[2]), sys.argv[3], int(sys.argv
 def measured(folder, tables, ids, rows):
     """Planned and measured peaks of a run, bytes beyond what the process had before."""
     data = prepared(folder / 'data', schema_of([ids, 7]), {'train': rows, 'valid': rows // 4, 'test': rows // 4})
-    config = replace(Config(), {'model.name': 'fm', 'optimizer.tables': tables, 'model.embedding_dim': 32, 'training.epochs': 2,
-                                'training.batch_size': 8192})
+    config = replace(
+        Config(),
+        {
+            'model.name': 'fm',
+            'optimizer.tables': tables,
+            'model.embedding_dim': 32,
+            'training.epochs': 2,
+            'training.batch_size': 8192,
+        },
+    )
     mesh = devices.data_mesh()
-    place, = room.places(memory.plan(config, data.schema, {split: len(data.split(split)) for split in ('train', 'valid', 'test')},
-                                     mesh), mesh)
+    (place,) = room.places(
+        memory.plan(config, data.schema, {split: len(data.split(split)) for split in ('train', 'valid', 'test')}, mesh),
+        mesh,
+    )
 
     def status(name):
         return next(int(line.split()[1]) * 1024 for line in open('/proc/self/status') if line.startswith(name))
@@ -98,15 +124,22 @@ def measured(folder, tables, ids, rows):
     return place.needed, status('VmHWM') - before
 
 
-PEAKS = {'dense tables': ('adam', 500_000, 9000), 'sparse tables': ('rowwise_adagrad', 1_000_000, 9000),
-         'rows': ('adam', 1000, 3_000_000)}
+PEAKS = {
+    'dense tables': ('adam', 500_000, 9000),
+    'sparse tables': ('rowwise_adagrad', 1_000_000, 9000),
+    'rows': ('adam', 1000, 3_000_000),
+}
 
 
 @pytest.mark.parametrize('tables, ids, rows', PEAKS.values(), ids=PEAKS)
 def test_planned_memory_is_that_which_is_measured(tmp_path, tables, ids, rows):
     """Within 0.75 and 1.5 of the peak: the plan must neither refuse what fits nor let through what does not."""
-    done = subprocess.run([sys.executable, '-c', MEASURED, str(ROOT / 'tests'), str(tmp_path), tables, str(ids), str(rows)],
-                          capture_output=True, text=True, env=os.environ)
+    done = subprocess.run(
+        [sys.executable, '-c', MEASURED, str(ROOT / 'tests'), str(tmp_path), tables, str(ids), str(rows)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
     assert done.returncode == 0, done.stderr
     planned, peak = json.loads(done.stdout.splitlines()[-1])
     assert 0.75 < planned / peak < 1.5, (planned, peak)
@@ -114,8 +147,10 @@ def test_planned_memory_is_that_which_is_measured(tmp_path, tables, ids, rows):
 
 def test_copies_take_their_states_and_orders(huge):
     schema, mesh = schema_of([1000, 7]), devices.data_mesh()
-    one, three = ({item.name: item.bytes for item in memory.plan(Config(), schema, ROWS, mesh, copies=copies).device}
-                  for copies in (1, 3))
+    one, three = (
+        {item.name: item.bytes for item in memory.plan(Config(), schema, ROWS, mesh, copies=copies).device}
+        for copies in (1, 3)
+    )
     for name in ('tables', "state of the tables' optimizer", 'order of rows', 'second copy of the state'):
         assert three[name] == 3 * one[name]
     assert three['data'] == one['data'] and three['gradient of whole tables'] == one['gradient of whole tables']
@@ -125,7 +160,12 @@ LIMITS = {
     'ids of a table': ({}, [2**30, 2**30], ROWS, "2,147,483,648 ids in the fields of the table 'embedding'"),
     'rows': ({}, [7], {**ROWS, 'train': 2**31}, '2,147,483,648 rows in the train split'),
     'rows of an evaluation': ({}, [7], {**ROWS, 'test': 2**30}, '1,073,741,824 rows in the test split'),
-    'ids of a batch': ({'training.batch_size': 2**28}, [7] * 8, {**ROWS, 'train': 2**30}, '2,147,483,648 ids in a batch'),
+    'ids of a batch': (
+        {'training.batch_size': 2**28},
+        [7] * 8,
+        {**ROWS, 'train': 2**30},
+        '2,147,483,648 ids in a batch',
+    ),
     'steps': ({'training.epochs': 2**22, 'training.batch_size': 1}, [7], ROWS, 'steps in 4,194,304 epochs'),
 }
 
@@ -140,11 +180,27 @@ def test_what_32_bits_do_not_count_is_refused(options, cardinalities, rows, part
 
 
 OPTIONS = {
-    'model.num_layers': 100_000, 'model.num_heads': 10**9, 'model.head_dim': 10**6, 'model.embedding_dim': 10**9, 'model.order': 65,
-    'model.numeric_bins': 10**8, 'model.attention_dim': 10**9, 'model.cross_experts': 10**6, 'model.cross_rank': 10**7,
-    'model.deep_hidden': (10**9,), 'model.cin_widths': (100,) * 257, 'model.unit_widths': (1_000_001,), 'model.mask_width': 10**6,
-    'model.fusion_heads': 10**5, 'model.mask_ratio': 1e9, 'training.batch_size': 2**31, 'training.epochs': 10**12,
-    'training.evaluations_per_epoch': 2**40, 'training.slice_rows': 2**31, 'replicas.seeds': 1_000_000}
+    'model.num_layers': 100_000,
+    'model.num_heads': 10**9,
+    'model.head_dim': 10**6,
+    'model.embedding_dim': 10**9,
+    'model.order': 65,
+    'model.numeric_bins': 10**8,
+    'model.attention_dim': 10**9,
+    'model.cross_experts': 10**6,
+    'model.cross_rank': 10**7,
+    'model.deep_hidden': (10**9,),
+    'model.cin_widths': (100,) * 257,
+    'model.unit_widths': (1_000_001,),
+    'model.mask_width': 10**6,
+    'model.fusion_heads': 10**5,
+    'model.mask_ratio': 1e9,
+    'training.batch_size': 2**31,
+    'training.epochs': 10**12,
+    'training.evaluations_per_epoch': 2**40,
+    'training.slice_rows': 2**31,
+    'replicas.seeds': 1_000_000,
+}
 
 
 @pytest.mark.parametrize('path, value', OPTIONS.items(), ids=OPTIONS)
@@ -155,7 +211,9 @@ def test_absurd_options_are_refused(path, value):
 
 
 def test_copies_are_counted_before_they_are_made():
-    config = replace(Config(), {'replicas.seeds': 1000, 'replicas.learning_rate': (1e-3, 1e-2), 'replicas.l2_rows': (0.0, 1e-6)})
+    config = replace(
+        Config(), {'replicas.seeds': 1000, 'replicas.learning_rate': (1e-3, 1e-2), 'replicas.l2_rows': (0.0, 1e-6)}
+    )
     with pytest.raises(UsageError, match='ask for 4,000 copies .* but 1,024 are the most'):
         configuration.copies(config)
 
@@ -188,8 +246,10 @@ def pointers():
     resident = devices.resident(columns, mesh)
     ordered = devices.replicate(order.epoch_order(0, 0, rows=100, batch_size=7, padded_batch=8), mesh)
     assert (np.asarray(resident.ids) == columns.ids).all()
-    return [len({shard.data.unsafe_buffer_pointer() for shard in array.addressable_shards}) for array in (
-        resident.ids, resident.labels, ordered)]
+    return [
+        len({shard.data.unsafe_buffer_pointer() for shard in array.addressable_shards})
+        for array in (resident.ids, resident.labels, ordered)
+    ]
 
 
 def test_cpu_devices_share_rows_and_orders(on_host_devices):
@@ -206,6 +266,9 @@ def test_aligned_copies_are_copies():
 
 def test_multivalued_fields_are_counted_by_slots():
     schema = Schema((FieldSpec('tags', MULTIVALUED, 11, max_values=20_000),))
-    data, = (item for item in memory.plan(replace(Config(), {'model.name': 'fm'}), schema, ROWS, devices.data_mesh()).device
-             if item.name == 'data')
+    (data,) = (
+        item
+        for item in memory.plan(replace(Config(), {'model.name': 'fm'}), schema, ROWS, devices.data_mesh()).device
+        if item.name == 'data'
+    )
     assert data.bytes == 1200 * 20_001 * 4 and jax.devices()

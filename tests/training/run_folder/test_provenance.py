@@ -15,7 +15,9 @@ GIT = ['git', '-c', 'user.name=someone', '-c', 'user.email=someone@example.org']
 
 def git(folder, *arguments):
     clean = {name: value for name, value in os.environ.items() if not name.startswith('GIT_')}
-    return subprocess.run([*GIT, *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [*GIT, *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 @pytest.fixture
@@ -82,8 +84,15 @@ def test_this_checkout_has_its_own_commit(monkeypatch):
 def test_the_processor_is_named(monkeypatch):
     assert provenance.processor() and provenance.device()['processor'] == provenance.processor()
     reads = pathlib.Path.read_text
-    monkeypatch.setattr(pathlib.Path, 'read_text', lambda path, *of, **how: (
-        'processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n' if str(path) == '/proc/cpuinfo' else reads(path, *of, **how)))
+    monkeypatch.setattr(
+        pathlib.Path,
+        'read_text',
+        lambda path, *of, **how: (
+            'processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n'
+            if str(path) == '/proc/cpuinfo'
+            else reads(path, *of, **how)
+        ),
+    )
     assert provenance.processor() == 'Some CPU @ 2 GHz'
 
     def missing(path, *of, **how):

@@ -12,10 +12,10 @@ from test_readers import tree
 from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.training.run_folder import holding, records
 from autoint_jax.training.loop import fit
-from autoint_jax.training.run_folder.records import FolderInUse, RunRecords, UnusableFolder
 from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.run_folder import holding, records
+from autoint_jax.training.run_folder.records import FolderInUse, RunRecords, UnusableFolder
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -50,8 +50,12 @@ def folder(interrupted, tmp_path):
 def refused(data, folder, sentence, config=TINY):
     """Both loops refuse the folder with a sentence and leave it as it is."""
     before = tree(folder)
-    for train in (fit, lambda config, data, folder, told: fit_copies([config, replace(config, {'seed': 9})], data, [
-            folder, folder.with_name('other')], told)):
+    for train in (
+        fit,
+        lambda config, data, folder, told: fit_copies(
+            [config, replace(config, {'seed': 9})], data, [folder, folder.with_name('other')], told
+        ),
+    ):
         with pytest.raises(UnusableFolder, match=sentence) as error:
             train(config, data, folder, Told())
         assert str(folder) in str(error.value) and '\n' not in str(error.value)
@@ -140,9 +144,14 @@ def test_a_complete_run_is_read_and_nothing_in_it_is_touched(data, complete):
 def test_names_of_records_are_on_disk_before_anything_follows(data, tmp_path, monkeypatch):
     """A record is renamed into place and its folder synchronised, run.json before there is a checkpoint."""
     order = []
-    monkeypatch.setattr(records.os, 'replace', lambda one, other, replace=records.os.replace: (
-        order.append(other.name), replace(one, other)))
-    monkeypatch.setattr(records.os, 'fsync', lambda number, fsync=records.os.fsync: (order.append('synchronised'), fsync(number)))
+    monkeypatch.setattr(
+        records.os,
+        'replace',
+        lambda one, other, replace=records.os.replace: (order.append(other.name), replace(one, other)),
+    )
+    monkeypatch.setattr(
+        records.os, 'fsync', lambda number, fsync=records.os.fsync: (order.append('synchronised'), fsync(number))
+    )
     with pytest.raises(KeyboardInterrupt):
         fit(TINY, data, tmp_path, Told(stop_after=1))
     assert order[:4] == ['synchronised', 'run.json', 'synchronised', 'synchronised'] and order[4] == 'metrics.jsonl'
@@ -162,10 +171,14 @@ def test_a_file_system_without_locks_is_said_and_the_run_is_trained(data, folder
     monkeypatch.setattr(fcntl, 'flock', no_locks)
     told = Told()
     fit(TINY, data, folder, told)
-    assert told.said[1].startswith('this file system keeps no locks') and outcome(folder, data) == outcome(complete, data)
+    assert told.said[1].startswith('this file system keeps no locks') and outcome(folder, data) == outcome(
+        complete, data
+    )
 
 
-def test_where_locks_are_granted_to_everybody_the_later_process_trains_and_the_earlier_stops(data, folder, complete, monkeypatch):
+def test_where_locks_are_granted_to_everybody_the_later_process_trains_and_the_earlier_stops(
+    data, folder, complete, monkeypatch
+):
     monkeypatch.setattr(fcntl, 'flock', lambda *_: None)
 
     class Joined(Told):
@@ -204,7 +217,7 @@ def test_events_are_those_of_the_metrics_whatever_a_killed_process_left(data, fo
     if lost == 'all':
         shutil.rmtree(folder / 'tensorboard')
     elif lost in ('last', 'cut'):
-        path.write_bytes(content[:-200 if lost == 'last' else -3])
+        path.write_bytes(content[: -200 if lost == 'last' else -3])
     elif lost == 'repeated':
         path.with_name(path.name + '.copy').write_bytes(content)
     else:

@@ -7,14 +7,22 @@ import pytest
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import room
 from autoint_jax.training.step import devices, feed, order
-from autoint_jax.training.loop import fit
 from autoint_jax.training.step.state import setup
 
-OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors', 'model.head_dim': 5,
-           'model.num_layers': 1, 'model.embedding_dropout': 0.1, 'training.batch_size': 61, 'training.epochs': 2,
-           'training.evaluations_per_epoch': 3}
+OPTIONS = {
+    'data.dataset': 'movielens_1m',
+    'data.recipe': 'autoint_all_rows',
+    'model.variant': 'authors',
+    'model.head_dim': 5,
+    'model.num_layers': 1,
+    'model.embedding_dropout': 0.1,
+    'training.batch_size': 61,
+    'training.epochs': 2,
+    'training.evaluations_per_epoch': 3,
+}
 
 
 class Said:
@@ -45,9 +53,10 @@ class Said:
 def trained(data_dir, run_dir, said=None, **options):
     config = replace(Config(), {**OPTIONS, **{name.replace('__', '.'): value for name, value in options.items()}})
     result = fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), run_dir, said or Said())
-    untimed = {name: value for name, value in result.items()
-               if not name.startswith(('train_', 'first_', 'fingerprint'))}
-    return untimed, [{name: value for name, value in json.loads(line).items()} for line in open(run_dir / 'metrics.jsonl')]
+    untimed = {
+        name: value for name, value in result.items() if not name.startswith(('train_', 'first_', 'fingerprint'))
+    }
+    return untimed, [json.loads(line) for line in open(run_dir / 'metrics.jsonl')]
 
 
 @pytest.fixture(scope='module')
@@ -73,7 +82,10 @@ def test_a_streamed_run_stopped_within_an_epoch_goes_on_exactly(data_dir, tmp_pa
 def test_rows_that_do_not_fit_are_streamed_and_the_log_says_so(data_dir, monkeypatch):
     data, mesh = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), devices.data_mesh()
     rows = {split: len(data.split(split)) for split in ('train', 'valid', 'test')}
-    made, places = setup(Config(), data.schema), -(-rows['train'] // 1024) * devices.cut(1024, Config(), data.schema, mesh).padded_batch
+    made, places = (
+        setup(Config(), data.schema),
+        -(-rows['train'] // 1024) * devices.cut(1024, Config(), data.schema, mesh).padded_batch,
+    )
     needed = sum(rows.values()) * 4 * (11 + 1 + 1) + 2 * 4 * places
     plan, streamed, sentence = room.fed(made, rows, mesh, compiling=False)
     assert not streamed and sentence == f'{needed / 1e9:.2f} GB of rows and their order are kept on the device'
@@ -89,7 +101,9 @@ def test_rows_that_do_not_fit_are_streamed_and_the_log_says_so(data_dir, monkeyp
 def test_shuffled_blocks_hold_every_row_once_and_are_read_in_windows(monkeypatch):
     monkeypatch.setattr(order, 'BLOCK_ROWS', 10)
     monkeypatch.setattr(order, 'WINDOW_BLOCKS', 3)
-    one, again, other = (order.epoch_order(3, epoch, rows=100, batch_size=30, padded_batch=32, blocks=True) for epoch in (0, 0, 1))
+    one, again, other = (
+        order.epoch_order(3, epoch, rows=100, batch_size=30, padded_batch=32, blocks=True) for epoch in (0, 0, 1)
+    )
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
     assert sorted(one[one >= 0].tolist()) == list(range(100))

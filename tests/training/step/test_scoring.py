@@ -1,6 +1,5 @@
 """Scoring of whole splits: rows in order, figures as NumPy has them, whatever the number of devices."""
 
-
 import jax
 import pytest
 
@@ -10,8 +9,13 @@ from autoint_jax.evaluation import metrics
 from autoint_jax.training.step import devices, scoring
 from autoint_jax.training.step.state import initial_state, setup
 
-OPTIONS = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows', 'model.variant': 'authors',
-           'model.head_dim': 5, 'model.num_layers': 1}
+OPTIONS = {
+    'data.dataset': 'movielens_1m',
+    'data.recipe': 'autoint_all_rows',
+    'model.variant': 'authors',
+    'model.head_dim': 5,
+    'model.num_layers': 1,
+}
 
 
 def scored(data_dir, batch_size):

@@ -14,12 +14,12 @@ from autoint_jax.data.store.prepared import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import devices, steps
-from autoint_jax.training.tables.deferred_adam import step_sums
 from autoint_jax.training.step.state import initial_state, setup, table_optimizer
+from autoint_jax.training.tables.deferred_adam import step_sums
 from autoint_jax.training.tables.optimizer import distinct_rows
 
 V, D, N = 211, 3, 23
-SKEW = 1 / np.arange(1, V + 1)**1.3
+SKEW = 1 / np.arange(1, V + 1) ** 1.3
 
 
 @pytest.fixture(params=['xla', 'cpu_kernel'])
@@ -30,7 +30,7 @@ def form(request):
 def batches(count, *, scale=1e-3, seed=0):
     """Skewed row numbers [count, N], the last 5 of every third batch not in it, and gradients [count, N, D]."""
     rng = np.random.default_rng(seed)
-    numbers = rng.choice(V - 20, size=(count, N), p=SKEW[:V - 20] / SKEW[:V - 20].sum()).astype(np.int32)
+    numbers = rng.choice(V - 20, size=(count, N), p=SKEW[: V - 20] / SKEW[: V - 20].sum()).astype(np.int32)
     numbers[::3, -5:] = V
     gradients = scale * (rng.normal(size=(count, N, D)) + 0.3 * np.sin(numbers)[:, :, None])
     return numbers, gradients.astype(np.float32)
@@ -88,15 +88,25 @@ def mean_difference(one, other):
 def test_sums_of_missed_steps_are_the_explicit_sums(b2):
     b1, sums = 0.9, step_sums(0.9, b2)
     ends = len(sums.sizes) - 1
-    for start, end in [(0, 1), (0, 40), (3, 4), (7, 7), (250, 420), (1000, 1300), (ends - 20, ends + 50),
-                       (ends + 9, ends + 99)]:
+    for start, end in [
+        (0, 1),
+        (0, 40),
+        (3, 4),
+        (7, 7),
+        (250, 420),
+        (1000, 1300),
+        (ends - 20, ends + 50),
+        (ends + 9, ends + 99),
+    ]:
         s = np.arange(start + 1, end + 1, dtype=np.float64)
         e = np.sqrt(1 - b2**s)
-        weights = e / (1 - b1**s) * (b1 / b2**0.5)**(s - start)
-        for all_after, ratio, terms in ((sums.sizes, b1 / b2**0.5, weights),
-                                        (sums.epsilons, b1 / b2, weights * e * b2**((start - s) / 2))):
+        weights = e / (1 - b1**s) * (b1 / b2**0.5) ** (s - start)
+        for all_after, ratio, terms in (
+            (sums.sizes, b1 / b2**0.5, weights),
+            (sums.epsilons, b1 / b2, weights * e * b2 ** ((start - s) / 2)),
+        ):
             after_start, after_end = (np.float64(all_after[min(t, ends)]) for t in (start, end))
-            found = after_start - ratio**(end - start) * after_end
+            found = after_start - ratio ** (end - start) * after_end
             assert found == pytest.approx(terms.sum(), rel=3e-6, abs=1e-7)
 
 
@@ -117,7 +127,9 @@ def test_rows_read_at_every_step_are_dense_adams_and_others_stay_bit_for_bit(for
     numbers = np.tile(np.r_[np.arange(20), 4, 4, 4].astype(np.int32), (50, 1))
     table, _ = trained(numbers, gradients, tables='deferred_adam', tables_form=form)
     # The forms' powers of b2 differ in the last digit, which 1 - b2^s magnifies in the first steps.
-    np.testing.assert_allclose(table[:20], adam(numbers, gradients)[0][:20], rtol=0, atol=2e-8 if form == 'xla' else 2e-7)
+    np.testing.assert_allclose(
+        table[:20], adam(numbers, gradients)[0][:20], rtol=0, atol=2e-8 if form == 'xla' else 2e-7
+    )
     np.testing.assert_array_equal(table[20:], first_table()[20:])
 
 
@@ -129,9 +141,16 @@ def test_flushing_changes_only_rounding(form, flush_every):
     assert np.abs(often - once).max() < 1e-6
 
 
-@pytest.mark.parametrize('tables, l2', [('adam', {}), ('adam', {'l2_rows': 0.02}), ('adam', {'l2_tables': 0.02}),
-                                        ('deferred_adam', {'l2_rows': 0.02, 'tables_form': 'xla'}),
-                                        ('deferred_adam', {'l2_rows': 0.02, 'tables_form': 'cpu_kernel'})])
+@pytest.mark.parametrize(
+    'tables, l2',
+    [
+        ('adam', {}),
+        ('adam', {'l2_rows': 0.02}),
+        ('adam', {'l2_tables': 0.02}),
+        ('deferred_adam', {'l2_rows': 0.02, 'tables_form': 'xla'}),
+        ('deferred_adam', {'l2_rows': 0.02, 'tables_form': 'cpu_kernel'}),
+    ],
+)
 def test_penalties_are_the_equations(tables, l2):
     l2 = dict(l2)
     numbers, gradients = batches(60)
@@ -162,7 +181,7 @@ def test_lazy_adam_is_the_equations_and_not_dense_adam(form, l2_rows):
         gradient = whole_gradient(table, of_batch, gradient, l2_rows=l2_rows)
         for row in set(of_batch.tolist()) - {V}:
             m[row] = 0.9 * m[row] + 0.1 * gradient[row]
-            nu[row] = 0.999 * nu[row] + 0.001 * gradient[row]**2
+            nu[row] = 0.999 * nu[row] + 0.001 * gradient[row] ** 2
             table[row] -= 1e-3 * m[row] / (1 - 0.9**step) / (np.sqrt(nu[row] / (1 - 0.999**step)) + 1e-8)
     ours, slots = trained(numbers, gradients, tables='lazy_adam', tables_form=form, l2_rows=l2_rows)
     np.testing.assert_allclose(ours, table, rtol=0, atol=1e-6)
@@ -176,18 +195,22 @@ def test_distinct_rows_are_each_row_once(numbers):
     numbers, v = np.array(numbers, np.int32), 11
     rows = jax.tree.map(np.asarray, distinct_rows(jnp.asarray(numbers), v))
     expected = np.unique(numbers[numbers < v])
-    np.testing.assert_array_equal(rows.numbers[:len(expected)], expected)
-    assert (rows.numbers[len(expected):] >= v).all() and (np.diff(rows.numbers) > 0).all()
+    np.testing.assert_array_equal(rows.numbers[: len(expected)], expected)
+    assert (rows.numbers[len(expected) :] >= v).all() and (np.diff(rows.numbers) > 0).all()
     np.testing.assert_array_equal(np.minimum(rows.numbers[rows.of_batch], v), numbers)
     np.testing.assert_array_equal(rows.of_batch[rows.order], rows.of_sorted)
 
 
-@pytest.mark.parametrize('tables, form', [('adam', 'xla'), *itertools.product(TABLE_OPTIMIZERS[1:], ('xla', 'cpu_kernel'))])
+@pytest.mark.parametrize(
+    'tables, form', [('adam', 'xla'), *itertools.product(TABLE_OPTIMIZERS[1:], ('xla', 'cpu_kernel'))]
+)
 def test_rows_that_pad_a_batch_touch_nothing(tables, form):
     """A batch of two rows padded to five: padding reads row 0 of the columns, whose ids no other row has."""
     schema, mesh = Schema((FieldSpec('a', CATEGORICAL, 4), FieldSpec('b', CATEGORICAL, 3))), devices.data_mesh()
-    config = replace(Config(), {'optimizer.tables': tables, 'optimizer.tables_form': form, 'optimizer.l2_rows': 0.1,
-                                'training.batch_size': 5})
+    config = replace(
+        Config(),
+        {'optimizer.tables': tables, 'optimizer.tables_form': form, 'optimizer.l2_rows': 0.1, 'training.batch_size': 5},
+    )
     made = setup(config, schema)
     ids = np.array([[3, 2], [1, 0], [2, 0]], np.int32)
     columns = Columns(ids, np.zeros((3, 0), np.float32), np.ones(3, np.float32))
@@ -195,8 +218,9 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
     ordered = np.full((1, cut.padded_batch), -1, np.int32)
     ordered[0, :2] = 1, 2
     before = np.asarray(initial_state(made).tables['embedding'])
-    state, _ = steps.make_chunk(made, mesh, cut, max_steps=1)(initial_state(made), devices.resident(columns, mesh),
-                                                              jnp.asarray(ordered), 0, 1)
+    state, _ = steps.make_chunk(made, mesh, cut, max_steps=1)(
+        initial_state(made), devices.resident(columns, mesh), jnp.asarray(ordered), 0, 1
+    )
     after = np.asarray(steps.make_flush(made)(state).tables['embedding'])
     assert (after != before).any(1).tolist() == [False, True, True, False, True, False, False]
 
@@ -204,25 +228,40 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
 @pytest.mark.parametrize('tables', ['deferred_adam', 'rowwise_adagrad'])
 def test_chunk_lengths_change_no_bit(data_dir, form, tables):
     """More than an epoch, its padded last batch among the steps."""
-    whole, parts = (losses_of(data_dir, chunks, optimizer__tables=tables, optimizer__tables_form=form, model__num_layers=0)
-                    for chunks in ([42], [17, 1, 24]))
+    whole, parts = (
+        losses_of(data_dir, chunks, optimizer__tables=tables, optimizer__tables_form=form, model__num_layers=0)
+        for chunks in ([42], [17, 1, 24])
+    )
     for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_two_devices_give_the_losses_of_one_and_deferred_adam_those_of_adam(data_dir, on_host_devices):
-    losses = on_host_devices(2, 'test_training', f't.losses_of(pathlib.Path({str(data_dir)!r}), [42], '
-                             'optimizer__tables="deferred_adam", model__num_layers=1)[0].tolist()')
+    losses = on_host_devices(
+        2,
+        'test_training',
+        f't.losses_of(pathlib.Path({str(data_dir)!r}), [42], '
+        'optimizer__tables="deferred_adam", model__num_layers=1)[0].tolist()',
+    )
     np.testing.assert_allclose(losses, losses_of(data_dir, [42], model__num_layers=1)[0], rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize('options, named', [
-    ({'tables': 'sparse_adam'}, "optimizer.tables' is 'sparse_adam', but must be one of adam, deferred_adam, lazy_adam"),
-    ({'tables': 'deferred_adam', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
-    ({'tables': 'lazy_adam', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
-    ({'tables': 'rowwise_adagrad', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
-    ({'tables': 'deferred_adam', 'b1': 0.95, 'b2': 0.9}, 'optimizer.b1.*below optimizer.b2'),
-    ({'tables_form': 'gpu'}, 'optimizer.tables_form'), ({'l2_rows': -1.0}, 'optimizer.l2_rows'), ({'epsilon': 0.0}, 'optimizer.epsilon')])
+@pytest.mark.parametrize(
+    'options, named',
+    [
+        (
+            {'tables': 'sparse_adam'},
+            "optimizer.tables' is 'sparse_adam', but must be one of adam, deferred_adam, lazy_adam",
+        ),
+        ({'tables': 'deferred_adam', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
+        ({'tables': 'lazy_adam', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
+        ({'tables': 'rowwise_adagrad', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
+        ({'tables': 'deferred_adam', 'b1': 0.95, 'b2': 0.9}, 'optimizer.b1.*below optimizer.b2'),
+        ({'tables_form': 'gpu'}, 'optimizer.tables_form'),
+        ({'l2_rows': -1.0}, 'optimizer.l2_rows'),
+        ({'epsilon': 0.0}, 'optimizer.epsilon'),
+    ],
+)
 def test_options_that_mean_nothing_are_refused(options, named):
     with pytest.raises(UsageError, match=named):
         replace(Config(), {f'optimizer.{name}': value for name, value in options.items()})

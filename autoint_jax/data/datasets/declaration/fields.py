@@ -4,7 +4,7 @@ import dataclasses
 
 from autoint_jax.data.datasets.declaration.text import Mapping
 from autoint_jax.data.datasets.declaration.values import INT32_MAX, Declared
-from autoint_jax.data.encoding.plan import ID_TRANSFORMS, MISSING, NUMERIC_TRANSFORMS, FieldPlan, MOST_SLOTS
+from autoint_jax.data.encoding.plan import ID_TRANSFORMS, MISSING, MOST_SLOTS, NUMERIC_TRANSFORMS, FieldPlan
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.errors import nearest
 from autoint_jax.schema import CATEGORICAL, KINDS, MULTIVALUED, NUMERIC
@@ -44,8 +44,10 @@ def read_fields(declared: Declared) -> tuple[FieldPlan, ...]:
             _check_sharing(field, by_name, places[field.name])
     total = sum(field.buckets for field in fields if field.transform == 'hash')
     if total >= INT32_MAX:
-        raise declared.error(f'has fields with {total:,} buckets of hashes together: ids are whole numbers of 32 bits, so they '
-                             f'must be fewer than {INT32_MAX:,}')
+        raise declared.error(
+            f'has fields with {total:,} buckets of hashes together: ids are whole numbers of 32 bits, so they '
+            f'must be fewer than {INT32_MAX:,}'
+        )
     return tuple(fields)
 
 
@@ -57,12 +59,18 @@ def read_label(declared: Declared) -> LabelPlan:
     if 'column' not in content:
         raise declared.error("has no 'column': write label: {column: NAME}")
     column = content['column'].text('the name of a column')
-    above = content['above'].number('a finite number') if 'above' in content and not content['above'].is_null() else None
-    values = {name: content[name].texts('a list of values of the label') if name in content else ()
-              for name in ('positive', 'negative')}
+    above = (
+        content['above'].number('a finite number') if 'above' in content and not content['above'].is_null() else None
+    )
+    values = {
+        name: content[name].texts('a list of values of the label') if name in content else ()
+        for name in ('positive', 'negative')
+    }
     if above is not None and any(values.values()):
-        raise content['above'].error('stands beside positive or negative: a label is told by a number above which it is '
-                                     'positive, or by its values, not by both')
+        raise content['above'].error(
+            'stands beside positive or negative: a label is told by a number above which it is '
+            'positive, or by its values, not by both'
+        )
     if values['negative'] and not values['positive']:
         raise content['negative'].error("stands alone: list the values that are positive, too, under 'positive'")
     for value in values['positive']:
@@ -85,7 +93,13 @@ def _field(declared: Declared) -> tuple[FieldPlan, Declared]:
         if key not in read:
             of = f'a {kind} field' + f' with transform {transform}' * (transform != 'none')
             raise value.error(f'is not read by {of}: take it out (such a field reads {", ".join(read)})')
-    made = {'name': name, 'kind': kind, 'transform': transform, 'column': name, 'max_values': 0 if kind == MULTIVALUED else 1}
+    made = {
+        'name': name,
+        'kind': kind,
+        'transform': transform,
+        'column': name,
+        'max_values': 0 if kind == MULTIVALUED else 1,
+    }
     if 'column' in content:
         made['column'] = content['column'].text('the name of a column')
     if transform in ('quantiles', 'hash'):
@@ -127,7 +141,9 @@ def _name(declared: Declared) -> str:
     if name != name.strip():
         declared.wrong('a name without blanks at its ends')
     if '/' in name or '\\' in name:
-        declared.wrong('a name without slashes: choose another and give the column beside it, as in {name: a_b, column: "a/b"}')
+        declared.wrong(
+            'a name without slashes: choose another and give the column beside it, as in {name: a_b, column: "a/b"}'
+        )
     return name
 
 
@@ -161,8 +177,10 @@ def _missing_values(declared: Declared, kind: str, transform: str) -> tuple[str,
             except ValueError:
                 ok = False
             if not ok:
-                raise declared.error(f'lists {value[:60]!r}, but the column is read as numbers: list numbers here, and texts that '
-                                     'mean missing under missing, beside files')
+                raise declared.error(
+                    f'lists {value[:60]!r}, but the column is read as numbers: list numbers here, and texts that '
+                    'mean missing under missing, beside files'
+                )
     return values
 
 
@@ -172,8 +190,12 @@ def _check_sharing(field: FieldPlan, fields: dict[str, FieldPlan], place: Declar
         near = nearest(field.shares, [name for name, own in fields.items() if own.has_vocabulary and not own.shares])
         raise place.error(f'shares {field.shares!r}, which is no field with a vocabulary of its own{near}')
     if other.transform != field.transform:
-        raise place.error(f'has transform {field.transform}, but shares the vocabulary of {other.name!r}, which has transform '
-                          f'{other.transform}: use one for both')
+        raise place.error(
+            f'has transform {field.transform}, but shares the vocabulary of {other.name!r}, which has transform '
+            f'{other.transform}: use one for both'
+        )
     if field.kind == CATEGORICAL and field.missing != (other.missing if other.kind == CATEGORICAL else 'unknown'):
-        raise place.error(f'has missing: {field.missing}, but shares the vocabulary of {other.name!r}, which has missing: '
-                          f'{other.missing}: use one for both')
+        raise place.error(
+            f'has missing: {field.missing}, but shares the vocabulary of {other.name!r}, which has missing: '
+            f'{other.missing}: use one for both'
+        )

@@ -8,17 +8,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.datasets.declaration.values import Declared
 from autoint_jax.data.datasets.declaration.text import Mapping
+from autoint_jax.data.datasets.declaration.values import Declared
 from autoint_jax.data.preparation.splits import TRAIN, VALID, column_split, random_split, time_split
-from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.data.raw.times import read_times
+from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.errors import UsageError
 
-KEYS = {'random': ('valid', 'test', 'seed'), 'column': ('name', *SPLITS, 'as_field'),
-        'time': ('column', 'valid', 'test', 'format', 'missing_time', 'as_field'), 'files': SPLITS}
+KEYS = {
+    'random': ('valid', 'test', 'seed'),
+    'column': ('name', *SPLITS, 'as_field'),
+    'time': ('column', 'valid', 'test', 'format', 'missing_time', 'as_field'),
+    'files': SPLITS,
+}
 MISSING_TIMES = ('bad', *SPLITS)
-FILE_SPLIT = '\x1fsplit'  # the spooled column of the splits that rows have by their files; no declared column has its name
+FILE_SPLIT = (
+    '\x1fsplit'  # the spooled column of the splits that rows have by their files; no declared column has its name
+)
 _LARGEST_SEED = 2**63 - 1
 _SHARES = 'a share of the rows, above 0 and below 1'
 
@@ -89,8 +95,10 @@ class SplitPlan:
         if missing.all():
             raise UsageError(f'column {self.column!r} of the split by time holds no time')
         if 'missing_time' not in self.parameters:
-            raise UsageError(f'column {self.column!r} of the split by time holds no time in {missing.sum():,} rows: write '
-                             'missing_time: train, valid or test in the split by time')
+            raise UsageError(
+                f'column {self.column!r} of the split by time holds no time in {missing.sum():,} rows: write '
+                'missing_time: train, valid or test in the split by time'
+            )
         split = np.full(len(times), SPLITS.index(self.parameters['missing_time']), np.int8)
         split[~missing] = time_split(times.drop_nulls().to_numpy(), **shares)
         return split
@@ -103,7 +111,7 @@ def read_split(declared: Declared | None) -> SplitPlan:
     content = declared.mapping(tuple(KEYS))
     if len(content) != 1:
         raise declared.error(f'has {len(content)} ways to split: a split must be one of {", ".join(KEYS)}')
-    (kind, value), = content.items()
+    ((kind, value),) = content.items()
     inside = value.mapping(KEYS[kind])
     if kind == 'random':
         seed = inside['seed'].whole(0, _LARGEST_SEED) if 'seed' in inside else 0
@@ -116,11 +124,15 @@ def read_split(declared: Declared | None) -> SplitPlan:
 
 
 def _shares(declared: Declared, content: dict[str, Declared]) -> dict[str, int | float]:
-    shares = {name: content[name].number(_SHARES, lambda share: 0 < share < 1) if name in content else 0.1
-              for name in ('valid', 'test')}
+    shares = {
+        name: content[name].number(_SHARES, lambda share: 0 < share < 1) if name in content else 0.1
+        for name in ('valid', 'test')
+    }
     if sum(shares.values()) >= 1:
-        raise declared.error(f'leaves no rows for training: the shares valid ({shares["valid"]:g}) and test '
-                             f'({shares["test"]:g}) must be below 1 together')
+        raise declared.error(
+            f'leaves no rows for training: the shares valid ({shares["valid"]:g}) and test '
+            f'({shares["test"]:g}) must be below 1 together'
+        )
     return shares
 
 
@@ -136,7 +148,8 @@ def _as_field(content: dict[str, Declared]) -> dict[str, bool]:
 
 def _time(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
     made: dict[str, Any] = {
-        'column': _required(declared, content, 'column', 'give the column of times').text('the name of a column')}
+        'column': _required(declared, content, 'column', 'give the column of times').text('the name of a column')
+    }
     if 'format' in content:
         made['format'] = content['format'].text('a form of times, as in "%d/%m/%Y %H:%M"')
         if '%' not in made['format'] or not _is_format(made['format']):
@@ -158,14 +171,19 @@ def _is_format(text: str) -> bool:
 
 def _column(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
     made: dict[str, Any] = {
-        'name': _required(declared, content, 'name', 'give the column whose values say the split').text('the name of a column')}
+        'name': _required(declared, content, 'name', 'give the column whose values say the split').text(
+            'the name of a column'
+        )
+    }
     owner: dict[str, str] = {}
     for name in SPLITS:
         values = _required(declared, content, name, 'list the values of the column whose rows belong to it')
         made[name] = values.texts('a list of values of the column', empty=True)
         for text in made[name]:
             if text in owner:
-                raise values.error(f'lists {text!r}, which is also listed under {owner[text]}: a row is in one split only')
+                raise values.error(
+                    f'lists {text!r}, which is also listed under {owner[text]}: a row is in one split only'
+                )
             owner[text] = name
     return made | _as_field(content)
 
@@ -178,7 +196,8 @@ def _files(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
         if name == 'valid' and isinstance(value.node, Mapping):
             inside = value.mapping(('share', 'seed'))
             share = _required(value, inside, 'share', 'give the share of the training rows').number(
-                _SHARES, lambda share: 0 < share < 1)
+                _SHARES, lambda share: 0 < share < 1
+            )
             made[name] = {'share': share, 'seed': inside['seed'].whole(0, _LARGEST_SEED) if 'seed' in inside else 0}
         else:
             made[name] = value.texts(f'names or patterns of files{drawn}')
@@ -196,17 +215,25 @@ def check_leaks(split: SplitPlan, path: object, columns: dict[str, list[str]], l
     Returns a sentence to say aloud where a field is made of the column of a split by time, unless that is said to be meant.
     """
     if label in columns:
-        raise UsageError(f'{path}: field {columns[label][0]!r} is made of column {label!r}, which is the label: a model would '
-                         'learn to copy it, so take the field out')
+        raise UsageError(
+            f'{path}: field {columns[label][0]!r} is made of column {label!r}, which is the label: a model would '
+            'learn to copy it, so take the field out'
+        )
     if split.column == label:
-        raise UsageError(f'{path}: column {label!r} is both the label and the column of the split: rows must be split by another')
+        raise UsageError(
+            f'{path}: column {label!r} is both the label and the column of the split: rows must be split by another'
+        )
     if split.column not in columns or split.as_field:
         return None
     field = columns[split.column][0]
     if split.kind == 'column':
-        raise UsageError(f'{path}: field {field!r} is made of column {split.column!r}, whose values say the split, so no value of '
-                         'validation or test rows occurs in training: take the field out, or write as_field: true in split '
-                         'column if this is meant')
-    return (f'WARNING: {path}: field {field!r} is made of column {split.column!r}, by which the split is made, so times of '
-            'validation and test rows hardly occur in training: take the field out, or write as_field: true in split time if this '
-            'is meant')
+        raise UsageError(
+            f'{path}: field {field!r} is made of column {split.column!r}, whose values say the split, so no value of '
+            'validation or test rows occurs in training: take the field out, or write as_field: true in split '
+            'column if this is meant'
+        )
+    return (
+        f'WARNING: {path}: field {field!r} is made of column {split.column!r}, by which the split is made, so times of '
+        'validation and test rows hardly occur in training: take the field out, or write as_field: true in split time if this '
+        'is meant'
+    )

@@ -37,20 +37,29 @@ import codecs
 import dataclasses
 import pathlib
 
+from autoint_jax.data.datasets.declaration.fields import read_fields, read_label, separator
+from autoint_jax.data.datasets.declaration.splits import SplitPlan, check_leaks, read_split
 from autoint_jax.data.datasets.declaration.text import read_tree
 from autoint_jax.data.datasets.declaration.values import Declared
-from autoint_jax.data.datasets.declaration.fields import read_fields, read_label, separator
 from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.libsvm_source import LABEL
 from autoint_jax.data.raw.libsvm_source import SEPARATOR as LIBSVM_SEPARATOR
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.packed import unpacked_name
-from autoint_jax.data.datasets.declaration.splits import SplitPlan, check_leaks, read_split
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 
-FORMS = {'.csv': 'csv', '.tsv': 'tsv', '.txt': 'tsv', '.parquet': 'parquet', '.libsvm': 'libsvm', '.libfm': 'libsvm',
-         '.svm': 'libsvm', '.ffm': 'libsvm', '.libffm': 'libsvm'}
+FORMS = {
+    '.csv': 'csv',
+    '.tsv': 'tsv',
+    '.txt': 'tsv',
+    '.parquet': 'parquet',
+    '.libsvm': 'libsvm',
+    '.libfm': 'libsvm',
+    '.svm': 'libsvm',
+    '.ffm': 'libsvm',
+    '.libffm': 'libsvm',
+}
 SEPARATORS = {'csv': ',', 'tsv': '\t', 'parquet': ',', 'libsvm': ' '}
 QUOTES = {'csv': '"', 'tsv': None}  # by default
 _TEXT_KEYS = ('header', 'columns', 'separator', 'quote', 'encoding', 'decimal', 'thousands')
@@ -88,16 +97,23 @@ class TableSchema:
 
     def types(self) -> dict[str, str]:
         """Types of the columns that are read. Raises UsageError where a column would have two."""
-        wanted = [(field.column, 'real' if field.kind == NUMERIC or field.transform in ('quantiles', 'log_square_bucket')
-                   else 'text') for field in self.plan.fields]
+        wanted = [
+            (
+                field.column,
+                'real' if field.kind == NUMERIC or field.transform in ('quantiles', 'log_square_bucket') else 'text',
+            )
+            for field in self.plan.fields
+        ]
         wanted.append((self.plan.label.column, 'text' if self.plan.label.positive else 'real'))
         if self.split.kind == 'column':
             wanted.append((self.split.column, 'text'))
         types: dict[str, str] = {}
         for column, kind in wanted:
             if types.setdefault(column, kind) != kind:
-                raise UsageError(f'{self.path}: column {column!r} is used as numbers and as text: give the categorical field '
-                                 'transform quantiles, or drop one')
+                raise UsageError(
+                    f'{self.path}: column {column!r} is used as numbers and as text: give the categorical field '
+                    'transform quantiles, or drop one'
+                )
         return types
 
 
@@ -144,27 +160,39 @@ def _check_separators(declared: Declared, plan: TablePlan, layout: Layout, form:
             raise declared.error(f'{has}, but a libsvm file has its values as pairs: take the separator out')
         other = of_column.setdefault(field.column, field)
         if form == 'parquet' and other.separator != field.separator:
-            raise declared.error(f'{has}, and {other.name!r} of the same column with {other.separator!r}: use one for both')
+            raise declared.error(
+                f'{has}, and {other.name!r} of the same column with {other.separator!r}: use one for both'
+            )
 
 
 def _form(content: dict[str, Declared], patterns: list[str], path: pathlib.Path) -> str:
     if 'form' in content:
         return content['form'].choice(SEPARATORS)
-    found = {pattern: FORMS.get(pathlib.Path(unpacked_name(pathlib.Path(pattern))).suffix.lower()) for pattern in patterns}
+    found = {
+        pattern: FORMS.get(pathlib.Path(unpacked_name(pathlib.Path(pattern))).suffix.lower()) for pattern in patterns
+    }
     first, form = next(iter(found.items()))
     for pattern, own in found.items():
         if own is None:
-            raise UsageError(f'{path}: the name {pattern!r} does not say the form of the file: add form, one of '
-                             f'{", ".join(SEPARATORS)}')
+            raise UsageError(
+                f'{path}: the name {pattern!r} does not say the form of the file: add form, one of '
+                f'{", ".join(SEPARATORS)}'
+            )
         if own != form:
-            raise UsageError(f'{path}: {first!r} looks like {form} and {pattern!r} like {own}: files of a table have one form, '
-                             f'say which by form')
+            raise UsageError(
+                f'{path}: {first!r} looks like {form} and {pattern!r} like {own}: files of a table have one form, '
+                f'say which by form'
+            )
     return form
 
 
 def _layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[Layout, tuple[str, ...]]:
     """The layout without its columns, and the names of the columns where there is no header."""
-    missing = content['missing'].texts('a list of values that are missing', none=True, empty=True) if 'missing' in content else ()
+    missing = (
+        content['missing'].texts('a list of values that are missing', none=True, empty=True)
+        if 'missing' in content
+        else ()
+    )
     infinite = content['infinite'].choice(('bad', 'missing')) if 'infinite' in content else 'bad'
     if form not in QUOTES:
         for key in _TEXT_KEYS:
@@ -181,16 +209,27 @@ def _layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[L
         word = content['quote'].choice(('none', '"', "'"))
         quote = None if word == 'none' else word
     layout = Layout(
-        (), separator=between, header=header, own_names=header and bool(columns), quote=quote, strip=True, missing=missing,
+        (),
+        separator=between,
+        header=header,
+        own_names=header and bool(columns),
+        quote=quote,
+        strip=True,
+        missing=missing,
         infinite=infinite,
         encoding=_encoding(content['encoding']) if 'encoding' in content else 'utf-8',
         decimal=content['decimal'].choice(('.', ',')) if 'decimal' in content else '.',
-        thousands=_thousands(content['thousands']) if 'thousands' in content else '')
+        thousands=_thousands(content['thousands']) if 'thousands' in content else '',
+    )
     if layout.thousands == layout.decimal:
-        raise whole.error(f'has {layout.thousands!r} both as thousands and as decimal, which is "." unless given: they must differ')
+        raise whole.error(
+            f'has {layout.thousands!r} both as thousands and as decimal, which is "." unless given: they must differ'
+        )
     for key in ('decimal', 'thousands'):
         if key in content and quote is None and getattr(layout, key) == between:
-            raise content[key].error(f'is {between!r}, which separates the columns: without quotes, no number can hold it')
+            raise content[key].error(
+                f'is {between!r}, which separates the columns: without quotes, no number can hold it'
+            )
     return layout, columns
 
 
@@ -225,4 +264,6 @@ def _check_label(declared: Declared, plan: TablePlan, layout: Layout, form: str)
         if value in layout.missing:
             raise declared.error(f'lists {value!r}, which is also a missing value: take it out of one of them')
         if value != value.strip():
-            raise declared.error(f'lists {value!r}, but blanks round a value are no part of it: write {value.strip()!r}')
+            raise declared.error(
+                f'lists {value!r}, but blanks round a value are no part of it: write {value.strip()!r}'
+            )

@@ -69,8 +69,9 @@ def read_tree(path: pathlib.Path) -> Node:
     except RecursionError:
         raise UsageError(f'{path} is nested too deeply for a declaration') from None
     except (ValueError, OverflowError):
-        raise UsageError(f'{path} is neither YAML nor JSON: it has an escape of a character that does not exist, such as '
-                         '\\UFFFFFFFF') from None
+        raise UsageError(
+            f'{path} is neither YAML nor JSON: it has an escape of a character that does not exist, such as \\UFFFFFFFF'
+        ) from None
     if node is None:
         raise UsageError(f'{path} holds only comments: it must declare a table, with the keys files, label and fields')
     try:
@@ -95,21 +96,27 @@ def _text(path: pathlib.Path) -> str:
     except (OSError, ValueError) as error:
         raise UsageError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from None
     if len(content) > LARGEST:
-        raise UsageError(f'{path} has more than {LARGEST:,} bytes, so it is no declaration of a table: is it the table itself?')
+        raise UsageError(
+            f'{path} has more than {LARGEST:,} bytes, so it is no declaration of a table: is it the table itself?'
+        )
     encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content[:error.start].count(b'\n') + 1
-        raise UsageError(f'{path} line {line} is not {encoding.removesuffix("-sig").upper()}, byte {content[error.start]:#04x} is '
-                         'wrong there: save the file as UTF-8') from None
+        line = content[: error.start].count(b'\n') + 1
+        raise UsageError(
+            f'{path} line {line} is not {encoding.removesuffix("-sig").upper()}, byte {content[error.start]:#04x} is '
+            'wrong there: save the file as UTF-8'
+        ) from None
 
 
 def _yaml_sentence(path: pathlib.Path, text: str, error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count('\n', 0, error.position) + 1
-        return (f'{path} line {line} is neither YAML nor JSON: it holds the character {text[error.position]!r}, which must be '
-                'escaped')
+        return (
+            f'{path} line {line} is neither YAML nor JSON: it holds the character {text[error.position]!r}, which must be '
+            'escaped'
+        )
     mark = getattr(error, 'problem_mark', None)
     where = f' line {mark.line + 1}' if mark is not None else ''
     problem = ', '.join(filter(None, (getattr(error, 'context', None), getattr(error, 'problem', None)))) or str(error)
@@ -181,10 +188,15 @@ class _Json:
     def read(self, text: str) -> Node:
         plain = lambda written: Scalar(written, False)  # noqa: E731
         try:
-            return self._tree(json.loads(text, object_pairs_hook=self._object, parse_int=plain, parse_float=plain,
-                                         parse_constant=plain))
+            return self._tree(
+                json.loads(
+                    text, object_pairs_hook=self._object, parse_int=plain, parse_float=plain, parse_constant=plain
+                )
+            )
         except json.JSONDecodeError as error:
-            raise UsageError(f'{self._path} line {error.lineno} is no JSON: {error.msg} at column {error.colno}') from None
+            raise UsageError(
+                f'{self._path} line {error.lineno} is no JSON: {error.msg} at column {error.colno}'
+            ) from None
         except RecursionError:
             raise UsageError(f'{self._path} is nested too deeply for a declaration') from None
 

@@ -60,8 +60,10 @@ class Declared:
         for key in self.node.pairs:
             if key not in keys:
                 line = self.node.pairs[key].line
-                raise UsageError(f'{self.path}{f" line {line}" if line else ""}: unknown key {key[:60]!r}{place}'
-                                 f'{nearest(key, list(keys))}; known: {", ".join(keys)}')
+                raise UsageError(
+                    f'{self.path}{f" line {line}" if line else ""}: unknown key {key[:60]!r}{place}'
+                    f'{nearest(key, list(keys))}; known: {", ".join(keys)}'
+                )
         return {key: self.value(key) for key in self.node.pairs}
 
     def has(self, key: str) -> bool:
@@ -102,15 +104,20 @@ class Declared:
         if not isinstance(self.node, Scalar) or (not self.node.text and not (empty and self.node.quoted)):
             self.wrong(takes)
         text = self.node.text
-        if any(0xd800 <= ord(letter) < 0xe000 for letter in text) or '\0' in text or (not control and has_control(text)):
+        if (
+            any(0xD800 <= ord(letter) < 0xE000 for letter in text)
+            or '\0' in text
+            or (not control and has_control(text))
+        ):
             self.wrong(f'{takes}, without control characters')
         return text
 
-    def texts(self, takes: str = 'a list of texts', *, none: bool = False, empty: bool = False,
-              control: bool = False) -> tuple[str, ...]:
+    def texts(
+        self, takes: str = 'a list of texts', *, none: bool = False, empty: bool = False, control: bool = False
+    ) -> tuple[str, ...]:
         """A list of different texts, or one text. `none` allows an empty list, `empty` the empty text."""
         if isinstance(self.node, Scalar):
-            return self.text(takes, empty=empty, control=control),
+            return (self.text(takes, empty=empty, control=control),)
         if none and isinstance(self.node, Items) and not self.node.values:
             return ()
         found: dict[str, None] = {}

@@ -13,7 +13,24 @@ from autoint_jax.data.raw.cells import checked
 from autoint_jax.data.text.layout import Layout
 
 # Words that mean a missing value in any column.
-MISSING = ('?', 'NA', 'N/A', 'n/a', '#N/A', 'NULL', 'Null', 'null', 'None', 'nan', 'NaN', 'NAN', '<NA>', '<null>', 'NaT', '\\N')
+MISSING = (
+    '?',
+    'NA',
+    'N/A',
+    'n/a',
+    '#N/A',
+    'NULL',
+    'Null',
+    'null',
+    'None',
+    'nan',
+    'NaN',
+    'NAN',
+    '<NA>',
+    '<null>',
+    'NaT',
+    '\\N',
+)
 FEW_WORDS = 3  # so many different words among numbers may mean a missing value
 _FEW_SHARE = 0.05
 _ENOUGH = 20  # known values from which shares mean something
@@ -64,7 +81,9 @@ class Column:
         others = {text: self.counts[text] for text in self.counts if read[text] is None}
         infinite = tuple(text for text in self.counts if read[text] == math.inf)
         finite = [read[text] for text in self.known if text not in others and math.isfinite(read[text])]
-        return Numbers(pl.Series(finite, dtype=pl.Float64), bool(finite) and all(map(float.is_integer, finite)), infinite, others)
+        return Numbers(
+            pl.Series(finite, dtype=pl.Float64), bool(finite) and all(map(float.is_integer, finite)), infinite, others
+        )
 
     @property
     def is_numeric(self) -> bool:
@@ -94,7 +113,9 @@ class _Reader:
         """The number of each text, infinity for those that are infinite in float32, NaN for a missing one, None for no number."""
         new = [text for text in texts if text not in self._known]
         if new:
-            typed, bad = checked(pl.DataFrame({'x': pl.Series(new, dtype=pl.String)}), {'x': 'real'}, self._layout, None)
+            typed, bad = checked(
+                pl.DataFrame({'x': pl.Series(new, dtype=pl.String)}), {'x': 'real'}, self._layout, None
+            )
             for text, value in zip(new, typed['x'], strict=True):
                 self._known[text] = value if value is not None else math.nan if text.lower() == 'nan' else math.inf
             self._known.update((new[row], None) for row in bad)

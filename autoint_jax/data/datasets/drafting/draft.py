@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+from autoint_jax.data.datasets.declaration.table import FORMS
 from autoint_jax.data.datasets.drafting import fields, labels
 from autoint_jax.data.datasets.drafting.columns import Column
 from autoint_jax.data.datasets.drafting.parquet_sample import sample_of_parquet
@@ -11,17 +12,36 @@ from autoint_jax.data.datasets.drafting.text_sample import sample_of_text
 from autoint_jax.data.datasets.drafting.time_columns import Times, times_of
 from autoint_jax.data.datasets.drafting.words import label_rank
 from autoint_jax.data.datasets.drafting.yaml_text import quoted, scalar, shown
-from autoint_jax.data.text.packed import unpacked_name
 from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
-from autoint_jax.data.datasets.declaration.table import FORMS
+from autoint_jax.data.text.packed import unpacked_name
 from autoint_jax.errors import UsageError
 
 # Files that are tables, but of a kind that is not read.
 _OTHER_TABLES = {
-    '.xlsx': 'an Excel workbook', '.xls': 'an Excel workbook', '.ods': 'a spreadsheet', '.json': 'JSON', '.jsonl': 'JSON lines',
-    '.ndjson': 'JSON lines', '.feather': 'Feather', '.arrow': 'Arrow', '.orc': 'ORC', '.avro': 'Avro', '.pkl': 'a pickle',
-    '.pickle': 'a pickle', '.npy': 'a NumPy array', '.npz': 'NumPy arrays', '.h5': 'HDF5', '.hdf5': 'HDF5', '.db': 'a database',
-    '.sqlite': 'a database', '.sas7bdat': 'SAS', '.dta': 'Stata', '.sav': 'SPSS', '.rds': 'R', '.tfrecord': 'TFRecord'}
+    '.xlsx': 'an Excel workbook',
+    '.xls': 'an Excel workbook',
+    '.ods': 'a spreadsheet',
+    '.json': 'JSON',
+    '.jsonl': 'JSON lines',
+    '.ndjson': 'JSON lines',
+    '.feather': 'Feather',
+    '.arrow': 'Arrow',
+    '.orc': 'ORC',
+    '.avro': 'Avro',
+    '.pkl': 'a pickle',
+    '.pickle': 'a pickle',
+    '.npy': 'a NumPy array',
+    '.npz': 'NumPy arrays',
+    '.h5': 'HDF5',
+    '.hdf5': 'HDF5',
+    '.db': 'a database',
+    '.sqlite': 'a database',
+    '.sas7bdat': 'SAS',
+    '.dta': 'Stata',
+    '.sav': 'SPSS',
+    '.rds': 'R',
+    '.tfrecord': 'TFRecord',
+}
 _ENOUGH = 20  # rows in which two columns agree not by chance
 _SHARES = (0.1, 0.15, 0.2, 0.25, 0.33)  # of the rows, in valid and in test: the first that leaves both classes in each
 
@@ -36,15 +56,27 @@ def draft(path: pathlib.Path) -> str:
     answer = next((column for column in sample.columns if label and column.name == label.column), None)
     kinds = {column.name: _kind(column, sample, named, times, answer) for column in others}
     _leave_out_copies(others, kinds)
-    lines = [f'# A draft from the first {sample.rows:,} rows of {_in_comment(path.name)}: check the label and every field.',
-             f'files: [{scalar(path.name)}]', f'form: {sample.form}', *sample.head, *_infinite(others, kinds),
-             *_label(label, sample.columns), *_split(label, times), 'fields:']
-    kept = [fields.line(name, column, kinds[column.name])
-            for name, column in zip(_field_names([column.name for column in others]), others, strict=True)]
+    lines = [
+        f'# A draft from the first {sample.rows:,} rows of {_in_comment(path.name)}: check the label and every field.',
+        f'files: [{scalar(path.name)}]',
+        f'form: {sample.form}',
+        *sample.head,
+        *_infinite(others, kinds),
+        *_label(label, sample.columns),
+        *_split(label, times),
+        'fields:',
+    ]
+    kept = [
+        fields.line(name, column, kinds[column.name])
+        for name, column in zip(_field_names([column.name for column in others]), others, strict=True)
+    ]
     lines += [*kept, *sample.unreadable]
     if all(line.startswith('#') for line in kept):
-        raise UsageError(f'{path} has no column beside the label that a model could learn from' if label else
-                         f'{path} has no column to learn from: each is empty, has one value, or a new one in each row')
+        raise UsageError(
+            f'{path} has no column beside the label that a model could learn from'
+            if label
+            else f'{path} has no column to learn from: each is empty, has one value, or a new one in each row'
+        )
     return '\n'.join(lines) + '\n'
 
 
@@ -52,8 +84,10 @@ def _sample(path: pathlib.Path) -> Sample:
     if path.is_dir():
         files = sorted(file.name for file in path.iterdir() if file.is_file())
         named = f', such as {path / files[0]}' if files else ''
-        raise UsageError(f'{path} is a folder: name one of its files{named}; `files` of the declaration may then have a pattern, '
-                         'as in "part-*.csv"')
+        raise UsageError(
+            f'{path} is a folder: name one of its files{named}; `files` of the declaration may then have a pattern, '
+            'as in "part-*.csv"'
+        )
     if not path.exists():
         several = ': name one file' if re.search(r'[*?\[]', path.name) else ''
         raise UsageError(f'{path} does not exist{several}')
@@ -77,16 +111,23 @@ def _label(label: labels.Label | None, columns: list[Column]) -> list[str]:
     if missing:
         share = missing / len(texts.texts)
         reason += f'; {missing:,} rows have none and are bad' + (
-            f': allow them by --max_bad_share={min(round(1.5 * share + 0.001, 3), 1)}' if share > MAX_BAD_SHARE / 2 else '')
+            f': allow them by --max_bad_share={min(round(1.5 * share + 0.001, 3), 1)}'
+            if share > MAX_BAD_SHARE / 2
+            else ''
+        )
     return [f'label: {label.rule}  # {reason}']
 
 
 def _split(label: labels.Label | None, times: list[Times]) -> list[str]:
     """The random split, and a split by time as a comment. With few rows of a class, shares are larger."""
-    share = _SHARES[0] if label is None else next((share for share in _SHARES if _divides(label.rarer, share)), _SHARES[0])
+    share = (
+        _SHARES[0] if label is None else next((share for share in _SHARES if _divides(label.rarer, share)), _SHARES[0])
+    )
     lines = ['split:', f'  random: {{valid: {share}, test: {share}, seed: 0}}']
     if label is not None and not _divides(label.rarer, share):
-        lines[0] += f'  # these rows have only {label.rarer} of the rarer class, too few for training, validation and test'
+        lines[0] += (
+            f'  # these rows have only {label.rarer} of the rarer class, too few for training, validation and test'
+        )
     elif share != _SHARES[0]:
         lines[0] += f'  # these rows have only {label.rarer} of the rarer class, so the shares are larger than usual'
     for found in times:
@@ -111,8 +152,10 @@ def _infinite(columns: list[Column], kinds: dict[str, fields.Kind]) -> list[str]
     """What becomes of infinite numbers, where a numeric field has some."""
     for column in columns:
         if column.numbers.infinite and 'numeric' in (kinds[column.name].rule or ''):
-            return [f'infinite: missing  # column {scalar(column.name)} holds {shown(column.numbers.infinite[0])}, which is '
-                    'infinite in float32; with `bad`, such rows are left out']
+            return [
+                f'infinite: missing  # column {scalar(column.name)} holds {shown(column.numbers.infinite[0])}, which is '
+                'infinite in float32; with `bad`, such rows are left out'
+            ]
     return []
 
 
@@ -120,12 +163,16 @@ def _kind(column: Column, sample: Sample, named: bool, times: list[Times], answe
     if column.name in sample.kinds:
         return fields.Kind(*sample.kinds[column.name])
     if any(found.column == column.name for found in times):
-        return fields.Kind(None, 'left out: times of new rows are new; hour or weekday in columns of their own can be learnt from')
+        return fields.Kind(
+            None, 'left out: times of new rows are new; hour or weekday in columns of their own can be learnt from'
+        )
     if answer is not None and _gives_away(column, answer):
         return fields.Kind(None, f'left out: it tells the label, {scalar(answer.name)}, in every row')
     kind = fields.kind_of(column, names_tell=named)
     if named and kind.rule and len(column.counts) == 2 and label_rank(column.name) in (0, 1):
-        return kind._replace(reason=f'{kind.reason}; its name is that of a label, too: leave it out if it is known only afterwards')
+        return kind._replace(
+            reason=f'{kind.reason}; its name is that of a label, too: leave it out if it is known only afterwards'
+        )
     return kind
 
 
@@ -152,7 +199,9 @@ def _field_names(columns: list[str]) -> list[str]:
     found: list[str] = []
     for column in columns:
         name = re.sub(r'[/\\]', '_', column)
-        found.append(name if name not in found and (name == column or name not in columns) else f'{name}_{len(found) + 1}')
+        found.append(
+            name if name not in found and (name == column or name not in columns) else f'{name}_{len(found) + 1}'
+        )
     return found
 
 

@@ -52,7 +52,9 @@ def kind_of(column: Column, *, names_tell: bool = True) -> Kind:
         kind = _of_numbers(column.with_texts([text for text in column.known if text not in others]), names_tell)
         if kind.rule and 'numeric' in kind.rule:
             words = ', '.join(shown(word) for word in sorted(others)[:3])
-            return kind._replace(reason=f'{kind.reason}; cells that are no numbers, such as {words}, make their rows bad')
+            return kind._replace(
+                reason=f'{kind.reason}; cells that are no numbers, such as {words}, make their rows bad'
+            )
     return _of_text(column)
 
 
@@ -77,8 +79,12 @@ def _of_numbers(column: Column, names_tell: bool) -> Kind:
         return _categorical(column, 'whole numbers that repeat; make it numeric if they are amounts')
     if _are_long(column):
         return _categorical(column, 'long whole numbers, like ids')
-    return Kind(numeric, 'whole numbers that seldom repeat' if known < _REPEATED * distinct else
-                'whole numbers that are mostly small, as counts are')
+    return Kind(
+        numeric,
+        'whole numbers that seldom repeat'
+        if known < _REPEATED * distinct
+        else 'whole numbers that are mostly small, as counts are',
+    )
 
 
 def _of_text(column: Column) -> Kind:
@@ -86,19 +92,28 @@ def _of_text(column: Column) -> Kind:
     separator = _list_separator(column)
     if separator is not None:
         brackets = all(value[0] + value[-1] in ('[]', '()', '{}') for value in column.counts)
-        return Kind(f'kind: multivalued, separator: {quoted(separator)}{_at_most(column, separator)}',
-                    f'lists of values with {shown(separator)} between them'
-                    + ('; their brackets become part of the first and last value: better take them out' if brackets else ''))
+        return Kind(
+            f'kind: multivalued, separator: {quoted(separator)}{_at_most(column, separator)}',
+            f'lists of values with {shown(separator)} between them'
+            + ('; their brackets become part of the first and last value: better take them out' if brackets else ''),
+        )
     if sum(map(len, column.counts)) > _LONG * distinct and distinct > known / 2:
         return Kind(None, 'left out: it looks like text written to be read')
     others = column.numbers.others
     if len(others) < distinct and sum(others.values()) < known / 10:
         words = ', '.join(shown(word) for word in sorted(others)[:3])
-        return _categorical(column, f'mostly numbers, but {len(others):,} values are none ({words}): list these under `missing` to '
-                                    'make it numeric')
+        return _categorical(
+            column,
+            f'mostly numbers, but {len(others):,} values are none ({words}): list these under `missing` to '
+            'make it numeric',
+        )
     if all(map(_WITH_UNIT.fullmatch, column.counts)) and not any(map(str.isalnum, column.counts)):
-        return _categorical(column, f'numbers with a unit, as in {shown(column.known[0])}: written without it, they can be numeric')
-    return _categorical(column, 'words' + '; if they are times, a split by time takes their format' * names_a_time(column.name))
+        return _categorical(
+            column, f'numbers with a unit, as in {shown(column.known[0])}: written without it, they can be numeric'
+        )
+    return _categorical(
+        column, 'words' + '; if they are times, a split by time takes their format' * names_a_time(column.name)
+    )
 
 
 def _categorical(column: Column, why: str) -> Kind:
@@ -135,10 +150,12 @@ def _list_separator(column: Column) -> str | None:
         rows = sum(column.counts[value] for value in texts)
         if rows <= _LIST_SHARE * len(column.known):
             continue
-        separator = f'{separator} ' if separator in ',;|' and all(f'{separator} ' in text for text in texts) else separator
+        separator = (
+            f'{separator} ' if separator in ',;|' and all(f'{separator} ' in text for text in texts) else separator
+        )
         tokens = [value.split(separator) for value in column.counts]
         different = len({token for parts in tokens for token in parts})
-        if separator.strip(' ') in _ALWAYS_LISTS or different < len(column.counts) and _varies(tokens):
+        if separator.strip(' ') in _ALWAYS_LISTS or (different < len(column.counts) and _varies(tokens)):
             return separator
     return None
 
@@ -155,7 +172,9 @@ def _varies(tokens: list[list[str]]) -> bool:
     """Lists differ in length, or hold the same values in different places."""
     if len({len(parts) for parts in tokens}) > 1:
         return True
-    return any({parts[0] for parts in tokens} & {parts[place] for parts in tokens} for place in range(1, len(tokens[0])))
+    return any(
+        {parts[0] for parts in tokens} & {parts[place] for parts in tokens} for place in range(1, len(tokens[0]))
+    )
 
 
 def _seen(column: Column) -> str:

@@ -37,12 +37,20 @@ def told(first: list[str], columns: list[Column]) -> Header:
     weight, cell, column = max(weights, key=lambda item: abs(item[0]))
     if total > 0:
         below = 'above numbers' if column.is_numeric else 'above other values'
-        return Header(True, f'{shown(cell)} stands {below} such as {shown(column.known[0])}' if weight > 0 and column.known
-                      else 'no row repeats what the first one holds')
+        return Header(
+            True,
+            f'{shown(cell)} stands {below} such as {shown(column.known[0])}'
+            if weight > 0 and column.known
+            else 'no row repeats what the first one holds',
+        )
     if cell in column.counts:
         return Header(False, f'{shown(cell)} of the first row is a value of other rows too')
-    return Header(False, f'the first row holds {shown(cell)}, a number as in the rows below' if _is_number(cell, column)
-                  else 'the first row is like the others')
+    return Header(
+        False,
+        f'the first row holds {shown(cell)}, a number as in the rows below'
+        if _is_number(cell, column)
+        else 'the first row is like the others',
+    )
 
 
 def _weight(cell: str, column: Column) -> float:
@@ -69,11 +77,13 @@ def _weight(cell: str, column: Column) -> float:
 def _counts_columns(first: list[str], columns: list[Column]) -> bool:
     """The first row is 0, 1, 2, ... or 1, 2, 3, ..., perhaps after an index without a name, and no column goes on so."""
     cells = first[1:] if first and not first[0] else first
-    if len(cells) < _NUMBERED or not all(cell.isascii() and cell.isdigit() and cell == str(int(cell)) for cell in cells):
+    if len(cells) < _NUMBERED or not all(
+        cell.isascii() and cell.isdigit() and cell == str(int(cell)) for cell in cells
+    ):
         return False
     numbers = list(map(int, cells))
     counted = numbers[0] in (0, 1) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    pairs = list(zip(cells, columns[-len(cells):], strict=True))
+    pairs = list(zip(cells, columns[-len(cells) :], strict=True))
     return counted and any(cell not in column.counts for cell, column in pairs[2:])
 
 

@@ -10,8 +10,10 @@ from autoint_jax.data.datasets.drafting.columns import Column
 from autoint_jax.data.datasets.drafting.words import has_a_label_word, label_rank, names_ids
 from autoint_jax.data.datasets.drafting.yaml_text import listed, scalar, shown
 
-_POSITIVE = frozenset('''1 yes y true t positive pos click clicked purchased bought good like liked on ja oui si sí sim tak да
-    是'''.split())
+_POSITIVE = frozenset(
+    """1 yes y true t positive pos click clicked purchased bought good like liked on ja oui si sí sim tak да
+    是""".split()
+)
 _NEGATIVE = frozenset('0 -1 no n false f negative neg bad off nein non não nao nie нет 否'.split())
 _DENIALS = ('no', 'not', 'non', 'un', 'never', 'without')
 _MOST_SPELLINGS = 20  # of a label in words
@@ -49,8 +51,11 @@ def found(columns: Sequence[Column], *, named: bool) -> Label | None:
         if candidates:
             column = ranked[candidates[0][1]][1]
             return _made(column, 'its name is that of a label')
-    binary = [column for column in usable if _is_binary(column) and not (
-        named and names_ids(column.name) and not has_a_label_word(column.name))]
+    binary = [
+        column
+        for column in usable
+        if _is_binary(column) and not (named and names_ids(column.name) and not has_a_label_word(column.name))
+    ]
     telling = [column for column in binary if _is_telling(column)]
     if len(telling) == 1:
         return _made(telling[0], 'a guess: the only column with two values such as no and yes')
@@ -62,17 +67,27 @@ def found(columns: Sequence[Column], *, named: bool) -> Label | None:
 
 def not_found(columns: Sequence[Column]) -> list[str]:
     """Lines that say what to write where no label was found, with the column that may be meant."""
-    graded = [column for column in columns if column.is_numeric and column.numbers.whole and 2 < len(column.counts) < _RATED
-              and 0 <= column.numbers.values.min() and column.numbers.values.max() < _RATED and not names_ids(column.name)]
+    graded = [
+        column
+        for column in columns
+        if column.is_numeric
+        and column.numbers.whole
+        and 2 < len(column.counts) < _RATED
+        and 0 <= column.numbers.values.min()
+        and column.numbers.values.max() < _RATED
+        and not names_ids(column.name)
+    ]
     binary = [column.name for column in columns if _is_binary(column)]
     name, above = (scalar(graded[0].name), sorted(graded[0].numbers.values.unique())[-3]) if graded else ('NAME', 3)
     seen = f' (columns with two values: {", ".join(map(scalar, binary[:5]))})' if binary else ''
-    return ['# No label found: no column has the name of one, and none is the only one with values such as no and yes'
-            f'{seen}. Write one of:',
-            '# label: {column: NAME}                                        # 1 is positive, 0 is negative',
-            '# label: {column: NAME, positive: ["yes"], negative: ["no"]}   # words',
-            f'# label: {{column: {name}, above: {above:g}}}   # numbers above this one are positive',
-            "# Then take the label's column out of the fields."]
+    return [
+        '# No label found: no column has the name of one, and none is the only one with values such as no and yes'
+        f'{seen}. Write one of:',
+        '# label: {column: NAME}                                        # 1 is positive, 0 is negative',
+        '# label: {column: NAME, positive: ["yes"], negative: ["no"]}   # words',
+        f'# label: {{column: {name}, above: {above:g}}}   # numbers above this one are positive',
+        "# Then take the label's column out of the fields.",
+    ]
 
 
 def _made(column: Column, why: str) -> Label:
@@ -97,7 +112,7 @@ def _may_be_binary(column: Column) -> bool:
 def _groups(column: Column) -> dict[str, list[str]]:
     """Values by what they mean: `Yes`, `yes` and `yes.` are one."""
     found: dict[str, list[str]] = {}
-    for value in list(column.counts)[:_MOST_SPELLINGS + 1]:
+    for value in list(column.counts)[: _MOST_SPELLINGS + 1]:
         found.setdefault(_meaning(value), []).append(value)
     return found
 
@@ -124,9 +139,11 @@ def _rule(column: Column) -> tuple[str, str, int] | None:
         return None
     positive, told = _positive(count)
     negative = [value for meaning, values in groups.items() if meaning != positive for value in values]
-    return (f', positive: {listed(sorted(groups[positive]))}, negative: {listed(sorted(negative))}',
-            f'{shown(groups[positive][0])} is positive: {told}, in {_share(count[positive], rows)} of these rows',
-            min(count[positive], rows - count[positive]))
+    return (
+        f', positive: {listed(sorted(groups[positive]))}, negative: {listed(sorted(negative))}',
+        f'{shown(groups[positive][0])} is positive: {told}, in {_share(count[positive], rows)} of these rows',
+        min(count[positive], rows - count[positive]),
+    )
 
 
 def _positive(count: dict[str, int]) -> tuple[str, str]:
@@ -145,8 +162,9 @@ def _by_word(first: str, second: str) -> str | None:
     """Which of two meanings is positive, if a word says it: yes beside no, click beside no click or noclick."""
     for one, other in ((first, second), (second, first)):
         words = other.split()
-        denied = len(words) > 1 and words[0] in _DENIALS and one == ' '.join(words[1:]) or any(
-            other == denial + one for denial in _DENIALS)
+        denied = (len(words) > 1 and words[0] in _DENIALS and one == ' '.join(words[1:])) or any(
+            other == denial + one for denial in _DENIALS
+        )
         if (one in _POSITIVE and other in _NEGATIVE) or denied:
             return one
     return None

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from autoint_jax.data.datasets.drafting.columns import Column
 from autoint_jax.data.datasets.drafting.samples import Sample
 from autoint_jax.data.datasets.drafting.yaml_text import shown
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.libsvm_source import LABEL, SEPARATOR
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 
 _LINE = re.compile(r'[^\s:]+(\s+qid:\d+)?(\s+\d+:(\d+:)?[^\s:]+)*')
@@ -26,8 +26,11 @@ _MULTIVALUED = ('kind: multivalued', 'indices that a line may have or not')
 def looks_like_libsvm(lines: Sequence[str]) -> bool:
     """Whether lines have a number, the label, and then pairs with a colon, more than one on average: `1 10:30` may be a time."""
     looked = _bare(lines[:_LOOKED])
-    return bool(looked) and (all(map(_LINE.fullmatch, looked)) and all(map(_NUMBER.match, looked))
-            and sum(len(_PAIRS.findall(line)) for line in looked) >= 1.5 * len(looked))
+    return bool(looked) and (
+        all(map(_LINE.fullmatch, looked))
+        and all(map(_NUMBER.match, looked))
+        and sum(len(_PAIRS.findall(line)) for line in looked) >= 1.5 * len(looked)
+    )
 
 
 def sample_of_libsvm(path: pathlib.Path, lines: Sequence[str]) -> Sample:
@@ -39,12 +42,16 @@ def sample_of_libsvm(path: pathlib.Path, lines: Sequence[str]) -> Sample:
     sound = [line for line in bare if _LINE.fullmatch(line)]
     if not sound or len(sound) < 0.9 * len(bare):
         wrong = next((line for line in bare if not _LINE.fullmatch(line)), lines[0])
-        raise UsageError(f'{path} has not the form libsvm, label index:value index:value ..., as its line {shown(wrong, 60)} shows')
+        raise UsageError(
+            f'{path} has not the form libsvm, label index:value index:value ..., as its line {shown(wrong, 60)} shows'
+        )
     found = [_PAIRS.findall(line) for line in sound]
     if not any(found):
         raise UsageError(f'{path} has labels only: no line has a pair index:value')
     if any(index for row in found for _, index, _ in row):
-        columns, kinds = _fields([[(int(field), index or field, value) for field, index, value in row] for row in found])
+        columns, kinds = _fields(
+            [[(int(field), index or field, value) for field, index, value in row] for row in found]
+        )
     else:
         rows = [[(int(index), value) for index, _, value in row] for row in found]
         columns, kinds = _places(rows) if len({len(row) for row in rows}) == 1 else (None, {})
@@ -69,9 +76,14 @@ def _fields(rows: list[list[tuple[int, str, str]]]) -> tuple[list[Column], dict[
         ones = {value for pairs in own for _, value in pairs} <= _ONE
         if ones or not single:
             column = Column(name, [SEPARATOR.join(index for index, _ in pairs) for pairs in own], Layout(()))
-            kinds[name] = _categorical(column, f'the index of field {field}, whose value is always 1') if single else _MULTIVALUED
+            kinds[name] = (
+                _categorical(column, f'the index of field {field}, whose value is always 1') if single else _MULTIVALUED
+            )
             if not ones:
-                kinds[name] = None, 'left out: it has several indices in a line, and numbers with them, which are not read'
+                kinds[name] = (
+                    None,
+                    'left out: it has several indices in a line, and numbers with them, which are not read',
+                )
         else:
             column = Column(name, [pairs[0][1] if pairs else '' for pairs in own], Layout(()))
             kinds[name] = _NUMERIC
@@ -118,9 +130,11 @@ def _ranges(path: pathlib.Path, rows: list[list[tuple[int, str]]]) -> tuple[list
     """A numeric field for each index with numbers, and a multivalued one for each range of indices between them."""
     numbers = sorted({index for row in rows for index, value in row if value not in _ONE})
     if len(numbers) > _MOST_NUMBERS:
-        raise UsageError(f'{path} has numbers other than 1 at {len(numbers):,} indices: each would be a numeric field of its own, '
-                         f'and a draft has at most {_MOST_NUMBERS:,}: declare those that matter, as in '
-                         '{name: x, column: 7-7, kind: numeric}')
+        raise UsageError(
+            f'{path} has numbers other than 1 at {len(numbers):,} indices: each would be a numeric field of its own, '
+            f'and a draft has at most {_MOST_NUMBERS:,}: declare those that matter, as in '
+            '{name: x, column: 7-7, kind: numeric}'
+        )
     kinds: dict[str, Kind] = {}
     of_index = [dict(row) for row in rows]
     columns = []

@@ -48,8 +48,9 @@ def marks_of(columns: Sequence[Sequence[str]], separator: str) -> Marks:
     if best == ('.', ''):
         return Marks()
     form = _form(*best)
-    example = next(cell for cells in marked for cell in cells
-                   if all(map(form.fullmatch, cells)) and not _plain().fullmatch(cell))
+    example = next(
+        cell for cells in marked for cell in cells if all(map(form.fullmatch, cells)) and not _plain().fullmatch(cell)
+    )
     others = {cell for cells in marked if all(map(form.fullmatch, cells)) for cell in cells}
     rivals = [marks for marks in alike if marks[0] != best[0] and all(map(_form(*marks).fullmatch, others))]
     return Marks(*best, example, not rivals)

@@ -6,8 +6,8 @@ import polars as pl
 
 from autoint_jax.data.datasets.drafting.samples import CELLS, LEAST_ROWS, ROWS, Sample, with_missing
 from autoint_jax.data.datasets.drafting.yaml_text import scalar
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.raw.parquet_source import holds_values, parquet_schema
+from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 
 _LIST_SEPARATORS = ('|', ',', ';')
@@ -17,10 +17,16 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
     """Reads the first rows; lists become text. Raises UsageError where the file is no Parquet, has no rows or no columns."""
     schema = parquet_schema(path)
     readable = {name: dtype for name, dtype in schema.items() if _is_readable(dtype)}
-    unreadable = tuple(f'# - {{name: {scalar(name)}}}  # left out: its type {_shown(dtype)} is no value of a field, or bytes: '
-                       'write its parts as columns of their own' for name, dtype in schema.items() if name not in readable)
+    unreadable = tuple(
+        f'# - {{name: {scalar(name)}}}  # left out: its type {_shown(dtype)} is no value of a field, or bytes: '
+        'write its parts as columns of their own'
+        for name, dtype in schema.items()
+        if name not in readable
+    )
     if not readable:
-        raise UsageError(f'{path} has no column of a type that is read (text, numbers, booleans, dates, lists of these)')
+        raise UsageError(
+            f'{path} has no column of a type that is read (text, numbers, booleans, dates, lists of these)'
+        )
     try:
         rows = max(min(ROWS, CELLS // len(readable)), LEAST_ROWS)
         frame = pl.scan_parquet(path, glob=False).select(list(readable)).head(rows).collect()
@@ -35,7 +41,9 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
             values = values.arr.to_list() if isinstance(dtype, pl.Array) else values
             texts = values.cast(pl.List(pl.String))
             whole = texts.list.join('')
-            separator = next((mark for mark in _LIST_SEPARATORS if not whole.str.contains(mark, literal=True).any()), '\x1f')
+            separator = next(
+                (mark for mark in _LIST_SEPARATORS if not whole.str.contains(mark, literal=True).any()), '\x1f'
+            )
             values = texts.list.join(separator)
             kinds[name] = f'kind: multivalued, separator: "{separator}"'.replace('\x1f', '\\x1f'), 'a column of lists'
         elif dtype.is_float():

@@ -81,7 +81,7 @@ def _is_one(run: str, cuts: Sequence[Cut], lines: Sequence[str]) -> bool:
 def _cut(lines: Sequence[str], separator: str) -> Cut | None:
     """The cut by a separator with the quotes that make most lines alike."""
     best: Cut | None = None
-    for quote in ((None, '"', "'") if separator == '\t' else ('"', None, "'")):
+    for quote in (None, '"', "'") if separator == '\t' else ('"', None, "'"):
         if quote is not None and best is not None and not any(quote in line for line in lines):
             continue
         rows = [cells_of(line, separator, quote) for line in lines]
@@ -91,8 +91,11 @@ def _cut(lines: Sequence[str], separator: str) -> Cut | None:
         width, alike = max(widths.items(), key=lambda item: (item[1], item[0]))
         enclosed = sum(_enclosed(line, separator, quote) for line in lines) if quote is not None else 0
         cut = Cut(separator, quote, width, alike, len(lines), rows[0] is not None and len(rows[0]) == width, enclosed)
-        better = best is None or alike > best.alike or (
-            alike == best.alike and enclosed > max(best.enclosed, 0.5 * len(lines) if quote == "'" else 0))
+        better = (
+            best is None
+            or alike > best.alike
+            or (alike == best.alike and enclosed > max(best.enclosed, 0.5 * len(lines) if quote == "'" else 0))
+        )
         best = cut if better else best
     return best
 
@@ -115,7 +118,9 @@ def _chosen(cuts: Sequence[Cut], lines: Sequence[str]) -> Cut | None:
         if cut.separator in '\t\x01\x02\x1f':
             return cut
     by_mark = {cut.separator: cut for cut in usual}
-    blank = next((cut for cut in cuts if cut.separator == ' ' and ',' in by_mark and cut.width > by_mark[','].width), None)
+    blank = next(
+        (cut for cut in cuts if cut.separator == ' ' and ',' in by_mark and cut.width > by_mark[','].width), None
+    )
     for other in (by_mark.get(';'), blank):
         if other is not None and ',' in by_mark and _are_decimals(lines, other):
             del by_mark[',']

@@ -42,7 +42,7 @@ def sample_of_text(path: pathlib.Path, *, libsvm: bool) -> Sample:
     _check_text(path, lines)
     if libsvm or looks_like_libsvm(lines):
         return sample_of_libsvm(path, lines[:ROWS])
-    return _table(path, lines[:ROWS + 1], encoding, head)
+    return _table(path, lines[: ROWS + 1], encoding, head)
 
 
 def _encoding(path: pathlib.Path) -> tuple[list[str], str]:
@@ -54,18 +54,25 @@ def _encoding(path: pathlib.Path) -> tuple[list[str], str]:
     odd, even = begin[1:256:2], begin[0:256:2]
     for zeros, letters, name in ((odd, even, 'utf-16-le'), (even, odd, 'utf-16-be')):
         if len(begin) > 8 and not any(zeros) and all(letters):
-            return [f'encoding: {name}  # every letter has a NUL character beside it, and there is no byte-order mark'], name
+            return [
+                f'encoding: {name}  # every letter has a NUL character beside it, and there is no byte-order mark'
+            ], name
     try:
         codecs.getincrementaldecoder('utf-8')().decode(begin, final=False)
         return [], 'utf-8'
     except UnicodeDecodeError as error:
-        line = begin[:error.start].count(b'\n') + 1
+        line = begin[: error.start].count(b'\n') + 1
         if _mostly_utf8(begin):
-            return [f'# Line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8, though other letters are: it may be '
-                    'damaged. Mend it and delete the next line.', 'encoding: latin-1'], 'latin-1'
+            return [
+                f'# Line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8, though other letters are: it may be '
+                'damaged. Mend it and delete the next line.',
+                'encoding: latin-1',
+            ], 'latin-1'
         name = 'cp1252' if re.search(rb'[\x80-\x9f]', begin) and _decodes(begin, 'cp1252') else 'latin-1'
-        return [f'encoding: {name}  # a guess: line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8; another '
-                'encoding, such as gb18030 or shift_jis, gives other letters'], name
+        return [
+            f'encoding: {name}  # a guess: line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8; another '
+            'encoding, such as gb18030 or shift_jis, gives other letters'
+        ], name
 
 
 def _mostly_utf8(content: bytes) -> bool:
@@ -84,7 +91,9 @@ def _decodes(content: bytes, encoding: str) -> bool:
 
 def _check_text(path: pathlib.Path, lines: list[str]) -> None:
     if any('\0' in line for line in lines):
-        raise UsageError(f'{path} holds NUL characters, so it is no table of text: name a file of text or a Parquet file')
+        raise UsageError(
+            f'{path} holds NUL characters, so it is no table of text: name a file of text or a Parquet file'
+        )
     if lines[0].lstrip()[:1] in ('{', '[') and lines[0].rstrip()[-1:] in ('}', '{', '[', ']', ','):
         raise UsageError(f'{path} looks like JSON, which is not read: write it as CSV or Parquet')
     if re.match(r'\s*<(\?xml|!doctype|html)', lines[0], re.IGNORECASE):
@@ -94,8 +103,10 @@ def _check_text(path: pathlib.Path, lines: list[str]) -> None:
 def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str]) -> Sample:
     cut = _cut(path, lines, encoding)
     if cut is None:
-        raise UsageError(f'{path} seems to have one column: none of comma, tab, semicolon, |, blank and other marks cuts its '
-                         f'lines into equally many cells; the first line is {shown(lines[0], 60)}')
+        raise UsageError(
+            f'{path} seems to have one column: none of comma, tab, semicolon, |, blank and other marks cuts its '
+            f'lines into equally many cells; the first line is {shown(lines[0], 60)}'
+        )
     layout = Layout((), separator=cut.separator, quote=cut.quote, strip=True, encoding=encoding)
     rows = first_rows(path, layout, max(min(ROWS, CELLS // cut.width), LEAST_ROWS) + 1)
     first, width = rows[0], cut.width
@@ -105,8 +116,10 @@ def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str])
     layout = dataclasses.replace(layout, decimal=marks.decimal, thousands=marks.thousands)
     told = _header(first, body, layout, width)
     if told.present and not body:
-        raise UsageError(f'{path} has no rows below its header ({", ".join(map(shown, first[:5]))}): there is nothing to draft a '
-                         'declaration from')
+        raise UsageError(
+            f'{path} has no rows below its header ({", ".join(map(shown, first[:5]))}): there is nothing to draft a '
+            'declaration from'
+        )
     body = body[:ROWS] if told.present else [first, *body][:ROWS]
     if len(first) == width - 1 and len({row[0] for row in body}) == len(body):  # R writes no name for the names of rows
         first = ['', *first]
@@ -141,11 +154,13 @@ def _check_beginning(path: pathlib.Path, line: str, first: list[str], rows: list
     """Raises UsageError where the first line is no header and no row: a title, a comment, Excel's `sep=;`."""
     if re.fullmatch(r'"?sep=.{1,3}', line.strip()):
         raise UsageError(f'{path} begins with the line {shown(line.strip())}, which only Excel reads: delete it')
-    if len(first) == width or abs(len(first) - width) == 1 < len(first) and not line.startswith('#'):
+    if len(first) == width or (abs(len(first) - width) == 1 < len(first) and not line.startswith('#')):
         return
     below = next((number for number, row in enumerate(rows, start=2) if len(row) == width), 2)
-    raise UsageError(f'{path} begins with a line of {len(first)} cells, {shown(line, 60)}, where most lines have {width}: delete '
-                     f'what stands above line {below}, where the table seems to begin')
+    raise UsageError(
+        f'{path} begins with a line of {len(first)} cells, {shown(line, 60)}, where most lines have {width}: delete '
+        f'what stands above line {below}, where the table seems to begin'
+    )
 
 
 def _header(first: list[str], body: list[list[str]], layout: Layout, width: int) -> headers.Header:
@@ -153,13 +168,17 @@ def _header(first: list[str], body: list[list[str]], layout: Layout, width: int)
         return headers.Header(True, f'the first line has {len(first)} cells, the others {width}')
     looked = first[:_HEADER_COLUMNS]
     read_at_once([looked, *(row[:_HEADER_COLUMNS] for row in body)], layout)
-    return headers.told(looked, [Column(cell, [row[place] for row in body], layout) for place, cell in enumerate(looked)])
+    return headers.told(
+        looked, [Column(cell, [row[place] for row in body], layout) for place, cell in enumerate(looked)]
+    )
 
 
 def _mark_lines(marks: Marks) -> list[str]:
     doubt = '' if marks.sure else '; a guess, for the numbers could also be read with . and , the other way round'
     found = [f'decimal: {quoted(marks.decimal)}  # as in {shown(marks.example)}{doubt}'] if marks.decimal != '.' else []
-    return found + ([f'thousands: {quoted(marks.thousands)}  # as in {shown(marks.example)}{doubt}'] if marks.thousands else [])
+    return found + (
+        [f'thousands: {quoted(marks.thousands)}  # as in {shown(marks.example)}{doubt}'] if marks.thousands else []
+    )
 
 
 def _dialect_lines(cut: Cut, lines: list[str]) -> list[str]:

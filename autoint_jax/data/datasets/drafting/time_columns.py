@@ -62,7 +62,7 @@ def _numbers(column: Column) -> str | None:
     """Why numbers are times, if they are: counted since 1970, digits of dates, or growing under a name of times."""
     values = column.numbers.values
     named = names_a_time(column.name)
-    if not column.numbers.whole or names_ids(column.name) and not named and words_of(column.name)[-1] not in _SPANS:
+    if not column.numbers.whole or (names_ids(column.name) and not named and words_of(column.name)[-1] not in _SPANS):
         return None
     low, high = values.min(), values.max()
     if any(first <= low and high <= last for first, last in _EPOCHS):

@@ -5,7 +5,8 @@ import re
 _WORDS = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+')
 
 # Things that numbers name. A column named after one holds ids, as in `item`, `item_id`, `itemid` or `itemId`.
-_THINGS = frozenset('''
+_THINGS = frozenset(
+    """
     user member customer client visitor account person people item product article goods sku movie film song track
     artist album book video clip news doc document page url site domain app application device ad ads advert
     advertisement campaign creative adgroup advertiser publisher banner query keyword category cate cat subcategory
@@ -13,31 +14,57 @@ _THINGS = frozenset('''
     geo ip os browser channel carrier model session cookie gender sex occupation job education hash isbn asin barcode
     phone type class group segment cluster status slot placement weekday dayofweek month hour dow topic tag author hotel
     room restaurant venue airport airline flight station line node host department team cohort tier language lang
-    currency network supplier warehouse bucket'''.split())
+    currency network supplier warehouse bucket""".split()
+)
 _IDS = frozenset('id ids key code codes uid pid aid cid sid iid gid vid mid tid nid uuid guid fid oid'.split())
 # What is counted or measured. The last word of a name tells, so `item_price` is a price.
-_MEASURES = frozenset('''
+_MEASURES = frozenset(
+    """
     age price cost amount amt count counts cnt num nb total sum avg average mean median min max std var rate ratio ctr
     cvr score income salary wage wages balance duration length len size width height weight distance dist hours minutes
     mins seconds secs ms days weeks months years freq frequency quantity qty views visits clicks impressions gain gains
     loss losses temperature temp humidity pressure speed percent pct share value revenue sales profit area rooms votes
     bid budget gap diff delta interval recency tenure credit debt limit fare tax discount points popularity latitude
-    longitude lat lon lng volume power dwell'''.split())
+    longitude lat lon lng volume power dwell""".split()
+)
 _TIMES = frozenset('time timestamp ts date datetime day when dt at created updated'.split())
 
 # Names of labels, without regard to case and to what is no letter; the first are the surest.
-_LABELS = ('label', 'labels', 'target', 'click', 'clicked', 'isclick', 'isclicked', 'clk', 'y', 'class', 'outcome', 'response')
-_LABEL_WORDS = frozenset('''
+_LABELS = (
+    'label',
+    'labels',
+    'target',
+    'click',
+    'clicked',
+    'isclick',
+    'isclicked',
+    'clk',
+    'y',
+    'class',
+    'outcome',
+    'response',
+)
+_LABEL_WORDS = frozenset(
+    """
     label labels target click clicked clk conversion converted convert purchase purchased buy bought install installed
     attributed churn churned survived default defaulted fraud like liked exited subscribed subscribe response responded
     outcome ordered order booked booking deposit accepted approved attrition canceled cancelled success successful hired
-    diagnosis delinquent returned refunded renewed retained completed finished watched followed risk'''.split())
+    diagnosis delinquent returned refunded renewed retained completed finished watched followed risk""".split()
+)
 _GRADES = frozenset('rating ratings stars star grade income score'.split())
 _COUNTS = ('clicks', 'conversions', 'purchases', 'installs', 'orders')  # alone, what a row of sums has
 # Words that make another thing of a label's name, as in `click_count` or `purchase_time`.
-_NO_LABEL = (_MEASURES | _TIMES | _IDS | _THINGS | frozenset('''
+_NO_LABEL = (
+    _MEASURES
+    | _TIMES
+    | _IDS
+    | _THINGS
+    | frozenset(
+        """
     number n no history hist last first prev previous prior prob probability position type per past mean lag hour url
-    text rank sequence seq list'''.split())) - {'class'}
+    text rank sequence seq list""".split()
+    )
+) - {'class'}
 
 
 def words_of(name: str) -> list[str]:
@@ -56,12 +83,16 @@ def names_ids(name: str) -> bool:
 def names_a_measure(name: str) -> bool:
     """Whether the name is one of an amount, so that 20 is between 10 and 30."""
     words = [word for word in words_of(name) if not word.isdigit()]
-    return bool(words) and (words[-1] in _MEASURES or words[0] in ('num', 'n', 'nb', 'count', 'avg', 'total', 'mean', 'sum'))
+    return bool(words) and (
+        words[-1] in _MEASURES or words[0] in ('num', 'n', 'nb', 'count', 'avg', 'total', 'mean', 'sum')
+    )
 
 
 def names_a_time(name: str) -> bool:
     """Whether the name is one of a point in time."""
-    return any(word in _TIMES or _joined(word, ('time', 'date')) for word in words_of(name)) and not names_a_measure(name)
+    return any(word in _TIMES or _joined(word, ('time', 'date')) for word in words_of(name)) and not names_a_measure(
+        name
+    )
 
 
 def label_rank(name: str) -> int | None:
@@ -82,5 +113,7 @@ def has_a_label_word(name: str) -> bool:
 
 def _joined(word: str, endings: tuple[str, ...]) -> bool:
     """Whether a word is a thing and an ending in one, as `userid` is, and `paid` is not."""
-    return any(word.endswith(ending) and word[:-len(ending)] in _THINGS | {'ad', 'up', 'start', 'end', 'event', 'order'}
-               for ending in endings)
+    return any(
+        word.endswith(ending) and word[: -len(ending)] in _THINGS | {'ad', 'up', 'start', 'end', 'event', 'order'}
+        for ending in endings
+    )

@@ -25,7 +25,7 @@ def listed(texts: Iterable[str]) -> str:
 
 def shown(text: str, longest: int = 20) -> str:
     """A value of the table in a comment, in quotes and cut to a length; safe for a terminal."""
-    return quoted(text if len(text) <= longest else text[:longest - 3] + '...')
+    return quoted(text if len(text) <= longest else text[: longest - 3] + '...')
 
 
 def _escaped(character: str) -> str:
