@@ -10,7 +10,7 @@ from autoint_jax.errors import UsageError, nearest
 from autoint_jax.reproduction.paper import effectiveness
 from autoint_jax.training import compilation
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 
 CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
@@ -94,7 +94,7 @@ def model_table(
 def start(seeds: int) -> None:
     """What a script that trains seeds together does first: `start_cache`, and a core for each of them on a CPU."""
     start_cache()
-    devices.split_cpu(seeds)
+    placement.split_cpu(seeds)
 
 
 def start_cache() -> None:

@@ -37,7 +37,7 @@ from autoint_jax.reproduction.paper.published import EFFECTIVENESS
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder import records as run_records
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 
 flags.adopt_module_key_flags(common)
 _MODEL = flags.DEFINE_string('model', 'nfm', 'Model to tune.')
@@ -106,7 +106,7 @@ def main(argv: list[str]) -> None:
     base = configuration.replace(common.base_config(_MODEL.value), COMMON[_MODEL.value])
     quick = {'training.epochs': 1} if common.QUICK.value else {}
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    devices.split_cpu(devices.usable_cores())
+    placement.split_cpu(placement.usable_cores())
     options = dict.fromkeys(
         configuration.OF_COPIES.get(path.removeprefix('replicas.'), path)
         for grid in GRIDS[_MODEL.value].values()

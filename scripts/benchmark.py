@@ -32,7 +32,7 @@ from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 
 _SUITE = flags.DEFINE_string('suite', 'step', 'What to measure, one of those above.')
 _SHAPE = flags.DEFINE_string('shape', 'ml1m', f'Shape of the data: {", ".join(SHAPES)}.')
@@ -185,7 +185,7 @@ def main(argv: list[str]) -> None:
         )
     suite = SUITES[_SUITE.value]
     if _SUITE.value == 'replicas':
-        devices.split_cpu(devices.usable_cores())
+        placement.split_cpu(placement.usable_cores())
     for name in set().union(*(other.flags for other in SUITES.values())) - suite.flags:
         if flags.FLAGS[name].present:
             raise UsageError(f'--{name} means nothing to --suite={_SUITE.value}: leave it out')

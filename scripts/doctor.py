@@ -139,7 +139,7 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
     from autoint_jax.diagnosis import hardware, memory
     from autoint_jax.training.memory import available, room
     from autoint_jax.training.replica_programs import replica_mesh
-    from autoint_jax.training.step import devices
+    from autoint_jax.training.step import placement
     from autoint_jax.training.step.state import setup
 
     if asked is None:
@@ -151,7 +151,7 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
             )
         ]
     copies = len(configuration.copies(config))
-    mesh = replica_mesh(copies) if copies > 1 else devices.data_mesh()
+    mesh = replica_mesh(copies) if copies > 1 else placement.data_mesh()
     plan, _, fed = room.fed(setup(config, asked.schema), asked.rows, mesh, copies=copies, compiling=True)
     found = [Check(OK, fed)] * bool(asked.rows) + memory.checks(
         plan,

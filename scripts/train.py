@@ -38,7 +38,7 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import copy_name, fit_copies
 from autoint_jax.training.run_folder import records
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', 'data/prepared', 'Folder of prepared data, filled by scripts/prepare_data.py.'
@@ -74,7 +74,7 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
     """Raises UsageError after all when one diverged."""
     if _RUN_DIR.value:
         raise UsageError('--run_dir names the folder of one run, but config.replicas asks for copies: name --runs_dir')
-    devices.split_cpu(len(configs))
+    placement.split_cpu(len(configs))
     results = fit_copies(configs, data, folders, Bar())
     options = list(dict.fromkeys(path for one in configs[1:] for path in configuration.differing(configs[0], one)))
     for one, result, folder in zip(configs, results, folders, strict=True):

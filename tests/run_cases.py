@@ -10,7 +10,7 @@ from tensorboardX.proto.event_pb2 import Event
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import initial_state, setup
 
 # Eight evaluations, every four steps, the fourth of which is the best.
@@ -60,7 +60,7 @@ def outcome(folder: pathlib.Path, data, config=TINY):
     like, reader = initial_state(setup(config, data.schema)), CheckpointReader(folder / 'checkpoints')
     states = {
         step: [
-            np.asarray(leaf).tolist() for leaf in jax.tree.leaves(reader.restore(step, like, devices.data_mesh())[0])
+            np.asarray(leaf).tolist() for leaf in jax.tree.leaves(reader.restore(step, like, placement.data_mesh())[0])
         ]
         for step in reader.steps()
     }

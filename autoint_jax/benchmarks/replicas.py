@@ -17,7 +17,7 @@ from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training import replica_programs
 from autoint_jax.training.replica_programs import BY_COPY
-from autoint_jax.training.step import devices, steps
+from autoint_jax.training.step import placement, steps
 from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
@@ -25,12 +25,12 @@ class AloneBenchmark:
     """A run alone, on one device with all its cores; `window` measures it."""
 
     def __init__(self, config: Config, shape: Shape):
-        prepared = ready(config, shape, devices.data_mesh(jax.local_devices()[:1]))
+        prepared = ready(config, shape, placement.data_mesh(jax.local_devices()[:1]))
         self.work = prepared.work
         chunk = steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS)
         self.window = Rounds(
             chunk,
-            devices.replicate(initial_state(prepared.made), prepared.mesh),
+            placement.replicate(initial_state(prepared.made), prepared.mesh),
             prepared,
             rows_of_step=config.training.batch_size,
         ).window

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.run_folder.provenance import processor
-from autoint_jax.training.step.devices import usable_cores
+from autoint_jax.training.step.placement import usable_cores
 
 # An absolute path at the start of a word or of an option's value; a URL's double slash is none.
 ABSOLUTE_PATH = re.compile(r'(?:(?<=[\s=\'":,])|^)/(?!/)[^\s=\'":,]*')

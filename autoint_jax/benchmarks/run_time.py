@@ -13,7 +13,7 @@ from autoint_jax.benchmarks.windows import Timing, in_turn
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import Columns, PreparedData
 from autoint_jax.training.fields import fitted_schema
-from autoint_jax.training.step import devices, order, steps
+from autoint_jax.training.step import order, placement, steps
 from autoint_jax.training.step.state import initial_state, setup
 
 # Training rows that the windows go round at most, so that rows of any data set are resident; many times what caches hold.
@@ -24,7 +24,7 @@ COLOUR, MARKED = '#4477aa', '#cc6677'  # told apart by colour-blind readers, and
 class _Epoch(NamedTuple):
     """What `Rounds` reads of a benchmark's preparation."""
 
-    columns: devices.Resident
+    columns: placement.Resident
     order: jax.Array
 
 
@@ -36,27 +36,27 @@ def training_rates(configs: Mapping[str, Config], data: PreparedData, timing: Ti
     resident, the first MEASURED_ROWS at most; a last batch that is not whole is left out. All models' states are held at
     the same time. Raises UsageError on a configuration that does not run here.
     """
-    mesh, train = devices.data_mesh(), data.split('train')
+    mesh, train = placement.data_mesh(), data.split('train')
     columns = Columns(*(column[:MEASURED_ROWS] for column in (train.ids, train.numeric, train.labels)))
-    resident = devices.resident(columns, mesh)
+    resident = placement.resident(columns, mesh)
     return in_turn(
         {name: _rounds(config, data, columns, resident, mesh).window for name, config in configs.items()}, timing
     )
 
 
 def _rounds(
-    config: Config, data: PreparedData, columns: Columns, resident: devices.Resident, mesh: jax.sharding.Mesh
+    config: Config, data: PreparedData, columns: Columns, resident: placement.Resident, mesh: jax.sharding.Mesh
 ) -> Rounds:
     made, rows = setup(config, fitted_schema(config, data)), len(columns)
     batch = min(config.training.batch_size, rows)
-    cut = devices.cut(batch, config, made.schema, mesh)
+    cut = placement.cut(batch, config, made.schema, mesh)
     ordered = order.epoch_order(config.seed, 0, rows=rows, batch_size=batch, padded_batch=cut.padded_batch)[
         : rows // batch
     ]
     return Rounds(
         steps.make_chunk(made, mesh, cut, max_steps=CHUNK_STEPS),
-        devices.replicate(initial_state(made), mesh),
-        _Epoch(resident, devices.replicate(ordered, mesh)),
+        placement.replicate(initial_state(made), mesh),
+        _Epoch(resident, placement.replicate(ordered, mesh)),
         rows_of_step=batch,
     )
 

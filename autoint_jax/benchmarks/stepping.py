@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from autoint_jax.benchmarks.roofline import Work, scoring_work, step_work
 from autoint_jax.benchmarks.shapes import Shape, distinct_rows, made_up
 from autoint_jax.config.configuration import Config
-from autoint_jax.training.step import devices, scoring, steps
+from autoint_jax.training.step import placement, scoring, steps
 from autoint_jax.training.step.state import Setup, TrainState, initial_state, setup
 
 DATA_ROWS = 1 << 18  # different rows that the windows go round, or two batches where that is more
@@ -32,8 +32,8 @@ class Ready(NamedTuple):
 
     made: Setup
     mesh: Mesh
-    cut: devices.Cut
-    columns: devices.Resident
+    cut: placement.Cut
+    columns: placement.Resident
     order: jax.Array
     work: Work
 
@@ -41,14 +41,14 @@ class Ready(NamedTuple):
 def ready(config: Config, shape: Shape, mesh: Mesh) -> Ready:
     batch = config.training.batch_size
     schema, columns = made_up(shape, max(DATA_ROWS, 2 * batch), seed=1)
-    cut = devices.cut(batch, config, schema, mesh)
+    cut = placement.cut(batch, config, schema, mesh)
     order = batches_in_order(len(columns), batch, cut.padded_batch)
     return Ready(
         setup(config, schema),
         mesh,
         cut,
-        devices.resident(columns, mesh),
-        devices.replicate(order, mesh),
+        placement.resident(columns, mesh),
+        placement.replicate(order, mesh),
         step_work(schema, config, batch, distinct_rows(schema, columns, batch)),
     )
 
@@ -87,12 +87,12 @@ class StepBenchmark:
     """The compiled training loop on made-up data; `window` measures it."""
 
     def __init__(self, config: Config, shape: Shape):
-        prepared = ready(config, shape, devices.data_mesh())
+        prepared = ready(config, shape, placement.data_mesh())
         self.cut, self.work = prepared.cut, prepared.work
         self._flush = steps.make_flush(prepared.made)
         self._rounds = Rounds(
             steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS),
-            devices.replicate(initial_state(prepared.made), prepared.mesh),
+            placement.replicate(initial_state(prepared.made), prepared.mesh),
             prepared,
             rows_of_step=config.training.batch_size,
         )
@@ -115,12 +115,12 @@ class ScoringBenchmark:
     def __init__(self, config: Config, shape: Shape):
         batch = config.training.batch_size
         schema, columns = made_up(shape, SCORED_BATCHES * batch, seed=1)
-        mesh, made = devices.data_mesh(), setup(config, schema)
-        self.cut = devices.scoring_cut(batch, config, schema, mesh)
+        mesh, made = placement.data_mesh(), setup(config, schema)
+        self.cut = placement.scoring_cut(batch, config, schema, mesh)
         self.work = scoring_work(schema, config, batch, distinct_rows(schema, columns, batch))
-        state = devices.replicate(initial_state(made), mesh)
+        state = placement.replicate(initial_state(made), mesh)
         self._score = scoring.make_scorer(made, mesh)
-        self._arguments: tuple[Any, ...] = (state.variables, state.tables, devices.resident(columns, mesh))
+        self._arguments: tuple[Any, ...] = (state.variables, state.tables, placement.resident(columns, mesh))
         self._rows = len(columns)
         began = time.perf_counter()
         self._score(*self._arguments)

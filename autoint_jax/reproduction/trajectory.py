@@ -8,20 +8,20 @@ import numpy as np
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training.fields import fitted_schema
-from autoint_jax.training.step import devices, order, steps
+from autoint_jax.training.step import order, placement, steps
 from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
 def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
     """The state after `count` steps of a run (0 = its start), every table row up to date."""
-    made, mesh, columns = setup(config, fitted_schema(config, data)), devices.data_mesh(), data.split('train')
+    made, mesh, columns = setup(config, fitted_schema(config, data)), placement.data_mesh(), data.split('train')
     batch_size = min(config.training.batch_size, len(columns))
-    cut = devices.cut(batch_size, config, data.schema, mesh)
+    cut = placement.cut(batch_size, config, data.schema, mesh)
     chunk = steps.make_chunk(made, mesh, cut, max_steps=count)
-    state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
+    state, resident = placement.replicate(initial_state(made), mesh), placement.resident(columns, mesh)
     per_epoch = order.steps_per_epoch(len(columns), batch_size)
     for epoch in range(-(-count // per_epoch)):
-        ordered = devices.replicate(
+        ordered = placement.replicate(
             order.epoch_order(
                 config.seed, epoch, rows=len(columns), batch_size=batch_size, padded_batch=cut.padded_batch
             ),

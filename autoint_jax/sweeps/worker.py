@@ -15,7 +15,7 @@ from autoint_jax.sweeps.trial_training import Train, TrainTogether, attend, atte
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.training import compilation
 from autoint_jax.training.run_folder.records import FolderInUse
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 
 POLL_SECONDS = 2.0
 
@@ -37,7 +37,7 @@ def work(orders: Orders, name: str, train: Train = train_trial, together: TrainT
     if orders.compilation_cache:
         compilation.cache_compilations(orders.compilation_cache)
     if orders.together and (most := groups.largest(orders.folder.sweep)) > 1:
-        devices.split_cpu(most)
+        placement.split_cpu(most)
     study = None
     if orders.folder.sweep.search is not None:
         from autoint_jax.sweeps.search import Study

@@ -25,7 +25,7 @@ from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.memory.room import Arrangement, arranged
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
-from autoint_jax.training.step import devices, order, scoring, steps
+from autoint_jax.training.step import order, placement, scoring, steps
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
 from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, missed_table_kernel, setup
 from autoint_jax.training.tables import dense_tables
@@ -42,7 +42,7 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     with contextlib.closing(reporter):
         reporter.doing('taking quantiles of numeric fields, and planning the memory')
         schema = fitted_schema(config, data, recorded_boundaries(run_dir, data.hash))
-        made, leads, mesh = setup(config, schema), course(config, data), devices.data_mesh()
+        made, leads, mesh = setup(config, schema), course(config, data), placement.data_mesh()
         complete = (run_dir / 'result.json').exists()
         arrangement = None if complete else arranged(made, leads.split_rows, mesh)  # before anything is written
         with contextlib.closing(Run(made, data, run_dir)) as run:
@@ -107,7 +107,7 @@ def course(config: Config, data: PreparedData) -> Course:
 def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, reporter: Reporter, fit_began: float) -> None:
     made, config = run.made, run.made.config
     columns, rows, batch_size, epoch_steps, last_step, evaluated_after = leads
-    cut = devices.cut(batch_size, config, made.schema, mesh)
+    cut = placement.cut(batch_size, config, made.schema, mesh)
     chunk, flush = steps.make_chunk(made, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(made)
     plan = Plan(config.training.epochs, epoch_steps, evaluated_after, cut)
     for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
@@ -117,7 +117,7 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
         feed = StreamedFeed(config, columns['train'], made.schema, plan, mesh)
         evaluator, evaluated = scoring.make_streamed_evaluator(made, mesh), columns
     else:
-        evaluated = {split: devices.resident(part, mesh) for split, part in columns.items()}
+        evaluated = {split: placement.resident(part, mesh) for split, part in columns.items()}
         feed = ResidentFeed(config, columns['train'], evaluated['train'], plan, mesh)
         evaluator = scoring.make_evaluator(made, mesh)
 

@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from autoint_jax.evaluation import metrics
-from autoint_jax.training.step.devices import DATA_AXIS, EVERYWHERE, Cut, Resident
+from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE, Cut, Resident
 from autoint_jax.training.step.scoring import device_logits, scored_rows
 from autoint_jax.training.step.state import Setup, TrainState, varied
 from autoint_jax.training.step.steps import device_gradients, flushed, make_step, steps_in_turn

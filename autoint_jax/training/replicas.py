@@ -28,7 +28,7 @@ from autoint_jax.training.memory.room import arranged
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
 from autoint_jax.training.run import Run
-from autoint_jax.training.step import devices, order
+from autoint_jax.training.step import order, placement
 from autoint_jax.training.step.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed, data_row_bytes
 from autoint_jax.training.step.state import TrainState, setup, state_shapes
 
@@ -103,7 +103,7 @@ def copies_that_fit(config: Config, data: PreparedData, processes: int = 1) -> i
         return 1
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state_shapes(made)))
     orders = (
-        2 * 4 * leads.epoch_steps * devices.cut(leads.batch_size, config, made.schema, replica_mesh(1)).padded_batch
+        2 * 4 * leads.epoch_steps * placement.cut(leads.batch_size, config, made.schema, replica_mesh(1)).padded_batch
     )
     if there is None:
         return MOST_COPIES
@@ -137,7 +137,7 @@ class _Copies:
     ):
         self._runs, self._reporter, self._own, self._made = runs, reporter, own, runs[0].made
         self._mesh = replica_mesh(len(runs))
-        self._alone = devices.data_mesh(list(self._mesh.devices.flat[:1]))
+        self._alone = placement.data_mesh(list(self._mesh.devices.flat[:1]))
         self._course: Course = course(self._made.config, data)
         self._names = [copy_name(run.made.config, varying) for run in runs]
         on_devices = self._mesh.devices.size
@@ -152,8 +152,8 @@ class _Copies:
         reporter.say(
             f'{arrangement.sentence}; {len(runs)} copies in one program, on {on_devices} device{"s" if on_devices > 1 else ""}'
         )
-        self._resident = {split: devices.resident(part, self._mesh) for split, part in self._course.columns.items()}
-        self._cut = devices.cut(self._course.batch_size, self._made.config, self._made.schema, self._mesh)
+        self._resident = {split: placement.resident(part, self._mesh) for split, part in self._course.columns.items()}
+        self._cut = placement.cut(self._course.batch_size, self._made.config, self._made.schema, self._mesh)
         together = replica_programs.go_together(self._mesh)
         self._chunk = replica_programs.make_chunk(
             self._made, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together

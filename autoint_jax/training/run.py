@@ -19,7 +19,7 @@ from autoint_jax.training.divergence import divergence
 from autoint_jax.training.fields import boundaries
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, initial_state, state_shapes
 
 
@@ -89,7 +89,7 @@ class Run:
             self.evaluations, self.seconds = found.progress['evaluations'], found.progress['seconds']
             self._times = found.progress.get('times', [time.time()] * len(self.evaluations))  # older versions kept none
         self._record.restart(self.evaluations, self._times)
-        return devices.replicate(initial_state(self.made), mesh) if found is None else found.state
+        return placement.replicate(initial_state(self.made), mesh) if found is None else found.state
 
     def evaluated(
         self, state: TrainState, step: int, epoch: float, train_logloss: float, valid: dict[str, float]

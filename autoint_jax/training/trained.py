@@ -16,7 +16,7 @@ from autoint_jax.training.memory import room
 from autoint_jax.training.memory.plan import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.run import check_identity
 from autoint_jax.training.run_folder import records
-from autoint_jax.training.step import devices, scoring
+from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.feed import chosen_feed, data_row_bytes
 from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
 
@@ -31,14 +31,14 @@ class TrainedRun(NamedTuple):
 
     def figures(self, columns: Columns) -> dict[str, float]:
         """AUC and logloss of a split; its rows are read from disk by the rule of training, so that they always have room."""
-        config, mesh = self.made.config, devices.data_mesh()
+        config, mesh = self.made.config, placement.data_mesh()
         needed = len(columns) * data_row_bytes(self.made.schema)
         streamed, _ = chosen_feed(config, needed, room.available(mesh), beside=len(columns) * EVALUATION_BYTES_PER_ROW)
         if streamed:
             sums = scoring.make_streamed_evaluator(self.made, mesh)(self.state.variables, self.state.tables, columns)
         else:
             sums = scoring.make_evaluator(self.made, mesh)(
-                self.state.variables, self.state.tables, devices.resident(columns, mesh)
+                self.state.variables, self.state.tables, placement.resident(columns, mesh)
             )
         return metrics.figures(sums)
 
@@ -57,10 +57,10 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
             f'{data.hash[:12]}): pass the --data_dir it was trained on'
         )
     made = setup(config, fitted_schema(config, data, run.get('boundaries')))
-    room.check_reading(made, devices.data_mesh(), f'the state of {run_dir}')
+    room.check_reading(made, placement.data_mesh(), f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
     check_identity(checkpoints, {'fingerprint': configuration.fingerprint(config), 'data_hash': data.hash})
-    return TrainedRun(made, data, saved_state(checkpoints, step, state_shapes(made), devices.data_mesh()))
+    return TrainedRun(made, data, saved_state(checkpoints, step, state_shapes(made), placement.data_mesh()))
 
 
 _AGAIN = 'the result in result.json stands; to have the checkpoint again, train the run again in another run folder'

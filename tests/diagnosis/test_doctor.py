@@ -18,7 +18,7 @@ from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.memory.activations import activation_bytes
 from autoint_jax.training.memory.available import shown_bytes
 from autoint_jax.training.memory.plan import plan as plan_of
-from autoint_jax.training.step import devices, steps
+from autoint_jax.training.step import placement, steps
 from autoint_jax.training.step.state import initial_state, setup
 
 MIXED = Schema(
@@ -132,7 +132,7 @@ def test_operations_are_right_here_and_wrong_ones_are_found(monkeypatch):
 @pytest.mark.parametrize('tables', TABLE_OPTIMIZERS)
 def test_the_plan_counts_the_state_exactly(tables):
     config = replace(Config(), {'optimizer.tables': tables, 'model.variant': 'authors', 'model.deep_hidden': (19, 17)})
-    device = plan_of(config, MIXED, {}, devices.data_mesh()).device
+    device = plan_of(config, MIXED, {}, placement.data_mesh()).device
     state = initial_state(setup(config, MIXED))
     assert named(device, 'tables') == nbytes(state.tables) == 132 * 16 * 4
     assert named(device, "state of the tables' optimizer") == nbytes(state.slots)
@@ -144,14 +144,16 @@ def test_the_plan_of_six_million_rows_by_hand():
     config = replace(Config(), {'optimizer.tables': 'deferred_adam'})
     schema = planned.schema_of([6_000_000 - 1000, 1000])
     rows = {'train': 40_000_000, 'valid': 3_000_000, 'test': 2_000_000}
-    mesh = devices.data_mesh()
+    mesh = placement.data_mesh()
     plan = plan_of(config, schema, rows, mesh)
     table = 6_000_000 * 16 * 4
     assert named(plan.device, 'tables') == table == 384_000_000
     assert named(plan.device, "state of the tables' optimizer") == 2 * table + 6_000_000 * 4  # m, nu, last
     assert not [item for item in plan.device if item.name == 'gradient of whole tables']
     assert named(plan.device, 'data') == 45_000_000 * (2 + 0 + 1) * 4
-    assert named(plan.device, 'order of rows') == 2 * 39_063 * devices.cut(1024, config, schema, mesh).padded_batch * 4
+    assert (
+        named(plan.device, 'order of rows') == 2 * 39_063 * placement.cut(1024, config, schema, mesh).padded_batch * 4
+    )
     assert named(plan.device, 'evaluation') == 3_000_000 * 32
     assert named(plan.device, 'rows of a batch') == 6 * 1024 * 2 * 16 * 4
     assert named(plan.disk, 'checkpoints') > 3 * 3 * table
@@ -167,19 +169,19 @@ def test_activations_by_hand_and_against_xla():
     f, w = 11, 64
     first, second = (f * (d + 5 * w) * 4 + 2 * f * f * 4 for d in (16, w))
     assert activation_bytes(config, f) == first + second + f * 16 * 4 + 2 * second
-    schema, mesh = planned.schema_of([5] * f), devices.data_mesh()
+    schema, mesh = planned.schema_of([5] * f), placement.data_mesh()
     device = plan_of(config, schema, {'train': 512}, mesh).device
     estimated = named(device, 'activations of a slice') + named(device, 'rows of a batch')
     made, shape = setup(config, schema), jax.ShapeDtypeStruct
-    columns = devices.Resident(shape((512, f), jnp.int32), shape((512, 0), jnp.float32), shape((512,), jnp.float32))
-    chunk = steps.make_chunk(made, mesh, devices.cut(512, config, schema, mesh), max_steps=2)
+    columns = placement.Resident(shape((512, f), jnp.int32), shape((512, 0), jnp.float32), shape((512,), jnp.float32))
+    chunk = steps.make_chunk(made, mesh, placement.cut(512, config, schema, mesh), max_steps=2)
     state = jax.eval_shape(lambda: initial_state(made))
     compiled = chunk.lower(state, columns, shape((1, 512), jnp.int32), 0, 1).compile()
     assert 0.6 < estimated / compiled.memory_analysis().temp_size_in_bytes < 1.6
 
 
 def test_what_does_not_fit_is_named_with_what_to_change():
-    plan = plan_of(Config(), planned.schema_of([1_000_000]), {}, devices.data_mesh())
+    plan = plan_of(Config(), planned.schema_of([1_000_000]), {}, placement.data_mesh())
     total = sum(item.bytes for item in plan.device + plan.host)
     places = {'copies': 1, 'on_cpu': True, 'device_memory': None, 'disk': 10**12}
     assert texts(memory.checks(plan, ram=2 * total, **places), BAD) == []
@@ -198,7 +200,7 @@ def test_what_does_not_fit_is_named_with_what_to_change():
 
 def test_plans_that_cannot_be_made(tmp_path):
     with pytest.raises(UsageError, match='32-bit numbers count'):
-        plan_of(Config(), planned.schema_of([2**30, 2**30]), {}, devices.data_mesh())
+        plan_of(Config(), planned.schema_of([2**30, 2**30]), {}, placement.data_mesh())
     with pytest.raises(UsageError, match='at least 1'):
         planned.schema_of([5, 0])
     with pytest.raises(UsageError, match='5,x must be numbers'):

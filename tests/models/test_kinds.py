@@ -19,7 +19,7 @@ from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Sch
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.step import devices, order, scoring, steps
+from autoint_jax.training.step import order, placement, scoring, steps
 from autoint_jax.training.step.state import initial_state, setup
 from autoint_jax.training.trained import open_run
 
@@ -85,15 +85,19 @@ def test_every_model_learns_from_every_combination_of_kinds(kinds, name):
     for kind in kinds:
         schema = Schema(KINDS[kind])
         config = dataclasses.replace(config_of(), model=with_everything(name))
-        made, mesh, columns = setup(config, schema), devices.data_mesh(), columns_of(schema)
-        cut = devices.cut(8, config, schema, mesh)
+        made, mesh, columns = setup(config, schema), placement.data_mesh(), columns_of(schema)
+        cut = placement.cut(8, config, schema, mesh)
         before = initial_state(made)
         first = {table: np.array(values) for table, values in before.tables.items()}
         ordered = order.epoch_order(0, 0, rows=ROWS, batch_size=8, padded_batch=cut.padded_batch)
         state, losses = steps.make_chunk(made, mesh, cut, max_steps=5)(
-            devices.replicate(before, mesh), devices.resident(columns, mesh), devices.replicate(ordered, mesh), 0, 5
+            placement.replicate(before, mesh),
+            placement.resident(columns, mesh),
+            placement.replicate(ordered, mesh),
+            0,
+            5,
         )
-        logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, devices.resident(columns, mesh))
+        logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, placement.resident(columns, mesh))
         assert np.isfinite(losses).all() and np.isfinite(logits).all() and logits.shape == (ROWS,), kind
         for path, leaf in jax.tree_util.tree_leaves_with_path(state):
             assert leaf.size and np.isfinite(leaf).all(), f'{kind} {jax.tree_util.keystr(path)}'

@@ -19,7 +19,7 @@ from autoint_jax.training.divergence import Diverged, absurd_logloss, divergence
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run import Run
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -102,7 +102,7 @@ def places(state):
 
 
 def test_a_value_that_no_loss_shows_is_found_before_it_is_saved(data, tmp_path):
-    made, mesh = setup(TINY, data.schema), devices.data_mesh()
+    made, mesh = setup(TINY, data.schema), placement.data_mesh()
     run = Run(made, data, tmp_path)
     state = run.latest(mesh, lambda sentence: None)
     figures = {'logloss': 0.6, 'auc': 0.6}

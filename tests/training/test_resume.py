@@ -14,7 +14,7 @@ import pytest
 from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
-from autoint_jax.training.step import devices
+from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import initial_state
 from autoint_jax.training.tables.deferred_adam import DeferredAdamSlots
 from autoint_jax.training.trained import open_run
@@ -59,7 +59,7 @@ def final(data_dir, run_dir):
     untimed = {key: value for key, value in result.items() if not key.startswith(('train_', 'first_step_'))}
     run = open_run(run_dir, str(data_dir), None)
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
-    last, _ = checkpoints.restore(checkpoints.steps()[-1], initial_state(run.made), devices.data_mesh())
+    last, _ = checkpoints.restore(checkpoints.steps()[-1], initial_state(run.made), placement.data_mesh())
     for state in (run.state, last):  # no checkpoint holds a row that is behind
         for slots in state.slots.values():
             assert not isinstance(slots, DeferredAdamSlots) or (slots.last == state.step).all()

@@ -16,7 +16,7 @@ from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.loop import evaluation_steps
-from autoint_jax.training.step import devices, order, scoring, steps
+from autoint_jax.training.step import order, placement, scoring, steps
 from autoint_jax.training.step.state import initial_state, setup
 
 OPTIONS = {
@@ -35,12 +35,12 @@ def losses_of(data_dir, chunks, **options):
     """Losses of the steps of `chunks` (their lengths), and the state after them."""
     config = replace(Config(), {**OPTIONS, **{name.replace('__', '.'): value for name, value in options.items()}})
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('train')
-    cut = devices.cut(config.training.batch_size, config, data.schema, mesh)
+    made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
+    cut = placement.cut(config.training.batch_size, config, data.schema, mesh)
     chunk = steps.make_chunk(made, mesh, cut, max_steps=max(chunks))
-    state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
+    state, resident = placement.replicate(initial_state(made), mesh), placement.resident(columns, mesh)
     per_epoch = order.steps_per_epoch(len(columns), config.training.batch_size)
-    ordered = devices.replicate(
+    ordered = placement.replicate(
         np.concatenate(
             [
                 order.epoch_order(
@@ -67,11 +67,11 @@ def gradients_of(data_dir):
     """The loss of the first step's batch and its gradients, of parameters and of looked-up rows, dropout on."""
     config = replace(Config(), OPTIONS)
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('train')
-    cut = devices.cut(61, config, data.schema, mesh)
+    made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
+    cut = placement.cut(61, config, data.schema, mesh)
     rows = order.epoch_order(0, 0, rows=len(columns), batch_size=61, padded_batch=cut.padded_batch)[0]
-    state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
-    looked_up = lookup(state.tables, made.table_specs, devices.gathered(resident, rows))
+    state, resident = placement.replicate(initial_state(made), mesh), placement.resident(columns, mesh)
+    looked_up = lookup(state.tables, made.table_specs, placement.gathered(resident, rows))
     loss, of_params, of_rows, _ = jax.jit(steps.make_gradients(made, mesh, cut.slice_rows))(
         state.params, state.statistics, looked_up, resident, rows, state.step
     )
@@ -103,11 +103,11 @@ def test_a_run_alone_trains_alike_in_a_process_whose_cpu_was_split_for_copies(da
     """A trial that is left over trains as scripts/train.py would: bit for bit, with automatic slices."""
     code = (
         'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import jax, test_training\n'
-        'from autoint_jax.training.step import devices; devices.usable_cores = lambda: 3\n'
-        'if sys.argv[3] == "split": devices.split_cpu(3)\n'
+        'from autoint_jax.training.step import placement; placement.usable_cores = lambda: 3\n'
+        'if sys.argv[3] == "split": placement.split_cpu(3)\n'
         'losses, state = test_training.losses_of(pathlib.Path(sys.argv[2]), [20], model__form="automatic")\n'
         'values = losses.tolist(), jax.tree.map(lambda array: array.tolist(), state.params)\n'
-        'print(json.dumps([jax.local_device_count(), devices.data_mesh().size, *values]))'
+        'print(json.dumps([jax.local_device_count(), placement.data_mesh().size, *values]))'
     )
     split, whole = (
         json.loads(
@@ -179,15 +179,15 @@ def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
 )
 def test_schemas_of_one_kind_of_field_train_and_score(fields):
     schema, rng = Schema(fields), np.random.default_rng(0)
-    config, mesh = replace(Config(), OPTIONS), devices.data_mesh()
+    config, mesh = replace(Config(), OPTIONS), placement.data_mesh()
     made = setup(config, schema)
     columns = Columns(
         rng.integers(0, 3, (61, schema.num_slots)).astype(np.int32),
         rng.normal(size=(61, len(schema.numeric_fields))).astype(np.float32),
         rng.integers(0, 2, 61).astype(np.float32),
     )
-    cut, resident = devices.cut(61, config, schema, mesh), devices.resident(columns, mesh)
-    ordered = devices.replicate(order.epoch_order(0, 0, rows=61, batch_size=61, padded_batch=cut.padded_batch), mesh)
+    cut, resident = placement.cut(61, config, schema, mesh), placement.resident(columns, mesh)
+    ordered = placement.replicate(order.epoch_order(0, 0, rows=61, batch_size=61, padded_batch=cut.padded_batch), mesh)
     state, losses = steps.make_chunk(made, mesh, cut, max_steps=1)(initial_state(made), resident, ordered, 0, 1)
     assert np.isfinite(losses).all()
     assert np.isfinite(scoring.make_scorer(made, mesh)(state.variables, state.tables, resident)).all()
@@ -196,9 +196,9 @@ def test_schemas_of_one_kind_of_field_train_and_score(fields):
 def test_scores_are_in_row_order_and_complete(data_dir):
     config = replace(Config(), OPTIONS)
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('valid')
+    made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('valid')
     state = initial_state(made)
-    logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, devices.resident(columns, mesh))
+    logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, placement.resident(columns, mesh))
     from autoint_jax.models.layers.tables import lookup
 
     batch = columns.batch()

@@ -20,7 +20,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.patient_loops import patient_loops
 from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
-from autoint_jax.training.step.devices import EVERYWHERE
+from autoint_jax.training.step.placement import EVERYWHERE
 from autoint_jax.training.step.state import TrainState
 
 # Room a checkpoint needs beside its arrays.

@@ -15,7 +15,7 @@ from autoint_jax.schema import Schema
 from autoint_jax.training.checkpoints.checkpoints import SPARE_BYTES
 from autoint_jax.training.memory import limits
 from autoint_jax.training.memory.activations import activations
-from autoint_jax.training.step import devices, feed, order, scoring
+from autoint_jax.training.step import feed, order, placement, scoring
 from autoint_jax.training.step.feed import data_row_bytes
 from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
 
@@ -93,7 +93,7 @@ def plan(
     at_once = of_device if not on_cpu else 1  # copies of a CPU device take their steps one after the other
     whole, train = _nbytes(state), rows.get('train', config.training.batch_size)
     batch_size = min(config.training.batch_size, train)
-    cut = devices.cut(batch_size, config, schema, mesh)
+    cut = placement.cut(batch_size, config, schema, mesh)
     device = [*_state_items(state, config, of_device, at_once), *_step_items(made, cut, at_once, compiling)]
     if rows:
         places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
@@ -182,7 +182,7 @@ def _state_items(state: TrainState, config: Config, of_device: int, at_once: int
     ]
 
 
-def _step_items(made: Setup, cut: devices.Cut, at_once: int, compiling: bool) -> list[Item]:
+def _step_items(made: Setup, cut: placement.Cut, at_once: int, compiling: bool) -> list[Item]:
     arrays = ROW_ARRAYS[made.config.optimizer.tables]
     values = sum(len(spec.columns) * spec.width for spec in made.table_specs.values())
     bytes_of_slice, counted = activations(made, cut.slice_rows, compiling=compiling)
@@ -209,7 +209,7 @@ def _row_formula(schema: Schema) -> str:
 
 
 def _data_items(
-    schema: Schema, rows: dict[str, int], places: int, cut: devices.Cut, *, shared: bool, streamed: bool
+    schema: Schema, rows: dict[str, int], places: int, cut: placement.Cut, *, shared: bool, streamed: bool
 ) -> list[Item]:
     evaluated = max((count for split, count in rows.items() if split != 'train'), default=0)
     total, change, of_row = sum(rows.values()), 'the number of rows', data_row_bytes(schema)

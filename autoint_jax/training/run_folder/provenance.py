@@ -13,7 +13,7 @@ import numpy as np
 import optax
 import orbax.checkpoint
 
-from autoint_jax.training.step.devices import devices_of_a_run
+from autoint_jax.training.step.placement import devices_of_a_run
 
 ROOT = pathlib.Path(__file__).parents[3]
 THIS_FILE = pathlib.Path(__file__).relative_to(ROOT).as_posix()

@@ -13,8 +13,8 @@ from jax.sharding import Mesh
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import Columns
 from autoint_jax.schema import Schema
-from autoint_jax.training.step import devices, order
-from autoint_jax.training.step.devices import Cut, Resident
+from autoint_jax.training.step import order, placement
+from autoint_jax.training.step.placement import Cut, Resident
 
 # Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
 REPORT_STEPS = 64
@@ -81,7 +81,7 @@ class ResidentFeed:
         self._resident, self._opening = resident, True
 
         def order_of(epoch: int) -> jax.Array:
-            return devices.replicate(_epoch_order(config, columns, plan, epoch), mesh)
+            return placement.replicate(_epoch_order(config, columns, plan, epoch), mesh)
 
         self._orders = order.Ahead(order_of, plan.epochs)
 
@@ -120,7 +120,7 @@ class StreamedFeed:
             self._chunks = self._pipeline(epoch * len(self._parts) + self._parts.index(parts[0]))
         for _, count in parts:
             columns, ordered = next(self._chunks)
-            yield Chunk(devices.replicate(columns, self._mesh), devices.replicate(ordered, self._mesh), 0, count)
+            yield Chunk(placement.replicate(columns, self._mesh), placement.replicate(ordered, self._mesh), 0, count)
 
     def _pipeline(self, start: int) -> Iterator[tuple[Resident, np.ndarray]]:
         import grain  # here, because importing it takes as long as a small run's first step

@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding
 from autoint_jax.data.store.prepared import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.layers.tables import Tables, lookup
-from autoint_jax.training.step.devices import EVERYWHERE, Cut, Resident, gathered, replicate, scoring_cut
+from autoint_jax.training.step.placement import EVERYWHERE, Cut, Resident, gathered, replicate, scoring_cut
 from autoint_jax.training.step.state import Setup
 from autoint_jax.training.step.steps import BY_ROW
 

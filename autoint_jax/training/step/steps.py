@@ -12,7 +12,7 @@ from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows
 from autoint_jax.schema import Batch
-from autoint_jax.training.step.devices import DATA_AXIS, EVERYWHERE, Cut, Resident, gathered
+from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE, Cut, Resident, gathered
 from autoint_jax.training.step.state import Setup, TrainState
 from autoint_jax.training.tables.optimizer import up_to_date
 

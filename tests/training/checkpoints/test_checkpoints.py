@@ -17,7 +17,7 @@ from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.checkpoints import checkpoints as module
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
 from autoint_jax.training.checkpoints.state_sums import state_sums
-from autoint_jax.training.step.devices import data_mesh
+from autoint_jax.training.step.placement import data_mesh
 from autoint_jax.training.step.state import initial_state, setup
 
 

@@ -22,7 +22,7 @@ from autoint_jax.training.loop import evaluation_steps, fit
 from autoint_jax.training.memory import available, limits, room
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.step import aligned, devices, order
+from autoint_jax.training.step import aligned, order, placement
 from autoint_jax.training.step.state import setup
 
 ROWS = {'train': 1000, 'valid': 100, 'test': 100}
@@ -73,7 +73,7 @@ def test_a_run_that_has_no_room_is_refused_before_anything_is_written(huge, tmp_
 
 def test_a_run_is_refused_by_the_memory_there_is(data_dir, tmp_path, monkeypatch):
     data, config = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), Config()
-    made, mesh = setup(config, data.schema), devices.data_mesh()
+    made, mesh = setup(config, data.schema), placement.data_mesh()
     rows = {split: len(data.split(split)) for split in ('train', 'valid', 'test')}
     surely = min(
         sum(item.bytes for item in room.places(plan, mesh)[0].items if not item.estimated)
@@ -110,7 +110,7 @@ def measured(folder, tables, ids, rows):
             'training.batch_size': 8192,
         },
     )
-    mesh = devices.data_mesh()
+    mesh = placement.data_mesh()
     (place,) = room.places(
         memory.plan(config, data.schema, {split: len(data.split(split)) for split in ('train', 'valid', 'test')}, mesh),
         mesh,
@@ -146,7 +146,7 @@ def test_planned_memory_is_that_which_is_measured(tmp_path, tables, ids, rows):
 
 
 def test_copies_take_their_states_and_orders(huge):
-    schema, mesh = schema_of([1000, 7]), devices.data_mesh()
+    schema, mesh = schema_of([1000, 7]), placement.data_mesh()
     one, three = (
         {item.name: item.bytes for item in memory.plan(Config(), schema, ROWS, mesh, copies=copies).device}
         for copies in (1, 3)
@@ -174,9 +174,9 @@ LIMITS = {
 def test_what_32_bits_do_not_count_is_refused(options, cardinalities, rows, part):
     made = setup(replace(Config(), {'model.form': 'einsum', **options}), schema_of(cardinalities))
     with pytest.raises(UsageError, match='32-bit numbers') as raised:
-        limits.check(made, rows, devices.data_mesh())
+        limits.check(made, rows, placement.data_mesh())
     assert part in str(raised.value)
-    limits.check(setup(Config(), schema_of([2**30, 2**30 - 1])), ROWS, devices.data_mesh())
+    limits.check(setup(Config(), schema_of([2**30, 2**30 - 1])), ROWS, placement.data_mesh())
 
 
 OPTIONS = {
@@ -241,10 +241,10 @@ def test_memory_left_by_limits_of_the_process_and_of_its_groups(tmp_path, monkey
 
 def pointers():
     """Addresses of the columns and of an order on all devices."""
-    mesh = devices.data_mesh()
+    mesh = placement.data_mesh()
     columns = Columns(np.arange(15, dtype=np.int32).reshape(5, 3), np.zeros((5, 0), np.float32), np.ones(5, np.float32))
-    resident = devices.resident(columns, mesh)
-    ordered = devices.replicate(order.epoch_order(0, 0, rows=100, batch_size=7, padded_batch=8), mesh)
+    resident = placement.resident(columns, mesh)
+    ordered = placement.replicate(order.epoch_order(0, 0, rows=100, batch_size=7, padded_batch=8), mesh)
     assert (np.asarray(resident.ids) == columns.ids).all()
     return [
         len({shard.data.unsafe_buffer_pointer() for shard in array.addressable_shards})
@@ -268,7 +268,7 @@ def test_multivalued_fields_are_counted_by_slots():
     schema = Schema((FieldSpec('tags', MULTIVALUED, 11, max_values=20_000),))
     (data,) = (
         item
-        for item in memory.plan(replace(Config(), {'model.name': 'fm'}), schema, ROWS, devices.data_mesh()).device
+        for item in memory.plan(replace(Config(), {'model.name': 'fm'}), schema, ROWS, placement.data_mesh()).device
         if item.name == 'data'
     )
     assert data.bytes == 1200 * 20_001 * 4 and jax.devices()

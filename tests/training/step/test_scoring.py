@@ -6,7 +6,7 @@ import pytest
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.evaluation import metrics
-from autoint_jax.training.step import devices, scoring
+from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.state import initial_state, setup
 
 OPTIONS = {
@@ -22,8 +22,8 @@ def scored(data_dir, batch_size):
     """Logits on the host, figures from the devices, labels; of the train split with untrained parameters."""
     config = replace(Config(), {**OPTIONS, 'training.batch_size': batch_size})
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-    made, mesh, columns = setup(config, data.schema), devices.data_mesh(), data.split('train')
-    state, resident = devices.replicate(initial_state(made), mesh), devices.resident(columns, mesh)
+    made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
+    state, resident = placement.replicate(initial_state(made), mesh), placement.resident(columns, mesh)
     sums = scoring.make_evaluator(made, mesh)(state.variables, state.tables, resident)
     logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident)
     return logits, metrics.figures(sums), columns.labels, sums
