@@ -34,8 +34,8 @@ from autoint_jax import command
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.orders import Orders, check_data, record_missing
 from autoint_jax.sweeps.status import status
+from autoint_jax.sweeps.worker_task import WorkerTask, check_data, record_missing
 
 # More processes than these gain nothing on a core, and their memory is lost.
 WORKERS_OF_A_CORE = 8
@@ -95,9 +95,9 @@ def _run(folder: SweepFolder) -> int:
             'fewer, or run the same command on more machines'
         )
     shared = workers.shares(_WORKERS.value, _available(), _CPUS.value, _GPUS.value)
-    orders = _orders(folder, wait=True)
-    workers.run(orders, shared)
-    record_missing(orders)
+    task = _task(folder, wait=True)
+    workers.run(task, shared)
+    record_missing(task)
     _status(folder)
     return 3 if status(folder).failed else 0
 
@@ -130,7 +130,7 @@ def _report(folder: SweepFolder) -> None:
 
 def _submit(folder: SweepFolder) -> None:
     jobs = slurm.submit(
-        _orders(folder, wait=False),
+        _task(folder, wait=False),
         _WORKERS.value,
         cluster=_CLUSTER.value,
         minutes=_SLURM_MINUTES.value,
@@ -156,10 +156,10 @@ COMMANDS = {
 }
 
 
-def _orders(folder: SweepFolder, *, wait: bool) -> Orders:
+def _task(folder: SweepFolder, *, wait: bool) -> WorkerTask:
     """What workers are told, once their data was seen to be there. Raises UsageError."""
     compilation_flags.start_cache()
-    orders = Orders(
+    task = WorkerTask(
         folder,
         os.path.abspath(_DATA_DIR.value),
         pathlib.Path(_RESULTS_DIR.value).absolute(),
@@ -168,9 +168,9 @@ def _orders(folder: SweepFolder, *, wait: bool) -> Orders:
         _TOGETHER.value,
         _WORKERS.value,
     )
-    check_data(orders)
+    check_data(task)
     folder.keep_file()
-    return orders
+    return task
 
 
 def _available() -> list[int]:

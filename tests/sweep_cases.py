@@ -8,7 +8,7 @@ from conftest import ROOT
 from autoint_jax.config import configuration
 from autoint_jax.sweeps import sweep_file
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.orders import Orders
+from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.training.run_folder import records
 
 BASE = "base = 'movielens_1m_lr'\n[options]\ntraining.epochs = 3\ntraining.batch_size = 512\n"
@@ -26,8 +26,8 @@ def opened(tmp_path, text=BASE + '[grid]\nseed = [0, 1, 2]\n'):
     return SweepFolder(load(tmp_path, text), tmp_path / 'sweeps' / 'depth', STALE)
 
 
-def orders(folder, data_dir='nowhere', *, together=False, workers=1):
-    return Orders(
+def task(folder, data_dir='nowhere', *, together=False, workers=1):
+    return WorkerTask(
         folder,
         str(data_dir),
         folder.path.parent / 'results',
@@ -42,9 +42,9 @@ def values(trial, *options):
     return tuple(configuration.value(trial.config, option) for option in options)
 
 
-def finish(orders, trial, reporter=None):
+def finish(task, trial, reporter=None):
     """Trains a trial without training: its figures follow from its options."""
-    path = orders.folder.of(trial)
+    path = task.folder.of(trial)
     path.mkdir(parents=True, exist_ok=True)
     config = trial.config
     off = abs(config.optimizer.learning_rate - 0.01) + 0.1 * config.training.evaluations_per_epoch + 0.01 * config.seed

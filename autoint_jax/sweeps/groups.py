@@ -25,9 +25,9 @@ from autoint_jax.records import runs
 from autoint_jax.sweeps import claims, trials
 from autoint_jax.sweeps.claims import Claim
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.sweep_file import Sweep
 from autoint_jax.sweeps.trials import Trial
+from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.training.replicas import copies_that_fit
 
 COPIES_OF_A_CORE = 4
@@ -55,21 +55,21 @@ def share(unfinished: int, *, workers: int, room: int, on_devices: int) -> int:
     return count - count % min(count, on_devices)
 
 
-def taken(orders: Orders, *, but: Container[str], alone: Container[str]) -> list[tuple[Trial, Claim]]:
+def taken(task: WorkerTask, *, but: Container[str], alone: Container[str]) -> list[tuple[Trial, Claim]]:
     """Claims the first pending trial and those that are to train with it; [] where there is none.
 
     Args:
-      orders: of the worker.
+      task: of the worker.
       but: trials that are left alone.
       alone: trials that train alone.
     """
-    folder = orders.folder
+    folder = task.folder
     for trial in folder.trials():
         if trial.id not in but and (claim := _claimed(folder, trial)) is not None:
             held = [(trial, claim)]
             try:
-                if orders.together and folder.sweep.search is None and _may_share(folder, trial, alone, held=True):
-                    for beside in _beside(orders, trial, but, alone):
+                if task.together and folder.sweep.search is None and _may_share(folder, trial, alone, held=True):
+                    for beside in _beside(task, trial, but, alone):
                         held.append(beside)
             except BaseException:
                 for _, claim in held:
@@ -79,20 +79,22 @@ def taken(orders: Orders, *, but: Container[str], alone: Container[str]) -> list
     return []
 
 
-def _beside(orders: Orders, first: Trial, but: Container[str], alone: Container[str]) -> Iterator[tuple[Trial, Claim]]:
+def _beside(
+    task: WorkerTask, first: Trial, but: Container[str], alone: Container[str]
+) -> Iterator[tuple[Trial, Claim]]:
     """Claims what is to train with a trial that this worker holds."""
-    folder, shape = orders.folder, shapes(first.config)
+    folder, shape = task.folder, shapes(first.config)
     alike = [trial for trial in folder.trials() if trial.id not in but and shapes(trial.config) == shape]
     states = {trial: folder.state(trial) for trial in alike}
     pending = [trial for trial in alike if states[trial][0] == trials.PENDING]
     if not pending:
         return
     try:
-        data = open_prepared(orders.data_dir, first.config.data.dataset, first.config.data.recipe)
-        room = copies_that_fit(first.config, data, orders.workers)
+        data = open_prepared(task.data_dir, first.config.data.dataset, first.config.data.recipe)
+        room = copies_that_fit(first.config, data, task.workers)
     except UsageError:  # for the trial to meet
         return
-    if runs.record_path(first.id, orders.results_dir).exists():  # believed or refused where the trial trains alone
+    if runs.record_path(first.id, task.results_dir).exists():  # believed or refused where the trial trains alone
         return
     on_devices = jax.local_device_count()
     if jax.default_backend() == 'cpu':
@@ -100,10 +102,10 @@ def _beside(orders: Orders, first: Trial, but: Container[str], alone: Container[
     holders = {(holder.host, holder.pid) for _, holder in states.values() if holder is not None}
     running = sum(state == trials.RUNNING for state, _ in states.values())
     wanted = (
-        share(len(pending) + running, workers=max(orders.workers, len(holders)), room=room, on_devices=on_devices) - 1
+        share(len(pending) + running, workers=max(task.workers, len(holders)), room=room, on_devices=on_devices) - 1
     )
     for trial in pending:
-        recorded = runs.record_path(trial.id, orders.results_dir).exists()
+        recorded = runs.record_path(trial.id, task.results_dir).exists()
         if wanted and not recorded and _may_share(folder, trial, alone, held=False):
             if (claim := _claimed(folder, trial)) is not None:
                 wanted -= 1

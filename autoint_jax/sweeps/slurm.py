@@ -4,24 +4,25 @@ import pathlib
 from typing import Any
 
 from autoint_jax.errors import UsageError
-from autoint_jax.sweeps.worker import Orders, work
+from autoint_jax.sweeps.worker import work
+from autoint_jax.sweeps.worker_task import WorkerTask
 
 
 class Job:
     """A worker as a job. One that is preempted, or reaches its time limit, is queued again."""
 
-    def __call__(self, orders: Orders, name: str) -> None:
-        work(orders, name)
+    def __call__(self, task: WorkerTask, name: str) -> None:
+        work(task, name)
 
-    def checkpoint(self, orders: Orders, name: str) -> Any:
+    def checkpoint(self, task: WorkerTask, name: str) -> Any:
         """What submitit queues in place of a job that was told to end."""
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self, orders, name)
+        return DelayedSubmission(self, task, name)
 
 
 def submit(
-    orders: Orders,
+    task: WorkerTask,
     jobs: int,
     *,
     cluster: str,
@@ -35,7 +36,7 @@ def submit(
     """Submits workers; returns submitit's jobs.
 
     Args:
-      orders: of the workers.
+      task: of the workers.
       jobs: how many workers.
       cluster: 'slurm', or 'local' for processes on this machine, to try things out.
       minutes, cpus, memory_gb, gpus, partition: of each job; no partition leaves the choice to SLURM.
@@ -55,11 +56,11 @@ def submit(
     except RuntimeError as error:
         raise UsageError(f'jobs cannot be submitted here: {error}') from None
     executor.update_parameters(
-        name=orders.folder.sweep.name,
+        name=task.folder.sweep.name,
         timeout_min=minutes,
         cpus_per_task=cpus,
         mem_gb=memory_gb,
         gpus_per_node=gpus,
         **{'slurm_partition': partition} if partition else {},
     )
-    return executor.map_array(Job(), [orders] * jobs, [f'job {job + 1}' for job in range(jobs)])
+    return executor.map_array(Job(), [task] * jobs, [f'job {job + 1}' for job in range(jobs)])

@@ -17,8 +17,8 @@ from autoint_jax.errors import UsageError, described
 from autoint_jax.evaluation.stopping import should_stop
 from autoint_jax.records import runs
 from autoint_jax.sweeps import trials
-from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trials import Trial
+from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar, Reporter
 from autoint_jax.training.replicas import fit_copies
@@ -26,8 +26,8 @@ from autoint_jax.training.run_folder import records
 from autoint_jax.training.run_folder.records import FolderInUse
 
 PROGRESS_SECONDS = 5.0
-Train = Callable[[Orders, Trial, Reporter], None]
-TrainTogether = Callable[[Orders, Sequence[Trial], Sequence[Reporter]], list[UsageError | None]]
+Train = Callable[[WorkerTask, Trial, Reporter], None]
+TrainTogether = Callable[[WorkerTask, Sequence[Trial], Sequence[Reporter]], list[UsageError | None]]
 
 
 class Pruned(Exception):
@@ -88,38 +88,38 @@ class TrialReporter:
         self._lines.close()
 
 
-def train_trial(orders: Orders, trial: Trial, reporter: Reporter) -> None:
+def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
     """Trains a trial, or goes on with it, and writes its record to RESULTS_DIR/runs; a record that is there is believed.
 
     Raises UsageError as `fit` does.
     """
-    data = open_prepared(orders.data_dir, trial.config.data.dataset, trial.config.data.recipe)
-    folder = orders.folder.of(trial)
-    if (record := runs.recorded(trial.id, trial.config, data, orders.results_dir)) is not None:
-        reporter.say(f'{orders.results_dir} has a record of this run: nothing is trained')
+    data = open_prepared(task.data_dir, trial.config.data.dataset, trial.config.data.recipe)
+    folder = task.folder.of(trial)
+    if (record := runs.recorded(trial.id, trial.config, data, task.results_dir)) is not None:
+        reporter.say(f'{task.results_dir} has a record of this run: nothing is trained')
         records.write_json(folder / 'record.json', record)
         return
     fit(trial.config, data, folder, reporter)
-    runs.record(trial.id, folder, orders.results_dir)
+    runs.record(trial.id, folder, task.results_dir)
 
 
-def train_together(orders: Orders, group: Sequence[Trial], reporters: Sequence[Reporter]) -> list[UsageError | None]:
+def train_together(task: WorkerTask, group: Sequence[Trial], reporters: Sequence[Reporter]) -> list[UsageError | None]:
     """Trains trials in one program, or goes on with them, and writes the records of those that end to RESULTS_DIR/runs.
 
     Returns the errors of those that diverged, None in place of the others'. Raises UsageError as `fit_copies` does.
     """
-    data = open_prepared(orders.data_dir, group[0].config.data.dataset, group[0].config.data.recipe)
-    folders = [orders.folder.of(trial) for trial in group]
+    data = open_prepared(task.data_dir, group[0].config.data.dataset, group[0].config.data.recipe)
+    folders = [task.folder.of(trial) for trial in group]
     results = fit_copies([trial.config for trial in group], data, folders, reporters[0], reporters)
     errors = [result if isinstance(result, UsageError) else None for result in results]
     for trial, folder, error in zip(group, folders, errors, strict=True):
         if error is None:
-            runs.record(trial.id, folder, orders.results_dir)
+            runs.record(trial.id, folder, task.results_dir)
     return errors
 
 
 def attend(
-    orders: Orders, trial: Trial, stopping: threading.Event, should_prune: Callable[[], bool] | None, train: Train
+    task: WorkerTask, trial: Trial, stopping: threading.Event, should_prune: Callable[[], bool] | None, train: Train
 ) -> None:
     """Trains a claimed trial; what became of it is in its folder.
 
@@ -128,7 +128,7 @@ def attend(
       FolderInUse: another process has the trial's folder locked.
       OSError: the disk is full.
     """
-    folder, held = orders.folder.of(trial), _holder()
+    folder, held = task.folder.of(trial), _holder()
     if (reason := trials.too_many_deaths(folder)) is not None:
         trials.fail(folder, reason, held)
         return
@@ -137,7 +137,7 @@ def attend(
         try:
             training = trial.config.training
             train(
-                orders,
+                task,
                 trial,
                 TrialReporter(
                     folder, training.epochs, stopping, should_prune, stop_after_increases=training.stop_after_increases
@@ -163,7 +163,7 @@ def attend(
 
 
 def attend_together(
-    orders: Orders, group: Sequence[Trial], stopping: threading.Event, together: TrainTogether
+    task: WorkerTask, group: Sequence[Trial], stopping: threading.Event, together: TrainTogether
 ) -> str | None:
     """Trains claimed trials in one program; what became of each is in its folder.
 
@@ -176,7 +176,7 @@ def attend_together(
       KeyboardInterrupt: the worker is interrupted.
       OSError: the disk is full.
     """
-    folders, held = [orders.folder.of(trial) for trial in group], _holder()
+    folders, held = [task.folder.of(trial) for trial in group], _holder()
     first = folders[0] / trials.LOG
     reporters = [
         TrialReporter(folder, trial.config.training.epochs, stopping, None)
@@ -191,7 +191,7 @@ def attend_together(
     to_all(f'{_heading(held)}, one of {len(group)} trials in one program, whose output is in {first}')
     with _output_to(first):
         try:
-            errors = together(orders, group, reporters)
+            errors = together(task, group, reporters)
         except KeyboardInterrupt:
             to_all('interrupted')
             raise

@@ -10,9 +10,9 @@ from typing import Any
 
 from autoint_jax.sweeps import groups, trials
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trial_training import Train, TrainTogether, attend, attend_together, train_together, train_trial
 from autoint_jax.sweeps.trials import Trial
+from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.training import compilation
 from autoint_jax.training.run_folder.records import FolderInUse
 from autoint_jax.training.step import placement
@@ -20,7 +20,7 @@ from autoint_jax.training.step import placement
 POLL_SECONDS = 2.0
 
 
-def work(orders: Orders, name: str, train: Train = train_trial, together: TrainTogether = train_together) -> None:
+def work(task: WorkerTask, name: str, train: Train = train_trial, together: TrainTogether = train_together) -> None:
     """Trains trials until none is left to take; returns then. To be called in the main thread of a process.
 
     An interruption (SIGINT, SIGTERM) gives the trials back, to go on from their last checkpoints, and raises KeyboardInterrupt.
@@ -28,36 +28,36 @@ def work(orders: Orders, name: str, train: Train = train_trial, together: TrainT
     trial pending. What several raise that train in one program makes each of them train alone.
 
     Args:
-      orders: of all workers.
+      task: of all workers.
       name: of this one, shown in what it prints.
       train: trains a trial.
       together: trains several in one program.
     """
     faulthandler.enable()
-    if orders.compilation_cache:
-        compilation.cache_compilations(orders.compilation_cache)
-    if orders.together and (most := groups.largest(orders.folder.sweep)) > 1:
+    if task.compilation_cache:
+        compilation.cache_compilations(task.compilation_cache)
+    if task.together and (most := groups.largest(task.folder.sweep)) > 1:
         placement.split_cpu(most)
     study = None
-    if orders.folder.sweep.search is not None:
+    if task.folder.sweep.search is not None:
         from autoint_jax.sweeps.search import Study
 
-        study = Study(orders.folder.sweep, orders.folder.path)
+        study = Study(task.folder.sweep, task.folder.path)
         study.catch_up()
     in_use: dict[str, float] = {}  # trials whose folder another process has locked, and until when they are left alone
     alone: set[str] = set()
     with _interruptible() as stopping:
         while True:
             taken = groups.taken(
-                orders, but=[trial for trial, until in in_use.items() if time.monotonic() < until], alone=alone
+                task, but=[trial for trial, until in in_use.items() if time.monotonic() < until], alone=alone
             )
             if taken:
                 group = [trial for trial, _ in taken]
                 try:
                     if len(group) == 1:
-                        attend(orders, group[0], stopping, study and study.pruning(group[0]), train)
+                        attend(task, group[0], stopping, study and study.pruning(group[0]), train)
                     else:
-                        error = attend_together(orders, group, stopping, together)
+                        error = attend_together(task, group, stopping, together)
                         if error is not None:
                             alone.update(trial.id for trial in group)
                             print(
@@ -66,7 +66,7 @@ def work(orders: Orders, name: str, train: Train = train_trial, together: TrainT
                             )
                             continue
                 except FolderInUse:
-                    in_use[group[0].id] = time.monotonic() + orders.folder.stale_seconds
+                    in_use[group[0].id] = time.monotonic() + task.folder.stale_seconds
                     print(
                         f'{name}: {group[0].id} is left alone: a process that gave no sign of life has its folder locked'
                     )
@@ -77,10 +77,10 @@ def work(orders: Orders, name: str, train: Train = train_trial, together: TrainT
                 if study is not None:
                     study.catch_up()
                 for trial in group:
-                    print(f'{name}: {_ending(orders.folder, trial)}', flush=True)
+                    print(f'{name}: {_ending(task.folder, trial)}', flush=True)
             elif study is not None and study.ask():
                 pass
-            elif orders.wait and orders.folder.ended() < len(orders.folder.trials()):
+            elif task.wait and task.folder.ended() < len(task.folder.trials()):
                 time.sleep(POLL_SECONDS)
             else:
                 return

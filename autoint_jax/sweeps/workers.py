@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from autoint_jax.errors import UsageError, described, terminate
 from autoint_jax.sweeps import trials
-from autoint_jax.sweeps.orders import Orders
 from autoint_jax.sweeps.trial_training import disk_is_full
 from autoint_jax.sweeps.worker import work
+from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.terminal import Harmless
 
 # A worker is given up that died so often in a row without any trial ending meanwhile.
@@ -48,7 +48,7 @@ def shares(workers: int, available: Sequence[int], cpus: int | None, gpus: Seque
     ]
 
 
-def run(orders: Orders, shared: Sequence[Share]) -> None:
+def run(task: WorkerTask, shared: Sequence[Share]) -> None:
     """Runs a worker for each share until there is no trial left for them.
 
     A worker whose process dies is started again; its trial goes on from its last checkpoint. An interruption makes all
@@ -58,12 +58,12 @@ def run(orders: Orders, shared: Sequence[Share]) -> None:
       OSError: the disk is full.
       UsageError: what a worker raised, or that one died again and again.
     """
-    _Workers(orders, shared).run()
+    _Workers(task, shared).run()
 
 
 class _Workers:
-    def __init__(self, orders: Orders, shared: Sequence[Share]):
-        self._orders, self._shared = orders, shared
+    def __init__(self, task: WorkerTask, shared: Sequence[Share]):
+        self._task, self._shared = task, shared
         os.environ['PYTHONWARNINGS'] = (
             'ignore:resource_tracker'  # its word on semaphores that workers left, killed or stopped
         )
@@ -77,7 +77,7 @@ class _Workers:
         given_up = []
         previous = signal.signal(signal.SIGTERM, terminate)
         try:
-            self._ended = self._orders.folder.ended()
+            self._ended = self._task.folder.ended()
             for worker in range(len(self._shared)):
                 self._start(worker)
             while self._running:
@@ -91,19 +91,19 @@ class _Workers:
         if given_up:
             raise UsageError(
                 f'{len(given_up)} of {len(self._shared)} workers died {MAX_RESTARTS} times in a row without a trial '
-                f'ending: see above, and {trials.LOG} in the folders of {self._orders.folder.path / "trials"}'
+                f'ending: see above, and {trials.LOG} in the folders of {self._task.folder.path / "trials"}'
             )
 
     def _goes_on(self, worker: int, status: int) -> bool:
         """Starts a worker again that died, unless it did too often. One that is through needs nothing."""
         del self._running[worker]
         if status == _DISK_FULL:
-            raise OSError(errno.ENOSPC, 'no space left', str(self._orders.folder.path))
+            raise OSError(errno.ENOSPC, 'no space left', str(self._task.folder.path))
         if status == _REFUSED:
             raise UsageError(self._said.get())
         if status == 0:
             return True
-        ended = self._orders.folder.ended()
+        ended = self._task.folder.ended()
         self._deaths = [0] * len(self._shared) if ended > self._ended else self._deaths
         self._ended = ended
         self._deaths[worker] += 1
@@ -116,7 +116,7 @@ class _Workers:
 
     def _start(self, worker: int) -> None:
         process = self._context.Process(
-            target=_process, args=(self._orders, f'worker {worker + 1}', self._shared[worker], self._said)
+            target=_process, args=(self._task, f'worker {worker + 1}', self._shared[worker], self._said)
         )
         blocked = signal.pthread_sigmask(
             signal.SIG_BLOCK, {signal.SIGINT}
@@ -134,7 +134,7 @@ class _Workers:
             process.join()
 
 
-def _process(orders: Orders, name: str, share: Share, said: Any) -> None:
+def _process(task: WorkerTask, name: str, share: Share, said: Any) -> None:
     """A worker's process. It ends with the process that started it, which reads in the queue `said` what a user can mend."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.stdout = Harmless(sys.stdout)
@@ -145,7 +145,7 @@ def _process(orders: Orders, name: str, share: Share, said: Any) -> None:
     ):  # before JAX makes as many threads as there are cores
         os.sched_setaffinity(0, share.cpus)
     try:
-        work(orders, name)
+        work(task, name)
     except KeyboardInterrupt:
         _leave(130)
     except Exception as error:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from conftest import OPTIMIZED, ROOT
-from sweep_cases import opened, orders
+from sweep_cases import opened, task
 
 from autoint_jax.config import configuration
 from autoint_jax.sweeps.worker import work
@@ -30,7 +30,7 @@ model.num_heads = 1
 def swept(tmp_path, data_dir):
     """Two trials train in one program, for which the CPU is several devices; the third one alone."""
     folder = opened(pathlib.Path(tmp_path), SWEEP)
-    work(orders(folder, data_dir, together=True), 'worker')
+    work(task(folder, data_dir, together=True), 'worker')
 
 
 def test_a_trial_alone_is_the_run_of_train_py(tmp_path, data_dir):

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from conftest import ROOT
-from sweep_cases import BASE, STALE, evaluate, finish, opened, orders, values
+from sweep_cases import BASE, STALE, evaluate, finish, opened, task, values
 
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims, report, trials, workers
@@ -42,7 +42,7 @@ def parameters(folder):
 def alone(tmp_path_factory):
     """A search that was left alone."""
     folder = opened(tmp_path_factory.mktemp('alone'), SEARCH)
-    work(orders(folder), 'worker', finish)
+    work(task(folder), 'worker', finish)
     return folder
 
 
@@ -65,15 +65,15 @@ def killed_search(folder):
         os.kill(os.getpid(), signal.SIGKILL)
 
     def train(when):
-        def of(orders, trial, reporter):
-            if len(orders.folder.trials()) == when:
+        def of(task, trial, reporter):
+            if len(task.folder.trials()) == when:
                 kill()
-            finish(orders, trial)
+            finish(task, trial)
 
         return of
 
-    def finish_and_die(orders, trial, reporter):
-        finish(orders, trial)
+    def finish_and_die(task, trial, reporter):
+        finish(task, trial)
         kill()
 
     said = opened(folder, SEARCH)
@@ -89,10 +89,10 @@ def killed_search(folder):
         if (child := os.fork()) == 0:
             if owner is not None:
                 setattr(owner, name, kill)
-            work(orders(said), 'worker', training)
+            work(task(said), 'worker', training)
             os._exit(0)
         killed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    work(orders(said), 'worker', finish)
+    work(task(said), 'worker', finish)
     return killed, parameters(said)
 
 
@@ -111,21 +111,21 @@ def test_a_search_killed_anywhere_is_the_search_left_alone(alone, tmp_path):
 
 def test_a_search_goes_on_without_its_journal_but_not_with_a_damaged_one(alone, tmp_path, capfd):
     folder = opened(tmp_path, SEARCH.replace('trials = 9', 'trials = 5'))
-    work(orders(folder), 'worker', finish)
+    work(task(folder), 'worker', finish)
     journal = folder.path / JOURNAL
     journal.write_text(journal.read_text()[:-20])  # as a full disk leaves it
     folder = opened(tmp_path, SEARCH.replace('trials = 9', 'trials = 7'))  # more trials may be asked for
-    work(orders(folder), 'worker', finish)
+    work(task(folder), 'worker', finish)
     assert all(json.loads(line) for line in journal.read_text().splitlines())
     folder = opened(tmp_path, SEARCH)
     journal.write_text(journal.read_text()[:-20])
     with open(journal, 'a') as file:
         file.write('{}\n')
     with pytest.raises(UsageError, match=f'{JOURNAL} is damaged.*delete it'):  # raised by the worker's process
-        workers.run(orders(folder), [workers.Share(None, None)])
+        workers.run(task(folder), [workers.Share(None, None)])
     assert 'started again' not in capfd.readouterr().out
     journal.unlink()
-    work(orders(folder), 'worker', finish)
+    work(task(folder), 'worker', finish)
     assert parameters(folder) == parameters(alone)
     with pytest.raises(UsageError, match='search with another space'):
         opened(tmp_path, SEARCH.replace('high = 3', 'high = 2')).trials()
@@ -134,7 +134,7 @@ def test_a_search_goes_on_without_its_journal_but_not_with_a_damaged_one(alone, 
 def test_a_search_whose_space_is_exhausted_ends(tmp_path):
     space = 'optimizer.tables = {choices = ["adam", "deferred_adam"]}\n'
     folder = opened(tmp_path, f'{BASE}[search]\ntrials = 9\n[search.space]\n{space}')
-    work(orders(folder), 'worker', finish)
+    work(task(folder), 'worker', finish)
     assert len(folder.trials()) == 2 and status(folder).counts['done'] == 2
     assert status(folder).notes == ['the search has suggested 2 of 9 trials and found no other in its space']
 
@@ -142,7 +142,7 @@ def test_a_search_whose_space_is_exhausted_ends(tmp_path):
 def test_a_search_prunes_by_the_curves_and_learns_of_a_retried_failure(tmp_path):
     folder = opened(tmp_path, SEARCH.replace('startup_trials = 3', "startup_trials = 3\npruner = 'median'"))
 
-    def train(orders, trial, reporter):
+    def train(task, trial, reporter):
         number, path = len(folder.trials()) - 1, folder.of(trial)
         if number == 2 and not (path / 'metrics.jsonl').exists():
             evaluate(path, [0.6])
@@ -151,14 +151,14 @@ def test_a_search_prunes_by_the_curves_and_learns_of_a_retried_failure(tmp_path)
         for count in (1, 2, 3):
             evaluate(path, [0.6, last, last][:count])
             reporter.evaluated(trials.evaluations(path)[-1], best=True, copy='')
-        finish(orders, trial)
+        finish(task, trial)
 
-    work(orders(folder), 'worker', train)
+    work(task(folder), 'worker', train)
     states = [folder.state(trial)[0] for trial in folder.trials()]
     assert states == ['done'] * 2 + ['failed'] + ['done'] * 2 + ['pruned'] + ['done'] * 3
     assert len(trials.evaluations(folder.of(folder.trials()[5]))) == 2
     trials.retry(folder.of(folder.trials()[2]))
-    work(orders(folder), 'worker', train)
+    work(task(folder), 'worker', train)
     assert status(folder).counts['done'] == 8
     study = Study(folder.sweep, folder.path)
     told = [
@@ -255,7 +255,7 @@ def test_a_trial_that_stops_by_itself_is_not_pruned_by_its_last_evaluation(tmp_p
     )
     folder = opened(tmp_path, text.replace('training.epochs = 3', 'training.epochs = 9'))
 
-    def train(orders, trial, reporter):
+    def train(task, trial, reporter):
         number, path = len(folder.trials()) - 1, folder.of(trial)
         curve = [0.6, 0.7, 0.9] if number == 4 else [0.6, 0.5, 0.4]
         for count in (1, 2, 3):
@@ -263,9 +263,9 @@ def test_a_trial_that_stops_by_itself_is_not_pruned_by_its_last_evaluation(tmp_p
             if number == 4 and count == 2:  # as an evaluation that is resumed after: it is not reported again
                 continue
             reporter.evaluated(trials.evaluations(path)[-1], best=True, copy='')
-        finish(orders, trial)
+        finish(task, trial)
 
-    work(orders(folder), 'worker', train)
+    work(task(folder), 'worker', train)
     assert [folder.state(trial)[0] for trial in folder.trials()] == ['done'] * 9
     stopped = folder.trials()[4]
     (row,) = (row for row in report.report(folder).trials if row['trial'] == stopped.id)

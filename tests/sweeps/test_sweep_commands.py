@@ -177,7 +177,7 @@ def test_a_sweep_begun_on_other_data_is_refused(command, data_dir, tmp_path):
     path.mkdir(parents=True)
     (path / 'run.json').write_text('{"data_hash": "of fewer rows"}')
     done = command('scripts/sweep.py', 'run', '--sweep=tiny.toml', f'--data_dir={data_dir}')
-    assert done.returncode == 2 and f'{trial.id} holds a trial on other data than' in done.stderr
+    assert done.returncode == 2 and f'{trial.id} holds a trial that was trained on other data than' in done.stderr
     assert not (path / trials.LOG).exists()
 
 

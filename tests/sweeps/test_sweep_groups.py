@@ -7,7 +7,7 @@ import time
 
 import jax
 import pytest
-from sweep_cases import BASE, finish, opened, orders
+from sweep_cases import BASE, finish, opened, task
 
 from autoint_jax.sweeps import claims, groups, trials
 from autoint_jax.sweeps.status import status
@@ -35,7 +35,7 @@ def of_trial(folder, trial):
 
 def test_trials_that_share_shapes_train_in_one_program_and_fail_alone(tmp_path, data_dir, capfd):
     folder = opened(tmp_path, SLICED + ONE + OTHERS)
-    work(orders(folder, data_dir, together=True), 'worker')
+    work(task(folder, data_dir, together=True), 'worker')
     one, two, diverged = folder.trials()
     assert [folder.state(trial)[0] for trial in folder.trials()] == ['done', 'done', 'failed']
     (failed,) = status(folder).failed
@@ -54,7 +54,7 @@ def test_trials_that_share_shapes_train_in_one_program_and_fail_alone(tmp_path, 
     ]
     assert all(trials.written(folder.of(trial) / 'progress.json')['steps'] == 24 for trial in folder.trials())
     alone = opened(tmp_path / 'alone', SLICED + ONE)
-    work(orders(alone, data_dir), 'worker')
+    work(task(alone, data_dir), 'worker')
     (together, copies), (by_itself, one_copy) = of_trial(folder, one), of_trial(alone, one)
     assert together == by_itself and (copies, one_copy) == (3, 1)
 
@@ -62,15 +62,15 @@ def test_trials_that_share_shapes_train_in_one_program_and_fail_alone(tmp_path, 
 def test_trials_of_a_program_that_raises_train_alone(tmp_path, data_dir, capfd):
     folder, tried = opened(tmp_path), []
 
-    def together(orders, group, reporters):
+    def together(task, group, reporters):
         tried.append([trial.config.seed for trial in group])
         raise MemoryError('no room for 3')
 
-    def train(orders, trial, reporter):
+    def train(task, trial, reporter):
         tried.append(trial.config.seed)
-        finish(orders, trial)
+        finish(task, trial)
 
-    work(orders(folder, data_dir, together=True), 'worker', train, together)
+    work(task(folder, data_dir, together=True), 'worker', train, together)
     assert tried == [[0, 1, 2], 0, 1, 2] and status(folder).counts['done'] == 3
     assert 'MemoryError: no room for 3: each of them trains alone' in capfd.readouterr().out
     for trial in folder.trials():
@@ -80,13 +80,13 @@ def test_trials_of_a_program_that_raises_train_alone(tmp_path, data_dir, capfd):
 def test_an_interruption_gives_all_trials_of_a_program_back(tmp_path, data_dir):
     folder, held = opened(tmp_path), []
 
-    def together(orders, group, reporters):
+    def together(task, group, reporters):
         held.extend(folder.state(trial)[0] for trial in group)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)
 
     with pytest.raises(KeyboardInterrupt):
-        work(orders(folder, data_dir, together=True), 'worker', finish, together)
+        work(task(folder, data_dir, together=True), 'worker', finish, together)
     assert held == ['running'] * 3 and status(folder).counts['pending'] == 3
     assert all(trials.deaths(folder.of(trial), held=False) == 0 for trial in folder.trials())
 
@@ -99,14 +99,14 @@ def ids(held):
 
 def test_what_a_worker_takes(tmp_path, data_dir):
     folder = opened(tmp_path, BASE + '[grid]\nseed = [0, 1, 2, 3, 4, 5]\n')
-    told = orders(folder, data_dir, together=True, workers=2)
+    told = task(folder, data_dir, together=True, workers=2)
     assert ids(groups.taken(told, but=[], alone=[])) == [0, 1, 2]
     first = groups.taken(told, but=[], alone=[])
     assert ids(groups.taken(told, but=[], alone=[])) == [3, 4, 5]  # half of all, though three are pending
     ids(first)
     assert ids(groups.taken(told, but=[folder.trials()[0].id], alone=[folder.trials()[2].id])) == [1, 3, 4]
     assert ids(groups.taken(told, but=[], alone=[folder.trials()[0].id])) == [0]
-    assert ids(groups.taken(orders(folder, data_dir, workers=2), but=[], alone=[])) == [0]
+    assert ids(groups.taken(task(folder, data_dir, workers=2), but=[], alone=[])) == [0]
     path = folder.of(folder.trials()[1]) / 'claims'
     for number in (7, 8):  # of a process that died
         (path / f'{number:06d}').write_text(json.dumps({'machine': 'other', 'note': {'evaluations': 0}}))
@@ -114,12 +114,12 @@ def test_what_a_worker_takes(tmp_path, data_dir):
     assert ids(groups.taken(told, but=[], alone=[])) == [0, 2, 3]
     assert claims.holder(path, 60.0).live is False
     shapes = opened(tmp_path / 'shapes', BASE + '[grid]\ntraining.batch_size = [256, 512]\nseed = [0, 1]\n')
-    held = groups.taken(orders(shapes, data_dir, together=True), but=[], alone=[])
+    held = groups.taken(task(shapes, data_dir, together=True), but=[], alone=[])
     assert [(trial.config.training.batch_size, trial.config.seed) for trial, _ in held] == [(256, 0), (256, 1)] and ids(
         held
     ) == [0, 1]
     streamed = opened(tmp_path / 'streamed', BASE + 'data.streaming = true\n[grid]\nseed = [0, 1]\n')
-    assert ids(groups.taken(orders(streamed, data_dir, together=True), but=[], alone=[])) == [0]
+    assert ids(groups.taken(task(streamed, data_dir, together=True), but=[], alone=[])) == [0]
 
 
 def test_shares():

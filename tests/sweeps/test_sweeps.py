@@ -9,17 +9,17 @@ import threading
 import time
 
 import pytest
-from sweep_cases import BASE, STALE, evaluate, finish, load, opened, orders, write_record
+from sweep_cases import BASE, STALE, evaluate, finish, load, opened, task, write_record
 
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.sweeps import claims, groups, report, slurm, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.orders import check_data
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.trial_training import TrialReporter, train_trial
 from autoint_jax.sweeps.worker import work
+from autoint_jax.sweeps.worker_task import check_data
 from autoint_jax.training.run_folder import records
 
 
@@ -31,9 +31,9 @@ def test_states_follow_from_files(tmp_path):
     assert folder.state(one)[0] == 'running' and folder.state(one)[1].pid == os.getpid()
     evaluate(folder.of(two), [0.6])
     trials.fail(folder.of(two), 'ValueError: no', {'host': 'h', 'pid': 1})
-    finish(orders(folder), three)
+    finish(task(folder), three)
     assert status(folder).counts == {'pending': 0, 'running': 1, 'done': 1, 'failed': 1, 'pruned': 0}
-    finish(orders(folder), one)
+    finish(task(folder), one)
     claim.release()
     trials.retry(folder.of(two))
     assert [folder.state(trial)[0] for trial in folder.trials()] == ['done', 'pending', 'done']
@@ -52,13 +52,13 @@ def test_a_trial_whose_process_dies_again_and_again_has_failed_until_it_is_retri
             )
             os.utime(claim, (0, 0))
 
-    def interrupted(orders, trial, reporter):
+    def interrupted(task, trial, reporter):
         ran.append(trial)
         raise KeyboardInterrupt
 
     def attempt():
         with pytest.raises(KeyboardInterrupt):
-            work(orders(folder), 'worker', interrupted)
+            work(task(folder), 'worker', interrupted)
 
     die(trials.MAX_DEATHS - 1)
     attempt()
@@ -66,7 +66,7 @@ def test_a_trial_whose_process_dies_again_and_again_has_failed_until_it_is_retri
     die(trials.MAX_DEATHS - 1)  # since an evaluation
     attempt()
     die(1)
-    work(orders(folder), 'worker', interrupted)
+    work(task(folder), 'worker', interrupted)
     assert len(ran) == 2 and 'died 5 times' in status(folder).failed[0]
     trials.retry(folder.of(folder.trials()[0]))
     attempt()
@@ -75,14 +75,14 @@ def test_a_trial_whose_process_dies_again_and_again_has_failed_until_it_is_retri
 def test_what_a_trial_raises_is_shown_with_its_log_and_the_others_go_on(tmp_path, capfd):
     folder = opened(tmp_path)
 
-    def train(orders, trial, reporter):
+    def train(task, trial, reporter):
         reporter.say(f'seed {trial.config.seed} begins')
         os.write(2, b'from compiled code\n')
         if trial.config.seed == 1:
             raise ZeroDivisionError('of all things')
-        finish(orders, trial)
+        finish(task, trial)
 
-    work(orders(folder), 'worker 3', train)
+    work(task(folder), 'worker 3', train)
     found = status(folder)
     assert found.counts == {'pending': 0, 'running': 0, 'done': 2, 'failed': 1, 'pruned': 0}
     (failed,) = found.failed
@@ -101,22 +101,22 @@ def test_what_a_trial_raises_is_shown_with_its_log_and_the_others_go_on(tmp_path
 def test_an_interruption_gives_the_trial_back_and_a_full_disk_is_no_failure(tmp_path):
     folder = opened(tmp_path)
 
-    def interrupted(orders, trial, reporter):
+    def interrupted(task, trial, reporter):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)
 
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
-        work(orders(folder), 'worker', interrupted)
+        work(task(folder), 'worker', interrupted)
     assert signal.getsignal(signal.SIGTERM) is handler
 
-    def full(orders, trial, reporter):
+    def full(task, trial, reporter):
         raise OSError(errno.ENOSPC, 'no space left')
 
     with pytest.raises(OSError, match='no space left'):
-        work(orders(folder), 'worker', full)
+        work(task(folder), 'worker', full)
     assert status(folder).counts['pending'] == 3
-    work(orders(folder), 'worker', finish)
+    work(task(folder), 'worker', finish)
     assert status(folder).counts['done'] == 3
 
 
@@ -125,22 +125,22 @@ def test_a_trial_that_another_process_is_still_training_is_left_alone(tmp_path):
     (trial,) = folder.trials()
     slow, tried = records.RunRecords(folder.of(trial)), []
 
-    def train(orders, trial, reporter):
+    def train(task, trial, reporter):
         tried.append(trial)
         records.RunRecords(folder.of(trial)).close()
-        finish(orders, trial)
+        finish(task, trial)
 
-    work(orders(folder), 'worker', train)
+    work(task(folder), 'worker', train)
     assert len(tried) == 1 and folder.state(trial)[0] == 'pending'
     assert trials.log_tail(folder.of(trial), 1)[0].endswith('wait for it or choose another run folder')
     slow.close()
-    work(orders(folder), 'worker', train)
+    work(task(folder), 'worker', train)
     assert folder.state(trial)[0] == 'done'
 
 
 def test_trials_that_a_file_gains_are_new_and_those_it_loses_are_left_alone(tmp_path):
     folder = opened(tmp_path)
-    work(orders(folder), 'worker', finish)
+    work(task(folder), 'worker', finish)
     changed = opened(tmp_path, BASE + '[grid]\nseed = [1, 2, 3]\n')
     assert status(changed).counts | {'done': 2, 'pending': 1} == status(changed).counts
     assert changed.unlisted() == [folder.trials()[0].id] and changed.unlisted()[0] in status(changed).notes[-1]
@@ -155,14 +155,14 @@ def test_workers_share_the_machine():
 def test_a_worker_that_dies_again_and_again_is_given_up(tmp_path, monkeypatch):
     folder, started = opened(tmp_path), []
     monkeypatch.setattr(workers._Workers, '_start', lambda self, worker: started.append(worker))
-    watched = workers._Workers(orders(folder), [workers.Share(None, None)] * 2)
+    watched = workers._Workers(task(folder), [workers.Share(None, None)] * 2)
 
     def dies(worker):
         watched._running[worker] = None
         return watched._goes_on(worker, -signal.SIGKILL)
 
     assert all(dies(0) for _ in range(workers.MAX_RESTARTS))
-    finish(orders(folder), folder.trials()[0])  # a trial ended meanwhile
+    finish(task(folder), folder.trials()[0])  # a trial ended meanwhile
     assert all(dies(0) for _ in range(workers.MAX_RESTARTS)) and not dies(0) and dies(1)
     assert started == [0] * 2 * workers.MAX_RESTARTS + [1]
 
@@ -171,7 +171,7 @@ def test_without_submitit_a_sentence_says_how_to_install_it(tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, 'submitit', None)
     with pytest.raises(UsageError, match='pip install submitit'):
         slurm.submit(
-            orders(opened(tmp_path)),
+            task(opened(tmp_path)),
             2,
             cluster='slurm',
             minutes=1,
@@ -186,13 +186,11 @@ def test_without_submitit_a_sentence_says_how_to_install_it(tmp_path, monkeypatc
 def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_path, data_dir):
     folder = opened(tmp_path, BASE)
     (trial,) = folder.trials()
-    told = orders(folder, data_dir)
+    told = task(folder, data_dir)
 
-    def prune(orders, trial, reporter):
+    def prune(task, trial, reporter):
         path = folder.of(trial)
-        train_trial(
-            orders, trial, TrialReporter(path, 3, threading.Event(), lambda: len(trials.evaluations(path)) == 2)
-        )
+        train_trial(task, trial, TrialReporter(path, 3, threading.Event(), lambda: len(trials.evaluations(path)) == 2))
 
     work(told, 'worker', prune)
     assert folder.state(trial)[0] == 'pruned' and 'pruned after epoch 2' in '\n'.join(
@@ -210,7 +208,7 @@ def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_pa
     assert record['run'] == trial.id and record['epochs'] == 3 and len(record['starts']) == 2
     assert record['data'] == {'dataset': 'movielens_1m', 'recipe': 'autoint_all_rows'}
     elsewhere = SweepFolder(folder.sweep, folder.path.with_name('other'), STALE)
-    work(orders(elsewhere, data_dir), 'worker')
+    work(task(elsewhere, data_dir), 'worker')
     assert elsewhere.state(trial)[0] == 'done' and not (elsewhere.of(trial) / 'run.json').exists()
     assert report.report(elsewhere).trials[0]['test_auc'] == record['test']['auc']
 
@@ -218,7 +216,7 @@ def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_pa
 def test_trials_and_records_on_other_data_are_not_counted_nor_replaced(tmp_path, data_dir):
     folder = opened(tmp_path)
     one, two, three = folder.trials()
-    told, data = orders(folder, data_dir, together=True), open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+    told, data = task(folder, data_dir, together=True), open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
 
     def began(trial, data_hash):
         finish(told, trial)
@@ -227,7 +225,9 @@ def test_trials_and_records_on_other_data_are_not_counted_nor_replaced(tmp_path,
     began(one, data.hash)
     check_data(told)
     began(two, 'of fewer rows')
-    with pytest.raises(UsageError, match=f'{two.id} holds a trial on other data than .* another --results_dir'):
+    with pytest.raises(
+        UsageError, match=f'{two.id} holds a trial that was trained on other data than .* another --results_dir'
+    ):
         check_data(told)
     with pytest.raises(UsageError, match=f'{two.id} was trained on other data than .*{one.id}'):
         report.report(folder)
@@ -264,7 +264,7 @@ def test_tables_keep_the_whole_name_of_a_sweep(tmp_path):
 def test_a_report_has_means_over_the_seeds_that_are_done(tmp_path):
     folder = opened(tmp_path, BASE + '[grid]\noptimizer.learning_rate = [0.11, 0.01]\nseed = [0, 1, 2]\n')
     for trial in folder.trials()[:-1]:
-        finish(orders(folder), trial)
+        finish(task(folder), trial)
     evaluate(folder.of(folder.trials()[-1]), [0.1, 0.3])
     records.write_json(folder.of(folder.trials()[-1]) / 'pruned.json', {})
     made = report.report(folder)
@@ -323,7 +323,7 @@ def test_a_broken_file_of_a_trial_is_named(tmp_path, name, content, part):
 def test_the_result_of_another_run_is_not_believed(tmp_path):
     folder = opened(tmp_path)
     one, two, _ = folder.trials()
-    finish(orders(folder), one)
+    finish(task(folder), one)
     record = json.loads((folder.of(one) / 'result.json').read_text()) | {'fingerprint': one.id.rpartition('-')[2]}
     records.write_json(folder.of(one) / 'result.json', record)
     assert trials.result(folder.of(one)) == record
@@ -375,7 +375,7 @@ def test_a_worker_that_may_not_write_ends_with_a_sentence(tmp_path):
     with pytest.raises(
         UsageError, match=f'{folder.trials()[0].id}.*is a file, and a folder is needed'
     ):  # raised by the worker's process
-        workers.run(orders(folder), [workers.Share(None, None)])
+        workers.run(task(folder), [workers.Share(None, None)])
 
 
 def test_reports_go_to_the_sweeps_folder(command, tmp_path):
