@@ -1,6 +1,7 @@
 """Fields, schema and batch: the contract between data and models."""
 
 import dataclasses
+import itertools
 import json
 from typing import Any, NamedTuple
 
@@ -68,6 +69,17 @@ class Schema:
     @property
     def numeric_fields(self) -> tuple[FieldSpec, ...]:
         return tuple(field for field in self.fields if field.kind == NUMERIC)
+
+    @property
+    def slots(self) -> dict[str, slice]:
+        """{name of an id field: the slice of a batch's id slots that belongs to it}, in the order of the fields."""
+        ends = list(itertools.accumulate(field.max_values for field in self.id_fields))
+        return {field.name: slice(end - field.max_values, end) for field, end in zip(self.id_fields, ends, strict=True)}
+
+    @property
+    def numeric_columns(self) -> dict[str, slice]:
+        """{name of a numeric field: the slice, one wide, of a batch's numeric columns that belongs to it}."""
+        return {field.name: slice(column, column + 1) for column, field in enumerate(self.numeric_fields)}
 
     @property
     def num_slots(self) -> int:

@@ -51,10 +51,7 @@ def rows_with(data: PreparedData, columns: Columns, values: Mapping[str, Set[str
 
     Raises UsageError on a field that is not there or has no ids.
     """
-    vocabularies, slots, first = data.vocabularies(), {}, 0
-    for field in data.schema.id_fields:
-        slots[field.name] = slice(first, first + field.max_values)
-        first += field.max_values
+    vocabularies, slots = data.vocabularies(), data.schema.slots
     chosen = np.ones(len(columns), bool)
     for name, wanted in values.items():
         if name not in slots:

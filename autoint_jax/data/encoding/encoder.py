@@ -192,14 +192,8 @@ class Encoder:
         """`types` are those of the raw columns, derived ones included."""
         self.schema = schema_of(plan, fitted)
         self._fields = [FieldEncoder(field, fitted, types[field.column]) for field in plan.fields]
-        self._places, slot, number = {}, 0, 0  # columns of each field in the ids or the numbers of a row
-        for field in self.schema.fields:
-            if field.kind == NUMERIC:
-                self._places[field.name] = slice(number, number + 1)
-                number += 1
-            else:
-                self._places[field.name] = slice(slot, slot + field.max_values)
-                slot += field.max_values
+        places = {**self.schema.slots, **self.schema.numeric_columns}
+        self._places = {field.name: places[field.name] for field in plan.fields}
         self.unknown = dict.fromkeys((field.name for field in plan.fields if field.kind != NUMERIC), 0)
         self.counts = Counts([field.name for field in plan.fields])
 

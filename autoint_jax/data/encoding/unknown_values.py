@@ -64,24 +64,22 @@ def of_columns(schema: Schema, splits: Mapping[str, Columns]) -> Record:
     """Counts of encoded columns. Id 0 of a categorical field counts as unknown, whether the value was missing or not; unknown
     values of a multivalued field are not to be told from none."""
     record: Record = {}
-    slot, number = 0, 0
+    slots, numeric_columns = schema.slots, schema.numeric_columns
     for field in schema.fields:
         record[field.name] = {}
         for split, columns in splits.items():
             rows = len(columns)
             if field.kind == NUMERIC:
-                missing = int(np.isnan(columns.numeric[:, number]).sum())
+                missing = int(np.isnan(columns.numeric[:, numeric_columns[field.name]]).sum())
                 found = [rows, rows - missing, 0, missing]
             else:
-                ids = columns.ids[:, slot : slot + field.max_values]
+                ids = columns.ids[:, slots[field.name]]
                 found = (
                     [rows, rows, int((ids == 0).sum()), 0]
                     if field.kind == CATEGORICAL
                     else [rows, int((ids > 0).sum()), 0, int((ids == 0).all(1).sum())]
                 )
             record[field.name][split] = dict(zip(_COUNTED, found, strict=True))
-        number += field.kind == NUMERIC
-        slot += 0 if field.kind == NUMERIC else field.max_values
     return record
 
 

@@ -172,10 +172,10 @@ def _check_ids(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema)
     if (_highest(values.view(np.uint32)) < most).all():  # as an unsigned number a negative id is above all
         return
     at, slot = np.argwhere(values.view(np.uint32) >= most)[0].tolist()
-    owners = [field for field in schema.id_fields for _ in range(field.max_values)]
+    owner = next(field for field in schema.id_fields if slot < schema.slots[field.name].stop)
     raise UsageError(
-        f'{path} row {row + at}: field {owners[slot].name!r} has the id {values[at, slot]}, but its ids are 0 to '
-        f'{owners[slot].cardinality - 1}: the file or the schema was changed or damaged; {AGAIN}'
+        f'{path} row {row + at}: field {owner.name!r} has the id {values[at, slot]}, but its ids are 0 to '
+        f'{owner.cardinality - 1}: the file or the schema was changed or damaged; {AGAIN}'
     )
 
 

@@ -177,15 +177,13 @@ def num_features(schema: Schema) -> int:
 
 def present_features(schema: Schema, batch: Batch) -> jax.Array:
     """Which features a row has, bool [b, slots + numeric], in the order of a `FieldEmbedding` that is not pooled."""
-    columns, slot, number = [], 0, 0
+    columns, slots, numeric_columns = [], schema.slots, schema.numeric_columns
     for field in schema.fields:
         if field.kind == NUMERIC:
-            columns.append(~jnp.isnan(batch.numeric[:, number : number + 1]))
-            number += 1
+            columns.append(~jnp.isnan(batch.numeric[:, numeric_columns[field.name]]))
         else:
-            ids = batch.ids[:, slot : slot + field.max_values]
+            ids = batch.ids[:, slots[field.name]]
             columns.append(jnp.ones_like(ids, bool) if field.kind == CATEGORICAL else ids > 0)
-            slot += field.max_values
     return jnp.concatenate(columns, 1)
 
 

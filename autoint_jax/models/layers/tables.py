@@ -37,13 +37,12 @@ class TableSpec(NamedTuple):
 
 def table_of(schema: Schema, width: int, stddev: float, names: Sequence[str] | None = None) -> TableSpec:
     """The table of the named id fields, by default of all, in the schema's order."""
-    columns, offsets, slot, rows = [], [], 0, 0
+    slots, columns, offsets, rows = schema.slots, [], [], 0
     for field in schema.id_fields:
         if names is None or field.name in names:
-            columns += range(slot, slot + field.max_values)
+            columns += range(slots[field.name].start, slots[field.name].stop)
             offsets += [rows] * field.max_values
             rows += field.cardinality
-        slot += field.max_values
     return TableSpec(width, stddev, rows, tuple(columns), tuple(offsets))
 
 
