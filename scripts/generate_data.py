@@ -16,7 +16,7 @@ interruptions.handle()  # before the imports that take seconds
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.generated.files import FILES, SHAPES
+from autoint_jax.data.generated.shapes import FILES, SHAPES
 from autoint_jax.errors import UsageError, nearest
 
 _DATASET = flags.DEFINE_string('dataset', None, f'Shape of the files: {", ".join(SHAPES)}.')

@@ -33,7 +33,7 @@ from autoint_jax.data.datasets.drafting import draft as infer
 from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import Origin
-from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
+from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.preparation.progress import Bar
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.store import scratch

@@ -14,7 +14,7 @@ from autoint_jax.data.datasets.declaration import fields as declared_field
 from autoint_jax.data.datasets.declaration import splits as split_plan
 from autoint_jax.data.datasets.declaration import table as table_schema
 from autoint_jax.data.encoding import plan as field_plan
-from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
+from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.text import layout
 from autoint_jax.sweeps import search_space, sweep_file
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation.origin import Origin, RawFiles, plain
-from autoint_jax.data.preparation.preparation import prepare_table
+from autoint_jax.data.preparation.pipeline import prepare_table
 from autoint_jax.data.preparation.progress import Progress
 from autoint_jax.data.preparation.splits import authors_split
 from autoint_jax.data.raw.derived import DERIVATIONS, joined_files

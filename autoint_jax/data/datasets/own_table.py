@@ -13,7 +13,7 @@ from autoint_jax.data.datasets.file_splits import SplitFiles
 from autoint_jax.data.datasets.table_files import files_of
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation.origin import Origin, RawFiles
-from autoint_jax.data.preparation.preparation import prepare_table
+from autoint_jax.data.preparation.pipeline import prepare_table
 from autoint_jax.data.preparation.progress import Progress
 from autoint_jax.data.raw.derived import DERIVATIONS
 from autoint_jax.data.raw.libsvm_source import LibsvmSource

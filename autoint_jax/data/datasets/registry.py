@@ -14,7 +14,7 @@ from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.encoding.unknown_values import KEY as VALUES
 from autoint_jax.data.preparation.origin import KEY as ORIGIN
 from autoint_jax.data.preparation.origin import Origin, RawFiles
-from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
+from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.preparation.progress import Progress, Silent
 from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.store.writing import sha256_of, write_prepared

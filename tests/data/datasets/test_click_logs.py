@@ -12,7 +12,7 @@ from naive_tables import coded, folds, frequent, log_square, read, streamed
 from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.datasets.kdd12 import KDD12
-from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.raw.derived import kdd12_profile
 from autoint_jax.data.store.prepared import SPLITS
@@ -26,7 +26,7 @@ LOGS = {'criteo': CRITEO, 'avazu': AVAZU, 'kdd12': KDD12}
 def raw(tmp_path_factory):
     folders = {name: tmp_path_factory.mktemp('raw') / name for name in ROWS}
     for name, folder in folders.items():
-        generated_files.SHAPES[name](folder, ROWS[name], 5)
+        shapes.SHAPES[name](folder, ROWS[name], 5)
     with open(folders['kdd12'] / 'userid_profile.txt', 'a') as file:
         file.write('1\t0\t6\n')  # the second line of the most frequent user
     return folders
@@ -93,7 +93,7 @@ def test_criteo_of_bars(raw, tmp_path):
 @pytest.mark.parametrize('recipe', ['autoint_all_rows', 'autoint'])
 def test_avazu_by_the_authors(raw, tmp_path, recipe):
     data = prepared('avazu', recipe, raw, tmp_path)
-    names = generated_files.AVAZU_HEADER.split(',')
+    names = shapes.AVAZU_HEADER.split(',')
     columns = dict(zip(names, zip(*read(raw['avazu'] / 'train.csv', ',', header=True), strict=True), strict=True))
     labels = [int(value) for value in columns.pop('click')]
     split = folds(labels)
@@ -112,7 +112,7 @@ def test_avazu_by_the_authors(raw, tmp_path, recipe):
 
 def test_avazu_of_bars(raw, tmp_path):
     data = prepared('avazu', 'bars', raw, tmp_path)
-    names = generated_files.AVAZU_HEADER.split(',')
+    names = shapes.AVAZU_HEADER.split(',')
     columns = dict(zip(names, zip(*read(raw['avazu'] / 'train.csv', ',', header=True), strict=True), strict=True))
     labels = [int(value) for value in columns.pop('click')]
     split = folds(labels)
@@ -194,7 +194,7 @@ def test_small_blocks_and_parts_give_the_same_data(raw, tmp_path, monkeypatch, n
     monkeypatch.setattr('autoint_jax.data.raw.sources.BLOCK_BYTES', 97_003)
     monkeypatch.setattr('autoint_jax.data.encoding.counting.MOST_VALUES', 397)
     monkeypatch.setattr('autoint_jax.data.encoding.counting.ROWS_AT_ONCE', 499)
-    monkeypatch.setattr('autoint_jax.data.preparation.preparation.ROWS_AT_ONCE', 97)
+    monkeypatch.setattr('autoint_jax.data.preparation.pipeline.ROWS_AT_ONCE', 97)
     assert prepared(name, recipe, raw, tmp_path / 'parts').hash == whole.hash
 
 
@@ -239,7 +239,7 @@ def test_files_that_are_not_there(tmp_path):
 
 
 def test_hours_that_are_no_dates_are_bad_rows(tmp_path):
-    generated_files.avazu(tmp_path / 'avazu', 3000, 1)
+    shapes.avazu(tmp_path / 'avazu', 3000, 1)
     path = tmp_path / 'avazu' / 'train.csv'
     path = path if path.exists() else tmp_path / 'avazu' / 'train'
     lines = path.read_text().splitlines()
@@ -257,7 +257,7 @@ def test_hours_that_are_no_dates_are_bad_rows(tmp_path):
 
 
 def test_profiles_of_users_that_are_none_are_named(tmp_path):
-    generated_files.kdd12(tmp_path / 'kdd12', 3000, 1)
+    shapes.kdd12(tmp_path / 'kdd12', 3000, 1)
     path = tmp_path / 'kdd12' / 'userid_profile.txt'
     whole = path.read_text()
     path.write_text(whole + '\t1\t2\n-4\t1\t1\n7\t1\t4294967296\n')

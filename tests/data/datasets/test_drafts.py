@@ -10,7 +10,7 @@ from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting import header, labels
 from autoint_jax.data.datasets.drafting.fields import kind_of
 from autoint_jax.data.datasets.drafting.words import label_rank, names_a_measure, names_a_time, names_ids
-from autoint_jax.data.datasets.encode_rows import encode_files
+from autoint_jax.data.datasets.row_encoder import encode_files
 from autoint_jax.errors import UsageError
 
 # --- The header.

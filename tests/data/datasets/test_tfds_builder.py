@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from autoint_jax.data.datasets import registry, tfds_builder
 from autoint_jax.data.datasets.references import REFERENCES
-from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.generated import shapes
 from autoint_jax.data.store.prepared import SPLITS, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Schema
@@ -32,7 +32,7 @@ def raw(tmp_path_factory, raw_dir):
     """Raw files: name of a data set -> folder."""
     folder = tmp_path_factory.mktemp('raw')
     for name, rows in ROWS.items():
-        generated_files.SHAPES[name](folder / name, rows, 5)
+        shapes.SHAPES[name](folder / name, rows, 5)
     return {**{name: folder / name for name in ROWS}, 'movielens_1m': raw_dir}
 
 
@@ -119,7 +119,7 @@ def test_what_is_there_is_left_alone_and_other_data_is_noticed(raw, prepared, tm
     times = {path: path.stat().st_mtime_ns for path in pathlib.Path(builder.data_dir).iterdir()}
     tfds.builder('autoint_criteo/bars', **where).download_and_prepare()
     assert times == {path: path.stat().st_mtime_ns for path in pathlib.Path(builder.data_dir).iterdir()} and times
-    generated_files.SHAPES['criteo'](tmp_path / 'other', 500, 6)
+    shapes.SHAPES['criteo'](tmp_path / 'other', 500, 6)
     registry.prepare('criteo', 'bars', tmp_path / 'other', tmp_path / 'prepared')
     with pytest.raises(UsageError, match='was built from other data'):
         tfds.builder('autoint_criteo/bars', **where)

@@ -7,8 +7,8 @@ import pytest
 from naive_tables import read
 
 from autoint_jax.data.datasets.movielens_files import read_1m
-from autoint_jax.data.generated import files as generated_files
-from autoint_jax.data.generated.text import blanked, digits, hexadecimal, lines, words
+from autoint_jax.data.generated import shapes
+from autoint_jax.data.generated.cells import blanked, digits, hexadecimal, lines, words
 from autoint_jax.data.generated.values import attribute, planted_labels, scrambled, zipf
 
 
@@ -33,14 +33,14 @@ def test_scrambling_is_one_to_one():
     assert len(np.unique(scrambled(np.arange(200_000), 5))) == 200_000
 
 
-@pytest.mark.parametrize('name', generated_files.SHAPES)
+@pytest.mark.parametrize('name', shapes.SHAPES)
 def test_files_are_a_function_of_the_seed(name, tmp_path):
     texts = [
-        [path.read_bytes() for path in generated_files.SHAPES[name](tmp_path / str(number), 3001, seed)]
+        [path.read_bytes() for path in shapes.SHAPES[name](tmp_path / str(number), 3001, seed)]
         for number, seed in enumerate((1, 1, 2))
     ]
     assert texts[0] == texts[1] != texts[2]
-    assert sorted(path.name for path in (tmp_path / '0').iterdir()) == sorted(generated_files.FILES[name])
+    assert sorted(path.name for path in (tmp_path / '0').iterdir()) == sorted(shapes.FILES[name])
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_files_are_a_function_of_the_seed(name, tmp_path):
     ],
 )
 def test_files_have_the_shape_of_the_originals(tmp_path, name, file, separator, header, width):
-    generated_files.SHAPES[name](tmp_path, 3001, 3)
+    shapes.SHAPES[name](tmp_path, 3001, 3)
     rows = read(tmp_path / file, separator, header)
     assert {len(row) for row in rows} == {width}
     assert len(rows) == (1500 if 'profile' in file else 3001)
 
 
 def test_movielens_files_are_read(tmp_path):
-    generated_files.movielens_1m(tmp_path, 3001, 3)
+    shapes.movielens_1m(tmp_path, 3001, 3)
     assert len(read_1m(tmp_path).ratings) == 3001
 
 

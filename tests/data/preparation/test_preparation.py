@@ -14,10 +14,10 @@ import pytest
 
 from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.datasets.criteo import CRITEO
-from autoint_jax.data.datasets.encode_rows import encode_files
+from autoint_jax.data.datasets.row_encoder import encode_files
 from autoint_jax.data.encoding.counting import counts
 from autoint_jax.data.encoding.value_table import IntegerTable
-from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.data.store.scratch import OWNER
@@ -36,7 +36,7 @@ CODE = (
 def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp('raw')
     for name in LOGS:
-        generated_files.SHAPES[name](folder / name, 4001, 9)
+        shapes.SHAPES[name](folder / name, 4001, 9)
     return folder
 
 

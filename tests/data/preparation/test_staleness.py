@@ -11,7 +11,7 @@ import pytest
 
 from autoint_jax.data.datasets import own_table, registry
 from autoint_jax.data.datasets.declaration import table as table_schema
-from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import KEY, RawFiles
 from autoint_jax.data.store.prepared import PREPARATION, open_prepared
@@ -347,7 +347,7 @@ def test_recipes_of_this_project(dataset, recipe, file, raw_dir, tmp_path):
     if dataset == 'movielens_1m':
         shutil.copytree(raw_dir, folder)
     else:
-        generated_files.SHAPES[dataset](folder, 300, 5)
+        shapes.SHAPES[dataset](folder, 300, 5)
     registry.prepare(dataset, recipe, folder, tmp_path)
     assert named(dataset, recipe, folder, tmp_path) == named(dataset, recipe, None, tmp_path, verify=True) == []
     path = folder / file
@@ -367,7 +367,7 @@ def test_recipes_of_this_project(dataset, recipe, file, raw_dir, tmp_path):
 
 
 def test_another_recipe_under_the_same_name_is_named(tmp_path, monkeypatch):
-    generated_files.SHAPES['criteo'](tmp_path / 'raw', 300, 5)
+    shapes.SHAPES['criteo'](tmp_path / 'raw', 300, 5)
     registry.prepare('criteo', 'bars', tmp_path / 'raw', tmp_path)
     recipes = registry.DATASETS['criteo'].recipes
     monkeypatch.setitem(recipes, 'bars', recipes['autoint'])

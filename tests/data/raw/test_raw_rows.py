@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from autoint_jax.data.datasets.criteo import CRITEO
-from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.raw.labels import LabelPlan
@@ -141,7 +141,7 @@ def test_labels_that_are_not_allowed_are_bad_rows(tmp_path):
 
 
 def criteo_with(tmp_path, bad, rows=3000):
-    generated_files.criteo(tmp_path / 'raw', rows, 1)
+    shapes.criteo(tmp_path / 'raw', rows, 1)
     path = tmp_path / 'raw' / 'train.txt'
     lines = path.read_text().splitlines()
     for number in bad:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.datasets.encode_rows import RowEncoder
-from autoint_jax.data.generated import files as generated_files
+from autoint_jax.data.datasets.row_encoder import RowEncoder
+from autoint_jax.data.generated import shapes
 from autoint_jax.data.store import scratch, verification
 from autoint_jax.data.store.prepared import PREPARATION, UNHASHED, Columns, identity_of, open_prepared
 from autoint_jax.data.store.vocabulary import Vocabulary
@@ -77,7 +77,7 @@ def edit(data, split, column, at, value, *, keep_times=False):
 def test_the_hash_of_prepared_data_stays(dataset, recipe, raw_dir, tmp_path):
     if dataset != 'movielens_1m':
         raw_dir = tmp_path / 'raw'
-        generated_files.SHAPES[dataset](raw_dir, 997, 5)
+        shapes.SHAPES[dataset](raw_dir, 997, 5)
     data = registry.prepare(dataset, recipe, raw_dir, tmp_path)
     assert data.hash == PINNED[dataset, recipe]
     manifest = json.loads((data.folder / 'manifest.json').read_text())
@@ -278,7 +278,7 @@ def test_a_changed_vocabulary_is_refused(data, text):
 
 
 def test_a_changed_plan_encodes_nothing(tmp_path):
-    generated_files.SHAPES['criteo'](tmp_path / 'raw', 300, 5)
+    shapes.SHAPES['criteo'](tmp_path / 'raw', 300, 5)
     data = registry.prepare('criteo', 'autoint', tmp_path / 'raw', tmp_path)
     path = data.folder / 'plan.json'
     path.write_text(path.read_text().replace('log_square', 'none'))

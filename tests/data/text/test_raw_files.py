@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from backports import zstd
 
-from autoint_jax.data.datasets.encode_rows import encode_files
+from autoint_jax.data.datasets.row_encoder import encode_files
 from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.preparation.progress import Silent
 from autoint_jax.errors import UsageError

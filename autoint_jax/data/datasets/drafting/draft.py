@@ -12,7 +12,7 @@ from autoint_jax.data.datasets.drafting.text_sample import sample_of_text
 from autoint_jax.data.datasets.drafting.time_columns import Times, times_of
 from autoint_jax.data.datasets.drafting.words import label_rank
 from autoint_jax.data.datasets.drafting.yaml_text import quoted, scalar, shown
-from autoint_jax.data.preparation.preparation import MAX_BAD_SHARE
+from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.text.packed import unpacked_name
 from autoint_jax.errors import UsageError
 

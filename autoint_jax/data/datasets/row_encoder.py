@@ -13,7 +13,7 @@ from autoint_jax.data.datasets.click_logs import raw_columns
 from autoint_jax.data.datasets.own_table import open_source
 from autoint_jax.data.encoding.encoder import Encoder, Fitted
 from autoint_jax.data.encoding.plan import TablePlan
-from autoint_jax.data.preparation.preparation import PLAN_FILE
+from autoint_jax.data.preparation.pipeline import PLAN_FILE
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.raw.parquet_source import parquet_schema
 from autoint_jax.data.raw.rows import BadRow, Raw

@@ -64,7 +64,7 @@ def prepare_table(
       plan: what to make of them.
       split: which split each row belongs to.
       description: dataset, recipe and its parameters, for the manifest.
-      stored: what `encode_rows.py` needs to read files of the same form again, kept with the plan.
+      stored: what `row_encoder.py` needs to read files of the same form again, kept with the plan.
       split_column: raw column that `split` wants.
       split_names: split -> how messages name it, with its files if they are its own.
       max_bad_share: share of rows that may be unreadable.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from autoint_jax.data.generated.text import blanked, digits, hexadecimal, lines, words
+from autoint_jax.data.generated.cells import blanked, digits, hexadecimal, lines, words
 from autoint_jax.data.generated.values import BLOCK_ROWS, planted_labels, scrambled, zipf
 
 # Distinct values of C1..C26 in the 45.8 million rows of Criteo, and the share of rows where they are missing.
