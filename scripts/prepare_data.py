@@ -28,13 +28,13 @@ from next_steps import shell_line
 from autoint_jax import command, stored
 from autoint_jax.data.datasets import download, own_table, registry
 from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
-from autoint_jax.data.datasets.declaration import table as table_schema
-from autoint_jax.data.datasets.drafting import draft as infer
+from autoint_jax.data.datasets.declaration.table import load
+from autoint_jax.data.datasets.drafting.draft import draft
 from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import Origin
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
-from autoint_jax.data.preparation.progress import Bar
+from autoint_jax.data.preparation.progress import PreparationBar
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.store import scratch
 from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> None:
                 raise UsageError(f'--infer prints a draft and does nothing else, so leave out --{flag.name}')
         if sys.stdout is not None:
             sys.stdout.reconfigure(encoding='utf-8')  # as declarations are read, whatever the terminal's is
-        print(infer.draft(pathlib.Path(_INFER.value)), end='')
+        print(draft(pathlib.Path(_INFER.value)), end='')
         return
     if _DATASET.value is None:
         raise UsageError(f'say which data set: --dataset={"|".join(_NAMES)}')
@@ -125,7 +125,7 @@ def main(argv: list[str]) -> None:
             print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
     with stored.of_form(data.folder / 'manifest.json', mend=AGAIN):
         for line in [
-            *unknown_values.lines(data.preparation.get(unknown_values.KEY, {})),
+            *unknown_values.lines(data.preparation.get(unknown_values.VALUES_KEY, {})),
             *(f'WARNING: {note}' for note in data.preparation.get('notes', ())),
         ]:
             _say(line)
@@ -155,9 +155,9 @@ def _own_table() -> PreparedData:
     if not schema.is_file():
         raise UsageError(f'--schema={schema} does not exist')
     raw_dir = None if _RAW_DIR.value is None else _raw_dir(OWN_TABLE)
-    return _already(
-        OWN_TABLE, schema.stem, lambda: own_table.origin_of(table_schema.load(schema)), raw_dir, schema.parent
-    ) or (_prepared(lambda options: registry.prepare_own(schema, raw_dir, pathlib.Path(_DATA_DIR.value), options)))
+    return _already(OWN_TABLE, schema.stem, lambda: own_table.origin_of(load(schema)), raw_dir, schema.parent) or (
+        _prepared(lambda options: registry.prepare_own(schema, raw_dir, pathlib.Path(_DATA_DIR.value), options))
+    )
 
 
 def _already(
@@ -185,7 +185,7 @@ def _say(sentence: str) -> None:
 
 
 def _prepared(prepare) -> PreparedData:
-    with Bar() as bar:
+    with PreparationBar() as bar:
         data = prepare(registry.Options(_MAX_BAD_SHARE.value, bar))
     print(f'prepared {data.folder}')
     return data

@@ -16,7 +16,7 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.preparation.progress import Bar
+from autoint_jax.data.preparation.progress import PreparationBar
 from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS
 from autoint_jax.errors import UsageError, nearest
 
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     if builder.data_path.exists():
         print(f'already published: {builder.data_dir}')
     else:
-        with Bar() as bar:
+        with PreparationBar() as bar:
             builder.progress = bar
             builder.download_and_prepare()
         print(f'published {builder.data_dir}')

@@ -8,10 +8,10 @@ import zipfile
 from backports import zstd
 
 from autoint_jax.data.datasets.declaration.table import load
-from autoint_jax.data.datasets.drafting import draft as infer
 from autoint_jax.data.datasets.drafting.columns import Column
+from autoint_jax.data.datasets.drafting.draft import draft
 from autoint_jax.data.datasets.own_table import prepare_own
-from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.text.layout import Layout
 
 NASTY = [
@@ -66,7 +66,7 @@ def drafted(folder, name, content, encoding='utf-8'):
     """Writes a file and its draft; returns the draft and what is loaded of it, None where no label was found."""
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
-    text = infer.draft(path)
+    text = draft(path)
     (folder / 'draft.yaml').write_text(text)
     return text, load(folder / 'draft.yaml') if re.search('^label:', text, re.MULTILINE) else None
 
@@ -79,7 +79,7 @@ def prepared(folder, max_bad_share=0.001):
         dataset='csv',
         recipe='draft',
         max_bad_share=max_bad_share,
-        progress=Silent(),
+        progress=SilentPreparation(),
     )
 
 

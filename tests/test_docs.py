@@ -10,10 +10,8 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax import schema
-from autoint_jax.data.datasets.declaration import fields as declared_field
-from autoint_jax.data.datasets.declaration import splits as split_plan
-from autoint_jax.data.datasets.declaration import table as table_schema
-from autoint_jax.data.encoding import plan as field_plan
+from autoint_jax.data.datasets.declaration import fields, splits, table
+from autoint_jax.data.encoding import plan
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.text import layout
 from autoint_jax.sweeps import search_space, sweep_file
@@ -80,26 +78,26 @@ def test_all_keys_of_declarations_are_explained():
     text = (DOCS / 'data.md').read_text()
     rows = {key.strip('`') for cell in re.findall(r'^\| (`.*?`) \|', text, re.MULTILINE) for key in cell.split(', ')}
     known = {
-        *table_schema._KEYS,
-        *declared_field.FIELD_KEYS,
+        *table._KEYS,
+        *fields.FIELD_KEYS,
         'above',
         'positive',
         'negative',
         'column',
-        *(key for keys in split_plan.KEYS.values() for key in keys),
+        *(key for keys in splits.KEYS.values() for key in keys),
     }
     assert known - rows == set() and rows - known == set()
-    for kind in split_plan.KEYS:
+    for kind in splits.KEYS:
         assert f'**`{kind}`**' in text
     for word in (
-        *table_schema.SEPARATORS,
-        *table_schema.FORMS,
-        *field_plan.NUMERIC_TRANSFORMS,
-        *field_plan.ID_TRANSFORMS,
+        *table.SEPARATORS,
+        *table.FORMS,
+        *plan.NUMERIC_TRANSFORMS,
+        *plan.ID_TRANSFORMS,
         *schema.KINDS,
-        *split_plan.MISSING_TIMES,
+        *splits.MISSING_TIMES,
         *layout.INFINITE,
-        *field_plan.MISSING,
+        *plan.MISSING,
     ):
         assert f'`{word}`' in text, word
     assert f'({MAX_BAD_SHARE} by default)' in text

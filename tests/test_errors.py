@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax import stored
-from autoint_jax.data.preparation import progress as data_progress
+from autoint_jax.data.preparation.progress import PreparationBar
 from autoint_jax.errors import Terminated, UsageError, described, reported, shown, system_sentence
 from autoint_jax.records import comparison
 from autoint_jax.training import progress
@@ -139,7 +139,7 @@ def test_a_command_ends_with_one_line(body, status, said):
     'body',
     [
         'from autoint_jax.records import comparison; comparison.show("t", ["a"], [["b"]] * 99)',
-        'from autoint_jax.data.preparation.progress import Bar\n    with Bar() as bar:\n        bar.say("x" * 100000)',
+        'from autoint_jax.data.preparation.progress import PreparationBar\n    with PreparationBar() as bar:\n        bar.say("x" * 100000)',
     ],
 )
 def test_tables_and_bars_that_nobody_reads_end_a_command_alike(body):
@@ -195,7 +195,7 @@ def test_what_a_command_prints_is_harmless_and_rich_keeps_its_colours():
 
 
 def test_rich_takes_no_name_for_markup(capsys):
-    for bar in (progress.Bar(), data_progress.Bar()):
+    for bar in (progress.Bar(), PreparationBar()):
         bar.begin('fit', 1) if hasattr(bar, 'begin') else bar.steps(0, 1, 1.0)
         bar.say('[red]name[/red] :smile: a\x1b[31mb')
         assert '[red]name[/red] :smile: a\\x1b[31mb' in capsys.readouterr().out

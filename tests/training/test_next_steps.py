@@ -124,14 +124,14 @@ def test_the_suggestion_is_said_before_training(monkeypatch):
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A prepared table `mine`, in a folder whose name has a blank."""
-    from autoint_jax.data.datasets import registry as datasets
+    from autoint_jax.data.datasets.registry import Options, prepare_own
 
     folder = tmp_path_factory.mktemp('own')
     (folder / 'mine.csv').write_text(
         'y,city,job\n' + ''.join(f'{row % 2},c{row % 3},j{row % 7}\n' for row in range(400))
     )
     (folder / 'mine.yaml').write_text('files: [mine.csv]\nlabel: {column: y}\nfields: [{name: city}, {name: job}]\n')
-    datasets.prepare_own(folder / 'mine.yaml', None, folder / 'prepared data', datasets.Options())
+    prepare_own(folder / 'mine.yaml', None, folder / 'prepared data', Options())
     return folder
 
 

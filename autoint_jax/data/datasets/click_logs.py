@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation.origin import Origin, RawFiles, plain
 from autoint_jax.data.preparation.pipeline import prepare_table
-from autoint_jax.data.preparation.progress import Progress
+from autoint_jax.data.preparation.progress import PreparationProgress
 from autoint_jax.data.preparation.splits import authors_split
 from autoint_jax.data.raw.derived import DERIVATIONS, joined_files
 from autoint_jax.data.raw.sources import TextSource
@@ -17,7 +17,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, Schema
 
 
-class Recipe(NamedTuple):
+class TableRecipe(NamedTuple):
     plan: TablePlan
     description: str
 
@@ -33,7 +33,7 @@ class ClickLog(NamedTuple):
 
     patterns: tuple[str, ...]
     layout: Layout
-    recipes: dict[str, Recipe]
+    recipes: dict[str, TableRecipe]
 
     def prepare(
         self,
@@ -43,7 +43,7 @@ class ClickLog(NamedTuple):
         *,
         dataset: str,
         max_bad_share: float,
-        progress: Progress,
+        progress: PreparationProgress,
     ) -> PreparedData:
         """Prepares the files of a folder by a recipe, in the authors' ten folds. Raises UsageError."""
         plan = self.recipes[recipe].plan

@@ -19,7 +19,7 @@ Recipes, all split by the authors' ten stratified folds (`folds.py`):
 
 import dataclasses
 
-from autoint_jax.data.datasets.click_logs import ClickLog, Recipe
+from autoint_jax.data.datasets.click_logs import ClickLog, TableRecipe
 from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
@@ -53,11 +53,11 @@ CRITEO = ClickLog(
     ('train.txt', 'train*.txt'),
     LAYOUT,
     {
-        'autoint_all_rows': Recipe(
+        'autoint_all_rows': TableRecipe(
             dataclasses.replace(_AUTHORS, fit_on_all=True),
             "the authors' recipe, values counted in ALL rows, test rows included, as they did",
         ),
-        'autoint': Recipe(_AUTHORS, "the authors' recipe, fitted on training rows only"),
-        'bars': Recipe(_BARS, 'Criteo_x4_001 of BARS: numbers as buckets, fitted on training rows only'),
+        'autoint': TableRecipe(_AUTHORS, "the authors' recipe, fitted on training rows only"),
+        'bars': TableRecipe(_BARS, 'Criteo_x4_001 of BARS: numbers as buckets, fitted on training rows only'),
     },
 )

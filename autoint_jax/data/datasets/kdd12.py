@@ -18,7 +18,7 @@ Recipes, all split by the authors' ten stratified folds (`folds.py`); the label 
 
 import dataclasses
 
-from autoint_jax.data.datasets.click_logs import ClickLog, Recipe
+from autoint_jax.data.datasets.click_logs import ClickLog, TableRecipe
 from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
@@ -75,10 +75,10 @@ KDD12 = ClickLog(
     ('training.txt', 'training*.txt'),
     LAYOUT,
     {
-        'autoint_all_rows': Recipe(
+        'autoint_all_rows': TableRecipe(
             _STREAMED, "the authors' recipe: one streaming pass over ALL rows, test rows included, as they did"
         ),
-        'autoint': Recipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
-        'bars': Recipe(_BARS, "BARS' rule for Criteo, fitted on training rows only"),
+        'autoint': TableRecipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
+        'bars': TableRecipe(_BARS, "BARS' rule for Criteo, fitted on training rows only"),
     },
 )

@@ -18,7 +18,7 @@ MAX_GENRES = 6
 SPLIT_SEED = 2019
 
 
-class Recipe(NamedTuple):
+class MovieLensRecipe(NamedTuple):
     """What a recipe decides.
 
     Attributes:
@@ -33,13 +33,13 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    'autoint_all_rows': Recipe(
+    'autoint_all_rows': MovieLensRecipe(
         ids=False,
         fit_on_all=True,
         description="the authors' recipe: 7 fields without user and movie id; vocabularies and scale from ALL rows, "
         'test rows included, as they did',
     ),
-    'with_ids': Recipe(
+    'with_ids': MovieLensRecipe(
         ids=True,
         fit_on_all=False,
         description='9 fields with user and movie id, the task of later papers; fitted on training rows only',
@@ -70,7 +70,7 @@ def split_rows(rows: int) -> dict[str, np.ndarray]:
     return {name: np.sort(part) for name, part in zip(SPLITS, np.split(np.array(order), ends), strict=True)}
 
 
-def encode(raw: MovieLens, recipe: Recipe) -> Encoded:
+def encode(raw: MovieLens, recipe: MovieLensRecipe) -> Encoded:
     """Raw ratings -> schema, vocabularies and columns of the three splits."""
     kept = raw.ratings != 3
     user_ids, movie_ids = raw.user_ids[kept], raw.movie_ids[kept]
@@ -131,7 +131,7 @@ def encode(raw: MovieLens, recipe: Recipe) -> Encoded:
     return Encoded(Schema(tuple(fields)), vocabularies, splits)
 
 
-def parameters_of(recipe: Recipe) -> dict[str, Any]:
+def parameters_of(recipe: MovieLensRecipe) -> dict[str, Any]:
     """Those of the manifest."""
     return {
         'dropped_rating': 3,

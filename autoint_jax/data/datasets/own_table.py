@@ -14,7 +14,7 @@ from autoint_jax.data.datasets.table_files import files_of
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation.origin import Origin, RawFiles
 from autoint_jax.data.preparation.pipeline import prepare_table
-from autoint_jax.data.preparation.progress import Progress
+from autoint_jax.data.preparation.progress import PreparationProgress
 from autoint_jax.data.raw.derived import DERIVATIONS
 from autoint_jax.data.raw.libsvm_source import LibsvmSource
 from autoint_jax.data.raw.parquet_source import ParquetSource
@@ -33,7 +33,7 @@ def prepare_own(
     dataset: str,
     recipe: str,
     max_bad_share: float,
-    progress: Progress,
+    progress: PreparationProgress,
 ) -> PreparedData:
     """Prepares a user's table. `raw_dir` has its files, by default the folder of the declaration. Raises UsageError."""
     schema = load(schema_path)

@@ -11,11 +11,10 @@ from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.datasets.kdd12 import KDD12
 from autoint_jax.data.datasets.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
 from autoint_jax.data.encoding import unknown_values
-from autoint_jax.data.encoding.unknown_values import KEY as VALUES
-from autoint_jax.data.preparation.origin import KEY as ORIGIN
-from autoint_jax.data.preparation.origin import Origin, RawFiles
+from autoint_jax.data.encoding.unknown_values import VALUES_KEY
+from autoint_jax.data.preparation.origin import ORIGIN_KEY, Origin, RawFiles
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
-from autoint_jax.data.preparation.progress import Progress, Silent
+from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
 from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData, folder_of
 from autoint_jax.data.store.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError, nearest
@@ -30,7 +29,7 @@ class Options(NamedTuple):
     """How to prepare: share of rows that may be unreadable, and what a person sees."""
 
     max_bad_share: float = MAX_BAD_SHARE
-    progress: Progress = Silent()
+    progress: PreparationProgress = SilentPreparation()
 
 
 class Dataset(NamedTuple):
@@ -56,7 +55,7 @@ def _movielens(
     name: str,
     read: Callable[[pathlib.Path], MovieLens],
     files: Callable[[pathlib.Path], Sequence[pathlib.Path]],
-    recipes: dict[str, movielens.Recipe],
+    recipes: dict[str, movielens.MovieLensRecipe],
     published: dict[str, int],
 ) -> Dataset:
     def origin(recipe: str) -> Origin:
@@ -82,8 +81,8 @@ def _movielens(
                 'sources_sha256': checksums,
             },
             preparation={
-                ORIGIN: raw_files.record(checksums, None),
-                VALUES: unknown_values.of_columns(encoded.schema, encoded.splits),
+                ORIGIN_KEY: raw_files.record(checksums, None),
+                VALUES_KEY: unknown_values.of_columns(encoded.schema, encoded.splits),
             },
         )
 

@@ -51,7 +51,7 @@ import tensorflow_datasets as tfds
 
 from autoint_jax.data.datasets import download, movielens, registry
 from autoint_jax.data.datasets.references import REFERENCES
-from autoint_jax.data.preparation.progress import Progress, Silent
+from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
 from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, Columns, PreparedData, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import NUMERIC
@@ -73,7 +73,7 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES: ClassVar = {'1.0.0': 'Blocks of 8,192 rows.'}
     dataset: ClassVar[str]
-    progress: Progress = Silent()
+    progress: PreparationProgress = SilentPreparation()
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ def _column(shape: tuple[int | None, ...], dtype: type) -> tfds.features.Tensor:
 
 def _widths(recipe: registry.Recipe) -> tuple[int, int]:
     """Id slots and numeric columns by a recipe alone; fields of click logs have one slot each."""
-    if isinstance(recipe, movielens.Recipe):
+    if isinstance(recipe, movielens.MovieLensRecipe):
         return 2 * recipe.ids + 5 + movielens.MAX_GENRES, 1
     numeric = sum(field.kind == NUMERIC for field in recipe.plan.fields)
     return len(recipe.plan.fields) - numeric, numeric

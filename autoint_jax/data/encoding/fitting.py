@@ -16,10 +16,10 @@ from autoint_jax.data.store.spool import Spool
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 
-Progress = Callable[[], None]
+Done = Callable[[], None]
 
 
-def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: Executor, done: Progress) -> Fitted:
+def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: Executor, done: Done) -> Fitted:
     """Fits all fields of a plan.
 
     Args:

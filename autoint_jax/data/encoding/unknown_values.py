@@ -9,7 +9,7 @@ from autoint_jax.data.store.prepared import SPLITS, Columns
 from autoint_jax.errors import shown
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Schema
 
-KEY = 'values'  # of the manifest's preparation: {field: {split: {rows, values, unknown, missing}}}
+VALUES_KEY = 'values'  # of the manifest's preparation: {field: {split: {rows, values, unknown, missing}}}
 _COUNTED = ('rows', 'values', 'unknown', 'missing')
 LARGE = (
     0.2  # share of unknown values that is a warning where it is larger than in training by MORE; also a difference of

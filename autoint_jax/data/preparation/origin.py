@@ -11,7 +11,7 @@ from autoint_jax.data.store.writing import sha256_of
 from autoint_jax.data.text.packed import PACKED, opened, unpacked_name
 from autoint_jax.errors import UsageError
 
-KEY = 'origin'  # of the manifest's preparation
+ORIGIN_KEY = 'origin'  # of the manifest's preparation
 # To be counted up when the same recipe would make other columns of the same rows.
 ENCODING = 1
 # The form of what is recorded, beside `declared` and `meaning`, which are of any form.

@@ -20,7 +20,7 @@ from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation import origin
 from autoint_jax.data.preparation.assignment import assigned, unseen
 from autoint_jax.data.preparation.origin import RawFiles
-from autoint_jax.data.preparation.progress import Progress
+from autoint_jax.data.preparation.progress import PreparationProgress
 from autoint_jax.data.preparation.splits import TRAIN
 from autoint_jax.data.raw.bad_rows import BadRows
 from autoint_jax.data.raw.labels import labels_of
@@ -54,7 +54,7 @@ def prepare_table(
     split_names: Mapping[str, str] | None = None,
     max_bad_share: float = MAX_BAD_SHARE,
     raw_files: RawFiles | None = None,
-    progress: Progress,
+    progress: PreparationProgress,
 ) -> PreparedData:
     """Prepares a table.
 
@@ -118,10 +118,10 @@ def prepare_table(
         preparation = {
             'files': [tally.to_json() for tally in source.tallies],
             'notes': fitted.notes,
-            unknown_values.KEY: encoder.counts.record(),
+            unknown_values.VALUES_KEY: encoder.counts.record(),
         }
         if raw_files is not None:
-            preparation[origin.KEY] = raw_files.record(source.checksums, max_bad_share)
+            preparation[origin.ORIGIN_KEY] = raw_files.record(source.checksums, max_bad_share)
         return finish(
             scratch,
             folder,
@@ -135,7 +135,12 @@ def prepare_table(
 
 
 def _parse(
-    source: Source, plan: TablePlan, spool: Spool, bad: BadRows, threads: ThreadPoolExecutor, progress: Progress
+    source: Source,
+    plan: TablePlan,
+    spool: Spool,
+    bad: BadRows,
+    threads: ThreadPoolExecutor,
+    progress: PreparationProgress,
 ) -> np.ndarray:
     """Spools all rows. Returns their labels, uint8 [n]."""
     blocks: list[np.ndarray] = []
@@ -168,7 +173,7 @@ def _encode(
     labels: np.ndarray,
     split_of: np.ndarray,
     threads: ThreadPoolExecutor,
-    progress: Progress,
+    progress: PreparationProgress,
 ) -> dict[str, dict[str, Any]]:
     """Encodes and writes all rows. Returns the writers' records by split."""
     slots, numeric_fields = encoder.schema.num_slots, len(encoder.schema.numeric_fields)

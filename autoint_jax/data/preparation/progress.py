@@ -10,7 +10,7 @@ from autoint_jax.console import Console
 from autoint_jax.errors import shown
 
 
-class Progress(Protocol):
+class PreparationProgress(Protocol):
     """Told of the passes over the data, one after the other."""
 
     def begin(self, name: str, total: int) -> None:
@@ -26,7 +26,7 @@ class Progress(Protocol):
         """Something a person should know."""
 
 
-class Silent:
+class SilentPreparation:
     """Shows nothing."""
 
     def begin(self, name: str, total: int) -> None: ...
@@ -38,7 +38,7 @@ class Silent:
     def say(self, sentence: str) -> None: ...
 
 
-class Bar:
+class PreparationBar:
     """A bar for each pass, with its rate and the time left, and a line at its end. Used as a context manager."""
 
     def __init__(self):
@@ -54,7 +54,7 @@ class Bar:
         )
         self._task, self._name = None, ''
 
-    def __enter__(self) -> 'Bar':
+    def __enter__(self) -> 'PreparationBar':
         if self._console.is_terminal:
             self._progress.start()
         return self

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from autoint_jax import stored
 from autoint_jax.data.preparation.origin import (
     ENCODING,
-    KEY,
+    ORIGIN_KEY,
     RECORDED,
     Origin,
     Stamp,
@@ -55,7 +55,7 @@ def check(data: PreparedData, asked: Asked, say: Say) -> None:
       asked: what is to be prepared.
       say: told of what is compared, and of what cannot be told.
     """
-    recorded = data.preparation.get(KEY)
+    recorded = data.preparation.get(ORIGIN_KEY)
     if recorded is not None:
         stored.checked(recorded, RECORDED, str(data.folder / 'manifest.json'), mend=AGAIN)
     found = list(_since_then(recorded, asked, say) if recorded else _of_an_earlier_version(data, asked, say))

@@ -13,7 +13,7 @@ from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.datasets.kdd12 import KDD12
 from autoint_jax.data.generated import shapes
-from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.raw.derived import kdd12_profile
 from autoint_jax.data.store.prepared import SPLITS
 from autoint_jax.errors import UsageError
@@ -34,7 +34,13 @@ def raw(tmp_path_factory):
 
 def prepared(name, recipe, raw, folder, **options):
     return LOGS[name].prepare(
-        recipe, raw[name], folder / name / recipe, dataset=name, max_bad_share=0.001, progress=Silent(), **options
+        recipe,
+        raw[name],
+        folder / name / recipe,
+        dataset=name,
+        max_bad_share=0.001,
+        progress=SilentPreparation(),
+        **options,
     )
 
 
@@ -202,7 +208,9 @@ def test_a_file_packed_by_gzip_gives_the_same_data(raw, tmp_path):
     packed = tmp_path / 'packed'
     packed.mkdir()
     (packed / 'train.gz').write_bytes(gzip.compress((raw['avazu'] / 'train.csv').read_bytes()))
-    data = AVAZU.prepare('autoint', packed, tmp_path / 'data', dataset='avazu', max_bad_share=0.001, progress=Silent())
+    data = AVAZU.prepare(
+        'autoint', packed, tmp_path / 'data', dataset='avazu', max_bad_share=0.001, progress=SilentPreparation()
+    )
     plain = prepared('avazu', 'autoint', raw, tmp_path)
     assert data.manifest['splits'] == plain.manifest['splits'] and data.schema == plain.schema
     assert data.manifest['sources_sha256'] == {'train': plain.manifest['sources_sha256']['train.csv']}
@@ -248,7 +256,9 @@ def test_hours_that_are_no_dates_are_bad_rows(tmp_path):
         cells = lines[line].split(',')
         lines[line] = ','.join([*cells[:2], hour, *cells[3:]])
     path.write_text('\n'.join(lines) + '\n')
-    data = AVAZU.prepare('bars', path.parent, tmp_path / 'out', dataset='avazu', max_bad_share=0.01, progress=Silent())
+    data = AVAZU.prepare(
+        'bars', path.parent, tmp_path / 'out', dataset='avazu', max_bad_share=0.01, progress=SilentPreparation()
+    )
     assert [(row['line'], row['reason']) for row in data.manifest['first_bad_rows']] == [
         (line + 1, f"column 'hour' holds {int(hour)}, which is no date and hour, YYMMDDHH")
         for line, hour in hours.items()
@@ -265,7 +275,9 @@ def test_profiles_of_users_that_are_none_are_named(tmp_path):
     lines = whole.count('\n')
     assert [row.line for row in bad] == [lines + 1, lines + 2, lines + 3]
     assert all('it is no profile' in row.reason for row in bad)
-    data = KDD12.prepare('bars', path.parent, tmp_path / 'out', dataset='kdd12', max_bad_share=0.01, progress=Silent())
+    data = KDD12.prepare(
+        'bars', path.parent, tmp_path / 'out', dataset='kdd12', max_bad_share=0.01, progress=SilentPreparation()
+    )
     assert data.manifest['bad_rows'] == 3 and {row['file'] for row in data.manifest['first_bad_rows']} == {
         'userid_profile.txt'
     }

@@ -9,8 +9,8 @@ import pytest
 from draft_cases import NASTY, column, drafted, packed, prepared
 
 from autoint_jax.data.datasets.declaration.table import load
-from autoint_jax.data.datasets.drafting import draft as infer
 from autoint_jax.data.datasets.drafting import labels
+from autoint_jax.data.datasets.drafting.draft import draft
 from autoint_jax.data.datasets.drafting.marks import marks_of
 from autoint_jax.data.datasets.drafting.yaml_text import scalar
 from autoint_jax.errors import UsageError
@@ -165,7 +165,7 @@ def test_parquet_of_all_types(tmp_path):
             'wait': [datetime.timedelta(i) for i in rows],
         }
     ).write_parquet(tmp_path / 'a.parquet')
-    text = infer.draft(tmp_path / 'a.parquet')
+    text = draft(tmp_path / 'a.parquet')
     (tmp_path / 'draft.yaml').write_text(text)
     data = prepared(tmp_path)
     assert {field.name: field.kind for field in data.schema.fields} == {
@@ -248,7 +248,7 @@ def test_names_of_files_are_patterns_of_themselves(tmp_path):
 def test_what_is_no_table_is_said(tmp_path, name, content, parts):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError) as error:
-        infer.draft(tmp_path / name)
+        draft(tmp_path / name)
     for part in (name, *parts):
         assert part in str(error.value)
     assert '\n' not in str(error.value)
@@ -265,7 +265,7 @@ def test_what_is_no_table_is_said(tmp_path, name, content, parts):
 def test_what_stands_above_the_table_is_said(tmp_path, above, parts):
     (tmp_path / 'a.csv').write_text(above + PLAIN)
     with pytest.raises(UsageError) as error:
-        infer.draft(tmp_path / 'a.csv')
+        draft(tmp_path / 'a.csv')
     for part in ('a.csv', *parts):
         assert part in str(error.value)
 
@@ -298,10 +298,10 @@ def test_a_damaged_letter_among_utf8_is_said(tmp_path):
 def test_a_folder_and_nothing_are_said(tmp_path):
     (tmp_path / 'a.csv').write_text(PLAIN)
     with pytest.raises(UsageError, match='is a folder: name one of its files, such as .*a.csv'):
-        infer.draft(tmp_path)
+        draft(tmp_path)
     with pytest.raises(UsageError, match='none.csv does not exist'):
-        infer.draft(tmp_path / 'none.csv')
+        draft(tmp_path / 'none.csv')
     with pytest.raises(UsageError, match='does not exist: name one file'):
-        infer.draft(tmp_path / 'part-*.csv')
+        draft(tmp_path / 'part-*.csv')
     with pytest.raises(UsageError, match='no regular file'):
-        infer.draft(pathlib.Path('/dev/zero'))
+        draft(pathlib.Path('/dev/zero'))

@@ -8,16 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from autoint_jax.data.datasets.row_encoder import encode_files
 from autoint_jax.data.datasets.own_table import prepare_own
-from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.datasets.row_encoder import encode_files
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.errors import UsageError
 
 SPLIT = 'split: {files: {train: ["part-*.csv"], valid: held.csv, test: [last.csv]}}'
 DECLARATION = f'label: y\n{SPLIT}\nfields: [{{name: a}}, {{name: x, kind: numeric}}]\n'
 
 
-class Heard(Silent):
+class Heard(SilentPreparation):
     def __init__(self):
         self.sentences = []
 
@@ -33,7 +33,7 @@ def prepare(path, progress=None):
         dataset='csv',
         recipe=path.stem,
         max_bad_share=0.001,
-        progress=progress or Silent(),
+        progress=progress or SilentPreparation(),
     )
 
 
@@ -285,7 +285,7 @@ def test_the_folder_of_raw_files(folder, tmp_path):
         dataset='csv',
         recipe='mine',
         max_bad_share=0,
-        progress=Silent(),
+        progress=SilentPreparation(),
     )
     assert len(data.split('train')) == 12
 

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from autoint_jax.data.datasets.drafting import draft as infer
-from autoint_jax.data.datasets.row_encoder import encode_files
+from autoint_jax.data.datasets.drafting.draft import draft
 from autoint_jax.data.datasets.own_table import prepare_own
-from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.datasets.row_encoder import encode_files
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.errors import UsageError
 
 TAGS = ('red', 'green', 'blue', 'x y')
@@ -74,7 +74,7 @@ def prepare(schema, max_bad_share=0.001):
         dataset='csv',
         recipe=schema.stem,
         max_bad_share=max_bad_share,
-        progress=Silent(),
+        progress=SilentPreparation(),
     )
 
 
@@ -290,8 +290,7 @@ def test_a_draft_prepares_as_it_is(folder, name):
         pl.read_csv(folder / 'part-0.csv').write_parquet(folder / name)
     else:
         (folder / name).write_text('1 3:1 12:1\n-1 4:1 13:1\n' * 50)
-    draft = infer.draft(folder / name)
-    (folder / 'draft.yaml').write_text(draft)
+    (folder / 'draft.yaml').write_text(draft(folder / name))
     data = prepare(folder / 'draft.yaml')
     kinds = {field.name: field.kind for field in data.schema.fields}
     if name.startswith('clicks'):
@@ -313,7 +312,7 @@ def test_a_draft_of_what_is_not_there(tmp_path):
     (tmp_path / 'empty.csv').touch()
     for path in (tmp_path / 'none.csv', tmp_path / 'empty.csv'):
         with pytest.raises(UsageError, match=path.name):
-            infer.draft(pathlib.Path(path))
+            draft(pathlib.Path(path))
 
 
 def test_the_identity_of_prepared_data_is_what_it_has_been(folder):

@@ -72,7 +72,7 @@ EXPECTED = {
 
 def test_counts_equal_those_by_hand_and_are_no_part_of_the_hash(tmp_path):
     data = table(tmp_path, FIELDS.values())
-    found = json.loads((data.folder / 'manifest.json').read_text())['preparation'][unknown_values.KEY]
+    found = json.loads((data.folder / 'manifest.json').read_text())['preparation'][unknown_values.VALUES_KEY]
     assert {
         name: {split: tuple(of_split.values()) for split, of_split in of_field.items()}
         for name, of_field in found.items()
@@ -103,15 +103,15 @@ def test_what_is_counted_does_not_depend_on_blocks(tmp_path, monkeypatch):
         )
         for number in range(997)
     ]
-    whole = table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.KEY]
+    whole = table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.VALUES_KEY]
     for module in ('raw.sources', 'text.blocks'):
         monkeypatch.setattr(f'autoint_jax.data.{module}.BLOCK_BYTES', 1000)
-    assert table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.KEY] == whole
+    assert table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.VALUES_KEY] == whole
 
 
 def test_movielens_is_counted_too(raw_dir, tmp_path):
     data = registry.prepare('movielens_1m', 'with_ids', raw_dir, tmp_path)
-    found = data.preparation[unknown_values.KEY]
+    found = data.preparation[unknown_values.VALUES_KEY]
     test = data.split('test')
     unknown = int((test.ids[:, 1] == 0).sum())
     assert found['MovieID']['test'] == {'rows': len(test), 'values': len(test), 'unknown': unknown, 'missing': 0}

@@ -7,7 +7,7 @@ import pytest
 from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation import assignment
-from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError
@@ -15,7 +15,7 @@ from autoint_jax.errors import UsageError
 FIELDS = 'fields: [{name: a}]\n'
 
 
-class Heard(Silent):
+class Heard(SilentPreparation):
     def __init__(self):
         self.sentences = []
 

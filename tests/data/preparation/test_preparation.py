@@ -18,7 +18,7 @@ from autoint_jax.data.datasets.row_encoder import encode_files
 from autoint_jax.data.encoding.counting import counts
 from autoint_jax.data.encoding.value_table import IntegerTable
 from autoint_jax.data.generated import shapes
-from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.store.prepared import open_prepared
 from autoint_jax.data.store.scratch import OWNER
 from autoint_jax.data.store.split_writer import SplitWriter
@@ -42,7 +42,7 @@ def raw(tmp_path_factory):
 
 def prepare(name, recipe, raw, data_dir):
     return LOGS[name].prepare(
-        recipe, raw / name, data_dir / name / recipe, dataset=name, max_bad_share=0.001, progress=Silent()
+        recipe, raw / name, data_dir / name / recipe, dataset=name, max_bad_share=0.001, progress=SilentPreparation()
     )
 
 

@@ -10,10 +10,10 @@ import shutil
 import pytest
 
 from autoint_jax.data.datasets import own_table, registry
-from autoint_jax.data.datasets.declaration import table as table_schema
+from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation import staleness
-from autoint_jax.data.preparation.origin import KEY, RawFiles
+from autoint_jax.data.preparation.origin import ORIGIN_KEY, RawFiles
 from autoint_jax.data.store.prepared import PREPARATION, open_prepared
 from autoint_jax.errors import UsageError
 
@@ -54,7 +54,7 @@ class own_of:
 
     def again(self, *, verify=False, share=0.001):
         """What is said where the data is up to date; raises UsageError where it is not."""
-        said, origin = [], own_table.origin_of(table_schema.load(self.schema))
+        said, origin = [], own_table.origin_of(load(self.schema))
         data = open_prepared(self.data_dir, 'csv', 'mine')
         staleness.check(data, staleness.Asked(origin, self.raw_dir, self.schema.parent, share, verify), said.append)
         return said
@@ -319,7 +319,7 @@ def test_large_files_of_an_earlier_version_are_compared_on_demand(folder, monkey
 def test_a_broken_record_of_the_origin_is_a_sentence(folder, origin):
     (path,) = (folder.parent / 'out').glob('*/*/manifest.json')
     manifest = json.loads(path.read_text())
-    manifest[PREPARATION][KEY] = origin
+    manifest[PREPARATION][ORIGIN_KEY] = origin
     path.write_text(json.dumps(manifest))
     with pytest.raises(UsageError, match='manifest.json has another form than expected.*--overwrite'):
         own_of(folder).again()
@@ -376,7 +376,7 @@ def test_another_recipe_under_the_same_name_is_named(tmp_path, monkeypatch):
 
 
 def test_a_file_that_is_written_to_meanwhile_is_refused(folder, monkeypatch):
-    files = RawFiles(own_table.origin_of(table_schema.load(folder / 'mine.yaml')), folder)
+    files = RawFiles(own_table.origin_of(load(folder / 'mine.yaml')), folder)
     files.check_unchanged()
     append(folder)
     with pytest.raises(UsageError, match='part-1.csv was changed while it was read'):

@@ -7,7 +7,7 @@ import pytest
 
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.generated import shapes
-from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.rows import parsed, sound_rows
@@ -156,7 +156,7 @@ def prepare(raw_dir, tmp_path, **options):
         raw_dir,
         tmp_path / 'out' / 'criteo',
         dataset='criteo',
-        progress=Silent(),
+        progress=SilentPreparation(),
         **{'max_bad_share': 0.001, **options},
     )
 

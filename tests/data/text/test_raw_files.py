@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from backports import zstd
 
-from autoint_jax.data.datasets.row_encoder import encode_files
 from autoint_jax.data.datasets.own_table import prepare_own
-from autoint_jax.data.preparation.progress import Silent
+from autoint_jax.data.datasets.row_encoder import encode_files
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.errors import UsageError
 
 NAMES = ['y', 'city', 'price', 'tags']
@@ -21,7 +21,7 @@ FIELDS = (
 )
 
 
-class Heard(Silent):
+class Heard(SilentPreparation):
     """Keeps what is said."""
 
     def __init__(self):

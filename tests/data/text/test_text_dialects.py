@@ -11,9 +11,8 @@ import polars as pl
 import pytest
 from backports import zstd
 
-from autoint_jax.data.raw import rows as raw_rows
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.raw.rows import parsed, sound_rows
+from autoint_jax.data.raw.rows import _read, parsed, sound_rows
 from autoint_jax.data.raw.sources import check_header, names_in
 from autoint_jax.data.text.blocks import blocks
 from autoint_jax.data.text.decoding import codec
@@ -321,10 +320,9 @@ def test_a_parser_that_fails_is_done_without(tmp_path, monkeypatch, fault):
     def faulty(text, *arguments):
         if fault == 'raises':
             raise pl.exceptions.ComputeError('CSV malformed')
-        return whole(text[: text.rfind(b'\n', 0, -1) + 1], *arguments)
+        return _read(text[: text.rfind(b'\n', 0, -1) + 1], *arguments)
 
-    whole = raw_rows._read
-    monkeypatch.setattr(raw_rows, '_read', faulty)
+    monkeypatch.setattr('autoint_jax.data.raw.rows._read', faulty)
     for layout in (CSV, Layout(COLUMNS, separator=',')):
         assert read_text(tmp_path, '\n'.join([*ROWS, '']), layout)[0] == SOUND
     assert read_text(tmp_path, '0,"u,",v,0.5\n1,w,"x",1.5')[0] == [(0, 'u,', 'v', 0.5), SOUND[1]]
