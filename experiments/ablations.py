@@ -29,7 +29,7 @@ import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.reproduction.paper import ablations
 from autoint_jax.training.progress import Bar

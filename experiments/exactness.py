@@ -26,7 +26,7 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.config import configuration
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction import exactness, trajectory
 from autoint_jax.training.progress import Bar

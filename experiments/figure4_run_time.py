@@ -31,7 +31,7 @@ from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config import configuration
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction.paper import run_time
 from autoint_jax.training.run_folder import records as run_records

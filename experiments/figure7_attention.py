@@ -30,7 +30,8 @@ import numpy as np
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.store.prepared import SPLITS, open_prepared
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention as explained
 from autoint_jax.explain import heatmaps

@@ -31,7 +31,7 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.whole_runs import WholeRun, whole_run
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.records import comparison, runs
 from autoint_jax.training.run_folder import records
 

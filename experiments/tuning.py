@@ -30,7 +30,8 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import PreparedData, open_prepared
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.records import runs
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS

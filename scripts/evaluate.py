@@ -16,7 +16,7 @@ import data_flags
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.store.prepared import SPLITS
+from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.training.progress import Heartbeat

@@ -22,7 +22,7 @@ import numpy as np
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.store.prepared import SPLITS
+from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention, excerpt, heatmaps
 from autoint_jax.explain.labels import labels

@@ -37,7 +37,9 @@ from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.preparation.progress import PreparationBar
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.store import scratch
-from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, PreparedData, folder_of, open_prepared
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.opening import OWN_TABLE, folder_of, open_prepared
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.errors import UsageError, nearest, shown
 

@@ -17,7 +17,8 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.preparation.progress import PreparationBar
-from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.opening import OWN_TABLE
 from autoint_jax.errors import UsageError, nearest
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]

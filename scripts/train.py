@@ -30,7 +30,8 @@ from next_steps import shell_line
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import PreparedData, open_prepared
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.metrics import shown_auc
 from autoint_jax.models.registry import shows_attention

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoint_jax.data.store.prepared import folder_of, open_prepared
+from autoint_jax.data.store.opening import folder_of, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.names import LONGEST, checked_name
 

@@ -14,7 +14,8 @@ from autoint_jax.benchmarks.speed import described, headline
 from autoint_jax.benchmarks.stepping import StepBenchmark
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.store.prepared import Columns, PreparedData
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.schema import Schema
 from autoint_jax.training.loop import fit

@@ -16,7 +16,7 @@ from autoint_jax.benchmarks.roofline import measured_peak
 from autoint_jax.benchmarks.shapes import SHAPES, made_up
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.store.prepared import Columns
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.step import placement

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds
 from autoint_jax.benchmarks.windows import Timing, in_turn
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import Columns, PreparedData
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.step import order, placement, steps
 from autoint_jax.training.step.state import initial_state, setup

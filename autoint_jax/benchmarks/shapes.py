@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoint_jax.data.store.prepared import Columns
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.models.layers.tables import table_of, table_rows
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 

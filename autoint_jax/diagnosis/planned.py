@@ -4,7 +4,7 @@ import json
 import pathlib
 from typing import NamedTuple
 
-from autoint_jax.data.store.prepared import folder_of, open_prepared
+from autoint_jax.data.store.opening import folder_of, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 

@@ -4,7 +4,9 @@ import pathlib
 from collections.abc import Callable
 
 from autoint_jax.data.store import scratch
-from autoint_jax.data.store.prepared import LARGE, SPLITS, folder_of, open_prepared
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.opening import folder_of, open_prepared
+from autoint_jax.data.store.prepared import LARGE
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.training.memory.available import shown_bytes

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
-from autoint_jax.data.store.prepared import Columns, PreparedData
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.explain.attention import of_rows
 from autoint_jax.training.trained import TrainedRun

@@ -19,7 +19,7 @@ import jax
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.sweeps import claims, trials

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError, described
 from autoint_jax.evaluation.stopping import should_stop
 from autoint_jax.records import runs

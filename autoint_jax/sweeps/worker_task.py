@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.sweeps import claims, trials

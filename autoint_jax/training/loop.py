@@ -15,7 +15,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import SPLITS, Columns, PreparedData
+from autoint_jax.data.store.columns import SPLITS, Columns
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.kernels import library

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from jax.sharding import Mesh
 
 from autoint_jax.config import configuration
-from autoint_jax.data.store.prepared import Columns, PreparedData, open_prepared
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.evaluation.stopping import best_evaluation

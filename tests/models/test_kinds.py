@@ -12,7 +12,8 @@ from test_contract import with_everything
 from test_replicas import Silent
 
 from autoint_jax.config.configuration import Config, copies, replace
-from autoint_jax.data.store.prepared import Columns, PreparedData
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema

@@ -13,7 +13,7 @@ from test_replicas import Silent
 from test_table_optimizers import D, V, first_table
 
 from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import MODELS
 from autoint_jax.training import loop, run

@@ -8,7 +8,7 @@ from conftest import ROOT
 from sweep_cases import write_record
 
 from autoint_jax.config import configuration
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.explain.rows import rows_with

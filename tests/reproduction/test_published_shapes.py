@@ -5,7 +5,7 @@ from conftest import ROOT
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.reproduction.paper import data_statistics, model_size

@@ -8,7 +8,7 @@ from matplotlib import image
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config import configuration
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.records import runs
 from autoint_jax.reproduction.paper import run_time
 

@@ -9,7 +9,7 @@ from sweep_cases import write_record
 from test_replicas import Silent
 
 from autoint_jax.config import configuration
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.reproduction import exactness
 from autoint_jax.reproduction.paper import ablations, effectiveness, significance

@@ -6,7 +6,7 @@ import pytest
 from test_training import OPTIONS, losses_of
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.reproduction import trajectory
 
 CONFIG = replace(Config(), {**OPTIONS, 'model.num_layers': 1})

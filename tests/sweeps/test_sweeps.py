@@ -11,7 +11,7 @@ import time
 import pytest
 from sweep_cases import BASE, STALE, evaluate, finish, load, opened, task, write_record
 
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.sweeps import claims, groups, report, slurm, trials, workers

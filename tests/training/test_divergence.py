@@ -11,7 +11,8 @@ import pytest
 from run_cases import TINY, Told
 
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.store.prepared import Columns, open_prepared
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader

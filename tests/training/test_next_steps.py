@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax.config import configuration
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.layers.tables import TableSpec, lookup

@@ -9,8 +9,9 @@ from run_cases import Told
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.store import prepared
-from autoint_jax.data.store.prepared import Columns, open_prepared
+from autoint_jax.data.store import opening
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
@@ -160,4 +161,4 @@ def test_what_is_not_prepared_is_named_with_a_command_that_prepares_it(dataset, 
 
 
 def test_the_data_sets_that_are_known_are_those_of_the_registry():
-    assert prepared.DATASETS == tuple(registry.DATASETS)
+    assert opening.DATASETS == tuple(registry.DATASETS)

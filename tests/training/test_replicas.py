@@ -10,7 +10,7 @@ import pytest
 from autoint_jax.benchmarks.shapes import Shape, made_up
 from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.config.configuration import Config, copies, fingerprint, replace
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.runs import completed_seeds

@@ -11,7 +11,8 @@ import pytest
 from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.store.prepared import Columns, open_prepared
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema

@@ -11,7 +11,7 @@ from autoint_jax.data.datasets.declaration.splits import FILE_SPLIT
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import Source
-from autoint_jax.data.store.prepared import SPLITS
+from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autoint_jax.data.datasets.movielens_files import MovieLens
-from autoint_jax.data.store.prepared import SPLITS, Columns
+from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 

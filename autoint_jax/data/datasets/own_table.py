@@ -19,7 +19,8 @@ from autoint_jax.data.raw.derived import DERIVATIONS
 from autoint_jax.data.raw.libsvm_source import LibsvmSource
 from autoint_jax.data.raw.parquet_source import ParquetSource
 from autoint_jax.data.raw.sources import Source, TextSource, names_in
-from autoint_jax.data.store.prepared import SPLITS, PreparedData
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import MULTIVALUED

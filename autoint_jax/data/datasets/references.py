@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from autoint_jax.data.store.prepared import OWN_TABLE
+from autoint_jax.data.store.opening import OWN_TABLE
 
 
 class Reference(NamedTuple):

@@ -15,7 +15,8 @@ from autoint_jax.data.encoding.unknown_values import VALUES_KEY
 from autoint_jax.data.preparation.origin import ORIGIN_KEY, Origin, RawFiles
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
-from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData, folder_of
+from autoint_jax.data.store.opening import OWN_TABLE, folder_of
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import Schema

@@ -18,7 +18,8 @@ from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.raw.parquet_source import parquet_schema
 from autoint_jax.data.raw.rows import BadRow, Raw
 from autoint_jax.data.raw.sources import THREADS, names_in
-from autoint_jax.data.store.prepared import Columns, PreparedData
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError

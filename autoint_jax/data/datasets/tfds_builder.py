@@ -52,7 +52,9 @@ import tensorflow_datasets as tfds
 from autoint_jax.data.datasets import download, movielens, registry
 from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
-from autoint_jax.data.store.prepared import OWN_TABLE, SPLITS, Columns, PreparedData, open_prepared
+from autoint_jax.data.store.columns import SPLITS, Columns
+from autoint_jax.data.store.opening import OWN_TABLE, open_prepared
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import NUMERIC
 

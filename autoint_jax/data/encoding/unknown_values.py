@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from autoint_jax.data.store.prepared import SPLITS, Columns
+from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.errors import shown
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Schema
 

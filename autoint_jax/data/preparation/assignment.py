@@ -7,7 +7,7 @@ import polars as pl
 
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.store.prepared import SPLITS
+from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError
 

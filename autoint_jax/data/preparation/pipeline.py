@@ -26,7 +26,8 @@ from autoint_jax.data.raw.bad_rows import BadRows
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.raw.rows import Raw
 from autoint_jax.data.raw.sources import THREADS, Source
-from autoint_jax.data.store.prepared import SPLITS, PreparedData
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool

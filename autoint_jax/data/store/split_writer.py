@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-DTYPES = {'ids': np.int32, 'numeric': np.float32, 'labels': np.float32}
+from autoint_jax.data.store.columns import DTYPES
 
 
 class SplitWriter:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from autoint_jax.data.store.split_writer import DTYPES
+from autoint_jax.data.store.columns import DTYPES
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.schema import Schema
 

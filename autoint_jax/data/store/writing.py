@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autoint_jax.data.store.prepared import FORMAT, PREPARATION, SPLITS, Columns, PreparedData, identity_of
+from autoint_jax.data.store.columns import DTYPES, SPLITS, Columns
+from autoint_jax.data.store.manifest import FORMAT, PREPARATION, identity_of
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.scratch import Say, put_in_place, silent, unfinished
-from autoint_jax.data.store.split_writer import DTYPES, SplitWriter
+from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.verification import sample_of
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import Schema

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.comparison import Measured

@@ -5,7 +5,8 @@ from typing import Any
 
 from autoint_jax import stored
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.store.prepared import PreparedData, folder_of, open_prepared
+from autoint_jax.data.store.opening import folder_of, open_prepared
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import MEND, read

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import PreparedData, open_prepared
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction.paper import base_changes, significance

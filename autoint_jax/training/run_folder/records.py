@@ -11,7 +11,8 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import OWN_TABLE, PreparedData
+from autoint_jax.data.store.opening import OWN_TABLE
+from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.training.run_folder.events import Events
 from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding

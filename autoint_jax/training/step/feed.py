@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import Columns
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Schema
 from autoint_jax.training.step import order, placement
 from autoint_jax.training.step.placement import Cut, Resident

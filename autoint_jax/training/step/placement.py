@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.prepared import Columns
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.kernels.library import library
 from autoint_jax.models import registry
 from autoint_jax.schema import Batch, Schema
@@ -145,7 +145,7 @@ def replicate(tree, mesh: Mesh):
 
 
 class Resident(NamedTuple):
-    """A split's columns on every device, as in `data.prepared.Columns`."""
+    """A split's columns on every device, as in `data.store.columns.Columns`."""
 
     ids: jax.Array
     numeric: jax.Array

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from autoint_jax.data.store.prepared import Columns
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.layers.tables import Tables, lookup
 from autoint_jax.training.step.placement import EVERYWHERE, Cut, Resident, gathered, replicate, scoring_cut

@@ -15,7 +15,7 @@ from autoint_jax.data.datasets.kdd12 import KDD12
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.raw.derived import kdd12_profile
-from autoint_jax.data.store.prepared import SPLITS
+from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
 
 ROWS = {'criteo': 6007, 'avazu': 6011, 'kdd12': 6029}

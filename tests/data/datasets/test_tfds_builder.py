@@ -14,7 +14,8 @@ from conftest import ROOT
 from autoint_jax.data.datasets import registry, tfds_builder
 from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.data.generated import shapes
-from autoint_jax.data.store.prepared import SPLITS, open_prepared
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Schema
 

@@ -11,7 +11,7 @@ import pytest
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.data.store.prepared import Columns
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema

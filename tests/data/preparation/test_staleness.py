@@ -14,7 +14,8 @@ from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import ORIGIN_KEY, RawFiles
-from autoint_jax.data.store.prepared import PREPARATION, open_prepared
+from autoint_jax.data.store.manifest import PREPARATION
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 
 DECLARATION = """

@@ -8,7 +8,7 @@ import pytest
 
 from autoint_jax.data.datasets import download, movielens, registry
 from autoint_jax.data.datasets.movielens_files import read_1m, read_100k
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.errors import UsageError
 

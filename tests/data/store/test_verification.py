@@ -12,7 +12,9 @@ from autoint_jax.data.datasets import registry
 from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.store import scratch, verification
-from autoint_jax.data.store.prepared import PREPARATION, UNHASHED, Columns, identity_of, open_prepared
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.manifest import PREPARATION, UNHASHED, identity_of
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.diagnosis import prepared_data

@@ -10,7 +10,7 @@ from model_cases import SCHEMA, batch, forward, made, tags_of
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.embedding import FieldEmbedding, embedding_tables, field_widths
 from autoint_jax.models.layers.numeric import NumericEmbedding

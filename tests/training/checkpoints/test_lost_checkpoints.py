@@ -8,7 +8,7 @@ from run_cases import BEST, STEPS, TINY, Told, outcome
 from test_checkpoints import DAMAGES, files
 
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
 from autoint_jax.training.loop import fit

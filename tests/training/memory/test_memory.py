@@ -13,7 +13,8 @@ from test_feed import Said
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
-from autoint_jax.data.store.prepared import Columns, open_prepared
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.errors import UsageError

@@ -10,7 +10,7 @@ from run_cases import BEST, STEPS, TINY, Told, events, events_of, outcome
 from test_readers import tree
 
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies

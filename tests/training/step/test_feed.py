@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import room
 from autoint_jax.training.step import feed, order, placement

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.store.prepared import open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.evaluation import metrics
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.state import initial_state, setup

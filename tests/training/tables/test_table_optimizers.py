@@ -10,7 +10,7 @@ import pytest
 from test_training import losses_of
 
 from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
-from autoint_jax.data.store.prepared import Columns
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import placement, steps

@@ -12,7 +12,7 @@ from autoint_jax.data.datasets.declaration.text import Mapping
 from autoint_jax.data.datasets.declaration.values import Declared
 from autoint_jax.data.preparation.splits import TRAIN, VALID, column_split, random_split, time_split
 from autoint_jax.data.raw.times import read_times
-from autoint_jax.data.store.prepared import SPLITS
+from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
 
 KEYS = {

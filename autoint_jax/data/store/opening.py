@@ -1,0 +1,83 @@
+"""Opens prepared data by the names of its data set and its recipe."""
+
+import pathlib
+from typing import Any
+
+from autoint_jax import stored
+from autoint_jax.data.store.manifest import FORMAT, PREPARATION, PREPARATION_FORM, identity_of
+from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.data.store.verification import AGAIN
+from autoint_jax.errors import UsageError, nearest
+from autoint_jax.names import checked_name
+from autoint_jax.schema import Schema
+
+OWN_TABLE = 'csv'  # the data set under which users' own tables are prepared
+DOWNLOADED = 'movielens_100k'  # the only data set that preparation downloads
+DATASETS = (DOWNLOADED, 'movielens_1m', 'criteo', 'avazu', 'kdd12')
+
+
+def folder_of(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> pathlib.Path:
+    """Returns the folder DATA_DIR/DATASET/RECIPE. Raises UsageError if one of the two names cannot be a folder's."""
+    return pathlib.Path(data_dir) / checked_name(dataset, 'a data set') / checked_name(recipe, 'a recipe')
+
+
+def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> PreparedData:
+    """Opens prepared data.
+
+    Args:
+      data_dir: folder of all prepared data.
+      dataset: one of DATASETS, or OWN_TABLE.
+      recipe: name of the recipe; for OWN_TABLE, name of the declaration.
+
+    Raises:
+      UsageError: there is no such data, and the sentence names the command that prepares it; or the data is damaged.
+    """
+    there = sorted(path.parent.name for path in pathlib.Path(data_dir, dataset).glob('*/manifest.json'))
+    if dataset == OWN_TABLE and not recipe:
+        raise UsageError(
+            f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name '
+            f'of its declaration; prepared in {data_dir}: {", ".join(there) or "none"}'
+        )
+    folder = folder_of(data_dir, dataset, recipe)
+    if not (folder / 'manifest.json').exists():
+        raise _missing(folder, data_dir, dataset, recipe, there)
+    manifest = stored.read_json(folder / 'manifest.json', {'format': int}, mend=AGAIN)
+    schema = stored.read_json(folder / 'schema.json', {'fields': list}, mend=AGAIN)
+    if manifest['format'] != FORMAT:
+        raise UsageError(f'{folder} has format {manifest["format"]}, this version reads {FORMAT}: {AGAIN}')
+    if identity_of(manifest, schema) != manifest.get('hash'):
+        raise UsageError(
+            f'{folder / "schema.json"} or {folder / "manifest.json"} was changed or damaged after it was written '
+            f'(they do not give the hash of the data): {AGAIN}'
+        )
+    form: dict[str, Any] = PREPARATION_FORM if PREPARATION in manifest else {}
+    stored.checked(manifest.get(PREPARATION, {}), form, str(folder / 'manifest.json'), mend=AGAIN)
+    with stored.of_form(folder / 'schema.json', mend=AGAIN):
+        return PreparedData(folder, Schema.from_json(schema), manifest)
+
+
+def _missing(
+    folder: pathlib.Path, data_dir: str | pathlib.Path, dataset: str, recipe: str, there: list[str]
+) -> UsageError:
+    """The error for a folder without a manifest.
+
+    Args:
+      folder: of the data.
+      data_dir: folder of all prepared data.
+      dataset: name.
+      recipe: name.
+      there: names of the recipes of that data set that are prepared.
+    """
+    known = [*DATASETS, OWN_TABLE]
+    if dataset not in known:
+        return UsageError(f'unknown data set {dataset!r}{nearest(dataset, known)}; known: {", ".join(known)}')
+    if (folder / 'schema.json').exists() or (folder / 'train').exists():
+        return UsageError(f'{folder} is damaged (manifest.json is missing): {AGAIN}')
+    if dataset == OWN_TABLE:
+        how = f'--schema={pathlib.Path(recipe).stem}.yaml'
+    else:
+        how = f'--recipe={recipe}' if dataset == DOWNLOADED else f'--recipe={recipe} --raw_dir=FOLDER'
+    return UsageError(
+        f'no prepared data at {folder} (manifest.json is missing){nearest(recipe, there)}: run '
+        f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}'
+    )
