@@ -1,30 +1,36 @@
-"""A lock among the processes of all hosts that share a folder."""
+"""A lock between the processes of all hosts that share a folder."""
 
 import fcntl
 import pathlib
 import time
+from typing import TextIO
 
 from autoint_jax.errors import UsageError, system_sentence
 
 POLL_SECONDS = 0.02
+# A process that waits for longer prints a line.
 SAID_AFTER_SECONDS = 10.0
 
 
 class FolderLock:
-    """A lock that the system keeps: held until it is given back or its process ends, however that ends, and never by two.
+    """A lock that one process at a time can hold, until it releases the lock or ends in any way.
 
-    It is a lock (flock) on a file that stays, not the existence of a file. So nothing is left to be judged stale: no process that is
-    only slow loses its lock, and none that was killed keeps it. On network file systems the file server keeps it.
+    It is a lock of the operating system (flock) on a file that stays, not the existence of a file. So no lock is ever stale: a slow
+    process keeps its lock, and a killed process loses it. On network file systems the file server keeps the lock.
     """
 
     def __init__(self, path: pathlib.Path):
-        """`path` is the file of the lock; it is made where it does not exist, and left."""
-        self._path, self._file = path, None
+        """Makes a lock on the file `path`. The file is made with the first `acquire` and stays."""
+        self._path = path
+        self._file: TextIO | None = None
 
     def acquire(self) -> bool:
-        """Waits until no other process holds the lock, and says so where that takes long. Returns True, as Optuna expects.
+        """Waits until no other process holds the lock, then takes it. Returns True, as Optuna expects.
 
-        Raises UsageError where the file system has no locks, or the file cannot be written.
+        Prints a line if it waits for long.
+
+        Raises:
+          UsageError: the file system has no locks, or the file cannot be written.
         """
         began, said = time.monotonic(), False
         try:
@@ -38,17 +44,19 @@ class FolderLock:
                     pass
                 if not said and time.monotonic() - began > SAID_AFTER_SECONDS:
                     said = True
-                    print(f'waiting for another process, which holds the lock {self._path}', flush=True)
+                    print(f'waiting for another process that holds the lock {self._path}', flush=True)
                 time.sleep(POLL_SECONDS)
         except OSError as error:
             raise UsageError(
                 f'the lock of a search cannot be taken: {system_sentence(error)}; a search needs a --sweeps_dir on a file '
-                'system with locks'
+                'system that has locks'
             ) from None
 
     def release(self) -> None:
-        self._file.close()  # which unlocks it
-        self._file = None
+        """Releases the lock, if this object holds it."""
+        if self._file is not None:
+            self._file.close()  # this releases the lock
+            self._file = None
 
     def __enter__(self) -> 'FolderLock':
         self.acquire()

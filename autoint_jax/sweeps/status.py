@@ -7,7 +7,7 @@ import statistics
 from typing import Any, NamedTuple
 
 from autoint_jax.errors import shown
-from autoint_jax.sweeps import trials
+from autoint_jax.sweeps import suggestions, trials
 from autoint_jax.sweeps.claims import Holder
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trials import Trial
@@ -87,7 +87,7 @@ def _notes(
     notes = []
     search = folder.sweep.search
     if search is not None:
-        exhausted = ' and found no other in its space' if (folder.path / 'exhausted').exists() else ''
+        exhausted = ' and found no other in its space' if (folder.path / suggestions.EXHAUSTED).exists() else ''
         notes.append(f'the search has suggested {len(states)} of {search.trials} trials{exhausted}')
     left = (
         counts[trials.PENDING]

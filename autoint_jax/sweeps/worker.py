@@ -40,7 +40,7 @@ def work(task: WorkerTask, name: str, train: Train = train_trial, together: Trai
         placement.split_cpu(most)
     study = None
     if task.folder.sweep.search is not None:
-        from autoint_jax.sweeps.search import Study
+        from autoint_jax.sweeps.study import Study
 
         study = Study(task.folder.sweep, task.folder.path)
         study.catch_up()

@@ -15,8 +15,8 @@ from sweep_cases import BASE, STALE, evaluate, finish, opened, task, values
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims, report, trials, workers
 from autoint_jax.sweeps.locks import FolderLock
-from autoint_jax.sweeps.search import JOURNAL, Study
 from autoint_jax.sweeps.status import status
+from autoint_jax.sweeps.study import JOURNAL, Study
 from autoint_jax.sweeps.worker import work
 
 SEARCH = (
