@@ -2,7 +2,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: train test test-slow bench install
+.PHONY: help train test test-slow bench install
+
+help:
+	@echo 'make train      environment, MovieLens-100k, training, test AUC and logloss; RAW_DIR=FOLDER uses files that you have'
+	@echo 'make test       environment, fast tests'
+	@echo 'make test-slow  the tests that take minutes each'
+	@echo 'make bench      every benchmark that a CPU can run, about thirty minutes; PEER="COMMAND" is measured beside it'
+	@echo 'make install    environment only, in .venv'
+	@echo
+	@echo 'PYTHON=python3.12 chooses the Python of the environment: 3.11, 3.12 or 3.13.'
+	@echo 'Begin with "make train". README.md then shows six tasks, from the tables of the paper to a table of your own.'
 
 # The quick start: MovieLens-100k, prepared, trained, evaluated. RAW_DIR=folder uses files you already have.
 train: $(INSTALLED)

@@ -43,7 +43,7 @@ def run(script: str, arguments: list[str]) -> dict:
 
 if __name__ == '__main__':
     import autoint_jax.benchmarks.gpu
-    import autoint_jax.reproduction.readme
+    import autoint_jax.reproduction.pages
     import autoint_jax.training.replicas  # noqa: F401 - what takes long to import
 
     json.dump([run(script, arguments) for script, *arguments in json.load(sys.stdin)], sys.stdout)

@@ -1,15 +1,19 @@
-"""The reference pages: what they show runs as it is written, and they leave out no key."""
+"""The pages: their examples run as they are written, they leave out no key, and what they name exists."""
 
 import dataclasses
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 
 import pytest
+import yaml
 from conftest import ROOT
+from test_layering import ALLOWED, ARROWS, PACKAGE
 
 from autoint_jax import schema
+from autoint_jax.config import configuration
 from autoint_jax.data.datasets.declaration import fields, splits, table
 from autoint_jax.data.encoding import plan
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
@@ -17,6 +21,7 @@ from autoint_jax.data.text import layout
 from autoint_jax.sweeps import search_space, sweep_file
 
 DOCS = ROOT / 'docs'
+OPTIONS = {leaf.path for leaf in configuration.leaves()}
 BLOCK = re.compile(r'^```(\w+)(?: (\S+))?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 
 
@@ -75,7 +80,7 @@ def test_the_example_of_tables_runs_as_it_is_written(tmp_path):
 
 
 def test_all_keys_of_declarations_are_explained():
-    text = (DOCS / 'data.md').read_text()
+    text = (DOCS / 'data.md').read_text().partition('\n## Tables of your own\n')[2]
     rows = {key.strip('`') for cell in re.findall(r'^\| (`.*?`) \|', text, re.MULTILINE) for key in cell.split(', ')}
     known = {
         *table._KEYS,
@@ -117,10 +122,65 @@ def test_all_keys_of_sweep_files_are_explained():
             assert row.split('|')[-2].strip().strip("`'") == str(default), row
 
 
-@pytest.mark.parametrize('page', sorted(path.name for path in DOCS.glob('*.md')))
+PAGES = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', *(f'docs/{path.name}' for path in sorted(DOCS.glob('*.md')))]
+
+
+def anchors(text):
+    """The anchors of a page's headings, as GitHub makes them."""
+    outside = re.sub(r'^```.*?^```$', '', text, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r'^#+ (.*)$', outside, re.MULTILINE)
+    return {re.sub(r'[^\w -]', '', heading.lower()).replace(' ', '-') for heading in headings}
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text()
+    for target in re.findall(r'\]\((\S+?)\)', text):
+        if not target.startswith('https://'):
+            path, _, anchor = target.partition('#')
+            linked = (ROOT / page).parent / path if path else ROOT / page
+            assert linked.exists(), target
+            assert not anchor or anchor in anchors(linked.read_text()), target
+
+
+@pytest.mark.parametrize('page', PAGES)
 def test_pages_name_only_what_is_there(page):
-    text = (DOCS / page).read_text()
-    for target in re.findall(r'\]\(([^)#]+?)(?:#[^)]*)?\)', text):
-        assert target.startswith('https://') or (DOCS / target).exists(), target
-    for path in re.findall(r'\b(?:autoint_jax|experiments|scripts)/[\w/]*(?:\.\w+)?', text):
+    text = (ROOT / page).read_text()
+    for path in re.findall(r'\b(?:autoint_jax|experiments|scripts|results|tests|docs)/[\w/]*(?:\.\w+)?', text):
         assert (ROOT / path).exists(), path
+    for option in re.findall(r'`(?:--config\.)?((?:data|model|optimizer|training|execution|replicas)\.\w+)\b', text):
+        assert option in OPTIONS, option
+
+
+def test_the_front_page_is_short():
+    assert len((ROOT / 'README.md').read_text().splitlines()) <= 150
+
+
+def rooms():
+    """{room that is a folder: rooms that it may import and that no other one of these may import}."""
+    folders = [room for room in ARROWS if (PACKAGE / room.replace('.', '/')).is_dir()]
+    direct = {room: ALLOWED[room] & set(folders) for room in folders}
+    reached = {}
+    for room in folders:  # from the lowest to the highest
+        reached[room] = direct[room].union(*(reached[below] for below in direct[room]))
+    return {room: {one for one in direct[room] if not any(one in reached[other] for other in direct[room])} for room in folders}
+
+
+def test_the_diagram_shows_the_arrows_of_the_rooms():
+    text = (DOCS / 'design.md').read_text()
+    (diagram,) = re.findall(r'^```mermaid\n(.*?)^```$', text, re.DOTALL | re.MULTILINE)
+    wanted = ['flowchart TD']
+    for room, below in rooms().items():
+        wanted += [f'    {room.replace(".", "/")} --> {one.replace(".", "/")}' for one in sorted(below)]
+    assert diagram.splitlines() == wanted, 'the diagram must be:\n' + '\n'.join(wanted)
+    for room in rooms():
+        assert f'`{room.replace(".", "/")}`' in text, room
+
+
+def test_the_citation_names_the_code_and_the_paper():
+    cited = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    version = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']
+    assert cited['cff-version'] == '1.2.0' and cited['title'] == 'autoint_jax' and cited['version'] == version
+    assert f'## {version}' in (ROOT / 'CHANGELOG.md').read_text()
+    paper = cited['preferred-citation']
+    assert paper['doi'] in (ROOT / 'README.md').read_text() and paper['title'].startswith('AutoInt')

@@ -306,7 +306,7 @@ WRONG = {
     'scripts/benchmark.py --suite=data --batches=²': 'must be whole numbers',
     'scripts/doctor.py --cardinalities=' + '9' * 5000: 'must be numbers of ids',
 }
-WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_readme')}
+WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_pages')}
 WITHOUT_SEEDS = {
     f'experiments/{name}.py'
     for name in ('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost')

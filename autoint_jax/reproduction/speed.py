@@ -1,6 +1,7 @@
-"""What the README says of speed and exactness, written from the records of benchmarks."""
+"""What the pages say of speed and exactness, written from the records of benchmarks."""
 
 import pathlib
+from typing import NamedTuple
 
 from autoint_jax.records.record_lines import Record, lines_of
 
@@ -89,16 +90,36 @@ def _copy_lines(record: Record, path: pathlib.Path) -> list[str]:
     return lines
 
 
+class Peer(NamedTuple):
+    """Another implementation that was measured in turn with this one.
+
+    Attributes:
+      name: the first word of its command.
+      rows_per_second: its median.
+      ratio: our rows per second divided by its own.
+    """
+
+    name: str
+    rows_per_second: float
+    ratio: float
+
+
+def fastest_peer(record: Record) -> Peer:
+    """The fastest peer of a benchmark that has peers."""
+    command = max(record['ratios'], key=lambda name: record['medians'][name])
+    theirs = record['medians'][command]
+    return Peer(command.split()[0], theirs, record['medians']['autoint_jax'] / theirs)
+
+
 def _compared(record: Record, path: pathlib.Path) -> list[str]:
     """The row of a benchmark that has peers; [] of another."""
     if not _is_compared(record):
         return []
-    peer = max(record['ratios'], key=lambda name: record['medians'][name])
-    ours, theirs = record['medians']['autoint_jax'], record['medians'][peer]
+    peer, ours = fastest_peer(record), record['medians']['autoint_jax']
     tables = f' ({record["tables"]})' if record['benchmark'] == 'training step' else ''
     return [
-        f'| {KINDS[record["benchmark"]]}{tables} | {record["shape"]} | {record["batch"]} | {ours:,.0f} | {theirs:,.0f} '
-        f'(`{peer.split()[0]}`) | {ours / theirs:.2f} | {record["roofline"]["share"]:.2f} |'
+        f'| {KINDS[record["benchmark"]]}{tables} | {record["shape"]} | {record["batch"]} | {ours:,.0f} | {peer.rows_per_second:,.0f} '
+        f'(`{peer.name}`) | {peer.ratio:.2f} | {record["roofline"]["share"]:.2f} |'
     ]
 
 

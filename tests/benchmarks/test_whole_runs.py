@@ -51,7 +51,7 @@ def test_the_command_times_a_run_alone_and_copies(command, data_dir, tmp_path):
     ]  # the runs themselves are thrown away
 
 
-def test_the_readme_says_what_copies_cost(tmp_path):
+def test_the_pages_say_what_copies_cost(tmp_path):
     assert copy_lines(tmp_path) == []
     record = {
         'dataset': 'movielens_1m',

@@ -13,7 +13,7 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
-from autoint_jax.reproduction import readme
+from autoint_jax.reproduction import pages
 
 ALL = sorted((ROOT / 'results' / 'runs').glob('*.json'))
 CONFIG = configuration.replace(Config(), {'training.batch_size': 77, 'seed': 3})
@@ -135,10 +135,10 @@ def test_there_may_be_no_record(tmp_path):
         ('runs/movielens_100k_autoint-x', '{}', 'no key'),
     ],
 )
-def test_a_record_of_another_form_is_named_by_what_writes_the_readme(tmp_path, name, content, part):
+def test_a_record_of_another_form_is_named_by_what_writes_the_pages(tmp_path, name, content, part):
     path = tmp_path / f'{name}.json'
     path.parent.mkdir(exist_ok=True)
     path.write_text(content)
     with pytest.raises(UsageError) as refused:
-        readme.results_section(tmp_path, Config())
+        pages.sections(tmp_path, Config())
     assert str(path) in str(refused.value) and part in str(refused.value)

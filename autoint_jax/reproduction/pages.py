@@ -1,7 +1,12 @@
-"""The results of the README, written from the records."""
+"""The parts of README.md and of docs/ that are written from the records of results/.
+
+A page marks each such part, a section, by a line before it and one after it (`BEGIN`, `END`). Everything else on a page is
+written by hand.
+"""
 
 import os
 import pathlib
+import re
 from typing import Any
 
 from autoint_jax import stored
@@ -11,6 +16,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.comparison import test_figures
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.headline import headline_lines
 from autoint_jax.reproduction.paper.ablations import ablation_lines
 from autoint_jax.reproduction.paper.attention import attention_lines
 from autoint_jax.reproduction.paper.base_changes import change_lines
@@ -20,39 +26,61 @@ from autoint_jax.reproduction.paper.model_size import model_size_lines
 from autoint_jax.reproduction.paper.run_time import run_time_lines
 from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_lines
 
-BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
+BEGIN, END = '<!-- {}:begin -->', '<!-- {}:end -->'  # around a section, with its name
+README, RESULTS, SPEED = 'README.md', 'docs/results.md', 'docs/speed.md'
+PICTURE = 'docs/attention.png'
 DATASETS = {'movielens_1m': 'MovieLens-1M', 'criteo': 'Criteo', 'avazu': 'Avazu', 'kdd12': 'KDD12'}
 # Experiments that train every model of a table of the paper, and what their tables are of.
 MODEL_TABLES = {'table2_effectiveness': 'single models', 'table5_joint': 'models with a deep network'}
 QUICK_START = 'movielens_100k_autoint'
 
 
-def results_section(results_dir: pathlib.Path, quick_start: Config) -> str:
-    """Markdown between the README's markers: the paper's tables and figures, ablations, what was measured beside them, speed.
+def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[str, str]]:
+    """{page: {name of a section: its Markdown}}, from the records of a folder.
 
     Args:
-      results_dir: folder of records.
-      quick_start: the configuration whose records of all seeds are the quick start's.
+      results_dir: folder of records, relative to the root of the project.
+      quick_start: the configuration of the quick start; its records of all seeds are shown.
+
+    Raises UsageError if a record cannot be read or has another form than expected.
     """
-    lines = ['Test split; mean ± standard deviation over seeds where there are several; the records are in `results/`.']
-    lines += (
-        statistics_lines(results_dir)
-        + _table_lines(results_dir, 'table2_effectiveness')
-        + model_size_lines(results_dir)
-    )
-    lines += lines_of(results_dir, 'table4_residual_ablation_*.json', _residual_lines)
-    lines += _table_lines(results_dir, 'table5_joint') + change_lines(results_dir)
-    lines += (
-        run_time_lines(results_dir)
-        + curve_lines(results_dir)
-        + attention_lines(results_dir)
-        + ablation_lines(results_dir)
-    )
-    lines += lines_of(results_dir, 'field_widths_*.json', _width_lines)
-    lines += _quick_start_lines(results_dir, quick_start)
-    lines += exactness_lines(results_dir) + copy_lines(results_dir)
-    lines += ['', *speed_lines(results_dir)]
-    return '\n'.join(lines)
+    found = {
+        README: {'headline': headline_lines(results_dir)},
+        RESULTS: {'results': results_lines(results_dir, quick_start)},
+        SPEED: {
+            'peers': speed_lines(results_dir),
+            'copies': copy_lines(results_dir),
+            'exactness': exactness_lines(results_dir),
+        },
+    }
+    return {
+        page: {name: '\n'.join(_linked(lines, page)).strip() for name, lines in parts.items()}
+        for page, parts in found.items()
+    }
+
+
+def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
+    """Markdown of the paper's tables and figures, of ablations and of field widths; arguments as for `sections`."""
+    return [
+        *statistics_lines(results_dir),
+        *_table_lines(results_dir, 'table2_effectiveness'),
+        *model_size_lines(results_dir),
+        *lines_of(results_dir, 'table4_residual_ablation_*.json', _residual_lines),
+        *_table_lines(results_dir, 'table5_joint'),
+        *change_lines(results_dir),
+        *run_time_lines(results_dir),
+        *curve_lines(results_dir),
+        *attention_lines(results_dir),
+        *ablation_lines(results_dir),
+        *lines_of(results_dir, 'field_widths_*.json', _width_lines),
+        *_quick_start_lines(results_dir, quick_start),
+    ]
+
+
+def _linked(lines: list[str], page: str) -> list[str]:
+    """The lines with links relative to the page, from links relative to the root of the project."""
+    above = '../' * page.count('/')
+    return [re.sub(r'\]\((?!https?://)', f']({above}', line) for line in lines]
 
 
 def _table_lines(results_dir: pathlib.Path, table: str) -> list[str]:
@@ -69,7 +97,6 @@ def _table_lines(results_dir: pathlib.Path, table: str) -> list[str]:
         ]
         lines += [_model_row(row) for row in record['rows']]
         lines += [''] + [f'Not run: {", ".join(record["not_run"])}.'] * bool(record['not_run']) + record['significance']
-        lines += [record['significance_method']] if record['tests'] else []
         return lines
 
     return lines_of(results_dir, f'{table}_*.json', of)
@@ -142,19 +169,29 @@ def _model_row(row: dict[str, Any]) -> str:
     )
 
 
-def updated(readme: str, section: str) -> str:
-    """The README with the text between its markers replaced. Raises UsageError where they are not there, once each."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in before + after:
-        raise UsageError(
-            f'the README must have the lines {BEGIN} and {END}, in this order and once each: results go between'
-        )
-    return f'{before}{BEGIN}\n{section}\n{END}{after}'
+def updated(text: str, parts: dict[str, str], page: str) -> str:
+    """A page with the text between the markers of its sections replaced.
+
+    Args:
+      text: of the page.
+      parts: {name of a section: its Markdown}.
+      page: its name, for the error.
+
+    Raises UsageError if the markers of a section are not there, in order and once each.
+    """
+    for name, section in parts.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed) or begin in rest or end in before + after:
+            raise UsageError(f'{page} must have the lines {begin} and {end}, in this order and once each: add them')
+        text = f'{before}{begin}\n{section}\n{end}{after}'
+    return text
 
 
-def update(path: pathlib.Path, section: str) -> None:
-    """Replaces the text between a README's markers, in a file beside it first. Raises UsageError as `updated` does."""
-    text, unfinished = updated(stored.read_text(path), section), path.with_name(path.name + '.unfinished')
+def update(path: pathlib.Path, parts: dict[str, str]) -> None:
+    """Replaces the sections of a page, by a file beside it that is renamed. Raises UsageError as `updated` does."""
+    text = updated(stored.read_text(path), parts, str(path))
+    unfinished = path.with_name(path.name + '.unfinished')
     unfinished.write_text(text)
     os.replace(unfinished, path)

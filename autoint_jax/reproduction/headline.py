@@ -1,0 +1,92 @@
+"""The headline results of the README, from the records: beside the paper, beside peers, and what runs cost here only."""
+
+import pathlib
+
+from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.speed import KINDS, fastest_peer
+
+# {file of a record: (model, its name)}: the rows of the paper's tables that the front page shows.
+PAPER_ROWS = {
+    'table2_effectiveness_movielens_1m.json': ('autoint', 'AutoInt'),
+    'table5_joint_movielens_1m.json': ('autoint_plus', 'AutoInt+'),
+}
+SHAPES = {'ml1m': 'MovieLens-1M', 'criteo': 'Criteo'}
+
+
+def headline_lines(results_dir: pathlib.Path) -> list[str]:
+    """Markdown: AutoInt and AutoInt+ beside the paper, speed beside peers, and what copies and large tables cost.
+
+    Raises UsageError if a record cannot be read or has another form than expected.
+    """
+    rows = [line for name in PAPER_ROWS for line in lines_of(results_dir, name, _paper_row)]
+    if rows:
+        titles = ['| MovieLens-1M, test split | AUC | paper | logloss | paper | seeds |', '|---|---|---|---|---|---|']
+        rows = [*titles, *rows]
+    return rows + _beside_peers(results_dir / 'benchmarks') + _costs(results_dir)
+
+
+def _paper_row(record: Record, path: pathlib.Path) -> list[str]:
+    model, title = PAPER_ROWS[path.name]
+    (row,) = [row for row in record['rows'] if row['model'] == model]
+    return [
+        f'| {title} | {row["auc"]:.4f} ± {row["auc_deviation"]:.4f} | {row["paper_auc"]:.4f} | '
+        f'{row["logloss"]:.4f} ± {row["logloss_deviation"]:.4f} | {row["paper_logloss"]:.4f} | {row["seeds"]} |'
+    ]
+
+
+def _beside_peers(folder: pathlib.Path) -> list[str]:
+    """A table with a row for each kind of work and a column for each shape of data."""
+    ratios: dict[str, dict[str, list[float]]] = {}
+    machines: list[str] = []
+
+    def collect(record: Record, path: pathlib.Path) -> list[str]:
+        if record['benchmark'] in KINDS and record['ratios']:
+            of_shape = ratios.setdefault(KINDS[record['benchmark']], {}).setdefault(record['shape'], [])
+            of_shape.append(fastest_peer(record).ratio)
+            machines.append(f'{record["machine"]["cores"]} CPU cores')
+        return []
+
+    lines_of(folder, '*.json', collect)
+    if not ratios:
+        return []
+    return [
+        '',
+        f'| rows per second, times those of the fastest peer (PyTorch), {machines[0]} | '
+        + ' | '.join(f"{title}'s shape" for title in SHAPES.values())
+        + ' |',
+        '|---|' + '---|' * len(SHAPES),
+        *(
+            f'| {kind} | ' + ' | '.join(_range(of_kind.get(shape, [])) for shape in SHAPES) + ' |'
+            for kind, of_kind in ratios.items()
+        ),
+    ]
+
+
+def _range(values: list[float]) -> str:
+    """'2.2 to 2.3', '2.6' of one value, '-' of none."""
+    shown = [f'{value:.1f}' for value in (min(values), max(values))] if values else ['-']
+    return ' to '.join(dict.fromkeys(shown))
+
+
+def _costs(results_dir: pathlib.Path) -> list[str]:
+    """List entries about copies and about the size of tables."""
+    return [
+        *lines_of(results_dir, 'replica_cost_movielens_1m.json', _cost_of_copies),
+        *lines_of(results_dir / 'benchmarks', 'table_growth.json', _cost_of_tables),
+    ]
+
+
+def _cost_of_copies(record: Record, path: pathlib.Path) -> list[str]:
+    return [
+        '',
+        f'- {record["copies"]} seeds of AutoInt train in one program for {record["ratios"]["epoch"]:.1f} times the price of '
+        f'one, on {record["machine"]["cores"]} CPU cores.',
+    ]
+
+
+def _cost_of_tables(record: Record, path: pathlib.Path) -> list[str]:
+    sizes = sorted(map(int, record['milliseconds']))
+    return [
+        f'- A training step with a table of {sizes[-1]:,} rows takes {record["ratio"]:.1f} times as long as with '
+        f'{sizes[0]:,} rows, and follows dense Adam.'
+    ]

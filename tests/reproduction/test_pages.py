@@ -1,0 +1,116 @@
+"""The pages say what the records say."""
+
+import pathlib
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from sweep_cases import write_record
+
+from autoint_jax.config import configuration
+from autoint_jax.errors import UsageError
+from autoint_jax.reproduction import pages
+from autoint_jax.reproduction.paper import attention, stack_picture
+
+QUICK_START = configuration.load(ROOT / 'experiments' / 'configs' / f'{pages.QUICK_START}.toml')
+BEGIN, END = pages.BEGIN.format('part'), pages.END.format('part')
+
+
+@pytest.fixture(scope='module')
+def written():
+    """{page: {section: Markdown}} from the records of the project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return pages.sections(pathlib.Path('results'), QUICK_START)
+
+
+@pytest.mark.parametrize('page', [pages.README, pages.RESULTS, pages.SPEED])
+def test_pages_come_from_the_records(written, page):
+    text = (ROOT / page).read_text()
+    assert pages.updated(text, written[page], page) == text, 'run python scripts/update_pages.py'
+
+
+def test_the_front_page_has_the_figures_of_the_records(written):
+    lines = written[pages.README]['headline'].splitlines()
+    assert '| AutoInt | 0.8438 ± 0.0018 | 0.8456 | 0.3796 ± 0.0013 | 0.3797 | 5 |' in lines
+    assert '| training step | 2.4 to 2.7 | 2.2 to 2.3 |' in lines
+    assert any('10 seeds of AutoInt train in one program for 6.9 times' in line for line in lines)
+
+
+def test_links_of_a_section_are_relative_to_its_page(written):
+    assert '](../results/figure5_depth_movielens_1m.png)' in written[pages.RESULTS]['results']
+
+
+def test_the_picture_shows_the_recorded_weights(tmp_path):
+    weights, names = stack_picture.read_weights(ROOT / 'results' / stack_picture.WEIGHTS, seed=0)
+    assert weights.shape == (3, 2, 7, 7) and names[0] == 'Gender'
+    np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+    assert weights[0, 0, 0, 3] == 0.190743  # seed 0, layer 1, head 1, Gender attends to Zipcode
+    picture = ROOT / pages.PICTURE
+    assert Image.open(picture).text[stack_picture.WEIGHTS_KEY] == stack_picture.digest(weights)
+    assert picture.stat().st_size < 200_000
+    stack_picture.save(weights, names, tmp_path / 'drawn.png')
+    assert Image.open(tmp_path / 'drawn.png').size == Image.open(picture).size
+
+
+def test_weights_that_are_missing_are_named(tmp_path):
+    attention.write_weights(tmp_path / 'weights.csv', [np.full((1, 1, 2, 2), 0.5)], ['a', 'b'])
+    assert stack_picture.read_weights(tmp_path / 'weights.csv', seed=0)[0].tolist() == [[[[0.5, 0.5], [0.5, 0.5]]]]
+    lines = (tmp_path / 'weights.csv').read_text().splitlines()
+    (tmp_path / 'weights.csv').write_text('\n'.join(lines[:-1]))
+    with pytest.raises(UsageError, match=r'weights.csv has another form than expected \(1 weights are missing\)'):
+        stack_picture.read_weights(tmp_path / 'weights.csv', seed=0)
+
+
+def test_the_quick_start_is_of_its_own_configuration(tmp_path):
+    for config, auc in (
+        (QUICK_START, 0.86),
+        (configuration.replace(QUICK_START, {'seed': 1}), 0.88),
+        (configuration.replace(QUICK_START, {'training.batch_size': 77}), 0.5),
+    ):
+        write_record(tmp_path, pages.QUICK_START, config, 'hash', auc)
+    results = pages.sections(tmp_path, QUICK_START)[pages.RESULTS]['results']
+    assert '(MovieLens-100k with ids, 2 seeds): AUC 0.8700 ± 0.0141, logloss' in results
+
+
+def test_a_page_is_replaced_whole_or_not_at_all(tmp_path):
+    path, text = tmp_path / 'README.md', f'before\n{BEGIN}\nold\n{END}\nafter\n'
+    path.write_text(text)
+    (tmp_path / 'README.md.unfinished').symlink_to('/dev/full')
+    with pytest.raises(OSError, match='No space left'):
+        pages.update(path, {'part': 'new'})
+    assert path.read_text() == text
+    (tmp_path / 'README.md.unfinished').unlink()
+    pages.update(path, {'part': 'new'})
+    assert path.read_text() == text.replace('old', 'new') and list(tmp_path.iterdir()) == [path]
+    for markers in ('', BEGIN, f'{END} {BEGIN}', f'{BEGIN} {END} {BEGIN}'):
+        with pytest.raises(UsageError, match='part:begin'):
+            pages.updated(markers, {'part': 'new'}, 'README.md')
+
+
+def test_the_model_of_the_page_works(monkeypatch):
+    """The class shown is a model: registered, it gives logits of rows."""
+    import flax.linen as nn
+    import jax.numpy as jnp
+    import model_cases
+
+    from autoint_jax.config.model_config import ModelConfig
+    from autoint_jax.models import registry
+    from autoint_jax.models.contract import Model
+    from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+
+    (code,) = re.findall(r'```python\n(class .*?)```', (ROOT / 'docs' / 'models.md').read_text(), re.DOTALL)
+    assert len(code.splitlines()) <= 10
+    names = {
+        'Model': Model,
+        'EMBEDDING_OPTIONS': EMBEDDING_OPTIONS,
+        'FieldEmbedding': FieldEmbedding,
+        'nn': nn,
+        'jnp': jnp,
+    }
+    exec(code, names)
+    monkeypatch.setitem(registry.MODELS, 'bilinear', names['Bilinear'])
+    model, tables, variables = model_cases.made(ModelConfig(name='bilinear', embedding_dim=3))
+    assert model_cases.forward(model, tables, variables, model_cases.batch()).shape == (model_cases.ROWS,)
