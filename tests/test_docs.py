@@ -164,7 +164,10 @@ def rooms():
     reached = {}
     for room in folders:  # from the lowest to the highest
         reached[room] = direct[room].union(*(reached[below] for below in direct[room]))
-    return {room: {one for one in direct[room] if not any(one in reached[other] for other in direct[room])} for room in folders}
+    return {
+        room: {one for one in direct[room] if not any(one in reached[other] for other in direct[room])}
+        for room in folders
+    }
 
 
 def test_the_diagram_shows_the_arrows_of_the_rooms():
