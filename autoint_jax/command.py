@@ -1,5 +1,6 @@
 """The door: how every script parses its flags and runs its `main`. It defines no flag."""
 
+import functools
 import math
 import re
 import signal
@@ -13,23 +14,32 @@ from autoint_jax.errors import BROKEN_PIPE, USAGE, fail, nearest, reported, term
 from autoint_jax.terminal import Harmless
 
 
-def run(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> None:
-    """Parses the flags of the command line and calls `main` with what is left, as `errors.reported` says.
+@functools.cache
+def parse() -> list[str]:
+    """Parses the flags of the command line, once, and returns what is left of it. Every flag must be defined before.
 
-    --help, -h and --helpfull print what they should, and the exit status is 0. A flag that does not exist, has no value or one of a
-    wrong type is a sentence on stderr, and the exit status is 2.
+    A script whose imports take long calls it as soon as its flags are defined, and imports the rest afterwards. --help, -h and
+    --helpfull print what they should, and end the process with status 0. A flag that does not exist, has no value or one of a
+    wrong type ends it with a sentence on stderr and status 2.
     """
+    app.define_help_flags()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors='backslashreplace')  # what the encoding of a terminal lacks is written as \\u1234
     if sys.stdout is not None:
         sys.stdout = Harmless(sys.stdout)
+    return _parsed(sys.argv)
+
+
+def run(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> None:
+    """Parses the flags, unless that is done, and calls `main` with what is left, as `errors.reported` says."""
+    parse()
     signal.signal(signal.SIGTERM, terminate)
     interruptions.imported()
-    app.run(reported(main, arguments=arguments), flags_parser=parsed)
+    app.run(reported(main, arguments=arguments), flags_parser=lambda argv: parse())
 
 
-def parsed(argv: list[str]) -> list[str]:
-    """Parses flags into `flags.FLAGS`; the rest of the command line. Ends the process as `run` says."""
+def _parsed(argv: list[str]) -> list[str]:
+    """Parses flags into `flags.FLAGS`; the rest of the command line. Ends the process as `parse` says."""
     end = argv.index('--') if '--' in argv else len(argv)
     try:
         try:

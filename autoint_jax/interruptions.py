@@ -17,7 +17,7 @@ AGAIN_SECONDS = 0.05
 
 
 def handle() -> None:
-    """Makes an interruption end the process at any moment, with one sentence. Every script calls it before its slow imports.
+    """Makes an interruption end the process at any moment, with one sentence. Every script calls it before its other imports.
 
     During the imports Ctrl-C ends the process at once, because there is nothing to tidy up, and libraries that are half imported do
     not all survive an exception. Where Ctrl-C is ignored, as under nohup, it stays ignored.

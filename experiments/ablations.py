@@ -23,30 +23,32 @@ import pathlib
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.reproduction.paper import ablations
-from autoint_jax.training.progress import Bar
+from autoint_jax.reproduction.paper.ablation_items import ITEMS
 
-_ITEMS = flags.DEFINE_list(
-    'items', list(ablations.ITEMS), f'Items to run, of {", ".join(ablations.ITEMS)}; the base is always run.'
-)
+_ITEMS = flags.DEFINE_list('items', list(ITEMS), f'Items to run, of {", ".join(ITEMS)}; the base is always run.')
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.reproduction.paper import ablations
+from autoint_jax.training.progress import Bar
 
 
 def main(argv: list[str]) -> int:
     for item in _ITEMS.value:
-        if item not in ablations.ITEMS:
+        if item not in ITEMS:
             raise UsageError(
-                f'this experiment has no item {item!r}{nearest(item, list(ablations.ITEMS))}; '
-                f'it has: {", ".join(ablations.ITEMS)}'
+                f'this experiment has no item {item!r}{nearest(item, list(ITEMS))}; it has: {", ".join(ITEMS)}'
             )
     common.start(_SEEDS.value)
     base = common.base_config('autoint')

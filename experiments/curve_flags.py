@@ -5,9 +5,7 @@ import pathlib
 import experiment_flags as common
 from absl import flags
 
-from autoint_jax.reproduction.paper import curves
-from autoint_jax.reproduction.paper.curves import Curve
-from autoint_jax.training.progress import Bar
+from autoint_jax.reproduction.paper.curve_options import Curve
 
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
@@ -25,6 +23,9 @@ def define_values(curve: Curve) -> flags.FlagHolder:
 
 def completed(curve: Curve, values: list[str] | None) -> int:
     """Completes a curve on the chosen data set as the flags say; the exit status."""
+    from autoint_jax.reproduction.paper import curves  # takes long to import, for which --help does not wait
+    from autoint_jax.training.progress import Bar
+
     chosen = curves.chosen_values(curve, values)
     common.start(_SEEDS.value)
     passed = curves.completed_curve(

@@ -19,18 +19,13 @@ import sys
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.config import configuration
-from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.records import comparison, runs
-from autoint_jax.reproduction import exactness, trajectory
-from autoint_jax.training.progress import Bar
-from autoint_jax.training.run_folder import records as run_records
 
 _FOLLOWED = flags.DEFINE_integer('followed_steps', 2000, 'Steps after which parameters are compared.', lower_bound=1)
 _REFERENCE_FORM = flags.DEFINE_string(
@@ -48,6 +43,15 @@ _CONTROL = flags.DEFINE_string(
 _BFLOAT16 = flags.DEFINE_boolean('bfloat16', True, 'Train in bfloat16, too.')
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction import exactness, trajectory
+from autoint_jax.training.progress import Bar
+from autoint_jax.training.run_folder import records as run_records
 
 AUC_TOLERANCE = 0.0005
 

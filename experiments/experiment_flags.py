@@ -1,4 +1,4 @@
-"""Flags that all experiments share."""
+"""Flags that all experiments share. Functions import what takes long to import, so that --help need not wait for it."""
 
 import pathlib
 
@@ -7,10 +7,6 @@ from absl import flags
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.reproduction.paper import effectiveness
-from autoint_jax.training import compilation
-from autoint_jax.training.progress import Bar
-from autoint_jax.training.step import placement
 
 CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
@@ -66,6 +62,9 @@ def model_table(
     title: str, figures: dict, *, models: list[str] | None, seeds: int, tolerances: dict[str, float], name: str
 ) -> int:
     """Completes a table of models on the chosen data set as the flags say, into RESULTS_DIR/NAME_DATASET; the exit status."""
+    from autoint_jax.reproduction.paper import effectiveness
+    from autoint_jax.training.progress import Bar
+
     start(seeds)
     chosen = list(figures) if models is None else models
     for model in chosen:
@@ -93,11 +92,15 @@ def model_table(
 
 def start(seeds: int) -> None:
     """What a script that trains seeds together does first: `start_cache`, and a core for each of them on a CPU."""
+    from autoint_jax.training.step import placement
+
     start_cache()
     placement.split_cpu(seeds)
 
 
 def start_cache() -> None:
     """Keeps compiled programs in the user's cache folder, so that the runs of an experiment share them."""
+    from autoint_jax.training import compilation
+
     if problem := compilation.cache_compilations(compilation.default_folder()):
         print(problem)

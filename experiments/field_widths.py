@@ -21,21 +21,25 @@ import sys
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.config import configuration
+
+_SEEDS = common.define_seeds()
+flags.adopt_module_key_flags(common)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.models.registry import table_values
 from autoint_jax.records import comparison, runs
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.run_folder import records as run_records
-
-_SEEDS = common.define_seeds()
-flags.adopt_module_key_flags(common)
 
 # {name: options}, the full width first.
 VARIANTS = {

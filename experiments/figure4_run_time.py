@@ -21,22 +21,26 @@ import sys
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
+from autoint_jax.config import configuration
+
+flags.adopt_module_key_flags(common)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
-from autoint_jax.config import configuration
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.records import comparison, runs
 from autoint_jax.reproduction.paper import run_time
 from autoint_jax.training.run_folder import records as run_records
-
-flags.adopt_module_key_flags(common)
 
 TIMING, QUICK_TIMING = Timing(windows=5, seconds=2.0), Timing(windows=1, seconds=0.1)
 

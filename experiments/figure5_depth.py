@@ -21,20 +21,23 @@ results/figure5_depth_DATASET.{json,csv,png}.
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import curve_flags
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.reproduction.paper import curves
+from autoint_jax.reproduction.paper import curve_options
 
-_VALUES = curve_flags.define_values(curves.DEPTH)
+_VALUES = curve_flags.define_values(curve_options.DEPTH)
 flags.adopt_module_key_flags(curve_flags)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 
 def main(argv: list[str]) -> int:
-    return curve_flags.completed(curves.DEPTH, _VALUES.value)
+    return curve_flags.completed(curve_options.DEPTH, _VALUES.value)
 
 
 if __name__ == '__main__':

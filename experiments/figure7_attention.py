@@ -23,25 +23,15 @@ import sys
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
-import numpy as np
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.data.store.columns import SPLITS
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.explain import attention as explained
-from autoint_jax.explain import heatmaps
-from autoint_jax.explain.rows import nearest_row, probabilities
-from autoint_jax.records import comparison, runs
-from autoint_jax.reproduction.paper import attention
 from autoint_jax.reproduction.paper.published import ATTENDED_PAIRS, ATTENDED_PROBABILITY, ATTENDED_ROW
-from autoint_jax.training.progress import Bar
-from autoint_jax.training.run_folder import records as run_records
-from autoint_jax.training.trained import TrainedRun, open_run
 
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
@@ -52,6 +42,21 @@ _ROWS = flags.DEFINE_list(
     'Rows of the split to draw one by one, counted from 0. By default the one like the '
     "paper's: positive, of its values, and with a predicted probability nearest to its 0.89.",
 )
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+import numpy as np
+
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.explain import attention as explained
+from autoint_jax.explain import heatmaps
+from autoint_jax.explain.rows import nearest_row, probabilities
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import attention
+from autoint_jax.training.progress import Bar
+from autoint_jax.training.run_folder import records as run_records
+from autoint_jax.training.trained import TrainedRun, open_run
 
 STRONGEST = 5  # pairs shown beside those that the paper names
 

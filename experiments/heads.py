@@ -18,20 +18,23 @@ results/heads_DATASET.{json,csv,png}.
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import curve_flags
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.reproduction.paper import curves
+from autoint_jax.reproduction.paper import curve_options
 
-_VALUES = curve_flags.define_values(curves.HEADS)
+_VALUES = curve_flags.define_values(curve_options.HEADS)
 flags.adopt_module_key_flags(curve_flags)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 
 def main(argv: list[str]) -> int:
-    return curve_flags.completed(curves.HEADS, _VALUES.value)
+    return curve_flags.completed(curve_options.HEADS, _VALUES.value)
 
 
 if __name__ == '__main__':

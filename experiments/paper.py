@@ -22,14 +22,13 @@ from typing import Any
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.records import comparison
 
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
@@ -50,6 +49,11 @@ PARTS = {
 _PARTS = flags.DEFINE_list(
     'parts', ['table2', 'table5', 'table4'], f'Parts to run, in this order: {", ".join(PARTS)}; or all.'
 )
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.records import comparison
 
 OUTCOMES = {0: 'no FAIL', 3: 'FAIL'}  # a part may have figures without a verdict
 # Flags that a part does not read: the paper has Table 3 for one shape, and some parts train nothing.

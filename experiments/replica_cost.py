@@ -22,23 +22,28 @@ import tempfile
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
-import jax
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.benchmarks import report
-from autoint_jax.benchmarks.whole_runs import WholeRun, whole_run
-from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.records import comparison, runs
-from autoint_jax.training.run_folder import records
 
 _COPIES = flags.DEFINE_integer('copies', 10, 'Copies in one program.', lower_bound=2)
 _EPOCHS = flags.DEFINE_integer('epochs', 5, 'Epochs of a command; the first and the last are not timed.', lower_bound=3)
 _ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each command is run.', lower_bound=1)
 flags.adopt_module_key_flags(common)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+import jax
+
+from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.whole_runs import WholeRun, whole_run
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.records import comparison, runs
+from autoint_jax.training.run_folder import records
 
 GOALS = {'cpu': 8, 'gpu': 2}  # for ten copies
 GOAL_COPIES = 10

@@ -16,20 +16,24 @@ import sys
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.datasets import registry
-from autoint_jax.records import comparison, runs
-from autoint_jax.reproduction.paper import data_statistics
 from autoint_jax.reproduction.paper.published import DATASETS
-from autoint_jax.training.run_folder import records as run_records
 
 flags.adopt_module_key_flags(common)
 flags.set_default(common.DATASET, 'all')
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.data.datasets import registry
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import data_statistics
+from autoint_jax.training.run_folder import records as run_records
 
 
 def main(argv: list[str]) -> int:

@@ -15,7 +15,7 @@ test. Writes results/table2_effectiveness_DATASET.{json,csv}.
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
@@ -26,6 +26,9 @@ from autoint_jax.reproduction.paper import published
 _MODELS = common.define_models(published.EFFECTIVENESS)
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 
 def main(argv: list[str]) -> int:

@@ -18,20 +18,24 @@ import sys
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.config import configuration
-from autoint_jax.records import comparison, runs
-from autoint_jax.reproduction.paper import model_size
-from autoint_jax.reproduction.paper.published import SIZES
-from autoint_jax.training.run_folder import records as run_records
+from autoint_jax.reproduction.paper.published import SIZES, SIZES_DATASET
 
 flags.adopt_module_key_flags(common)
-flags.set_default(common.DATASET, model_size.PUBLISHED_DATASET)
+flags.set_default(common.DATASET, SIZES_DATASET)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.records import comparison, runs
+from autoint_jax.reproduction.paper import model_size
+from autoint_jax.training.run_folder import records as run_records
 
 CRITERION = (
     "Rounded to the paper's digits, a count equals it; AutoInt's variant `authors` is not what the paper counts, and "

@@ -16,7 +16,7 @@ for it. Writes results/table5_joint_DATASET.{json,csv}.
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
@@ -27,6 +27,9 @@ from autoint_jax.reproduction.paper import published
 _MODELS = common.define_models(published.JOINT)
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 
 def main(argv: list[str]) -> int:

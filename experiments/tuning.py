@@ -22,7 +22,7 @@ from typing import Any
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import experiment_flags as common
 from absl import flags
@@ -30,18 +30,22 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.errors import UsageError, nearest
+from autoint_jax.reproduction.paper.published import EFFECTIVENESS
+
+flags.adopt_module_key_flags(common)
+_MODEL = flags.DEFINE_string('model', 'nfm', 'Model to tune.')
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.errors import UsageError, nearest
 from autoint_jax.records import runs
-from autoint_jax.reproduction.paper.published import EFFECTIVENESS
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.step import placement
-
-flags.adopt_module_key_flags(common)
-_MODEL = flags.DEFINE_string('model', 'nfm', 'Model to tune.')
 
 # {model: options of its configuration file replaced for all its runs}
 COMMON = {

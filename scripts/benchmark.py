@@ -20,22 +20,16 @@ from typing import NamedTuple
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
-import jax
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.benchmarks import epoch, feeding, gpu, growth, replicas, report, speed
-from autoint_jax.benchmarks.report import Outcome
-from autoint_jax.benchmarks.shapes import SHAPES
-from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.training.step import placement
 
 _SUITE = flags.DEFINE_string('suite', 'step', 'What to measure, one of those above.')
-_SHAPE = flags.DEFINE_string('shape', 'ml1m', f'Shape of the data: {", ".join(SHAPES)}.')
+_SHAPE = flags.DEFINE_string('shape', 'ml1m', 'Shape of the data: ml1m or criteo.')
 _BATCH = flags.DEFINE_integer(
     'batch', None, 'Rows of a step (by default 1024), or scored at a time (8192).', lower_bound=1
 )
@@ -58,6 +52,17 @@ _QUICK = flags.DEFINE_boolean(
     'quick', False, 'To try things out: peaks from small arrays; gpu small throughout, and without one too.'
 )
 _RECORD = flags.DEFINE_string('record', None, 'JSON file to write the figures to.')
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+import jax
+
+from autoint_jax.benchmarks import epoch, feeding, gpu, growth, replicas, report, speed
+from autoint_jax.benchmarks.report import Outcome
+from autoint_jax.benchmarks.shapes import SHAPES
+from autoint_jax.benchmarks.windows import Timing
+from autoint_jax.training.step import placement
 
 
 class Suite(NamedTuple):

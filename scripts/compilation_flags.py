@@ -2,8 +2,6 @@
 
 from absl import flags
 
-from autoint_jax.training import compilation
-
 _FOLDER = flags.DEFINE_string(
     'compilation_cache',
     None,
@@ -14,6 +12,8 @@ _FOLDER = flags.DEFINE_string(
 
 def start_cache() -> None:
     """Keeps compiled programs where the flag says. Says so where that cannot be."""
+    from autoint_jax.training import compilation  # imports JAX, for which --help does not wait
+
     folder = compilation.default_folder() if _FOLDER.value is None else _FOLDER.value
     if folder and (problem := compilation.cache_compilations(folder)):
         print(problem)

@@ -17,7 +17,7 @@ import typing
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 from absl import flags
 

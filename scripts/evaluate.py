@@ -9,7 +9,7 @@ import pathlib
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import compilation_flags
 import data_flags
@@ -18,9 +18,6 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation import metrics
-from autoint_jax.training.progress import Heartbeat
-from autoint_jax.training.trained import open_run
 
 _RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to score: {", ".join(SPLITS)}.')
@@ -28,6 +25,13 @@ _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default t
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.evaluation import metrics
+from autoint_jax.training.progress import Heartbeat
+from autoint_jax.training.trained import open_run
 
 
 def main(argv: list[str]) -> None:

@@ -14,21 +14,15 @@ import pathlib
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import compilation_flags
 import data_flags
-import numpy as np
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
-from autoint_jax.explain import attention, excerpt, heatmaps
-from autoint_jax.explain.labels import labels
-from autoint_jax.explain.rows import probabilities, row_numbers
-from autoint_jax.training.progress import Heartbeat
-from autoint_jax.training.trained import open_run
 
 _RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to explain: {", ".join(SPLITS)}.')
@@ -39,6 +33,17 @@ _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder for the figures; b
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+import numpy as np
+
+from autoint_jax.explain import attention, excerpt, heatmaps
+from autoint_jax.explain.labels import labels
+from autoint_jax.explain.rows import probabilities, row_numbers
+from autoint_jax.training.progress import Heartbeat
+from autoint_jax.training.trained import open_run
 
 
 def main(argv: list[str]) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 from absl import flags
 from next_steps import shell_line

@@ -10,7 +10,7 @@ there is left alone.
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 from absl import flags
 

@@ -24,18 +24,13 @@ import pathlib
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import compilation_flags
-import jax
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
-from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.status import status
-from autoint_jax.sweeps.worker_task import WorkerTask, check_data, record_missing
 
 # More processes than these gain nothing on a core, and their memory is lost.
 WORKERS_OF_A_CORE = 8
@@ -85,6 +80,16 @@ _SLURM_MEMORY = flags.DEFINE_integer('slurm_memory_gb', 16, 'submit: memory of a
 _SLURM_GPUS = flags.DEFINE_integer('slurm_gpus', 0, 'submit: GPUs of a job.', lower_bound=0)
 _SLURM_PARTITION = flags.DEFINE_string('slurm_partition', None, 'submit: partition; by default that of the cluster.')
 flags.adopt_module_key_flags(compilation_flags)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+import jax
+
+from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
+from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.status import status
+from autoint_jax.sweeps.worker_task import WorkerTask, check_data, record_missing
 
 
 def _run(folder: SweepFolder) -> int:

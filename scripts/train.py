@@ -19,7 +19,7 @@ from typing import Any
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 import compilation_flags
 import config_flags
@@ -30,16 +30,7 @@ from next_steps import shell_line
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation.metrics import shown_auc
-from autoint_jax.models.registry import shows_attention
-from autoint_jax.training.loop import fit
-from autoint_jax.training.progress import Bar
-from autoint_jax.training.replicas import copy_name, fit_copies
-from autoint_jax.training.run_folder import records
-from autoint_jax.training.step import placement
 
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', 'data/prepared', 'Folder of prepared data, filled by scripts/prepare_data.py.'
@@ -54,6 +45,19 @@ _RUN_DIR = flags.DEFINE_string(
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.evaluation.metrics import shown_auc
+from autoint_jax.models.registry import shows_attention
+from autoint_jax.training.loop import fit
+from autoint_jax.training.progress import Bar
+from autoint_jax.training.replicas import copy_name, fit_copies
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.step import placement
 
 
 def main(argv: list[str]) -> None:

@@ -10,11 +10,15 @@ import pathlib
 
 from autoint_jax import interruptions
 
-interruptions.handle()  # before the imports that take seconds
+interruptions.handle()
 
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
 from autoint_jax.reproduction import pages
 from autoint_jax.reproduction.paper import stack_picture
 

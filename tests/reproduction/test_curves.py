@@ -11,7 +11,7 @@ from matplotlib import image
 from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison
-from autoint_jax.reproduction.paper import curve_criteria, curve_plot, curves
+from autoint_jax.reproduction.paper import curve_criteria, curve_options, curve_plot, curves
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.training.progress import Bar
 
@@ -52,7 +52,7 @@ def recorded(monkeypatch):
 
 def complete(data_dir, folder, *, dataset='movielens_1m', values=tuple(DEPTHS), seeds=2):
     return curves.completed_curve(
-        curves.DEPTH,
+        curve_options.DEPTH,
         dataset,
         BASE,
         values=values,
@@ -135,12 +135,12 @@ def test_a_value_that_cannot_be_stops_before_anything_runs(recorded, data_dir, t
     with pytest.raises(UsageError, match="'model.num_layers' is -1"):
         complete(data_dir, tmp_path, values=(1, -1))
     assert not recorded
-    assert curves.chosen_values(curves.DEPTH, ['3', '0', '3']) == (0, 3) and curves.chosen_values(
-        curves.HEADS, None
+    assert curves.chosen_values(curve_options.DEPTH, ['3', '0', '3']) == (0, 3) and curves.chosen_values(
+        curve_options.HEADS, None
     ) == (1, 2, 4)
     for given in (['1', 'two'], []):
         with pytest.raises(UsageError, match='--values is .* such as 8,16,24,32'):
-            curves.chosen_values(curves.EMBEDDING_SIZE, given)
+            curves.chosen_values(curve_options.EMBEDDING_SIZE, given)
 
 
 def test_depth_is_a_jump_a_gain_and_a_plateau():
@@ -192,7 +192,7 @@ def test_sizes_without_dropout_are_a_curve_of_their_own(monkeypatch, data_dir, t
 
     monkeypatch.setattr(curves.runs, 'completed_seeds', completed_seeds)
     curves.completed_curve(
-        curves.WITHOUT_DROPOUT,
+        curve_options.WITHOUT_DROPOUT,
         'movielens_1m',
         BASE,
         values=(16, 24),
@@ -214,7 +214,7 @@ def test_sizes_without_dropout_are_a_curve_of_their_own(monkeypatch, data_dir, t
         UsageError, match='AutoInt on criteo has model.attention_dropout=0 and model.embedding_dropout=0 already'
     ):
         curves.completed_curve(
-            curves.WITHOUT_DROPOUT,
+            curve_options.WITHOUT_DROPOUT,
             'criteo',
             without,
             values=(16,),

@@ -16,25 +16,12 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.paper import significance
+from autoint_jax.reproduction.paper.ablation_items import ITEMS
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
 
 BASE = 'base'
 SAID_OF_BASE = ('model.variant', 'optimizer.tables')
-# {item: options in which it differs from the base, which has model.variant 'authors'}
-ITEMS: dict[str, dict[str, Any]] = {
-    'score_scale': {'model.score_scale': 'one'},
-    'projection_activation': {'model.projection_activation': 'none'},
-    'projection_bias': {'model.projection_bias': 'off'},
-    'layer_norm': {'model.layer_norm': 'off'},
-    'residual_projection': {'model.residual_projection': 'where_needed'},
-    'paper_variant': {'model.variant': 'paper'},
-    'attention_dropout': {'model.attention_dropout': 0.0},
-    'embedding_dropout': {'model.embedding_dropout': 0.0},
-    'dropout': {'model.attention_dropout': 0.0, 'model.embedding_dropout': 0.0},
-    'deferred_adam': {'optimizer.tables': 'deferred_adam'},
-    'lazy_adam': {'optimizer.tables': 'lazy_adam'},
-}
 # The one item that is to change nothing: deferred Adam follows dense Adam.
 AUC_TOLERANCES = {'deferred_adam': 0.0005}
 CRITERION = ' and '.join(

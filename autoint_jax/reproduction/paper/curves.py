@@ -2,9 +2,7 @@
 
 import pathlib
 import sys
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
@@ -14,68 +12,10 @@ from autoint_jax.records import comparison, runs
 from autoint_jax.records.comparison import Measured
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.paper import curve_criteria, curve_plot
-from autoint_jax.reproduction.paper.curve_criteria import Criterion, Means
+from autoint_jax.reproduction.paper.curve_options import CURVES, Curve
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
-
-
-class Curve(NamedTuple):
-    """What is varied, and how it is judged.
-
-    Attributes:
-      name: of the record, before _DATASET.
-      title: of table and figure.
-      option: the option that varies, by its dotted path; a whole number.
-      label: what it is, in words.
-      values: those that are run where none are chosen.
-      published_value: the one of Table 2.
-      criteria: (data set, means) -> what is asked of them.
-      fixed: options that every value has in place of the base's; the paper's figures are not beside such a curve.
-      fixed_name: of runs with these options, behind the base's; '' where there are none.
-    """
-
-    name: str
-    title: str
-    option: str
-    label: str
-    values: tuple[int, ...]
-    published_value: int
-    criteria: Callable[[str, Means], list[Criterion]]
-    fixed: Mapping[str, Any] = MappingProxyType({})
-    fixed_name: str = ''
-
-
-DEPTH = Curve(
-    'figure5_depth',
-    'Figure 5, number of interacting layers',
-    'model.num_layers',
-    'interacting layers',
-    (0, 1, 2, 3, 4),
-    3,
-    curve_criteria.depth,
-)
-EMBEDDING_SIZE = Curve(
-    'figure6_embedding_size',
-    'Figure 6, size of embeddings',
-    'model.embedding_dim',
-    'values in an embedding',
-    (8, 16, 24, 32),
-    16,
-    curve_criteria.embedding_size,
-)
-# Dropout is what keeps embeddings from overfitting, for which the paper says that large ones are worse. The runs of the base's value are
-# those of the item `dropout` of `ablations`.
-WITHOUT_DROPOUT = EMBEDDING_SIZE._replace(
-    name='figure6_without_dropout',
-    title='Figure 6 without dropout, size of embeddings',
-    fixed={'model.attention_dropout': 0.0, 'model.embedding_dropout': 0.0},
-    fixed_name='_dropout',
-)
-HEADS = Curve(
-    'heads', 'Number of heads, each of the same width', 'model.num_heads', 'heads', (1, 2, 4), 2, curve_criteria.heads
-)
-CURVES = (DEPTH, EMBEDDING_SIZE, WITHOUT_DROPOUT, HEADS)
 
 
 def chosen_values(curve: Curve, given: list[str] | None) -> tuple[int, ...]:

@@ -45,6 +45,7 @@ RESIDUAL = {
     False: _by_dataset((0.8033, 0.4478), (0.7729, 0.3836), (0.7831, 0.1557), (0.8299, 0.3959)),
 }
 # Table 3: parameters outside the embeddings, on Criteo.
+SIZES_DATASET = 'criteo'
 SIZES = {'deep_crossing': '1.6e5', 'crossnet': '3e3', 'cin': '1.9e6', 'nfm': '4e3', 'autoint': '3.9e4'}
 # Figure 7, MovieLens-1M: the pairs of fields that its text calls correlated, over all data; and the single row it shows, whose
 # attention is high between these values, with a predicted probability of 0.89.
