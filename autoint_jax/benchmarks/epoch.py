@@ -53,10 +53,7 @@ def prepared(folder: pathlib.Path, schema: Schema, columns: Columns, train_rows:
     """Made-up rows written as prepared data: `train_rows` to train on, half of the rest to validate and to test."""
     middle = (train_rows + len(columns)) // 2
     borders = {'train': (0, train_rows), 'valid': (train_rows, middle), 'test': (middle, len(columns))}
-    splits = {
-        name: Columns(*(getattr(columns, field)[start:end] for field in ('ids', 'numeric', 'labels')))
-        for name, (start, end) in borders.items()
-    }
+    splits = {name: columns.part(slice(start, end)) for name, (start, end) in borders.items()}
     return write_prepared(
         folder,
         schema=schema,

@@ -19,7 +19,8 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Batch, Schema
-from autoint_jax.training.step import placement
+from autoint_jax.training.step import placement, slices
+from autoint_jax.training.step.columns import gathered, resident_columns
 from autoint_jax.training.step.feed import Plan, StreamedFeed
 from autoint_jax.training.step.order import epoch_order, steps_per_epoch
 
@@ -32,7 +33,7 @@ WAYS = (
 EPOCHS = 1_000_000  # that a stream can last
 
 
-def resident_gather(columns: placement.Resident, order: jax.Array) -> Callable[[float], float]:
+def resident_gather(columns: Columns, order: jax.Array) -> Callable[[float], float]:
     """Window of batches gathered within one compiled loop, rows in a shuffled order [batches, b]."""
 
     @jax.jit
@@ -41,8 +42,8 @@ def resident_gather(columns: placement.Resident, order: jax.Array) -> Callable[[
         return jax.lax.fori_loop(
             0,
             len(order),
-            lambda number, _: placement.gathered(columns, order[number]),
-            jax.tree.map(jnp.zeros_like, placement.gathered(columns, order[0])),
+            lambda number, _: gathered(columns, order[number]),
+            jax.tree.map(jnp.zeros_like, gathered(columns, order[0])),
         )
 
     jax.block_until_ready(gather(columns, order))
@@ -79,7 +80,7 @@ def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], 
     """Window of chunks as the training pipeline makes them: shuffled, gathered by a thread ahead, sent to the device."""
     steps, mesh = steps_per_epoch(len(columns), batch), placement.data_mesh()
     config = replace(Config(), {'training.batch_size': batch})
-    feed = StreamedFeed(config, columns, schema, Plan(EPOCHS, steps, [steps], placement.Cut(batch, batch)), mesh)
+    feed = StreamedFeed(config, columns, schema, Plan(EPOCHS, steps, [steps], slices.Cut(batch, batch)), mesh)
     chunks = (chunk for epoch in range(EPOCHS) for chunk in feed.chunks(epoch, 0, steps))
 
     def window(seconds: float) -> float:
@@ -105,7 +106,7 @@ def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bo
     schema, columns = made_up(SHAPES[shape], rows + 2, seed=3)
     with tempfile.TemporaryDirectory() as folder:
         mapped = prepared(pathlib.Path(folder) / 'data', schema, columns, rows).split('train')
-        resident = placement.resident(mapped, placement.data_mesh())
+        resident = resident_columns(mapped, placement.data_mesh())
         candidates = {}
         for batch in batches:
             order = epoch_order(0, 0, rows=rows, batch_size=batch, padded_batch=batch)[: rows // batch]  # whole batches

@@ -14,7 +14,8 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training.fields import fitted_schema
-from autoint_jax.training.step import order, placement, steps
+from autoint_jax.training.step import order, placement, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, setup
 
 # Training rows that the windows go round at most, so that rows of any data set are resident; many times what caches hold.
@@ -25,7 +26,7 @@ COLOUR, MARKED = '#4477aa', '#cc6677'  # told apart by colour-blind readers, and
 class _Epoch(NamedTuple):
     """What `Rounds` reads of a benchmark's preparation."""
 
-    columns: placement.Resident
+    columns: Columns
     order: jax.Array
 
 
@@ -38,19 +39,17 @@ def training_rates(configs: Mapping[str, Config], data: PreparedData, timing: Ti
     the same time. Raises UsageError on a configuration that does not run here.
     """
     mesh, train = placement.data_mesh(), data.split('train')
-    columns = Columns(*(column[:MEASURED_ROWS] for column in (train.ids, train.numeric, train.labels)))
-    resident = placement.resident(columns, mesh)
+    columns = train.part(slice(MEASURED_ROWS))
+    resident = resident_columns(columns, mesh)
     return in_turn(
         {name: _rounds(config, data, columns, resident, mesh).window for name, config in configs.items()}, timing
     )
 
 
-def _rounds(
-    config: Config, data: PreparedData, columns: Columns, resident: placement.Resident, mesh: jax.sharding.Mesh
-) -> Rounds:
+def _rounds(config: Config, data: PreparedData, columns: Columns, resident: Columns, mesh: jax.sharding.Mesh) -> Rounds:
     made, rows = setup(config, fitted_schema(config, data)), len(columns)
     batch = min(config.training.batch_size, rows)
-    cut = placement.cut(batch, config, made.schema, mesh)
+    cut = slices.cut(batch, config, made.schema, mesh)
     ordered = order.epoch_order(config.seed, 0, rows=rows, batch_size=batch, padded_batch=cut.padded_batch)[
         : rows // batch
     ]

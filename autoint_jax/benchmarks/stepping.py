@@ -11,7 +11,9 @@ from jax.sharding import Mesh
 from autoint_jax.benchmarks.roofline import Work, scoring_work, step_work
 from autoint_jax.benchmarks.shapes import Shape, distinct_rows, made_up
 from autoint_jax.config.configuration import Config
-from autoint_jax.training.step import placement, scoring, steps
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.training.step import placement, scoring, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import Setup, TrainState, initial_state, setup
 
 DATA_ROWS = 1 << 18  # different rows that the windows go round, or two batches where that is more
@@ -32,8 +34,8 @@ class Ready(NamedTuple):
 
     made: Setup
     mesh: Mesh
-    cut: placement.Cut
-    columns: placement.Resident
+    cut: slices.Cut
+    columns: Columns
     order: jax.Array
     work: Work
 
@@ -41,13 +43,13 @@ class Ready(NamedTuple):
 def ready(config: Config, shape: Shape, mesh: Mesh) -> Ready:
     batch = config.training.batch_size
     schema, columns = made_up(shape, max(DATA_ROWS, 2 * batch), seed=1)
-    cut = placement.cut(batch, config, schema, mesh)
+    cut = slices.cut(batch, config, schema, mesh)
     order = batches_in_order(len(columns), batch, cut.padded_batch)
     return Ready(
         setup(config, schema),
         mesh,
         cut,
-        placement.resident(columns, mesh),
+        resident_columns(columns, mesh),
         placement.replicate(order, mesh),
         step_work(schema, config, batch, distinct_rows(schema, columns, batch)),
     )
@@ -116,11 +118,11 @@ class ScoringBenchmark:
         batch = config.training.batch_size
         schema, columns = made_up(shape, SCORED_BATCHES * batch, seed=1)
         mesh, made = placement.data_mesh(), setup(config, schema)
-        self.cut = placement.scoring_cut(batch, config, schema, mesh)
+        self.cut = slices.scoring_cut(batch, config, schema, mesh)
         self.work = scoring_work(schema, config, batch, distinct_rows(schema, columns, batch))
         state = placement.replicate(initial_state(made), mesh)
         self._score = scoring.make_scorer(made, mesh)
-        self._arguments: tuple[Any, ...] = (state.variables, state.tables, placement.resident(columns, mesh))
+        self._arguments: tuple[Any, ...] = (state.variables, state.tables, resident_columns(columns, mesh))
         self._rows = len(columns)
         began = time.perf_counter()
         self._score(*self._arguments)

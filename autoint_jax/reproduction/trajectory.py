@@ -8,7 +8,8 @@ import numpy as np
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training.fields import fitted_schema
-from autoint_jax.training.step import order, placement, steps
+from autoint_jax.training.step import order, placement, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
@@ -16,9 +17,9 @@ def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
     """The state after `count` steps of a run (0 = its start), every table row up to date."""
     made, mesh, columns = setup(config, fitted_schema(config, data)), placement.data_mesh(), data.split('train')
     batch_size = min(config.training.batch_size, len(columns))
-    cut = placement.cut(batch_size, config, data.schema, mesh)
+    cut = slices.cut(batch_size, config, data.schema, mesh)
     chunk = steps.make_chunk(made, mesh, cut, max_steps=count)
-    state, resident = placement.replicate(initial_state(made), mesh), placement.resident(columns, mesh)
+    state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
     per_epoch = order.steps_per_epoch(len(columns), batch_size)
     for epoch in range(-(-count // per_epoch)):
         ordered = placement.replicate(

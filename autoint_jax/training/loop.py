@@ -26,7 +26,8 @@ from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.memory.room import Arrangement, arranged
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
-from autoint_jax.training.step import order, placement, scoring, steps
+from autoint_jax.training.step import order, placement, scoring, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
 from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, missed_table_kernel, setup
 from autoint_jax.training.tables import dense_tables
@@ -108,7 +109,7 @@ def course(config: Config, data: PreparedData) -> Course:
 def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, reporter: Reporter, fit_began: float) -> None:
     made, config = run.made, run.made.config
     columns, rows, batch_size, epoch_steps, last_step, evaluated_after = leads
-    cut = placement.cut(batch_size, config, made.schema, mesh)
+    cut = slices.cut(batch_size, config, made.schema, mesh)
     chunk, flush = steps.make_chunk(made, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(made)
     plan = Plan(config.training.epochs, epoch_steps, evaluated_after, cut)
     for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
@@ -118,7 +119,7 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
         feed = StreamedFeed(config, columns['train'], made.schema, plan, mesh)
         evaluator, evaluated = scoring.make_streamed_evaluator(made, mesh), columns
     else:
-        evaluated = {split: placement.resident(part, mesh) for split, part in columns.items()}
+        evaluated = {split: resident_columns(part, mesh) for split, part in columns.items()}
         feed = ResidentFeed(config, columns['train'], evaluated['train'], plan, mesh)
         evaluator = scoring.make_evaluator(made, mesh)
 

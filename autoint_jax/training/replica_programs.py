@@ -12,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import metrics
-from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE, Cut, Resident
+from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE
 from autoint_jax.training.step.scoring import device_logits, scored_rows
+from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState, varied
 from autoint_jax.training.step.steps import device_gradients, flushed, make_step, steps_in_turn
 from autoint_jax.training.tables.optimizer import up_to_date
@@ -81,7 +83,7 @@ def make_flush(made: Setup, mesh: Mesh, *, together: bool) -> Callable:
     )
 
 
-def make_evaluator(made: Setup, mesh: Mesh, *, together: bool) -> Callable[[Any, Any, Resident], metrics.Sums]:
+def make_evaluator(made: Setup, mesh: Mesh, *, together: bool) -> Callable[[Any, Any, Columns], metrics.Sums]:
     """(variables, tables, resident columns [n]) -> sums of every copy, [r, ...], for `metrics.figures`."""
 
     def of_copy(variables, tables, columns):

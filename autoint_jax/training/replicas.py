@@ -28,8 +28,9 @@ from autoint_jax.training.memory.room import arranged
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
 from autoint_jax.training.run import Run
-from autoint_jax.training.step import order, placement
-from autoint_jax.training.step.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed, data_row_bytes
+from autoint_jax.training.step import order, placement, slices
+from autoint_jax.training.step.columns import bytes_per_row, resident_columns
+from autoint_jax.training.step.feed import REPORT_STEPS, RESIDENT_SHARE, Chunk, chosen_feed
 from autoint_jax.training.step.state import TrainState, setup, state_shapes
 
 # Copies of a program at most: more gain nothing, and an interruption takes all of them back to their last checkpoints.
@@ -98,13 +99,11 @@ def copies_that_fit(config: Config, data: PreparedData, processes: int = 1) -> i
     made, device = setup(config, fitted_schema(config, data)), jax.local_devices()[0]
     on_cpu, leads = device.platform == 'cpu', course(config, data)
     there = available_ram() if on_cpu else device_memory(device)
-    streamed, _ = chosen_feed(config, sum(leads.split_rows.values()) * data_row_bytes(made.schema), there)
+    streamed, _ = chosen_feed(config, sum(leads.split_rows.values()) * bytes_per_row(made.schema), there)
     if streamed:
         return 1
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state_shapes(made)))
-    orders = (
-        2 * 4 * leads.epoch_steps * placement.cut(leads.batch_size, config, made.schema, replica_mesh(1)).padded_batch
-    )
+    orders = 2 * 4 * leads.epoch_steps * slices.cut(leads.batch_size, config, made.schema, replica_mesh(1)).padded_batch
     if there is None:
         return MOST_COPIES
     free = RESIDENT_SHARE * (there / processes if on_cpu else there * jax.local_device_count())
@@ -152,8 +151,8 @@ class _Copies:
         reporter.say(
             f'{arrangement.sentence}; {len(runs)} copies in one program, on {on_devices} device{"s" if on_devices > 1 else ""}'
         )
-        self._resident = {split: placement.resident(part, self._mesh) for split, part in self._course.columns.items()}
-        self._cut = placement.cut(self._course.batch_size, self._made.config, self._made.schema, self._mesh)
+        self._resident = {split: resident_columns(part, self._mesh) for split, part in self._course.columns.items()}
+        self._cut = slices.cut(self._course.batch_size, self._made.config, self._made.schema, self._mesh)
         together = replica_programs.go_together(self._mesh)
         self._chunk = replica_programs.make_chunk(
             self._made, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together

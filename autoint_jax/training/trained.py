@@ -19,7 +19,8 @@ from autoint_jax.training.memory.plan import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.run import check_identity
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.step import placement, scoring
-from autoint_jax.training.step.feed import chosen_feed, data_row_bytes
+from autoint_jax.training.step.columns import bytes_per_row, resident_columns
+from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
 
 # How often a checkpoint is looked up that the trainer has meanwhile replaced by a newer one.
@@ -34,13 +35,13 @@ class TrainedRun(NamedTuple):
     def figures(self, columns: Columns) -> dict[str, float]:
         """AUC and logloss of a split; its rows are read from disk by the rule of training, so that they always have room."""
         config, mesh = self.made.config, placement.data_mesh()
-        needed = len(columns) * data_row_bytes(self.made.schema)
+        needed = len(columns) * bytes_per_row(self.made.schema)
         streamed, _ = chosen_feed(config, needed, room.available(mesh), beside=len(columns) * EVALUATION_BYTES_PER_ROW)
         if streamed:
             sums = scoring.make_streamed_evaluator(self.made, mesh)(self.state.variables, self.state.tables, columns)
         else:
             sums = scoring.make_evaluator(self.made, mesh)(
-                self.state.variables, self.state.tables, placement.resident(columns, mesh)
+                self.state.variables, self.state.tables, resident_columns(columns, mesh)
             )
         return metrics.figures(sums)
 

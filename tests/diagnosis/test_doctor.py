@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.diagnosis import hardware, memory, operations, planned, scatter, versions
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
 from autoint_jax.errors import UsageError
@@ -18,7 +19,7 @@ from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.memory.activations import activation_bytes
 from autoint_jax.training.memory.available import shown_bytes
 from autoint_jax.training.memory.plan import plan as plan_of
-from autoint_jax.training.step import placement, steps
+from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.state import initial_state, setup
 
 MIXED = Schema(
@@ -151,9 +152,7 @@ def test_the_plan_of_six_million_rows_by_hand():
     assert named(plan.device, "state of the tables' optimizer") == 2 * table + 6_000_000 * 4  # m, nu, last
     assert not [item for item in plan.device if item.name == 'gradient of whole tables']
     assert named(plan.device, 'data') == 45_000_000 * (2 + 0 + 1) * 4
-    assert (
-        named(plan.device, 'order of rows') == 2 * 39_063 * placement.cut(1024, config, schema, mesh).padded_batch * 4
-    )
+    assert named(plan.device, 'order of rows') == 2 * 39_063 * slices.cut(1024, config, schema, mesh).padded_batch * 4
     assert named(plan.device, 'evaluation') == 3_000_000 * 32
     assert named(plan.device, 'rows of a batch') == 6 * 1024 * 2 * 16 * 4
     assert named(plan.disk, 'checkpoints') > 3 * 3 * table
@@ -173,8 +172,8 @@ def test_activations_by_hand_and_against_xla():
     device = plan_of(config, schema, {'train': 512}, mesh).device
     estimated = named(device, 'activations of a slice') + named(device, 'rows of a batch')
     made, shape = setup(config, schema), jax.ShapeDtypeStruct
-    columns = placement.Resident(shape((512, f), jnp.int32), shape((512, 0), jnp.float32), shape((512,), jnp.float32))
-    chunk = steps.make_chunk(made, mesh, placement.cut(512, config, schema, mesh), max_steps=2)
+    columns = Columns(shape((512, f), jnp.int32), shape((512, 0), jnp.float32), shape((512,), jnp.float32))
+    chunk = steps.make_chunk(made, mesh, slices.cut(512, config, schema, mesh), max_steps=2)
     state = jax.eval_shape(lambda: initial_state(made))
     compiled = chunk.lower(state, columns, shape((1, 512), jnp.int32), 0, 1).compile()
     assert 0.6 < estimated / compiled.memory_analysis().temp_size_in_bytes < 1.6

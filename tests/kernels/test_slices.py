@@ -5,7 +5,7 @@ import pytest
 
 from autoint_jax.benchmarks.shapes import Shape, made_up
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.training.step import placement
+from autoint_jax.training.step import placement, slices
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ from autoint_jax.training.step import placement
     ],
 )
 def test_slices_fit_the_cache_and_leave_no_core_idle(fields, cores, cache, expected, monkeypatch):
-    monkeypatch.setattr(placement, 'usable_cores', lambda: cores)
-    monkeypatch.setattr(placement, 'second_level_cache', lambda: cache)
+    monkeypatch.setattr(slices, 'usable_cores', lambda: cores)
+    monkeypatch.setattr(slices, 'second_level_cache', lambda: cache)
     schema, _ = made_up(Shape((5,) * fields), 8, seed=0)
     config = replace(Config(), {'model.form': 'cpu_kernel'})
-    assert placement.cut(1024, config, schema, placement.data_mesh(jax.devices()[:1])) == (
+    assert slices.cut(1024, config, schema, placement.data_mesh(jax.devices()[:1])) == (
         expected,
         -(-1024 // expected) * expected,
     )

@@ -20,7 +20,8 @@ from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Sch
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.step import order, placement, scoring, steps
+from autoint_jax.training.step import order, placement, scoring, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, setup
 from autoint_jax.training.trained import open_run
 
@@ -87,18 +88,14 @@ def test_every_model_learns_from_every_combination_of_kinds(kinds, name):
         schema = Schema(KINDS[kind])
         config = dataclasses.replace(config_of(), model=with_everything(name))
         made, mesh, columns = setup(config, schema), placement.data_mesh(), columns_of(schema)
-        cut = placement.cut(8, config, schema, mesh)
+        cut = slices.cut(8, config, schema, mesh)
         before = initial_state(made)
         first = {table: np.array(values) for table, values in before.tables.items()}
         ordered = order.epoch_order(0, 0, rows=ROWS, batch_size=8, padded_batch=cut.padded_batch)
         state, losses = steps.make_chunk(made, mesh, cut, max_steps=5)(
-            placement.replicate(before, mesh),
-            placement.resident(columns, mesh),
-            placement.replicate(ordered, mesh),
-            0,
-            5,
+            placement.replicate(before, mesh), resident_columns(columns, mesh), placement.replicate(ordered, mesh), 0, 5
         )
-        logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, placement.resident(columns, mesh))
+        logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident_columns(columns, mesh))
         assert np.isfinite(losses).all() and np.isfinite(logits).all() and logits.shape == (ROWS,), kind
         for path, leaf in jax.tree_util.tree_leaves_with_path(state):
             assert leaf.size and np.isfinite(leaf).all(), f'{kind} {jax.tree_util.keystr(path)}'

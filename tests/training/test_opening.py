@@ -19,7 +19,8 @@ from autoint_jax.training import fields, trained
 from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import room
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.step import feed, scoring, state
+from autoint_jax.training.step import scoring, state
+from autoint_jax.training.step.columns import bytes_per_row
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -113,9 +114,7 @@ def test_a_split_without_room_is_scored_from_disk_with_the_same_figures(data, ru
     run, columns = opened(data, run_dir), data.split('test')
     kept = run.figures(columns)
     assert kept == json.loads((run_dir / 'result.json').read_text())['test']
-    monkeypatch.setattr(
-        room, 'ram_by_limit', lambda: {'there': 2 * len(columns) * feed.data_row_bytes(data.schema) - 1}
-    )
+    monkeypatch.setattr(room, 'ram_by_limit', lambda: {'there': 2 * len(columns) * bytes_per_row(data.schema) - 1})
     monkeypatch.setattr(scoring, 'make_evaluator', None)
     assert run.figures(columns) == kept
 

@@ -17,7 +17,8 @@ from autoint_jax.records.runs import completed_seeds
 from autoint_jax.training import replica_programs
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import copy_name, fit_copies
-from autoint_jax.training.step import placement, steps
+from autoint_jax.training.step import placement, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, setup
 
 SMALL = {
@@ -109,10 +110,10 @@ def test_copies_are_what_they_are_alone(tables, form, l2, together):
     }
     made, mesh = setup(configs[0], schema), replica_programs.replica_mesh(3, jax.local_devices()[:1])
     alone_on = placement.data_mesh(jax.local_devices()[:1])
-    cut = placement.cut(6, base, schema, mesh)
+    cut = slices.cut(6, base, schema, mesh)
     order = jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
     orders = jnp.stack([order, order[::-1], jnp.roll(order, 1, 0)])
-    resident = placement.resident(columns, mesh)
+    resident = resident_columns(columns, mesh)
     states = replica_programs.stacked([initial_state(setup(config, schema)) for config in configs], mesh)
     counts = jnp.array([3, 2, 3])
     states, losses = replica_programs.make_chunk(made, mesh, cut, max_steps=3, together=together)(
@@ -122,7 +123,7 @@ def test_copies_are_what_they_are_alone(tables, form, l2, together):
     for copy, config in enumerate(configs):
         own = setup(config, schema)
         alone, loss = steps.make_chunk(own, alone_on, cut, max_steps=3)(
-            initial_state(own), placement.resident(columns, alone_on), orders[copy], 1, int(counts[copy])
+            initial_state(own), resident_columns(columns, alone_on), orders[copy], 1, int(counts[copy])
         )
         alone = steps.make_flush(own)(alone)
         near = {'rtol': 2e-4, 'atol': 2e-6} if together else {'rtol': 0, 'atol': 0}

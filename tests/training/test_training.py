@@ -17,7 +17,8 @@ from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.loop import evaluation_steps
-from autoint_jax.training.step import order, placement, scoring, steps
+from autoint_jax.training.step import order, placement, scoring, slices, steps
+from autoint_jax.training.step.columns import gathered, resident_columns
 from autoint_jax.training.step.state import initial_state, setup
 
 OPTIONS = {
@@ -37,9 +38,9 @@ def losses_of(data_dir, chunks, **options):
     config = replace(Config(), {**OPTIONS, **{name.replace('__', '.'): value for name, value in options.items()}})
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
     made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
-    cut = placement.cut(config.training.batch_size, config, data.schema, mesh)
+    cut = slices.cut(config.training.batch_size, config, data.schema, mesh)
     chunk = steps.make_chunk(made, mesh, cut, max_steps=max(chunks))
-    state, resident = placement.replicate(initial_state(made), mesh), placement.resident(columns, mesh)
+    state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
     per_epoch = order.steps_per_epoch(len(columns), config.training.batch_size)
     ordered = placement.replicate(
         np.concatenate(
@@ -69,10 +70,10 @@ def gradients_of(data_dir):
     config = replace(Config(), OPTIONS)
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
     made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
-    cut = placement.cut(61, config, data.schema, mesh)
+    cut = slices.cut(61, config, data.schema, mesh)
     rows = order.epoch_order(0, 0, rows=len(columns), batch_size=61, padded_batch=cut.padded_batch)[0]
-    state, resident = placement.replicate(initial_state(made), mesh), placement.resident(columns, mesh)
-    looked_up = lookup(state.tables, made.table_specs, placement.gathered(resident, rows))
+    state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
+    looked_up = lookup(state.tables, made.table_specs, gathered(resident, rows))
     loss, of_params, of_rows, _ = jax.jit(steps.make_gradients(made, mesh, cut.slice_rows))(
         state.params, state.statistics, looked_up, resident, rows, state.step
     )
@@ -187,7 +188,7 @@ def test_schemas_of_one_kind_of_field_train_and_score(fields):
         rng.normal(size=(61, len(schema.numeric_fields))).astype(np.float32),
         rng.integers(0, 2, 61).astype(np.float32),
     )
-    cut, resident = placement.cut(61, config, schema, mesh), placement.resident(columns, mesh)
+    cut, resident = slices.cut(61, config, schema, mesh), resident_columns(columns, mesh)
     ordered = placement.replicate(order.epoch_order(0, 0, rows=61, batch_size=61, padded_batch=cut.padded_batch), mesh)
     state, losses = steps.make_chunk(made, mesh, cut, max_steps=1)(initial_state(made), resident, ordered, 0, 1)
     assert np.isfinite(losses).all()
@@ -199,7 +200,7 @@ def test_scores_are_in_row_order_and_complete(data_dir):
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
     made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('valid')
     state = initial_state(made)
-    logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, placement.resident(columns, mesh))
+    logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident_columns(columns, mesh))
     from autoint_jax.models.layers.tables import lookup
 
     batch = columns.batch()

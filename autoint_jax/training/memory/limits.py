@@ -3,7 +3,7 @@
 from jax.sharding import Mesh
 
 from autoint_jax.errors import UsageError
-from autoint_jax.training.step import order, placement
+from autoint_jax.training.step import order, slices
 from autoint_jax.training.step.state import Setup
 
 INT32 = 2**31
@@ -30,7 +30,7 @@ def check(made: Setup, rows: dict[str, int], mesh: Mesh) -> None:
         _below(count, INT32 if split == 'train' else EVALUATED_ROWS, f'rows in the {split} split', 'prepare fewer rows')
     train = rows.get('train', config.training.batch_size)
     batch_size = min(config.training.batch_size, train)
-    padded = placement.cut(batch_size, config, schema, mesh).padded_batch
+    padded = slices.cut(batch_size, config, schema, mesh).padded_batch
     places = padded * max(1, schema.num_slots)
     _below(places, INT32, f'ids in a batch of {padded:,} rows', 'take a smaller training.batch_size')
     if rows:

@@ -15,8 +15,8 @@ from autoint_jax.schema import Schema
 from autoint_jax.training.checkpoints.checkpoints import SPARE_BYTES
 from autoint_jax.training.memory import limits
 from autoint_jax.training.memory.activations import activations
-from autoint_jax.training.step import feed, order, placement, scoring
-from autoint_jax.training.step.feed import data_row_bytes
+from autoint_jax.training.step import feed, order, scoring, slices
+from autoint_jax.training.step.columns import bytes_per_row
 from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
 
 # Arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and what the optimizer reads for a row.
@@ -93,7 +93,7 @@ def plan(
     at_once = of_device if not on_cpu else 1  # copies of a CPU device take their steps one after the other
     whole, train = _nbytes(state), rows.get('train', config.training.batch_size)
     batch_size = min(config.training.batch_size, train)
-    cut = placement.cut(batch_size, config, schema, mesh)
+    cut = slices.cut(batch_size, config, schema, mesh)
     device = [*_state_items(state, config, of_device, at_once), *_step_items(made, cut, at_once, compiling)]
     if rows:
         places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
@@ -125,7 +125,7 @@ def plan(
         host.append(
             Item(
                 'largest split, on its way to the devices',
-                0 if streamed else max(rows.values(), default=0) * data_row_bytes(schema),
+                0 if streamed else max(rows.values(), default=0) * bytes_per_row(schema),
                 _row_formula(schema),
                 'the number of rows',
             )
@@ -182,7 +182,7 @@ def _state_items(state: TrainState, config: Config, of_device: int, at_once: int
     ]
 
 
-def _step_items(made: Setup, cut: placement.Cut, at_once: int, compiling: bool) -> list[Item]:
+def _step_items(made: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> list[Item]:
     arrays = ROW_ARRAYS[made.config.optimizer.tables]
     values = sum(len(spec.columns) * spec.width for spec in made.table_specs.values())
     bytes_of_slice, counted = activations(made, cut.slice_rows, compiling=compiling)
@@ -209,10 +209,10 @@ def _row_formula(schema: Schema) -> str:
 
 
 def _data_items(
-    schema: Schema, rows: dict[str, int], places: int, cut: placement.Cut, *, shared: bool, streamed: bool
+    schema: Schema, rows: dict[str, int], places: int, cut: slices.Cut, *, shared: bool, streamed: bool
 ) -> list[Item]:
     evaluated = max((count for split, count in rows.items() if split != 'train'), default=0)
-    total, change, of_row = sum(rows.values()), 'the number of rows', data_row_bytes(schema)
+    total, change, of_row = sum(rows.values()), 'the number of rows', bytes_per_row(schema)
     if streamed:
         chunk = max(feed.CHUNK_BYTES, cut.padded_batch * of_row)
         held = max((feed.READ_AHEAD + 3) * chunk, 2 * scoring.BLOCK_ROWS * of_row)

@@ -14,7 +14,8 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Schema
 from autoint_jax.training.step import order, placement
-from autoint_jax.training.step.placement import Cut, Resident
+from autoint_jax.training.step.columns import bytes_per_row, rows_from_disk
+from autoint_jax.training.step.slices import Cut
 
 # Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
 REPORT_STEPS = 64
@@ -27,7 +28,7 @@ RESIDENT_SHARE = 0.5
 class Chunk(NamedTuple):
     """Steps to take: batches `first` to `first + count - 1` of `order` [steps, padded_batch], rows of `columns`."""
 
-    columns: Resident
+    columns: Columns
     order: jax.Array
     first: int
     count: int
@@ -40,11 +41,6 @@ class Plan(NamedTuple):
     epoch_steps: int
     stops: list[int]
     cut: Cut
-
-
-def data_row_bytes(schema: Schema) -> int:
-    """Bytes of a row: its ids, numbers and label."""
-    return 4 * (schema.num_slots + len(schema.numeric_fields) + 1)
 
 
 def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int = 0) -> tuple[bool, str]:
@@ -77,7 +73,7 @@ def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int =
 class ResidentFeed:
     """Chunks of columns that are on the devices."""
 
-    def __init__(self, config: Config, columns: Columns, resident: Resident, plan: Plan, mesh: Mesh):
+    def __init__(self, config: Config, columns: Columns, resident: Columns, plan: Plan, mesh: Mesh):
         self._resident, self._opening = resident, True
 
         def order_of(epoch: int) -> jax.Array:
@@ -103,7 +99,7 @@ class StreamedFeed:
 
     def __init__(self, config: Config, columns: Columns, schema: Schema, plan: Plan, mesh: Mesh):
         self._columns, self._mesh, self._plan = columns, mesh, plan
-        step_bytes = plan.cut.padded_batch * data_row_bytes(schema)
+        step_bytes = plan.cut.padded_batch * bytes_per_row(schema)
         self._steps = max(1, min(REPORT_STEPS, CHUNK_BYTES // step_bytes))
         self._parts = [
             (first, min(self._steps, stop - first))
@@ -122,25 +118,20 @@ class StreamedFeed:
             columns, ordered = next(self._chunks)
             yield Chunk(placement.replicate(columns, self._mesh), placement.replicate(ordered, self._mesh), 0, count)
 
-    def _pipeline(self, start: int) -> Iterator[tuple[Resident, np.ndarray]]:
+    def _pipeline(self, start: int) -> Iterator[tuple[Columns, np.ndarray]]:
         import grain  # here, because importing it takes as long as a small run's first step
 
         chunks = grain.MapDataset.range(start, self._plan.epochs * len(self._parts)).map(self._read)
         return iter(chunks.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=READ_AHEAD)))
 
-    def _read(self, number: int) -> tuple[Resident, np.ndarray]:
+    def _read(self, number: int) -> tuple[Columns, np.ndarray]:
         """The rows of a chunk, one batch after the other, and their places [steps, padded_batch]; -1 pads."""
         epoch, part = divmod(number, len(self._parts))
         first, count = self._parts[part]
         places = np.full((self._steps, self._plan.cut.padded_batch), -1, np.int32)
         places[:count] = self._orders.of(epoch)[first : first + count]
         rows = np.maximum(places, 0).reshape(-1)
-        columns = Resident(
-            *(
-                np.take(column, rows, axis=0, mode='clip')
-                for column in (self._columns.ids, self._columns.numeric, self._columns.labels)
-            )
-        )
+        columns = rows_from_disk(self._columns, rows)
         return columns, np.where(places >= 0, np.arange(places.size, dtype=np.int32).reshape(places.shape), -1)
 
 

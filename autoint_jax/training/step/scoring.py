@@ -11,15 +11,16 @@ from jax.sharding import Mesh, NamedSharding
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.layers.tables import Tables, lookup
-from autoint_jax.training.step.placement import EVERYWHERE, Cut, Resident, gathered, replicate, scoring_cut
+from autoint_jax.training.step.columns import gathered, rows_from_disk
+from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, replicate
+from autoint_jax.training.step.slices import Cut, scoring_cut
 from autoint_jax.training.step.state import Setup
-from autoint_jax.training.step.steps import BY_ROW
 
 # Rows that a streamed evaluation reads at a time.
 BLOCK_ROWS = 1 << 16
 
 
-def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], metrics.Sums]:
+def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], metrics.Sums]:
     """(variables, tables, resident columns [n]) -> sums on the devices, for `metrics.figures`; does not wait for them.
 
     Devices share the rows to score; each then sorts all logits, so that figures do not depend on their number.
@@ -48,33 +49,19 @@ def make_streamed_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, C
             rows = np.minimum(
                 np.arange(first, first + block), count - 1
             )  # the last block repeats a row: one compilation
-            logits.append(
-                score(
-                    variables,
-                    tables,
-                    replicate(
-                        Resident(
-                            *(
-                                np.take(column, rows, axis=0)
-                                for column in (columns.ids, columns.numeric, columns.labels)
-                            )
-                        ),
-                        mesh,
-                    ),
-                )
-            )
+            logits.append(score(variables, tables, replicate(rows_from_disk(columns, rows), mesh)))
         return sums(jnp.concatenate(logits)[:count], replicate(np.array(columns.labels), mesh))
 
     return evaluate
 
 
-def make_scorer(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Resident], np.ndarray]:
+def make_scorer(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], np.ndarray]:
     """(variables, tables, resident columns [n]) -> logits, float32 [n] on the host, in row order."""
     score = jax.jit(lambda variables, tables, columns: _logits(made, mesh, variables, tables, columns))
     return lambda variables, tables, columns: np.asarray(score(variables, tables, columns))
 
 
-def _logits(made: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Resident) -> jax.Array:
+def _logits(made: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns) -> jax.Array:
     """Logits of all rows, float32 [n].
 
     Scored in batches of the training size; rows past the end repeat row 0 and are dropped.

@@ -6,17 +6,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows
 from autoint_jax.schema import Batch
-from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE, Cut, Resident, gathered
+from autoint_jax.training.step.columns import gathered
+from autoint_jax.training.step.placement import BY_ROW, DATA_AXIS, EVERYWHERE
+from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState
 from autoint_jax.training.tables.optimizer import up_to_date
-
-BY_ROW = PartitionSpec(DATA_AXIS)
 
 
 def summed_logloss(logits: jax.Array, *, labels: jax.Array, weights: jax.Array) -> jax.Array:
@@ -90,7 +91,7 @@ def make_step(made: Setup, gradients: Callable) -> Callable:
     """
     tables_learn = made.table_optimizer
 
-    def step(state: TrainState, columns: Resident, rows: jax.Array) -> tuple[TrainState, jax.Array]:
+    def step(state: TrainState, columns: Columns, rows: jax.Array) -> tuple[TrainState, jax.Array]:
         ids, read, looked_up = columns.ids[jnp.maximum(rows, 0)], {}, empty_rows(made.table_specs, len(rows))
         for name, table in state.tables.items():
             numbers = table_rows(made.table_specs[name], ids)  # [b, slots of the table]

@@ -15,7 +15,8 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import metrics
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
-from autoint_jax.training.step import placement, scoring, steps
+from autoint_jax.training.step import placement, scoring, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.order import epoch_order
 from autoint_jax.training.step.state import initial_state, setup
 
@@ -73,10 +74,10 @@ def auc_of(name: str, options: dict, order: int, epochs: int = 40) -> float:
         model=model,
     )
     made, mesh = setup(config, SCHEMA), placement.data_mesh()
-    cut = placement.cut(BATCH, config, SCHEMA, mesh)
+    cut = slices.cut(BATCH, config, SCHEMA, mesh)
     per_epoch = ROWS // BATCH
     chunk = steps.make_chunk(made, mesh, cut, max_steps=per_epoch)
-    state, columns = placement.replicate(initial_state(made), mesh), placement.resident(planted(order, 1), mesh)
+    state, columns = placement.replicate(initial_state(made), mesh), resident_columns(planted(order, 1), mesh)
     for epoch in range(epochs):
         rows = placement.replicate(
             epoch_order(0, epoch, rows=ROWS, batch_size=BATCH, padded_batch=cut.padded_batch), mesh
@@ -84,7 +85,7 @@ def auc_of(name: str, options: dict, order: int, epochs: int = 40) -> float:
         state, _ = chunk(state, columns, rows, 0, per_epoch)
     state = steps.make_flush(made)(state)
     return metrics.figures(
-        scoring.make_evaluator(made, mesh)(state.variables, state.tables, placement.resident(planted(order, 2), mesh))
+        scoring.make_evaluator(made, mesh)(state.variables, state.tables, resident_columns(planted(order, 2), mesh))
     )['auc']
 
 

@@ -24,6 +24,7 @@ from autoint_jax.training.memory import available, limits, room
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import aligned, order, placement
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import setup
 
 ROWS = {'train': 1000, 'valid': 100, 'test': 100}
@@ -244,7 +245,7 @@ def pointers():
     """Addresses of the columns and of an order on all devices."""
     mesh = placement.data_mesh()
     columns = Columns(np.arange(15, dtype=np.int32).reshape(5, 3), np.zeros((5, 0), np.float32), np.ones(5, np.float32))
-    resident = placement.resident(columns, mesh)
+    resident = resident_columns(columns, mesh)
     ordered = placement.replicate(order.epoch_order(0, 0, rows=100, batch_size=7, padded_batch=8), mesh)
     assert (np.asarray(resident.ids) == columns.ids).all()
     return [

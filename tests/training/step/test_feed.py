@@ -9,7 +9,7 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import room
-from autoint_jax.training.step import feed, order, placement
+from autoint_jax.training.step import feed, order, placement, slices
 from autoint_jax.training.step.state import setup
 
 OPTIONS = {
@@ -84,7 +84,7 @@ def test_rows_that_do_not_fit_are_streamed_and_the_log_says_so(data_dir, monkeyp
     rows = {split: len(data.split(split)) for split in ('train', 'valid', 'test')}
     made, places = (
         setup(Config(), data.schema),
-        -(-rows['train'] // 1024) * placement.cut(1024, Config(), data.schema, mesh).padded_batch,
+        -(-rows['train'] // 1024) * slices.cut(1024, Config(), data.schema, mesh).padded_batch,
     )
     needed = sum(rows.values()) * 4 * (11 + 1 + 1) + 2 * 4 * places
     plan, streamed, sentence = room.fed(made, rows, mesh, compiling=False)

@@ -7,6 +7,7 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.evaluation import metrics
 from autoint_jax.training.step import placement, scoring
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, setup
 
 OPTIONS = {
@@ -23,7 +24,7 @@ def scored(data_dir, batch_size):
     config = replace(Config(), {**OPTIONS, 'training.batch_size': batch_size})
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
     made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
-    state, resident = placement.replicate(initial_state(made), mesh), placement.resident(columns, mesh)
+    state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
     sums = scoring.make_evaluator(made, mesh)(state.variables, state.tables, resident)
     logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident)
     return logits, metrics.figures(sums), columns.labels, sums

@@ -13,7 +13,8 @@ from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, Optimizer
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
-from autoint_jax.training.step import placement, steps
+from autoint_jax.training.step import placement, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, setup, table_optimizer
 from autoint_jax.training.tables.deferred_adam import step_sums
 from autoint_jax.training.tables.optimizer import distinct_rows
@@ -214,12 +215,12 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
     made = setup(config, schema)
     ids = np.array([[3, 2], [1, 0], [2, 0]], np.int32)
     columns = Columns(ids, np.zeros((3, 0), np.float32), np.ones(3, np.float32))
-    cut = placement.cut(5, config, schema, mesh)
+    cut = slices.cut(5, config, schema, mesh)
     ordered = np.full((1, cut.padded_batch), -1, np.int32)
     ordered[0, :2] = 1, 2
     before = np.asarray(initial_state(made).tables['embedding'])
     state, _ = steps.make_chunk(made, mesh, cut, max_steps=1)(
-        initial_state(made), placement.resident(columns, mesh), jnp.asarray(ordered), 0, 1
+        initial_state(made), resident_columns(columns, mesh), jnp.asarray(ordered), 0, 1
     )
     after = np.asarray(steps.make_flush(made)(state).tables['embedding'])
     assert (after != before).any(1).tolist() == [False, True, True, False, True, False, False]
