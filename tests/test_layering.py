@@ -37,7 +37,7 @@ ARROWS = {
     'models.interacting': 'errors config kernels models.layers',
     'models': 'errors schema config models.layers models.interacting',
     'evaluation': 'errors schema config',
-    'training.tables': 'config kernels models.layers',
+    'training.tables': 'errors config kernels models.layers',
     'training.step': 'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables',
     'training.checkpoints': 'errors evaluation training.step',
     'training.run_folder': 'errors config stored data.store training.step',

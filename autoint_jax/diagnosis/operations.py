@@ -18,8 +18,8 @@ from autoint_jax.models.interacting.forms import FORMS, chosen_form, interacting
 from autoint_jax.models.interacting.stack import NORM_EPSILON, LayerWeights, StackSpec, attention_weights
 from autoint_jax.models.layers.tables import lookup, table_of
 from autoint_jax.schema import CATEGORICAL, Batch, FieldSpec, Schema
-from autoint_jax.training.step.state import table_optimizer
 from autoint_jax.training.step.steps import summed_logloss
+from autoint_jax.training.tables.choice import table_optimizer
 from autoint_jax.training.tables.optimizer import distinct_rows, summed
 
 # How far from 0 the input of a ReLU must be, so that every form sees it on the same side.

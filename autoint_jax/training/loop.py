@@ -29,8 +29,9 @@ from autoint_jax.training.run import Run
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
-from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, missed_table_kernel, setup
+from autoint_jax.training.step.state import Setup, TrainState, setup
 from autoint_jax.training.tables import dense_tables
+from autoint_jax.training.tables.choice import chosen_table_form, missed_table_kernel
 
 
 def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> dict[str, Any]:

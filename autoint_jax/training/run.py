@@ -20,7 +20,8 @@ from autoint_jax.training.fields import boundaries
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.step import placement
-from autoint_jax.training.step.state import Setup, TrainState, chosen_table_form, initial_state, state_shapes
+from autoint_jax.training.step.state import Setup, TrainState, initial_state, state_shapes
+from autoint_jax.training.tables.choice import chosen_table_form
 
 
 class Run:

@@ -17,6 +17,7 @@ from autoint_jax.models.interacting import forms
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training import loop
 from autoint_jax.training.step import state
+from autoint_jax.training.tables import choice
 
 # A compiler that counts its calls beside itself and writes what the test says to be the library.
 COMPILER = """#!/bin/sh
@@ -254,7 +255,7 @@ def test_what_is_slower_for_want_of_kernels_is_said(monkeypatch):
     missed = ['the compiled kernels are not used: no compiler']
     assert said == [missed, ['not kept'], missed, ['not kept'], [], []]
     assert (
-        state.missed_table_kernel(OptimizerConfig(tables='lazy_adam', tables_form='xla'))
+        choice.missed_table_kernel(OptimizerConfig(tables='lazy_adam', tables_form='xla'))
         == ''
         == forms.missed_kernel(replace(Config(), {'model.form': 'heads'}).model)
     )

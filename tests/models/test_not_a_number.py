@@ -17,7 +17,8 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import MODELS
 from autoint_jax.training import loop, run
-from autoint_jax.training.step.state import initial_state, table_optimizer
+from autoint_jax.training.step.state import initial_state
+from autoint_jax.training.tables.choice import table_optimizer
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 

@@ -9,18 +9,14 @@ import numpy as np
 import optax
 
 from autoint_jax.config import configuration
-from autoint_jax.config.configuration import Config, OptimizerConfig
-from autoint_jax.errors import UsageError
-from autoint_jax.kernels import library
+from autoint_jax.config.configuration import Config
 from autoint_jax.models import registry
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.randomness import pinned, seed_key
 from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
-from autoint_jax.training.tables.deferred_adam import deferred_adam
-from autoint_jax.training.tables.kernels import deferred_adam_kernel, lazy_adam_kernel, rowwise_adagrad_kernel
-from autoint_jax.training.tables.lazy_adam import lazy_adam
-from autoint_jax.training.tables.optimizer import TableOptimizer, dense, rowwise_adagrad
+from autoint_jax.training.tables.choice import adam, table_optimizer
+from autoint_jax.training.tables.optimizer import TableOptimizer
 
 
 class TrainState(NamedTuple):
@@ -60,7 +56,7 @@ class Setup(NamedTuple):
 def setup(config: Config, schema: Schema) -> Setup:
     """Raises UsageError on an unknown model, or an option that it does not read."""
     model, table_specs = registry.build(config.model, schema)
-    return Setup(config, schema, model, table_specs, _adam(config.optimizer), table_optimizer(config.optimizer))
+    return Setup(config, schema, model, table_specs, adam(config.optimizer), table_optimizer(config.optimizer))
 
 
 def varied(made: Setup, values: dict[str, jax.Array]) -> Setup:
@@ -69,7 +65,7 @@ def varied(made: Setup, values: dict[str, jax.Array]) -> Setup:
     return made._replace(
         config=config,
         model=made.model.clone(config=config.model),
-        optimizer=_adam(config.optimizer),
+        optimizer=adam(config.optimizer),
         table_optimizer=table_optimizer(config.optimizer),
     )
 
@@ -105,46 +101,3 @@ def _drawn_state(made: Setup, key: jax.Array) -> TrainState:
 def state_shapes(made: Setup) -> TrainState:
     """The state at step 0 as shapes and types only; nothing is allocated."""
     return jax.eval_shape(lambda: initial_state(made))
-
-
-def table_optimizer(config: OptimizerConfig) -> TableOptimizer:
-    """The optimizer of tables that a configuration names, in its form. Raises UsageError where that does not run here."""
-    compiled = chosen_table_form(config) == 'cpu_kernel'
-    if config.tables == 'deferred_adam':
-        return (deferred_adam_kernel if compiled else deferred_adam)(
-            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows
-        )
-    if config.tables == 'lazy_adam':
-        return (lazy_adam_kernel if compiled else lazy_adam)(
-            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows
-        )
-    if config.tables == 'rowwise_adagrad':
-        return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(
-            config.learning_rate, epsilon=config.epsilon, l2_rows=config.l2_rows
-        )
-    return dense(_adam(config), l2_rows=config.l2_rows, l2_tables=config.l2_tables)
-
-
-def chosen_table_form(config: OptimizerConfig) -> str:
-    """The form of the tables' optimizer on the default device: 'xla' or 'cpu_kernel'; dense Adam has the first only."""
-    platform, asked = jax.default_backend(), config.tables_form
-    reason = (
-        f'it runs on CPUs, not on {platform}'
-        if platform != 'cpu'
-        else "optimizer.tables 'adam' has no such form"
-        if config.tables == 'adam'
-        else library.unavailable()
-    )
-    if asked == 'cpu_kernel' and reason:
-        raise UsageError(f"option 'optimizer.tables_form' is 'cpu_kernel', but {reason}; use 'automatic'")
-    return 'xla' if reason or asked == 'xla' else 'cpu_kernel'
-
-
-def missed_table_kernel(config: OptimizerConfig) -> str:
-    """Why the automatic form of the tables' optimizer is not the compiled kernel on a CPU; an empty text where it is or need not be."""
-    automatic = config.tables_form == 'automatic' and config.tables != 'adam' and jax.default_backend() == 'cpu'
-    return library.unavailable() if automatic else ''
-
-
-def _adam(config: OptimizerConfig) -> optax.GradientTransformation:
-    return optax.adam(config.learning_rate, b1=config.b1, b2=config.b2, eps=config.epsilon)

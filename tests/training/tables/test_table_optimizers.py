@@ -15,7 +15,8 @@ from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import initial_state, setup, table_optimizer
+from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.tables.choice import table_optimizer
 from autoint_jax.training.tables.deferred_adam import step_sums
 from autoint_jax.training.tables.optimizer import distinct_rows
 
