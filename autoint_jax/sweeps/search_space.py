@@ -1,12 +1,12 @@
-"""The search of a sweep file: which options are searched, how many trials, and by which rules.
+"""The search of a sweep file: the searched options, the number of trials, and the rules of the search.
 
 [search]
 trials = 40
 sampler = 'tpe'                       # or 'random'
-pruner = 'median'                     # 'hyperband', or 'none', the default: every trial trains to its end
-startup_trials = 10                   # end before sampler ('tpe') and pruner ('median') judge
-warmup_evaluations = 3                # of a trial, before the pruner judges it
-seed = 0                              # of the sampler
+pruner = 'median'                     # or 'hyperband', or 'none', the default: every trial trains to its end
+startup_trials = 10                   # sampler 'tpe' and pruner 'median' start after so many trials have ended
+warmup_evaluations = 3                # the pruner judges a trial after so many evaluations of it
+seed = 0                              # the seed of the sampler
 
 [search.space]
 optimizer.learning_rate = {low = 1e-4, high = 1e-2, log = true}
@@ -24,40 +24,58 @@ from autoint_jax.errors import UsageError, nearest
 
 SAMPLERS = ('tpe', 'random')
 PRUNERS = ('none', 'median', 'hyperband')
-# The largest end of a range, and the largest of the numbers of a search.
+# The largest end of a range, and the largest value of each number of a search.
 MOST = 1e15
 MOST_NUMBERS = {'trials': 10_000, 'startup_trials': 10_000, 'warmup_evaluations': 1_000_000, 'seed': 2**31 - 1}
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Numbers from low to high, both included; whole ones where both are."""
+    """A range holds the numbers from `low` to `high`, both included. It holds whole numbers only if both ends are whole.
+
+    Attributes:
+      low: the smallest number.
+      high: the largest number.
+      log: whether numbers are suggested on a logarithmic scale.
+    """
 
     low: int | float
     high: int | float
     log: bool = False
 
     def ends(self) -> list[Any]:
+        """Returns the two ends of the range."""
         return [self.low, self.high]
 
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """Any of some values."""
+    """Choices are the values that an option may have."""
 
     choices: tuple[Any, ...]
 
     def ends(self) -> list[Any]:
+        """Returns all choices."""
         return list(self.choices)
 
     def names(self) -> dict[Any, Any]:
-        """What a choice is called in the study, which keeps single values only -> the choice."""
+        """Returns {name in Optuna's study: choice}. The study keeps single values only, so a list has a text as its name."""
         return {json.dumps(choice) if isinstance(choice, list) else choice: choice for choice in self.choices}
 
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """What [search] says; `space` is {option: Range or Choices}."""
+    """A search as [search] declares it.
+
+    Attributes:
+      space: {path of an option: its range or choices}.
+      trials: the number of trials.
+      sampler: one of SAMPLERS, which suggests values.
+      pruner: one of PRUNERS, which ends unpromising trials early.
+      startup_trials: sampler 'tpe' and pruner 'median' start after so many trials have ended.
+      warmup_evaluations: the pruner judges a trial after so many evaluations of it.
+      seed: the seed of the sampler.
+    """
 
     space: dict[str, Range | Choices]
     trials: int
@@ -68,7 +86,7 @@ class Search:
     seed: int = 0
 
     def corners(self) -> Iterator[dict[str, Any]]:
-        """Values to check before anything runs: each end and choice of an option, the others at their first."""
+        """Yields values to check before anything runs: each end or choice of an option, with the other options at their first."""
         first = {option: part.ends()[0] for option, part in self.space.items()}
         for option, part in self.space.items():
             for value in part.ends():
@@ -76,7 +94,15 @@ class Search:
 
 
 def parsed_search(tree: dict[str, Any], space: dict[str, Any]) -> Search:
-    """The search that a table says, and its space by option. Raises UsageError on an unknown key or a wrong value."""
+    """Reads a search from its table.
+
+    Args:
+      tree: the table [search] as TOML reads it.
+      space: {path of an option: its table in [search.space]}.
+
+    Raises:
+      UsageError: a key is unknown or missing, or a value is wrong.
+    """
     known = [field.name for field in dataclasses.fields(Search)]
     for key in tree:
         if key not in known:
@@ -94,12 +120,12 @@ def parsed_search(tree: dict[str, Any], space: dict[str, Any]) -> Search:
             raise UsageError(f'[search] {key} = {tree[key]!r} must be one of {", ".join(values)}')
     if 'warmup_evaluations' in tree and tree.get('pruner', 'none') == 'none':
         raise UsageError(
-            '[search] warmup_evaluations is for a pruner, and there is none: leave it out or give one, such as '
+            '[search] warmup_evaluations is for a pruner, but the search has none: leave it out or give a pruner, such as '
             "pruner = 'median'"
         )
     if 'startup_trials' in tree and tree.get('sampler') == 'random' and tree.get('pruner') != 'median':
         raise UsageError(
-            "[search] startup_trials is for sampler 'tpe' or pruner 'median', and there is neither: leave it out"
+            "[search] startup_trials is for sampler 'tpe' or pruner 'median', but the search has neither: leave it out"
         )
     return Search(**tree | {'space': {option: _distribution(option, value) for option, value in space.items()}})
 
@@ -109,7 +135,7 @@ def _distribution(option: str, table: Any) -> Range | Choices:
         table.keys() == {'choices'} or {'low', 'high'} <= table.keys() <= {'low', 'high', 'log'}
     ):
         raise UsageError(
-            f'[search.space] {option} = {table!r} must be a table of low and high, and log if wanted, or of choices'
+            f'[search.space] {option} = {table!r} must be a table with low and high, and log if wanted, or with choices'
         )
     if 'choices' in table:
         if not isinstance(table['choices'], list) or not table['choices']:
@@ -125,27 +151,27 @@ def _distribution(option: str, table: Any) -> Range | Choices:
         return found
     (kind,) = (leaf.type for leaf in configuration.leaves() if leaf.path == option)
     if kind not in (int, float):
-        raise UsageError(f'[search.space] {option} is no number, so low and high mean nothing to it: give choices')
+        raise UsageError(f'[search.space] {option} is not a number, so it cannot have low and high: give choices')
     low, high, log = table['low'], table['high'], table.get('log', False)
     for name, value in (('low', low), ('high', high)):
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise UsageError(f'[search.space] {option}: {name} = {value!r} must be a number of type {kind.__name__}')
     if type(log) is not bool or not low < high or (log and low <= 0) or not (abs(low) <= MOST and abs(high) <= MOST):
         raise UsageError(
-            f'[search.space] {option} = {table!r}: low must be below high, log true or false, and low above 0 '
-            f'with it; neither may be beyond {MOST:g}'
+            f'[search.space] {option} = {table!r}: low must be below high, log must be true or false and needs low above 0, '
+            f'and neither end may be beyond {MOST:g}'
         )
     return Range(kind(low), kind(high), log)
 
 
 def _is_value(choice: Any) -> bool:
-    """Whether an option may have such a value at all: dates and tables are none."""
+    """Returns whether any option may have a value of this type. Dates and tables are no such values."""
     return type(choice) in (str, int, float, bool) or (
         isinstance(choice, list) and all(type(item) in (int, float) for item in choice)
     )
 
 
 def _typed(option: str, choice: Any) -> Any:
-    """A whole number as the fraction that the option takes, so that 1 and 1.0 are one choice."""
+    """Returns a whole number as float if the option is a float, so that 1 and 1.0 are one choice."""
     (kind,) = (leaf.type for leaf in configuration.leaves() if leaf.path == option)
     return float(choice) if kind is float and type(choice) is int else choice
