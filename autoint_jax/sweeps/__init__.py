@@ -1,1 +1,1 @@
-"""Many runs: what is missing is run, records become tables."""
+"""Sweeps: many trials from one file, trained by any number of processes that share a folder."""

@@ -1,9 +1,10 @@
-"""Claims of trials by worker processes of any number of hosts that share a folder.
+"""Claims, by which worker processes on any number of hosts agree who trains a trial. The hosts share a folder.
 
-A claim is a numbered file that its holder created; the highest number counts, and numbers are never used again. So
-of several takers, who all try to create the next number, one wins, on network file systems too, and whoever looked at
-an older state of the folder loses. A holder touches its file while it lives (its heartbeat) and creates NUMBER.released
-when it is done. A claim that has neither been released nor touched for a while is stale: the next number may be taken.
+A claim is a numbered file that its holder created. The highest number counts, and no number is used twice. If several processes try
+to take a claim, all of them try to create the file with the next number, and one succeeds, on network file systems too. A
+process that looked at an older state of the folder fails. A holder touches its file while it lives (its heartbeat) and
+creates NUMBER.released when it is done. A claim that was neither released nor touched for a while is stale: another process
+may take the next number.
 """
 
 import json
@@ -16,14 +17,21 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 RELEASED = '.released'
-# A file that is touched to learn the time by the clock of the file system. It is made with the first claim, and stays.
+# Processes touch this file to read the clock of the file system. It is made with the first claim, and stays.
 CLOCK = 'clock'
-# A heart beats so many times before its claim is stale.
+# A holder touches its file so many times in the seconds after which a claim is stale.
 BEATS = 8
 
 
 class Holder(NamedTuple):
-    """What the newest claim of a folder says."""
+    """The holder of the newest claim of a folder.
+
+    Attributes:
+      number: the number of the claim.
+      host: the name of the host on which the holder runs.
+      pid: the id of the holder's process.
+      live: whether the claim is neither released nor stale.
+    """
 
     number: int
     host: str
@@ -32,7 +40,7 @@ class Holder(NamedTuple):
 
 
 class Claim:
-    """A claim held by this process. Its heart beats in a thread until it is released."""
+    """A claim that this process holds. A thread touches its file until the claim is released."""
 
     def __init__(self, path: pathlib.Path, stale_seconds: float, lost: Callable[[], None]):
         self._path, self._lost = path, lost
@@ -42,10 +50,11 @@ class Claim:
 
     @property
     def number(self) -> int:
+        """The number of the claim."""
         return int(self._path.name)
 
     def release(self) -> None:
-        """Gives the claim back. Without effect where it was given back before."""
+        """Releases the claim. Does nothing if it is already released."""
         if not self._released.is_set():
             self._released.set()
             self._thread.join()
@@ -59,20 +68,20 @@ class Claim:
                     self._lost()
                     return
                 os.utime(self._path)
-            except OSError:  # a file server that is away for a moment; another beat follows
+            except OSError:  # the file server is unavailable for a moment; the next beat tries again
                 pass
 
 
 def take(
     folder: pathlib.Path, *, stale_seconds: float, lost: Callable[[], None], note: dict[str, Any] | None = None
 ) -> Claim | None:
-    """Takes the claim of a folder, or returns None where a live process holds it or was faster.
+    """Takes the claim of a folder. Returns None if a live process holds it or another process was faster.
 
     Args:
-      folder: of the claims; made where it does not exist.
-      stale_seconds: a claim that was not touched for so long may be taken over. All processes should be told the same.
-      lost: called by a thread where another process has taken the claim over, since this one was taken for dead.
-      note: kept with the claim, for `unreleased`.
+      folder: the folder of the claims. It is made if it does not exist.
+      stale_seconds: a claim that was not touched for so many seconds is stale. All processes should use the same number.
+      lost: a thread calls this function if another process has taken the claim over, because this claim was stale.
+      note: a note that is stored with the claim; `unreleased` returns it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     number = _newest(folder) or 0
@@ -80,7 +89,7 @@ def take(
         return None
     if not number:
         (folder / CLOCK).touch()
-    path = _path(folder, number + 1)  # what was judged, plus one: whoever was faster has created it
+    path = _path(folder, number + 1)  # a process that was faster has created this file
     try:
         with open(path, 'x') as file:
             json.dump(
@@ -99,13 +108,13 @@ def take(
 
 
 def holder(folder: pathlib.Path, stale_seconds: float) -> Holder | None:
-    """The holder of the newest claim; None where there is none or it was released."""
+    """Returns the holder of the newest claim; None if there is no claim or it was released."""
     number = _newest(folder)
     return None if number is None or _path(folder, number, RELEASED).exists() else _held(folder, number, stale_seconds)
 
 
 def unreleased(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """The notes of claims that were not released, oldest first: their holders died, or hold them still."""
+    """Returns the notes of claims that were not released, oldest first. Their holders died, or still hold them."""
     notes = [
         _read(_path(folder, number))[0].get('note', {})
         for number in _numbers(folder)
@@ -115,7 +124,7 @@ def unreleased(folder: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def forget(folder: pathlib.Path) -> None:
-    """Marks the claims of holders that died as released."""
+    """Marks all claims as released."""
     for number in _numbers(folder):
         _path(folder, number, RELEASED).touch()
 
@@ -147,7 +156,10 @@ def _newest(folder: pathlib.Path) -> int | None:
 
 
 def _read(path: pathlib.Path) -> tuple[dict[str, Any], float | None]:
-    """A claim and when it was touched. Opening it makes network file systems ask for the time anew."""
+    """Returns the content of a claim and the time of its last touch, None if it does not exist.
+
+    The file is opened, because network file systems then ask the server for the time.
+    """
     try:
         with open(path, errors='replace') as file:
             touched, text = os.fstat(file.fileno()).st_mtime, file.read()
@@ -155,22 +167,22 @@ def _read(path: pathlib.Path) -> tuple[dict[str, Any], float | None]:
         return {}, None
     try:
         claim = json.loads(text)
-    except (ValueError, RecursionError):  # its holder is about to write it, or died then
+    except (ValueError, RecursionError):  # its holder has not written it yet, or died before it did
         claim = {}
     return claim if isinstance(claim, dict) else {}, touched
 
 
 def _now(folder: pathlib.Path) -> float:
-    """The time by the clock of the file system, which stamped the claims; clocks of hosts may differ from it and each other."""
+    """Returns the time by the clock of the file system, which stamps the claims. The clocks of hosts may differ from it."""
     try:
         os.utime(folder / CLOCK)
         return os.stat(folder / CLOCK).st_mtime
-    except OSError:  # a folder that may only be read, or of an earlier version
+    except OSError:  # the folder is read-only, or an earlier version made it
         return time.time()
 
 
 def _machine() -> str | None:
-    """Names what process ids are unique in: a start of a machine and a namespace of it. None where the system does not tell."""
+    """Names the scope in which process ids are unique: one boot of a machine and one namespace. None if it is unknown."""
     try:
         return f'{pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()} {os.stat("/proc/self/ns/pid").st_ino}'
     except OSError:
@@ -178,7 +190,7 @@ def _machine() -> str | None:
 
 
 def _known_dead(claim: dict[str, Any]) -> bool:
-    """Whether the holder ran on this machine and is gone; of other machines that cannot be known."""
+    """Returns whether the holder ran on this machine and has ended. On other machines this is unknown."""
     pid = claim.get('pid')
     if claim.get('machine') is None or claim['machine'] != _machine() or type(pid) is not int or not 0 < pid < 2**31:
         return False
@@ -186,6 +198,6 @@ def _known_dead(claim: dict[str, Any]) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # alive, of another user
+    except PermissionError:  # the process lives and belongs to another user
         pass
     return False

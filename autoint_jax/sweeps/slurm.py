@@ -1,4 +1,4 @@
-"""Workers as SLURM jobs, by submitit, which is asked for only here."""
+"""Workers as SLURM jobs. Only this module needs submitit."""
 
 import pathlib
 from typing import Any
@@ -9,13 +9,13 @@ from autoint_jax.sweeps.worker_task import WorkerTask
 
 
 class Job:
-    """A worker as a job. One that is preempted, or reaches its time limit, is queued again."""
+    """A worker as a SLURM job. It is queued again if it is preempted or reaches its time limit."""
 
     def __call__(self, task: WorkerTask, name: str) -> None:
         work(task, name)
 
     def checkpoint(self, task: WorkerTask, name: str) -> Any:
-        """What submitit queues in place of a job that was told to end."""
+        """Returns the job that submitit queues in place of this one when SLURM ends it."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, task, name)
@@ -33,23 +33,27 @@ def submit(
     partition: str | None,
     logs: pathlib.Path,
 ) -> list[Any]:
-    """Submits workers; returns submitit's jobs.
+    """Submits workers and returns submitit's jobs.
 
     Args:
-      task: of the workers.
-      jobs: how many workers.
-      cluster: 'slurm', or 'local' for processes on this machine, to try things out.
-      minutes, cpus, memory_gb, gpus, partition: of each job; no partition leaves the choice to SLURM.
-      logs: folder of the jobs' output.
+      task: the task of the workers.
+      jobs: the number of workers.
+      cluster: 'slurm', or 'local' for processes on this machine, to try a sweep out.
+      minutes: the time limit of each job.
+      cpus: the number of CPU cores of each job.
+      memory_gb: the memory of each job in GB.
+      gpus: the number of GPUs of each job.
+      partition: the partition of each job; None leaves the choice to SLURM.
+      logs: the folder of the jobs' output.
 
     Raises:
-      UsageError: submitit or SLURM is not there.
+      UsageError: submitit is not installed or SLURM is unavailable.
     """
     try:
         import submitit
     except ImportError:
         raise UsageError(
-            'jobs are submitted by submitit, which is not installed: pip install submitit==1.5.4'
+            'submitit submits the jobs, but it is not installed: pip install submitit==1.5.4'
         ) from None
     try:
         executor = submitit.AutoExecutor(folder=logs, cluster=cluster)

@@ -1,12 +1,12 @@
-"""Trials of a sweep: a configuration each, in a folder each. Their states follow from the files there, and are written nowhere.
+"""Trials of a sweep. Each has one configuration and one folder. The files in the folder decide its state, which is stored nowhere.
 
 TRIALS/ID/        a run folder, as scripts/train.py makes it: run.json, metrics.jsonl, checkpoints/, result.json
-    record.json   the record that results/ had of the run before; then nothing is trained
+    record.json   the record of the run, if results/ already had one; then nothing is trained
     pruned.json   when and why the search ended the trial early
-    failure.json  what the trial raised
-    claims/       which process trains it
-    progress.json how far and how fast it is
-    log.txt       what it printed, of all its starts
+    failure.json  the error that the trial raised
+    claims/       which process trains the trial
+    progress.json how many steps the trial has taken, and its rows per second
+    log.txt       the output of the trial, over all its starts
 """
 
 import pathlib
@@ -22,23 +22,28 @@ from autoint_jax.training.run_folder import records
 PENDING, RUNNING, DONE, FAILED, PRUNED = STATES = ('pending', 'running', 'done', 'failed', 'pruned')
 LOG = 'log.txt'
 _FIGURES = {'auc': stored.finite, 'logloss': stored.finite}
-# What results and evaluations have that sweeps read.
+# Keys and types that sweeps read in results and evaluations.
 RESULT = {'valid': _FIGURES, 'test': _FIGURES, 'best_epoch': stored.finite, 'train_seconds': stored.finite}
 EVALUATION = {'step': int, 'epoch': stored.finite, 'valid_logloss': float, 'valid_auc': float}
-MEND = 'restore it, or move the folder of its trial away to have the trial trained again'
-# A trial has failed whose process died so often since its last evaluation.
+MEND = 'restore it, or move the folder of its trial away to train the trial again'
+# A trial has failed if its process died so many times since its last evaluation.
 MAX_DEATHS = 5
 
 
 class Trial(NamedTuple):
-    """A run of a sweep. Its id, NAME-FINGERPRINT, is made from the effective configuration, as that of any run is."""
+    """A trial is one run of a sweep.
+
+    Attributes:
+      id: NAME-FINGERPRINT, made from the configuration as the name of any run.
+      config: the configuration of the run.
+    """
 
     id: str
     config: Config
 
 
 def final_state(folder: pathlib.Path) -> str | None:
-    """'done', 'failed' or 'pruned'; None of a trial that has not ended."""
+    """Returns 'done', 'failed' or 'pruned'; None if the trial has not ended."""
     if (folder / 'result.json').exists() or (folder / 'record.json').exists():
         return DONE
     if (folder / 'pruned.json').exists():
@@ -47,7 +52,7 @@ def final_state(folder: pathlib.Path) -> str | None:
 
 
 def state(folder: pathlib.Path, stale_seconds: float) -> tuple[str, claims.Holder | None]:
-    """The state of a trial, and who holds it while it is running."""
+    """Returns one of STATES, and the process that holds the trial if it is running."""
     if (final := final_state(folder)) is not None:
         return final, None
     held = claims.holder(folder / 'claims', stale_seconds)
@@ -55,7 +60,7 @@ def state(folder: pathlib.Path, stale_seconds: float) -> tuple[str, claims.Holde
 
 
 def evaluations(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """The evaluations of a trial so far."""
+    """Returns the evaluations of a trial so far. Raises UsageError if their file is damaged."""
     path = folder / 'metrics.jsonl'
     if not path.exists():
         return []
@@ -68,14 +73,15 @@ def evaluations(folder: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def data_hash(folder: pathlib.Path) -> str | None:
-    """The hash of the data that a trial was or is trained on; None of one that has not begun."""
+    """Returns the hash of the data that a trial is trained on; None if it has not begun."""
     return (written(folder / 'record.json') or written(folder / 'run.json')).get('data_hash')
 
 
 def result(folder: pathlib.Path) -> dict[str, Any]:
-    """The result of a trial that is done, as `fit` returns it.
+    """Returns the result of a trial that is done, as `fit` returns it.
 
-    Raises UsageError where it is damaged, lacks a figure, or is of another run than the folder is named after.
+    Raises:
+      UsageError: the result is damaged, lacks a figure, or belongs to another run than the name of the folder says.
     """
     path = folder / ('record.json' if (folder / 'record.json').exists() else 'result.json')
     found = stored.read_json(path, RESULT, mend=MEND)
@@ -86,7 +92,7 @@ def result(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def written(path: pathlib.Path) -> dict[str, Any]:
-    """A JSON file of a trial's folder; {} where it does not exist. Raises UsageError where it is damaged."""
+    """Reads a JSON file of a trial's folder; {} if it does not exist. Raises UsageError if it is damaged."""
     return stored.read_json_if_there(path, mend=MEND) or {}
 
 
@@ -94,40 +100,45 @@ def fail(folder: pathlib.Path, error: str, held: dict[str, Any]) -> None:
     """Records that a trial failed.
 
     Args:
-      folder: of the trial.
-      error: one line.
-      held: who trained it, host and pid.
+      folder: the folder of the trial.
+      error: the error, one line.
+      held: {'host': ..., 'pid': ...} of the process that trained it.
     """
     records.write_json(folder / 'failure.json', {'error': error, **held, 'time': utc()})
 
 
 def too_many_deaths(folder: pathlib.Path) -> str | None:
-    """Says so where processes that held the trial died MAX_DEATHS times since its last evaluation. To be asked by its holder.
+    """Returns a message if MAX_DEATHS workers died on this trial since its last evaluation, else None. Its holder calls this.
 
-    That is what running out of memory looks like, and would go on for ever.
+    A trial that runs out of memory kills its process each time. Without a limit this would go on for ever.
     """
     died = deaths(folder, held=True)
     return (
-        f'its process died {died} times since evaluation {len(evaluations(folder))}, without a word of why: out of memory?'
+        f'its process died {died} times since evaluation {len(evaluations(folder))} without an error: perhaps memory ran out'
         if died >= MAX_DEATHS
         else None
     )
 
 
 def deaths(folder: pathlib.Path, *, held: bool) -> int:
-    """How often a process that held the trial died since its last evaluation; `held` where the one that asks holds it."""
+    """Returns how many processes died while they held the trial, since its last evaluation.
+
+    Args:
+      folder: the folder of the trial.
+      held: whether the calling process holds the trial.
+    """
     now = len(evaluations(folder))
     return sum(note.get('evaluations') == now for note in claims.unreleased(folder / 'claims')) - held
 
 
 def retry(folder: pathlib.Path) -> None:
-    """Makes a failed trial pending; it goes on from its last checkpoint."""
+    """Makes a failed trial pending again. Its training continues from its last checkpoint."""
     claims.forget(folder / 'claims')
     (folder / 'failure.json').unlink(missing_ok=True)
 
 
 def log_tail(folder: pathlib.Path, lines: int) -> list[str]:
-    """The last lines of a trial's log."""
+    """Returns the last lines of a trial's log."""
     try:
         with open(folder / LOG, 'rb') as file:
             file.seek(0, 2)
@@ -138,5 +149,5 @@ def log_tail(folder: pathlib.Path, lines: int) -> list[str]:
 
 
 def utc() -> str:
-    """Now, to be read by people."""
+    """Returns the present time in UTC, such as '2019-11-03T09:00:00Z'."""
     return time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
