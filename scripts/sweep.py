@@ -1,4 +1,4 @@
-"""Trains the trials of a sweep file, by any number of processes on any number of hosts that share a folder.
+"""Trains the trials of a sweep file with any number of processes, on any number of hosts that share a folder.
 
     python scripts/sweep.py run --sweep=experiments/sweeps/movielens_1m_depth.toml --workers=2
     python scripts/sweep.py status --sweep=FILE
@@ -6,17 +6,17 @@
     python scripts/sweep.py report --sweep=FILE
     python scripts/sweep.py submit --sweep=FILE --workers=8 --slurm_minutes=240
 
-run trains what is pending and returns when nothing is left, with status 3 where trials failed; the same command on
-another host joins in. Kill or interrupt it as you like: what is done stays done, and what was training goes on from its
-last checkpoint. status shows counts, progress, and of failed trials the end of their logs; retry --failed makes them
-pending; report writes tables to the sweep's folder, or to --output; submit runs the workers as SLURM jobs. Each run that is done
-has its record in RESULTS_DIR/runs.
+`run` trains all pending trials and ends when none is left, with exit status 3 if trials failed. The same command on another host
+joins in. You may kill or interrupt it at any time: trials that are done stay done, and the others continue from their last
+checkpoint. `status` shows counts, progress, and the end of the log of each failed trial. `retry --failed` makes failed trials
+pending. `report` writes tables to the folder of the sweep, or to --output. `submit` runs the workers as SLURM jobs. Each run that
+is done has its record in RESULTS_DIR/runs.
 
-Trials that share shapes train in one program, as copies of a run, each with its own log, checkpoints, result or failure: on a GPU
-as many as fit in memory, on CPUs some on each core. What becomes of each is what becomes of it alone, but for rounding.
+Trials with the same shapes train in one program, as copies of a run: on a GPU as many as fit in memory, on a CPU a few on each core.
+Each has its own log, checkpoints, and result or failure, and ends as it would alone, except for rounding.
 
-docs/sweeps.md says what a sweep file may hold; experiments/sweeps/ has examples. The folder SWEEPS_DIR/NAME holds a run folder for
-each trial, as scripts/train.py makes it.
+docs/sweeps.md explains sweep files; experiments/sweeps/ has examples. The folder SWEEPS_DIR/NAME holds a run folder for each trial,
+as scripts/train.py makes it.
 """
 
 import os
@@ -32,53 +32,56 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.errors import UsageError, nearest
 
-# More processes than these gain nothing on a core, and their memory is lost.
+# More processes on a core than these are not faster, and only cost memory.
 WORKERS_OF_A_CORE = 8
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
 
 _SWEEP = flags.DEFINE_string('sweep', None, 'The sweep file.')
 _SWEEPS_DIR = flags.DEFINE_string('sweeps_dir', 'sweeps', 'Folder of sweep folders, shared by all hosts.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
-_RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records; runs that have one are not run again.')
+_RESULTS_DIR = flags.DEFINE_string(
+    'results_dir', 'results', 'Folder of records. A run that has a record is not trained again.'
+)
 _OUTPUT = flags.DEFINE_string(
-    'output', None, "report: folder of the tables; by default the sweep's own, SWEEPS_DIR/NAME."
+    'output', None, 'report: folder of the tables; by default the folder of the sweep, SWEEPS_DIR/NAME.'
 )
 _WORKERS = flags.DEFINE_integer(
-    'workers', 1, 'Worker processes on this host (run), or jobs (submit).', lower_bound=1, upper_bound=1000
+    'workers', 1, 'Number of worker processes on this host (run), or of jobs (submit).', lower_bound=1, upper_bound=1000
 )
 _CPUS = flags.DEFINE_integer(
-    'cpus', None, 'CPU cores of a worker; by default an equal share of those there are.', lower_bound=1
+    'cpus', None, 'CPU cores of each worker; by default an equal part of all cores.', lower_bound=1
 )
 _GPUS = flags.DEFINE_list(
     'gpus',
     [],
-    'GPUs that the workers get in turn, one each, as CUDA_VISIBLE_DEVICES names them; by '
-    'default every worker uses all.',
+    'GPUs as CUDA_VISIBLE_DEVICES names them; each worker gets one of them in turn. By default every worker uses all GPUs.',
 )
 _STALE = flags.DEFINE_float(
     'stale_seconds',
     120.0,
-    'A worker that gave no sign of life for so long is taken for dead, and '
-    'its trial for pending. The same for all hosts.',
+    'If a worker gives no sign of life for so many seconds, it counts as dead and its trial as pending. Use the same '
+    'number on all hosts.',
     lower_bound=0.5,
 )
 _TOGETHER = flags.DEFINE_boolean(
     'together',
     True,
-    'Trials that differ in nothing but the seed, learning rate, L2 and dropout train '
-    'in one program; see autoint_jax/sweeps/groups.py. --together=false: every trial alone.',
+    'Train trials in one program if they differ only in seed, learning rate, L2 and dropout, see '
+    'autoint_jax/sweeps/groups.py. --together=false trains every trial alone.',
 )
-_FAILED = flags.DEFINE_boolean('failed', False, 'retry: all trials that failed.')
+_FAILED = flags.DEFINE_boolean('failed', False, 'retry: retry all failed trials.')
 _CLUSTER = flags.DEFINE_enum(
-    'cluster', 'slurm', ['slurm', 'local'], 'submit: to SLURM, or as processes here, to try it out.'
+    'cluster', 'slurm', ['slurm', 'local'], 'submit: run jobs by SLURM, or as local processes to try it out.'
 )
 _SLURM_MINUTES = flags.DEFINE_integer(
-    'slurm_minutes', 60, 'submit: time limit of a job; it is queued again after it.', lower_bound=1
+    'slurm_minutes', 60, 'submit: time limit of a job in minutes; then it is queued again.', lower_bound=1
 )
-_SLURM_CPUS = flags.DEFINE_integer('slurm_cpus', 4, 'submit: CPU cores of a job.', lower_bound=1)
-_SLURM_MEMORY = flags.DEFINE_integer('slurm_memory_gb', 16, 'submit: memory of a job.', lower_bound=1)
-_SLURM_GPUS = flags.DEFINE_integer('slurm_gpus', 0, 'submit: GPUs of a job.', lower_bound=0)
-_SLURM_PARTITION = flags.DEFINE_string('slurm_partition', None, 'submit: partition; by default that of the cluster.')
+_SLURM_CPUS = flags.DEFINE_integer('slurm_cpus', 4, 'submit: number of CPU cores of a job.', lower_bound=1)
+_SLURM_MEMORY = flags.DEFINE_integer('slurm_memory_gb', 16, 'submit: memory of a job in GB.', lower_bound=1)
+_SLURM_GPUS = flags.DEFINE_integer('slurm_gpus', 0, 'submit: number of GPUs of a job.', lower_bound=0)
+_SLURM_PARTITION = flags.DEFINE_string(
+    'slurm_partition', None, 'submit: partition of the jobs; by default that of the cluster.'
+)
 flags.adopt_module_key_flags(compilation_flags)
 
 if __name__ == '__main__':
@@ -96,12 +99,12 @@ def _run(folder: SweepFolder) -> int:
     most = WORKERS_OF_A_CORE * len(_available())
     if _WORKERS.value > most:
         raise UsageError(
-            f'--workers={_WORKERS.value} is more than {most}, {WORKERS_OF_A_CORE} for each CPU core of this machine: give '
-            'fewer, or run the same command on more machines'
+            f'--workers={_WORKERS.value} is more than {most}, which is {WORKERS_OF_A_CORE} for each CPU core of this machine: '
+            'give fewer, or run the same command on more machines'
         )
-    shared = workers.shares(_WORKERS.value, _available(), _CPUS.value, _GPUS.value)
+    resources = workers.divided_machine(_WORKERS.value, _available(), _CPUS.value, _GPUS.value)
     task = _task(folder, wait=True)
-    workers.run(task, shared)
+    workers.run(task, resources)
     record_missing(task)
     _status(folder)
     return 3 if status(folder).failed else 0
@@ -113,17 +116,19 @@ def _status(folder: SweepFolder) -> None:
     for line in [*found.running, *found.notes, *found.failed]:
         print(line)
     if found.failed:
-        print('scripts/sweep.py retry --failed makes them pending')
+        print('scripts/sweep.py retry --failed makes them pending again')
 
 
 def _retry(folder: SweepFolder) -> None:
     if not _FAILED.value:
-        raise UsageError('retry needs --failed, to say that all failed trials are meant')
+        raise UsageError('retry needs --failed, which stands for all failed trials')
     failed = [trial for trial in folder.trials() if folder.state(trial)[0] == trials.FAILED]
     for trial in failed:
         trials.retry(folder.of(trial))
-        print(f'{trial.id} is pending')
-    print(f'{len(failed)} trials are to be run again: scripts/sweep.py run' if failed else 'no trial has failed')
+        print(f'{trial.id} is pending again')
+    print(
+        f'{len(failed)} trials are pending again: scripts/sweep.py run trains them' if failed else 'no trial has failed'
+    )
 
 
 def _report(folder: SweepFolder) -> None:
@@ -145,13 +150,13 @@ def _submit(folder: SweepFolder) -> None:
         partition=_SLURM_PARTITION.value,
         logs=folder.path / 'slurm',
     )
-    print(f'submitted {", ".join(job.job_id for job in jobs)}; their output: {folder.path / "slurm"}')
+    print(f'submitted {", ".join(job.job_id for job in jobs)}; their output is in {folder.path / "slurm"}')
 
 
 SHARED = {'sweep', 'sweeps_dir', 'stale_seconds'}
 TRAINING = SHARED | {'data_dir', 'results_dir', 'workers', 'together', 'compilation_cache'}
 SLURM = {'cluster', 'slurm_minutes', 'slurm_cpus', 'slurm_memory_gb', 'slurm_gpus', 'slurm_partition'}
-# What each command does, and the flags it reads.
+# {name of a command: (its function, the flags that it reads)}
 COMMANDS = {
     'run': (_run, TRAINING | {'cpus', 'gpus'}),
     'status': (_status, SHARED),
@@ -162,7 +167,7 @@ COMMANDS = {
 
 
 def _task(folder: SweepFolder, *, wait: bool) -> WorkerTask:
-    """What workers are told, once their data was seen to be there. Raises UsageError."""
+    """Returns the task of the workers. Raises UsageError if data is not prepared."""
     compilation_flags.start_cache()
     task = WorkerTask(
         folder,
@@ -190,7 +195,7 @@ def main(argv: list[str]) -> int | None:
     run, known = COMMANDS[name]
     for flag in set().union(*(flags_of for _, flags_of in COMMANDS.values())) - known:
         if flags.FLAGS[flag].present:
-            raise UsageError(f'--{flag} means nothing to {name}: leave it out')
+            raise UsageError(f'{name} does not read --{flag}: leave it out')
     if _SWEEP.value is None:
         raise UsageError(f'{name} needs --sweep=FILE; experiments/sweeps/ has examples')
     sweep = sweep_file.load(pathlib.Path(_SWEEP.value), CONFIGS)

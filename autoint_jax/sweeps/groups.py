@@ -1,14 +1,14 @@
-"""Which pending trials of a sweep a worker takes: those that can train in one program, as copies of a run, or one alone.
+"""The group of pending trials that a worker claims: trials that train in one program, as copies of a run, or one trial alone.
 
-Trials share a program where they differ in nothing but the seed and the options of `config.OF_COPIES`, none of which changes a
-shape. A worker takes an equal share of those that have not ended, so that none of the workers is left without, at most as many
-as have room, and a multiple of its devices where there are as many. On accelerators all of them step at the same time, and as
-many have room as fit in memory. On a CPU each core is a device that steps one of its copies after the other: there more copies
-of a device save compilations only, while all of them end together and late; COPIES_OF_A_CORE is the most.
+Trials can share a program if they differ only in the seed and the options of `config.OF_COPIES`, because none of these changes a
+shape. A worker claims an equal part of the trials that have not ended, so that every worker gets some. It claims at most as many as
+fit, and a multiple of its number of devices if there are enough. On accelerators all trials of a group step at the same time, and
+memory limits the group. On a CPU each core is a device that steps its copies in turn. More copies on a core only save
+compilations there, and all of them end late, so a core has at most COPIES_OF_A_CORE.
 
-Alone train: trials of a search, each of whose suggestions follows from the figures before it; trials whose rows are streamed;
-and those that had to do with a failure, so that who is at fault fails alone: of a group that raised something, and those whose
-process died DEATHS_TOGETHER times since their last evaluation.
+Some trials train alone. In a search, each suggestion follows from the figures before it. Streamed rows cannot be shared. Trials from a
+failed group train alone, so that only the faulty one is marked failed. So do trials whose process died DEATHS_TOGETHER times
+since their last evaluation.
 """
 
 import functools
@@ -35,41 +35,48 @@ DEATHS_TOGETHER = 2
 
 
 @functools.cache
-def shapes(config: Config) -> str:
-    """A text that is the same for configurations that can share a program."""
+def shape_key(config: Config) -> str:
+    """Returns a text that is the same for configurations that can share a program."""
     defaults = {leaf.path: leaf.default for leaf in configuration.leaves()}
     return configuration.fingerprint(
         configuration.replace(config, {path: defaults[path] for path in ('seed', *configuration.OF_COPIES.values())})
     )
 
 
-def largest(sweep: Sweep) -> int:
-    """How many trials of a sweep share a program at most; 1 of a search."""
-    found = [shapes(trial.config) for trial in sweep.trials]
+def largest_group(sweep: Sweep) -> int:
+    """Returns the largest number of trials of a sweep that can share a program; 1 for a search."""
+    found = [shape_key(trial.config) for trial in sweep.trials]
     return max((found.count(shape) for shape in set(found)), default=1)
 
 
-def share(unfinished: int, *, workers: int, room: int, on_devices: int) -> int:
-    """How many a worker takes of `unfinished` trials that share a program."""
+def group_size(unfinished: int, *, workers: int, room: int, on_devices: int) -> int:
+    """Returns how many trials a worker takes.
+
+    Args:
+      unfinished: the number of trials that have not ended and can share a program.
+      workers: the number of workers that share them.
+      room: the largest number of copies that fit.
+      on_devices: the number of devices of the worker.
+    """
     count = max(1, min(-(-unfinished // workers), room))
     return count - count % min(count, on_devices)
 
 
-def taken(task: WorkerTask, *, but: Container[str], alone: Container[str]) -> list[tuple[Trial, Claim]]:
-    """Claims the first pending trial and those that are to train with it; [] where there is none.
+def claimed_group(task: WorkerTask, *, excluded: Container[str], alone: Container[str]) -> list[tuple[Trial, Claim]]:
+    """Claims the first pending trial and the trials that train with it in one program. Returns [] if no trial is pending.
 
     Args:
-      task: of the worker.
-      but: trials that are left alone.
-      alone: trials that train alone.
+      task: the task of the worker.
+      excluded: ids of trials that are not claimed.
+      alone: ids of trials that train alone.
     """
     folder = task.folder
     for trial in folder.trials():
-        if trial.id not in but and (claim := _claimed(folder, trial)) is not None:
+        if trial.id not in excluded and (claim := _claimed(folder, trial)) is not None:
             held = [(trial, claim)]
             try:
                 if task.together and folder.sweep.search is None and _may_share(folder, trial, alone, held=True):
-                    for beside in _beside(task, trial, but, alone):
+                    for beside in _companions(task, trial, excluded, alone):
                         held.append(beside)
             except BaseException:
                 for _, claim in held:
@@ -79,12 +86,12 @@ def taken(task: WorkerTask, *, but: Container[str], alone: Container[str]) -> li
     return []
 
 
-def _beside(
-    task: WorkerTask, first: Trial, but: Container[str], alone: Container[str]
+def _companions(
+    task: WorkerTask, first: Trial, excluded: Container[str], alone: Container[str]
 ) -> Iterator[tuple[Trial, Claim]]:
-    """Claims what is to train with a trial that this worker holds."""
-    folder, shape = task.folder, shapes(first.config)
-    alike = [trial for trial in folder.trials() if trial.id not in but and shapes(trial.config) == shape]
+    """Claims the trials that train in one program with `first`, which this worker holds."""
+    folder, shape = task.folder, shape_key(first.config)
+    alike = [trial for trial in folder.trials() if trial.id not in excluded and shape_key(trial.config) == shape]
     states = {trial: folder.state(trial) for trial in alike}
     pending = [trial for trial in alike if states[trial][0] == trials.PENDING]
     if not pending:
@@ -92,9 +99,9 @@ def _beside(
     try:
         data = open_prepared(task.data_dir, first.config.data.dataset, first.config.data.recipe)
         room = copies_that_fit(first.config, data, task.workers)
-    except UsageError:  # for the trial to meet
+    except UsageError:  # training the trial raises this error again and reports it
         return
-    if runs.record_path(first.id, task.results_dir).exists():  # believed or refused where the trial trains alone
+    if runs.record_path(first.id, task.results_dir).exists():  # a trial alone checks the record, and uses or refuses it
         return
     on_devices = jax.local_device_count()
     if jax.default_backend() == 'cpu':
@@ -102,7 +109,8 @@ def _beside(
     holders = {(holder.host, holder.pid) for _, holder in states.values() if holder is not None}
     running = sum(state == trials.RUNNING for state, _ in states.values())
     wanted = (
-        share(len(pending) + running, workers=max(task.workers, len(holders)), room=room, on_devices=on_devices) - 1
+        group_size(len(pending) + running, workers=max(task.workers, len(holders)), room=room, on_devices=on_devices)
+        - 1
     )
     for trial in pending:
         recorded = runs.record_path(trial.id, task.results_dir).exists()
@@ -117,23 +125,25 @@ def _may_share(folder: SweepFolder, trial: Trial, alone: Container[str], *, held
 
 
 def _claimed(folder: SweepFolder, trial: Trial) -> Claim | None:
-    """The claim of a pending trial; None where it is not pending, or another process was faster."""
+    """Claims a pending trial. Returns None if it is not pending, or another process was faster."""
     if folder.state(trial)[0] != trials.PENDING:
         return None
     path = folder.of(trial)
     claim = claims.take(
         path / 'claims',
         stale_seconds=folder.stale_seconds,
-        lost=_superseded,
+        lost=_end_superseded,
         note={'evaluations': len(trials.evaluations(path))},
     )
-    if claim is not None and trials.final_state(path) is not None:  # it ended between the look at it and the claim
+    if claim is not None and trials.final_state(path) is not None:  # it ended before it was claimed
         claim.release()
         return None
     return claim
 
 
-def _superseded() -> None:
-    """Ends the process at once: another one trains the trial, and nothing that is saved may be written twice."""
-    os.write(2, b'this worker was taken for dead, and its trial is trained by another: it ends\n')
+def _end_superseded() -> None:
+    """Ends this process at once, because another process trains the trial and no file may be written by both."""
+    os.write(
+        2, b'this worker gave no sign of life for too long, so another worker trains its trial: this worker ends\n'
+    )
     os._exit(1)

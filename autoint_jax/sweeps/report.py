@@ -1,6 +1,7 @@
-"""The report of a sweep: its trials by their objective, and each setting's mean over seeds, into the sweep's folder.
+"""The report of a sweep: its trials sorted by the objective, and the mean of each setting over its seeds.
 
-What a sweep is judged by are validation figures. Test figures are shown beside them and decide nothing.
+A setting is a choice of values for all options in which the trials differ, except the seed. Only validation figures decide the order.
+Test figures are shown beside them and decide nothing.
 """
 
 import pathlib
@@ -20,13 +21,13 @@ FIGURES = ('valid_auc', 'valid_logloss', 'test_auc', 'test_logloss')
 
 
 class Report(NamedTuple):
-    """Rows in order of the objective, the best first; those without a figure last.
+    """The tables of a report. Their rows are sorted by the objective, the best first; rows without a figure come last.
 
     Attributes:
-      options: in which trials differ, the seed aside.
-      settings: a row for each value of them: mean and sample standard deviation over the seeds that are done.
-      trials: a row each. Figures of those that are done are of the checkpoint with the lowest validation logloss; of others, the
-        best validation figures so far, which do not count in `settings`.
+      options: the options in which trials differ, except the seed.
+      settings: a row for each setting, with mean and sample standard deviation over the seeds that are done.
+      trials: a row for each trial. If the trial is done, its figures are those of the checkpoint with the lowest validation
+        logloss. Otherwise they are the best validation figures so far, which do not count in `settings`.
     """
 
     options: list[str]
@@ -35,7 +36,11 @@ class Report(NamedTuple):
 
 
 def report(folder: SweepFolder) -> Report:
-    """Raises UsageError where there is no trial yet, the folder holds another search, or trials that are done differ in data."""
+    """Makes the report of a sweep.
+
+    Raises:
+      UsageError: the sweep has no trial yet, its folder holds another search, or trials that are done used different data.
+    """
     listed = folder.trials()
     if not listed:
         raise UsageError(f'{folder.path} has no trial yet: run the sweep first')
@@ -58,7 +63,7 @@ def report(folder: SweepFolder) -> Report:
 
 
 def write(folder: SweepFolder, made: Report, output: pathlib.Path) -> list[pathlib.Path]:
-    """Writes OUTPUT/sweep_NAME (settings) and OUTPUT/sweep_NAME_trials, .json and .csv each; returns the paths without suffix."""
+    """Writes OUTPUT/sweep_NAME (settings) and OUTPUT/sweep_NAME_trials, each as .json and .csv. Returns the paths without suffix."""
     about = {
         'sweep': folder.sweep.name,
         'base': folder.sweep.base,
@@ -75,7 +80,7 @@ def write(folder: SweepFolder, made: Report, output: pathlib.Path) -> list[pathl
 
 
 def show(folder: SweepFolder, made: Report) -> None:
-    """Prints the settings, and the best."""
+    """Prints the table of settings and the best setting."""
     names = [option.rpartition('.')[2] for option in made.options]
     comparison.show(
         f'{folder.sweep.name}, by {folder.sweep.objective}',
@@ -96,21 +101,21 @@ def show(folder: SweepFolder, made: Report) -> None:
     best = made.settings[0]
     if best['done']:
         print(
-            f'best by {folder.sweep.objective}, the test figures aside: '
-            + (', '.join(f'{option} = {_shown(best[option])}' for option in made.options) or 'the one setting there is')
+            f'best by {folder.sweep.objective}, without regard to test figures: '
+            + (', '.join(f'{option} = {_shown(best[option])}' for option in made.options) or 'the only setting')
         )
 
 
 def _refuse_different_data(folder: SweepFolder, listed: list[Trial]) -> None:
-    """Raises UsageError where data were prepared anew between trials."""
+    """Raises UsageError if the data was prepared again between trials."""
     first: dict[tuple[str, str], Trial] = {}
     for trial in listed:
         if trials.final_state(folder.of(trial)) == trials.DONE:
             one = first.setdefault((trial.config.data.dataset, trial.config.data.recipe), trial)
             if trials.data_hash(folder.of(trial)) != trials.data_hash(folder.of(one)):
                 raise UsageError(
-                    f'{folder.of(trial)} was trained on other data than {folder.of(one)}, so that means over both '
-                    'say nothing: delete the folders of the trials on one of them and run the sweep again'
+                    f'{folder.of(trial)} was trained on other data than {folder.of(one)}, so means over both say '
+                    'nothing: delete the folders of the trials on one of the two and run the sweep again'
                 )
 
 
@@ -158,6 +163,6 @@ def _spread(row: dict[str, Any], figure: str) -> str:
 
 
 def _plain(config: Config, option: str) -> Any:
-    """An option's value as tables keep it: lists as text."""
+    """Returns the value of an option as tables keep it. A list becomes text."""
     value = configuration.value(config, option)
     return ','.join(map(str, value)) if isinstance(value, tuple) else value

@@ -52,9 +52,7 @@ def submit(
     try:
         import submitit
     except ImportError:
-        raise UsageError(
-            'submitit submits the jobs, but it is not installed: pip install submitit==1.5.4'
-        ) from None
+        raise UsageError('submitit submits the jobs, but it is not installed: pip install submitit==1.5.4') from None
     try:
         executor = submitit.AutoExecutor(folder=logs, cluster=cluster)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""The states of a sweep's trials, as a person wants to see them."""
+"""The states of a sweep's trials as lines for people."""
 
 import collections
 import os
@@ -16,7 +16,14 @@ LOG_LINES = 12
 
 
 class Status(NamedTuple):
-    """Counts by state; lines on the running trials; of each that failed what it raised and the tail of its log; other notes."""
+    """The status of a sweep.
+
+    Attributes:
+      counts: {state: number of trials}.
+      running: a line for each running trial.
+      failed: for each failed trial its error and the end of its log.
+      notes: other lines.
+    """
 
     counts: dict[str, int]
     running: list[str]
@@ -25,7 +32,7 @@ class Status(NamedTuple):
 
 
 def status(folder: SweepFolder) -> Status:
-    """Raises UsageError where the folder holds another search."""
+    """Returns the status of a sweep. Raises UsageError if its folder holds another search."""
     states = {trial: folder.state(trial) for trial in folder.trials()}
     counts = collections.Counter(state for state, _ in states.values())
     running = [(trial, holder) for trial, (state, holder) in states.items() if state == trials.RUNNING]
@@ -39,11 +46,12 @@ def status(folder: SweepFolder) -> Status:
 
 
 def failure(folder: pathlib.Path) -> str:
-    """What a trial raised, the tail of its log, its folder."""
-    said = trials.written(folder / 'failure.json')
+    """Returns lines with the error of a failed trial, the end of its log, and its folder."""
+    failure_record = trials.written(folder / 'failure.json')
+    host, time, error = (failure_record.get(key) for key in ('host', 'time', 'error'))
     return '\n'.join(
         [
-            shown(f'{folder.name} failed on {said.get("host")}, {said.get("time")}: {said.get("error")}'),
+            shown(f'{folder.name} failed on {host}, {time}: {error}'),
             *(f'    {shown(line)}' for line in trials.log_tail(folder, LOG_LINES)),
             f'    in {os.path.relpath(folder)}',
         ]
@@ -51,7 +59,7 @@ def failure(folder: pathlib.Path) -> str:
 
 
 def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
-    """A running trial's progress, best validation figures so far, and process."""
+    """Returns a line with the progress of a running trial, its best validation figures so far, and its process."""
     path = folder.of(trial)
     found, progress = trials.evaluations(path), trials.written(path / 'progress.json')
     epochs = trial.config.training.epochs
@@ -61,7 +69,7 @@ def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
     return '  '.join(
         [
             trial.id,
-            f'epoch {_share(path) * epochs:6.1f} of {epochs}',
+            f'epoch {_fraction_done(path) * epochs:6.1f} of {epochs}',
             f'{_number(progress, "rows_per_second"):10,.0f} rows/s',
             f'valid AUC {best["valid_auc"]:.4f}, logloss {best["valid_logloss"]:.4f}' if best else 'not evaluated yet',
             f'on {shown(holder.host)}, pid {shown(holder.pid)}' if holder else '',
@@ -69,8 +77,8 @@ def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
     )
 
 
-def _share(folder: pathlib.Path) -> float:
-    """Share of its steps that a trial has taken."""
+def _fraction_done(folder: pathlib.Path) -> float:
+    """Returns the fraction of its steps that a trial has taken."""
     progress = trials.written(folder / 'progress.json')
     steps = _number(progress, 'steps')
     return _number(progress, 'step') / steps if steps > 0 else 0.0
@@ -78,7 +86,7 @@ def _share(folder: pathlib.Path) -> float:
 
 def _number(progress: dict[str, Any], name: str) -> float:
     value = progress.get(name)
-    return value if type(value) in (int, float) else 0.0
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
 
 
 def _notes(
@@ -94,7 +102,7 @@ def _notes(
         + counts[trials.RUNNING]
         + (max(0, search.trials - len(states)) if search is not None else 0)
     )
-    # Trials in one program count as one: seconds of training are a trial's share of those of its program.
+    # Trials in one program count as one, because the training seconds of a trial are its part of those of its program.
     at_a_time = len(
         {
             (holder.host, holder.pid)
@@ -108,20 +116,21 @@ def _notes(
             for trial, (state, _) in states.items()
             if state == trials.DONE
         )
-        taken = sum(_share(folder.of(trial)) for trial, (state, _) in states.items() if state == trials.RUNNING)
+        taken = sum(_fraction_done(folder.of(trial)) for trial, (state, _) in states.items() if state == trials.RUNNING)
         notes.append(
-            f'a trial trains for {duration(mean)}: {duration((left - taken) * mean / at_a_time)} are left, '
-            f'by {at_a_time} worker{"s" if at_a_time > 1 else ""}'
+            f'a trial trains for {duration(mean)}: {duration((left - taken) * mean / at_a_time)} are left '
+            f'with {at_a_time} worker{"s" if at_a_time > 1 else ""}'
         )
     if unlisted := folder.unlisted():
         notes.append(
-            f'{len(unlisted)} trials of the folder are not in the sweep file and are left alone: {", ".join(map(shown, unlisted))}'
+            f'{len(unlisted)} trials in the folder are not in the sweep file, and workers ignore them: '
+            f'{", ".join(map(shown, unlisted))}'
         )
     return notes
 
 
 def duration(seconds: float) -> str:
-    """'40 s', '12 min', '3.5 h'."""
+    """Returns seconds as text, such as '40 s', '12 min' or '3.5 h'."""
     if seconds < 100:
         return f'{seconds:.0f} s'
     return f'{seconds / 60:.0f} min' if seconds < 6000 else f'{seconds / 3600:.1f} h'

@@ -1,4 +1,4 @@
-"""What a worker does with the trials it took: trains them, alone or in one program, and leaves in their folders what became of them."""
+"""How a worker trains the trials that it has claimed, alone or in one program. Their folders then hold how they ended."""
 
 import contextlib
 import errno
@@ -31,13 +31,14 @@ TrainTogether = Callable[[WorkerTask, Sequence[Trial], Sequence[Reporter]], list
 
 
 class Pruned(Exception):
-    """The search ends the trial that is training."""
+    """Raised if the search ends the trial that is training."""
 
 
 class TrialReporter:
-    """Writes a trial's progress to its folder and its log, and ends it where the worker stops or the search prunes.
+    """A reporter that writes the progress of a trial to its folder and its log.
 
-    What it raises ends `fit` as an interruption does: what was recorded and saved remains.
+    It ends the trial if the worker stops or the search prunes the trial. An error that it raises ends `fit` as an interruption does:
+    what was recorded and saved remains.
     """
 
     def __init__(
@@ -49,49 +50,57 @@ class TrialReporter:
         *,
         stop_after_increases: int = 0,
     ):
-        """`epochs` and `stop_after_increases` are those of the trial's configuration, which say when it has ended by itself."""
-        self._lines, self._folder, self._epochs, self._stop_after_increases = (
-            Bar(),
-            folder,
-            epochs,
-            stop_after_increases,
-        )
+        """Makes the reporter of a trial.
+
+        Args:
+          folder: the folder of the trial.
+          epochs: the option training.epochs of the trial. With `stop_after_increases` it says when the trial ends by itself.
+          stopping: an event that is set when the worker stops.
+          should_prune: says after each evaluation whether to prune the trial; None never prunes.
+          stop_after_increases: the option training.stop_after_increases of the trial.
+        """
+        self._lines, self._folder = Bar(), folder
+        self._epochs, self._stop_after_increases = epochs, stop_after_increases
         self._stopping, self._should_prune = stopping, should_prune
         self._written = -PROGRESS_SECONDS
 
     def doing(self, what: str) -> None:
-        """Logs have no reader who waits."""
+        """Does nothing, because nobody waits for a log."""
 
     def steps(self, done: int, total: int, rate: float) -> None:
-        if self._stopping.is_set():  # a library may have swallowed the interruption
+        """Writes progress.json now and then. Raises KeyboardInterrupt if the worker stops."""
+        if self._stopping.is_set():  # a library may have caught the interruption
             raise KeyboardInterrupt
         if time.monotonic() - self._written >= PROGRESS_SECONDS:
             self._written = time.monotonic()
             records.write_json(self._folder / 'progress.json', {'step': done, 'steps': total, 'rows_per_second': rate})
 
     def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
+        """Writes an evaluation to the log. Raises Pruned if the search ends the trial."""
         with _printed_to(self._folder):
             self._lines.evaluated(evaluation, best=best, copy=copy)
         if self._should_prune is not None and self._should_prune() and not self._ended(evaluation):
             raise Pruned(f'after epoch {evaluation["epoch"]:g}')
 
     def _ended(self, evaluation: dict[str, Any]) -> bool:
-        """Whether the trial has ended by itself with its last evaluation: then its best one judges it, and it is not pruned."""
+        """Returns whether the trial ends by itself with this evaluation. Then its best evaluation counts, and it is not pruned."""
         loglosses = [one['valid_logloss'] for one in trials.evaluations(self._folder)]
         return evaluation['epoch'] >= self._epochs or should_stop(loglosses, self._stop_after_increases)
 
     def say(self, sentence: str) -> None:
+        """Writes a sentence to the log."""
         with _printed_to(self._folder):
             self._lines.say(sentence)
 
     def close(self) -> None:
+        """Ends the log lines of the trial."""
         self._lines.close()
 
 
 def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
-    """Trains a trial, or goes on with it, and writes its record to RESULTS_DIR/runs; a record that is there is believed.
+    """Trains a trial or continues its training, and writes its record to RESULTS_DIR/runs. Trains nothing if the record exists.
 
-    Raises UsageError as `fit` does.
+    Raises UsageError as `fit` does, or if the record belongs to another configuration or other data.
     """
     data = open_prepared(task.data_dir, trial.config.data.dataset, trial.config.data.recipe)
     folder = task.folder.of(trial)
@@ -104,9 +113,13 @@ def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
 
 
 def train_together(task: WorkerTask, group: Sequence[Trial], reporters: Sequence[Reporter]) -> list[UsageError | None]:
-    """Trains trials in one program, or goes on with them, and writes the records of those that end to RESULTS_DIR/runs.
+    """Trains trials in one program or continues their training, and writes the records of those that end to RESULTS_DIR/runs.
 
-    Returns the errors of those that diverged, None in place of the others'. Raises UsageError as `fit_copies` does.
+    Returns:
+      For each trial its error if it diverged, else None.
+
+    Raises:
+      UsageError: as `fit_copies` raises it.
     """
     data = open_prepared(task.data_dir, group[0].config.data.dataset, group[0].config.data.recipe)
     folders = [task.folder.of(trial) for trial in group]
@@ -118,14 +131,21 @@ def train_together(task: WorkerTask, group: Sequence[Trial], reporters: Sequence
     return errors
 
 
-def attend(
+def train_claimed(
     task: WorkerTask, trial: Trial, stopping: threading.Event, should_prune: Callable[[], bool] | None, train: Train
 ) -> None:
-    """Trains a claimed trial; what became of it is in its folder.
+    """Trains a claimed trial. Its folder then says how it ended.
+
+    Args:
+      task: the task of the worker.
+      trial: the claimed trial.
+      stopping: an event that is set when the worker stops.
+      should_prune: says after each evaluation whether to prune the trial; None never prunes.
+      train: trains the trial.
 
     Raises:
       KeyboardInterrupt: the worker is interrupted.
-      FolderInUse: another process has the trial's folder locked.
+      FolderInUse: another process has locked the folder of the trial.
       OSError: the disk is full.
     """
     folder, held = task.folder.of(trial), _holder()
@@ -153,24 +173,32 @@ def attend(
             print(error)
             raise
         except Exception as error:
-            if isinstance(error, (UsageError, OSError)):
-                print(f'error: {described(error)[0]}')
+            found = described(error) if isinstance(error, (UsageError, OSError)) else None
+            if found is not None:
+                print(f'error: {found[0]}')
             else:
                 traceback.print_exc()
             if disk_is_full(error):
                 raise
-            trials.fail(folder, described(error)[0] if isinstance(error, OSError) else _line(error), held)
+            trials.fail(folder, found[0] if found is not None and isinstance(error, OSError) else _line(error), held)
 
 
-def attend_together(
+def train_claimed_together(
     task: WorkerTask, group: Sequence[Trial], stopping: threading.Event, together: TrainTogether
 ) -> str | None:
-    """Trains claimed trials in one program; what became of each is in its folder.
+    """Trains claimed trials in one program. Their folders then say how they ended.
 
-    Each has its own lines in its log. What the process itself prints is in the log of the first, which the others name.
+    The log of each trial has its own lines. The output of the process itself is in the log of the first trial, and the other logs
+    name this log.
+
+    Args:
+      task: the task of the worker.
+      group: the claimed trials.
+      stopping: an event that is set when the worker stops.
+      together: trains the trials in one program.
 
     Returns:
-      None, or what the program raised. Then it is not known whose fault it is, and none of them has failed.
+      None, or the error of the program as one line. The error could be the fault of any trial, so none is marked failed.
 
     Raises:
       KeyboardInterrupt: the worker is interrupted.
@@ -201,9 +229,9 @@ def attend_together(
                 raise
             to_all(f'the program raised {_line(error)}')
             return _line(error)
-    for folder, error in zip(folders, errors, strict=True):
-        if error is not None:
-            trials.fail(folder, _line(error), held)
+    for folder, failure in zip(folders, errors, strict=True):
+        if failure is not None:
+            trials.fail(folder, _line(failure), held)
     return None
 
 
@@ -221,14 +249,14 @@ def _line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _printed_to(folder: pathlib.Path) -> Iterator[None]:
-    """Appends what Python prints to the log of a trial."""
+    """Within this context, Python's output is appended to the log of a trial."""
     with open(folder / trials.LOG, 'a') as log, contextlib.redirect_stdout(log):
         yield
 
 
 @contextlib.contextmanager
 def _output_to(path: pathlib.Path) -> Iterator[None]:
-    """Appends all output of the process to a file, that of compiled code and of crashes too."""
+    """Within this context, all output of the process is appended to a file, including that of compiled code and of crashes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -245,4 +273,5 @@ def _output_to(path: pathlib.Path) -> Iterator[None]:
 
 
 def disk_is_full(error: BaseException) -> bool:
+    """Returns whether the error means that the disk or the quota is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

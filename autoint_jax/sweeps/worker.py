@@ -1,4 +1,4 @@
-"""A worker: a process that trains trials of a sweep, a group after the other, until there is none left that it could take."""
+"""A worker is a process that trains the trials of a sweep, one group after the other, until no trial is left to claim."""
 
 import contextlib
 import faulthandler
@@ -10,7 +10,14 @@ from typing import Any
 
 from autoint_jax.sweeps import groups, trials
 from autoint_jax.sweeps.folder import SweepFolder
-from autoint_jax.sweeps.trial_training import Train, TrainTogether, attend, attend_together, train_together, train_trial
+from autoint_jax.sweeps.trial_training import (
+    Train,
+    TrainTogether,
+    train_claimed,
+    train_claimed_together,
+    train_together,
+    train_trial,
+)
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.training import compilation
@@ -21,22 +28,26 @@ POLL_SECONDS = 2.0
 
 
 def work(task: WorkerTask, name: str, train: Train = train_trial, together: TrainTogether = train_together) -> None:
-    """Trains trials until none is left to take; returns then. To be called in the main thread of a process.
+    """Trains trials until no trial is left to claim. Call it in the main thread of a process.
 
-    An interruption (SIGINT, SIGTERM) gives the trials back, to go on from their last checkpoints, and raises KeyboardInterrupt.
-    What a trial raises is recorded and the next one taken, but for a full disk, which is nobody's fault: it is raised, the
-    trial pending. What several raise that train in one program makes each of them train alone.
+    If a trial raises an error, the error is recorded and the next trial is claimed. If a group raises an error, its trials are
+    retried one at a time. An interruption (SIGINT, SIGTERM) releases the claims, and the trials continue later from their last
+    checkpoints.
 
     Args:
-      task: of all workers.
-      name: of this one, shown in what it prints.
-      train: trains a trial.
-      together: trains several in one program.
+      task: the task of all workers.
+      name: the name of this worker in its output.
+      train: trains one trial.
+      together: trains several trials in one program.
+
+    Raises:
+      KeyboardInterrupt: the worker was interrupted.
+      OSError: the disk is full. The trial is pending again.
     """
     faulthandler.enable()
     if task.compilation_cache:
         compilation.cache_compilations(task.compilation_cache)
-    if task.together and (most := groups.largest(task.folder.sweep)) > 1:
+    if task.together and (most := groups.largest_group(task.folder.sweep)) > 1:
         placement.split_cpu(most)
     study = None
     if task.folder.sweep.search is not None:
@@ -44,20 +55,21 @@ def work(task: WorkerTask, name: str, train: Train = train_trial, together: Trai
 
         study = Study(task.folder.sweep, task.folder.path)
         study.catch_up()
-    in_use: dict[str, float] = {}  # trials whose folder another process has locked, and until when they are left alone
+    in_use: dict[str, float] = {}  # id of a trial whose folder another process has locked: time of the next attempt
     alone: set[str] = set()
     with _interruptible() as stopping:
         while True:
-            taken = groups.taken(
-                task, but=[trial for trial, until in in_use.items() if time.monotonic() < until], alone=alone
+            taken = groups.claimed_group(
+                task, excluded=[trial for trial, until in in_use.items() if time.monotonic() < until], alone=alone
             )
             if taken:
                 group = [trial for trial, _ in taken]
                 try:
                     if len(group) == 1:
-                        attend(task, group[0], stopping, study and study.pruning(group[0]), train)
+                        should_prune = None if study is None else study.pruning(group[0])
+                        train_claimed(task, group[0], stopping, should_prune, train)
                     else:
-                        error = attend_together(task, group, stopping, together)
+                        error = train_claimed_together(task, group, stopping, together)
                         if error is not None:
                             alone.update(trial.id for trial in group)
                             print(
@@ -67,9 +79,7 @@ def work(task: WorkerTask, name: str, train: Train = train_trial, together: Trai
                             continue
                 except FolderInUse:
                     in_use[group[0].id] = time.monotonic() + task.folder.stale_seconds
-                    print(
-                        f'{name}: {group[0].id} is left alone: a process that gave no sign of life has its folder locked'
-                    )
+                    print(f'{name}: {group[0].id} waits: a process that gives no sign of life has its folder locked')
                     continue
                 finally:
                     for _, claim in taken:
@@ -87,7 +97,7 @@ def work(task: WorkerTask, name: str, train: Train = train_trial, together: Trai
 
 
 def _ending(folder: SweepFolder, trial: Trial) -> str:
-    """What became of a trial, and how many are done."""
+    """Returns a line that says how a trial ended and how many trials are done."""
     path = folder.of(trial)
     state = trials.final_state(path) or trials.PENDING
     if state == trials.DONE:
@@ -102,7 +112,7 @@ def _ending(folder: SweepFolder, trial: Trial) -> str:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt, once, and set the event."""
+    """Within this context the first SIGINT or SIGTERM sets the event and raises KeyboardInterrupt; later ones are ignored."""
     stopping, both = threading.Event(), (signal.SIGINT, signal.SIGTERM)
 
     def stop(number: int, frame: Any) -> None:

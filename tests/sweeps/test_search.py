@@ -122,7 +122,7 @@ def test_a_search_goes_on_without_its_journal_but_not_with_a_damaged_one(alone, 
     with open(journal, 'a') as file:
         file.write('{}\n')
     with pytest.raises(UsageError, match=f'{JOURNAL} is damaged.*delete it'):  # raised by the worker's process
-        workers.run(task(folder), [workers.Share(None, None)])
+        workers.run(task(folder), [workers.Resources(None, None)])
     assert 'started again' not in capfd.readouterr().out
     journal.unlink()
     work(task(folder), 'worker', finish)

@@ -185,7 +185,7 @@ def test_a_sweep_begun_on_other_data_is_refused(command, data_dir, tmp_path):
     'arguments, parts',
     [
         (['statu', '--sweep=tiny.toml'], ["unknown command 'statu'", "'status'"]),
-        (['status', '--sweep=tiny.toml', '--failed'], ['--failed means nothing to status']),
+        (['status', '--sweep=tiny.toml', '--failed'], ['status does not read --failed']),
         (['retry', '--sweep=tiny.toml'], ['retry needs --failed']),
     ],
 )

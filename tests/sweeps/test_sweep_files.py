@@ -105,7 +105,10 @@ SPACE = '[search.space]\nseed = {low = 1, high = 3}\n'
         ('[search]\ntrials = 4\n[search.space]\nmodel.num_layers = {low = 1.5, high = 3}\n', ['low = 1.5', 'type int']),
         ('[search]\ntrials = 4\n[search.space]\nmodel.num_heads = {low = 0, high = 3}\n', ["'model.num_heads' is 0"]),
         ('[search]\ntrials = 4\n[search.space]\nmodel.num_layers = {low = 3, high = 1}\n', ['low must be below high']),
-        ('[search]\ntrials = 4\n[search.space]\nmodel.variant = {low = 1, high = 3}\n', ['model.variant is not a number']),
+        (
+            '[search]\ntrials = 4\n[search.space]\nmodel.variant = {low = 1, high = 3}\n',
+            ['model.variant is not a number'],
+        ),
         (
             "[search]\ntrials = 4\n[search.space]\nmodel.variant = {choices = ['paper', 'author']}\n",
             ["'model.variant' is 'author'"],

@@ -100,31 +100,31 @@ def ids(held):
 def test_what_a_worker_takes(tmp_path, data_dir):
     folder = opened(tmp_path, BASE + '[grid]\nseed = [0, 1, 2, 3, 4, 5]\n')
     told = task(folder, data_dir, together=True, workers=2)
-    assert ids(groups.taken(told, but=[], alone=[])) == [0, 1, 2]
-    first = groups.taken(told, but=[], alone=[])
-    assert ids(groups.taken(told, but=[], alone=[])) == [3, 4, 5]  # half of all, though three are pending
+    assert ids(groups.claimed_group(told, excluded=[], alone=[])) == [0, 1, 2]
+    first = groups.claimed_group(told, excluded=[], alone=[])
+    assert ids(groups.claimed_group(told, excluded=[], alone=[])) == [3, 4, 5]  # half of all, though three are pending
     ids(first)
-    assert ids(groups.taken(told, but=[folder.trials()[0].id], alone=[folder.trials()[2].id])) == [1, 3, 4]
-    assert ids(groups.taken(told, but=[], alone=[folder.trials()[0].id])) == [0]
-    assert ids(groups.taken(task(folder, data_dir, workers=2), but=[], alone=[])) == [0]
+    assert ids(groups.claimed_group(told, excluded=[folder.trials()[0].id], alone=[folder.trials()[2].id])) == [1, 3, 4]
+    assert ids(groups.claimed_group(told, excluded=[], alone=[folder.trials()[0].id])) == [0]
+    assert ids(groups.claimed_group(task(folder, data_dir, workers=2), excluded=[], alone=[])) == [0]
     path = folder.of(folder.trials()[1]) / 'claims'
     for number in (7, 8):  # of a process that died
         (path / f'{number:06d}').write_text(json.dumps({'machine': 'other', 'note': {'evaluations': 0}}))
         os.utime(path / f'{number:06d}', (0, 0))
-    assert ids(groups.taken(told, but=[], alone=[])) == [0, 2, 3]
+    assert ids(groups.claimed_group(told, excluded=[], alone=[])) == [0, 2, 3]
     assert claims.holder(path, 60.0).live is False
     shapes = opened(tmp_path / 'shapes', BASE + '[grid]\ntraining.batch_size = [256, 512]\nseed = [0, 1]\n')
-    held = groups.taken(task(shapes, data_dir, together=True), but=[], alone=[])
+    held = groups.claimed_group(task(shapes, data_dir, together=True), excluded=[], alone=[])
     assert [(trial.config.training.batch_size, trial.config.seed) for trial, _ in held] == [(256, 0), (256, 1)] and ids(
         held
     ) == [0, 1]
     streamed = opened(tmp_path / 'streamed', BASE + 'data.streaming = true\n[grid]\nseed = [0, 1]\n')
-    assert ids(groups.taken(task(streamed, data_dir, together=True), but=[], alone=[])) == [0]
+    assert ids(groups.claimed_group(task(streamed, data_dir, together=True), excluded=[], alone=[])) == [0]
 
 
-def test_shares():
+def test_group_sizes():
     def shared(unfinished, workers=1, room=32, on_devices=1):
-        return groups.share(unfinished, workers=workers, room=room, on_devices=on_devices)
+        return groups.group_size(unfinished, workers=workers, room=room, on_devices=on_devices)
 
     assert [shared(40), shared(40, workers=2), shared(3, workers=2), shared(1, workers=4)] == [32, 20, 2, 1]
     assert [

@@ -147,19 +147,19 @@ def test_trials_that_a_file_gains_are_new_and_those_it_loses_are_left_alone(tmp_
 
 
 def test_workers_share_the_machine():
-    assert workers.shares(2, [0, 1, 4, 5], None, []) == [((0, 1), None), ((4, 5), None)]
-    assert workers.shares(3, [0, 1], None, ['0', '2']) == [((0,), '0'), ((1,), '2'), ((0,), '0')]
-    assert workers.shares(2, [0, 1, 2], 2, []) == [((0, 1), None), ((2, 0), None)]
+    assert workers.divided_machine(2, [0, 1, 4, 5], None, []) == [((0, 1), None), ((4, 5), None)]
+    assert workers.divided_machine(3, [0, 1], None, ['0', '2']) == [((0,), '0'), ((1,), '2'), ((0,), '0')]
+    assert workers.divided_machine(2, [0, 1, 2], 2, []) == [((0, 1), None), ((2, 0), None)]
 
 
 def test_a_worker_that_dies_again_and_again_is_given_up(tmp_path, monkeypatch):
     folder, started = opened(tmp_path), []
     monkeypatch.setattr(workers._Workers, '_start', lambda self, worker: started.append(worker))
-    watched = workers._Workers(task(folder), [workers.Share(None, None)] * 2)
+    watched = workers._Workers(task(folder), [workers.Resources(None, None)] * 2)
 
     def dies(worker):
         watched._running[worker] = None
-        return watched._goes_on(worker, -signal.SIGKILL)
+        return watched._restarted(worker, -signal.SIGKILL)
 
     assert all(dies(0) for _ in range(workers.MAX_RESTARTS))
     finish(task(folder), folder.trials()[0])  # a trial ended meanwhile
@@ -240,7 +240,7 @@ def test_trials_and_records_on_other_data_are_not_counted_nor_replaced(tmp_path,
         check_data(told)
     for trial in (one, two):
         (folder.of(trial) / 'result.json').unlink()
-    (_, claim), (other, beside) = groups.taken(told, but=[], alone=[])
+    (_, claim), (other, beside) = groups.claimed_group(told, excluded=[], alone=[])
     assert other is two
     claim.release()
     beside.release()
@@ -375,7 +375,7 @@ def test_a_worker_that_may_not_write_ends_with_a_sentence(tmp_path):
     with pytest.raises(
         UsageError, match=f'{folder.trials()[0].id}.*is a file, and a folder is needed'
     ):  # raised by the worker's process
-        workers.run(task(folder), [workers.Share(None, None)])
+        workers.run(task(folder), [workers.Resources(None, None)])
 
 
 def test_reports_go_to_the_sweeps_folder(command, tmp_path):
