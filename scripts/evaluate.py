@@ -5,7 +5,6 @@ python scripts/evaluate.py --run_dir=runs/movielens_100k_autoint-0123456789ab --
 
 import contextlib
 import functools
-import pathlib
 
 from autoint_jax import interruptions
 
@@ -13,18 +12,19 @@ interruptions.handle()
 
 import compilation_flags
 import data_flags
+import run_flags
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
 
-_RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to score: {", ".join(SPLITS)}.')
 _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
+flags.adopt_module_key_flags(run_flags)
 
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
@@ -35,10 +35,9 @@ from autoint_jax.training.trained import open_run
 
 
 def main(argv: list[str]) -> None:
-    if _RUN_DIR.value is None:
-        raise UsageError('say which run: --run_dir=FOLDER')
+    run_dir = run_flags.run_dir()
     compilation_flags.start_cache()
-    run = open_run(pathlib.Path(_RUN_DIR.value), _DATA_DIR.value, _STEP.value)
+    run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
     columns = data_flags.verified(run.data).split(_SPLIT.value)
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')

@@ -18,13 +18,13 @@ interruptions.handle()
 
 import compilation_flags
 import data_flags
+import run_flags
 from absl import flags
 
 from autoint_jax import command
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
 
-_RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to explain: {", ".join(SPLITS)}.')
 _ROWS = flags.DEFINE_list('rows', ['0'], 'Rows of the split to draw one by one, counted from 0.')
 _FIELDS = flags.DEFINE_list('fields', [], 'Fields to draw; by default all, or those that are attended to most.')
@@ -33,6 +33,7 @@ _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder for the figures; b
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
+flags.adopt_module_key_flags(run_flags)
 
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
@@ -47,10 +48,8 @@ from autoint_jax.training.trained import open_run
 
 
 def main(argv: list[str]) -> None:
-    if _RUN_DIR.value is None:
-        raise UsageError('say which run: --run_dir=FOLDER')
+    run_dir = run_flags.run_dir()
     compilation_flags.start_cache()
-    run_dir = pathlib.Path(_RUN_DIR.value)
     run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
     columns, names = data_flags.verified(run.data).split(_SPLIT.value), run.made.schema.names
     folder = pathlib.Path(_OUTPUT_DIR.value or run_dir / 'attention')

@@ -30,6 +30,7 @@ from autoint_jax.data.datasets import download, own_table, registry
 from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
 from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting.draft import draft
+from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import Origin
@@ -90,7 +91,10 @@ def main(argv: list[str]) -> None:
         print(draft(pathlib.Path(_INFER.value)), end='')
         return
     if _DATASET.value is None:
-        raise UsageError(f'say which data set: --dataset={"|".join(_NAMES)}')
+        raise UsageError(
+            f'say which data set: --dataset={"|".join(_NAMES)}; movielens_100k is downloaded, the others need '
+            '--raw_dir=FOLDER, and --infer=TABLE drafts a declaration of a table of your own'
+        )
     for flag, read in ((_SCHEMA, _DATASET.value == OWN_TABLE), (_RECIPE, _DATASET.value in registry.DATASETS)):
         if flag.value is not None and not read and _DATASET.value in _NAMES:
             raise UsageError(
@@ -201,8 +205,8 @@ def _raw_dir(dataset: str) -> pathlib.Path:
         return folder
     if dataset != 'movielens_100k':
         raise UsageError(
-            f'{dataset} is not downloaded: its licence asks you to fetch it yourself; '
-            f'pass --raw_dir=FOLDER with its unpacked files'
+            f'{dataset} is not downloaded, because its licence asks you to do that yourself: download it from '
+            f'{REFERENCES[dataset].homepage}, unpack it, and pass --raw_dir=FOLDER with {REFERENCES[dataset].files}'
         )
     print('obtaining MovieLens-100k')
     return download.movielens_100k(pathlib.Path('data/raw/movielens_100k'))

@@ -8,6 +8,8 @@ how to build from raw files without the first command: the docstring of autoint_
 there is left alone.
 """
 
+import pathlib
+
 from autoint_jax import interruptions
 
 interruptions.handle()
@@ -48,6 +50,15 @@ def main(argv: list[str]) -> None:
 
 
 def _recipe() -> str:
+    if _DATASET.value is None:
+        there = sorted(pathlib.Path(_DATA_DIR.value).glob('*/*/manifest.json'))
+        named = ', '.join(f'--dataset={path.parts[-3]} --recipe={path.parts[-2]}' for path in there)
+        raise UsageError(
+            f'say which prepared data: {named}'
+            if there
+            else f'say which prepared data: --dataset={"|".join(_NAMES)}; nothing is prepared in {_DATA_DIR.value}, and '
+            'scripts/prepare_data.py prepares it'
+        )
     if _DATASET.value not in _NAMES:
         raise UsageError(
             f'--dataset={_DATASET.value} is none of {", ".join(_NAMES)}{nearest(str(_DATASET.value), _NAMES)}'

@@ -35,6 +35,7 @@ from autoint_jax.errors import UsageError, nearest
 # More processes on a core than these are not faster, and only cost memory.
 WORKERS_OF_A_CORE = 8
 CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
+EXAMPLES = CONFIGS.with_name('sweeps')
 
 _SWEEP = flags.DEFINE_string('sweep', None, 'The sweep file.')
 _SWEEPS_DIR = flags.DEFINE_string('sweeps_dir', 'sweeps', 'Folder of sweep folders, shared by all hosts.')
@@ -191,13 +192,14 @@ def main(argv: list[str]) -> int | None:
     name = argv[1] if len(argv) > 1 else None
     if name not in COMMANDS:
         said = 'no command is given' if name is None else f'unknown command {name!r}{nearest(name, list(COMMANDS))}'
-        raise UsageError(f'{said}; scripts/sweep.py takes one of: {", ".join(COMMANDS)}')
+        raise UsageError(f'{said}; scripts/sweep.py takes one of: {", ".join(COMMANDS)}, and --sweep=FILE')
     run, known = COMMANDS[name]
     for flag in set().union(*(flags_of for _, flags_of in COMMANDS.values())) - known:
         if flags.FLAGS[flag].present:
             raise UsageError(f'{name} does not read --{flag}: leave it out')
     if _SWEEP.value is None:
-        raise UsageError(f'{name} needs --sweep=FILE; experiments/sweeps/ has examples')
+        files = ', '.join(f'--sweep={os.path.relpath(path)}' for path in sorted(EXAMPLES.glob('*.toml')))
+        raise UsageError(f'{name} needs --sweep=FILE; docs/sweeps.md says how to write one, and there are: {files}')
     sweep = sweep_file.load(pathlib.Path(_SWEEP.value), CONFIGS)
     return run(SweepFolder(sweep, pathlib.Path(_SWEEPS_DIR.value, sweep.name).absolute(), _STALE.value))
 

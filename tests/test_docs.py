@@ -77,7 +77,9 @@ def test_the_example_of_tables_runs_as_it_is_written(tmp_path):
     prepared = said['python scripts/prepare_data.py --dataset=csv --schema=visits.yaml']
     assert re.search(r'^next: .*train.py --config=own_table --config.data.recipe=visits$', prepared, re.MULTILINE)
     assert re.search(r'rows: +2,000\n', prepared) and re.search(r'fields: +5\n', prepared)
-    assert 'AUC' in list(said.values())[-1]
+    run_options = 'python scripts/evaluate.py --run_dir=runs/visits --split=valid'
+    assert 'AUC' in said[run_options]
+    assert said['python new_rows.py'].startswith('2000 rows, 0 bad rows')
 
 
 def test_all_keys_of_declarations_are_explained():

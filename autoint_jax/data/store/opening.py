@@ -34,9 +34,10 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
     """
     there = sorted(path.parent.name for path in pathlib.Path(data_dir, dataset).glob('*/manifest.json'))
     if dataset == OWN_TABLE and not recipe:
+        prepared = ', '.join(there) or 'none; scripts/prepare_data.py --dataset=csv prepares one'
         raise UsageError(
             f'say which of your tables: --config.data.recipe=NAME, or data.recipe in the configuration, is the name '
-            f'of its declaration; prepared in {data_dir}: {", ".join(there) or "none"}'
+            f'of its declaration; prepared in {data_dir}: {prepared}'
         )
     folder = folder_of(data_dir, dataset, recipe)
     if not (folder / 'manifest.json').exists():

@@ -1,0 +1,27 @@
+"""The flag of commands that read a trained run, `--run_dir=FOLDER`."""
+
+import os
+import pathlib
+
+from absl import flags
+
+from autoint_jax.errors import UsageError
+
+RUNS = pathlib.Path('runs')  # where scripts/train.py puts runs by default
+SHOWN = 5  # runs that are named where none is chosen
+
+_RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
+
+
+def run_dir() -> pathlib.Path:
+    """The chosen run folder. Raises UsageError that names runs if none is chosen."""
+    if _RUN_DIR.value is not None:
+        return pathlib.Path(_RUN_DIR.value)
+    there = sorted(RUNS.glob('*/run.json'), key=os.path.getmtime, reverse=True)
+    if not there:
+        raise UsageError(
+            f'say which run: --run_dir=FOLDER; there is no run in {RUNS}/ here, and scripts/train.py makes one'
+        )
+    named = ', '.join(f'--run_dir={path.parent}' for path in there[:SHOWN])
+    more = f' and {len(there) - SHOWN} older ones' if len(there) > SHOWN else ''
+    raise UsageError(f'say which run, such as the latest: {named}{more}')
