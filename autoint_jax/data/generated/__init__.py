@@ -1,1 +1,1 @@
-"""Generated data in the shapes of the published data sets."""
+"""Generated raw files: in the shapes of published data sets, of any size, with interactions to learn."""

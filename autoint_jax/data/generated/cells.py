@@ -1,7 +1,7 @@
-"""Text files from arrays, fast: columns of characters side by side, 0 where a character is absent.
+"""Cells of text files as arrays of characters, so that many rows are written without a loop over them.
 
-A cell is a row of an array uint8 [n, width]; absent characters are dropped when the lines are joined, so numbers of any
-length and empty cells need no loop over rows.
+The cells of a column are an array uint8 [n, width]. A character that a shorter cell lacks is 0, and all zeros are
+dropped when `lines` joins the columns.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _HEXADECIMAL = np.frombuffer(''.join(f'{value:04x}' for value in range(1 << 16))
 
 
 def digits(values: np.ndarray) -> np.ndarray:
-    """Integers [n] -> decimal cells, negative ones with a sign."""
+    """Integers [n] -> cells of decimal digits, uint8 [n, width]; negative numbers have a sign."""
     values = np.asarray(values)
     signed = values.dtype.kind == 'i' and bool((values < 0).any())
     rest = np.abs(values).astype(np.uint64)
@@ -33,13 +33,13 @@ def digits(values: np.ndarray) -> np.ndarray:
 
 
 def hexadecimal(values: np.ndarray) -> np.ndarray:
-    """uint32 [n] -> cells of eight hexadecimal digits."""
+    """Values uint32 [n] -> cells of eight hexadecimal digits, uint8 [n, 8]."""
     values = np.asarray(values, np.uint32)
     return np.concatenate([_HEXADECIMAL[values >> 16], _HEXADECIMAL[values & 0xFFFF]], 1)
 
 
 def words(values: Sequence[str], numbers: np.ndarray) -> np.ndarray:
-    """Cells `values[numbers]`, encoded as Latin-1."""
+    """Cells `values[numbers]`, encoded as Latin-1: numbers [n] -> uint8 [n, width]."""
     width = max(len(value) for value in values)
     table = np.array([value.encode('latin-1').ljust(width, b'\0') for value in values], f'S{width}')
     return (
@@ -48,12 +48,12 @@ def words(values: Sequence[str], numbers: np.ndarray) -> np.ndarray:
 
 
 def blanked(cells: np.ndarray, blank: np.ndarray) -> np.ndarray:
-    """Cells, empty where `blank` [n] holds."""
+    """Cells [n, width] -> the same cells, but empty where `blank`, bool [n], is true."""
     return cells * ~blank[:, None]
 
 
 def lines(columns: Sequence[np.ndarray], separator: str) -> bytes:
-    """Cells of every column -> the lines of a file, each ended by a newline."""
+    """Cells of every column -> the lines of a file; each ends with a newline."""
     rows = len(columns[0])
     width = sum(cells.shape[1] for cells in columns) + len(columns) * len(separator)
     text = np.zeros((rows, width), np.uint8)

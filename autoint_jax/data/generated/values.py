@@ -1,7 +1,8 @@
-"""Generated click logs: long-tailed values and labels with planted field interactions, by seed.
+"""Random values with long tails, and labels that depend on planted interactions of fields.
 
-For tests and benchmarks. Labels depend on pairs of fields more than on single ones: the logit sums products of hidden +-1
-attributes of two values, and little of each attribute itself, so a model without interactions learns a small part only.
+They are for tests and benchmarks. Every value has a hidden attribute, +1 or -1. The logit of a label is mainly a sum of
+products of the attributes of two fields; an attribute by itself adds little. So a model without interactions learns
+only a small part.
 """
 
 import functools
@@ -9,16 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-BLOCK_ROWS = 100_000
-
 
 def zipf(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
-    """Ranks 0..size-1, int64 [rows], with P(rank) close to proportional to 1 / (rank + 1)."""
+    """Random ranks from 0 to size - 1, int64 [rows]; the probability of a rank is about proportional to 1 / (rank + 1)."""
     return np.minimum((size + 1.0) ** rng.random(rows), size).astype(np.int64) - 1
 
 
 def scrambled(ranks: np.ndarray, salt: int) -> np.ndarray:
-    """Ranks below 2^32 -> uint32 values one to one, without visible order."""
+    """Ranks [n] below 2^32 -> distinct values uint32 [n] without visible order, another order for each salt."""
     values = ranks.astype(np.uint32)
     values ^= np.uint32(salt * 0x9E3779B9 & 0xFFFFFFFF)
     for factor in (0x85EBCA6B, 0xC2B2AE35):  # odd factors and shifts to the right: each step can be undone
@@ -33,7 +32,7 @@ def _attributes(salt: int) -> np.ndarray:
 
 
 def attribute(ranks: np.ndarray, salt: int) -> np.ndarray:
-    """A hidden attribute of each value, float32 [n], -1 or 1."""
+    """The hidden attribute of each value, float32 [n], -1 or 1; for each salt another attribute."""
     return _attributes(salt)[ranks % 997]
 
 
@@ -45,13 +44,14 @@ def planted_labels(
     strength: float,
     single: float = 0.2,
 ) -> np.ndarray:
-    """Labels bool [n].
+    """Random labels, bool [n].
 
     Args:
-      pairs: ranks of the two fields of each planted pair.
-      rate: share of positives where the pairs say nothing.
-      strength: of one pair on the logit.
-      single: of each field of a pair by itself, a hint of which fields matter.
+      rng: random generator.
+      pairs: of fields that interact: the ranks [n] of both.
+      rate: probability of a positive label before the fields change it.
+      strength: what the product of a pair's attributes adds to the logit.
+      single: what each attribute adds to the logit by itself; it hints at the fields that matter.
     """
     logit = np.full(len(pairs[0][0]), np.log(rate / (1 - rate)), np.float32)
     for number, (one, other) in enumerate(pairs):

@@ -13,6 +13,7 @@ from autoint_jax.data.datasets.avazu import AVAZU
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.datasets.kdd12 import KDD12
 from autoint_jax.data.generated import shapes
+from autoint_jax.data.generated.avazu import HEADER
 from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.raw.derived import kdd12_profile
 from autoint_jax.data.store.columns import SPLITS
@@ -99,7 +100,7 @@ def test_criteo_of_bars(raw, tmp_path):
 @pytest.mark.parametrize('recipe', ['autoint_all_rows', 'autoint'])
 def test_avazu_by_the_authors(raw, tmp_path, recipe):
     data = prepared('avazu', recipe, raw, tmp_path)
-    names = shapes.AVAZU_HEADER.split(',')
+    names = HEADER.split(',')
     columns = dict(zip(names, zip(*read(raw['avazu'] / 'train.csv', ',', header=True), strict=True), strict=True))
     labels = [int(value) for value in columns.pop('click')]
     split = folds(labels)
@@ -118,7 +119,7 @@ def test_avazu_by_the_authors(raw, tmp_path, recipe):
 
 def test_avazu_of_bars(raw, tmp_path):
     data = prepared('avazu', 'bars', raw, tmp_path)
-    names = shapes.AVAZU_HEADER.split(',')
+    names = HEADER.split(',')
     columns = dict(zip(names, zip(*read(raw['avazu'] / 'train.csv', ',', header=True), strict=True), strict=True))
     labels = [int(value) for value in columns.pop('click')]
     split = folds(labels)
