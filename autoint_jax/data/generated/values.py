@@ -12,7 +12,7 @@ import numpy as np
 
 
 def zipf(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
-    """Random ranks from 0 to size - 1, int64 [rows]; the probability of a rank is about proportional to 1 / (rank + 1)."""
+    """Random ranks 0 to size - 1, int64 [rows]; the probability of a rank is nearly proportional to 1 / (rank + 1)."""
     return np.minimum((size + 1.0) ** rng.random(rows), size).astype(np.int64) - 1
 
 

@@ -1,1 +1,1 @@
-"""Prepared data on disk: opening, writing, vocabularies, verification, scratch folders."""
+"""Prepared data on disk: its columns and manifest, opening, checking and writing."""

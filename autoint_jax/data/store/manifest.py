@@ -1,7 +1,8 @@
 """The manifest of prepared data: its keys, and the hash that names the data.
 
-`manifest.json` describes the data: data set, recipe and its parameters, the rows and checksums of each split. The data's hash is
-made of the manifest and the schema, without the keys in UNHASHED: they only describe how the data was made.
+`manifest.json` describes the data: data set, recipe and its parameters, the rows and checksums of each split. The
+data's hash is made of the manifest and the schema, without the keys in UNHASHED: they only describe how the data was
+made.
 """
 
 import hashlib

@@ -1,12 +1,12 @@
-"""Prepared data on disk: for each split, plain memory-mapped columns in the order of the rows, with a schema and a manifest.
+"""Prepared data on disk: memory-mapped columns for each split, in the order of the rows, a schema and a manifest.
 
     <folder>/schema.json  manifest.json  vocabularies.json
     <folder>/{train,valid,test}/{ids,numeric,labels}.npy
     <folder>/plan.json      how raw rows are encoded (tables only)
     <folder>/bad_rows.tsv   rows that could not be parsed (if there are any)
 
-A folder appears by one rename when it is complete, so an unfinished one is never taken for data. The files are checked when
-they are opened (`verification.py`), so damaged or edited ones are refused.
+A folder appears by one rename when it is complete, so an unfinished one is never taken for data. The files are checked
+when they are opened (`verification.py`), so damaged or edited ones are refused.
 """
 
 import dataclasses
@@ -19,8 +19,9 @@ import numpy as np
 
 from autoint_jax.data.store import verification
 from autoint_jax.data.store.columns import SPLITS, Columns
+from autoint_jax.data.store.listener import Say
 from autoint_jax.data.store.manifest import PREPARATION
-from autoint_jax.data.store.verification import AGAIN, Say
+from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.schema import Schema

@@ -1,9 +1,8 @@
-"""Scratch folders: what is being made lies beside the folder that it becomes, which then appears by one rename.
+"""Scratch folders: new data is written beside the folder that it will become, which then appears by one rename.
 
-A scratch folder holds `owner.json`, which names the process that made it; that process touches the file every minute. Only
-a folder whose owner is certainly dead is removed: a process of this machine that has ended, or one that has given no sign
-of life for a day. All others are left and reported. No file lock is asked, since some network file systems grant a lock to
-everyone.
+The process that made a scratch folder touches `owner.json` in it every minute (`scratch_owner.py`). A scratch folder is
+removed only if its process is certainly dead: it ran on this machine and has ended, or it has given no sign of life for
+a day. All other scratch folders are left and reported.
 """
 
 import contextlib
@@ -11,38 +10,40 @@ import errno
 import json
 import os
 import pathlib
-import platform
 import re
 import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
+from autoint_jax.data.store.listener import Say, silent
+from autoint_jax.data.store.scratch_owner import HEARTBEAT_SECONDS, OWNER, beat, is_alive, named, owner_of, this_process
 from autoint_jax.errors import UsageError
 
-OWNER = 'owner.json'
-HEARTBEAT_SECONDS = 60
-SILENT_SECONDS = 24 * 3600  # without a sign of life
-DATA = 'data'  # what a folder that is set aside is named within its scratch folder
-PARTS = ('manifest.json', 'schema.json', 'train')  # of prepared data; a folder with none of them is someone else's
+SILENT_SECONDS = 24 * 3600  # a process without a sign of life for so long is dead
+DATA = 'data'  # the name, within a scratch folder, of data that is set aside
+PARTS = ('manifest.json', 'schema.json', 'train')  # a folder with none of these does not hold prepared data
 OTHER_PARTS = ('valid', 'test', 'vocabularies.json', 'plan.json', 'bad_rows.tsv', OWNER)
 _NAME = re.compile(r'\.(?P<name>.+)-(?P<purpose>unfinished|replaced)-\w+', re.DOTALL)
-_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)  # a folder of that name is there
-
-Say = Callable[[str], None]
-
-
-def silent(sentence: str) -> None:
-    """Says nothing."""
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)  # errors of a rename to a folder that exists
 
 
 @contextlib.contextmanager
 def unfinished(folder: pathlib.Path, say: Say = silent) -> Iterator[pathlib.Path]:
-    """A scratch folder beside `folder`, removed at the end. Folders that dead processes have left are removed first.
+    """Makes a scratch folder beside `folder`, and removes it at the end.
 
-    Raises UsageError if `folder` is a file or holds something beside prepared data, which is never replaced.
+    Scratch folders of dead processes are removed first.
+
+    Args:
+      folder: where the data will be.
+      say: is told of scratch folders that are left.
+
+    Yields:
+      The scratch folder.
+
+    Raises:
+      UsageError: `folder` is a file, or holds other files than prepared data, which are never replaced.
     """
     check_replaceable(folder)
     _check_nothing_beside(folder)
@@ -54,23 +55,23 @@ def unfinished(folder: pathlib.Path, say: Say = silent) -> Iterator[pathlib.Path
 
 
 def check_replaceable(folder: pathlib.Path) -> None:
-    """Raises UsageError if `folder` is there and is no prepared data."""
+    """Raises UsageError if `folder` exists and does not hold prepared data."""
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
         raise UsageError(
-            f'{folder} is in the way: it is no folder of prepared data; move it or name another --data_dir'
+            f'{folder} is in the way: it is not a folder of prepared data; move it or name another --data_dir'
         )
     try:
         names = os.listdir(folder)
     except FileNotFoundError:  # another process is replacing it
         return
     if names and not set(names) & set(PARTS):
-        raise UsageError(f'{folder} holds files that are no prepared data: move them or name another --data_dir')
+        raise UsageError(f'{folder} holds files that are not prepared data: move them or name another --data_dir')
 
 
 def _check_nothing_beside(folder: pathlib.Path) -> None:
-    """Raises UsageError if files beside prepared data, hidden ones apart, would be lost when it is replaced."""
+    """Raises UsageError if `folder` also holds other files (hidden ones aside), which would be lost."""
     beside = sorted(
         name
         for name in (os.listdir(folder) if folder.is_dir() else ())
@@ -78,15 +79,15 @@ def _check_nothing_beside(folder: pathlib.Path) -> None:
     )
     if beside:
         raise UsageError(
-            f'{folder} also holds {", ".join(beside[:5])}{", ..." if len(beside) > 5 else ""}, which would be lost when '
-            'the prepared data in it is replaced: move them or name another --data_dir'
+            f'{folder} also holds {", ".join(beside[:5])}{", ..." if len(beside) > 5 else ""}, which would be lost '
+            'when the prepared data in it is replaced: move them or name another --data_dir'
         )
 
 
 def put_in_place(scratch: pathlib.Path, folder: pathlib.Path, say: Say = silent) -> None:
-    """Renames a finished scratch folder to `folder`; what is there is set aside first and removed afterwards.
+    """Renames a finished scratch folder to `folder`. Data that is there is set aside first and removed afterwards.
 
-    Of two processes that do so at once, the last one's folder stays.
+    If two processes do so at the same time, the folder of the last one stays.
     """
     folder = _real(folder)
     (scratch / OWNER).unlink(missing_ok=True)
@@ -112,51 +113,58 @@ def put_in_place(scratch: pathlib.Path, folder: pathlib.Path, say: Say = silent)
 
 
 def left_in(parent: pathlib.Path) -> list[tuple[pathlib.Path, int]]:
-    """Scratch folders in a folder that no living process of this machine is known to work on, and their bytes."""
-    return [(left, _size(left)) for left in _scratch_folders(parent) if not _is_alive(_owner_of(left))]
+    """Returns the scratch folders in `parent`, each with its size in bytes.
+
+    Those of living processes of this machine are left out.
+    """
+    return [(left, _size(left)) for left, _, _ in _scratch_folders(parent) if not is_alive(owner_of(left))]
 
 
 def clear_up(parent: pathlib.Path, name: str, *, now: float, say: Say = silent) -> None:
-    """Removes the scratch folders of dead processes in `parent`, and puts back data that one of them had only set aside.
+    """Removes the scratch folders of dead processes in `parent`, and puts back data that such a process had set aside.
 
     Args:
       parent: a folder of folders of prepared data.
-      name: of the folder that is to be made in it.
+      name: of the folder that will be made in it.
       now: the time by the clock of the file system, in seconds.
-      say: told of each folder that is left.
+      say: is told of each scratch folder that is left.
     """
-    for left in _scratch_folders(parent):
-        match = _NAME.fullmatch(left.name)
-        owner = _owner_of(left)
-        alive = _is_alive(owner)
-        if alive and owner['pid'] != os.getpid() and left.name.startswith(f'.{name}-unfinished-'):
+    for left, target, purpose in _scratch_folders(parent):
+        owner = owner_of(left)
+        alive = is_alive(owner)
+        if alive and owner is not None and owner['pid'] != os.getpid() and left.name.startswith(f'.{name}-unfinished-'):
             say(f'process {owner["pid"]} prepares {name} at the same time: the data of the one that ends last stays')
         if alive or (last_sign := _last_sign(left)) is None:
             continue
         quiet = now - last_sign
-        if owner is None and quiet < 2 * HEARTBEAT_SECONDS:  # just being made, or just being removed
+        if owner is None and quiet < 2 * HEARTBEAT_SECONDS:  # another process is making or removing it
             continue
         if alive is None and quiet < SILENT_SECONDS:
             say(
-                f'{left} ({_size(left):,} bytes) is left: {_named(owner)}, which gave the last sign of life {quiet / 3600:.1f} '
-                'hours ago, may still be at work on it; delete it if that process has ended'
+                f'{left} ({_size(left):,} bytes) is left: {named(owner)}, which gave the last sign of life '
+                f'{quiet / 3600:.1f} hours ago, may still work on it; delete it if that process has ended'
             )
             continue
-        data, original = _set_aside(left), parent / match['name']
-        if match['purpose'] == 'replaced' and data is not None and not original.exists():
+        data, original = _set_aside(left), parent / target
+        if purpose == 'replaced' and data is not None and not original.exists():
             with contextlib.suppress(OSError):
                 os.rename(data, original)
                 say(f'{original} is back: a process ended while it was replacing the data')
         _remove(left, say)
 
 
-def _scratch_folders(parent: pathlib.Path) -> list[pathlib.Path]:
-    found = sorted(path for path in parent.iterdir() if _NAME.fullmatch(path.name)) if parent.is_dir() else []
-    return [path for path in found if path.is_dir() and not path.is_symlink()]
+def _scratch_folders(parent: pathlib.Path) -> list[tuple[pathlib.Path, str, str]]:
+    """The scratch folders in a folder, each with the name of the folder that it is for, and its purpose."""
+    paths = sorted(parent.iterdir()) if parent.is_dir() else []
+    return [
+        (path, match['name'], match['purpose'])
+        for path in paths
+        if (match := _NAME.fullmatch(path.name)) and path.is_dir() and not path.is_symlink()
+    ]
 
 
 def _real(folder: pathlib.Path) -> pathlib.Path:
-    """Where a link leads, so that data which lies on another disk is replaced there."""
+    """The folder that a link leads to, so that data on another disk is replaced there."""
     return folder.resolve() if folder.is_symlink() else folder
 
 
@@ -165,18 +173,12 @@ def _scratch(folder: pathlib.Path, purpose: str, say: Say) -> Iterator[pathlib.P
     scratch = pathlib.Path(tempfile.mkdtemp(prefix=f'.{folder.name}-{purpose}-', dir=folder.parent))
     ended = threading.Event()
     try:
-        (scratch / OWNER).write_text(json.dumps(_this_process()))
-        threading.Thread(target=_beat, args=(scratch / OWNER, ended), name='heartbeat', daemon=True).start()
+        (scratch / OWNER).write_text(json.dumps(this_process()))
+        threading.Thread(target=beat, args=(scratch / OWNER, ended), name='heartbeat', daemon=True).start()
         yield scratch
     finally:
         ended.set()
         _remove(scratch, say)
-
-
-def _beat(path: pathlib.Path, ended: threading.Event) -> None:
-    while not ended.wait(HEARTBEAT_SECONDS):
-        with contextlib.suppress(OSError):
-            os.utime(path)
 
 
 def _remove(folder: pathlib.Path, say: Say) -> None:
@@ -185,66 +187,11 @@ def _remove(folder: pathlib.Path, say: Say) -> None:
         say(f'{folder} could not be removed: delete it when no process uses its files')
 
 
-def _this_process() -> dict[str, Any]:
-    """What tells a process from all others, on other machines and in other containers too."""
-    return {
-        'host': platform.node(),
-        'boot': _text('/proc/sys/kernel/random/boot_id'),
-        'processes': _process_namespace(),
-        'pid': os.getpid(),
-        'started': _started(os.getpid()),
-    }
-
-
-def _is_alive(owner: dict[str, Any] | None) -> bool | None:
-    """Whether a process of this machine is alive; None of processes elsewhere, or where the system does not tell."""
-    here = _this_process()
-    if owner == here:
-        return True
-    if (
-        owner is None
-        or not here['started']
-        or any(owner.get(key) != here[key] for key in ('host', 'boot', 'processes'))
-    ):
-        return None
-    return _started(owner.get('pid')) == owner.get('started')
-
-
-def _started(pid: Any) -> str:
-    """When a process started, in ticks since the machine did; '' if it has ended, or where there is no /proc."""
-    text = _text(f'/proc/{pid}/stat') if isinstance(pid, int) else ''
-    fields = text.rpartition(')')[2].split()  # before them stands the name, in which there may be blanks and brackets
-    return fields[19] if fields and fields[0] not in 'ZX' else ''  # not a zombie
-
-
-def _process_namespace() -> str:
-    try:
-        return os.readlink('/proc/self/ns/pid')
-    except OSError:
-        return ''
-
-
-def _text(path: str) -> str:
-    try:
-        return pathlib.Path(path).read_text(errors='replace').strip()
-    except OSError:
-        return ''
-
-
-def _owner_of(scratch: pathlib.Path) -> dict[str, Any] | None:
-    try:
-        owner = json.loads((scratch / OWNER).read_text())
-    except (OSError, ValueError):
-        return None
-    return owner if isinstance(owner, dict) else None
-
-
-def _named(owner: dict[str, Any] | None) -> str:
-    return f'process {owner.get("pid")} of machine {owner.get("host")!r}' if owner else 'a process that left no name'
-
-
 def _last_sign(scratch: pathlib.Path) -> float | None:
-    """The newest time of a scratch folder and its files, None if it is gone. What is set aside in it keeps its old times."""
+    """The newest time of a scratch folder and its files, or None if it is gone.
+
+    Data that is set aside keeps its old times.
+    """
     return max((status.st_mtime for status in _statuses(scratch)), default=None)
 
 
@@ -253,7 +200,7 @@ def _size(scratch: pathlib.Path) -> int:
 
 
 def _statuses(scratch: pathlib.Path) -> Iterator[os.stat_result]:
-    """Of a folder and all that is in it, but for what vanishes meanwhile."""
+    """The status of a folder and of all files in it, except those that vanish meanwhile."""
     for parent, _, names in os.walk(scratch):
         for path in (parent, *(os.path.join(parent, name) for name in names)):
             with contextlib.suppress(OSError):
@@ -261,5 +208,5 @@ def _statuses(scratch: pathlib.Path) -> Iterator[os.stat_result]:
 
 
 def _set_aside(scratch: pathlib.Path) -> pathlib.Path | None:
-    """Whole data within a scratch folder: below DATA, or in the folder itself as earlier versions set it aside."""
+    """Complete data that was set aside in a scratch folder, or None. Earlier versions did not use the folder DATA."""
     return next((path for path in (scratch / DATA, scratch) if (path / 'manifest.json').is_file()), None)

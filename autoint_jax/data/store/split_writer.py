@@ -1,4 +1,4 @@
-"""Appends rows to the columns of a split, as `.npy` files that are memory-mapped later."""
+"""Appends rows to the columns of a split, which are `.npy` files."""
 
 import contextlib
 import errno
@@ -13,12 +13,14 @@ from autoint_jax.data.store.columns import DTYPES
 
 
 class SplitWriter:
-    """Writes `ids.npy`, `numeric.npy` and `labels.npy` of a new folder block by block.
+    """A writer of `ids.npy`, `numeric.npy` and `labels.npy` in a new folder, block by block. It is a context manager.
 
-    Used as a context manager; afterwards `record` holds what the manifest says of the split.
+    Attributes:
+      record: the entry for the manifest, {rows, positives, NAME_sha256}; it is complete when the context has ended.
     """
 
     def __init__(self, folder: pathlib.Path, slots: int, numeric: int):
+        """Makes `folder`, for rows of so many id slots and numeric fields."""
         folder.mkdir()
         self._paths = {name: folder / f'{name}.npy' for name in DTYPES}
         self._widths = {'ids': (slots,), 'numeric': (numeric,), 'labels': ()}
@@ -46,7 +48,7 @@ class SplitWriter:
                     file.close()
 
     def append(self, ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray) -> None:
-        """Adds rows: ids [n, slots], numeric [n, numeric], labels [n]."""
+        """Adds rows: ids [n, slots], numeric [n, numeric], labels [n]. Raises OSError that names the file."""
         for (name, dtype), values in zip(DTYPES.items(), (ids, numeric, labels), strict=True):
             data = np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8).data
             self._sums[name].update(data)
@@ -56,7 +58,10 @@ class SplitWriter:
         self._positives += int(np.count_nonzero(labels))
 
     def _write_headers(self) -> None:
-        """NumPy leaves room in a header for any number of rows, so its length stays."""
+        """Writes the header of each file.
+
+        Its length stays when rows are added, as NumPy reserves space for any number of rows.
+        """
         for name, dtype in DTYPES.items():
             with _writing(self._paths[name]):
                 self._files[name].seek(0)
@@ -72,7 +77,7 @@ class SplitWriter:
 
 @contextlib.contextmanager
 def _writing(path: pathlib.Path) -> Iterator[None]:
-    """Errors of writing name the file; a short write without a cause is a full disk."""
+    """Adds the file's name to an OSError. A short write without an error number means that the disk is full."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Parsed rows on disk while they are prepared, so that text is parsed once and columns are read one at a time."""
+"""Parsed rows on disk during preparation, so that text is parsed once and columns can be read one at a time."""
 
 import errno
 import pathlib
@@ -8,38 +8,53 @@ import polars as pl
 
 
 class Spool:
-    """Typed blocks in a folder, one uncompressed Arrow file each; about as large as the prepared data."""
+    """Blocks of typed rows in a folder, each an uncompressed Arrow file.
+
+    The spool is about as large as the prepared data.
+
+    Attributes:
+      sizes: number of rows of each block, in order.
+    """
 
     def __init__(self, folder: pathlib.Path):
+        """Makes `folder`."""
         folder.mkdir()
         self._folder = folder
         self.sizes: list[int] = []
 
     def path(self, number: int) -> pathlib.Path:
+        """The file of a block."""
         return self._folder / f'{number:06d}.arrow'
 
     def write(self, number: int, frame: pl.DataFrame) -> None:
-        """Writes a block; threads may do so in any order."""
+        """Writes the block of that number. Threads may write blocks in any order.
+
+        Raises OSError that names the file if the disk is full.
+        """
         path = self.path(number)
         try:
             frame.write_ipc(path, compression='uncompressed')
         except (OSError, pl.exceptions.PolarsError) as error:
-            if 'os error 28' in str(error):  # Polars names neither the file nor the cause in a form of its own
+            if 'os error 28' in str(error):  # Polars gives the cause in the text only, and no file
                 raise OSError(errno.ENOSPC, 'no space left', str(path)) from error
             raise
 
     @property
     def rows(self) -> int:
+        """Number of rows of all blocks."""
         return sum(self.sizes)
 
     def column(self, name: str) -> Iterator[pl.Series]:
-        """A column, block by block."""
+        """Yields a raw column, block by block, in the order of the rows."""
         for number in range(len(self.sizes)):
             yield self._scan(number).select(name).collect()[name]
 
     def frames(self) -> Iterator[pl.DataFrame]:
+        """Yields the blocks with all columns, in the order of the rows."""
         for number in range(len(self.sizes)):
             yield self._scan(number).collect()
 
     def _scan(self, number: int) -> pl.LazyFrame:
-        return pl.scan_ipc(self.path(number), glob=False, hive_partitioning=False)  # a folder's name may have brackets
+        return pl.scan_ipc(
+            self.path(number), glob=False, hive_partitioning=False
+        )  # otherwise brackets in a folder's name are patterns

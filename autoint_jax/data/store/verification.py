@@ -1,19 +1,18 @@
-"""Whether the files of prepared data are those that were prepared.
+"""Checks that the files of prepared data are those that were prepared.
 
-Three checks, from cheap to dear:
-  - On opening: schema and manifest fit the hash that names the data.
-  - On opening a split (`check_split`): size and header of each array; its SHA-256 where it is small, otherwise that of 64
-    blocks spread over it; then one pass over all values: ids are within their fields, numbers are not infinite, labels are 0
-    or 1. The pass reads the split once, at the speed of the disk, or some gigabytes a second from memory. A process checks
-    a file once as long as the file's times stay.
-  - On demand (`check_whole`): SHA-256 of every array.
+There are three checks, from the fastest to the slowest:
+  - When data is opened (`opening.py`): the schema and the manifest give the hash that names the data.
+  - When a split is opened (`check_split`): the size and the header of each array; the SHA-256 of a small array, or of
+    64 blocks spread over a large one; and all values: ids are within their fields, numbers are not infinite, labels are
+    0 or 1. This reads the split once. A process checks a file once, as long as the file's times stay the same.
+  - When the user asks for it (`check_whole`): the SHA-256 of every array.
 """
 
 import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -22,16 +21,22 @@ from autoint_jax.data.store.columns import DTYPES
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.schema import Schema
 
-WHOLE_BYTES = 64 << 20  # up to this size a file's whole checksum is compared on opening
+WHOLE_BYTES = 64 << 20  # of a file up to this size, the whole checksum is compared when its split is opened
 SAMPLED_BLOCKS, SAMPLED_BYTES = 64, 64 << 10
 BLOCK_BYTES = 4 << 20
 AGAIN = 'prepare the data again with --overwrite'
 
-Say = Callable[[str], None]
-
 
 class Array(NamedTuple):
-    """What the manifest says of an array: its file, type, shape and SHA-256, and that of its sample, if there is one."""
+    """An array of a split, as the manifest describes it.
+
+    Attributes:
+      path: of its file.
+      dtype: type of its values.
+      shape: rows, then columns if there are several.
+      sha256: checksum of its values.
+      sample: checksum of some blocks of its file (`sample_of`); None if an earlier version did not record it.
+    """
 
     path: pathlib.Path
     dtype: np.dtype
@@ -41,14 +46,22 @@ class Array(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes without the header."""
+        """Bytes of the values, without the header."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
 
 def arrays_of(
     folder: pathlib.Path, split: str, schema: Schema, record: dict[str, Any], samples: dict[str, str]
 ) -> dict[str, Array]:
-    """The arrays of a split by name, by the manifest's record of the split and the checksums of its samples."""
+    """Returns the arrays of a split by name.
+
+    Args:
+      folder: of the prepared data.
+      split: name.
+      schema: of the data.
+      record: the manifest's entry for the split.
+      samples: {name of an array: checksum of its sample}.
+    """
     widths = {'ids': (schema.num_slots,), 'numeric': (len(schema.numeric_fields),), 'labels': ()}
     return {
         name: Array(
@@ -63,16 +76,16 @@ def arrays_of(
 
 
 def check_split(arrays: dict[str, Array], schema: Schema) -> None:
-    """Raises UsageError with file, row, field and value if the arrays of a split are not those that were prepared."""
+    """Raises UsageError that names file, row, field and value if the arrays of a split were damaged or changed."""
     for array in arrays.values():
-        _start_of_data(array)  # sizes of all first: they cost nothing
+        _start_of_data(array)  # first the sizes of all arrays, which takes no time
     for name, array in arrays.items():
         status = os.stat(array.path)
         _check_once(name, array, schema, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 def check_whole(array: Array) -> None:
-    """Raises UsageError if an array does not have its checksum."""
+    """Raises UsageError if the checksum of an array is not the recorded one."""
     checksum = hashlib.sha256()
     for _, values in _blocks(array):
         checksum.update(values.data)
@@ -115,16 +128,19 @@ def _compare(array: Array, found: str, wanted: str) -> None:
 
 
 def _start_of_data(array: Array) -> int:
-    """Where the values begin in a file whose header and size are as they should be. Raises UsageError."""
+    """Position of the first value in a file, in bytes.
+
+    Raises UsageError if the header or the size is not the expected one.
+    """
     try:
         with open(array.path, 'rb') as file:
             start = _header(file, array)
             size = os.fstat(file.fileno()).st_size
-    except PermissionError as error:  # to prepare the data again would not help
+    except PermissionError as error:  # preparing the data again would not help
         raise UsageError(system_sentence(error)) from None
     except OSError as error:
         raise UsageError(f'{array.path} cannot be read ({error.strerror}): {AGAIN}') from None
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # of NumPy, for a header that is none
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # NumPy raises these if there is no header
         raise UsageError(
             f'{array.path} cannot be read ({str(error).splitlines()[0] if str(error) else "no header"}): {AGAIN}'
         ) from None
@@ -147,7 +163,7 @@ def _header(file: BinaryIO, array: Array) -> int:
 
 
 def _blocks(array: Array) -> Iterator[tuple[int, np.ndarray]]:
-    """(first row, values [n, ...]) in order. The values are overwritten by the next block."""
+    """Yields (number of the first row, values [n, ...]), in order. The next block overwrites the values."""
     start, rows = _start_of_data(array), array.shape[0]
     row_bytes = int(np.prod(array.shape[1:], dtype=np.int64)) * array.dtype.itemsize
     if not row_bytes or not rows:
@@ -158,7 +174,7 @@ def _blocks(array: Array) -> Iterator[tuple[int, np.ndarray]]:
         file.seek(start)
         for row in range(0, rows, at_once):
             values = block[: rows - row]
-            left = memoryview(values.reshape(-1).view(np.uint8))
+            left = values.reshape(-1).view(np.uint8).data
             while len(left):
                 read = file.readinto(left)
                 if not read:
@@ -169,7 +185,8 @@ def _blocks(array: Array) -> Iterator[tuple[int, np.ndarray]]:
 
 def _check_ids(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
     most = np.array([field.cardinality for field in schema.id_fields for _ in range(field.max_values)], np.uint32)
-    if (_highest(values.view(np.uint32)) < most).all():  # as an unsigned number a negative id is above all
+    # A negative id, read as an unsigned number, is larger than all cardinalities.
+    if (_highest(values.view(np.uint32)) < most).all():
         return
     at, slot = np.argwhere(values.view(np.uint32) >= most)[0].tolist()
     owner = next(field for field in schema.id_fields if slot < schema.slots[field.name].stop)
@@ -180,7 +197,10 @@ def _check_ids(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema)
 
 
 def _highest(values: np.ndarray) -> np.ndarray:
-    """The largest value of each column [n, columns]. Several rows are taken as one: short rows are reduced slowly."""
+    """Values [n, columns] -> the largest value of each column, [columns].
+
+    NumPy reduces short rows slowly, so 64 are taken as one.
+    """
     at_once, columns = 64, values.shape[1]
     whole = len(values) // at_once * at_once
     highest = values[whole:].max(axis=0, initial=0)
@@ -196,7 +216,7 @@ def _check_numbers(path: pathlib.Path, row: int, values: np.ndarray, schema: Sch
         at, column = np.argwhere(infinite)[0].tolist()
         raise UsageError(
             f'{path} row {row + at}: numeric field {schema.numeric_fields[column].name!r} has the value '
-            f'{values[at, column]}: no number may be infinite; mend the raw file, then {AGAIN}'
+            f'{values[at, column]}: no number may be infinite; fix the raw file, then {AGAIN}'
         )
 
 

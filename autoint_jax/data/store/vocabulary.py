@@ -1,4 +1,4 @@
-"""Values of a field <-> ids. Id 0 is the unknown value (or padding, in a multivalued field)."""
+"""The vocabulary of a field: which id each value has."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -8,27 +8,40 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Known values in the order of their ids, which start at 1."""
+    """The known values of a field in the order of their ids, which start at 1.
+
+    Id 0 is the unknown value in a categorical field, and padding in a multivalued one.
+
+    Attributes:
+      values: as text.
+    """
 
     values: tuple[str, ...]
 
     @classmethod
     def fitted(cls, values: Iterable[str]) -> 'Vocabulary':
-        """All distinct non-empty values, sorted, so that ids depend on the set of values only."""
+        """The vocabulary of all distinct non-empty values.
+
+        They are sorted, so that ids depend on the set of values only.
+        """
         return cls(tuple(sorted(set(values) - {''})))
 
     @property
     def cardinality(self) -> int:
+        """Number of ids, id 0 included."""
         return len(self.values) + 1
 
     def encode(self, values: Sequence[str] | np.ndarray) -> np.ndarray:
-        """Values [n] -> int32 ids [n]; 0 for values that are not known."""
+        """Values [n] -> ids int32 [n]; 0 for unknown values."""
         ids = {value: number for number, value in enumerate(self.values, start=1)}
         distinct, inverse = np.unique(np.asarray(values, str), return_inverse=True)
         return np.array([ids.get(value, 0) for value in distinct.tolist()], np.int32)[inverse]
 
     def encode_lists(self, lists: Sequence[Sequence[str]], max_values: int) -> np.ndarray:
-        """Lists of values -> int32 [n, max_values], padded with 0; unknown values and those past the limit drop out."""
+        """Lists of values [n] -> ids int32 [n, max_values], padded with 0.
+
+        Unknown values and those past the limit are dropped.
+        """
         ids = {value: number for number, value in enumerate(self.values, start=1)}
         encoded = np.zeros((len(lists), max_values), np.int32)
         for row, values in enumerate(lists):

@@ -1,4 +1,4 @@
-"""Writes prepared data into a scratch folder, and puts it in its place when it is whole."""
+"""Writes prepared data into a scratch folder, and renames the folder when it is complete."""
 
 import hashlib
 import json
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from autoint_jax.data.store.columns import DTYPES, SPLITS, Columns
+from autoint_jax.data.store.listener import Say, silent
 from autoint_jax.data.store.manifest import FORMAT, PREPARATION, identity_of
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.data.store.scratch import Say, put_in_place, silent, unfinished
+from autoint_jax.data.store.scratch import put_in_place, unfinished
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.verification import sample_of
 from autoint_jax.data.store.vocabulary import Vocabulary
@@ -30,16 +31,19 @@ def write_prepared(
     preparation: dict[str, Any] | None = None,
     say: Say = silent,
 ) -> PreparedData:
-    """Writes prepared data beside `folder` and renames it into place.
+    """Writes prepared data from columns in memory.
 
     Args:
-      folder: where the data shall be; data that is there is replaced.
+      folder: where the data will be; data that is there is replaced.
       schema: of all splits.
-      vocabularies: field name -> vocabulary.
-      splits: 'train', 'valid' and 'test'.
-      description: dataset, recipe, its parameters and source checksums, for the manifest.
-      preparation: how the data was made, for the manifest; no part of the data's identity.
-      say: told of scratch folders that are left.
+      vocabularies: {field name: vocabulary}.
+      splits: {'train', 'valid' and 'test': columns}.
+      description: data set, recipe, its parameters and checksums of the sources, for the manifest.
+      preparation: how the data was made, for the manifest; the data's hash does not depend on it.
+      say: is told of scratch folders that are left.
+
+    Raises:
+      UsageError: `folder` holds other files than prepared data.
     """
     with unfinished(folder, say) as scratch:
         records = {}
@@ -70,11 +74,17 @@ def finish(
     preparation: dict[str, Any] | None = None,
     say: Say = silent,
 ) -> PreparedData:
-    """Adds schema, vocabularies and manifest to a scratch folder with its splits, and renames it into place.
+    """Adds schema, vocabularies and manifest to a scratch folder with the columns, and renames it to `folder`.
 
     Args:
-      splits: record of each split's writer.
-      preparation: as in `write_prepared`; checksums of samples and of the files beside the arrays are added.
+      scratch: the scratch folder.
+      folder: where the data will be; data that is there is replaced.
+      schema: of all splits.
+      vocabularies: {field name: vocabulary}.
+      splits: {split: record of its `SplitWriter`}.
+      description: as in `write_prepared`.
+      preparation: as in `write_prepared`; checksums of samples and of the files beside the columns are added.
+      say: is told of scratch folders that are left.
     """
     (scratch / 'schema.json').write_text(schema.dumps())
     vocabulary_text = json.dumps({name: vocabulary.values for name, vocabulary in vocabularies.items()})
@@ -98,5 +108,6 @@ def finish(
 
 
 def sha256_of(path: pathlib.Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
     with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()

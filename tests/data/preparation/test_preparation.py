@@ -20,7 +20,7 @@ from autoint_jax.data.encoding.value_table import IntegerTable
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.data.store.scratch import OWNER
+from autoint_jax.data.store.scratch_owner import OWNER
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError

@@ -430,5 +430,5 @@ def test_a_folder_of_something_else_is_not_replaced(folder, command, tmp_path):
         f'--data_dir={tmp_path}/out',
         '--overwrite',
     )
-    assert done.returncode == 2 and 'yours holds files that are no prepared data' in done.stderr
+    assert done.returncode == 2 and 'yours holds files that are not prepared data' in done.stderr
     assert pathlib.Path(tmp_path / 'out' / 'csv' / 'yours' / 'thesis.tex').exists()

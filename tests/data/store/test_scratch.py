@@ -9,11 +9,11 @@ import threading
 import pytest
 
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.store import scratch
+from autoint_jax.data.store import scratch, scratch_owner
 from autoint_jax.errors import UsageError
 
 DAY = 24 * 3600
-HERE = scratch._this_process()
+HERE = scratch_owner.this_process()
 
 
 def left(parent, owner, *, purpose='unfinished', name='mine', age=0.0):
@@ -22,7 +22,7 @@ def left(parent, owner, *, purpose='unfinished', name='mine', age=0.0):
     (folder / 'spool').mkdir(parents=True)
     (folder / 'spool' / 'block').write_bytes(bytes(1000))
     if owner is not None:
-        (folder / scratch.OWNER).write_text(owner if isinstance(owner, str) else json.dumps(owner))
+        (folder / scratch_owner.OWNER).write_text(owner if isinstance(owner, str) else json.dumps(owner))
     for path in [*folder.rglob('*'), folder]:
         time = path.stat().st_mtime - age
         os.utime(path, (time, time))
@@ -90,7 +90,7 @@ def test_of_processes_that_cannot_be_asked_a_silent_day_decides(tmp_path, who):
 
 def test_another_process_that_makes_the_same_is_said(tmp_path):
     process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
-    started = scratch._started(process.pid)
+    started = scratch_owner._started(process.pid)
     for name in ('mine', 'yours'):
         left(tmp_path, other(pid=process.pid, started=started), name=name)
     (line,) = after(tmp_path)
@@ -109,17 +109,17 @@ def test_one_young_file_is_a_sign_of_life(tmp_path):
 
 
 def test_a_system_that_tells_nothing_of_processes_waits_for_the_day(tmp_path, monkeypatch):
-    monkeypatch.setattr(scratch, '_text', lambda path: '')
-    young = left(tmp_path, scratch._this_process() | {'pid': ended_pid()})
+    monkeypatch.setattr(scratch_owner, '_text', lambda path: '')
+    young = left(tmp_path, scratch_owner.this_process() | {'pid': ended_pid()})
     assert len(after(tmp_path)) == 1 and young.exists()
 
 
 def test_a_scratch_folder_has_its_owner_and_is_touched(tmp_path, monkeypatch):
-    monkeypatch.setattr(scratch, 'HEARTBEAT_SECONDS', 0.01)
+    monkeypatch.setattr(scratch_owner, 'HEARTBEAT_SECONDS', 0.01)
     touched, utime = threading.Event(), os.utime
-    monkeypatch.setattr(scratch.os, 'utime', lambda path: utime(path) or touched.set())
+    monkeypatch.setattr(scratch_owner.os, 'utime', lambda path: utime(path) or touched.set())
     with scratch.unfinished(tmp_path / 'mine') as own:
-        assert json.loads((own / scratch.OWNER).read_text()) == HERE
+        assert json.loads((own / scratch_owner.OWNER).read_text()) == HERE
         assert touched.wait(30)
 
 
