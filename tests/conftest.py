@@ -6,9 +6,12 @@ import pathlib
 import random
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from forked_commands import Forks
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Test modules have names of their own, by which they import one another, in processes that they start too.
@@ -17,6 +20,18 @@ sys.path.extend(ROOMS)
 os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [os.environ.get('PYTHONPATH'), *ROOMS]))
 OPTIMIZED = ('JAX_DISABLE_MOST_OPTIMIZATIONS', '0')  # the environment of a process that compiles as users do
 GENRES = ['Action', 'Comedy', 'Drama', 'Horror', 'Romance', 'War', 'Western']
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps compiled programs in a folder of the tests, not in the user's, for this process, its workers and all processes of theirs.
+
+    What one test has compiled is read by the others. JAX reads the variables when it is imported.
+    """
+    if not hasattr(config, 'workerinput'):
+        folder = tempfile.TemporaryDirectory(prefix='compiled-')
+        config.add_cleanup(folder.cleanup)
+        os.environ['JAX_COMPILATION_CACHE_DIR'] = folder.name
+        os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
 
 
 def write_raw(folder: pathlib.Path, *, users: int, movies: int, ratings: int) -> pathlib.Path:
@@ -62,12 +77,11 @@ def data_dir(tmp_path_factory, raw_dir) -> pathlib.Path:
 
 
 @pytest.fixture(scope='session', autouse=True)
-def compilation_of_commands(tmp_path_factory) -> None:
-    """Processes keep compiled programs in a folder of the tests, not in the user's, and compile small programs quickly.
+def compilation_of_commands() -> None:
+    """Processes compile small programs quickly.
 
     Without XLA's optimizations values differ within rounding; where a test is about users' bits, the process is OPTIMIZED.
     """
-    os.environ['JAX_COMPILATION_CACHE_DIR'] = str(tmp_path_factory.mktemp('compiled'))
     os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
 
 
@@ -81,8 +95,16 @@ def quick_compilation():
     jax.config.update('jax_disable_most_optimizations', False)
 
 
+@pytest.fixture(scope='session')
+def forks() -> Iterator[Forks]:
+    """Runs commands in forks of a process that has imported what they import."""
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
 @pytest.fixture
-def on_host_devices():
+def on_host_devices(forks):
     """Evaluates an expression of a test module `t` in a process of its own with so many forced CPU devices."""
 
     def run(count: int, module: str, expression: str) -> Any:
@@ -90,12 +112,8 @@ def on_host_devices():
             f'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import {module} as t; import jax\n'
             f'print(json.dumps([jax.device_count(), {expression}]))'
         )
-        done = subprocess.run(
-            [sys.executable, '-c', code, str(ROOT / 'tests')],
-            capture_output=True,
-            text=True,
-            env=os.environ | {'XLA_FLAGS': f'--xla_force_host_platform_device_count={count}'},
-        )
+        devices = f'--xla_force_host_platform_device_count={count}'
+        done = forks.run([str(ROOT / 'tests')], ROOT, code=code, XLA_FLAGS=devices)
         assert done.returncode == 0, done.stderr
         devices, value = json.loads(done.stdout.splitlines()[-1])
         assert devices == count
@@ -105,16 +123,10 @@ def on_host_devices():
 
 
 @pytest.fixture
-def command(tmp_path):
+def command(tmp_path, forks):
     """Runs a script of this project in an empty folder and returns the finished process."""
 
     def run(script: str, *arguments: str, timeout: int = 240) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, str(ROOT / script), *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        return forks.run([script, *arguments], tmp_path, timeout=timeout)
 
     return run
