@@ -4,9 +4,9 @@
     python scripts/doctor.py --config=movielens_1m_autoint --config.model.num_layers=6
     python scripts/doctor.py --cardinalities=6000000,64,1000 --rows=45000000 --config.optimizer.tables=deferred_adam
 
-Prints a line a check: ok, note (worth knowing) or bad (with what to do). Exit status 1 where anything is bad, else 0.
-Prepared data is compared with its checksums, byte by byte.
-The memory plan takes its schema from prepared data, --schema=FILE or --cardinalities; nothing is allocated for it.
+Prints one line for each check: ok, note (worth knowing) or bad (with what to do). The exit status is 1 if anything is bad, else 0.
+Prepared data is compared with its checksums, byte by byte. The memory plan takes its schema from prepared data, --schema=FILE or
+--cardinalities, and allocates nothing.
 """
 
 import os
@@ -24,7 +24,7 @@ from absl import flags
 from autoint_jax.diagnosis import versions
 
 if too_old := versions.known_bad({'python': platform.python_version()}, gpu=False):
-    sys.exit(f'error: {too_old[0].text}')  # what is imported below does not run there
+    sys.exit(f'error: {too_old[0].text}')  # the imports below would fail
 
 import config_flags
 
@@ -42,18 +42,18 @@ ROOT = pathlib.Path(__file__).parents[1]
 _DATA_DIR = flags.DEFINE_string(
     'data_dir',
     'data/prepared',
-    'Folder of prepared data; the memory plan takes schema'
-    ' and rows of config.data.dataset and config.data.recipe from there.',
+    'Folder of prepared data. The memory plan reads schema and rows of config.data.dataset and config.data.recipe there.',
 )
-_SCHEMA = flags.DEFINE_string('schema', None, 'A schema.json to plan for instead, as it lies with prepared data.')
+_SCHEMA = flags.DEFINE_string('schema', None, 'A schema.json of prepared data; the memory plan is made for it instead.')
 _CARDINALITIES = flags.DEFINE_list(
-    'cardinalities', None, 'Ids of each categorical field to plan for instead, such as 64,1000,6000000.'
+    'cardinalities',
+    None,
+    'Number of ids of each categorical field, such as 64,1000,6000000; the memory plan is made for them instead.',
 )
 _ROWS = flags.DEFINE_integer(
     'rows',
     None,
-    'With --schema or --cardinalities: rows of data, of which 8 in 10 are for '
-    'training, 1 each for validation and test.',
+    'With --schema or --cardinalities: number of rows. Eight in ten are for training, one each for validation and test.',
     lower_bound=10,
 )
 _RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
@@ -68,12 +68,8 @@ def main(argv: list[str]) -> int:
     bad = _shown('versions', found)
     if problem:
         return _summary(bad + _shown('devices', [problem]))
-    from autoint_jax.diagnosis import (
-        hardware,
-        operations,
-        prepared_data,
-        scatter,
-    )  # needs what the versions were checked for
+    # Imported here, because these modules need the versions that were just checked.
+    from autoint_jax.diagnosis import hardware, operations, prepared_data, scatter
     from autoint_jax.training import compilation
 
     asked = _planned(config)
@@ -93,7 +89,7 @@ def main(argv: list[str]) -> int:
 
 
 def _backend() -> tuple[str, Check | None]:
-    """JAX's default platform, or why there is none."""
+    """Returns JAX's default platform, or a check that says why there is none."""
     try:
         import jax
 
@@ -101,14 +97,14 @@ def _backend() -> tuple[str, Check | None]:
 
         return jax.default_backend(), None
     except ImportError as error:
-        return '', Check(BAD, f'the other checks need what cannot be imported: {error}')
-    except (RuntimeError, AssertionError) as error:  # the latter where no backend of JAX_PLATFORMS is installed
-        reason = (str(error).splitlines() or ['none of those that are asked for'])[0]
+        return '', Check(BAD, f'the other checks need a package that cannot be imported: {error}')
+    except (RuntimeError, AssertionError) as error:  # AssertionError if no backend of JAX_PLATFORMS is installed
+        reason = (str(error).splitlines() or ['none of the wanted platforms is installed'])[0]
         return '', Check(BAD, f'JAX finds no device (JAX_PLATFORMS={os.environ.get("JAX_PLATFORMS", "")}): {reason}')
 
 
 def _shown(title: str, found: list[Check]) -> int:
-    """Prints a section; the number of bad checks."""
+    """Prints a section of checks. Returns the number of bad checks."""
     print(f'{title}\n{lines(found)}', flush=True)
     return sum(check.verdict == BAD for check in found)
 
@@ -119,17 +115,17 @@ def _summary(bad: int) -> int:
 
 
 def _planned(config: Config) -> 'Planned | None':
-    """What to plan for, or None where there is nothing to take it from. Raises UsageError."""
+    """Returns the data to make the memory plan for; None if there is none. Raises UsageError if flags conflict."""
     from autoint_jax.diagnosis import planned
 
     if _SCHEMA.value is not None and _CARDINALITIES.value is not None:
-        raise UsageError('--schema and --cardinalities both say which fields to plan for: give one of them')
+        raise UsageError('--schema and --cardinalities both name the fields of the plan: give one of them')
     if _SCHEMA.value is not None:
         return planned.Planned(planned.schema_file(pathlib.Path(_SCHEMA.value)), planned.rows_of(_ROWS.value))
     if _CARDINALITIES.value is not None:
         return planned.Planned(planned.schema_of(_CARDINALITIES.value), planned.rows_of(_ROWS.value))
     if _ROWS.value is not None:
-        raise UsageError('--rows belongs to --schema or --cardinalities: prepared data knows its own rows')
+        raise UsageError('--rows needs --schema or --cardinalities, because prepared data has its own number of rows')
     return planned.prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe)
 
 
@@ -161,7 +157,11 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
         ram=available.available_ram(),
         disk=hardware.free_disk(runs_dir),
     )
-    return found if asked.rows else [Check(NOTE, 'data is not counted: --rows=N gives its rows'), *found]
+    return (
+        found
+        if asked.rows
+        else [Check(NOTE, 'the plan does not count data: --rows=N gives its number of rows'), *found]
+    )
 
 
 if __name__ == '__main__':

@@ -1,1 +1,1 @@
-"""Is this machine and installation fit: versions, devices, operations against NumPy, memory."""
+"""Checks whether a machine and an installation are fit for a run: versions, devices, operations, data and memory."""

@@ -1,4 +1,4 @@
-"""One line of a diagnosis."""
+"""A check of a diagnosis and its line of text."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,11 +7,11 @@ OK, NOTE, BAD = 'ok', 'note', 'bad'
 
 
 class Check(NamedTuple):
-    """What one check found.
+    """The result of one check.
 
     Attributes:
-      verdict: OK; NOTE, worth knowing, nothing fails of it; or BAD.
-      text: one line: what was looked at, what was found and, where it is not OK, what to do.
+      verdict: OK, NOTE (worth knowing, but nothing fails) or BAD.
+      text: one line that names the subject, the finding and, if it is not OK, what to do.
     """
 
     verdict: str
@@ -19,5 +19,5 @@ class Check(NamedTuple):
 
 
 def lines(found: Iterable[Check]) -> str:
-    """One line a check, its verdict first."""
+    """Returns one line for each check, with its verdict first."""
     return '\n'.join(f'  {check.verdict:<4}  {check.text}' for check in found)

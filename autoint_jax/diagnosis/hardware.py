@@ -1,4 +1,4 @@
-"""Devices, cores, memory, disk and compiled kernels of this machine."""
+"""Checks of the devices, cores, memory, disk and compiled kernels of this machine."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from autoint_jax.models.interacting.forms import chosen_form
 from autoint_jax.training.memory.available import available_ram, device_memory, shown_bytes
 from autoint_jax.training.step.placement import usable_cores
 
-# Variables that change what XLA compiles or how much memory it takes.
+# Environment variables that change what XLA compiles or how much memory it takes.
 VARIABLES = (
     'XLA_FLAGS',
     'JAX_PLATFORMS',
@@ -28,35 +28,37 @@ LITTLE_DISK = 1_000_000_000
 
 
 def device_checks(config: ModelConfig) -> list[Check]:
-    """Devices, cores and RAM, and how a model's interacting layers are computed on them."""
+    """Checks devices, cores and RAM, and shows which form of the interacting layers a model uses on them."""
     devices = jax.local_devices()
     kinds = sorted({device.device_kind for device in devices})
     memory = (
         ''
         if devices[0].platform == 'cpu'
-        else (
-            f', {shown_bytes(limit)} of memory each' if (limit := device_memory(devices[0])) else ', memory not known'
-        )
+        else (f', {shown_bytes(limit)} of memory each' if (limit := device_memory(devices[0])) else ', memory unknown')
     )
     cores, ram = usable_cores(), available_ram()
     found = [
         Check(OK, f'{len(devices)} x {devices[0].platform} ({", ".join(kinds)}){memory}'),
-        Check(OK, f'{cores} CPU cores may be used of {os.cpu_count()}'),
-        Check(NOTE, 'free RAM: not known') if ram is None else Check(OK, f'{shown_bytes(ram)} of RAM are free'),
+        Check(OK, f'{cores} of {os.cpu_count()} CPU cores may be used'),
+        Check(NOTE, 'free RAM: unknown') if ram is None else Check(OK, f'{shown_bytes(ram)} of RAM are free'),
     ]
     if devices[0].platform == 'cpu' and pathlib.Path('/proc/driver/nvidia/version').exists():
         found.append(
             Check(
                 NOTE,
-                'an NVIDIA driver is loaded, but JAX computes on the CPU: requirements.txt says how '
-                'to install the GPU build',
+                'an NVIDIA driver is loaded, but JAX computes on the CPU: requirements.txt says how to install the '
+                'GPU build',
             )
         )
     return found + [_kernels(devices[0].platform), _form(config), *_variables()]
 
 
 def disk_checks(folders: dict[str, pathlib.Path]) -> list[Check]:
-    """Free disk of folders by what they are for, and whether they can be written."""
+    """Checks that folders can be written and have free disk space.
+
+    Args:
+      folders: {purpose: folder}; a folder may not exist yet.
+    """
     found = []
     for purpose, folder in folders.items():
         there, free = existing(folder), free_disk(folder)
@@ -95,11 +97,11 @@ def _variables() -> list[Check]:
 
 
 def existing(folder: pathlib.Path) -> pathlib.Path:
-    """The folder, or the nearest parent that exists."""
+    """Returns the folder, or its nearest parent that exists."""
     folder = folder.absolute()
     return folder if folder.exists() else existing(folder.parent)
 
 
 def free_disk(folder: pathlib.Path) -> int:
-    """Free bytes where a folder is, or would be made."""
+    """Returns the free bytes of the disk on which a folder is, or would be made."""
     return shutil.disk_usage(existing(folder)).free

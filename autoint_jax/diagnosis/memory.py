@@ -1,4 +1,4 @@
-"""Whether the plan of a run fits into memory and disk, a line an item."""
+"""Checks whether the memory plan of a run fits into memory and disk."""
 
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.training.memory.available import shown_bytes
@@ -11,15 +11,15 @@ NEARLY_FULL = 0.9
 def checks(
     what: Plan, *, copies: int, on_cpu: bool, device_memory: int | None, ram: int | None, disk: int
 ) -> list[Check]:
-    """Each item, then for each place whether it fits.
+    """Returns a line for each item of the plan, then for each place whether its items fit.
 
     Args:
       what: the plan.
-      copies: devices that share the RAM, where they are CPUs.
-      on_cpu: the devices' memory is the RAM.
-      device_memory: bytes a device has, None where not known; not read where they are CPUs.
-      ram: free bytes of RAM, None where not known.
-      disk: free bytes where the run folder will be.
+      copies: the number of CPU devices that share the RAM.
+      on_cpu: whether the memory of the devices is the RAM.
+      device_memory: bytes of memory of a device; None if unknown. Not used if `on_cpu`.
+      ram: free bytes of RAM; None if unknown.
+      disk: free bytes of the disk of the run folder.
     """
     found = [Check(OK, f'{item.name}: {shown_bytes(item.bytes)} ({item.counted})') for item in what.device]
     found += [Check(OK, f'{item.name}, host: {shown_bytes(item.bytes)} ({item.counted})') for item in what.host]
@@ -33,15 +33,15 @@ def checks(
 
 
 def judged(place: str, items: list[Item], available: int | None) -> Check:
-    """Whether items fit into the available bytes; where not, the largest of those that can be made smaller."""
+    """Checks whether items fit into the available bytes. If not, the text names the largest item that can shrink."""
     total = sum(item.bytes for item in items)
     if available is None:
-        return Check(NOTE, f'{place}: {shown_bytes(total)} needed, what is there is not known')
-    needs = f'{place}: {shown_bytes(total)} needed, {shown_bytes(available)} there'
+        return Check(NOTE, f'{place}: {shown_bytes(total)} needed, available memory not known')
+    needs = f'{place}: {shown_bytes(total)} needed, {shown_bytes(available)} available'
     if total <= NEARLY_FULL * available:
         return Check(OK, f'{needs}: fits')
     largest = max((item for item in items if item.change), key=lambda item: item.bytes)
     advice = f'the largest item is {largest.name} ({shown_bytes(largest.bytes)}): change {largest.change}'
     if total <= available:
-        return Check(NOTE, f'{needs}: fits, barely; {advice}')
+        return Check(NOTE, f'{needs}: barely fits; {advice}')
     return Check(BAD, f'{needs}: does not fit; {advice}')

@@ -1,7 +1,8 @@
-"""The fields and rows that a memory plan is made for. Imports no JAX."""
+"""The fields and rows for which a memory plan is made. This module imports no JAX."""
 
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from autoint_jax.data.store.opening import folder_of, open_prepared
@@ -10,14 +11,19 @@ from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 
 
 class Planned(NamedTuple):
-    """A schema and the rows of each split, {'train': 1000, ...}; no splits where their rows are not known."""
+    """The data for which a memory plan is made.
+
+    Attributes:
+      schema: the schema of the data.
+      rows: {split: number of rows}; {} if the numbers are unknown.
+    """
 
     schema: Schema
     rows: dict[str, int]
 
 
-def schema_of(cardinalities: list[str] | list[int]) -> Schema:
-    """Categorical fields of so many ids each. Raises UsageError."""
+def schema_of(cardinalities: Sequence[str | int]) -> Schema:
+    """Makes a schema of categorical fields with these numbers of ids. Raises UsageError on any but positive numbers."""
     if not all(str(size).isdecimal() and len(str(size)) < 16 and int(size) for size in cardinalities):
         raise UsageError(
             f'the cardinalities {",".join(map(str, cardinalities))} must be numbers of ids, at least 1 '
@@ -29,24 +35,24 @@ def schema_of(cardinalities: list[str] | list[int]) -> Schema:
 
 
 def schema_file(path: pathlib.Path) -> Schema:
-    """The schema.json of prepared data. Raises UsageError."""
+    """Reads a schema.json of prepared data. Raises UsageError if it is unreadable or no such file."""
     try:
         return Schema.from_json(json.loads(path.read_text()))
     except OSError as error:
         raise UsageError(f'the schema {path} cannot be read ({error.strerror})') from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f'{path} is no schema.json of prepared data ({error})') from None
+        raise UsageError(f'{path} is not a schema.json of prepared data ({error})') from None
 
 
 def rows_of(total: int | None) -> dict[str, int]:
-    """Rows of splits, 8:1:1; none where the total is not known."""
+    """Divides rows 8:1:1 into splits: {split: number of rows}. Returns {} if the total is unknown."""
     if total is None:
         return {}
     return {'train': total - 2 * (total // 10), 'valid': total // 10, 'test': total // 10}
 
 
 def prepared(data_dir: str, dataset: str, recipe: str) -> Planned | None:
-    """Prepared data's own schema and rows, or None where it is not prepared. Raises UsageError where it is damaged."""
+    """Returns the schema and rows of prepared data; None if it is not prepared. Raises UsageError if it is damaged."""
     if not folder_of(data_dir, dataset, recipe).exists():
         return None
     data = open_prepared(data_dir, dataset, recipe)

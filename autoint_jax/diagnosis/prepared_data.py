@@ -1,4 +1,4 @@
-"""Whether prepared data is whole, byte by byte, and what ended preparations have left."""
+"""Checks that prepared data is undamaged, byte by byte, and lists folders that unfinished preparations left behind."""
 
 import pathlib
 from collections.abc import Callable
@@ -16,8 +16,10 @@ def checks(data_dir: str, dataset: str, recipe: str, say: Callable[[str], None] 
     """Compares every file of prepared data with its checksum, and every value with its range.
 
     Args:
-      data_dir, dataset, recipe: of the data.
-      say: told before what takes seconds.
+      data_dir: the folder of prepared data.
+      dataset: the name of the data set.
+      recipe: the name of the recipe.
+      say: receives a sentence before a step that takes seconds.
     """
     folder = folder_of(data_dir, dataset, recipe)
     if not folder.exists():
@@ -32,7 +34,7 @@ def checks(data_dir: str, dataset: str, recipe: str, say: Callable[[str], None] 
 
 
 def leftovers(data_dir: str) -> list[Check]:
-    """A note for each scratch folder whose preparation has ended, or runs elsewhere."""
+    """Returns a note for each scratch folder whose preparation has ended, or runs on another machine."""
     folders = (
         sorted(path for path in pathlib.Path(data_dir).iterdir() if path.is_dir())
         if pathlib.Path(data_dir).is_dir()

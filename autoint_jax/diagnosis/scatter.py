@@ -1,8 +1,8 @@
-"""How fast the device adds many gradients to few rows: the gradient of an embedding, and where GPUs have failed.
+"""Measures how fast the device adds many gradients to few rows. This is the gradient of an embedding.
 
 Scatter-add with repeated rows became 450 to 2000 times slower on GPUs in jaxlib 0.10.2 and 0.11.0 (openxla/xla#46225,
-jax-ml/jax#38806). It is measured beside a sum that has no scatter: sort by row, running sums, and their differences at
-the borders of rows. (`jax.ops.segment_sum` is itself a scatter-add and would be as slow.)
+jax-ml/jax#38806). It is compared with a sum without a scatter: sort by row, running sums, and their differences at the
+borders of rows. (`jax.ops.segment_sum` is itself a scatter-add and would be as slow.)
 """
 
 import time
@@ -14,21 +14,21 @@ import numpy as np
 
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 
-PLACES, WIDTH = 1024 * 39, 16  # a batch of Criteo rows
-TABLE_ROWS = 39 * 4  # fields of few values: 256 gradients a row
-BOUND = 20.0  # times slower
+PLACES, WIDTH = 1024 * 39, 16  # gradients and their width in a batch of Criteo rows
+TABLE_ROWS = 39 * 4  # fields with few values: 256 gradients for each row
+BOUND = 20.0  # scatter-add may be so many times slower than the sorted sum
 CALLS, WINDOWS = 5, 5
 
 
 @jax.jit
 def scatter_add(rows: jax.Array, gradients: jax.Array) -> jax.Array:
-    """Row numbers [n], gradients [n, d] -> their sums [TABLE_ROWS, d]."""
+    """Sums gradients by row with a scatter: row numbers [n] and gradients [n, d] -> sums [TABLE_ROWS, d]."""
     return jnp.zeros((TABLE_ROWS, gradients.shape[1])).at[rows].add(gradients, mode='drop')
 
 
 @jax.jit
 def sorted_sum(rows: jax.Array, gradients: jax.Array) -> jax.Array:
-    """The same without a scatter."""
+    """Sums gradients by row without a scatter: row numbers [n] and gradients [n, d] -> sums [TABLE_ROWS, d]."""
     order = jnp.argsort(rows)
     running = jnp.pad(jnp.cumsum(gradients[order], axis=0), ((1, 0), (0, 0)))
     borders = jnp.searchsorted(rows[order], jnp.arange(TABLE_ROWS + 1))
@@ -36,7 +36,7 @@ def sorted_sum(rows: jax.Array, gradients: jax.Array) -> jax.Array:
 
 
 def seconds(function: Callable, *arguments: jax.Array) -> float:
-    """Seconds of one call, compiled: the least of several windows."""
+    """Returns the seconds of one compiled call: the smallest of several windows."""
     jax.block_until_ready(function(*arguments))
     best = float('inf')
     for _ in range(WINDOWS):
@@ -47,7 +47,7 @@ def seconds(function: Callable, *arguments: jax.Array) -> float:
 
 
 def check() -> Check:
-    """Measures both on the default device; about a second."""
+    """Measures both sums on the default device, in about a second."""
     rng = np.random.default_rng(0)
     rows = jnp.asarray(rng.integers(0, TABLE_ROWS, PLACES), jnp.int32)
     gradients = jnp.asarray(rng.normal(size=(PLACES, WIDTH)), jnp.float32)
@@ -55,7 +55,7 @@ def check() -> Check:
 
 
 def judged(scatter_seconds: float, sorted_seconds: float, platform: str) -> Check:
-    """BAD where scatter-add is BOUND times slower on an accelerator."""
+    """Returns a check that is BAD if scatter-add is more than BOUND times slower on an accelerator."""
     ratio = scatter_seconds / sorted_seconds
     text = (
         f'scatter-add of {PLACES:,} gradients to {TABLE_ROWS} rows: {scatter_seconds * 1e3:.2f} ms, by sorting '
@@ -64,5 +64,5 @@ def judged(scatter_seconds: float, sorted_seconds: float, platform: str) -> Chec
     if ratio <= BOUND:
         return Check(OK, text)
     if platform == 'cpu':
-        return Check(NOTE, text + ': unusual, is the machine busy?')
+        return Check(NOTE, text + ': unusual, perhaps the machine is busy')
     return Check(BAD, text + ': training will be slow, install another jaxlib (see versions)')

@@ -1,4 +1,4 @@
-"""Versions of Python and packages against requirements.txt, and combinations known to be bad. Imports no JAX."""
+"""Compares versions of Python and packages with requirements.txt and with versions known to be bad. Imports no JAX."""
 
 import importlib.metadata
 import operator
@@ -17,13 +17,16 @@ COMPARISONS = {'<': operator.lt, '<=': operator.le, '>=': operator.ge, '>': oper
 
 
 class KnownBad(NamedTuple):
-    """Versions of a package from `first` on and below `before` ('' = no bound) that do harm.
+    """Versions of a package that are known to be bad.
 
     Attributes:
-      gpu_only: on GPUs only.
-      verdict: BAD, or NOTE where it depends on what cannot be seen here.
-      why: what happens and what to do.
-      source: who says so.
+      package: the name of the package.
+      first: the first bad version; '' for no bound.
+      before: the first good version after the bad ones; '' for no bound.
+      gpu_only: whether they are bad on GPUs only.
+      verdict: BAD, or NOTE if the problem depends on something that cannot be checked here.
+      why: the problem and what to do.
+      source: where the problem is reported.
     """
 
     package: str
@@ -50,7 +53,7 @@ KNOWN_BAD = (
         '0.11.2',
         True,
         NOTE,
-        'wrong values and NaN are reported with CUDA 13 on an RTX A6000: see that the operations below are ok',
+        'wrong values and NaN are reported with CUDA 13 on an RTX A6000: check that the operations below are ok',
         'jax-ml/jax#40633',
     ),
     KnownBad(
@@ -67,7 +70,7 @@ KNOWN_BAD = (
 
 
 def number(version: str) -> tuple[int, ...]:
-    """The release of a version, without trailing zeros, to compare: '0.12.0.1rc1' -> (0, 12, 0, 1)."""
+    """Returns the release of a version without trailing zeros, for comparisons: '0.12.0.1rc1' -> (0, 12, 0, 1)."""
     release = re.match(r'\d+(?:\.\d+)*', version)
     parts = [int(part) for part in release[0].split('.')] if release else []
     while parts and not parts[-1]:
@@ -76,11 +79,12 @@ def number(version: str) -> tuple[int, ...]:
 
 
 def pins(requirements: pathlib.Path) -> dict[str, str]:
-    """The exact versions that a requirements file asks for under this Python; jaxlib goes with jax.
+    """Reads the exact versions that a requirements file pins for this Python: {package: version}.
 
-    Lines that pin nothing (comments, options) are passed over.
+    jaxlib has the version of jax. Lines that pin nothing (comments, options) are ignored.
     """
-    running, found = '.'.join(platform.python_version_tuple()[:2]), {}
+    running = '.'.join(platform.python_version_tuple()[:2])
+    found: dict[str, str] = {}
     for line in requirements.read_text().splitlines():
         if match := REQUIREMENT.match(line.strip()):
             name, version, comparison, bound = match.groups()
@@ -92,7 +96,7 @@ def pins(requirements: pathlib.Path) -> dict[str, str]:
 
 
 def installed(names: list[str]) -> dict[str, str | None]:
-    """Versions of Python and of packages; None where one is not installed."""
+    """Returns {package: version} of Python and of packages; None for a package that is not installed."""
     found: dict[str, str | None] = {'python': platform.python_version()}
     for name in names:
         try:
@@ -103,7 +107,7 @@ def installed(names: list[str]) -> dict[str, str | None]:
 
 
 def needed() -> set[str] | None:
-    """Packages that this one cannot do without, or None where its own metadata is not installed."""
+    """Returns the packages that autoint_jax requires; None if its own metadata is not installed."""
     try:
         return {
             re.split(r'[^A-Za-z0-9_.-]', line)[0]
@@ -115,7 +119,7 @@ def needed() -> set[str] | None:
 
 
 def known_bad(found: dict[str, str | None], *, gpu: bool) -> list[Check]:
-    """What KNOWN_BAD says of the versions found."""
+    """Returns a check for each installed version that is in KNOWN_BAD."""
     return [
         Check(bad.verdict, f'{bad.package} {version}: {bad.why} ({bad.source})')
         for bad in KNOWN_BAD
@@ -129,23 +133,25 @@ def known_bad(found: dict[str, str | None], *, gpu: bool) -> list[Check]:
 def checks(
     pinned: dict[str, str], found: dict[str, str | None], required: set[str] | None, *, gpu: bool
 ) -> list[Check]:
-    """Each pinned package as found, then what is known to be bad.
+    """Checks each pinned package, then known bad versions.
 
     Args:
-      pinned: from `pins`.
-      found: from `installed`.
-      required: from `needed`; of the other packages, which tests use, a missing one is only noted. None requires all.
-      gpu: JAX computes on a GPU.
+      pinned: the result of `pins`.
+      found: the result of `installed`.
+      required: the result of `needed`. If another package is missing, which only tests use, this is a note. None requires all.
+      gpu: whether JAX computes on a GPU.
     """
     result = [Check(OK, f'python {found["python"]}')]
     for name, version in pinned.items():
-        if found[name] is None:
+        present = found[name]
+        if present is None:
             verdict = BAD if required is None or name in required else NOTE
             result.append(Check(verdict, f'{name} is not installed: pip install "{name}=={version}"'))
-        elif number(found[name]) == number(version):
-            result.append(Check(OK, f'{name} {found[name]}'))
+        elif number(present) == number(version):
+            result.append(Check(OK, f'{name} {present}'))
         else:
-            result.append(Check(NOTE, f'{name} {found[name]} is installed, requirements.txt pins {version}'))
-    if found.get('jax') and found.get('jaxlib') and number(found['jax']) != number(found['jaxlib']):
-        result.append(Check(NOTE, f'jax {found["jax"]} with jaxlib {found["jaxlib"]}: they are released in pairs'))
+            result.append(Check(NOTE, f'{name} {present} is installed, requirements.txt pins {version}'))
+    jax, jaxlib = found.get('jax'), found.get('jaxlib')
+    if jax and jaxlib and number(jax) != number(jaxlib):
+        result.append(Check(NOTE, f'jax {jax} with jaxlib {jaxlib}: use the same version of both'))
     return result + known_bad(found, gpu=gpu)

@@ -207,7 +207,7 @@ def test_plans_that_cannot_be_made(tmp_path):
     with pytest.raises(UsageError, match='nowhere.json cannot be read'):
         planned.schema_file(tmp_path / 'nowhere.json')
     (tmp_path / 'schema.json').write_text('{"fields": [{"name": "a"}]}')
-    with pytest.raises(UsageError, match='schema.json is no schema.json of prepared data'):
+    with pytest.raises(UsageError, match='schema.json is not a schema.json of prepared data'):
         planned.schema_file(tmp_path / 'schema.json')
     (tmp_path / 'schema.json').write_text(MIXED.dumps())
     assert planned.schema_file(tmp_path / 'schema.json') == MIXED
