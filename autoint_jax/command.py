@@ -10,6 +10,7 @@ from collections.abc import Callable
 from absl import app, flags
 
 from autoint_jax import interruptions
+from autoint_jax.config.renamed import RENAMED
 from autoint_jax.errors import BROKEN_PIPE, USAGE, fail, nearest, reported, terminate
 from autoint_jax.terminal import Harmless
 
@@ -61,7 +62,9 @@ def _parsed(argv: list[str]) -> list[str]:
 def _sentence(error: Exception) -> str:
     if isinstance(error, flags.UnrecognizedFlagError):
         known = [name for name in flags.FLAGS if len(name) > 1]
-        return f'there is no flag {error.flagname!r}{nearest(error.flagname, known)}: --help lists the flags'
+        option = RENAMED.get(error.flagname.removeprefix('config.'))
+        named = f'; it was renamed to --config.{option}' if option else nearest(error.flagname, known)
+        return f'there is no flag {error.flagname!r}{named}: --help lists the flags'
     text = re.sub(r'invalid literal for int\(\) with base \d+: (.*)', r'\1 is no whole number', str(error))
     text = re.sub(r'could not convert string to float: (.*)', r'\1 is no number', text)
     text = re.sub(r"\('Non-boolean argument to boolean flag', (.*)\)", r'\1 is neither true nor false', text)

@@ -31,13 +31,13 @@ _FOLLOWED = flags.DEFINE_integer('followed_steps', 2000, 'Steps after which para
 _REFERENCE_FORM = flags.DEFINE_string(
     'reference_form',
     'automatic',
-    'Form of the interacting layers (model.form) of the dense Adam that the others are compared '
+    'Form of the interacting layers (execution.form) of the dense Adam that the others are compared '
     'with. Give it where records of the automatic form stem from older code.',
 )
 _CONTROL = flags.DEFINE_string(
     'control_form',
     'heads',
-    'Form of the interacting layers (model.form) of the control: dense Adam once more, which '
+    'Form of the interacting layers (execution.form) of the control: dense Adam once more, which '
     'differs by rounding only. --control_form= trains none.',
 )
 _BFLOAT16 = flags.DEFINE_boolean('bfloat16', True, 'Train in bfloat16, too.')

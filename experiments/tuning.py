@@ -30,6 +30,9 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.copies import copies
+from autoint_jax.config.fingerprint import fingerprint
+from autoint_jax.config.replicas_config import OF_COPIES
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS
 
@@ -113,13 +116,11 @@ def main(argv: list[str]) -> None:
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     placement.split_cpu(placement.usable_cores())
     options = dict.fromkeys(
-        configuration.OF_COPIES.get(path.removeprefix('replicas.'), path)
-        for grid in GRIDS[_MODEL.value].values()
-        for path in grid
+        OF_COPIES.get(path.removeprefix('replicas.'), path) for grid in GRIDS[_MODEL.value].values() for path in grid
     )
     rows, diverged, paper = [], 0, EFFECTIVENESS[_MODEL.value][common.DATASET.value]
     for name, grid in GRIDS[_MODEL.value].items():
-        configs = configuration.copies(configuration.replace(base, grid | quick))
+        configs = copies(configuration.replace(base, grid | quick))
         found = [{'grid': name} | row for row in _trained(configs, list(options), data)]
         diverged += len(configs) - len(found)
         rows += sorted(found, key=lambda row: row['valid_logloss'])
@@ -162,7 +163,7 @@ def main(argv: list[str]) -> None:
 def _trained(configs: list[Config], options: list[str], data: PreparedData) -> list[dict[str, Any]]:
     """Trains copies, or goes on with them; a row for each that did not diverge."""
     name = f'{common.DATASET.value}_{_MODEL.value}_tuning'
-    folders = [pathlib.Path(common.RUNS_DIR.value, f'{name}-{configuration.fingerprint(config)}') for config in configs]
+    folders = [pathlib.Path(common.RUNS_DIR.value, f'{name}-{fingerprint(config)}') for config in configs]
     results = fit_copies(configs, data, folders, Bar())
     return [
         {

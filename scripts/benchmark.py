@@ -33,7 +33,7 @@ _SHAPE = flags.DEFINE_string('shape', 'ml1m', 'Shape of the data: ml1m or criteo
 _BATCH = flags.DEFINE_integer(
     'batch', None, 'Rows of a step (by default 1024), or scored at a time (8192).', lower_bound=1
 )
-_FORM = flags.DEFINE_string('form', 'automatic', 'Form of the interacting layers, as --config.model.form.')
+_FORM = flags.DEFINE_string('form', 'automatic', 'Form of the interacting layers, as --config.execution.form.')
 _DTYPE = flags.DEFINE_string('dtype', 'float32', 'Type of their products, as --config.model.compute_dtype.')
 _TABLES = flags.DEFINE_string('tables', 'deferred_adam', 'Optimizer of tables, as --config.optimizer.tables.')
 _VARIANT = flags.DEFINE_string('variant', 'paper', 'Variant of AutoInt, as --config.model.variant.')
@@ -78,7 +78,7 @@ def _config(batch: int) -> Config:
         Config(),
         {
             'training.batch_size': _BATCH.value or batch,
-            'model.form': _FORM.value,
+            'execution.form': _FORM.value,
             'model.compute_dtype': _DTYPE.value,
             'model.variant': _VARIANT.value,
             'optimizer.tables': _TABLES.value,

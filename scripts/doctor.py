@@ -29,8 +29,8 @@ if too_old := versions.known_bad({'python': platform.python_version()}, gpu=Fals
 import config_flags
 
 from autoint_jax import command
-from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.copies import copies
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
 from autoint_jax.errors import UsageError
 
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
 
     asked = _planned(config)
     runs_dir, compiled = pathlib.Path(_RUNS_DIR.value), pathlib.Path(compilation.default_folder())
-    bad += _shown('devices', hardware.device_checks(config.model))
+    bad += _shown('devices', hardware.device_checks(config))
     bad += _shown('disk', hardware.disk_checks({'runs': runs_dir, 'compiled programs': compiled}))
     bad += _shown('speed of scatter-add', [scatter.check()])
     bad += _shown('operations against NumPy', operations.checks())
@@ -146,9 +146,9 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
                 f'{_DATA_DIR.value}; give --cardinalities, --schema or another --data_dir',
             )
         ]
-    copies = len(configuration.copies(config))
-    mesh = replica_mesh(copies) if copies > 1 else placement.data_mesh()
-    plan, _, fed = room.fed(setup(config, asked.schema), asked.rows, mesh, copies=copies, compiling=True)
+    count = len(copies(config))
+    mesh = replica_mesh(count) if count > 1 else placement.data_mesh()
+    plan, _, fed = room.fed(setup(config, asked.schema), asked.rows, mesh, copies=count, compiling=True)
     found = [Check(OK, fed)] * bool(asked.rows) + memory.checks(
         plan,
         copies=mesh.devices.size,

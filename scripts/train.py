@@ -30,6 +30,7 @@ from next_steps import shell_line
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.copies import copies
 from autoint_jax.errors import UsageError
 
 _DATA_DIR = flags.DEFINE_string(
@@ -64,7 +65,7 @@ def main(argv: list[str]) -> None:
     compilation_flags.start_cache()
     config = config_flags.chosen_config()
     data = data_flags.verified(open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe))
-    configs = configuration.copies(config)
+    configs = copies(config)
     folders = [pathlib.Path(_RUNS_DIR.value, records.run_name(config_flags.config_name(), one)) for one in configs]
     try:
         if len(configs) > 1:

@@ -74,9 +74,11 @@ def batch(rows: int = ROWS, seed: int = 0) -> Batch:
     return Batch(ids, numeric, (rng.random(rows) < 0.5).astype(np.float32), np.ones(rows, np.float32))
 
 
-def made(config: ModelConfig, seed: int = 0, schema: Schema = SCHEMA, rows: Batch | None = None):
+def made(
+    config: ModelConfig, form: str = 'automatic', *, seed: int = 0, schema: Schema = SCHEMA, rows: Batch | None = None
+):
     """A model, tables and variables, all drawn N(0, 0.4^2), so that biases and norms count (variances: their squares + 0.5)."""
-    model, specs = registry.build(config, schema)
+    model, specs = registry.build(config, schema, form)
     rows = batch() if rows is None else rows
     tables = initial_tables(specs, jax.random.key(seed))
     variables = model.init(jax.random.key(1), lookup(tables, specs, rows), rows, training=None)

@@ -22,7 +22,7 @@ TINY = replace(
         'model.name': 'fm',
         'model.embedding_dim': 3,
         'training.batch_size': 512,
-        'training.slice_rows': 512,
+        'execution.slice_rows': 512,
         'training.epochs': 8,
         'optimizer.learning_rate': 0.1,
     },

@@ -6,6 +6,7 @@ import pathlib
 from conftest import ROOT
 
 from autoint_jax.config import configuration
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.sweeps import sweep_file
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.worker_task import WorkerTask
@@ -57,7 +58,7 @@ def finish(task, trial, reporter=None):
 
 def write_record(folder, name, config, data_hash, auc):
     """The record that a run would have left in RESULTS_DIR/runs; its path."""
-    run = f'{name}-{configuration.fingerprint(config)}'
+    run = f'{name}-{fingerprint(config)}'
     figures = {'auc': auc, 'logloss': 1.2 - auc}
     path = pathlib.Path(folder, 'runs', f'{run}.json')
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def write_record(folder, name, config, data_hash, auc):
         json.dumps(
             {
                 'run': run,
-                'fingerprint': configuration.fingerprint(config),
+                'fingerprint': fingerprint(config),
                 'seed': config.seed,
                 'config': configuration.to_tree(config),
                 'data': {'dataset': config.data.dataset, 'recipe': config.data.recipe},

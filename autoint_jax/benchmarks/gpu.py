@@ -17,7 +17,8 @@ from autoint_jax.benchmarks.roofline import measured_peak, roofline
 from autoint_jax.benchmarks.shapes import SHAPES, Shape, criteo, made_up
 from autoint_jax.benchmarks.stepping import StepBenchmark
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
-from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
 from autoint_jax.errors import UsageError
 from autoint_jax.models.interacting.forms import FORMS
 from autoint_jax.models.layers.tables import table_of, table_rows
@@ -77,7 +78,7 @@ def forms(config: Config, shape: Shape, timing: Timing, *, quick: bool) -> Outco
     """Rows per second of a step by form and type: einsum, and the GPU kernel where there is one."""
     named = ['einsum', *(name for name in ('gpu_kernel',) if name in FORMS and jax.default_backend() == 'gpu')]
     choices = {
-        f'{form} {dtype}': {'model.form': form, 'model.compute_dtype': dtype} for form in named for dtype in DTYPES
+        f'{form} {dtype}': {'execution.form': form, 'model.compute_dtype': dtype} for form in named for dtype in DTYPES
     }
     rates, built = of_each(config, choices, lambda chosen: StepBenchmark(chosen, shape), timing)
     middle, peaks = medians(rates), {dtype: measured_peak(dtype, quick=quick) for dtype in DTYPES}

@@ -22,7 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.config.configuration import Config, ModelConfig
+from autoint_jax.config.configuration import Config
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models import registry
 from autoint_jax.schema import Schema
 

@@ -80,11 +80,6 @@ class ModelConfig:
         "type of the interacting layers' products: 'float32' or 'bfloat16'; sums, softmax, "
         'tables, parameters and optimizer are float32 in both',
     )
-    form: str = option(
-        'automatic',
-        'form in which the interacting layers are computed, by its name in '
-        "autoint_jax/models/interacting/forms.py; all give the same values; 'automatic' is the fastest for the device",
-    )
     # Embeddings.
     embedding_stddev: float = option(0.01, 'standard deviation of initial embeddings; the authors 0.01, BARS 1e-4')
     combiner: str = option(

@@ -5,6 +5,9 @@ from typing import Any
 
 from autoint_jax.errors import UsageError
 
+# Steps, rows and places are 32-bit numbers in compiled programs.
+MOST_PLACES = 2**30
+
 
 def option(default: Any, help_text: str) -> Any:
     """A field of a configuration's dataclass."""

@@ -6,7 +6,7 @@ import shutil
 
 import jax
 
-from autoint_jax.config.configuration import ModelConfig
+from autoint_jax.config.configuration import Config
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
@@ -27,8 +27,8 @@ VARIABLES = (
 LITTLE_DISK = 1_000_000_000
 
 
-def device_checks(config: ModelConfig) -> list[Check]:
-    """Checks devices, cores and RAM, and shows which form of the interacting layers a model uses on them."""
+def device_checks(config: Config) -> list[Check]:
+    """Checks devices, cores and RAM, and shows which form of the interacting layers a configuration uses on them."""
     devices = jax.local_devices()
     kinds = sorted({device.device_kind for device in devices})
     memory = (
@@ -83,12 +83,13 @@ def _kernels(platform: str) -> Check:
     return Check(OK, f'compiled CPU kernels: {library.built()}')
 
 
-def _form(config: ModelConfig) -> Check:
+def _form(config: Config) -> Check:
+    asked = config.execution.form
     try:
-        chosen = chosen_form(config)
+        chosen = chosen_form(asked, config.model)
     except UsageError as error:
         return Check(BAD, str(error))
-    meant = '' if config.form == chosen else f', for {config.form!r}'
+    meant = '' if asked == chosen else f', for {asked!r}'
     return Check(OK, f'interacting layers: form {chosen!r}{meant}')
 
 

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.config.configuration import TABLE_OPTIMIZERS, ModelConfig, OptimizerConfig
+from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS, OptimizerConfig
 from autoint_jax.diagnosis import references
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
@@ -181,7 +182,7 @@ def _forms() -> Iterator[Check]:
     for form in FORMS:
         name = f'interacting layers and their gradients, form {form!r} against einsum'
         try:
-            chosen_form(ModelConfig(form=form))
+            chosen_form(form, ModelConfig())
         except UsageError as error:
             yield Check(NOTE, f'form {form!r} does not run here: {error}')
             continue

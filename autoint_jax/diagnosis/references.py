@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autoint_jax.config.configuration import OptimizerConfig
+from autoint_jax.config.optimizer_config import OptimizerConfig
 from autoint_jax.models.interacting.stack import NORM_EPSILON, LayerWeights, StackSpec
 
 

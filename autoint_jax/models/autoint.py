@@ -99,7 +99,6 @@ class AutoInt(Model):
         'deep_dropout',
         'deep_batch_norm',
         'compute_dtype',
-        'form',
         'score_scale',
         'projection_activation',
         'projection_bias',
@@ -108,6 +107,7 @@ class AutoInt(Model):
         'wide',
         'deep_output',
     )
+    HAS_FORMS = True
     ATTENTION = True
 
     @staticmethod
@@ -165,7 +165,7 @@ class AutoInt(Model):
         x = embedded.astype(config.compute_dtype) if config.compute_dtype != 'float32' else embedded
         if layers and self.is_mutable_collection('intermediates'):
             self.sow('intermediates', 'attention', einsum_attention(x, layers, spec))  # [b, l, n, f, g]
-        out = interacting_stack(chosen_form(config), x, layers, masks, spec)
+        out = interacting_stack(chosen_form(self.form, config), x, layers, masks, spec)
         return out.astype(embedded.dtype)
 
     def _masks(self, training: Training | None, heads: int) -> Masks:

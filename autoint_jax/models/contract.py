@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 
+from autoint_jax.config.execution_config import AUTOMATIC
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.layers.embedding import embedding_tables
 from autoint_jax.models.layers.tables import TableSpec
@@ -19,15 +20,19 @@ class Model(nn.Module):
     Attributes:
       config: of which it reads OPTIONS only.
       schema: the fields.
+      form: option `execution.form`, which a model with HAS_FORMS reads.
     """
 
     config: ModelConfig
     schema: Schema
+    form: str = AUTOMATIC
 
     # The options of ModelConfig that the model reads; setting another one is refused.
     OPTIONS = ()
     # Those of them, widths all, that must be given, because their default, none, would leave nothing of the model.
     NEEDS = ()
+    # The model has interacting layers, which can be computed in several forms.
+    HAS_FORMS = False
     # The model sows 'attention', the weights of its layers over fields, [b, l, n, f, g], in the collection 'intermediates'.
     ATTENTION = False
 

@@ -4,6 +4,8 @@ import dataclasses
 
 import jax
 
+from autoint_jax.config.configuration import Config
+from autoint_jax.config.execution_config import AUTOMATIC
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.afm import AFM
@@ -53,8 +55,15 @@ MODELS: dict[str, type[Model]] = {
 }
 
 
-def model_class(config: ModelConfig) -> type[Model]:
-    """The class of a configuration's model. Raises UsageError on an unknown name, or an option not read, missing or wrong."""
+def model_class(config: ModelConfig, form: str = AUTOMATIC) -> type[Model]:
+    """The class of a configuration's model.
+
+    Args:
+      config: of the model.
+      form: option `execution.form`; only a model with interacting layers may have another than 'automatic'.
+
+    Raises UsageError on an unknown name, or an option that the model does not read, that is missing or wrong.
+    """
     if config.name not in MODELS:
         raise UsageError(
             f'unknown model {config.name!r}{nearest(config.name, list(MODELS))}; known: {", ".join(MODELS)}'
@@ -67,6 +76,10 @@ def model_class(config: ModelConfig) -> type[Model]:
                 f"option 'model.{field.name}' is {value!r}, but model {config.name!r} does not read it; "
                 f'it reads: {", ".join(model.OPTIONS)}'
             )
+    if form != AUTOMATIC and not model.HAS_FORMS:
+        raise UsageError(
+            f"option 'execution.form' is {form!r}, but model {config.name!r} does not read it: it has no interacting layers"
+        )
     for name in model.NEEDS:
         if not getattr(config, name):
             raise UsageError(
@@ -77,10 +90,10 @@ def model_class(config: ModelConfig) -> type[Model]:
     return model
 
 
-def build(config: ModelConfig, schema: Schema) -> tuple[Model, dict[str, TableSpec]]:
-    """The model of a configuration and the tables it looks up. Raises UsageError as `model_class` does."""
-    model = model_class(config)
-    return model(config, schema), model.table_specs(config, schema)
+def build(config: ModelConfig, schema: Schema, form: str = AUTOMATIC) -> tuple[Model, dict[str, TableSpec]]:
+    """The model of a configuration and the tables it looks up. Arguments and errors are those of `model_class`."""
+    model = model_class(config, form)
+    return model(config, schema, form), model.table_specs(config, schema)
 
 
 def shows_attention(config: ModelConfig) -> bool:
@@ -88,9 +101,10 @@ def shows_attention(config: ModelConfig) -> bool:
     return model_class(config).ATTENTION and config.num_layers > 0
 
 
-def interacting_form(config: ModelConfig) -> str | None:
+def interacting_form(config: Config) -> str | None:
     """The form in which the model's interacting layers are computed here; None for a model without such layers."""
-    return chosen_form(config) if 'form' in model_class(config).OPTIONS else None
+    form = config.execution.form
+    return chosen_form(form, config.model) if model_class(config.model, form).HAS_FORMS else None
 
 
 def parameter_count(params: dict) -> int:

@@ -10,6 +10,7 @@ import jax
 from autoint_jax import stored
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.training.loop import fit
@@ -54,7 +55,7 @@ def completed(
 
     Raises UsageError as `recorded` and `fit` do.
     """
-    run_id = f'{name}-{configuration.fingerprint(config)}'
+    run_id = f'{name}-{fingerprint(config)}'
     if (found := recorded(run_id, config, data, results_dir)) is not None:
         return found
     reporter.say(f'run {run_id}')
@@ -79,7 +80,7 @@ def completed_seeds(
     does; and where training diverged, or one that trains alone cannot be trained, after the others are recorded.
     """
     configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
-    ids = [f'{name}-{configuration.fingerprint(one)}' for one in configs]
+    ids = [f'{name}-{fingerprint(one)}' for one in configs]
     missing = [
         number for number, run_id in enumerate(ids) if recorded(run_id, configs[number], data, results_dir) is None
     ]
@@ -116,7 +117,7 @@ def recorded_seeds(
     Raises UsageError as `recorded` does.
     """
     configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
-    found = [recorded(f'{name}-{configuration.fingerprint(one)}', one, data, results_dir) for one in configs]
+    found = [recorded(f'{name}-{fingerprint(one)}', one, data, results_dir) for one in configs]
     return [record for record in found if record is not None]
 
 
@@ -128,12 +129,9 @@ def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathl
     Raises:
       UsageError: the record is of another run or other data, is damaged, or lacks a figure.
     """
-    path = record_path(run_id, results_dir)
-    try:
-        if not path.exists():
-            return None
-    except OSError as error:
-        raise UsageError(system_sentence(error)) from None
+    path = found_path(run_id, config, results_dir)
+    if path is None:
+        return None
     on = stored.read_json(path, {'data_hash': str}, mend=MEND)['data_hash']
     if on != data.hash:
         raise UsageError(
@@ -142,9 +140,9 @@ def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathl
         )
     found = read_record(path)
     theirs = configuration.from_tree(found['config'])
-    if theirs != config:
+    if identity(theirs) != identity(config):
         raise UsageError(
-            f'{path} is a record of another configuration ({"; ".join(configuration.difference(theirs, config))}): {MEND}'
+            f'{path} is a record of another configuration ({"; ".join(configuration.difference(identity(theirs), identity(config)))}): {MEND}'
         )
     return found
 
@@ -159,11 +157,11 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
         config = configuration.from_tree(found['config'])
     except UsageError as error:
         raise UsageError(f'{path} has a configuration that this version cannot read ({error}): {MEND}') from None
-    fingerprint = configuration.fingerprint(config)
+    name = fingerprint(config) if path.stem.endswith(fingerprint(config)) else former_fingerprint(config)
     for what, theirs, expected in (
         ('run', found['run'], path.name.removesuffix('.json')),
-        ('fingerprint', found['fingerprint'], fingerprint),
-        ('end of its name', path.stem.rpartition('-')[2], fingerprint),
+        ('fingerprint', found['fingerprint'], name),
+        ('end of its name', path.stem.rpartition('-')[2], name),
         ('seed', found['seed'], config.seed),
         ('data', found['data'], {'dataset': config.data.dataset, 'recipe': config.data.recipe}),
     ):
@@ -197,6 +195,18 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> dict
 def record_path(run_id: str, results_dir: pathlib.Path) -> pathlib.Path:
     """Where the record of a run is, or would be."""
     return results_dir / 'runs' / f'{run_id}.json'
+
+
+def found_path(run_id: str, config: Config, results_dir: pathlib.Path) -> pathlib.Path | None:
+    """Where the record of a run is; None if there is none. Records of earlier versions may have the run's former name.
+
+    Raises UsageError if the folder cannot be read.
+    """
+    former = run_id.removesuffix(fingerprint(config)) + former_fingerprint(config)
+    try:
+        return next((path for name in (run_id, former) if (path := record_path(name, results_dir)).exists()), None)
+    except OSError as error:
+        raise UsageError(system_sentence(error)) from None
 
 
 def write_table(path: pathlib.Path, rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> None:

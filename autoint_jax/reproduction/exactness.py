@@ -12,22 +12,22 @@ def variants(base: Config, *, reference_form: str, control_form: str, bfloat16: 
 
     Args:
       base: the configuration that variants change.
-      reference_form: model.form of the first.
-      control_form: model.form of dense Adam once more; '' leaves the control out.
+      reference_form: execution.form of the first.
+      control_form: execution.form of dense Adam once more; '' leaves the control out.
       bfloat16: whether there is such a variant.
 
     Raises UsageError where there is no such form, before anything is trained.
     """
     dense = configuration.replace(base, {'optimizer.tables': 'adam'})
     changes = {
-        '' if reference_form == 'automatic' else f'_control_{reference_form}': {'model.form': reference_form},
+        '' if reference_form == 'automatic' else f'_control_{reference_form}': {'execution.form': reference_form},
         '_deferred_adam': {'optimizer.tables': 'deferred_adam'},
     }
     if bfloat16:
         changes['_bfloat16'] = {'model.compute_dtype': 'bfloat16'}
     if control_form:
-        changes[f'_control_{control_form}'] = {'model.form': control_form}
+        changes[f'_control_{control_form}'] = {'execution.form': control_form}
     made = {name: configuration.replace(dense, options) for name, options in changes.items()}
     for config in made.values():
-        model_class(config.model)
+        model_class(config.model, config.execution.form)
     return made

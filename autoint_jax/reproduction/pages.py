@@ -12,6 +12,7 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.comparison import test_figures
@@ -143,7 +144,7 @@ def _quick_start_lines(results_dir: pathlib.Path, config: Config) -> list[str]:
         record
         for record in found
         if record['run'].removeprefix(f'{QUICK_START}-')
-        == configuration.fingerprint(configuration.replace(config, {'seed': record['config']['seed']}))
+        == fingerprint(configuration.replace(config, {'seed': record['config']['seed']}))
     ]
     if not found:
         return []

@@ -19,6 +19,7 @@ import jax
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.replicas_config import OF_COPIES
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
@@ -35,12 +36,10 @@ DEATHS_TOGETHER = 2
 
 
 @functools.cache
-def shape_key(config: Config) -> str:
-    """Returns a text that is the same for configurations that can share a program."""
+def shape_key(config: Config) -> Config:
+    """Returns a configuration that is the same for all that can share a program: their varying options have defaults."""
     defaults = {leaf.path: leaf.default for leaf in configuration.leaves()}
-    return configuration.fingerprint(
-        configuration.replace(config, {path: defaults[path] for path in ('seed', *configuration.OF_COPIES.values())})
-    )
+    return configuration.replace(config, {path: defaults[path] for path in ('seed', *OF_COPIES.values())})
 
 
 def largest_group(sweep: Sweep) -> int:

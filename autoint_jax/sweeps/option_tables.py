@@ -3,6 +3,7 @@
 from typing import Any
 
 from autoint_jax.config import configuration
+from autoint_jax.config.renamed import hint
 from autoint_jax.errors import UsageError, nearest
 
 # {path of an option, such as 'model.num_layers': value}
@@ -32,7 +33,7 @@ def option_values(tree: Any, part: str) -> Values:
                 walk(value, path + '.')
             else:
                 raise UsageError(
-                    f'[{part}] has the unknown option {path!r}{nearest(path, known)}; '
+                    f'[{part}] has the unknown option {path!r}{hint(path) or nearest(path, known)}; '
                     'scripts/train.py --help lists the options'
                 )
 

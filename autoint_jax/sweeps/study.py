@@ -17,7 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoint_jax.config.configuration import TrainingConfig
+from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import suggestions, trials
 from autoint_jax.sweeps.locks import FolderLock

@@ -9,7 +9,7 @@ import pathlib
 from typing import Any
 
 from autoint_jax import stored
-from autoint_jax.config import configuration
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.search_space import Choices, Search
@@ -97,7 +97,7 @@ def check_folder(sweep: Sweep, folder: pathlib.Path) -> None:
 def _identity(sweep: Sweep) -> dict[str, Any]:
     """Returns the parts that two searches must share to be the same. Number of trials, sampler and pruner may change."""
     identity = {
-        'base': configuration.fingerprint(sweep.config),
+        'base': fingerprint(sweep.config),
         'objective': sweep.objective,
         'space': {
             option: part.choices if isinstance(part, Choices) else [part.low, part.high, part.log]

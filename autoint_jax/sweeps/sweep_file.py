@@ -30,6 +30,7 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.replicas_config import ReplicasConfig
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import model_class
 from autoint_jax.names import checked_name
@@ -68,8 +69,8 @@ class Sweep:
     def trial(self, values: Values) -> Trial:
         """Returns the trial that replaces some options of `config`. Raises UsageError if a value is wrong."""
         config = configuration.replace(self.config, values)
-        model_class(config.model)
-        if config.replicas != configuration.ReplicasConfig():
+        model_class(config.model, config.execution.form)
+        if config.replicas != ReplicasConfig():
             raise UsageError(
                 "options of 'replicas' have no place in a sweep, because seeds and [grid] make its trials: leave them out"
             )

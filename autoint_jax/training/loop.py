@@ -57,10 +57,14 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
 
 def say_what_is_special(made: Setup, reporter: Reporter) -> None:
     """Tells of slower forms and optimizers than there could be, and of fields of different widths."""
-    config, form = made.config, interacting_form(made.config.model)
-    if reason := (missed_kernel(config.model) if form else '') or missed_table_kernel(config.optimizer):
+    config, form = made.config, interacting_form(made.config)
+    if reason := (missed_kernel(config.execution.form, config.model) if form else '') or missed_table_kernel(
+        config.optimizer, config.execution.tables_form
+    ):
         reporter.say(f'the compiled kernels are not used: {reason}')
-    elif 'cpu_kernel' in (form, chosen_table_form(config.optimizer)) and (sentence := library.not_kept()):
+    elif 'cpu_kernel' in (form, chosen_table_form(config.optimizer, config.execution.tables_form)) and (
+        sentence := library.not_kept()
+    ):
         reporter.say(sentence)
     if (sentence := dense_tables.advice(made.config, made.table_specs)) is not None:
         reporter.say(sentence)

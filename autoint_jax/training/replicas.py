@@ -17,6 +17,7 @@ from jax.sharding import NamedSharding
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.replicas_config import OF_COPIES
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
@@ -112,7 +113,7 @@ def copies_that_fit(config: Config, data: PreparedData, processes: int = 1) -> i
 
 def _varying(configs: Sequence[Config]) -> list[str]:
     """The options in which configurations differ, the seed first."""
-    allowed = ['seed', *configuration.OF_COPIES.values()]
+    allowed = ['seed', *OF_COPIES.values()]
     paths = {path: None for config in configs[1:] for path in configuration.differing(configs[0], config)}
     for path in paths:
         if path not in allowed:

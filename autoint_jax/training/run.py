@@ -7,7 +7,7 @@ from typing import Any
 
 from jax.sharding import Mesh
 
-from autoint_jax.config import configuration
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
@@ -45,19 +45,19 @@ class Run:
         self.seconds = 0.0
         self._times: list[float] = []  # of evaluations, seconds since 1970
         self._unreported = self._taken_over = False
-        self._identity = {'fingerprint': configuration.fingerprint(made.config), 'data_hash': data.hash}
+        self._identity = {'fingerprint': fingerprint(made.config), 'data_hash': data.hash}
         self._checkpoints, self._record = Checkpoints(folder / 'checkpoints'), None
         self.result = records.matching_result(folder, made.config, data)
         if self.result is None:
-            check_identity(self._checkpoints, self._identity)
+            check_identity(self._checkpoints, data.hash)
             self._record = records.RunRecords(folder)
             try:
                 self.result = self._record.start(
                     made.config,
                     data,
                     {
-                        'interacting': interacting_form(made.config.model),
-                        'tables': chosen_table_form(made.config.optimizer),
+                        'interacting': interacting_form(made.config),
+                        'tables': chosen_table_form(made.config.optimizer, made.config.execution.tables_form),
                     },
                     copies,
                     boundaries(made.schema),
@@ -174,7 +174,7 @@ class Run:
         """
         best, steps, config = best_evaluation(self.evaluations), self.evaluations[-1]['step'], self.made.config
         self.result = {
-            'fingerprint': configuration.fingerprint(config),
+            'fingerprint': fingerprint(config),
             'data_hash': self._data.hash,
             'seed': config.seed,
             'test': test,
@@ -204,22 +204,25 @@ class Run:
                 self._record.close()
 
 
-def check_identity(checkpoints: CheckpointReader, identity: dict[str, str]) -> None:
-    """Raises UnusableFolder where a checkpoint says that it is of another run; older versions' checkpoints say nothing.
+def check_identity(checkpoints: CheckpointReader, data_hash: str) -> None:
+    """Raises UnusableFolder where a checkpoint says that it is of another run than run.json of its run folder.
+
+    Checkpoints of older versions do not say of which run they are.
 
     Args:
       checkpoints: of a run folder.
-      identity: 'fingerprint' of the configuration and 'data_hash', as they are saved with every checkpoint.
+      data_hash: of the data that the run is trained on.
     """
-    for step in checkpoints.steps():
+    steps = checkpoints.steps()
+    names = records.run_fingerprints(checkpoints.folder.parent) if steps else set()
+    for step in steps:
         try:
             progress = checkpoints.progress(step)
         except DamagedCheckpoint:
             continue
-        theirs = {name: progress[name] for name in identity if name in progress}
-        if theirs != {name: identity[name] for name in theirs}:
+        name, data = progress.get('fingerprint'), progress.get('data_hash')
+        if not (name is None or name in names) or not (data is None or data == data_hash):
             raise records.UnusableFolder(
-                f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {theirs["fingerprint"]} on data '
-                f'{theirs["data_hash"][:12]}, not {identity["fingerprint"]} on {identity["data_hash"][:12]}): choose another run '
-                'folder'
+                f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {name} on data {str(data)[:12]}, '
+                f'not {min(names)} on {data_hash[:12]}): choose another run folder'
             )

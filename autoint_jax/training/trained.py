@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from jax.sharding import Mesh
 
-from autoint_jax.config import configuration
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
@@ -62,7 +61,7 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
     made = setup(config, fitted_schema(config, data, run.get('boundaries')))
     room.check_reading(made, placement.data_mesh(), f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
-    check_identity(checkpoints, {'fingerprint': configuration.fingerprint(config), 'data_hash': data.hash})
+    check_identity(checkpoints, data.hash)
     return TrainedRun(made, data, saved_state(checkpoints, step, state_shapes(made), placement.data_mesh()))
 
 

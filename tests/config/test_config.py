@@ -2,6 +2,7 @@ import pytest
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.errors import UsageError
 
 
@@ -29,15 +30,13 @@ def test_wrong_values_are_refused(path, value):
 def test_the_whole_configuration_survives_its_record_and_names_itself():
     config = replace(Config(), {'model.deep_hidden': (400, 200), 'optimizer.learning_rate': 3e-4, 'seed': 3})
     assert configuration.from_tree(configuration.to_tree(config)) == config
-    assert configuration.fingerprint(config) == configuration.fingerprint(
-        configuration.from_tree(configuration.to_tree(config))
-    )
+    assert fingerprint(config) == fingerprint(configuration.from_tree(configuration.to_tree(config)))
 
 
 def test_different_configurations_have_different_names():
     one = replace(Config(), {'model.deep_hidden': (400, 200)})
     other = replace(Config(), {'model.deep_hidden': (200, 400)})
-    assert configuration.fingerprint(one) != configuration.fingerprint(other)
+    assert fingerprint(one) != fingerprint(other)
     assert configuration.difference(one, other) == ['model.deep_hidden: [400, 200] / [200, 400]']
 
 

@@ -1,6 +1,5 @@
 """The diagnosis: what it says of versions, operations and memory is so, and the command's exit status follows."""
 
-import dataclasses
 import json
 
 import jax
@@ -9,7 +8,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.diagnosis import hardware, memory, operations, planned, scatter, versions
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check, lines
@@ -163,7 +163,7 @@ def test_the_plan_of_six_million_rows_by_hand():
 def test_activations_by_hand_and_against_xla():
     config = replace(
         Config(),
-        {'model.num_layers': 2, 'model.form': 'einsum', 'training.batch_size': 512, 'training.slice_rows': 512},
+        {'model.num_layers': 2, 'execution.form': 'einsum', 'training.batch_size': 512, 'execution.slice_rows': 512},
     )
     f, w = 11, 64
     first, second = (f * (d + 5 * w) * 4 + 2 * f * f * 4 for d in (16, w))
@@ -214,14 +214,16 @@ def test_plans_that_cannot_be_made(tmp_path):
 
 
 def test_hardware_says_what_is_missing(tmp_path, monkeypatch):
-    model = Config().model
-    assert not texts(hardware.device_checks(model), BAD)
+    config = Config()
+    assert not texts(hardware.device_checks(config), BAD)
     monkeypatch.setattr(library, 'unavailable', lambda: 'no C++ compiler was found')
     monkeypatch.setenv('XLA_FLAGS', '--made_up')
-    noted = texts(hardware.device_checks(model), NOTE)
+    noted = texts(hardware.device_checks(config), NOTE)
     assert any('no C++ compiler was found; without them' in text for text in noted)
     assert 'XLA_FLAGS=--made_up is set' in noted
-    assert "'cpu_kernel', but" in texts(hardware.device_checks(dataclasses.replace(model, form='cpu_kernel')), BAD)[0]
+    assert (
+        "'cpu_kernel', but" in texts(hardware.device_checks(replace(config, {'execution.form': 'cpu_kernel'})), BAD)[0]
+    )
     (tmp_path / 'file').touch()
     found = hardware.disk_checks({'runs': tmp_path / 'a' / 'b', 'compiled programs': tmp_path / 'file' / 'c'})
     assert found[0].verdict in (OK, NOTE) and found[1].verdict == BAD and 'cannot be written' in found[1].text

@@ -11,7 +11,8 @@ from conftest import ROOT
 
 from autoint_jax import cache_folder
 from autoint_jax.cache_folder import Unsafe, cache_home, private_folder
-from autoint_jax.config.configuration import Config, OptimizerConfig, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.optimizer_config import OptimizerConfig
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting import forms
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
@@ -255,7 +256,7 @@ def test_what_is_slower_for_want_of_kernels_is_said(monkeypatch):
     missed = ['the compiled kernels are not used: no compiler']
     assert said == [missed, ['not kept'], missed, ['not kept'], [], []]
     assert (
-        choice.missed_table_kernel(OptimizerConfig(tables='lazy_adam', tables_form='xla'))
+        choice.missed_table_kernel(OptimizerConfig(tables='lazy_adam'), 'xla')
         == ''
-        == forms.missed_kernel(replace(Config(), {'model.form': 'heads'}).model)
+        == forms.missed_kernel('heads', Config().model)
     )

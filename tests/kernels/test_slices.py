@@ -34,7 +34,7 @@ def test_slices_fit_the_cache_and_leave_no_core_idle(fields, cores, cache, expec
     monkeypatch.setattr(slices, 'usable_cores', lambda: cores)
     monkeypatch.setattr(slices, 'second_level_cache', lambda: cache)
     schema, _ = made_up(Shape((5,) * fields), 8, seed=0)
-    config = replace(Config(), {'model.form': 'cpu_kernel'})
+    config = replace(Config(), {'execution.form': 'cpu_kernel'})
     assert slices.cut(1024, config, schema, placement.data_mesh(jax.devices()[:1])) == (
         expected,
         -(-1024 // expected) * expected,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from model_cases import ROWS, SCHEMA, batch, reference_embeddings, reference_first_order, reference_mlp
 
-from autoint_jax.config.configuration import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.interacting.heads import attend
 from autoint_jax.models.interacting.stack import attention_weights
@@ -146,7 +146,7 @@ def test_forward_equals_the_equations(config):
     _, tables, params = made(config)
     expected = reference(config, tables, params, batch())
     for form in ('einsum', 'heads', 'automatic'):
-        logits = forward(build(dataclasses.replace(config, form=form), SCHEMA)[0], tables, params, batch())
+        logits = forward(build(config, SCHEMA, form)[0], tables, params, batch())
         assert logits.shape == (ROWS,)
         np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
 

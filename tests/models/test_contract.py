@@ -168,9 +168,7 @@ def test_dropout_acts_in_training_only(name):
 def test_gradients_equal_finite_differences_in_float64(name):
     """Along a random direction of all parameters and rows together."""
     config = SMALL[name]
-    if 'form' in MODELS[name].OPTIONS:
-        config = dataclasses.replace(config, form='einsum')
-    model, tables, variables = made(config)
+    model, tables, variables = made(config, 'einsum' if MODELS[name].HAS_FORMS else 'automatic')
     rows = lookup(tables, model.table_specs(config, SCHEMA), batch())
     with jax.enable_x64(True):
         point, doubled = jax.tree.map(
@@ -216,6 +214,8 @@ def test_an_option_that_a_model_does_not_read_is_refused():
         UsageError, match="option 'model.num_heads' is 4, but model 'fm' does not read it; it reads: .*embedding_dim"
     ):
         model_class(ModelConfig(name='fm', num_heads=4))
+    with pytest.raises(UsageError, match="option 'execution.form' is 'heads', but model 'fm' does not read it"):
+        model_class(ModelConfig(name='fm'), 'heads')
 
 
 def test_a_missing_option_is_named():

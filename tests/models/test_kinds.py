@@ -11,7 +11,8 @@ import pytest
 from test_contract import with_everything
 from test_replicas import Silent
 
-from autoint_jax.config.configuration import Config, copies, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.copies import copies
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import write_prepared
@@ -114,7 +115,7 @@ FORMS = [('adam', 'xla'), *((tables, form) for tables in SPARSE for form in ('xl
 @pytest.mark.parametrize('kind', ['numeric', 'one multivalued', 'numeric and multivalued'])
 def test_a_run_is_resumed_with_every_optimizer_of_tables(kind, tables, form, tmp_path):
     data = prepared(tmp_path, kind)
-    config = config_of(**LOGISTIC, optimizer__tables=tables, optimizer__tables_form=form)
+    config = config_of(**LOGISTIC, optimizer__tables=tables, execution__tables_form=form)
     whole = fit(config, data, tmp_path / 'whole', Silent())
     with pytest.raises(KeyboardInterrupt):
         fit(config, data, tmp_path / 'resumed', Silent(stop_after=1))
@@ -129,9 +130,9 @@ def test_a_run_is_resumed_with_every_optimizer_of_tables(kind, tables, form, tmp
 @pytest.mark.parametrize('kind', ['numeric', 'one multivalued'])
 def test_streaming_and_copies_give_what_a_run_alone_gives(kind, tmp_path):
     data = prepared(tmp_path, kind)
-    base = config_of(**LOGISTIC, optimizer__tables='deferred_adam', training__slice_rows=4)
+    base = config_of(**LOGISTIC, optimizer__tables='deferred_adam', execution__slice_rows=4)
     alone = [fit(replace(base, {'seed': seed}), data, tmp_path / f'alone-{seed}', Silent()) for seed in (0, 1)]
-    streamed = fit(replace(base, {'data.streaming': True}), data, tmp_path / 'streamed', Silent())
+    streamed = fit(replace(base, {'execution.streaming': True}), data, tmp_path / 'streamed', Silent())
     assert streamed['test'] == alone[0]['test']
     folders = [tmp_path / f'copy-{seed}' for seed in (0, 1)]
     together = fit_copies(copies(replace(base, {'replicas.seeds': 2})), data, folders, Silent())

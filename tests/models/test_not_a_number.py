@@ -1,6 +1,5 @@
 """NaN in an embedding, a weight or a table stays NaN: in every form, exactly where the equations have it, forward and backward."""
 
-import dataclasses
 import itertools
 
 import jax
@@ -12,7 +11,8 @@ from test_forms import FUXICTR, drawn, stack_of
 from test_replicas import Silent
 from test_table_optimizers import D, V, first_table
 
-from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS, OptimizerConfig
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import MODELS
@@ -138,14 +138,13 @@ def test_infinite_embeddings_and_weights_do_not_become_numbers():
 @pytest.mark.parametrize('name', MODELS)
 def test_a_row_of_a_table_makes_the_logits_of_its_rows_nan_in_every_model(name):
     """The first row's value of the last field, whose rows are the last of each table."""
-    for form in ('einsum', 'heads', 'cpu_kernel') if 'form' in MODELS[name].OPTIONS else (None,):
-        config = dataclasses.replace(SMALL[name], **({'form': form} if form else {}))
-        model, tables, variables = made(config)
+    for form in ('einsum', 'heads', 'cpu_kernel') if MODELS[name].HAS_FORMS else ('automatic',):
+        model, tables, variables = made(SMALL[name], form)
         rows, cardinality = batch(), SCHEMA.fields[-1].cardinality
         value = rows.ids[0, -1]
         spoilt = {table: values.at[value - cardinality].set(jnp.nan) for table, values in tables.items()}
         logits = np.asarray(forward(model, spoilt, variables, rows))
-        np.testing.assert_array_equal(np.isnan(logits), rows.ids[:, -1] == value, err_msg=str(form))
+        np.testing.assert_array_equal(np.isnan(logits), rows.ids[:, -1] == value, err_msg=form)
 
 
 @pytest.mark.parametrize('form', ['xla', 'cpu_kernel'])
@@ -154,7 +153,7 @@ def test_optimizers_of_tables_keep_nan_where_it_is(tables, form):
     """A NaN in row 3 and in the gradient of row 5, which the first batch has; later batches have other rows."""
     if tables == 'adam' and form == 'cpu_kernel':
         return
-    optimizer = table_optimizer(OptimizerConfig(tables=tables, tables_form=form))
+    optimizer = table_optimizer(OptimizerConfig(tables=tables), form)
     table = first_table().at[3, 1].set(jnp.nan)
     slots, numbers = optimizer.init(table), np.array([[3, 5, 7, 5], [2, 7, 2, 8], [9, 2, 9, 7]], np.int32)
     gradients = np.full((3, 4, D), 0.25, np.float32)
@@ -178,7 +177,7 @@ def test_training_on_tables_of_nan_is_said_to_have_diverged(form, data_dir, tmp_
         {
             'data.dataset': 'movielens_1m',
             'data.recipe': 'autoint_all_rows',
-            'model.form': form,
+            'execution.form': form,
             'model.num_layers': 1,
             'model.head_dim': 3,
             'model.embedding_dim': 4,

@@ -14,7 +14,8 @@ from conftest import ROOT
 from model_cases import ROWS, SCHEMA, batch, options
 from test_contract import with_everything
 
-from autoint_jax.config.configuration import Config, copies, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.copies import copies
 from autoint_jax.config.model_config import SHARES
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers import dropout, tables

@@ -11,6 +11,7 @@ from test_replicas import Silent
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.reproduction import pages
@@ -35,7 +36,7 @@ def test_every_record_of_this_project_is_believed():
 
 
 def believed(folder):
-    run = f'mine-{configuration.fingerprint(CONFIG)}'
+    run = f'mine-{fingerprint(CONFIG)}'
     return runs.recorded(run, CONFIG, DATA, folder)
 
 
@@ -63,7 +64,7 @@ WRONG = {
         edited(
             lambda record: (
                 record['config']['model'].update(num_layers=9),
-                record.update(fingerprint=configuration.fingerprint(configuration.from_tree(record['config']))),
+                record.update(fingerprint=fingerprint(configuration.from_tree(record['config']))),
             )
         ),
         'contradicts itself: its end of its name',

@@ -9,6 +9,7 @@ from conftest import ROOT
 from matplotlib import image
 
 from autoint_jax.config import configuration
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison
 from autoint_jax.reproduction.paper import curve_criteria, curve_options, curve_plot, curves
@@ -72,7 +73,7 @@ def test_a_curve_runs_each_value_and_shares_the_base(recorded, data_dir, tmp_pat
         'movielens_1m_autoint': 3,
         'movielens_1m_autoint_num_layers_4': 4,
     }
-    assert configuration.fingerprint(recorded['movielens_1m_autoint']) == configuration.fingerprint(BASE)
+    assert fingerprint(recorded['movielens_1m_autoint']) == fingerprint(BASE)
     assert all(set(configuration.differing(BASE, config)) <= {'model.num_layers'} for config in recorded.values())
     record = json.loads((tmp_path / 'results' / 'figure5_depth_movielens_1m.json').read_text())
     assert [row['model.num_layers'] for row in record['rows']] == list(DEPTHS)

@@ -9,6 +9,7 @@ from sweep_cases import write_record
 from test_replicas import Silent
 
 from autoint_jax.config import configuration
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.reproduction import exactness
@@ -173,7 +174,8 @@ def test_deferred_adam_is_compared_with_dense_adam_whatever_the_base_has(name):
     base = configuration.load(ROOT / f'experiments/configs/{name}.toml')
     found = exactness.variants(base, reference_form='automatic', control_form='heads', bfloat16=True)
     assert {
-        end: (config.optimizer.tables, config.model.form, config.model.compute_dtype) for end, config in found.items()
+        end: (config.optimizer.tables, config.execution.form, config.model.compute_dtype)
+        for end, config in found.items()
     } == {
         '': ('adam', 'automatic', 'float32'),
         '_deferred_adam': ('deferred_adam', 'automatic', 'float32'),
@@ -182,7 +184,7 @@ def test_deferred_adam_is_compared_with_dense_adam_whatever_the_base_has(name):
     }
     assert next(iter(found)) == '' and (found[''] == base) == (name == f'{DATASET}_autoint')
     short = exactness.variants(base, reference_form='einsum', control_form='', bfloat16=False)
-    assert list(short) == ['_control_einsum', '_deferred_adam'] and short['_control_einsum'].model.form == 'einsum'
+    assert list(short) == ['_control_einsum', '_deferred_adam'] and short['_control_einsum'].execution.form == 'einsum'
 
 
 def test_every_ablation_changes_what_the_base_does():
@@ -191,7 +193,7 @@ def test_every_ablation_changes_what_the_base_does():
 
     base = base_config('autoint')
     changed = {item: configuration.replace(base, options) for item, options in ablations.ITEMS.items()}
-    assert len({configuration.fingerprint(config) for config in (base, *changed.values())}) == len(ablations.ITEMS) + 1
+    assert len({fingerprint(config) for config in (base, *changed.values())}) == len(ablations.ITEMS) + 1
     meant = {item: resolved(config.model) for item, config in changed.items()}
     of_variant = ('score_scale', 'projection_activation', 'projection_bias', 'layer_norm')
     assert all(meant[item] != resolved(base.model) for item in (*of_variant, 'residual_projection', 'paper_variant'))

@@ -4,7 +4,7 @@ import pytest
 from conftest import ROOT
 from sweep_cases import load, values
 
-from autoint_jax.config import configuration
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import sweep_file
 
@@ -57,7 +57,7 @@ def test_grid_zip_list_and_seeds_are_combined(tmp_path):
         (True, 3e-4, (40, 20), 4, 16, 2, 1),
     ]
     assert all(trial.config.training.epochs == 4 for trial in sweep.trials)
-    assert sweep.trials[3].id == f'movielens_1m_autoint-{configuration.fingerprint(sweep.trials[3].config)}'
+    assert sweep.trials[3].id == f'movielens_1m_autoint-{fingerprint(sweep.trials[3].config)}'
 
 
 def test_a_file_without_parts_is_one_trial_and_a_path_is_a_base(tmp_path):
@@ -73,6 +73,7 @@ SPACE = '[search.space]\nseed = {low = 1, high = 3}\n'
     'text, parts',
     [
         ('[grid]\nmodel.num_layer = [1]\n', ["[grid] has the unknown option 'model.num_layer'", "'model.num_layers'"]),
+        ('[options]\ntraining.slice_rows = 64\n', ['training.slice_rows', "renamed to 'execution.slice_rows'"]),
         ('[grid]\nmodel.num_layers = 3\n', ['[grid] model.num_layers = 3', 'list of values']),
         ("[grid]\nmodel.num_layers = [1, '2']\n", ["'model.num_layers' cannot be '2'"]),
         ('[grid]\nmodel.num_layers = []\n', ['[grid] model.num_layers = []']),

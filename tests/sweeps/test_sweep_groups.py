@@ -13,7 +13,7 @@ from autoint_jax.sweeps import claims, groups, trials
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.worker import work
 
-SLICED = BASE.replace('512', '256\ntraining.slice_rows = 64')
+SLICED = BASE.replace('512', '256\nexecution.slice_rows = 64')
 ONE = '[[list]]\noptimizer.l2_rows = 0.01\nseed = 7\n'
 OTHERS = '[[list]]\noptimizer.learning_rate = 0.01\n[[list]]\noptimizer.learning_rate = 3e38\n'
 
@@ -118,7 +118,7 @@ def test_what_a_worker_takes(tmp_path, data_dir):
     assert [(trial.config.training.batch_size, trial.config.seed) for trial, _ in held] == [(256, 0), (256, 1)] and ids(
         held
     ) == [0, 1]
-    streamed = opened(tmp_path / 'streamed', BASE + 'data.streaming = true\n[grid]\nseed = [0, 1]\n')
+    streamed = opened(tmp_path / 'streamed', BASE + 'execution.streaming = true\n[grid]\nseed = [0, 1]\n')
     assert ids(groups.claimed_group(task(streamed, data_dir, together=True), excluded=[], alone=[])) == [0]
 
 

@@ -142,7 +142,7 @@ def test_a_huge_value_in_the_data_is_named_alone_and_in_copies(tmp_path):
             'data.dataset': 'csv',
             'data.recipe': 'made',
             'training.batch_size': 32,
-            'training.slice_rows': 32,
+            'execution.slice_rows': 32,
             'training.epochs': 2,
         },
     )

@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax.config import configuration
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
@@ -42,9 +43,9 @@ def test_the_configuration_of_own_tables_is_neutral():
 
 def test_a_run_on_a_table_of_ones_own_is_named_after_the_table():
     mine = configuration.replace(OWN, {'data.recipe': 'mine'})
-    assert run_name('own_table', mine) == f'own_table-mine-{configuration.fingerprint(mine)}'
+    assert run_name('own_table', mine) == f'own_table-mine-{fingerprint(mine)}'
     published = configuration.load(CONFIGS / 'movielens_1m_autoint.toml')
-    assert run_name('movielens_1m_autoint', published) == f'movielens_1m_autoint-{configuration.fingerprint(published)}'
+    assert run_name('movielens_1m_autoint', published) == f'movielens_1m_autoint-{fingerprint(published)}'
 
 
 def test_a_table_has_to_be_named(tmp_path):

@@ -9,7 +9,9 @@ import pytest
 
 from autoint_jax.benchmarks.shapes import Shape, made_up
 from autoint_jax.benchmarks.stepping import batches_in_order
-from autoint_jax.config.configuration import Config, copies, fingerprint, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.copies import copies
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
@@ -26,7 +28,7 @@ SMALL = {
     'model.num_heads': 1,
     'model.head_dim': 4,
     'model.embedding_dim': 4,
-    'training.slice_rows': 16,
+    'execution.slice_rows': 16,
     'data.dataset': 'movielens_1m',
     'data.recipe': 'autoint_all_rows',
     'training.batch_size': 64,
@@ -70,12 +72,12 @@ def test_copies_are_what_they_are_alone(tables, form, l2, together):
         Config(),
         {
             'training.batch_size': 6,
-            'training.slice_rows': 3,
+            'execution.slice_rows': 3,
             'model.num_layers': 1,
-            'model.form': 'einsum',
+            'execution.form': 'einsum',
             'model.deep_hidden': [5],
             'optimizer.tables': tables,
-            'optimizer.tables_form': form,
+            'execution.tables_form': form,
         },
     )
     configs = [
@@ -224,15 +226,15 @@ def test_copies_that_share_no_program_are_refused(data, tmp_path):
     one, other = (replace(Config(), SMALL | {'model.num_layers': layers}) for layers in (1, 2))
     with pytest.raises(UsageError, match='cannot differ in model.num_layers'):
         fit_copies([one, other], data, [tmp_path / 'one', tmp_path / 'other'], Silent())
-    streamed = [replace(one, {'data.streaming': True, 'seed': seed}) for seed in (0, 1)]
-    with pytest.raises(UsageError, match='data.streaming asks: copies of a run cannot'):
+    streamed = [replace(one, {'execution.streaming': True, 'seed': seed}) for seed in (0, 1)]
+    with pytest.raises(UsageError, match='execution.streaming asks: copies of a run cannot'):
         fit_copies(streamed, data, [tmp_path / 'one', tmp_path / 'other'], Silent())
 
 
 def test_seeds_of_an_experiment_train_together_or_one_by_one(data, tmp_path):
     """Streamed rows cannot be shared; the figures are the same."""
-    config, together = replace(Config(), SMALL | {'training.epochs': 1, 'data.streaming': False}), Silent()
-    streamed, alone = replace(config, {'data.streaming': True}), Silent()
+    config, together = replace(Config(), SMALL | {'training.epochs': 1, 'execution.streaming': False}), Silent()
+    streamed, alone = replace(config, {'execution.streaming': True}), Silent()
     found = [
         [
             record['test']

@@ -107,7 +107,7 @@ def test_a_run_alone_trains_alike_in_a_process_whose_cpu_was_split_for_copies(da
         'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import jax, test_training\n'
         'from autoint_jax.training.step import placement; placement.usable_cores = lambda: 3\n'
         'if sys.argv[3] == "split": placement.split_cpu(3)\n'
-        'losses, state = test_training.losses_of(pathlib.Path(sys.argv[2]), [20], model__form="automatic")\n'
+        'losses, state = test_training.losses_of(pathlib.Path(sys.argv[2]), [20], execution__form="automatic")\n'
         'values = losses.tolist(), jax.tree.map(lambda array: array.tolist(), state.params)\n'
         'print(json.dumps([jax.local_device_count(), placement.data_mesh().size, *values]))'
     )
@@ -129,8 +129,8 @@ def test_a_run_alone_trains_alike_in_a_process_whose_cpu_was_split_for_copies(da
 
 def test_slices_do_not_change_the_losses(data_dir):
     np.testing.assert_allclose(
-        losses_of(data_dir, [20], training__slice_rows=17)[0],
-        losses_of(data_dir, [20], training__slice_rows=61)[0],
+        losses_of(data_dir, [20], execution__slice_rows=17)[0],
+        losses_of(data_dir, [20], execution__slice_rows=61)[0],
         rtol=0,
         atol=1e-5,
     )

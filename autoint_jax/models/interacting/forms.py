@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 
+from autoint_jax.config.execution_config import AUTOMATIC
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.kernels import library
@@ -12,7 +13,6 @@ from autoint_jax.models.interacting.gpu import gpu_stack
 from autoint_jax.models.interacting.heads import heads_stack
 from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec, einsum_stack
 
-AUTOMATIC = 'automatic'
 FORMS: dict[str, Callable[[jax.Array, tuple[LayerWeights, ...], Masks, StackSpec], jax.Array]] = {
     'einsum': einsum_stack,
     'heads': heads_stack,
@@ -32,35 +32,39 @@ def lacking(name: str, config: ModelConfig) -> str:
     return ''
 
 
-def chosen_form(config: ModelConfig) -> str:
-    """The form that a configuration means on this machine's default device.
+def chosen_form(name: str, config: ModelConfig) -> str:
+    """The form in which the interacting layers of a model are computed on this machine's default device.
+
+    Args:
+      name: option `execution.form`.
+      config: of the model.
 
     Automatic: on a CPU the compiled kernel in float32 where a C++ compiler is found, else head by head; elsewhere einsum,
     until the GPU kernel has been timed on a GPU.
 
     Raises UsageError on an unknown form, or one that does not run here or not with the configuration's options.
     """
-    name, platform = config.form, jax.default_backend()
+    platform = jax.default_backend()
     if name == AUTOMATIC:
         if platform != 'cpu':
             return 'einsum'
         return 'heads' if lacking('cpu_kernel', config) or library.unavailable() else 'cpu_kernel'
     if name not in FORMS:
         known = [AUTOMATIC, *FORMS]
-        raise UsageError(f"option 'model.form' is {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+        raise UsageError(f"option 'execution.form' is {name!r}{nearest(name, known)}; known: {', '.join(known)}")
     reason = lacking(name, config)
     if not reason and name == 'cpu_kernel':
         reason = library.unavailable() if platform == 'cpu' else f'it runs on CPUs, not on {platform}'
     if not reason and name == 'gpu_kernel' and platform not in ('gpu', 'cuda'):
         reason = f'it runs on GPUs, not on {platform}'
     if reason:
-        raise UsageError(f"option 'model.form' is {name!r}, but {reason}; use 'automatic'")
+        raise UsageError(f"option 'execution.form' is {name!r}, but {reason}; use 'automatic'")
     return name
 
 
-def missed_kernel(config: ModelConfig) -> str:
+def missed_kernel(name: str, config: ModelConfig) -> str:
     """Why the automatic form is not the compiled kernel on a CPU in float32; an empty text where it is or need not be."""
-    automatic = config.form == AUTOMATIC and not lacking('cpu_kernel', config) and jax.default_backend() == 'cpu'
+    automatic = name == AUTOMATIC and not lacking('cpu_kernel', config) and jax.default_backend() == 'cpu'
     return library.unavailable() if automatic else ''
 
 

@@ -19,12 +19,12 @@ def gpu_stack(
         f, d = x.shape[1:]
         if not supported(f, d, spec.num_heads, spec.head_dim):
             raise UsageError(
-                f"option 'model.form' is 'gpu_kernel', which {f} fields, inputs of width {d} and "
+                f"option 'execution.form' is 'gpu_kernel', which {f} fields, inputs of width {d} and "
                 f"{spec.num_heads} heads of {spec.head_dim} do not fit; use 'einsum'"
             )
         if spec.norm_first or (spec.residual and layer.kernel.shape[1] == 3):
             raise UsageError(
-                "option 'model.form' is 'gpu_kernel', which has neither a LayerNorm before the activation nor "
+                "option 'execution.form' is 'gpu_kernel', which has neither a LayerNorm before the activation nor "
                 "residuals without W_Res; use 'einsum'"
             )
         x = interacting_layer(

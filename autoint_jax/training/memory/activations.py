@@ -17,7 +17,7 @@ ROUGH_ARRAYS = 4
 
 def activations(made: Setup, slice_rows: int, *, compiling: bool) -> tuple[int, str]:
     """Bytes of the activations of a slice, and how they were counted: by compiling what has no formula, or roughly."""
-    if interacting_form(made.config.model) is not None:
+    if interacting_form(made.config) is not None:
         of_row = activation_bytes(made.config, len(made.schema.fields))
         return slice_rows * of_row, f'{slice_rows} rows x (all layers + 2 x the largest layer)'
     if not compiling:

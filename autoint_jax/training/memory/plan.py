@@ -198,7 +198,7 @@ def _step_items(made: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> 
             'activations of a slice',
             at_once * bytes_of_slice,
             counted,
-            'training.batch_size' if made.config.model.deep_batch_norm else 'training.slice_rows',
+            'training.batch_size' if made.config.model.deep_batch_norm else 'execution.slice_rows',
             estimated=True,
         ),
     ]
@@ -223,7 +223,9 @@ def _data_items(
             'training.batch_size',
         )
     else:
-        data = Item('data', total * of_row, f'{total:,} {_row_formula(schema)}', 'data.streaming to true', shared=True)
+        data = Item(
+            'data', total * of_row, f'{total:,} {_row_formula(schema)}', 'execution.streaming to true', shared=True
+        )
     return [
         data,
         Item('order of rows', 2 * places * 4, 'this epoch and the next, int32', change, shared=shared),

@@ -1,6 +1,7 @@
 """The records of a run folder: run.json, metrics.jsonl, TensorBoard events, result.json."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -8,9 +9,12 @@ import sys
 import time
 from typing import Any
 
+import jax
+
 from autoint_jax import stored
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity, identity_tree
 from autoint_jax.data.store.opening import OWN_TABLE
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
@@ -51,7 +55,7 @@ def run_name(name: str, config: Config) -> str:
       config: of the run.
     """
     table = f'{config.data.recipe}-' if config.data.dataset == OWN_TABLE else ''
-    return f'{name}-{table}{configuration.fingerprint(config)}'
+    return f'{name}-{table}{fingerprint(config)}'
 
 
 class UnusableFolder(UsageError):
@@ -106,9 +110,9 @@ class RunRecords:
             read_run(self._folder)
             if path.exists()
             else {
-                'fingerprint': configuration.fingerprint(config),
+                'fingerprint': fingerprint(config),
                 'seed': config.seed,
-                'config': configuration.to_tree(config),
+                'config': identity_tree(config),
                 'data_hash': data.hash,
                 'boundaries': boundaries,
                 'starts': [],
@@ -121,6 +125,8 @@ class RunRecords:
                 'commit': commit(),
                 'versions': versions(),
                 'device': device(alone=copies == 1),
+                'execution': dataclasses.asdict(config.execution),
+                'compilation_cache': jax.config.jax_compilation_cache_dir,
                 'forms': forms,
                 'copies': copies,
             }
@@ -181,10 +187,10 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
         return None
     run = read_run(folder)
     theirs = _config_of(folder, run)
-    if theirs != config:
+    if identity(theirs) != identity(config):
         raise UnusableFolder(
             f'{folder} holds a run of another configuration '
-            f'({"; ".join(configuration.difference(theirs, config))}): choose another run folder'
+            f'({"; ".join(configuration.difference(identity(theirs), identity(config)))}): choose another run folder'
         )
     if run['data_hash'] != data.hash:
         raise UnusableFolder(
@@ -192,9 +198,8 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
             f'not {data.hash[:12]}): choose another run folder'
         )
     result = read_result(folder)
-    if result is not None and (result['fingerprint'], result['data_hash']) != (
-        configuration.fingerprint(config),
-        data.hash,
+    if result is not None and not (
+        result['fingerprint'] in run_fingerprints(folder) and result['data_hash'] == data.hash
     ):
         raise UnusableFolder(
             f'{folder}/result.json is the result of another run than its run.json says (configuration '
@@ -233,9 +238,25 @@ def read_config(folder: pathlib.Path) -> Config:
     return _config_of(folder, read_run(folder))
 
 
+def run_fingerprints(folder: pathlib.Path) -> set[str]:
+    """The fingerprints by which the files of a run folder may name its run: the present one, and that of earlier versions.
+
+    Raises UsageError where run.json cannot be read.
+    """
+    first = _understood(folder, read_run(folder)['config'])
+    return {fingerprint(first), former_fingerprint(first)}
+
+
 def _config_of(folder: pathlib.Path, run: dict[str, Any]) -> Config:
+    """The configuration of a run, with the options of 'execution' of its last start."""
+    last = run['starts'][-1] if run['starts'] else {}
+    execution = {'execution': last['execution']} if 'execution' in last else {}
+    return _understood(folder, run['config'] | execution)
+
+
+def _understood(folder: pathlib.Path, tree: dict[str, Any]) -> Config:
     try:
-        return configuration.from_tree(run['config'])
+        return configuration.from_tree(tree)
     except UsageError as error:
         raise UnusableFolder(
             f'{folder}/run.json holds a configuration that this version cannot read ({error}): use the version '

@@ -53,8 +53,8 @@ def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int =
       beside: bytes of everything else that is there with them.
     """
     size = f'{needed / 1e9:.2f} GB of rows and their order'
-    if config.data.streaming:
-        return True, f'{size} are streamed from disk, as data.streaming asks'
+    if config.execution.streaming:
+        return True, f'{size} are streamed from disk, as execution.streaming asks'
     hint = (
         ''
         if config.data.shuffle == 'blocks'

@@ -47,7 +47,7 @@ def cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
     """
     if config.model.deep_batch_norm:
         return _cut(rows, 0, mesh)
-    return _cut(rows, config.training.slice_rows or _automatic_slice_rows(rows, config, schema, mesh), mesh)
+    return _cut(rows, config.execution.slice_rows or _automatic_slice_rows(rows, config, schema, mesh), mesh)
 
 
 def scoring_cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
@@ -55,8 +55,8 @@ def scoring_cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
 
     The compiled kernel keeps no activations then, and is fastest if each device's part is one slice.
     """
-    slice_rows = config.training.slice_rows
-    if not slice_rows and registry.interacting_form(config.model) != 'cpu_kernel':
+    slice_rows = config.execution.slice_rows
+    if not slice_rows and registry.interacting_form(config) != 'cpu_kernel':
         slice_rows = _automatic_slice_rows(rows, config, schema, mesh)
     return _cut(rows, slice_rows, mesh)
 
@@ -74,7 +74,7 @@ def _automatic_slice_rows(rows: int, config: Config, schema: Schema, mesh: Mesh)
     if mesh.devices.flat[0].platform != 'cpu':
         return 0
     row_bytes = 4 * registry.model_class(config.model).row_floats(config.model, schema)
-    if registry.interacting_form(config.model) != 'cpu_kernel':
+    if registry.interacting_form(config) != 'cpu_kernel':
         return _fitting_power_of_two(HEADS_SLICE_BYTES, row_bytes)
     cores = max(1, usable_cores() // mesh.size)
     cache, per_device = int(KERNEL_CACHE_FRACTION * second_level_cache()) * cores, -(-rows // mesh.shape[DATA_AXIS])

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.copies import with_arrays
 from autoint_jax.models import registry
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.randomness import pinned, seed_key
@@ -55,18 +55,19 @@ class Setup(NamedTuple):
 
 def setup(config: Config, schema: Schema) -> Setup:
     """Raises UsageError on an unknown model, or an option that it does not read."""
-    model, table_specs = registry.build(config.model, schema)
-    return Setup(config, schema, model, table_specs, adam(config.optimizer), table_optimizer(config.optimizer))
+    model, table_specs = registry.build(config.model, schema, config.execution.form)
+    of_tables = table_optimizer(config.optimizer, config.execution.tables_form)
+    return Setup(config, schema, model, table_specs, adam(config.optimizer), of_tables)
 
 
 def varied(made: Setup, values: dict[str, jax.Array]) -> Setup:
     """The setup of a copy of a run, in a compiled program: options are arrays [], and were checked as numbers before."""
-    config = configuration.with_arrays(made.config, values)
+    config = with_arrays(made.config, values)
     return made._replace(
         config=config,
         model=made.model.clone(config=config.model),
         optimizer=adam(config.optimizer),
-        table_optimizer=table_optimizer(config.optimizer),
+        table_optimizer=table_optimizer(config.optimizer, config.execution.tables_form),
     )
 
 

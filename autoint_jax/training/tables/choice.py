@@ -3,7 +3,8 @@
 import jax
 import optax
 
-from autoint_jax.config.configuration import OptimizerConfig
+from autoint_jax.config.execution_config import AUTOMATIC
+from autoint_jax.config.optimizer_config import OptimizerConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.training.tables.deferred_adam import deferred_adam
@@ -17,12 +18,16 @@ def adam(config: OptimizerConfig) -> optax.GradientTransformation:
     return optax.adam(config.learning_rate, b1=config.b1, b2=config.b2, eps=config.epsilon)
 
 
-def table_optimizer(config: OptimizerConfig) -> TableOptimizer:
+def table_optimizer(config: OptimizerConfig, form: str = AUTOMATIC) -> TableOptimizer:
     """Returns the table optimizer that a configuration names, in the form that runs here.
 
-    Raises UsageError if the configuration asks for a form that is unavailable.
+    Args:
+      config: of the optimizers.
+      form: option `execution.tables_form`.
+
+    Raises UsageError if that form is unavailable.
     """
-    compiled = chosen_table_form(config) == 'cpu_kernel'
+    compiled = chosen_table_form(config, form) == 'cpu_kernel'
     if config.tables == 'deferred_adam':
         return (deferred_adam_kernel if compiled else deferred_adam)(
             config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows
@@ -38,12 +43,12 @@ def table_optimizer(config: OptimizerConfig) -> TableOptimizer:
     return dense(adam(config), l2_rows=config.l2_rows, l2_tables=config.l2_tables)
 
 
-def chosen_table_form(config: OptimizerConfig) -> str:
+def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC) -> str:
     """Returns the form of the table optimizer on JAX's default device: 'xla' or 'cpu_kernel'. Dense Adam has only the first.
 
-    Raises UsageError if the configuration asks for the compiled kernel where it is unavailable.
+    Raises UsageError if the option `execution.tables_form`, `asked`, is the compiled kernel where it is unavailable.
     """
-    platform, asked = jax.default_backend(), config.tables_form
+    platform = jax.default_backend()
     reason = (
         f'it runs on CPUs, not on {platform}'
         if platform != 'cpu'
@@ -52,11 +57,11 @@ def chosen_table_form(config: OptimizerConfig) -> str:
         else library.unavailable()
     )
     if asked == 'cpu_kernel' and reason:
-        raise UsageError(f"option 'optimizer.tables_form' is 'cpu_kernel', but {reason}; use 'automatic'")
+        raise UsageError(f"option 'execution.tables_form' is 'cpu_kernel', but {reason}; use 'automatic'")
     return 'xla' if reason or asked == 'xla' else 'cpu_kernel'
 
 
-def missed_table_kernel(config: OptimizerConfig) -> str:
+def missed_table_kernel(config: OptimizerConfig, asked: str = AUTOMATIC) -> str:
     """Returns why an automatic form on a CPU is not the compiled kernel; '' if it is the kernel, or there is none to miss."""
-    automatic = config.tables_form == 'automatic' and config.tables != 'adam' and jax.default_backend() == 'cpu'
+    automatic = asked == AUTOMATIC and config.tables != 'adam' and jax.default_backend() == 'cpu'
     return library.unavailable() if automatic else ''

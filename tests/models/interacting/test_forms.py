@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoint_jax.config.configuration import ModelConfig
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting import forms
@@ -168,16 +168,16 @@ def test_attention_with_large_scores_stays_finite():
 
 
 def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
-    assert forms.chosen_form(ModelConfig(form='automatic', compute_dtype='float32')) == 'cpu_kernel'
-    assert forms.chosen_form(ModelConfig(form='automatic', compute_dtype='bfloat16')) == 'heads'
+    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='float32')) == 'cpu_kernel'
+    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='bfloat16')) == 'heads'
     monkeypatch.setattr(library, 'unavailable', lambda: 'no C++ compiler was found')
-    assert forms.chosen_form(ModelConfig(form='automatic', compute_dtype='float32')) == 'heads'
-    assert forms.missed_kernel(ModelConfig()) == 'no C++ compiler was found'
-    assert forms.missed_kernel(ModelConfig(form='heads')) == ''
+    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='float32')) == 'heads'
+    assert forms.missed_kernel('automatic', ModelConfig()) == 'no C++ compiler was found'
+    assert forms.missed_kernel('heads', ModelConfig()) == ''
     with pytest.raises(UsageError, match="'cpu_kernel', but no C\\+\\+ compiler was found; use 'automatic'"):
-        forms.chosen_form(ModelConfig(form='cpu_kernel', compute_dtype='float32'))
+        forms.chosen_form('cpu_kernel', ModelConfig(compute_dtype='float32'))
     with pytest.raises(UsageError, match="'gpu_kernel', but it runs on GPUs, not on cpu"):
-        forms.chosen_form(ModelConfig(form='gpu_kernel', compute_dtype='float32'))
+        forms.chosen_form('gpu_kernel', ModelConfig(compute_dtype='float32'))
     with pytest.raises(UsageError, match='101 fields, inputs of width 4 and 1 heads of 3 do not fit'):
         forms.FORMS['gpu_kernel'](*drawn((1, 101, 4, 1, 1, 3), authors=False, residual=True, dropout=False))
     for options, text in (
@@ -188,20 +188,20 @@ def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
             case = drawn((2, 3, 4, 1, 2, 2), authors=False, norm=True, residual=True, dropout=False, **options)
             forms.FORMS['gpu_kernel'](*case)
     with pytest.raises(UsageError, match="did you mean 'einsum'"):
-        forms.chosen_form(ModelConfig(form='einsun', compute_dtype='float32'))
+        forms.chosen_form('einsun', ModelConfig(compute_dtype='float32'))
 
 
 def test_an_option_that_a_form_lacks_is_named():
     fuxictr = {'layer_norm': 'before_activation', 'residual_projection': 'where_needed'}
-    assert forms.chosen_form(ModelConfig(**fuxictr)) == 'cpu_kernel'
-    assert forms.chosen_form(ModelConfig(compute_dtype='bfloat16', **fuxictr)) == 'heads'
-    assert forms.missed_kernel(ModelConfig(**fuxictr)) == ''
+    assert forms.chosen_form('automatic', ModelConfig(**fuxictr)) == 'cpu_kernel'
+    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='bfloat16', **fuxictr)) == 'heads'
+    assert forms.missed_kernel('automatic', ModelConfig(**fuxictr)) == ''
     for name, value in fuxictr.items():
         with pytest.raises(
             UsageError, match=f"'gpu_kernel', but .* option 'model.{name}' is '{value}'; use 'automatic'"
         ):
-            forms.chosen_form(ModelConfig(form='gpu_kernel', **{name: value}))
+            forms.chosen_form('gpu_kernel', ModelConfig(**{name: value}))
     with pytest.raises(
         UsageError, match="'cpu_kernel', but .* option 'model.compute_dtype' is 'bfloat16'; use 'automatic'"
     ):
-        forms.chosen_form(ModelConfig(form='cpu_kernel', compute_dtype='bfloat16'))
+        forms.chosen_form('cpu_kernel', ModelConfig(compute_dtype='bfloat16'))

@@ -52,5 +52,5 @@ def losses_and_statistics(data_dir: pathlib.Path) -> list[float]:
 
 
 def test_slices_are_refused_with_statistics_of_a_whole_batch():
-    with pytest.raises(UsageError, match="'training.slice_rows' is 8, but must be 0 with model.deep_batch_norm"):
-        replace(Config(), {'model.deep_hidden': (7,), 'model.deep_batch_norm': True, 'training.slice_rows': 8})
+    with pytest.raises(UsageError, match="'execution.slice_rows' is 8, but must be 0 with model.deep_batch_norm"):
+        replace(Config(), {'model.deep_hidden': (7,), 'model.deep_batch_norm': True, 'execution.slice_rows': 8})

@@ -9,6 +9,7 @@ from model_cases import SCHEMA, batch, forward, made, tags_of
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
@@ -218,7 +219,7 @@ def test_a_run_takes_boundaries_from_its_training_split(data_dir):
 def test_a_schema_without_boundaries_is_written_as_before():
     assert 'boundaries' not in SCHEMA.to_json()['fields'][1]
     assert Schema.from_json(SCHEMA.to_json()) == SCHEMA
-    assert configuration.fingerprint(Config()) == configuration.fingerprint(configuration.from_tree({}))
+    assert fingerprint(Config()) == fingerprint(configuration.from_tree({}))
 
 
 @pytest.mark.parametrize(

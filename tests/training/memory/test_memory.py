@@ -11,8 +11,9 @@ import pytest
 from conftest import ROOT
 from test_feed import Said
 
-from autoint_jax.config import configuration
-from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.copies import copies
+from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
@@ -174,7 +175,7 @@ LIMITS = {
 
 @pytest.mark.parametrize('options, cardinalities, rows, part', LIMITS.values(), ids=LIMITS)
 def test_what_32_bits_do_not_count_is_refused(options, cardinalities, rows, part):
-    made = setup(replace(Config(), {'model.form': 'einsum', **options}), schema_of(cardinalities))
+    made = setup(replace(Config(), {'execution.form': 'einsum', **options}), schema_of(cardinalities))
     with pytest.raises(UsageError, match='32-bit numbers') as raised:
         limits.check(made, rows, placement.data_mesh())
     assert part in str(raised.value)
@@ -200,7 +201,7 @@ OPTIONS = {
     'training.batch_size': 2**31,
     'training.epochs': 10**12,
     'training.evaluations_per_epoch': 2**40,
-    'training.slice_rows': 2**31,
+    'execution.slice_rows': 2**31,
     'replicas.seeds': 1_000_000,
 }
 
@@ -217,7 +218,7 @@ def test_copies_are_counted_before_they_are_made():
         Config(), {'replicas.seeds': 1000, 'replicas.learning_rate': (1e-3, 1e-2), 'replicas.l2_rows': (0.0, 1e-6)}
     )
     with pytest.raises(UsageError, match='ask for 4,000 copies .* but 1,024 are the most'):
-        configuration.copies(config)
+        copies(config)
 
 
 def test_more_evaluations_than_steps_are_one_a_step():

@@ -9,9 +9,12 @@ import pytest
 from run_cases import BEST, STEPS, TINY, Told, events, events_of, outcome
 from test_readers import tree
 
-from autoint_jax.config.configuration import replace
+from autoint_jax.config.configuration import replace, to_tree
+from autoint_jax.config.execution_config import ExecutionConfig
+from autoint_jax.config.fingerprint import fingerprint, former_fingerprint
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
+from autoint_jax.training import run as runs_of_training
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder import holding, records
@@ -94,6 +97,46 @@ def test_a_result_of_another_run_is_not_taken_for_this_ones(data, folder, comple
     for other in ({'fingerprint': '0' * 12}, {'data_hash': '0' * 64}):
         (folder / 'result.json').write_text(json.dumps(result | other))
         refused(data, folder, 'result.json is the result of another run than its run.json says')
+
+
+def test_a_run_goes_on_with_other_options_of_execution(data, folder, complete):
+    assert [
+        fit(replace(TINY, {'execution.slice_rows': rows}), data, folder, Told())['best_step'] for rows in (0, 9)
+    ] == [BEST, BEST]
+    run = json.loads((folder / 'run.json').read_text())
+    assert [start['execution']['slice_rows'] for start in run['starts']] == [512, 0]
+    assert (
+        records.read_config(folder) == replace(TINY, {'execution.slice_rows': 0}) and 'execution' not in run['config']
+    )
+    refused(data, folder, '\\(model.embedding_dim: 3 / 5\\)', replace(TINY, {'model.embedding_dim': 5}))
+
+
+def test_a_folder_of_a_version_that_counted_options_of_execution_is_read_and_gone_on_with(data, tmp_path, monkeypatch):
+    def old_tree(config):
+        tree = to_tree(config)
+        execution = tree.pop('execution')
+        tree['training']['slice_rows'], tree['model']['form'] = execution['slice_rows'], execution['form']
+        return tree
+
+    former = former_fingerprint(TINY)
+    with monkeypatch.context() as patched:
+        patched.setattr(runs_of_training, 'fingerprint', former_fingerprint)
+        patched.setattr(records, 'fingerprint', former_fingerprint)
+        patched.setattr(records, 'identity_tree', old_tree)
+        with pytest.raises(KeyboardInterrupt):
+            fit(TINY, data, tmp_path, Told(stop_after=6))
+    run = json.loads((tmp_path / 'run.json').read_text())
+    del run['starts'][0]['execution']
+    (tmp_path / 'run.json').write_text(json.dumps(run))
+    assert run['fingerprint'] == former != fingerprint(TINY) and records.read_config(tmp_path) == TINY
+    assert open_run(tmp_path, str(data.folder.parents[1]), None).made.config == TINY
+    elsewhere = replace(TINY, {'execution.slice_rows': 0})
+    told = Told()
+    result = fit(elsewhere, data, tmp_path, told)
+    assert told.seen == STEPS[6:] and result['fingerprint'] == fingerprint(TINY) and result['best_step'] == BEST
+    (tmp_path / 'result.json').write_text(json.dumps(result | {'fingerprint': former}))
+    assert fit(TINY, data, tmp_path, Told())['best_step'] == BEST
+    assert records.read_config(tmp_path).execution == ExecutionConfig()
 
 
 def test_a_folder_of_prepared_data_is_no_run_folder(data):

@@ -68,15 +68,15 @@ def resident(data_dir, tmp_path_factory):
 def test_streamed_rows_train_as_resident_ones(data_dir, tmp_path, resident, monkeypatch, chunk_bytes):
     monkeypatch.setattr(feed, 'CHUNK_BYTES', chunk_bytes)
     said = Said()
-    assert trained(data_dir, tmp_path / 'run', said, data__streaming=True) == resident
-    assert any('streamed from disk, as data.streaming asks' in sentence for sentence in said.sentences)
+    assert trained(data_dir, tmp_path / 'run', said, execution__streaming=True) == resident
+    assert any('streamed from disk, as execution.streaming asks' in sentence for sentence in said.sentences)
 
 
 def test_a_streamed_run_stopped_within_an_epoch_goes_on_exactly(data_dir, tmp_path, resident):
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            trained(data_dir, tmp_path / 'run', Said(stop_after=1), data__streaming=True)
-    assert trained(data_dir, tmp_path / 'run', data__streaming=True) == resident
+            trained(data_dir, tmp_path / 'run', Said(stop_after=1), execution__streaming=True)
+    assert trained(data_dir, tmp_path / 'run', execution__streaming=True) == resident
 
 
 def test_rows_that_do_not_fit_are_streamed_and_the_log_says_so(data_dir, monkeypatch):
@@ -115,6 +115,6 @@ def test_shuffled_blocks_hold_every_row_once_and_are_read_in_windows(monkeypatch
 def test_shuffled_blocks_train(data_dir, tmp_path, resident, monkeypatch):
     monkeypatch.setattr(order, 'BLOCK_ROWS', 64)
     monkeypatch.setattr(order, 'WINDOW_BLOCKS', 4)
-    result, evaluations = trained(data_dir, tmp_path / 'run', data__shuffle='blocks', data__streaming=True)
+    result, evaluations = trained(data_dir, tmp_path / 'run', data__shuffle='blocks', execution__streaming=True)
     assert result['test'] != resident[0]['test']
     assert evaluations[-1]['train_logloss'] < evaluations[0]['train_logloss']

@@ -9,7 +9,8 @@ import optax
 import pytest
 from test_training import losses_of
 
-from autoint_jax.config.configuration import TABLE_OPTIMIZERS, Config, OptimizerConfig, replace
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS, OptimizerConfig
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
@@ -42,9 +43,9 @@ def first_table():
     return jnp.asarray(0.01 * np.random.default_rng(1).normal(size=(V, D)), jnp.float32)
 
 
-def trained(numbers, gradients, *, flush_every=0, **options):
+def trained(numbers, gradients, *, flush_every=0, form='automatic', **options):
     """Table and slots, flushed, after steps through the seam."""
-    optimizer = table_optimizer(OptimizerConfig(**options))
+    optimizer = table_optimizer(OptimizerConfig(**options), form)
 
     @jax.jit
     def step(table, slots, numbers, gradients, count):
@@ -115,7 +116,7 @@ def test_sums_of_missed_steps_are_the_explicit_sums(b2):
 @pytest.mark.parametrize('scale, bound', [(1e-3, 2e-7), (1e-6, 2e-6)])  # at 1e-6 epsilon's factor matters
 def test_deferred_adam_follows_dense_adam(form, scale, bound):
     numbers, gradients = batches(330, scale=scale)
-    table, slots = trained(numbers, gradients, tables='deferred_adam', tables_form=form)
+    table, slots = trained(numbers, gradients, tables='deferred_adam', form=form)
     expected, m, nu = adam(numbers, gradients)
     assert mean_difference(expected, first_table()) > 0.005
     assert mean_difference(table, expected) < bound
@@ -127,7 +128,7 @@ def test_deferred_adam_follows_dense_adam(form, scale, bound):
 def test_rows_read_at_every_step_are_dense_adams_and_others_stay_bit_for_bit(form):
     _, gradients = batches(50)
     numbers = np.tile(np.r_[np.arange(20), 4, 4, 4].astype(np.int32), (50, 1))
-    table, _ = trained(numbers, gradients, tables='deferred_adam', tables_form=form)
+    table, _ = trained(numbers, gradients, tables='deferred_adam', form=form)
     # The forms' powers of b2 differ in the last digit, which 1 - b2^s magnifies in the first steps.
     np.testing.assert_allclose(
         table[:20], adam(numbers, gradients)[0][:20], rtol=0, atol=2e-8 if form == 'xla' else 2e-7
@@ -138,8 +139,8 @@ def test_rows_read_at_every_step_are_dense_adams_and_others_stay_bit_for_bit(for
 @pytest.mark.parametrize('flush_every', [1, 7, 50])
 def test_flushing_changes_only_rounding(form, flush_every):
     numbers, gradients = batches(150)
-    often, _ = trained(numbers, gradients, tables='deferred_adam', tables_form=form, flush_every=flush_every)
-    once, _ = trained(numbers, gradients, tables='deferred_adam', tables_form=form)
+    often, _ = trained(numbers, gradients, tables='deferred_adam', form=form, flush_every=flush_every)
+    once, _ = trained(numbers, gradients, tables='deferred_adam', form=form)
     assert np.abs(often - once).max() < 1e-6
 
 
@@ -149,15 +150,15 @@ def test_flushing_changes_only_rounding(form, flush_every):
         ('adam', {}),
         ('adam', {'l2_rows': 0.02}),
         ('adam', {'l2_tables': 0.02}),
-        ('deferred_adam', {'l2_rows': 0.02, 'tables_form': 'xla'}),
-        ('deferred_adam', {'l2_rows': 0.02, 'tables_form': 'cpu_kernel'}),
+        ('deferred_adam', {'l2_rows': 0.02, 'form': 'xla'}),
+        ('deferred_adam', {'l2_rows': 0.02, 'form': 'cpu_kernel'}),
     ],
 )
 def test_penalties_are_the_equations(tables, l2):
     l2 = dict(l2)
     numbers, gradients = batches(60)
     ours, _ = trained(numbers, gradients, tables=tables, **l2)
-    l2.pop('tables_form', None)
+    l2.pop('form', None)
     assert mean_difference(ours, adam(numbers, gradients, **l2)[0]) < 3e-7
 
 
@@ -169,7 +170,7 @@ def test_rowwise_adagrad_is_the_equations(form, l2_rows):
         gradient = whole_gradient(table, of_batch, gradient, l2_rows=l2_rows)
         accumulator += (gradient**2).mean(1)
         table -= 1e-3 * gradient / (np.sqrt(accumulator) + 1e-8)[:, None]
-    ours, slots = trained(numbers, gradients, tables='rowwise_adagrad', tables_form=form, l2_rows=l2_rows)
+    ours, slots = trained(numbers, gradients, tables='rowwise_adagrad', form=form, l2_rows=l2_rows)
     np.testing.assert_allclose(ours, table, rtol=0, atol=1e-6)
     np.testing.assert_allclose(slots, accumulator, rtol=1e-5)
 
@@ -185,7 +186,7 @@ def test_lazy_adam_is_the_equations_and_not_dense_adam(form, l2_rows):
             m[row] = 0.9 * m[row] + 0.1 * gradient[row]
             nu[row] = 0.999 * nu[row] + 0.001 * gradient[row] ** 2
             table[row] -= 1e-3 * m[row] / (1 - 0.9**step) / (np.sqrt(nu[row] / (1 - 0.999**step)) + 1e-8)
-    ours, slots = trained(numbers, gradients, tables='lazy_adam', tables_form=form, l2_rows=l2_rows)
+    ours, slots = trained(numbers, gradients, tables='lazy_adam', form=form, l2_rows=l2_rows)
     np.testing.assert_allclose(ours, table, rtol=0, atol=1e-6)
     np.testing.assert_allclose(slots.m, m, rtol=1e-4, atol=1e-9)
     np.testing.assert_allclose(slots.nu, nu, rtol=1e-4)
@@ -211,7 +212,7 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
     schema, mesh = Schema((FieldSpec('a', CATEGORICAL, 4), FieldSpec('b', CATEGORICAL, 3))), placement.data_mesh()
     config = replace(
         Config(),
-        {'optimizer.tables': tables, 'optimizer.tables_form': form, 'optimizer.l2_rows': 0.1, 'training.batch_size': 5},
+        {'optimizer.tables': tables, 'execution.tables_form': form, 'optimizer.l2_rows': 0.1, 'training.batch_size': 5},
     )
     made = setup(config, schema)
     ids = np.array([[3, 2], [1, 0], [2, 0]], np.int32)
@@ -231,7 +232,7 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
 def test_chunk_lengths_change_no_bit(data_dir, form, tables):
     """More than an epoch, its padded last batch among the steps."""
     whole, parts = (
-        losses_of(data_dir, chunks, optimizer__tables=tables, optimizer__tables_form=form, model__num_layers=0)
+        losses_of(data_dir, chunks, optimizer__tables=tables, execution__tables_form=form, model__num_layers=0)
         for chunks in ([42], [17, 1, 24])
     )
     for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
@@ -259,7 +260,6 @@ def test_two_devices_give_the_losses_of_one_and_deferred_adam_those_of_adam(data
         ({'tables': 'lazy_adam', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
         ({'tables': 'rowwise_adagrad', 'l2_tables': 1e-5}, 'optimizer.l2_tables.*use optimizer.l2_rows'),
         ({'tables': 'deferred_adam', 'b1': 0.95, 'b2': 0.9}, 'optimizer.b1.*below optimizer.b2'),
-        ({'tables_form': 'gpu'}, 'optimizer.tables_form'),
         ({'l2_rows': -1.0}, 'optimizer.l2_rows'),
         ({'epsilon': 0.0}, 'optimizer.epsilon'),
     ],

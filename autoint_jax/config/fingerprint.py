@@ -1,0 +1,51 @@
+"""Fingerprints: the names of runs, made from the options that a run's values depend on."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from autoint_jax.config.configuration import Config, leaves, to_tree, value
+from autoint_jax.config.execution_config import ExecutionConfig
+from autoint_jax.config.renamed import OLD_NAMES
+
+EXECUTION = 'execution'  # the group that is no part of a run's identity
+
+
+def identity(config: Config) -> Config:
+    """The configuration with default options of 'execution': the same for all configurations of one run."""
+    return dataclasses.replace(config, execution=ExecutionConfig())
+
+
+def identity_tree(config: Config) -> dict[str, Any]:
+    """The configuration as nested dictionaries of JSON values, without the group 'execution'."""
+    tree = to_tree(config)
+    del tree[EXECUTION]
+    return tree
+
+
+def fingerprint(config: Config) -> str:
+    """Returns twelve hexadecimal digits that name a run, whatever its options of 'execution' are.
+
+    They are made from what differs from the defaults, so that an option added later, off by default, leaves older runs
+    their names. A default is therefore never changed.
+    """
+    return _digits({path: chosen for path, chosen in _chosen(config).items() if not path.startswith(f'{EXECUTION}.')})
+
+
+def former_fingerprint(config: Config) -> str:
+    """Returns the name that the run had before 'execution' was a group, when its options were part of the identity.
+
+    It differs from `fingerprint` only if an option of 'execution' differs from its default.
+    """
+    return _digits({OLD_NAMES.get(path, path): chosen for path, chosen in _chosen(config).items()})
+
+
+def _chosen(config: Config) -> dict[str, Any]:
+    """The options that differ from their defaults, with their values."""
+    return {leaf.path: chosen for leaf in leaves() if (chosen := value(config, leaf.path)) != leaf.default}
+
+
+def _digits(chosen: dict[str, Any]) -> str:
+    canonical = json.dumps(chosen, sort_keys=True, separators=(',', ':'))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

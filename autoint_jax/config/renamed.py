@@ -1,0 +1,22 @@
+"""Options that had another name before: stored configurations keep the old one, and are still read."""
+
+from typing import Any
+
+# {old name: name}
+RENAMED = {
+    'model.form': 'execution.form',
+    'optimizer.tables_form': 'execution.tables_form',
+    'training.slice_rows': 'execution.slice_rows',
+    'data.streaming': 'execution.streaming',
+}
+OLD_NAMES = {name: old for old, name in RENAMED.items()}
+
+
+def renamed(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of options, {'model.form': 'heads'}, with each option under its present name."""
+    return {RENAMED.get(path, path): value for path, value in values.items()}
+
+
+def hint(path: str) -> str:
+    """A clause for a sentence about an unknown option: its present name, if it was renamed, else an empty text."""
+    return f'; it was renamed to {RENAMED[path]!r}' if path in RENAMED else ''
