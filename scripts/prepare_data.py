@@ -31,7 +31,7 @@ from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
 from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting.draft import draft
 from autoint_jax.data.datasets.references import REFERENCES
-from autoint_jax.data.encoding import unknown_values
+from autoint_jax.data.encoding import unknown_report, unknown_values
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import Origin
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
@@ -131,7 +131,7 @@ def main(argv: list[str]) -> None:
             print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
     with stored.of_form(data.folder / 'manifest.json', mend=AGAIN):
         for line in [
-            *unknown_values.lines(data.preparation.get(unknown_values.VALUES_KEY, {})),
+            *unknown_report.lines(data.preparation.get(unknown_values.VALUES_KEY, {})),
             *(f'WARNING: {note}' for note in data.preparation.get('notes', ())),
         ]:
             _say(line)

@@ -10,8 +10,7 @@ from autoint_jax.data.datasets.click_logs import ClickLog
 from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.datasets.kdd12 import KDD12
 from autoint_jax.data.datasets.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
-from autoint_jax.data.encoding import unknown_values
-from autoint_jax.data.encoding.unknown_values import VALUES_KEY
+from autoint_jax.data.encoding.unknown_values import VALUES_KEY, of_columns
 from autoint_jax.data.preparation.origin import ORIGIN_KEY, Origin, RawFiles
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
@@ -83,7 +82,7 @@ def _movielens(
             },
             preparation={
                 ORIGIN_KEY: raw_files.record(checksums, None),
-                VALUES_KEY: unknown_values.of_columns(encoded.schema, encoded.splits),
+                VALUES_KEY: of_columns(encoded.schema, encoded.splits),
             },
         )
 

@@ -11,7 +11,8 @@ import numpy as np
 from autoint_jax import stored
 from autoint_jax.data.datasets.click_logs import raw_columns
 from autoint_jax.data.datasets.own_table import open_source
-from autoint_jax.data.encoding.encoder import Encoder, Fitted
+from autoint_jax.data.encoding.encoder import Encoder
+from autoint_jax.data.encoding.fitted import Fitted
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation.pipeline import PLAN_FILE
 from autoint_jax.data.raw.labels import labels_of

@@ -1,1 +1,1 @@
-"""Raw columns -> ids and numbers: the plan, what is counted and fitted, the encoder."""
+"""Raw columns -> ids and numbers: plans, counting and fitting of values, encoding."""

@@ -1,36 +1,37 @@
-"""How often each value of a column occurs, in bounded memory and exactly."""
+"""Counts how often each value of a column occurs, exactly and in bounded memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import polars as pl
 
-MOST_VALUES = 2_000_000  # of 12 bytes or so, three times that while tables are merged
+# Distinct values in memory; each takes about 12 bytes, and three times as many while tables are merged.
+MOST_VALUES = 2_000_000
 ROWS_AT_ONCE = 2_000_000
 
 
 def counts(
     blocks: Callable[[], Iterable[pl.Series]], keep: Callable[[pl.DataFrame], pl.DataFrame] = lambda table: table
 ) -> pl.DataFrame:
-    """Values and their counts, columns `value` and `count`, sorted by value; null is left out.
+    """Returns a table of the values and their counts, columns `value` and `count`, sorted by value; null is left out.
 
-    When more than MOST_VALUES distinct values have come up, those whose hash is odd are set aside for another pass over the
-    blocks, and so on with the next bits of the hash. So a column in which every value differs does not fill the memory,
-    and other columns are read once.
+    Most columns are read once. If a column has more than MOST_VALUES distinct values, those with an odd hash are left
+    to another pass over the blocks, and if there are still too many, those with a 1 in the next bit of the hash, and so
+    on. So a column in which every value differs does not fill the memory.
 
     Args:
-      blocks: gives the column's values, block by block.
-      keep: what to keep of the counts of a part; every value is wholly in one.
+      blocks: returns the column's values, block by block; it is called once for each pass.
+      keep: the counts of some of the values -> the rows to keep of them.
     """
     kept = []
-    parts = [(1, 0)]  # values whose hash leaves a rest when divided by a number
+    parts = [(1, 0)]  # (divisor, remainder) of the hashes of the values that a pass counts
     while parts:
         divisor, rest = parts.pop()
         tables: list[pl.DataFrame] = []
         for values in _joined(blocks()):
             values = values.alias('value').drop_nulls()
             tables.append(_counted(_part(values.to_frame(), divisor, rest)['value']))
-            # Merging a table only into one of at most twice its size keeps the work n log n.
+            # A table is merged only into one of at most twice its size, so that the work is O(n log n).
             while len(tables) > 1 and tables[-2].height <= 2 * tables[-1].height:
                 tables.append(_merged([tables.pop(), tables.pop()]))
             while sum(table.height for table in tables) > MOST_VALUES:
@@ -49,7 +50,7 @@ def _part(table: pl.DataFrame, divisor: int, rest: int) -> pl.DataFrame:
 
 
 def _joined(blocks: Iterable[pl.Series]) -> Iterator[pl.Series]:
-    """Blocks joined to about ROWS_AT_ONCE rows."""
+    """Joins blocks into larger ones of about ROWS_AT_ONCE rows."""
     waiting, rows = [], 0
     for block in blocks:
         waiting.append(block)
@@ -62,7 +63,10 @@ def _joined(blocks: Iterable[pl.Series]) -> Iterator[pl.Series]:
 
 
 def _counted(values: pl.Series) -> pl.DataFrame:
-    """Values and their counts. Integers are sorted, which processors do faster than hashing; so are their tables."""
+    """Values -> a table of them and their counts.
+
+    Integers are sorted, which is faster than hashing; so are their tables.
+    """
     if not values.dtype.is_integer():
         return values.value_counts(name='count')
     distinct, number = np.unique(values.to_numpy(), return_counts=True)

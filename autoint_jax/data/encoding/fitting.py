@@ -1,17 +1,19 @@
-"""Fits vocabularies and the parameters of transforms to spooled rows."""
+"""Fits a plan to the rows: vocabularies, parameters of transforms, and slots."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from autoint_jax.data.encoding.counting import counts
-from autoint_jax.data.encoding.encoder import Fitted, as_text, split_values
+from autoint_jax.data.encoding.fitted import Fitted
+from autoint_jax.data.encoding.parameters import fitted_parameters
 from autoint_jax.data.encoding.plan import UNKNOWN, FieldPlan, TablePlan
 from autoint_jax.data.encoding.slots import Slots, slots_of
-from autoint_jax.data.encoding.transforms import fitted_parameters, keys
+from autoint_jax.data.encoding.transforms import keys, split_values
+from autoint_jax.data.encoding.value_texts import as_text
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import MULTIVALUED, NUMERIC
@@ -19,62 +21,69 @@ from autoint_jax.schema import MULTIVALUED, NUMERIC
 Done = Callable[[], None]
 
 
+class _FittedField(NamedTuple):
+    """The part of a field's encoding that depends on the rows. A part that the field does not have is None or ()."""
+
+    vocabulary: Vocabulary | None
+    parameters: tuple[float, ...]
+    slots: Slots
+
+
 def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: Executor, done: Done) -> Fitted:
     """Fits all fields of a plan.
 
     Args:
-      plan: what to fit.
+      plan: of the table.
       spool: the rows.
-      fitted_rows: bool [n], the rows to fit on; None for all.
-      threads: fit one field each.
-      done: called when a field is.
+      fitted_rows: the rows to fit on, bool [n]; None = all.
+      threads: each fits one field at a time.
+      done: is called when a field is fitted.
+
+    Raises:
+      UsageError: a parameter is not finite, or a row has too many values for a field.
     """
 
-    def work(field: FieldPlan) -> Any:
+    def work(field: FieldPlan) -> _FittedField:
         column = _Column(field, spool, fitted_rows)
-        result = None
+        vocabulary: Vocabulary | None = None
+        parameters: tuple[float, ...] = ()
+        slots = Slots(field.max_values, '')
         if field.kind == NUMERIC or field.transform == 'quantiles':
-            result = fitted_parameters(field, column.raw, spool.rows)
+            parameters = fitted_parameters(field, column.raw, spool.rows)
         elif field.has_vocabulary and field.shares is None:
             sharing = [_Column(other, spool, fitted_rows) for other in plan.fields if other.shares == field.name]
-            result = _vocabulary(field, [column, *sharing])
-        slots = Slots(field.max_values, '')
+            vocabulary = _vocabulary(field, [column, *sharing])
         if field.kind == MULTIVALUED and not field.max_values:
             slots = slots_of(field.name, column.lengths(), spool.rows)
         done()
-        return result, slots
+        return _FittedField(vocabulary, parameters, slots)
 
-    results = dict(zip((field.name for field in plan.fields), threads.map(work, plan.fields), strict=True))
-    vocabularies = {field.name: results[field.shares or field.name][0] for field in plan.fields if field.has_vocabulary}
-    parameters = {
-        field.name: results[field.name][0]
-        for field in plan.fields
-        if not field.has_vocabulary and results[field.name][0]
-    }
+    found = dict(zip((field.name for field in plan.fields), threads.map(work, plan.fields), strict=True))
+    owners = {field.name: field.shares or field.name for field in plan.fields if field.has_vocabulary}
+    vocabularies = {name: own for name, owner in owners.items() if (own := found[owner].vocabulary) is not None}
+    parameters = {field.name: found[field.name].parameters for field in plan.fields if found[field.name].parameters}
     notes = [_note(field, vocabularies.get(field.name), parameters.get(field.name)) for field in plan.fields]
-    notes += [results[field.name][1].note for field in plan.fields]
+    notes += [found[field.name].slots.note for field in plan.fields]
     return Fitted(
         vocabularies,
         parameters,
-        {field.name: results[field.name][1].count for field in plan.fields if field.kind == MULTIVALUED},
+        {field.name: found[field.name].slots.number for field in plan.fields if field.kind == MULTIVALUED},
         tuple(filter(None, notes)),
     )
 
 
 def _note(field: FieldPlan, vocabulary: Vocabulary | None, parameters: tuple[float, ...] | None) -> str:
-    """A sentence if what was fitted to a field says that it tells a model nothing, else ''."""
+    """Returns a sentence if a field, as it was fitted, tells a model nothing, else ''."""
     said = f'field {field.name!r} tells a model nothing'
     if vocabulary is not None and not set(vocabulary.values) - {'', UNKNOWN}:
         if field.min_count == 1:
             return f'{said}: column {field.column!r} has no value in the rows that are counted'
         return (
-            f'{said}: no value of column {field.column!r} occurs {field.min_count} times in the rows that are counted, so all are '
-            'unknown'
+            f'{said}: no value of column {field.column!r} occurs {field.min_count} times in the rows that are counted, '
+            'so all are unknown'
         )
-    only = {'standard': lambda mean, deviation: deviation == 0, 'min_max': lambda low, high: low == high}.get(
-        field.transform
-    )
-    if only is not None and parameters and only(*parameters):
+    one_number = {'standard': lambda mean, deviation: deviation == 0, 'min_max': lambda low, high: low == high}
+    if parameters and field.transform in one_number and one_number[field.transform](*parameters):
         return f'{said}: column {field.column!r} holds one number only, {parameters[0]:g}, in the rows it is fitted on'
     if field.transform == 'quantiles' and not parameters:
         return f'{said}: column {field.column!r} holds no number in the rows it is fitted on'
@@ -82,12 +91,13 @@ def _note(field: FieldPlan, vocabulary: Vocabulary | None, parameters: tuple[flo
 
 
 class _Column:
-    """The fitted rows of a field's raw column."""
+    """A field's raw column, in the rows that the field is fitted on."""
 
     def __init__(self, field: FieldPlan, spool: Spool, fitted_rows: np.ndarray | None):
         self._field, self._spool, self._fitted_rows = field, spool, fitted_rows
 
     def raw(self) -> Iterator[pl.Series]:
+        """Yields the raw values, block by block."""
         start = 0
         for block in self._spool.column(self._field.column):
             if self._fitted_rows is not None:
@@ -97,7 +107,7 @@ class _Column:
             yield block
 
     def values(self) -> Iterator[pl.Series]:
-        """What a vocabulary counts."""
+        """Yields the values that a vocabulary counts, block by block."""
         for block in self.raw():
             values = keys(self._field, block)
             yield (
@@ -105,13 +115,13 @@ class _Column:
             )
 
     def lengths(self) -> Iterator[np.ndarray]:
-        """Numbers of values of the rows of a multivalued field."""
+        """Yields the number of values of each row of a multivalued field, int [n], block by block."""
         for block in self.raw():
             yield split_values(self._field, keys(self._field, block)).list.len().fill_null(0).to_numpy()
 
 
 def _vocabulary(field: FieldPlan, columns: list[_Column]) -> Vocabulary:
-    """Values that occur often enough in some columns, sorted, after those with a meaning of their own."""
+    """Returns a field's vocabulary: special values, then the values that are frequent enough in `columns`, sorted."""
 
     def blocks() -> Iterable[pl.Series]:
         for column in columns:

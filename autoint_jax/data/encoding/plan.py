@@ -1,4 +1,4 @@
-"""What a recipe makes of raw columns: fields, and how each is encoded. Saved with prepared data to encode new rows."""
+"""Plans: how each field is made of a raw column. They are saved with prepared data, so that new rows can be encoded."""
 
 import dataclasses
 from typing import Any
@@ -6,39 +6,40 @@ from typing import Any
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC
 
-# Of numeric fields. Log-square is the authors' int(log(x)^2) for x > 2, other values unchanged.
+# Transforms of numeric fields. 'log_square' is the authors' int(log(x)^2) for x > 2; other values stay.
 NUMERIC_TRANSFORMS = ('none', 'log_square', 'standard', 'min_max')
-# Of id fields. None: the value itself. Log-square bucket: as above, cut to a whole number, used as a value. Quantiles: the
-# number of the value's quantile bucket. Hash: one of a fixed number of buckets, no vocabulary.
+# Transforms of id fields. 'none': the value itself. 'log_square_bucket': the log-square, cut to a whole number.
+# 'quantiles': the number of the value's quantile bucket. 'hash': one of a fixed number of buckets, without a
+# vocabulary.
 ID_TRANSFORMS = ('none', 'log_square_bucket', 'quantiles', 'hash')
-# What a missing value is. Unknown: shares id 0 with rare values. Value: a value like any other, ''. Nothing: contributes a
-# zero embedding; such a field has one slot of the multivalued kind, in which id 0 is padding and id 1 the unknown value.
-# Nothing, unknown too: the same, and values without an id of their own contribute nothing either. Zero: the number 0,
-# before a bucket is taken.
+# What a missing value becomes. 'unknown': id 0, like rare values. 'value': a value like any other, ''. 'nothing': a
+# zero embedding; such a field is multivalued with one slot, in which id 0 is padding and id 1 the unknown value.
+# 'nothing_unknown_too': the same, and values without an id of their own become a zero embedding, too. 'zero': the
+# number 0, before its bucket is taken.
 MISSING = ('unknown', 'value', 'nothing', 'nothing_unknown_too', 'zero')
-UNKNOWN = '<unknown>'
-MOST_SLOTS = 10_000  # of a multivalued field: each row of prepared data has all of them
+UNKNOWN = '<unknown>'  # stands for id 1 in a vocabulary whose id 0 is padding
+MOST_SLOTS = 10_000  # of a multivalued field; every row of prepared data has all of them
 
 
 @dataclasses.dataclass(frozen=True)
 class FieldPlan:
-    """How a field is made.
+    """The plan of a field: how it is made of a raw column.
 
     Attributes:
       name: of the field.
       kind: categorical, multivalued or numeric.
-      column: raw column; of its type in the layout.
+      column: name of the raw column.
       transform: one of NUMERIC_TRANSFORMS or ID_TRANSFORMS.
-      min_count: occurrences in the fitted rows that give a value an id of its own.
-      missing: one of MISSING; a multivalued field's empty list is always padding.
-      missing_values: values, as text, that are missing beside the empty one.
-      streaming: rows before the `min_count`-th occurrence of a value, in file order, get the unknown id all the same.
-      buckets: number of them, for `quantiles` and `hash`.
-      cap: at most so many values, the most frequent, or None.
+      min_count: a value has an id of its own if it occurs so many times in the rows that are fitted.
+      missing: one of MISSING; an empty list of a multivalued field is always padding.
+      missing_values: values, as text, that mean missing, beside the empty cell.
+      streaming: in file order, occurrences of a value before its `min_count`-th get the unknown id.
+      buckets: number of buckets, for `quantiles` and `hash`.
+      cap: only so many values, the most frequent ones, have an id; None = all.
       separator: between the values of a multivalued field.
-      max_values: slots of a multivalued field; 0: as many as a fitted row has at most.
-      embedding_dim: the field's own, or None.
-      shares: name of the field whose vocabulary this one uses; it is then fitted on both.
+      max_values: slots of a multivalued field; 0 = as many as the longest row that is fitted has values.
+      embedding_dim: the field's own embedding dimension; None = the model's.
+      shares: name of the field whose vocabulary this field uses; it is fitted on the columns of both.
     """
 
     name: str
@@ -67,22 +68,24 @@ class FieldPlan:
 
     @property
     def schema_kind(self) -> str:
+        """Kind of the field in the schema."""
         return MULTIVALUED if self.kind == CATEGORICAL and self.missing.startswith('nothing') else self.kind
 
     @property
     def has_vocabulary(self) -> bool:
+        """Whether values have ids by a vocabulary, not by buckets."""
         return self.kind != NUMERIC and self.transform in ('none', 'log_square_bucket')
 
 
 @dataclasses.dataclass(frozen=True)
 class TablePlan:
-    """A recipe for a table.
+    """The plan of a table: all of its fields, and its label.
 
     Attributes:
-      fields: in order.
-      label: of a row.
-      fit_on_all: fit on all rows, test rows included, instead of on training rows.
-      derivation: name of the columns added to raw ones (`derived.py`), or 'none'.
+      fields: plans of the fields, in the order of the schema.
+      label: how the label of a row is made.
+      fit_on_all: fit on all rows, test rows included, instead of on training rows only.
+      derivation: name of the columns that are added to the raw ones (`data/raw/derived.py`), or 'none'.
     """
 
     fields: tuple[FieldPlan, ...]
@@ -92,7 +95,7 @@ class TablePlan:
 
     def to_json(self) -> dict[str, Any]:
         value = dataclasses.asdict(self)
-        if not self.label.negative:  # left out, so that data prepared before there was such a list keeps its identity
+        if not self.label.negative:  # left out, so that data prepared before there was such a list keeps its hash
             del value['label']['negative']
         return value
 

@@ -1,4 +1,4 @@
-"""Slots of a multivalued field: as many as the longest row needs, and what that costs where it is far longer than the others."""
+"""How many slots a multivalued field gets, and the memory that a single long row costs."""
 
 import math
 from collections.abc import Iterable
@@ -9,35 +9,39 @@ import numpy as np
 from autoint_jax.data.encoding.plan import MOST_SLOTS
 from autoint_jax.errors import UsageError
 
-# Shares of the rows with values that a number of slots to be offered has room for: the first that leaves out the longest row and is
-# within MOST_SLOTS.
+# A smaller number of slots is offered that is enough for one of these shares of the rows with values: the first share
+# that leaves out the longest row and needs at most MOST_SLOTS.
 USUAL_SHARES = (0.999, 0.99, 0.9, 0.5)
-SHARE_MEANS_SOMETHING = 1000  # rows with values; of fewer, their number is said
-COSTLY_BYTES, FAR_LONGER = (
-    1_000_000,
-    4,
-)  # what is worth saying: bytes that fewer slots would save, and times the usual length
+SHARE_MEANS_SOMETHING = 1000  # of fewer rows with values, the number is told instead of a share
+# A note is made if fewer slots would save so many bytes, or if the longest row has so many times the usual number of
+# values.
+COSTLY_BYTES, FAR_LONGER = 1_000_000, 4
 
 
 class Slots(NamedTuple):
-    """Slots of a field, and a sentence that says what they cost; '' where there is nothing to say."""
+    """The slots of a multivalued field.
 
-    count: int
+    Attributes:
+      number: of slots.
+      note: a sentence about what they cost; '' if there is nothing to note.
+    """
+
+    number: int
     note: str
 
 
 def slots_of(name: str, lengths: Iterable[np.ndarray], rows: int) -> Slots:
-    """The slots of a field that its declaration leaves to the data: those of the longest row.
+    """Returns the slots of a field whose declaration does not give their number: as many as the longest row has values.
 
     Args:
       name: of the field.
-      lengths: numbers of values of the rows it is fitted on, block by block; 0 where a row has none.
-      rows: of all splits, each of which has all slots.
+      lengths: number of values of each row that the field is fitted on, int [n], block by block.
+      rows: of all splits; each takes memory for all slots.
 
     Raises:
       UsageError: the longest row has more than MOST_SLOTS values.
     """
-    counts = np.zeros(1, np.int64)  # rows by their number of values
+    counts = np.zeros(1, np.int64)  # counts[k]: rows with k values
     for block in lengths:
         counted = np.bincount(block)
         counted[: min(len(counts), len(counted))] += counts[: len(counted)]
@@ -59,14 +63,16 @@ def slots_of(name: str, lengths: Iterable[np.ndarray], rows: int) -> Slots:
     return Slots(
         most,
         f'field {name!r} takes {most:,} slots in every row, as many as its longest row has values, '
-        f'{_mega(4 * rows * most)} in all; {offer} takes {_mega(4 * rows * usual)} and keeps the first {usual} of each row',
+        f'{_mega(4 * rows * most)} in all; {offer} takes {_mega(4 * rows * usual)} and keeps the first {usual} of each '
+        'row',
     )
 
 
 def _offer(with_values: np.ndarray) -> tuple[int, str]:
-    """Slots that would do for nearly all rows, and the beginning of a sentence that offers them.
+    """Returns a number of slots that is enough for most rows, and the beginning of a sentence that offers it.
 
-    `with_values` int [most values of a row]: how many rows have at most 1, 2, ... values.
+    Args:
+      with_values: int [most values of a row]; how many rows have at most 1, 2, ... values.
     """
     all_rows = int(with_values[-1])
     for share in USUAL_SHARES:

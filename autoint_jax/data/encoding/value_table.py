@@ -1,11 +1,11 @@
-"""Values -> ids by a table that is built once and read for every block of rows."""
+"""Tables from values to ids, which are built once and read for every block of rows."""
 
 import numpy as np
 import polars as pl
 
 
 class IntegerTable:
-    """Integers -> ids: open addressing, whole arrays at a time."""
+    """A hash table from integers to ids, by open addressing, which looks up whole arrays at a time."""
 
     def __init__(self, values: np.ndarray, first_id: int):
         """Distinct `values` get the ids `first_id`, `first_id + 1`, ...; `first_id` is at least 1."""
@@ -21,7 +21,10 @@ class IntegerTable:
         slots = self._slots(rest)
         while len(rest):
             free = self._ids[slots] == 0
-            self._values[slots[free]], self._ids[slots[free]] = rest[free], ids[free]  # of several, the last one stays
+            self._values[slots[free]], self._ids[slots[free]] = (
+                rest[free],
+                ids[free],
+            )  # if several values want a slot, NumPy keeps the last one
             lost = self._ids[slots] != ids
             rest, ids, slots = rest[lost], ids[lost], (slots[lost] + 1) & self._last
 
@@ -29,7 +32,7 @@ class IntegerTable:
         return ((values * self._factor) >> self._shift).astype(np.int64)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Integers of the table's type, [n] -> int32 ids [n], 0 where unknown."""
+        """Integers [n] of the table's type -> ids int32 [n]; 0 = unknown."""
         values = values.view(self._unsigned)
         slots = self._slots(values)
         ids = self._ids[slots]
@@ -43,30 +46,34 @@ class IntegerTable:
 
 
 class TextTable:
-    """Texts -> ids."""
+    """A table from texts to ids."""
 
     def __init__(self, values: pl.Series, first_id: int):
+        """Distinct `values` get the ids `first_id`, `first_id + 1`, ...; `first_id` is at least 1."""
         self._enum = pl.Enum(values)
         self._first_id = first_id
 
     def __call__(self, values: pl.Series) -> np.ndarray:
-        """Texts [n] -> int32 ids [n], 0 where unknown or null."""
+        """Texts [n] -> ids int32 [n]; 0 = unknown or null."""
         numbers = values.cast(self._enum, strict=False).to_physical().cast(pl.Int32) + self._first_id
         return numbers.fill_null(0).to_numpy().astype(np.int32)
 
 
 class ValueTable:
-    """Values of one type -> ids; missing and unknown values have an id of their own."""
+    """A table from values of one type to ids, in which missing and unknown values have ids, too."""
 
     def __init__(self, values: pl.Series, *, first_id: int, unknown_id: int, missing_id: int):
-        """Distinct `values` without null get the ids from `first_id` on; null gets `missing_id`; others get `unknown_id`."""
+        """Distinct `values` get the ids from `first_id` on, null gets `missing_id`, and all others get `unknown_id`."""
         self._unknown_id, self._missing_id = np.int32(unknown_id), np.int32(missing_id)
-        self._is_text = values.dtype == pl.String
-        self._table = TextTable(values, first_id) if self._is_text else IntegerTable(values.to_numpy(), first_id)
+        self._table: TextTable | IntegerTable
+        if values.dtype == pl.String:
+            self._table = TextTable(values, first_id)
+        else:
+            self._table = IntegerTable(values.to_numpy(), first_id)
 
     def __call__(self, values: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-        """Values [n] -> int32 ids [n], and which of them are present but unknown, bool [n]."""
-        if self._is_text:
+        """Values [n] -> ids int32 [n], and which of the values are there but unknown, bool [n]."""
+        if isinstance(self._table, TextTable):
             ids = self._table(values)
         else:
             ids = self._table(values.fill_null(0).to_numpy() if values.null_count() else values.to_numpy())
@@ -74,7 +81,7 @@ class ValueTable:
         if values.null_count():
             missing = values.is_null().to_numpy()
             unknown &= ~missing
-            ids *= ~missing  # products and sums: assignment by a mask takes twice the time
+            ids *= ~missing  # products and sums, because assignment by a mask takes twice the time
             ids += self._missing_id * missing
         ids += self._unknown_id * unknown
         return ids, unknown

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.encoding import unknown_values
 from autoint_jax.data.encoding.encoder import Encoder
 from autoint_jax.data.encoding.fitting import fit
 from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.encoding.unknown_values import VALUES_KEY
 from autoint_jax.data.preparation import origin
 from autoint_jax.data.preparation.assignment import assigned, unseen
 from autoint_jax.data.preparation.origin import RawFiles
@@ -119,7 +119,7 @@ def prepare_table(
         preparation = {
             'files': [tally.to_json() for tally in source.tallies],
             'notes': fitted.notes,
-            unknown_values.VALUES_KEY: encoder.counts.record(),
+            VALUES_KEY: encoder.counts.record(),
         }
         if raw_files is not None:
             preparation[origin.ORIGIN_KEY] = raw_files.record(source.checksums, max_bad_share)

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.encoding import unknown_values
+from autoint_jax.data.encoding import unknown_report, unknown_values
+from autoint_jax.data.encoding.parameters import fitted_parameters
 from autoint_jax.data.encoding.plan import FieldPlan
-from autoint_jax.data.encoding.transforms import fitted_parameters, transformed
+from autoint_jax.data.encoding.transforms import transformed
 from autoint_jax.errors import UsageError
 
 DECLARATION = """
@@ -133,7 +134,7 @@ def counts(**shares):
 
 
 def test_the_most_affected_field_is_first_and_loud():
-    lines = unknown_values.lines(
+    lines = unknown_report.lines(
         {
             'rare': counts(train=47, valid=47.6, test=47.6),
             'fine': counts(),
@@ -147,8 +148,8 @@ def test_the_most_affected_field_is_first_and_loud():
     assert '< 0.1 %' in lines[5]
     assert lines[6:] == [
         "WARNING: field 'gone' has no value in 100.0 % of test rows and in 0.0 % of training rows",
-        "WARNING: field 'device_ip': 93.0 % of its test values are not known from training rows, or too rare there; of its training "
-        'values, 2.0 % are too rare',
+        "WARNING: field 'device_ip': 93.0 % of its test values are unknown, because they are absent from training "
+        'rows or too rare there; of its training values, 2.0 % are too rare',
     ]
 
 
@@ -158,13 +159,13 @@ def test_few_rows_differ_by_chance():
         'valid': {'rows': 12, 'values': 10, 'unknown': 3, 'missing': 2},
         'test': {'rows': 12, 'values': 12, 'unknown': 4, 'missing': 0},
     }
-    assert not [line for line in unknown_values.lines({'a': few}) if line.startswith('WARNING')]
+    assert not [line for line in unknown_report.lines({'a': few}) if line.startswith('WARNING')]
     many = {split: {name: 1000 * count for name, count in of_split.items()} for split, of_split in few.items()}
-    assert len([line for line in unknown_values.lines({'a': many}) if line.startswith('WARNING')]) == 2
+    assert len([line for line in unknown_report.lines({'a': many}) if line.startswith('WARNING')]) == 2
 
 
 def test_many_fields_stay_a_short_table():
-    lines = unknown_values.lines({f'f{number}': counts(test=30 + number / 10) for number in range(100)})
+    lines = unknown_report.lines({f'f{number}': counts(test=30 + number / 10) for number in range(100)})
     assert len(lines) == 2 + 10 + 1 + 6 and lines[2].split()[0] == 'f99'
     assert (
         '90 fields more, each with at most 38.9 %' in lines[12]
@@ -173,16 +174,16 @@ def test_many_fields_stay_a_short_table():
 
 
 def test_names_cannot_disturb_the_table():
-    lines = unknown_values.lines({'a\x1b[2J\nb': counts(test=50), 'x' * 500: counts(test=40)})
+    lines = unknown_report.lines({'a\x1b[2J\nb': counts(test=50), 'x' * 500: counts(test=40)})
     assert all('\x1b' not in line and '\n' not in line and len(line) < 250 for line in lines)
 
 
 def test_nothing_to_say():
-    assert unknown_values.lines({'a': counts()}) == ['no field has unknown or missing values']
-    assert unknown_values.lines({}) == []
+    assert unknown_report.lines({'a': counts()}) == ['no field has unknown or missing values']
+    assert unknown_report.lines({}) == []
     empty = {split: dict.fromkeys(('rows', 'values', 'unknown', 'missing'), 0) for split in ('train', 'valid', 'test')}
-    assert unknown_values.lines({'a': empty}) == ['no field has unknown or missing values']
-    assert unknown_values.lines({'a': counts(no_train=100, no_valid=100, no_test=100)})[-1] == (
+    assert unknown_report.lines({'a': empty}) == ['no field has unknown or missing values']
+    assert unknown_report.lines({'a': counts(no_train=100, no_valid=100, no_test=100)})[-1] == (
         "WARNING: field 'a' has no value in any row"
     )
 
@@ -292,7 +293,7 @@ def test_the_command_says_it_each_time(tmp_path, command):
     for arguments in ([], ['--overwrite']):
         done = command('scripts/prepare_data.py', '--dataset=csv', '--schema=mine.yaml', '--data_dir=out', *arguments)
         assert done.returncode == 0, done.stderr
-        assert "WARNING: field 'device': 100.0 % of its test values are not known from training rows" in done.stdout
+        assert "WARNING: field 'device': 100.0 % of its test values are unknown" in done.stdout
         assert "WARNING: field 'size' tells a model nothing" in done.stdout
 
 

@@ -98,8 +98,8 @@ def test_data_without_a_plan_cannot_encode(data_dir):
 def test_a_killed_preparation_leaves_nothing_that_is_believed_and_the_next_one_clears_up(raw, tmp_path):
     stalled = CODE.replace(
         'registry.prepare',
-        'from autoint_jax.data.preparation import preparation\nimport time\n'
-        'preparation.fit = lambda *_: time.sleep(60)\nregistry.prepare',
+        'from autoint_jax.data.preparation import pipeline\nimport time\n'
+        'pipeline.fit = lambda *_: time.sleep(60)\nregistry.prepare',
     )
     process = subprocess.Popen([sys.executable, '-c', stalled, str(raw / 'criteo'), str(tmp_path)])
     folder = tmp_path / 'criteo'
