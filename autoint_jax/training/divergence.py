@@ -1,4 +1,4 @@
-"""When training has diverged, and what could be the cause: the data first, then the learning rate."""
+"""The test whether training has diverged, and an error with the likely cause: the data, or the learning rate."""
 
 import math
 from collections.abc import Sequence
@@ -8,23 +8,25 @@ import numpy as np
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 
-# A logloss is absurd above so many times that of the constant prediction, the share of positives of the training split, and above
-# so many nats: where positives are rare, the constant prediction has almost no loss, and a model that has not learned yet has 0.69.
+# A logloss is absurd if it is above ABSURD_TIMES that of the constant prediction, which is the fraction of positives in
+# the training split, and also above ABSURD_LEAST nats: if positives are rare, the constant prediction has almost no
+# loss, but a model that has not learned yet has a logloss of 0.69.
 ABSURD_TIMES, ABSURD_LEAST = 100, 10.0
-# A numeric value as large as this is said to be the likely cause. Prepared numeric fields are usually within 10.
+# The sentence names a numeric field as the likely cause if a value is at least this large. Prepared values are usually
+# below 10.
 LARGE = 1e3
 BLOCK_ROWS = 1 << 18
 
 
 class Diverged(UsageError):
-    """Training of a run has diverged; the sentence says when, how and what could be the cause."""
+    """The error that training has diverged. Its sentence says at which step, how it showed, and the likely cause."""
 
 
 def absurd_logloss(data: PreparedData) -> float:
-    """The logloss above which training has diverged."""
+    """Returns the logloss, in nats, above which training on this data has diverged."""
     split = data.manifest['splits']['train']
-    share = split['positives'] / split['rows']
-    constant = -sum(p * math.log(p) for p in (share, 1 - share) if p)
+    positives = split['positives'] / split['rows']
+    constant = -sum(p * math.log(p) for p in (positives, 1 - positives) if p)
     return max(ABSURD_TIMES * constant, ABSURD_LEAST)
 
 
@@ -37,15 +39,15 @@ def divergence(
     valid_logloss: float,
     not_finite: Sequence[str],
 ) -> Diverged | None:
-    """The error of a run that has diverged; None where all is well.
+    """Returns the error of a run that has diverged, or None.
 
     Args:
-      data: what the run trains on.
-      learning_rate: of the run.
+      data: the data that the run trains on.
+      learning_rate: the learning rate of the run.
       step: steps taken.
-      train_logloss: mean since the last evaluation.
-      valid_logloss: of this evaluation.
-      not_finite: arrays of the state that hold NaN or an infinity.
+      train_logloss: mean training logloss since the last evaluation, in nats.
+      valid_logloss: validation logloss of this evaluation, in nats.
+      not_finite: names of arrays of the state that hold NaN or an infinity.
     """
     limit = absurd_logloss(data)
     losses = f'logloss is {train_logloss:.6g} on train, {valid_logloss:.6g} on valid'
@@ -64,7 +66,7 @@ def divergence(
 
 
 def _cause(data: PreparedData) -> str:
-    """What to look at, up to the words 'lower', of the learning rate."""
+    """Returns the part of the sentence that names the likely cause; it ends with the word 'lower'."""
     names = [field.name for field in data.schema.numeric_fields]
     if not names:
         return 'no numeric field can be the cause, so lower'
@@ -72,14 +74,17 @@ def _cause(data: PreparedData) -> str:
     field = int(np.argmax(largest))
     if largest[field] >= LARGE:
         return (
-            f'look at the data first, where the numeric field {names[field]!r} reaches {largest[field]:.3g} in training rows '
-            '(a transform of the field, or a mended source, makes it smaller); then lower'
+            f'look at the data first, where the numeric field {names[field]!r} reaches {largest[field]:.3g} in '
+            'training rows (a transform of the field, or a corrected source, makes it smaller); then lower'
         )
-    return f'the data is no likely cause, since no numeric field passes {largest[field]:.3g} in training rows, so lower'
+    return (
+        f'the data is not the likely cause, since no numeric field exceeds {largest[field]:.3g} in training rows, '
+        'so lower'
+    )
 
 
 def largest_values(data: PreparedData) -> np.ndarray:
-    """The largest absolute value of every numeric field in the training split, missing values left out; float32 [numeric]."""
+    """Returns the largest absolute value of each numeric field in the training split, NaN left out, float32 [f]."""
     numeric = data.split('train').numeric
     largest = np.zeros(numeric.shape[1], np.float32)
     for first in range(0, len(numeric), BLOCK_ROWS):

@@ -1,4 +1,4 @@
-"""The schema a run is made for: prepared data's, with what the configuration fits to the training split."""
+"""The schema of a run: that of its data, with quantile boundaries of numeric fields if its configuration uses them."""
 
 import dataclasses
 import functools
@@ -17,15 +17,15 @@ QUANTILE_ENCODINGS = ('buckets', 'piecewise_linear')
 
 
 def fitted_schema(config: Config, data: PreparedData, recorded: Any = None) -> Schema:
-    """The schema of `data`; numeric fields have quantile boundaries where `model.numeric_encoding` reads them.
+    """Returns the schema of `data`, with quantile boundaries of numeric fields if `model.numeric_encoding` uses them.
 
-    A function of configuration and data, so every opening of a run gives the same. Boundaries are taken once a process, and not at all
-    where a run recorded them.
+    It is a function of configuration and data, so a run has the same schema whenever it is opened. A process computes
+    the boundaries once, and not at all if the run has recorded them.
 
     Args:
-      config: of the run.
-      data: that it is trained on.
-      recorded: what run.json has as `boundaries`, {field: numbers}; older runs have none.
+      config: configuration of the run.
+      data: the data that the run is trained on.
+      recorded: `boundaries` of run.json, {field: numbers}; None in older runs.
     """
     if config.model.numeric_encoding not in QUANTILE_ENCODINGS or not data.schema.numeric_fields:
         return data.schema
@@ -33,7 +33,7 @@ def fitted_schema(config: Config, data: PreparedData, recorded: Any = None) -> S
     if _is_whole(recorded, names, bins):
         taken = {name: tuple(map(float, recorded[name])) for name in names}
     else:
-        data.split('train')  # refuses damaged data
+        data.split('train')  # raises UsageError if the data is damaged
         taken = dict(zip(names, _boundaries(data.folder / 'train' / 'numeric.npy', data.hash, bins), strict=True))
     return Schema(
         tuple(
@@ -44,20 +44,21 @@ def fitted_schema(config: Config, data: PreparedData, recorded: Any = None) -> S
 
 
 def recorded_boundaries(folder: pathlib.Path, data_hash: str) -> Any:
-    """The quantile boundaries in run.json of a run on data of that hash, not checked; None where there are none."""
+    """Returns the quantile boundaries in run.json of a run on data of that hash, unchecked; None if there are none."""
     try:
         run = records.read_run(folder)
-    except (UsageError, OSError):  # for the run to meet when it is opened
+    except (UsageError, OSError):  # opening the run raises it again
         return None
     return run.get('boundaries') if run.get('data_hash') == data_hash else None
 
 
 def boundaries(schema: Schema) -> dict[str, list[float]]:
-    """The quantile boundaries of a schema, as run.json records them; {} where none were taken."""
+    """Returns the quantile boundaries of a schema, as run.json records them; {} if the schema has none."""
     return {field.name: list(field.boundaries) for field in schema.fields if field.boundaries}
 
 
 def _is_whole(recorded: Any, names: list[str], bins: int) -> bool:
+    """Whether recorded boundaries have bins + 1 numbers for each of the named fields."""
     return isinstance(recorded, dict) and all(
         isinstance(recorded.get(name), list)
         and len(recorded[name]) == bins + 1
@@ -68,13 +69,16 @@ def _is_whole(recorded: Any, names: list[str], bins: int) -> bool:
 
 @functools.lru_cache(maxsize=16)
 def _boundaries(path: pathlib.Path, data_hash: str, bins: int) -> tuple[tuple[float, ...], ...]:
-    """Boundaries of all numeric columns of a split, of data of that hash; a column at a time is in memory."""
+    """Returns the boundaries of the numeric columns of a split, read one column at a time.
+
+    `data_hash` is not read; it makes the cache tell data apart.
+    """
     values = np.load(path, mmap_mode='r')
     return tuple(quantiles(np.array(values[:, column]), bins) for column in range(values.shape[1]))
 
 
 def quantiles(values: np.ndarray, bins: int) -> tuple[float, ...]:
-    """Boundaries of `bins` bins of equal counts, bins + 1 numbers, NaN left out; zeros where there is no value."""
+    """Returns the bins + 1 boundaries of bins of equal counts, leaving out NaN; zeros if there is no other value."""
     known = values[~np.isnan(values)]
     if not len(known):
         return (0.0,) * (bins + 1)

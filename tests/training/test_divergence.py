@@ -76,8 +76,8 @@ def test_the_data_is_named_first_and_then_the_rate(tmp_path, data):
     assert said(good, valid_logloss=61.9).startswith(
         'training diverged before step 7: logloss is 0.5 on train, 61.9 on valid, where 61.'
     )
-    assert said(good, train_logloss=61.9).endswith(f'no numeric field passes 3.5 in training rows, {then}')
-    assert said(data, train_logloss=float('nan')).endswith(f'passes 0.999 in training rows, {then}')
+    assert said(good, train_logloss=61.9).endswith(f'no numeric field exceeds 3.5 in training rows, {then}')
+    assert said(data, train_logloss=float('nan')).endswith(f'exceeds 0.999 in training rows, {then}')
     without = dataclasses.replace(data, schema=Schema(data.schema.id_fields))
     assert said(without, train_logloss=float('inf')).endswith(f'no numeric field can be the cause, {then}')
     np.testing.assert_array_equal(largest_values(large), np.float32([largest_values(large)[0], 3e30]))

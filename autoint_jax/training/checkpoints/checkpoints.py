@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the latest for resuming and the best for testing. The only code that knows Orbax."""
+"""Checkpoints of a run: the latest for resuming, and the best for testing. No other module knows Orbax."""
 
 import contextlib
 import errno
@@ -23,20 +23,20 @@ from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays,
 from autoint_jax.training.step.placement import EVERYWHERE
 from autoint_jax.training.step.state import TrainState
 
-# Room a checkpoint needs beside its arrays.
+# Bytes that a checkpoint needs on disk beside its arrays.
 SPARE_BYTES = 2_000_000
-REASON_LENGTH = 160  # characters of what storage says, which goes on for lines
-# Errors of a file system that mean that something is gone or replaced; others may pass.
+REASON_LENGTH = 160  # characters of the storage library's message that are shown; it may have many lines
+# Errors of the file system that mean that a file is gone or replaced; other errors may be temporary.
 DAMAGED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ESTALE)
-# What storage says where a file is sound and cannot be read at the moment.
+# Words in messages of the storage library about a file that is intact but cannot be read at the moment.
 NOT_DAMAGED = ('PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'UNAVAILABLE', 'DEADLINE_EXCEEDED')
 
 
 class DamagedCheckpoint(UsageError):
-    """A checkpoint is missing or damaged. Who knows what to do about it adds that to the sentence.
+    """The error that a checkpoint is missing or damaged. Code that catches it adds to the sentence what to do.
 
     Attributes:
-      step: the checkpoint's.
+      step: the step of the checkpoint.
     """
 
     def __init__(self, folder: pathlib.Path, step: int, state: str):
@@ -45,16 +45,21 @@ class DamagedCheckpoint(UsageError):
 
 
 class CheckpointReader:
-    """Reads the checkpoints of a run folder, also while a process trains in it; creates and changes nothing."""
+    """A reader of the checkpoints of a run, also while a process trains it. It creates and changes nothing.
+
+    Attributes:
+      folder: the folder of checkpoints, absolute.
+    """
 
     def __init__(self, folder: pathlib.Path):
-        """Args:
-        folder: of checkpoints; it need not exist.
-        """
+        """Takes the folder of checkpoints, which need not exist."""
         self.folder = folder.absolute()
 
     def steps(self) -> list[int]:
-        """Steps of all checkpoints, in order. One that is being written is not among them; one that is damaged may be."""
+        """Returns the steps of all checkpoints, ascending.
+
+        A checkpoint that is being written is left out, a damaged one may not be.
+        """
         try:
             return sorted(
                 int(path.name) for path in self.folder.iterdir() if re.fullmatch('[0-9]+', path.name) and path.is_dir()
@@ -63,16 +68,16 @@ class CheckpointReader:
             return []
 
     def progress(self, step: int) -> dict[str, Any]:
-        """The run's progress as saved at a step. Raises DamagedCheckpoint."""
+        """Returns the progress of the run that was saved at a step. Raises DamagedCheckpoint."""
         return self._sealed(step)[0]
 
     def restore(self, step: int, like: TrainState, mesh: Mesh) -> tuple[TrainState, dict[str, Any]]:
-        """State (on every device of the mesh) and progress of a checkpoint, every value as it was saved.
+        """Returns the state of a checkpoint, on every device of the mesh, and its progress; the values are those saved.
 
         Args:
-          step: the checkpoint's.
-          like: a state of the same shapes, arrays or their shapes.
-          mesh: where the state shall be; any number of devices.
+          step: the step of the checkpoint.
+          like: a state of the same shapes, as arrays or shapes.
+          mesh: the devices that will hold the state; their number may differ from that at saving.
 
         Raises:
           DamagedCheckpoint: the checkpoint is missing or damaged.
@@ -103,7 +108,7 @@ class CheckpointReader:
         return state, progress
 
     def _sealed(self, step: int) -> tuple[dict[str, Any], dict[str, int] | None]:
-        """Progress of a checkpoint, and the sums of its state; None where an older version saved it."""
+        """Returns the progress of a checkpoint and the checksums of its state; None if an older version saved none."""
         with self._damage_named(step), contextlib.closing(ocp.Checkpointer(ocp.JsonCheckpointHandler())) as reader:
             found = reader.restore(self.folder / str(step) / 'progress')
             seal = found.pop('seal', None)
@@ -115,7 +120,7 @@ class CheckpointReader:
 
     @contextlib.contextmanager
     def _damage_named(self, step: int) -> Iterator[None]:
-        """Storage and its formats report damage by exceptions of any kind; here each becomes a DamagedCheckpoint."""
+        """Turns the exceptions by which Orbax reports damage, which are of many kinds, into DamagedCheckpoint."""
         path = self.folder / str(step)
         if not path.is_dir():
             raise DamagedCheckpoint(self.folder, step, 'missing')
@@ -135,9 +140,10 @@ class CheckpointReader:
 
 
 class Checkpoints(CheckpointReader):
-    """The checkpoints of the run that this process trains. Saving is asynchronous; a half-written checkpoint is never restored.
+    """The checkpoints of the run that this process trains.
 
-    What a killed process left half written is replaced when the run comes to the same step again.
+    Saving is asynchronous. A half-written checkpoint is never restored. If a killed process left one, the run replaces
+    it when it comes to the same step again.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -146,16 +152,21 @@ class Checkpoints(CheckpointReader):
         self._manager: ocp.CheckpointManager | None = None
 
     def save(self, state: TrainState, step: int, progress: dict[str, Any], sums: StateSums) -> None:
-        """Saves the state with the run's progress; the best evaluation's checkpoint and this one are kept, all others deleted.
+        """Saves the state with the progress of the run.
 
-        A step that is already there (a run killed between saving and going on) is left as it is: resuming is exact, so
-        it holds the same values.
+        Keeps this checkpoint and that of the best evaluation, deletes all others.
+
+        If the step has a checkpoint already, because the run was killed right after saving it, nothing is saved:
+          resuming is
+        exact, so the checkpoint holds the same values.
 
         Args:
-          state: on the devices or the host.
+          state: the training state, on the devices or the host.
           step: steps taken.
-          progress: of the run, with its 'evaluations'; the last is of this step.
-          sums: of the state.
+          progress: progress of the run, with its 'evaluations', the last of which is of this step.
+          sums: the checksums of the state.
+
+        Raises OSError if the disk is full.
         """
         if step in self.steps():
             return
@@ -177,7 +188,10 @@ class Checkpoints(CheckpointReader):
             )
 
     def set_aside(self, step: int) -> pathlib.Path:
-        """Moves a checkpoint out of the way, into a folder beside this one; returns where it is. Called before the first saving."""
+        """Moves a checkpoint into a folder beside this one and returns its new path.
+
+        Call it before the first `save`.
+        """
         aside = self._aside / str(step)
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(exist_ok=True)
@@ -186,25 +200,27 @@ class Checkpoints(CheckpointReader):
         return aside
 
     def discard_aside(self) -> None:
-        """Deletes what was set aside, when the run has made up for it."""
+        """Deletes the checkpoints that were set aside. Call it when the run has taken their steps again."""
         shutil.rmtree(self._aside, ignore_errors=True)
 
     def wait(self) -> None:
-        """Returns when all saving is done. Raises what saving raised."""
+        """Waits until everything is saved. Raises the error of a save that failed."""
         if self._manager is not None:
             with self._full_disk_named():
                 self._manager.wait_until_finished()
 
     def close(self) -> None:
+        """Waits until everything is saved, and stops Orbax's threads. Raises the error of a save that failed."""
         if self._manager is not None:
             self._manager.close()
 
     @property
     def _aside(self) -> pathlib.Path:
+        """The folder of checkpoints that were set aside."""
         return self.folder.with_name(self.folder.name + '_set_aside')
 
     def _opened(self) -> ocp.CheckpointManager:
-        """Orbax's manager, which only saves and deletes: `_kept` is the rule of what stays."""
+        """Returns Orbax's manager, which only saves and deletes; `_kept` holds the steps that it must keep."""
         if self._manager is None:
             options = ocp.CheckpointManagerOptions(preservation_policy=_Kept(self._kept), cleanup_tmp_directories=False)
             self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=('state', 'progress'))
@@ -212,7 +228,7 @@ class Checkpoints(CheckpointReader):
 
     @contextlib.contextmanager
     def _full_disk_named(self) -> Iterator[None]:
-        """Orbax's storage reports a full disk as ValueError; here it becomes the OSError that it is."""
+        """Turns the ValueError by which Orbax's storage reports a full disk into an OSError."""
         try:
             yield
         except ValueError as error:
@@ -222,7 +238,7 @@ class Checkpoints(CheckpointReader):
 
 
 class _Kept(preservation_policy.PreservationPolicy):
-    """Keeps the steps of a set, which is the saver's to change."""
+    """The policy that keeps the steps of a set. The set may change between saves."""
 
     def __init__(self, steps: set[int]):
         self._steps = steps
@@ -232,12 +248,15 @@ class _Kept(preservation_policy.PreservationPolicy):
 
 
 def _sha256(progress: dict[str, Any], sums: dict[str, int]) -> str:
+    """Returns the seal of a checkpoint: the hash of its progress and of the checksums of its state."""
     return hashlib.sha256(json.dumps([progress, sums], sort_keys=True).encode()).hexdigest()
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of the arrays of a tree, by name."""
     return {name: tuple(array.shape) for name, array in named_arrays(tree).items()}
 
 
 def _shown(shape: tuple[int, ...] | None) -> str:
+    """Returns a shape for the error sentence; 'not' for an array that is absent."""
     return 'not' if shape is None else str(list(shape))

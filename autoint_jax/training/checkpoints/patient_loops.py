@@ -1,4 +1,4 @@
-"""Event loops for libraries that leave tasks behind where something cannot be read."""
+"""Event loops that finish all tasks before they close, for a library that leaves tasks behind after an error."""
 
 import asyncio
 import contextlib
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 
 class _PatientLoop(asyncio.SelectorEventLoop):
-    """An event loop that lets its tasks end before it is closed, and keeps what they raise to itself.
+    """An event loop that finishes its tasks before it closes, and does not print the errors they raise.
 
-    Orbax reads all arrays at once and gives up at the first that it cannot read. The others would then end in a loop that is closed,
-    and each would print a traceback.
+    Orbax reads all arrays at once and gives up at the first array that it cannot read. Without this class the other
+    tasks end in a closed loop, and each prints a traceback.
     """
 
     def __init__(self):
@@ -22,12 +22,18 @@ class _PatientLoop(asyncio.SelectorEventLoop):
         super().close()
 
 
+class _PatientPolicy(asyncio.DefaultEventLoopPolicy):
+    """The policy that makes every new event loop a patient one."""
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        return _PatientLoop()
+
+
 @contextlib.contextmanager
 def patient_loops() -> Iterator[None]:
-    """Event loops that are made meanwhile are patient."""
-    policy, before = asyncio.DefaultEventLoopPolicy(), asyncio.get_event_loop_policy()
-    policy.new_event_loop = _PatientLoop
-    asyncio.set_event_loop_policy(policy)
+    """Inside this context every new event loop is a patient one."""
+    before = asyncio.get_event_loop_policy()
+    asyncio.set_event_loop_policy(_PatientPolicy())
     try:
         yield
     finally:

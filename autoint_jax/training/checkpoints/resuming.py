@@ -1,4 +1,4 @@
-"""Where a run goes on: at the newest checkpoint that is whole and whose history can still be tested."""
+"""Where a run resumes: at the newest whole checkpoint, provided that its best checkpoint is whole too."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,36 +9,42 @@ from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.checkpoints import Checkpoints, DamagedCheckpoint
 from autoint_jax.training.step.state import TrainState
 
-# How often checkpoints are looked at again that another process has changed meanwhile.
-LOOKS = 50
+# How many times to look again if another process changes the checkpoints meanwhile.
+MOST_ATTEMPTS = 50
 
 
 class Resumed(NamedTuple):
-    """Where a run goes on: its state, and its progress as it was saved with it."""
+    """The point at which a run resumes.
+
+    Attributes:
+      state: the training state.
+      progress: the progress of the run that was saved with the state, such as its 'evaluations'.
+    """
 
     state: TrainState
     progress: dict[str, Any]
 
 
 def resumed(checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callable[[str], None]) -> Resumed | None:
-    """The newest checkpoint that is whole, if that of the best evaluation before it is whole too; None where there is none.
+    """Returns the newest checkpoint that is whole and whose best checkpoint is whole too; None if there is none.
 
-    The best checkpoint is needed in the end, for the test. Where it is lost, training that went on after it could never finish, so
-    the run goes back to before it and takes the same steps again. Checkpoints that are newer are set aside, and that is said.
+    The run needs its best checkpoint at the end, for the test. If the best one is lost, training after it could never
+    finish, so the run goes back to a step before it and takes the same steps again. This function sets newer
+    checkpoints aside and reports that.
 
     Args:
-      checkpoints: of the run.
+      checkpoints: the checkpoints of the run.
       like: a state of the same shapes.
-      mesh: where the state shall be.
-      say: told in a sentence of checkpoints that are lost.
+      mesh: the devices that will hold the state.
+      say: called with a sentence about checkpoints that are lost.
 
-    Raises UsageError where a checkpoint is of another model, or cannot be read at the moment.
+    Raises UsageError if a checkpoint is of another model, or cannot be read at the moment.
     """
-    for _ in range(LOOKS):
+    for _ in range(MOST_ATTEMPTS):
         steps = checkpoints.steps()
         found, lost = _newest_whole(checkpoints, steps, like, mesh)
         if not lost or checkpoints.steps() == steps:
-            break  # else another process trained in the folder, on a file system without locks, and what seems lost was replaced
+            break  # otherwise another process, on a file system without locks, replaced the checkpoints that seem lost
     at = found.progress['evaluations'][-1]['step'] if found else 0
     if left := [step for step in steps if step > at]:
         folders = ', '.join(str(checkpoints.set_aside(step)) for step in left)
@@ -50,13 +56,13 @@ def resumed(checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callabl
 def _newest_whole(
     checkpoints: Checkpoints, steps: list[int], like: TrainState, mesh: Mesh
 ) -> tuple[Resumed | None, dict[int, str]]:
-    """Where to go on among some steps; and of those looked at that are lost, {step: a sentence}."""
+    """Returns where to resume among the checkpoints of some steps, and {step: sentence} of those that are lost."""
     lost: dict[int, str] = {}
     for step in reversed(steps):
         try:
             best = best_evaluation(checkpoints.progress(step)['evaluations'])['step']
             if best != step:
-                checkpoints.restore(best, like, mesh)  # whole or not, it is let go: it is asked for again in the end
+                checkpoints.restore(best, like, mesh)  # a check only; it is read again at the end
             return Resumed(*checkpoints.restore(step, like, mesh)), lost
         except DamagedCheckpoint as error:
             lost.setdefault(error.step, str(error))

@@ -1,4 +1,4 @@
-"""A sum of every array of a state: it shows wrong bytes in a checkpoint, and whether all values are finite."""
+"""Checksums of the arrays of a state, which reveal wrong bytes in a checkpoint, and the names of arrays with NaN."""
 
 from typing import Any, NamedTuple
 
@@ -8,9 +8,11 @@ import numpy as np
 
 
 class StateSums(NamedTuple):
-    """Attributes:
-    sums: {name of an array: a sum of its bits, which does not depend on devices}.
-    not_finite: the names of arrays that hold NaN or an infinity, in order.
+    """The checksums of a state.
+
+    Attributes:
+      sums: {name of an array: checksum of its bits}; it does not depend on the devices.
+      not_finite: names of the arrays that hold NaN or an infinity, in order.
     """
 
     sums: dict[str, int]
@@ -18,10 +20,10 @@ class StateSums(NamedTuple):
 
 
 def state_sums(state: Any) -> StateSums:
-    """The sums of a state's arrays, in one compiled pass over them.
+    """Returns the checksums of a state, computed in one compiled pass over its arrays.
 
     Args:
-      state: a tree of arrays on the devices or the host.
+      state: a tree of arrays, on the devices or the host.
     """
     named = named_arrays(state)
     sums, finite = jax.device_get(_sums(list(named.values())))
@@ -32,11 +34,15 @@ def state_sums(state: Any) -> StateSums:
 
 
 def named_arrays(tree: Any) -> dict[str, Any]:
-    """The leaves of a tree by name, such as 'tables/embedding'; keys, attributes and places in a sequence are named alike."""
+    """Returns the leaves of a tree by name, such as 'tables/embedding'.
+
+    Keys of dictionaries, names of attributes and indices of sequences are the parts of a name.
+    """
     return {'/'.join(_name(key) for key in path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]}
 
 
 def _name(key: Any) -> str:
+    """Returns the name of one step of a path: a dictionary's key, an attribute, or an index."""
     for attribute in ('key', 'name', 'idx'):
         if hasattr(key, attribute):
             return str(getattr(key, attribute))
@@ -45,7 +51,7 @@ def _name(key: Any) -> str:
 
 @jax.jit
 def _sums(arrays: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """uint32 [arrays], bool [arrays]."""
+    """Returns the checksum of each array, uint32 [arrays], and whether all its values are finite, bool [arrays]."""
     finite = [
         jnp.isfinite(array).all() if jnp.issubdtype(array.dtype, jnp.inexact) else jnp.array(True) for array in arrays
     ]
@@ -53,7 +59,10 @@ def _sums(arrays: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
 
 
 def _sum_of_bits(array: jax.Array) -> jax.Array:
-    """The sum of an array's words modulo 2**32, each times an odd number of its own, so that words cannot change places unseen."""
+    """Returns the sum of the words of an array modulo 2**32, uint32 [].
+
+    Each word is multiplied by an odd number of its own, so that the sum changes if two words are swapped.
+    """
     array = array.astype(jnp.uint8) if array.dtype == bool else array
     word = {1: jnp.uint8, 2: jnp.uint16}.get(np.dtype(array.dtype).itemsize, jnp.uint32)
     words = jax.lax.bitcast_convert_type(array, word).reshape(-1).astype(jnp.uint32)

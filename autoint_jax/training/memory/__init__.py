@@ -1,1 +1,1 @@
-"""What a run needs in memory and on disk, and whether it is there, before anything is allocated."""
+"""The memory and disk space that a run needs and that this machine has, compared before anything is allocated."""

@@ -1,4 +1,6 @@
-"""What a forward and backward pass keeps between the two, by a formula for AutoInt and by XLA's count, or roughly, for other models."""
+"""What a forward and backward pass keeps between the two, by a formula for AutoInt and by XLA's count, or roughly, for
+other models.
+"""
 
 import jax
 import jax.numpy as jnp

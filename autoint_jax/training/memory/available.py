@@ -1,4 +1,4 @@
-"""Memory that is there: RAM that this process can still have, and that of accelerators."""
+"""The memory that is available: RAM that this process may still use, and the memory of accelerators."""
 
 import pathlib
 import resource
@@ -10,12 +10,12 @@ SYSTEM = 'free in the system'
 
 
 def available_ram() -> int | None:
-    """Bytes of RAM this process can still have: what the system has free, or what a limit leaves it; None where not known."""
+    """Returns the bytes of RAM that this process may still use, by the system and by its limits; None if unknown."""
     return min(ram_by_limit().values(), default=None)
 
 
 def ram_by_limit() -> dict[str, int]:
-    """Bytes that this process can still have by each of the limits it has, by what a person calls the limit."""
+    """Returns {limit: bytes of RAM that this process may still use by it}; the keys are phrases for sentences."""
     found = {}
     meminfo = pathlib.Path('/proc/meminfo')
     if meminfo.exists():
@@ -28,7 +28,7 @@ def ram_by_limit() -> dict[str, int]:
 
 
 def _left_by_control_groups() -> int | None:
-    """The least that the control groups of this process leave, its own and those around it."""
+    """Returns the fewest bytes that a control group around this process leaves it; None if there is no limit."""
     folders = {CGROUPS: None, CGROUPS / 'memory': None}
     for line in _lines(PROCESS / 'cgroup'):
         controllers, path = line.split(':', 2)[1:]
@@ -42,16 +42,18 @@ def _left_by_control_groups() -> int | None:
             ('memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file'),
         ):
             try:
-                allowed, taken = (int((folder / name).read_text()) for name in (limit, used))  # 'max' is no number
+                allowed, taken = (
+                    int((folder / name).read_text()) for name in (limit, used)
+                )  # int('max') fails: no limit
             except (OSError, ValueError):
                 continue
             counts = dict(line.split() for line in _lines(folder / 'memory.stat'))
-            left.append(max(allowed - taken + int(counts.get(inactive, 0)), 0))  # cached files make way
+            left.append(max(allowed - taken + int(counts.get(inactive, 0)), 0))  # cached files can be dropped
     return min(left, default=None)
 
 
 def _left_by_process_limits() -> dict[str, int]:
-    """What `ulimit -v` and `ulimit -d` leave."""
+    """Returns the bytes that `ulimit -v` and `ulimit -d` leave, as `ram_by_limit` does."""
     taken = {
         line.split(':')[0]: int(line.split()[1]) * 1024 for line in _lines(PROCESS / 'status') if line.startswith('Vm')
     }
@@ -67,6 +69,7 @@ def _left_by_process_limits() -> dict[str, int]:
 
 
 def _lines(path: pathlib.Path) -> list[str]:
+    """Returns the lines of a file; none if it cannot be read."""
     try:
         return path.read_text().splitlines()
     except OSError:
@@ -74,12 +77,12 @@ def _lines(path: pathlib.Path) -> list[str]:
 
 
 def device_memory(device: jax.Device) -> int | None:
-    """Bytes JAX may use on an accelerator (3/4 of a GPU's unless told otherwise), or None where it does not say."""
+    """Returns the bytes that JAX may use on an accelerator, by default 3/4 of a GPU's memory; None if unknown."""
     return (device.memory_stats() or {}).get('bytes_limit')
 
 
 def shown_bytes(count: float) -> str:
-    """A number of bytes for a person, in decimal units: '1.92 GB'."""
+    """Returns a number of bytes in decimal units, such as '1.92 GB'."""
     for unit in ('bytes', 'kB', 'MB', 'GB'):
         if count < 1000:
             return f'{count:.3g} {unit}' if count < 999.5 else f'{count:.0f} {unit}'

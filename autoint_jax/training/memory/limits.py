@@ -1,4 +1,4 @@
-"""What the compiled programs can count: ids, rows of tables and data, steps and places of a batch are 32-bit numbers."""
+"""The largest numbers that compiled programs count: ids, rows, steps and places of a batch are 32-bit integers."""
 
 from jax.sharding import Mesh
 
@@ -7,16 +7,16 @@ from autoint_jax.training.step import order, slices
 from autoint_jax.training.step.state import Setup
 
 INT32 = 2**31
-EVALUATED_ROWS = 2**30  # `evaluation.metrics` counts pairs of rows in 32 bits each half
+EVALUATED_ROWS = 2**30  # `evaluation.metrics` counts pairs of rows in two halves of 32 bits
 
 
 def check(made: Setup, rows: dict[str, int], mesh: Mesh) -> None:
-    """Raises UsageError where a run would count beyond a limit.
+    """Raises UsageError if a run would count beyond a limit.
 
     Args:
-      made: the run's setup.
-      rows: of each split; empty where they are not known.
-      mesh: of the devices.
+      made: the setup of the run.
+      rows: {split: number of rows}; empty if unknown.
+      mesh: the devices.
     """
     config, schema = made.config, made.schema
     for name, spec in made.table_specs.items():
@@ -43,6 +43,9 @@ def check(made: Setup, rows: dict[str, int], mesh: Mesh) -> None:
         )
 
 
-def _below(count: int, limit: int, of: str, advice: str) -> None:
+def _below(count: int, limit: int, counted: str, advice: str) -> None:
+    """Raises UsageError, with the thing counted and advice, unless `count` is below `limit`."""
     if count >= limit:
-        raise UsageError(f'{count:,} {of} are more than 32-bit numbers count here, at most {limit - 1:,}: {advice}')
+        raise UsageError(
+            f'{count:,} {counted} are more than 32-bit numbers count here, at most {limit - 1:,}: {advice}'
+        )

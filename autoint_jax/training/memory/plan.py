@@ -1,7 +1,7 @@
 """What a run will hold in memory and on disk, before anything is allocated.
 
-Tables, parameters and optimizers are counted exactly, from the shapes that training will make; batches, activations and what is
-held for a while only are estimated by the formulas that stand beside them.
+Tables, parameters and optimizers are counted exactly, from the shapes that training will make; batches, activations and
+what is held for a while only are estimated by the formulas that stand beside them.
 """
 
 import math
@@ -26,7 +26,8 @@ EVALUATION_BYTES_PER_ROW = 32
 CHECKPOINTS = 3  # latest, best, and the one being written
 # Arrays as large as a table that are there while its initial values are drawn: random bits, normal values, the table.
 DRAWING_ARRAYS = 4
-# What libraries and compiled programs take beyond what they have when a plan is made: 0.2 GB were measured for small models.
+# What libraries and compiled programs take beyond what they have when a plan is made: 0.2 GB were measured for small
+# models.
 PROGRAMS_BYTES = 250_000_000
 
 
@@ -81,7 +82,8 @@ def plan(
       mesh: the devices; no memory of theirs is taken.
       copies: of the run; the devices share them.
       streamed: rows are read from disk.
-      compiling: activations of models without a formula are counted by compiling them, which takes seconds; else roughly.
+      compiling: activations of models without a formula are counted by compiling them, which takes seconds; else
+        roughly.
 
     Raises:
       UsageError: the model is unknown, or a number is above what the programs can count (`limits.check`).

@@ -1,4 +1,4 @@
-"""Whether a run has room in the memory there is, asked before anything is allocated or written."""
+"""The check that a run fits into the memory of this machine, made before anything is allocated or written."""
 
 from typing import NamedTuple
 
@@ -12,18 +12,18 @@ from autoint_jax.training.memory.plan import Item, Plan
 from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.step.state import Setup, state_shapes
 
-LARGEST = 3  # parts that are named
+LARGEST = 3  # parts that an error names
 LESS = 'take fewer hash buckets or a cap in the declaration of the data, or '
 
 
 class Place(NamedTuple):
-    """A memory and what a plan puts there.
+    """A memory of this machine and the items of a plan that it will hold.
 
     Attributes:
-      name: of the memory.
-      items: each with the bytes it takes there in all.
-      available: bytes; None where not known.
-      limit: what says so.
+      name: name of the memory, for sentences.
+      items: the items, each with the bytes that it takes in this memory.
+      available: bytes available; None if unknown.
+      limit: the limit that leaves so many bytes, a phrase for sentences.
     """
 
     name: str
@@ -33,11 +33,12 @@ class Place(NamedTuple):
 
     @property
     def needed(self) -> int:
+        """Bytes of all items."""
         return sum(item.bytes for item in self.items)
 
 
 def places(plan: Plan, mesh: Mesh) -> list[Place]:
-    """The memories of this machine, with what a plan puts there."""
+    """Returns the memories of this machine with the items of a plan that each will hold."""
     device, by_limit = mesh.devices.flat[0], ram_by_limit()
     limit = min(by_limit, key=by_limit.get, default='')
     ram = by_limit.get(limit)
@@ -50,23 +51,23 @@ def places(plan: Plan, mesh: Mesh) -> list[Place]:
 
 
 def available(mesh: Mesh) -> int | None:
-    """Bytes that are available where rows are kept: of a device, or of the RAM of CPUs; None where not known."""
+    """Returns the bytes available where rows are kept, a device's memory or RAM for CPUs; None if unknown."""
     device = mesh.devices.flat[0]
     return min(ram_by_limit().values(), default=None) if device.platform == 'cpu' else device_memory(device)
 
 
 def on_cpus(items: list[Item], devices: int) -> list[Item]:
-    """What CPU devices take in all."""
+    """Returns the items with the bytes that all CPU devices take together."""
     return [item if item.shared else item._replace(bytes=devices * item.bytes) for item in items]
 
 
 class Arrangement(NamedTuple):
-    """How a run fits.
+    """How a run fits into memory.
 
     Attributes:
-      streamed: rows are read from disk, else they are kept on the devices.
-      sentence: says so, and why.
-      warning: says that the run may not fit after all; '' where it will.
+      streamed: whether rows are read from disk; otherwise they are kept on the devices.
+      sentence: says which, and why.
+      warning: says that the run may not fit after all; '' if it will.
     """
 
     streamed: bool
@@ -75,16 +76,16 @@ class Arrangement(NamedTuple):
 
 
 def arranged(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1) -> Arrangement:
-    """How the rows of a run are fed, so that it fits into the memory there is.
+    """Returns how to feed the rows of a run so that it fits into memory.
 
     Args:
-      made: of the run.
-      rows: of each split.
+      made: the setup of the run.
+      rows: {split: number of rows}.
       mesh: the devices.
-      copies: of the run that train in one program.
+      copies: number of copies of the run that train in one program.
 
     Raises:
-      UsageError: it does not fit, however its rows are fed; the sentence has the largest parts and what to change.
+      UsageError: the run does not fit, however its rows are fed; the sentence has the largest parts and what to change.
     """
     plan, streamed, sentence = fed(made, rows, mesh, copies=copies, compiling=False)
     warnings = []
@@ -100,18 +101,27 @@ def arranged(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1) 
 
 
 def fed(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1, compiling: bool) -> tuple[Plan, bool, str]:
-    """The plan of a run, whether it streams its rows, and a sentence that says why; arguments as of `memory.plan`."""
+    """Returns the plan of a run, whether it streams its rows, and a sentence that says why.
+
+    The arguments are those of `memory.plan`.
+    """
     plan = memory.plan(made.config, made.schema, rows, mesh, copies=copies, compiling=compiling)
     first, *_ = places(plan, mesh)
     data = sum(item.bytes for item in first.items if item.name in ('data', 'order of rows'))
     streamed, sentence = chosen_feed(made.config, data, first.available, beside=_surely(first) - data)
-    if streamed and copies == 1:  # copies cannot stream
+    if streamed and copies == 1:  # copies cannot stream: each has its own order
         plan = memory.plan(made.config, made.schema, rows, mesh, streamed=True, compiling=compiling)
     return plan, streamed, sentence
 
 
 def check_reading(made: Setup, mesh: Mesh, what: str) -> None:
-    """Raises UsageError where a state, which is held twice while it is read, has no room on the devices; `what` names it."""
+    """Raises UsageError if the devices cannot hold a state twice, which reading it needs.
+
+    Args:
+      made: the setup of the run.
+      mesh: the devices.
+      what: words that name the state in the sentence.
+    """
     state = state_shapes(made)
     needed = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     needed *= mesh.devices.size if mesh.devices.flat[0].platform == 'cpu' else 1
@@ -125,22 +135,26 @@ def check_reading(made: Setup, mesh: Mesh, what: str) -> None:
 
 
 def _surely(place: Place) -> int:
+    """Returns the bytes of the items that are counted exactly."""
     return sum(item.bytes for item in place.items if not item.estimated)
 
 
 def _refusal(place: Place, copies: int) -> str:
+    """Returns the sentence that a run, or copies of it, do not fit into a memory."""
     largest = sorted(place.items, key=lambda item: -item.bytes)[:LARGEST]
     parts = ', '.join(f'{item.name} {shown_bytes(item.bytes)} ({item.counted})' for item in largest if item.bytes)
+    fewer = 'train fewer copies at a time, or ' if copies > 1 else ''
     runs = f'these {copies} copies of a run need' if copies > 1 else 'this run needs'
     return (
-        f'{runs} {shown_bytes(place.needed)} of {place.name}, but only {shown_bytes(place.available)} are {place.limit}, and '
-        f'nothing was begun; the largest parts are {parts}; to need less, {"train fewer copies at a time, or " if copies > 1 else ""}'
+        f'{runs} {shown_bytes(place.needed)} of {place.name}, but only {shown_bytes(place.available)} are '
+        f'{place.limit}, and '
+        f'nothing was begun; the largest parts are {parts}; to need less, {fewer}'
         f'{_advice(place)}; scripts/doctor.py shows the whole plan'
     )
 
 
 def _advice(place: Place) -> str:
-    """What to change for fewer bytes, by the largest parts that can be changed."""
+    """Returns advice on which options to change for fewer bytes, from the largest items that can be changed."""
     largest = sorted(place.items, key=lambda item: -item.bytes)[: LARGEST + 1]
     changes = [item.change for item in largest if item.change and item.bytes] or ['the number of rows']
     return (LESS if 'model.embedding_dim' in changes else '') + 'change ' + ', or '.join(dict.fromkeys(changes))

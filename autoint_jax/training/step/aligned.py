@@ -1,14 +1,14 @@
-"""NumPy arrays that JAX takes over on CPUs without copying them, so that all CPU devices share one."""
+"""NumPy arrays that JAX uses on CPUs without a copy, because of their addresses, so that CPU devices share them."""
 
 from typing import Any
 
 import numpy as np
 
-ALIGNMENT = 64  # bytes; arrays at other addresses are copied once for each device
+ALIGNMENT = 64  # bytes; JAX copies an array at another address once for each device
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array without values yet. Once it is on a device it must not be written to."""
+    """Returns an aligned array of undefined values. Do not write to it once it is on a device."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % ALIGNMENT
@@ -16,7 +16,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def copy(array: np.ndarray) -> np.ndarray:
-    """A copy, in memory also where `array` is a file's."""
+    """Returns an aligned copy in memory of an array, which may be memory-mapped."""
     copied = empty(array.shape, array.dtype)
     copied[...] = array
     return copied

@@ -1,4 +1,7 @@
-"""The columns of a split on the devices. `Columns` is one pytree from the disk to the step: ids, numeric values and labels of rows."""
+"""The columns of a split on the devices.
+
+`Columns` is one pytree from the disk to the step: ids, numeric values and labels of rows.
+"""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The devices of a run as a mesh, and how arrays lie on it: on every device, or each device with its part of a batch's rows."""
+"""The devices of a run as a mesh, and how arrays lie on it: whole on every device, or split by rows of a batch."""
 
 import contextlib
 import os
@@ -23,10 +23,11 @@ def usable_cores() -> int:
 
 
 def split_cpu(copies: int) -> None:
-    """Makes the CPU several devices, one for each core but at most `copies`, so that copies of a run train side by side.
+    """Makes the CPU several devices, one per core but at most `copies`, so that copies of a run train side by side.
 
-    Call it before JAX starts its devices: devices that have started stay as they are, as do GPUs and TPUs. If XLA_FLAGS already say how
-    many CPU devices there are, they stay in force. A single run still trains on one CPU device, see `devices_of_a_run`.
+    Call it before JAX starts its devices, because devices that have started stay as they are, as do GPUs and TPUs. If
+    XLA_FLAGS already say how many CPU devices there are, they stay in force. A single run still trains on one CPU
+    device, see `devices_of_a_run`.
     """
     global _cpu_is_split
     if 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
@@ -38,8 +39,8 @@ def split_cpu(copies: int) -> None:
 def devices_of_a_run() -> list[jax.Device]:
     """Returns the devices that share the batches of a single run: all visible devices of this host.
 
-    After `split_cpu` it is only the first CPU device, whose operations use all cores. So a run that is left over beside copies trains
-    exactly as it does in a process of its own.
+    After `split_cpu` it is only the first CPU device, whose operations use all cores. So a run that is left over beside
+    copies trains exactly as it does in a process of its own.
     """
     visible = jax.local_devices()
     return visible[:1] if _cpu_is_split and visible[0].platform == 'cpu' else visible

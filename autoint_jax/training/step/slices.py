@@ -14,12 +14,13 @@ from autoint_jax.training.step.placement import DATA_AXIS, usable_cores
 
 # Outside the compiled kernel: the most bytes of the largest array of a slice (`row_floats`).
 HEADS_SLICE_BYTES = 8_000_000
-# For the compiled kernel: fraction of the L2 cache of each core that takes part. Measured with 1 and 2 MiB a core, 7 and 39 fields.
+# For the compiled kernel: fraction of the L2 cache of each core that takes part. Measured with 1 and 2 MiB a core, 7
+# and 39 fields.
 KERNEL_CACHE_FRACTION = 0.62
-# A slice of twice the size costs the kernel this fraction of its time in cache misses, but it may save more: a core takes whole blocks
-# of rows, and a small slice has few blocks, which the cores cannot divide evenly and of which the last is not full. Measured with 2 MiB,
-# 1 and 2 cores, 8 fields. A single core takes whole blocks that fit: with 1 MiB, slices of 40 and 80 rows ran 2 to 10 percent faster
-# than slices of 128 rows (8 fields).
+# A slice of twice the size costs the kernel this fraction of its time in cache misses, but it may save more: a core
+# takes whole blocks of rows, and a small slice has few blocks, which the cores cannot divide evenly and of which the
+# last is not full. Measured with 2 MiB, 1 and 2 cores, 8 fields. A single core takes whole blocks that fit: with 1 MiB,
+# slices of 40 and 80 rows ran 2 to 10 percent faster than slices of 128 rows (8 fields).
 KERNEL_CACHE_COST = 0.03
 USUAL_CACHE = 1 << 20  # bytes of an L2 cache where the system does not tell
 
@@ -70,7 +71,10 @@ def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
 
 
 def _automatic_slice_rows(rows: int, config: Config, schema: Schema, mesh: Mesh) -> int:
-    """Returns the rows of a slice: whole blocks of the kernel on one core, else a power of two; 0 for one slice per device."""
+    """Returns the rows of a slice, or 0 for one slice per device.
+
+    On one core these are whole blocks of the kernel, otherwise a power of two.
+    """
     if mesh.devices.flat[0].platform != 'cpu':
         return 0
     row_bytes = 4 * registry.model_class(config.model).row_floats(config.model, schema)
@@ -92,7 +96,10 @@ def _automatic_slice_rows(rows: int, config: Config, schema: Schema, mesh: Mesh)
 
 
 def _whole_blocks(fitting_rows: int, rows: int, block_rows: int) -> int:
-    """Returns the rows of a slice of at least one whole block that gives `rows` rows the fewest blocks; the largest such slice."""
+    """Returns the rows of the slice that gives `rows` rows the fewest blocks; the largest if there are several.
+
+    A slice is one whole block or more, and has at most `fitting_rows` rows unless a block has more.
+    """
     most = max(1, min(fitting_rows, rows) // block_rows)
     return block_rows * min(range(most, 0, -1), key=lambda blocks: -(-rows // (blocks * block_rows)) * blocks)
 

@@ -1,1 +1,1 @@
-"""Optimizers of embedding tables."""
+"""Optimizers of embedding tables, dense and sparse, and the choice among them."""

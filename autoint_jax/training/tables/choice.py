@@ -44,7 +44,9 @@ def table_optimizer(config: OptimizerConfig, form: str = AUTOMATIC) -> TableOpti
 
 
 def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC) -> str:
-    """Returns the form of the table optimizer on JAX's default device: 'xla' or 'cpu_kernel'. Dense Adam has only the first.
+    """Returns the form of the table optimizer on JAX's default device: 'xla' or 'cpu_kernel'.
+
+    Dense Adam has only the first.
 
     Raises UsageError if the option `execution.tables_form`, `asked`, is the compiled kernel where it is unavailable.
     """
@@ -62,6 +64,6 @@ def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC) -> str:
 
 
 def missed_table_kernel(config: OptimizerConfig, asked: str = AUTOMATIC) -> str:
-    """Returns why an automatic form on a CPU is not the compiled kernel; '' if it is the kernel, or there is none to miss."""
+    """Returns why an automatic form on a CPU is not the compiled kernel; '' if it is, or none exists."""
     automatic = asked == AUTOMATIC and config.tables != 'adam' and jax.default_backend() == 'cpu'
     return library.unavailable() if automatic else ''

@@ -1,24 +1,25 @@
-"""When dense Adam, which updates every row of a table at every step, costs more than it needs to."""
+"""Advice for runs whose tables are so large that dense Adam, which updates every row at every step, is slow."""
 
 from collections.abc import Mapping
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.models.layers.tables import TableSpec
 
-# Below this many rows a whole update moves a few megabytes, which is nothing beside a step of a model.
+# With fewer rows, an update of the whole table moves a few megabytes, which takes little time beside a step of a model.
 MANY_ROWS = 100_000
-# A sparse optimizer sorts the batch's row numbers and gathers rows one by one, which costs a row several times what a sweep through
-# the whole table costs it. So tables are large where they have several times the rows that a batch can name.
+# A sparse optimizer sorts the row numbers of the batch and gathers rows one by one. For each row that takes several
+# times as long as a sweep through the whole table. So a table is large if it has several times the rows that a batch
+# can name.
 TIMES_THE_BATCH = 4
 
 
 def advice(config: Config, specs: Mapping[str, TableSpec]) -> str | None:
-    """A sentence that suggests deferred Adam where tables are large, else None.
+    """Returns a sentence that suggests deferred Adam if a table is large, else None.
 
     Args:
-      config: of the run. With another optimizer of tables, or with `optimizer.l2_tables`, which needs the dense one, there is nothing
-        to suggest.
-      specs: the tables of its model.
+      config: configuration of the run. There is no suggestion if its table optimizer is not 'adam', or if it uses
+        `optimizer.l2_tables`, which needs 'adam'.
+      specs: the tables of its model, by name.
     """
     if config.optimizer.tables != 'adam' or config.optimizer.l2_tables or not specs:
         return None
@@ -28,6 +29,6 @@ def advice(config: Config, specs: Mapping[str, TableSpec]) -> str | None:
         return None
     return (
         f"every step updates all {table.rows:,} rows of the embeddings (optimizer.tables 'adam'), of which a batch of "
-        f'{config.training.batch_size:,} rows reads {named:,} at most: --config.optimizer.tables=deferred_adam follows the same Adam '
-        'and updates only the rows that are read'
+        f'{config.training.batch_size:,} rows reads {named:,} at most: --config.optimizer.tables=deferred_adam follows '
+        'the same Adam and updates only the rows that are read'
     )

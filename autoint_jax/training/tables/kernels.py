@@ -1,6 +1,6 @@
-"""Deferred Adam, lazy Adam and row-wise Adagrad as compiled kernels for CPUs (`kernels/rows.cc`), in place of their XLA form.
+"""Deferred Adam, lazy Adam and row-wise Adagrad by compiled kernels for CPUs (`kernels/rows.cc`) in place of XLA.
 
-The same values as in `deferred_adam.py`, `lazy_adam.py` and `table_optimizers.py`; init is theirs.
+They compute the same values as `deferred_adam.py`, `lazy_adam.py` and `optimizer.py`, and take `init` from there.
 """
 
 import jax
@@ -16,7 +16,7 @@ from autoint_jax.training.tables.optimizer import TableOptimizer, rowwise_adagra
 def deferred_adam_kernel(
     learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
-    """`deferred_adam` with its read, update and flush compiled. Raises kernels.library.Unavailable."""
+    """Returns `deferred_adam` with compiled read, update and flush. Raises kernels.library.Unavailable."""
     library()
     plain = deferred_adam(learning_rate, b1=b1, b2=b2, epsilon=epsilon, l2_rows=l2_rows)
     constants = {'b1': np.float32(b1), 'b2': np.float32(b2), 'epsilon': np.float32(epsilon)}
@@ -63,7 +63,7 @@ def deferred_adam_kernel(
 def lazy_adam_kernel(
     learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
-    """`lazy_adam` with its update compiled. Raises kernels.library.Unavailable."""
+    """Returns `lazy_adam` with a compiled update. Raises kernels.library.Unavailable."""
     library()
     plain = lazy_adam(learning_rate, b1=b1, b2=b2, epsilon=epsilon, l2_rows=l2_rows)
     constants = {'b1': np.float32(b1), 'b2': np.float32(b2), 'epsilon': np.float32(epsilon)}
@@ -80,13 +80,13 @@ def lazy_adam_kernel(
         )
         return table, LazyAdamSlots(*slots)
 
-    return plain._replace(read=_rows_as_they_are, update=update)
+    return plain._replace(read=_rows_as_stored, update=update)
 
 
 def rowwise_adagrad_kernel(
     learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
-    """`rowwise_adagrad` with its update compiled. Raises kernels.library.Unavailable."""
+    """Returns `rowwise_adagrad` with a compiled update. Raises kernels.library.Unavailable."""
     library()
     plain = rowwise_adagrad(learning_rate, epsilon=epsilon, l2_rows=l2_rows)
 
@@ -101,20 +101,24 @@ def rowwise_adagrad_kernel(
             call(table, accumulator, numbers, gradients, rates(learning_rate, l2_rows), epsilon=np.float32(epsilon))
         )
 
-    return plain._replace(read=_rows_as_they_are, update=update)
+    return plain._replace(read=_rows_as_stored, update=update)
 
 
-def _rows_as_they_are(
+def _rows_as_stored(
     table: jax.Array, slots: object, numbers: jax.Array, step: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The `read` of optimizers that leave no row behind."""
+    """Returns the rows and their numbers: the `read` of optimizers whose rows are always up to date."""
     return table.at[numbers].get(mode='clip'), numbers
 
 
 def _like(*arrays: jax.Array) -> list[jax.ShapeDtypeStruct]:
+    """Returns the shapes and types of the arrays, as results of a kernel."""
     return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
 
 
 def rates(learning_rate: float | jax.Array, l2_rows: float | jax.Array) -> jax.Array:
-    """Both as an operand of a kernel, float32 [2]: copies of a run differ in them."""
+    """Returns both as an operand of a kernel, float32 [2].
+
+    They are no constants of it because copies of a run may differ in them.
+    """
     return jnp.stack([jnp.float32(learning_rate), jnp.float32(l2_rows)])

@@ -1,8 +1,9 @@
-"""Lazy Adam: Adam on the rows of a batch only, as if a row that is not in it had no step.
+"""Lazy Adam: Adam that updates only the rows of a batch and skips the step for all other rows.
 
-TensorFlow's `LazyAdam` and PyTorch's `SparseAdam`. It is another optimizer than dense Adam: while a row misses steps its moments
-do not decay and do not move it, so gradients of long ago weigh in its next step as if they were of the step before. The bias
-correction counts the steps of the run, not those of the row. `deferred_adam` touches the same rows and follows dense Adam.
+TensorFlow calls it `LazyAdam`, PyTorch `SparseAdam`. Its values differ from those of dense Adam: while a row is not in
+a batch, its moments neither decay nor move it, so its next step weighs old gradients as if they were recent. The bias
+correction counts the steps of the run, not the steps of the row. `deferred_adam` reads and writes the same rows and
+follows dense Adam.
 """
 
 from typing import NamedTuple
@@ -22,9 +23,11 @@ from autoint_jax.training.tables.optimizer import (
 
 
 class LazyAdamSlots(NamedTuple):
-    """Attributes:
-    m: first moments, [v, d], as of the last step that had the row in its batch.
-    nu: second moments, [v, d], as of the same.
+    """The arrays that lazy Adam keeps for a table.
+
+    Attributes:
+      m: first moments [v, d], each row as of the last step whose batch had the row.
+      nu: second moments [v, d], as of the same steps.
     """
 
     m: jax.Array
@@ -32,6 +35,8 @@ class LazyAdamSlots(NamedTuple):
 
 
 class _Read(NamedTuple):
+    """What `read` leaves for `update`: the distinct rows, their values and their moments."""
+
     rows: DistinctRows
     values: jax.Array  # [n, d]
     m: jax.Array  # [n, d]
@@ -41,17 +46,17 @@ class _Read(NamedTuple):
 def lazy_adam(
     learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
-    """Adam (Kingma & Ba, algorithm 1: epsilon is added to the root of the bias-corrected second moment) on a batch's rows.
+    """Returns Adam (Kingma & Ba, 2015, algorithm 1) on the rows of a batch.
 
-    PyTorch adds epsilon to the root before the correction. A row read several times in a batch has one step, of its summed
-    gradient.
+    Epsilon is added to the square root of the bias-corrected second moment, as in the paper; PyTorch adds it before the
+    correction. A row that a batch reads several times takes one step, with the sum of its gradients.
 
     Args:
-      learning_rate: the same at all steps; a number or, where copies of a run differ in it, an array [].
+      learning_rate: constant over steps; a number, or an array [] if copies of a run differ in it.
       b1: decay of the first moment.
       b2: decay of the second moment.
-      epsilon: added to the root of the bias-corrected second moment.
-      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once a row.
+      epsilon: added to the square root of the bias-corrected second moment.
+      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
     """
 
     def init(table):
@@ -60,15 +65,15 @@ def lazy_adam(
     def read(table, slots, numbers, step):
         rows = distinct_rows(numbers, len(table))
         values = gather(table, rows)
-        return values[rows.of_batch], _Read(rows, values, gather(slots.m, rows), gather(slots.nu, rows))
+        return values[rows.index_in_batch], _Read(rows, values, gather(slots.m, rows), gather(slots.nu, rows))
 
     def update(table, slots, was, gradients, step):
         gradient = summed(gradients, was.rows) + l2_rows * was.values
         count = (step + 1).astype(jnp.float32)
         m = b1 * was.m + (1 - b1) * gradient
         nu = b2 * was.nu + (1 - b2) * gradient**2
-        change = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
-        return put(table, was.rows, was.values - learning_rate * change), LazyAdamSlots(
+        direction = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
+        return put(table, was.rows, was.values - learning_rate * direction), LazyAdamSlots(
             put(slots.m, was.rows, m), put(slots.nu, was.rows, nu)
         )
 

@@ -1,4 +1,7 @@
-"""Optimizers of embedding tables: what a step does to the rows a batch reads, and to those it does not."""
+"""The contract of table optimizers, with dense optimizers and row-wise Adagrad.
+
+A table optimizer says how a training step changes the rows of a table that the batch reads, and the other rows.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,17 +14,19 @@ from autoint_jax.config.options import is_on
 
 
 class TableOptimizer(NamedTuple):
-    """How a table [v, d] learns. A step is `read`, the model's forward and backward pass, `update`.
+    """An optimizer of a table [v, d] as four functions.
 
-    Row numbers, int32 [n], may repeat; numbers from v on are not in the batch: what is read for them is any row, and
-    their gradients are dropped. A row whose gradient is zero (padding of a multivalued field) is in the batch.
+    A step calls `read`, then the model's forward and backward pass, then `update`.
+
+    Row numbers, int32 [n], may repeat. A number of v or more stands for padding: `read` returns any row for it, and
+    `update` drops its gradient. A row whose gradient is zero, such as the padding id of a multivalued field, still
+    counts as a row of the batch.
 
     Attributes:
-      init: table -> slots, the optimizer's arrays for it.
-      read: (table, slots, numbers [n], step) -> rows [n, d] as they are after `step` steps, and whatever `update`
-        needs of them again.
-      update: (table, slots, what `read` left for it, gradients [n, d], step) -> table and slots after step `step + 1`.
-      flush: (table, slots, step) -> table and slots with every row as it is after `step` steps.
+      init: table -> slots, which are the arrays that the optimizer keeps for the table.
+      read: (table, slots, numbers [n], step) -> rows [n, d] as of `step` steps, and the values that `update` needs.
+      update: (table, slots, values from `read`, gradients [n, d], step) -> table and slots as of `step + 1` steps.
+      flush: (table, slots, step) -> table and slots, every row as of `step` steps.
     """
 
     init: Callable[[jax.Array], Any]
@@ -31,19 +36,22 @@ class TableOptimizer(NamedTuple):
 
 
 def up_to_date(table: jax.Array, slots: Any, step: jax.Array) -> tuple[jax.Array, Any]:
-    """The `flush` of optimizers that leave no row behind."""
+    """Returns its arguments: the `flush` of optimizers whose rows are always up to date."""
     return table, slots
 
 
 def dense(
     optimizer: optax.GradientTransformation, *, l2_rows: float | jax.Array, l2_tables: float | jax.Array
 ) -> TableOptimizer:
-    """An Optax optimizer on the gradient of the whole table: exact, and as slow as the table is long.
+    """Returns a table optimizer that applies an Optax optimizer to the whole table at every step.
+
+    It is exact, and its time grows with the number of rows.
 
     Args:
-      optimizer: of one array.
-      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once a row.
-      l2_tables: adds l2_tables * table, the gradient of l2_tables / 2 * |table|^2, the penalty of FuxiCTR and BARS.
+      optimizer: the Optax optimizer; its state is the slots.
+      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
+      l2_tables: adds l2_tables * table to the gradient. That is the gradient of the penalty l2_tables / 2 * |table|^2,
+        which FuxiCTR and BARS use.
     """
 
     def read(table, slots, numbers, step):
@@ -63,70 +71,81 @@ def dense(
 
 
 class DistinctRows(NamedTuple):
-    """The rows a batch reads, each once.
+    """The rows that a batch reads, each once. A batch has n places, each with a row number.
 
     Attributes:
-      numbers: int32 [n], ascending and distinct: the row numbers, then numbers past the table's end.
-      order: int32 [n], the batch's places sorted by row number.
-      of_sorted: int32 [n], for each place of `order` where in `numbers` its row is; ascending.
-      of_batch: int32 [n], the same for the places in the batch's order.
+      numbers: int32 [n], the distinct row numbers in ascending order, then distinct numbers past the table's end.
+      order: int32 [n], the places of the batch sorted by row number.
+      index_in_order: int32 [n], ascending; entry i is the index in `numbers` of the row of place order[i].
+      index_in_batch: int32 [n]; entry i is the index in `numbers` of the row of place i.
     """
 
     numbers: jax.Array
     order: jax.Array
-    of_sorted: jax.Array
-    of_batch: jax.Array
+    index_in_order: jax.Array
+    index_in_batch: jax.Array
 
 
 def distinct_rows(numbers: jax.Array, table_rows: int) -> DistinctRows:
-    """Row numbers of a batch, int32 [n], repeated or past the table's end -> each row once, of fixed size.
+    """Returns the distinct rows of a batch, as arrays of fixed size.
 
-    A sort instead of a scatter that many places contend for: it costs the same however skewed the rows are.
+    It sorts. A scatter would be slow where many places have the same row; a sort takes the same time for all batches.
+
+    Args:
+      numbers: int32 [n], the row number of each place; may repeat, and a number past the table's end stands for
+        padding.
+      table_rows: rows of the table, v.
     """
     places = jnp.arange(len(numbers), dtype=jnp.int32)
     order = jnp.argsort(jnp.minimum(numbers, table_rows)).astype(jnp.int32)
     ascending = numbers[order]
-    of_sorted = jnp.cumsum(ascending != jnp.roll(ascending, 1).at[:1].set(ascending[:1]), dtype=jnp.int32)
+    index_in_order = jnp.cumsum(ascending != jnp.roll(ascending, 1).at[:1].set(ascending[:1]), dtype=jnp.int32)
     past_the_end = table_rows + places
-    distinct = past_the_end.at[of_sorted].min(ascending, indices_are_sorted=True)
-    of_batch = jnp.zeros_like(places).at[order].set(of_sorted, unique_indices=True)
-    return DistinctRows(distinct, order, of_sorted, of_batch)
+    distinct = past_the_end.at[index_in_order].min(ascending, indices_are_sorted=True)
+    index_in_batch = jnp.zeros_like(places).at[order].set(index_in_order, unique_indices=True)
+    return DistinctRows(distinct, order, index_in_order, index_in_batch)
 
 
 def gather(array: jax.Array, rows: DistinctRows) -> jax.Array:
-    """Distinct rows of a table's array, [n, ...]; past the end, the last row."""
+    """Returns the distinct rows [n, ...] of a table or slot [v, ...]; the last row for a number past the end."""
     return array.at[rows.numbers].get(mode='clip', unique_indices=True, indices_are_sorted=True)
 
 
 def put(array: jax.Array, rows: DistinctRows, values: jax.Array) -> jax.Array:
-    """Writes distinct rows, in place where the array is not used again; those past the end are dropped."""
+    """Returns the array [v, ...] with `values` [n, ...] in its distinct rows; values past the end are dropped.
+
+    XLA writes in place if the array is not used afterwards.
+    """
     return array.at[rows.numbers].set(values, mode='drop', unique_indices=True, indices_are_sorted=True)
 
 
 def summed(gradients: jax.Array, rows: DistinctRows) -> jax.Array:
-    """Gradients [n, d] of a batch's places -> of its distinct rows, [n, d]."""
+    """Returns the gradients of the distinct rows, [n, d], from `gradients` [n, d] of the places, which it sums."""
     return jax.ops.segment_sum(
-        gradients[rows.order], rows.of_sorted, num_segments=len(rows.order), indices_are_sorted=True
+        gradients[rows.order], rows.index_in_order, num_segments=len(rows.order), indices_are_sorted=True
     )
 
 
 class _Read(NamedTuple):
+    """What `read` leaves for `update`: the distinct rows, their values and their accumulators."""
+
     rows: DistinctRows
     values: jax.Array  # [n, d]
     accumulated: jax.Array  # [n]
 
 
 def rowwise_adagrad(learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
-    """Row-wise Adagrad: one accumulator a row, the sum over steps of the mean over d of squared gradients.
+    """Returns row-wise Adagrad, which keeps one accumulator G per row.
 
-    G += mean_d(g^2), row -= learning_rate * g / (sqrt(G) + epsilon): DLRM's `RWSAdagrad`, FBGEMM's
-    `EXACT_ROWWISE_ADAGRAD` ("exact": the gradients of a repeated row are summed before they are squared). A step
-    reads and writes the rows of the batch only, and a row not in it has a gradient of zero, so nothing is skipped.
+    G += mean_d(g^2), row -= learning_rate * g / (sqrt(G) + epsilon). DLRM calls it `RWSAdagrad`, FBGEMM
+    `EXACT_ROWWISE_ADAGRAD`; "exact" means that the gradients of a repeated row are summed before they are squared. A
+    step reads and writes only the rows of the batch. It is exact: the gradient of any other row is zero, which changes
+    nothing.
 
     Args:
-      learning_rate: the same at all steps; a number or, where copies of a run differ in it, an array [].
-      epsilon: added to the root.
-      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once a row.
+      learning_rate: constant over steps; a number, or an array [] if copies of a run differ in it.
+      epsilon: added to the square root.
+      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
     """
 
     def init(table):
@@ -135,7 +154,7 @@ def rowwise_adagrad(learning_rate: float | jax.Array, *, epsilon: float, l2_rows
     def read(table, accumulator, numbers, step):
         rows = distinct_rows(numbers, len(table))
         values = gather(table, rows)
-        return values[rows.of_batch], _Read(rows, values, gather(accumulator, rows))
+        return values[rows.index_in_batch], _Read(rows, values, gather(accumulator, rows))
 
     def update(table, accumulator, was, gradients, step):
         gradient = summed(gradients, was.rows) + l2_rows * was.values

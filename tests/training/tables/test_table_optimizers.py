@@ -200,8 +200,8 @@ def test_distinct_rows_are_each_row_once(numbers):
     expected = np.unique(numbers[numbers < v])
     np.testing.assert_array_equal(rows.numbers[: len(expected)], expected)
     assert (rows.numbers[len(expected) :] >= v).all() and (np.diff(rows.numbers) > 0).all()
-    np.testing.assert_array_equal(np.minimum(rows.numbers[rows.of_batch], v), numbers)
-    np.testing.assert_array_equal(rows.of_batch[rows.order], rows.of_sorted)
+    np.testing.assert_array_equal(np.minimum(rows.numbers[rows.index_in_batch], v), numbers)
+    np.testing.assert_array_equal(rows.index_in_batch[rows.order], rows.index_in_order)
 
 
 @pytest.mark.parametrize(
