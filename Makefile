@@ -2,10 +2,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help train test test-slow bench install
+.PHONY: help train lint test test-slow bench install
 
 help:
 	@echo 'make train      environment, MovieLens-100k, training, test AUC and logloss; RAW_DIR=FOLDER uses files that you have'
+	@echo 'make lint       environment, ruff and formatting'
 	@echo 'make test       environment, fast tests'
 	@echo 'make test-slow  the tests that take minutes each'
 	@echo 'make bench      every benchmark that a CPU can run, about thirty minutes; PEER="COMMAND" is measured beside it'
@@ -18,6 +19,10 @@ help:
 train: $(INSTALLED)
 	$(BIN)/python scripts/prepare_data.py --dataset=movielens_100k $(if $(RAW_DIR),--raw_dir=$(RAW_DIR))
 	$(BIN)/python scripts/train.py --config=movielens_100k_autoint
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow"
