@@ -15,7 +15,6 @@ Writes results/exactness_DATASET.{json,csv}.
 """
 
 import pathlib
-import sys
 
 from autoint_jax import interruptions
 
@@ -48,10 +47,11 @@ if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.records import comparison, runs
+from autoint_jax.records import comparison
+from autoint_jax.records.completion import completed
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction import exactness, trajectory
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.run_folder import records as run_records
 
 AUC_TOLERANCE = 0.0005
 
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
     for seed in range(_SEEDS.value):
         for name, config in chosen.items():
             found[name].append(
-                runs.completed(
+                completed(
                     f'{common.DATASET.value}_autoint{name}',
                     configuration.replace(config, {'seed': seed}),
                     data,
@@ -130,7 +130,7 @@ def main(argv: list[str]) -> int:
     )
     print(f'{criterion}: {comparison.verdict(passed)}')
     path = common.results_dir() / f'exactness_{common.DATASET.value}'
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -139,10 +139,6 @@ def main(argv: list[str]) -> int:
             'verdict': comparison.verdict(passed),
             'reference_form': _REFERENCE_FORM.value,
             'followed_steps': _FOLLOWED.value,
-            'command': sys.argv,
-            'commit': run_records.commit(),
-            'versions': run_records.versions(),
-            'device': run_records.device(),
             'data_hash': data.hash,
             'seeds': _SEEDS.value,
         },

@@ -6,9 +6,8 @@ from absl import flags
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError, nearest
-
-CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
 DATASET = flags.DEFINE_string('dataset', 'movielens_1m', 'Data set the experiment runs on, prepared before.')
 QUICK = flags.DEFINE_boolean('quick', False, 'One epoch each, to see that everything works; recorded in RUNS_DIR only.')

@@ -17,7 +17,6 @@ results/field_widths_DATASET.{json,csv}.
 """
 
 import pathlib
-import sys
 
 from autoint_jax import interruptions
 
@@ -37,9 +36,10 @@ if __name__ == '__main__':
 
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.models.registry import table_values
-from autoint_jax.records import comparison, runs
+from autoint_jax.records import comparison
+from autoint_jax.records.completion import completed_seeds
+from autoint_jax.records.tables import write_table
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.run_folder import records as run_records
 
 # {name: options}, the full width first.
 VARIANTS = {
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     rows, shown, full = [], [], None
     for name, options in VARIANTS.items():
         config = configuration.replace(base, options)
-        found = runs.completed_seeds(
+        found = completed_seeds(
             f'{common.DATASET.value}_autoint_widths_{name}',
             config,
             _SEEDS.value,
@@ -103,7 +103,7 @@ def main(argv: list[str]) -> int:
     )
     print(f'{criterion}: {comparison.verdict(passed)}')
     path = common.results_dir() / f'field_widths_{common.DATASET.value}'
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -112,10 +112,6 @@ def main(argv: list[str]) -> int:
             'data_rows': sum(split['rows'] for split in data.manifest['splits'].values()),
             'criterion': criterion,
             'verdict': comparison.verdict(passed),
-            'command': sys.argv,
-            'commit': run_records.commit(),
-            'versions': run_records.versions(),
-            'device': run_records.device(),
             'data_hash': data.hash,
             'seeds': _SEEDS.value,
         },

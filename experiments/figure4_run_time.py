@@ -17,8 +17,6 @@ DeepCrossing 90,000 and NFM 3,600. Expected, by processor: AutoInt at 2.5 to 2.8
 times NFM's, which also moves rows of tables. Writes results/figure4_run_time_DATASET.{json,csv,png}.
 """
 
-import sys
-
 from autoint_jax import interruptions
 
 interruptions.handle()
@@ -38,9 +36,10 @@ from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.records import comparison, runs
+from autoint_jax.records import comparison
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import run_time
-from autoint_jax.training.run_folder import records as run_records
+from autoint_jax.training.run_folder import provenance
 
 TIMING, QUICK_TIMING = Timing(windows=5, seconds=2.0), Timing(windows=1, seconds=0.1)
 
@@ -48,8 +47,8 @@ TIMING, QUICK_TIMING = Timing(windows=5, seconds=2.0), Timing(windows=1, seconds
 def main(argv: list[str]) -> int:
     common.start_cache()
     machine = report.machine()  # before the windows, which make it busy
-    device = run_records.device()
-    measured_on = f'{machine["cores"]} CPU cores ({machine["cpu"]})' if device['platform'] == 'cpu' else device['kind']
+    device = provenance.device()
+    measured_on = f'{machine["cores"]} CPU cores ({machine["cpu"]})' if device.platform == 'cpu' else device.kind
     configs = {model: common.base_config(model) for model in run_time.MODELS}
     data = open_prepared(common.DATA_DIR.value, configs['lr'].data.dataset, configs['lr'].data.recipe)
     timing = QUICK_TIMING if common.QUICK.value else TIMING
@@ -79,7 +78,7 @@ def main(argv: list[str]) -> int:
     print(f'{run_time.CRITERION}\n{run_time.NO_VERDICT}')
     passed = all(claim['verdict'] != comparison.verdict(False) for claim in claims)
     path = common.results_dir() / f'{run_time.NAME}_{common.DATASET.value}'
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -94,10 +93,6 @@ def main(argv: list[str]) -> int:
             'seconds_of_window': timing.seconds,
             'rates': rates,
             'configs': {model: configuration.to_tree(config) for model, config in configs.items()},
-            'command': sys.argv,
-            'commit': run_records.commit(),
-            'versions': run_records.versions(),
-            'device': device,
             'machine': machine,
             'measured_on': measured_on,
             'data_hash': data.hash,

@@ -19,7 +19,6 @@ heads, ..._heads.png of seed 0, and ..._row_NUMBER.png of single rows of seed 0.
 """
 
 import pathlib
-import sys
 
 from autoint_jax import interruptions
 
@@ -52,10 +51,10 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.explain import attention as explained
 from autoint_jax.explain import heatmaps
 from autoint_jax.explain.rows import nearest_row, probabilities
-from autoint_jax.records import comparison, runs
+from autoint_jax.records import comparison
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import attention
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.trained import TrainedRun, open_run
 
 STRONGEST = 5  # pairs shown beside those that the paper names
@@ -114,7 +113,7 @@ def main(argv: list[str]) -> int:
     correlations = ', '.join(f'{correlation:.3f}' for correlation in agreement['rank_correlations']) or 'none'
     print(f'rank correlations between seeds: {correlations}: {agreement["verdict"]}\n{attention.CRITERION}')
     passed = comparison.verdict(False) not in {agreement['verdict'], *(row['verdict'] for row in rows)}
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -128,10 +127,6 @@ def main(argv: list[str]) -> int:
             'seeds': len(folders),
             'runs': [attention.about(folder) for folder in folders],
             'drawn': drawn,
-            'command': sys.argv,
-            'commit': run_records.commit(),
-            'versions': run_records.versions(),
-            'device': run_records.device(),
             'data_hash': data.hash,
         },
     )

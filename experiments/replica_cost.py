@@ -42,8 +42,8 @@ import jax
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.whole_runs import WholeRun, whole_run
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.records import comparison, runs
-from autoint_jax.training.run_folder import records
+from autoint_jax.records import comparison
+from autoint_jax.records.tables import write_table
 
 GOALS = {'cpu': 8, 'gpu': 2}  # for ten copies
 GOAL_COPIES = 10
@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
         + f'; {ratios["command"]:.2f} times, by the whole command'
     )
     path = common.results_dir() / f'replica_cost_{common.DATASET.value}'
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -99,10 +99,6 @@ def main(argv: list[str]) -> int:
             'verdict': verdict,
             'rounds': {str(copies): [run._asdict() for run in of_count] for copies, of_count in found.items()},
             'commands': [report.without_paths(' '.join(_command(copies, epochs))) for copies in found],
-            'command': sys.argv,
-            'commit': records.commit(),
-            'versions': records.versions(),
-            'device': records.device(),
             'machine': report.machine(),
             'data_hash': data.hash,
         },

@@ -12,8 +12,6 @@ that have one. A data set that is not prepared is shown as such and has no verdi
 results/table1_statistics_DATASET.{json,csv} for each that is prepared.
 """
 
-import sys
-
 from autoint_jax import interruptions
 
 interruptions.handle()
@@ -31,9 +29,9 @@ if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 from autoint_jax.data.datasets import registry
-from autoint_jax.records import comparison, runs
+from autoint_jax.records import comparison
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import data_statistics
-from autoint_jax.training.run_folder import records as run_records
 
 
 def main(argv: list[str]) -> int:
@@ -56,7 +54,7 @@ def main(argv: list[str]) -> int:
         of_dataset = all(row['verdict'] == comparison.verdict(True) for row in rows)
         passed = passed and of_dataset
         path = common.results_dir() / f'{data_statistics.NAME}_{dataset}'
-        runs.write_table(
+        write_table(
             path,
             rows,
             {
@@ -65,10 +63,6 @@ def main(argv: list[str]) -> int:
                 'recipe': data.manifest['recipe'],
                 'criterion': data_statistics.criterion(dataset),
                 'verdict': comparison.verdict(of_dataset),
-                'command': sys.argv,
-                'commit': run_records.commit(),
-                'versions': run_records.versions(),
-                'device': run_records.device(),
                 'data_hash': data.hash,
             },
         )

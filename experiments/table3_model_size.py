@@ -14,8 +14,6 @@ wide, CIN if each of its three layers has 200 feature maps, widths the paper doe
 another shape, of which there are no published figures. Writes results/table3_model_size_DATASET.{json,csv}.
 """
 
-import sys
-
 from autoint_jax import interruptions
 
 interruptions.handle()
@@ -33,9 +31,9 @@ flags.set_default(common.DATASET, SIZES_DATASET)
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
-from autoint_jax.records import comparison, runs
+from autoint_jax.records import comparison
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import model_size
-from autoint_jax.training.run_folder import records as run_records
 
 CRITERION = (
     "Rounded to the paper's digits, a count equals it; AutoInt's variant `authors` is not what the paper counts, and "
@@ -73,7 +71,7 @@ def main(argv: list[str]) -> int:
     criterion = CRITERION if verdicts else NO_CRITERION
     print(criterion)
     path = common.results_dir() / f'{model_size.NAME}_{dataset}'
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -81,14 +79,10 @@ def main(argv: list[str]) -> int:
             'dataset': dataset,
             'criterion': criterion,
             'verdict': comparison.verdict(passed) if verdicts else None,
-            'command': sys.argv,
             'configs': {
                 f'{model} {variant}'.strip(): configuration.to_tree(config)['model']
                 for (model, variant), config in configs.items()
             },
-            'commit': run_records.commit(),
-            'versions': run_records.versions(),
-            'device': run_records.device(),
         },
     )
     print(f'wrote {path}.json and .csv')

@@ -12,7 +12,6 @@ Writes results/table4_residual_ablation_DATASET.{json,csv}.
 """
 
 import pathlib
-import sys
 
 from autoint_jax import interruptions
 
@@ -32,10 +31,11 @@ if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.records import comparison, runs
+from autoint_jax.records import comparison
+from autoint_jax.records.completion import completed_seeds
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.run_folder import records as run_records
 
 AUC_TOLERANCE = 0.003
 SHARE_OF_LOSS = 0.5
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     found = {
-        residual: runs.completed_seeds(
+        residual: completed_seeds(
             f'{common.DATASET.value}_autoint' + ('' if residual else '_no_residual'),
             configuration.replace(base, {'model.residual': residual}),
             _SEEDS.value,
@@ -104,7 +104,7 @@ def main(argv: list[str]) -> int:
     print(f'AUC lost without residual: paper {published_loss:.4f}, ours {lost:.4f}')
     print('\n'.join([criteria, *tested['significance']]))
     path = common.results_dir() / f'table4_residual_ablation_{common.DATASET.value}'
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -112,15 +112,12 @@ def main(argv: list[str]) -> int:
             'dataset': common.DATASET.value,
             'criteria': criteria,
             **tested,
-            'command': sys.argv,
-            'commit': run_records.commit(),
-            'versions': run_records.versions() | significance.VERSIONS,
-            'device': run_records.device(),
             'data_hash': data.hash,
             'seeds': _SEEDS.value,
             'auc_lost': lost,
             'published_auc_lost': published_loss,
         },
+        significance.VERSIONS,
     )
     print(f'wrote {path}.json and .csv')
     return 0 if all(passed.values()) else 3

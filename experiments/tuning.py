@@ -17,7 +17,6 @@ paper 0.8227): the best, learning rate 1e-2 with L2 of 3e-5, has 0.8157; the nex
 """
 
 import pathlib
-import sys
 from typing import Any
 
 from autoint_jax import interruptions
@@ -44,10 +43,9 @@ if __name__ == '__main__':
 
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.records import runs
+from autoint_jax.records.tables import write_table
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.run_folder import records as run_records
 from autoint_jax.training.step import placement
 
 # {model: options of its configuration file replaced for all its runs}
@@ -139,7 +137,7 @@ def main(argv: list[str]) -> None:
             f'  {name}: test AUC {best["test_auc"]:.4f}, logloss {best["test_logloss"]:.4f}, {best["parameters"]:,} parameters'
         )
     path = common.results_dir() / f'tuning_{_MODEL.value}_{common.DATASET.value}'
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -151,10 +149,6 @@ def main(argv: list[str]) -> None:
             'diverged': diverged,
             'config': configuration.to_tree(base),
             'data_hash': data.hash,
-            'command': sys.argv,
-            'commit': run_records.commit(),
-            'versions': run_records.versions(),
-            'device': run_records.device(),
         },
     )
     print(f'wrote {path}.json and .csv')

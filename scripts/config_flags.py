@@ -6,10 +6,9 @@ from absl import flags
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError
 from autoint_jax.names import checked_name
-
-CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
 
 # {type of an option: type of its items, an example}
 LISTS = {tuple[int, ...]: (int, '400,400'), tuple[float, ...]: (float, '1e-4,1e-3')}

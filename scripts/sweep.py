@@ -30,11 +30,11 @@ import compilation_flags
 from absl import flags
 
 from autoint_jax import command
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError, nearest
 
 # More processes on a core than these are not faster, and only cost memory.
 WORKERS_OF_A_CORE = 8
-CONFIGS = pathlib.Path(__file__).parents[1] / 'experiments' / 'configs'
 EXAMPLES = CONFIGS.with_name('sweeps')
 
 _SWEEP = flags.DEFINE_string('sweep', None, 'The sweep file.')

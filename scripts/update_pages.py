@@ -14,6 +14,7 @@ interruptions.handle()
 
 from autoint_jax import command
 from autoint_jax.config import configuration
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError
 
 if __name__ == '__main__':
@@ -27,7 +28,7 @@ def main(argv: list[str]) -> None:
     results = pathlib.Path('results')
     if not pathlib.Path(pages.README).exists() or not results.is_dir():
         raise UsageError(f'there is no {pages.README} with results/ here: run this from the root of the project')
-    quick_start = configuration.load(f'experiments/configs/{pages.QUICK_START}.toml')
+    quick_start = configuration.load(CONFIGS / f'{pages.QUICK_START}.toml')
     for page, sections in pages.sections(results, quick_start).items():
         pages.update(pathlib.Path(page), sections)
         print(f'wrote {page}')

@@ -3,10 +3,9 @@
 import json
 import pathlib
 
-from conftest import ROOT
-
 from autoint_jax.config import configuration
 from autoint_jax.config.fingerprint import fingerprint
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.sweeps import sweep_file
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.worker_task import WorkerTask
@@ -20,7 +19,7 @@ def load(folder, text, name='depth'):
     path = pathlib.Path(folder, f'{name}.toml')
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
-    return sweep_file.load(path, ROOT / 'experiments' / 'configs')
+    return sweep_file.load(path, CONFIGS)
 
 
 def opened(tmp_path, text=BASE + '[grid]\nseed = [0, 1, 2]\n'):

@@ -1,5 +1,6 @@
 """What a benchmark prints, and the record it leaves."""
 
+import dataclasses
 import os
 import pathlib
 import re
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax.training.run_folder import records
-from autoint_jax.training.run_folder.provenance import processor
+from autoint_jax.training.run_folder.provenance import processor, provenance
 from autoint_jax.training.step.placement import usable_cores
 
 # An absolute path at the start of a word or of an option's value; a URL's double slash is none.
@@ -73,10 +74,8 @@ def write_record(path: pathlib.Path, title: str, figures: dict[str, Any], comman
         {
             'benchmark': title,
             **figures,
+            **dataclasses.asdict(provenance()),
             'command': [without_paths(part) for part in command],
-            'commit': records.commit(),
-            'versions': records.versions(),
-            'device': records.device(),
             'machine': machine(),
         },
     )

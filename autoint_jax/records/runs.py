@@ -1,11 +1,7 @@
-"""Runs of an experiment: what has a record is read, what has none is run and recorded."""
+"""Records of runs under results/runs: they are written when a run is complete, and believed only if they are of the run asked for."""
 
-import csv
 import pathlib
-from collections.abc import Sequence
 from typing import Any
-
-import jax
 
 from autoint_jax import stored
 from autoint_jax.config import configuration
@@ -13,9 +9,6 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, system_sentence
-from autoint_jax.training.loop import fit
-from autoint_jax.training.progress import Reporter
-from autoint_jax.training.replicas import copies_that_fit, fit_copies
 from autoint_jax.training.run_folder import records
 
 FIGURES = {'auc': stored.finite, 'logloss': stored.finite}
@@ -37,76 +30,6 @@ RECORD = {
     'starts': [dict],
 }
 MEND = 'restore the record, or move it away to have the run trained again, or name another --results_dir'
-
-
-def completed(
-    name: str,
-    config: Config,
-    data: PreparedData,
-    *,
-    runs_dir: pathlib.Path,
-    results_dir: pathlib.Path,
-    reporter: Reporter,
-) -> dict[str, Any]:
-    """The record of a run, run (or gone on with) if RESULTS_DIR/runs has none for this configuration and data.
-
-    The record is result.json with run.json's account of configuration, command, commit, versions and device. It is
-    written when the run is complete, so a long experiment can be interrupted and committed piece by piece.
-
-    Raises UsageError as `recorded` and `fit` do.
-    """
-    run_id = f'{name}-{fingerprint(config)}'
-    if (found := recorded(run_id, config, data, results_dir)) is not None:
-        return found
-    reporter.say(f'run {run_id}')
-    fit(config, data, runs_dir / run_id, reporter)
-    return record(run_id, runs_dir / run_id, results_dir)
-
-
-def completed_seeds(
-    name: str,
-    config: Config,
-    seeds: int,
-    data: PreparedData,
-    *,
-    runs_dir: pathlib.Path,
-    results_dir: pathlib.Path,
-    reporter: Reporter,
-) -> list[dict[str, Any]]:
-    """The records of a configuration's runs with seeds 0 to `seeds - 1`; those that have none train together, as copies in one program.
-
-    As many train at once as fit in memory and share the devices evenly; the rest after them. One trains as `completed` does it, also
-    where rows must be streamed. Raises UsageError as `recorded` does, before anything is trained; as `fit_copies`
-    does; and where training diverged, or one that trains alone cannot be trained, after the others are recorded.
-    """
-    configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
-    ids = [f'{name}-{fingerprint(one)}' for one in configs]
-    missing = [
-        number for number, run_id in enumerate(ids) if recorded(run_id, configs[number], data, results_dir) is None
-    ]
-    at_once = min(copies_that_fit(config, data), len(missing)) if len(missing) > 1 else 1
-    at_once -= at_once % min(at_once, jax.local_device_count())
-    failed = []
-    for first in range(0, len(missing), at_once):
-        group = missing[first : first + at_once]
-        if len(group) == 1:
-            try:
-                completed(name, configs[group[0]], data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter)
-            except UsageError as error:
-                failed.append(f'{runs_dir / ids[group[0]]}: {error}')
-            continue
-        reporter.say('runs ' + ' '.join(ids[number] for number in group))
-        results = fit_copies(
-            [configs[number] for number in group], data, [runs_dir / ids[number] for number in group], reporter
-        )
-        for number, result in zip(group, results, strict=True):
-            if isinstance(result, UsageError):
-                failed.append(f'{runs_dir / ids[number]}: {result}')
-            else:
-                record(ids[number], runs_dir / ids[number], results_dir)
-    if failed:
-        raise UsageError('\n'.join(failed))
-    return [recorded(run_id, one, data, results_dir) for run_id, one in zip(ids, configs, strict=True)]
 
 
 def recorded_seeds(
@@ -207,15 +130,3 @@ def found_path(run_id: str, config: Config, results_dir: pathlib.Path) -> pathli
         return next((path for name in (run_id, former) if (path := record_path(name, results_dir)).exists()), None)
     except OSError as error:
         raise UsageError(system_sentence(error)) from None
-
-
-def write_table(path: pathlib.Path, rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> None:
-    """Writes PATH.json (rows and what they are about) and PATH.csv (rows)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    records.write_json(path.with_name(f'{path.name}.json'), {**about, 'rows': list(rows)})
-    with open(path.with_name(f'{path.name}.csv'), 'w', newline='') as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(
-            {key: ' '.join(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows
-        )

@@ -5,17 +5,16 @@ Test figures are shown beside them and decide nothing.
 """
 
 import pathlib
-import sys
 from typing import Any, NamedTuple
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
-from autoint_jax.records import comparison, runs
+from autoint_jax.records import comparison
+from autoint_jax.records.tables import write_table
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training.run_folder import records
 
 FIGURES = ('valid_auc', 'valid_logloss', 'test_auc', 'test_logloss')
 
@@ -69,13 +68,10 @@ def write(folder: SweepFolder, made: Report, output: pathlib.Path) -> list[pathl
         'base': folder.sweep.base,
         'objective': folder.sweep.objective,
         'file': folder.sweep.text,
-        'command': sys.argv,
-        'commit': records.commit(),
-        'versions': records.versions(),
     }
     paths = [output / f'sweep_{folder.sweep.name}', output / f'sweep_{folder.sweep.name}_trials']
     for path, rows in zip(paths, (made.settings, made.trials), strict=True):
-        runs.write_table(path, rows, about)
+        write_table(path, rows, about)
     return paths
 
 

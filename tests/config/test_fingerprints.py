@@ -8,11 +8,11 @@ from conftest import ROOT
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity, identity_tree
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.config.renamed import RENAMED
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 
-CONFIGS = ROOT / 'experiments' / 'configs'
 RECORDS = sorted((ROOT / 'results' / 'runs').glob('*.json'))
 EXECUTION = {
     'execution.form': 'heads',

@@ -7,7 +7,6 @@ import jax
 import model_cases
 import numpy as np
 import pytest
-from conftest import ROOT
 from model_cases import (
     ROWS,
     SCHEMA,
@@ -21,6 +20,7 @@ from model_cases import (
 )
 
 from autoint_jax.config.configuration import load
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training
@@ -28,8 +28,6 @@ from autoint_jax.models.registry import build
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, Batch, FieldSpec, Schema
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-
-CONFIGS = ROOT / 'experiments' / 'configs'
 
 
 def softmax(scores) -> list[float]:

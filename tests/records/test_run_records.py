@@ -14,6 +14,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
+from autoint_jax.records.completion import completed
 from autoint_jax.reproduction import pages
 
 ALL = sorted((ROOT / 'results' / 'runs').glob('*.json'))
@@ -107,7 +108,7 @@ def test_a_record_of_anything_else_is_named_and_not_used(tmp_path, case):
     assert str(path) in said and part in said and ('--results_dir' in said or case == 'a folder'), said
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(UsageError):  # and nothing is trained over it
-        runs.completed('mine', CONFIG, DATA, runs_dir=tmp_path / 'never', results_dir=tmp_path, reporter=Silent())
+        completed('mine', CONFIG, DATA, runs_dir=tmp_path / 'never', results_dir=tmp_path, reporter=Silent())
     assert not (tmp_path / 'never').exists() and (before is None or path.read_bytes() == before)
 
 

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from sweep_cases import write_record
 
 from autoint_jax.config import configuration
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
@@ -97,7 +97,7 @@ def test_rows_are_found_by_their_values(data_dir):
 @pytest.mark.usefixtures('quick_compilation')
 def test_a_run_is_trained_where_only_its_record_is_left(data_dir, tmp_path):
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-    config = configuration.load(ROOT / 'experiments' / 'configs' / 'movielens_1m_lr.toml')
+    config = configuration.load(CONFIGS / 'movielens_1m_lr.toml')
     config = configuration.replace(config, {'training.epochs': 1})
     record = write_record(tmp_path / 'results', 'lr', config, data.hash, 0.8)
     records.write_json(record, json.loads(record.read_text()) | {'of': 'an earlier commit'})

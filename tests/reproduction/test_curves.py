@@ -5,18 +5,18 @@ import json
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from matplotlib import image
 
 from autoint_jax.config import configuration
 from autoint_jax.config.fingerprint import fingerprint
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison
 from autoint_jax.reproduction.paper import curve_criteria, curve_options, curve_plot, curves
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.training.progress import Bar
 
-BASE = configuration.load(ROOT / 'experiments' / 'configs' / 'movielens_1m_autoint.toml')
+BASE = configuration.load(CONFIGS / 'movielens_1m_autoint.toml')
 # {value: AUC by seed}, as Figure 5 has it on MovieLens-1M.
 DEPTHS = {0: [0.771, 0.773], 1: [0.840, 0.838], 3: [0.845, 0.844], 4: [0.846, 0.8445]}
 

@@ -10,11 +10,12 @@ from PIL import Image
 from sweep_cases import write_record
 
 from autoint_jax.config import configuration
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError
 from autoint_jax.reproduction import pages
 from autoint_jax.reproduction.paper import attention, stack_picture
 
-QUICK_START = configuration.load(ROOT / 'experiments' / 'configs' / f'{pages.QUICK_START}.toml')
+QUICK_START = configuration.load(CONFIGS / f'{pages.QUICK_START}.toml')
 BEGIN, END = pages.BEGIN.format('part'), pages.END.format('part')
 
 

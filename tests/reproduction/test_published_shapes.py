@@ -1,17 +1,15 @@
 """Tables 1 and 3: counts of prepared data, and parameters by shapes, beside the paper's."""
 
 import pytest
-from conftest import ROOT
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import replace
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.records import runs
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import data_statistics, model_size
 from autoint_jax.reproduction.paper.published import SIZES
-
-CONFIGS = ROOT / 'experiments' / 'configs'
 
 
 def test_counts_stand_beside_the_papers_and_what_is_not_prepared_is_shown(data_dir, tmp_path):
@@ -27,7 +25,7 @@ def test_counts_stand_beside_the_papers_and_what_is_not_prepared_is_shown(data_d
     assert rows[0]['ours'] == kept and rows[0]['difference'] == kept - 739_012
     assert data_statistics.prepared_as_published('kdd12', data_dir) is None
     assert data_statistics.statistics_lines(tmp_path) == []
-    runs.write_table(tmp_path / 'table1_statistics_movielens_1m', rows, {'verdict': 'FAIL'})
+    write_table(tmp_path / 'table1_statistics_movielens_1m', rows, {'verdict': 'FAIL'})
     lines = data_statistics.statistics_lines(tmp_path)
     assert lines[1] == "**Table 1, data.** Counts equal the paper's; in `criteo` features within 26."
     assert f'| `movielens_1m` | {kept:,} | 739,012 | 7 | 7 | {rows[2]["ours"]:,} | 3,529 | FAIL |' in lines
@@ -70,7 +68,7 @@ def test_parameters_are_counted_from_shapes_and_rounded_as_the_paper_does(tmp_pa
     assert {row['verdict'] for row in model_size.compared(configs, 'avazu')} == {None}
     with pytest.raises(UsageError, match="no shape of data set 'kdd' .did you mean 'kdd12'"):
         model_size.shape('kdd')
-    runs.write_table(
+    write_table(
         tmp_path / 'table3_model_size_criteo', list(found.values()), {'dataset': 'criteo', 'criterion': 'rounded'}
     )
     lines = model_size.model_size_lines(tmp_path)

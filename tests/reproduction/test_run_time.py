@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from matplotlib import image
 
 from autoint_jax.benchmarks.run_time import save_bars, training_rates
 from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config import configuration
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.records import runs
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import run_time
 
 RATES = {
@@ -46,7 +46,7 @@ def test_seconds_and_ratios_follow_from_median_rates(tmp_path):
     assert [claim['verdict'] for claim in slower[:2]] == ['FAIL', 'FAIL'] and slower[0]['of'] == 'fm / lr'
 
     path = tmp_path / 'figure4_run_time_movielens_1m'
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -70,7 +70,7 @@ def test_seconds_and_ratios_follow_from_median_rates(tmp_path):
 @pytest.mark.usefixtures('quick_compilation')
 def test_rates_are_measured_in_turn_on_prepared_rows(data_dir):
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-    folder = ROOT / 'experiments' / 'configs'
+    folder = CONFIGS
     configs = {model: configuration.load(folder / f'movielens_1m_{model}.toml') for model in ('lr', 'crossnet')}
     rates = training_rates(configs, data, Timing(windows=2, seconds=0.001))
     assert list(rates) == ['lr', 'crossnet'] and all(

@@ -4,12 +4,12 @@ import csv
 import json
 
 import pytest
-from conftest import ROOT
 from sweep_cases import write_record
 from test_replicas import Silent
 
 from autoint_jax.config import configuration
 from autoint_jax.config.fingerprint import fingerprint
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.reproduction import exactness
@@ -21,7 +21,7 @@ DATASET = 'movielens_1m'
 
 
 def base_config(model):
-    return configuration.load(ROOT / f'experiments/configs/{DATASET}_{model}.toml')
+    return configuration.load(CONFIGS / f'{DATASET}_{model}.toml')
 
 
 @pytest.fixture
@@ -160,9 +160,7 @@ def test_ablations_are_compared_with_the_base_over_seeds_of_both(data, tmp_path,
 
 
 def test_ablations_of_a_base_with_deferred_adam_say_so(data, tmp_path):
-    base = configuration.replace(
-        configuration.load(ROOT / 'experiments/configs/paper_autoint.toml'), {'data.dataset': DATASET}
-    )
+    base = configuration.replace(configuration.load(CONFIGS / 'paper_autoint.toml'), {'data.dataset': DATASET})
     write_records(tmp_path, data, f'{DATASET}_autoint', base, (0.845, 0.846))
     assert ablation(data, tmp_path, items=[], seeds=2, base=base)
     heading = ablations.ablation_lines(tmp_path)[1]
@@ -171,7 +169,7 @@ def test_ablations_of_a_base_with_deferred_adam_say_so(data, tmp_path):
 
 @pytest.mark.parametrize('name', ['paper_autoint', f'{DATASET}_autoint'])
 def test_deferred_adam_is_compared_with_dense_adam_whatever_the_base_has(name):
-    base = configuration.load(ROOT / f'experiments/configs/{name}.toml')
+    base = configuration.load(CONFIGS / f'{name}.toml')
     found = exactness.variants(base, reference_form='automatic', control_form='heads', bfloat16=True)
     assert {
         end: (config.optimizer.tables, config.execution.form, config.model.compute_dtype)

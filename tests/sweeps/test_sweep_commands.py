@@ -14,6 +14,7 @@ import time
 import pytest
 from conftest import ROOT
 
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.sweeps import claims, report, sweep_file, trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.status import status
@@ -35,7 +36,7 @@ class Killed:
     def __init__(self, tmp_path, data_dir, seeds, rates, rng):
         self.path, self.data_dir, self.rng = tmp_path, data_dir, rng
         (tmp_path / 'tiny.toml').write_text(TINY.format(seeds=seeds, rates=rates))
-        sweep = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs')
+        sweep = sweep_file.load(tmp_path / 'tiny.toml', CONFIGS)
         self.folder = SweepFolder(sweep, tmp_path / 'sweeps' / 'tiny', 120.0)
         self.pids = set()  # of processes that were killed
         self.killed, self.kills, self.commands = (
@@ -160,7 +161,7 @@ def test_workers_are_submitted_as_jobs(command, data_dir, tmp_path):
         'scripts/sweep.py', 'submit', '--sweep=tiny.toml', '--workers=2', '--cluster=local', f'--data_dir={data_dir}'
     )
     assert done.returncode == 0, done.stderr
-    sweep = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs')
+    sweep = sweep_file.load(tmp_path / 'tiny.toml', CONFIGS)
     folder = SweepFolder(sweep, tmp_path / 'sweeps' / 'tiny', 120.0)
     deadline = time.monotonic() + 120
     while folder.ended() < 4 and time.monotonic() < deadline:
@@ -172,7 +173,7 @@ def test_workers_are_submitted_as_jobs(command, data_dir, tmp_path):
 
 def test_a_sweep_begun_on_other_data_is_refused(command, data_dir, tmp_path):
     (tmp_path / 'tiny.toml').write_text(TINY.format(seeds=1, rates='[1e-3]'))
-    (trial,) = sweep_file.load(tmp_path / 'tiny.toml', ROOT / 'experiments' / 'configs').trials
+    (trial,) = sweep_file.load(tmp_path / 'tiny.toml', CONFIGS).trials
     path = tmp_path / 'sweeps' / 'tiny' / 'trials' / trial.id
     path.mkdir(parents=True)
     (path / 'run.json').write_text('{"data_hash": "of fewer rows"}')

@@ -5,6 +5,7 @@ from conftest import ROOT
 from sweep_cases import load, values
 
 from autoint_jax.config.fingerprint import fingerprint
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import sweep_file
 
@@ -217,11 +218,11 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path, content, part):
     (tmp_path / 'depth.toml').write_bytes(content)
     for path in (tmp_path / 'depth.toml', tmp_path, tmp_path / 'none.toml', tmp_path / 'depth.toml' / 'x'):
         with pytest.raises(UsageError) as refused:
-            sweep_file.load(path, ROOT / 'experiments' / 'configs')
+            sweep_file.load(path, CONFIGS)
         assert (part if path.name == 'depth.toml' else str(path)) in str(refused.value)
 
 
 @pytest.mark.parametrize('name', sorted(path.stem for path in (ROOT / 'experiments' / 'sweeps').glob('*.toml')))
 def test_the_examples_are_right(name):
-    sweep = sweep_file.load(ROOT / 'experiments' / 'sweeps' / f'{name}.toml', ROOT / 'experiments' / 'configs')
+    sweep = sweep_file.load(ROOT / 'experiments' / 'sweeps' / f'{name}.toml', CONFIGS)
     assert len(sweep.trials) > 1 or sweep.search.trials > 1

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import model_cases
 import pytest
-from conftest import ROOT
 
 from autoint_jax.config import configuration
 from autoint_jax.config.fingerprint import fingerprint
+from autoint_jax.config.folder import CONFIGS
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
@@ -22,7 +22,6 @@ from autoint_jax.training.run_folder.records import run_name
 from autoint_jax.training.step.state import setup
 from autoint_jax.training.tables import dense_tables
 
-CONFIGS = ROOT / 'experiments' / 'configs'
 OWN = configuration.load(CONFIGS / 'own_table.toml')
 SMALL = [
     '--config=own_table',

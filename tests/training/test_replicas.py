@@ -14,8 +14,8 @@ from autoint_jax.config.copies import copies
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.records import runs
-from autoint_jax.records.runs import completed_seeds
+from autoint_jax.records import completion, runs
+from autoint_jax.records.completion import completed_seeds
 from autoint_jax.training import replica_programs
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import copy_name, fit_copies
@@ -260,13 +260,9 @@ def test_seeds_that_diverge_are_named_after_the_others_are_recorded(data, tmp_pa
         if isinstance(result := trained([config])[0], UsageError):
             raise result
 
-    for name, stand_in in (
-        ('copies_that_fit', lambda *_: 2),
-        ('fit_copies', trained),
-        ('fit', trained_alone),
-        ('record', lambda run_id, *_: kept.append(run_id)),
-    ):
-        monkeypatch.setattr(runs, name, stand_in)
+    for name, stand_in in (('copies_that_fit', lambda *_: 2), ('fit_copies', trained), ('fit', trained_alone)):
+        monkeypatch.setattr(completion, name, stand_in)
+    monkeypatch.setattr(runs, 'record', lambda run_id, *_: kept.append(run_id))
     config = replace(Config(), SMALL)
     ids = [f'small-{fingerprint(replace(config, {"seed": seed}))}' for seed in range(5)]
     with pytest.raises(UsageError) as failed:
@@ -276,7 +272,7 @@ def test_seeds_that_diverge_are_named_after_the_others_are_recorded(data, tmp_pa
 
 
 def test_a_record_on_other_data_stops_before_anything_is_trained(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, 'fit_copies', None)
+    monkeypatch.setattr(completion, 'fit_copies', None)
     config = replace(Config(), SMALL)
     path = runs.record_path(f'small-{fingerprint(replace(config, {"seed": 2}))}', tmp_path)
     path.parent.mkdir()

@@ -5,7 +5,6 @@ at once, a dropout rate, or the optimizer of tables.
 """
 
 import pathlib
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +13,12 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
+from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.reproduction.paper.ablation_items import ITEMS
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.run_folder import records
 
 BASE = 'base'
 SAID_OF_BASE = ('model.variant', 'optimizer.tables')
@@ -73,7 +73,7 @@ def completed_table(
         if item != BASE and config == base:
             no_change.append(item)
         elif item == BASE or item in items:
-            found[item] = runs.completed_seeds(
+            found[item] = completed_seeds(
                 name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
             )
         elif recorded := runs.recorded_seeds(name, config, seeds, data, results_dir):
@@ -87,7 +87,7 @@ def completed_table(
             print(f'{said}: {", ".join(items_said)}')
     criterion = 'Nothing is judged' if set(AUC_TOLERANCES) <= set(no_change) else CRITERION
     print(f'{criterion}. {_tests_said(rows)}')
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -98,13 +98,10 @@ def completed_table(
             'base': {path: configuration.value(base, path) for path in SAID_OF_BASE},
             'base_has': no_change,
             'significance': [_tests_said(rows)],
-            'command': sys.argv,
-            'commit': records.commit(),
-            'versions': records.versions() | significance.VERSIONS,
-            'device': records.device(),
             'data_hash': data.hash,
             'seeds': seeds,
         },
+        significance.VERSIONS,
     )
     print(f'wrote {path}.json and .csv')
     return all(row['verdict'] != comparison.verdict(False) for row in rows)

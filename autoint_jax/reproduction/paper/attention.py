@@ -13,6 +13,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.records import comparison, runs
+from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
@@ -46,7 +47,7 @@ def trained_seeds(
         name, config, seeds, data, results_dir
     )  # refuses records on other data, before anything is trained
     with tempfile.TemporaryDirectory() as no_records:  # without a record every run's folder is asked
-        found = runs.completed_seeds(
+        found = completed_seeds(
             name, config, seeds, data, runs_dir=runs_dir, results_dir=pathlib.Path(no_records), reporter=reporter
         )
     for seed, record in enumerate(found):

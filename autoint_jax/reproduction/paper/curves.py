@@ -1,7 +1,6 @@
 """Curves of the paper: AutoInt with one option varied, each value trained once a seed, its shape judged (Figures 5, 6, heads)."""
 
 import pathlib
-import sys
 from typing import Any
 
 from autoint_jax.config import configuration
@@ -10,12 +9,13 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.comparison import Measured
+from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import curve_criteria, curve_plot
 from autoint_jax.reproduction.paper.curve_options import CURVES, Curve
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.run_folder import records
 
 
 def chosen_values(curve: Curve, given: list[str] | None) -> tuple[int, ...]:
@@ -75,7 +75,7 @@ def completed_curve(
     for value, config in configs.items():
         name = _run_name(curve, dataset, base, value)
         if value in values:
-            found[value] = runs.completed_seeds(
+            found[value] = completed_seeds(
                 name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
             )
         elif recorded := runs.recorded_seeds(name, config, seeds, data, results_dir):
@@ -113,7 +113,7 @@ def completed_curve(
         print(f'{criterion.text}: {criterion.verdict}')
     path = results_dir / f'{curve.name}_{dataset}'
     curve_plot.save(path.with_suffix('.png'), title, curve.label, ours, paper and (curve.published_value, paper))
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -123,10 +123,6 @@ def completed_curve(
             'label': curve.label,
             'criteria': [{'criterion': criterion.text, 'verdict': criterion.verdict} for criterion in criteria],
             'verdict': verdict.verdict,
-            'command': sys.argv,
-            'commit': records.commit(),
-            'versions': records.versions(),
-            'device': records.device(),
             'data_hash': data.hash,
             'seeds': seeds,
         },

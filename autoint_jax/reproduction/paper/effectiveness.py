@@ -1,7 +1,6 @@
 """A table of models: each trained once a seed, the published figure beside ours, the paper's model tested against the others."""
 
 import pathlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +9,11 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
+from autoint_jax.records.completion import completed_seeds
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import base_changes, significance
 from autoint_jax.reproduction.paper.published import BASES, OWN_MODELS, Figures
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.run_folder import records
 
 Records = list[dict[str, Any]]
 
@@ -66,7 +66,7 @@ def completed_table(
             continue
         config, data = setting
         if model in models:
-            found[model] = runs.completed_seeds(
+            found[model] = completed_seeds(
                 f'{dataset}_{model}', config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
             )
         elif recorded := runs.recorded_seeds(f'{dataset}_{model}', config, seeds, data, results_dir):
@@ -96,7 +96,7 @@ def completed_table(
     print('\n'.join([f'not run: {", ".join(not_run)}'] * bool(not_run) + [criterion, *tested['significance']]))
     print(f'runs, {results_dir}/runs/{dataset}_MODEL-ID.json:')
     print('\n'.join(f'  {row["model"]} {" ".join(run.rpartition("-")[2] for run in row["runs"])}' for row in rows))
-    runs.write_table(
+    write_table(
         path,
         rows,
         {
@@ -105,13 +105,10 @@ def completed_table(
             'criterion': criterion,
             'not_run': not_run,
             **tested,
-            'command': sys.argv,
-            'commit': records.commit(),
-            'versions': records.versions() | significance.VERSIONS,
-            'device': records.device(),
             'data_hashes': sorted({settings[model][1].hash for model in shown}),
             'seeds': seeds,
         },
+        significance.VERSIONS,
     )
     print(f'wrote {path}.json and .csv')
     return all(row['verdict'] == comparison.verdict(True) for row in rows)

@@ -1,10 +1,12 @@
 """Where a number comes from: the commit of this code, the versions of libraries, the machine."""
 
+import dataclasses
 import os
 import pathlib
 import platform
 import subprocess
-from typing import Any
+import sys
+from collections.abc import Mapping
 
 import flax
 import jax
@@ -20,7 +22,54 @@ THIS_FILE = pathlib.Path(__file__).relative_to(ROOT).as_posix()
 GIT_SECONDS = 60
 
 
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """The devices that computed something, and their host.
+
+    Attributes:
+      platform: 'cpu', 'gpu' or 'tpu'.
+      kind: as JAX calls it.
+      devices: how many there were.
+      cpus: of the host; None where the system does not say.
+      processor: the model of the CPU; older records do not say.
+    """
+
+    platform: str
+    kind: str
+    devices: int
+    cpus: int | None
+    processor: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """Where a record comes from.
+
+    Attributes:
+      command: that was given, with its flags.
+      commit: of this code, see `commit`.
+      versions: of Python and the libraries.
+      device: that computed it.
+    """
+
+    command: tuple[str, ...]
+    commit: str | None
+    versions: dict[str, str]
+    device: Device
+
+
+def provenance(*, libraries: Mapping[str, str] | None = None, alone: bool = False) -> Provenance:
+    """Returns the provenance of what this process computes.
+
+    Args:
+      libraries: versions of further libraries that take part, by name.
+      alone: whether only the devices of a run alone take part, see `device`.
+    """
+    return Provenance(tuple(sys.argv), commit(), versions() | dict(libraries or {}), device(alone=alone))
+
+
 def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the libraries that every run uses."""
     return {
         'python': platform.python_version(),
         'jax': jax.__version__,
@@ -32,16 +81,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def device(*, alone: bool = False) -> dict[str, Any]:
-    """The devices of this host, or those that a run alone takes."""
+def device(*, alone: bool = False) -> Device:
+    """Returns the devices of this host, or those that a run alone takes."""
     devices = devices_of_a_run() if alone else jax.local_devices()
-    return {
-        'platform': devices[0].platform,
-        'kind': devices[0].device_kind,
-        'devices': len(devices),
-        'cpus': os.cpu_count(),
-        'processor': processor(),
-    }
+    return Device(devices[0].platform, devices[0].device_kind, len(devices), os.cpu_count(), processor())
 
 
 def processor() -> str:

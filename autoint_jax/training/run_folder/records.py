@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import sys
 import time
 from typing import Any
 
@@ -20,7 +19,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.training.run_folder.events import Events
 from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding
-from autoint_jax.training.run_folder.provenance import commit, device, versions
+from autoint_jax.training.run_folder.provenance import provenance
 
 _FIGURES = {'auc': float, 'logloss': float}
 RESULT = {
@@ -121,10 +120,7 @@ class RunRecords:
         self._run['starts'].append(
             {
                 'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-                'command': sys.argv,
-                'commit': commit(),
-                'versions': versions(),
-                'device': device(alone=copies == 1),
+                **dataclasses.asdict(provenance(alone=copies == 1)),
                 'execution': dataclasses.asdict(config.execution),
                 'compilation_cache': jax.config.jax_compilation_cache_dir,
                 'forms': forms,

@@ -82,7 +82,7 @@ def test_this_checkout_has_its_own_commit(monkeypatch):
 
 
 def test_the_processor_is_named(monkeypatch):
-    assert provenance.processor() and provenance.device()['processor'] == provenance.processor()
+    assert provenance.processor() and provenance.device().processor == provenance.processor()
     reads = pathlib.Path.read_text
     monkeypatch.setattr(
         pathlib.Path,

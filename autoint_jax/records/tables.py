@@ -1,0 +1,35 @@
+"""Tables of results/: rows and what they are about, as JSON and as CSV."""
+
+import csv
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder.provenance import provenance
+
+
+def write_table(
+    path: pathlib.Path,
+    rows: Sequence[dict[str, Any]],
+    about: dict[str, Any],
+    libraries: Mapping[str, str] | None = None,
+) -> None:
+    """Writes PATH.json (rows, what they are about, and their provenance) and PATH.csv (rows).
+
+    Args:
+      path: without suffix.
+      rows: a dictionary for each, with the same keys; a list in one is written to the CSV file with spaces between.
+      about: JSON values by name.
+      libraries: versions of further libraries that take part, by name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = dataclasses.asdict(provenance(libraries=libraries))
+    records.write_json(path.with_name(f'{path.name}.json'), {**about, **made, 'rows': list(rows)})
+    with open(path.with_name(f'{path.name}.csv'), 'w', newline='') as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(
+            {key: ' '.join(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows
+        )
