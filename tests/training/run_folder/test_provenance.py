@@ -51,7 +51,7 @@ def test_the_commit_of_a_repository_that_tracks_this_code_is_reported(installed)
 def test_variables_that_a_hook_of_git_sets_name_no_other_repository(installed, tmp_path_factory, monkeypatch):
     other = tmp_path_factory.mktemp('other')
     git(other, 'init', '-q')
-    (other / 'autoint_jax/training').mkdir(parents=True)
+    (other / provenance.THIS_FILE).parent.mkdir(parents=True)
     (other / provenance.THIS_FILE).touch()
     git(other, 'add', '.')
     git(other, 'commit', '-q', '-m', 'another')
