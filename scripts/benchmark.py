@@ -1,16 +1,16 @@
-"""Measures how fast this project is on made-up data: against peers, goals, and the peaks of the machine.
+"""Measures how fast this project is on made-up data, beside peers, goals and the peaks of the machine.
 
     python scripts/benchmark.py --shape=ml1m
     python scripts/benchmark.py --shape=ml1m --peer='COMMAND --shape ml1m --windows 1' --record=FILE
     python scripts/benchmark.py --suite=table_growth
     python scripts/benchmark.py --suite=gpu --record=results/benchmarks/gpu.json
 
-Suites: step (a whole training step), inference (scoring), epoch (the training loop against the step), table_growth
-(step time and memory by table rows), batch_growth (by batch size), replicas (copies in one program), data (making
-batches), gpu (all that concerns a GPU, in under eight minutes). A peer is a command that prints a JSON line with
-`examples_per_second`. What is compared is measured in turn, on an otherwise idle machine; figures are medians of
-windows. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields, 1,000,000 features); model: AutoInt as in the
-paper, d = 16, 3 layers, 2 heads of 32.
+Suites: step (a whole training step), inference (scoring), epoch (the training loop beside the step), table_growth (step time and
+memory by number of table rows), batch_growth (step time by batch size), replicas (copies in one program), data (making batches),
+gpu (everything about a GPU, in less than eight minutes). A peer is a command that prints a JSON line with `examples_per_second`.
+Candidates are measured in turn, so nothing else should run on the machine, and figures are medians of windows. Shapes: ml1m
+(8 fields, 3,500 features) and criteo (39 fields, 1,000,000 features). The model is AutoInt as in the paper: d = 16, 3 layers,
+2 heads of 32.
 """
 
 import pathlib
@@ -28,28 +28,37 @@ from autoint_jax import command
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError, nearest
 
-_SUITE = flags.DEFINE_string('suite', 'step', 'What to measure, one of those above.')
+_SUITE = flags.DEFINE_string('suite', 'step', 'Suite to measure, one of those above.')
 _SHAPE = flags.DEFINE_string('shape', 'ml1m', 'Shape of the data: ml1m or criteo.')
 _BATCH = flags.DEFINE_integer(
-    'batch', None, 'Rows of a step (by default 1024), or scored at a time (8192).', lower_bound=1
+    'batch', None, 'Rows of a step (by default 1024), or rows scored at a time (8192).', lower_bound=1
 )
-_FORM = flags.DEFINE_string('form', 'automatic', 'Form of the interacting layers, as --config.execution.form.')
-_DTYPE = flags.DEFINE_string('dtype', 'float32', 'Type of their products, as --config.model.compute_dtype.')
-_TABLES = flags.DEFINE_string('tables', 'deferred_adam', 'Optimizer of tables, as --config.optimizer.tables.')
-_VARIANT = flags.DEFINE_string('variant', 'paper', 'Variant of AutoInt, as --config.model.variant.')
-_PEER = flags.DEFINE_multi_string('peer', [], 'Command of a peer to measure in turn; may be repeated.')
+_FORM = flags.DEFINE_string('form', 'automatic', 'Form of the interacting layers, as in --config.execution.form.')
+_DTYPE = flags.DEFINE_string('dtype', 'float32', 'Type of their products, as in --config.model.compute_dtype.')
+_TABLES = flags.DEFINE_string('tables', 'deferred_adam', 'Optimizer of tables, as in --config.optimizer.tables.')
+_VARIANT = flags.DEFINE_string('variant', 'paper', 'Variant of AutoInt, as in --config.model.variant.')
+_PEER = flags.DEFINE_multi_string('peer', [], 'Command of a peer to measure in turn. You may repeat this flag.')
 _ROWS = flags.DEFINE_integer(
-    'rows', None, 'Rows trained on (epoch; 131072 by default) or in files (data; 1000000).', lower_bound=8
+    'rows',
+    None,
+    'Number of training rows (epoch; by default 131072) or of rows in files (data; 1000000).',
+    lower_bound=8,
 )
-_TABLE_ROWS = flags.DEFINE_list('table_rows', ['60000', '1000000', '6000000'], 'Rows of the tables, 1,000 at least.')
+_TABLE_ROWS = flags.DEFINE_list(
+    'table_rows', ['60000', '1000000', '6000000'], 'Numbers of table rows, at least 1,000 each.'
+)
 _BATCHES = flags.DEFINE_list(
     'batches', None, 'Batch sizes; by default 256 to 16384 (batch_growth; on a GPU 65536), or 1024 to 65536 (data).'
 )
 _COPIES = flags.DEFINE_list('copies', None, 'Numbers of copies; by default 1 to 8, on a GPU 32.')
-_WINDOWS = flags.DEFINE_integer('windows', None, 'Windows measured of each; by default 5, of gpu 3.', lower_bound=1)
-_SECONDS = flags.DEFINE_float('seconds', None, 'Length of a window; by default 2, of gpu 0.5.', lower_bound=0.001)
+_WINDOWS = flags.DEFINE_integer(
+    'windows', None, 'Number of windows of each candidate; by default 5, for gpu 3.', lower_bound=1
+)
+_SECONDS = flags.DEFINE_float('seconds', None, 'Seconds of a window; by default 2, for gpu 0.5.', lower_bound=0.001)
 _QUICK = flags.DEFINE_boolean(
-    'quick', False, 'To try things out: peaks from small arrays; gpu small throughout, and without one too.'
+    'quick',
+    False,
+    'Try a suite out: peaks are measured from small arrays. gpu is small throughout and runs without a GPU.',
 )
 _RECORD = flags.DEFINE_string('record', None, 'JSON file to write the figures to.')
 
@@ -66,7 +75,13 @@ from autoint_jax.training.step import placement
 
 
 class Suite(NamedTuple):
-    """A suite's title in records, what it runs, and the flags that concern it beside those of all."""
+    """A suite of benchmarks.
+
+    Attributes:
+      title: its name in records.
+      run: measures it.
+      flags: the flags that it reads beside those that all suites read.
+    """
 
     title: str
     run: Callable[[], Outcome]
@@ -122,7 +137,7 @@ def _gpu() -> Outcome:
     for name, outcome in gpu.gpu(_config(1024), _timing(3, 0.5), quick=_QUICK.value):
         print(f'\n{name}', *outcome.lines, sep='\n', flush=True)
         figures[name] = outcome.figures
-        _write(figures)  # after each part, so that an interruption costs one
+        _write(figures)  # after each part, so that an interruption loses only one part
     return Outcome([], figures)
 
 
@@ -193,7 +208,7 @@ def main(argv: list[str]) -> None:
         placement.split_cpu(placement.usable_cores())
     for name in set().union(*(other.flags for other in SUITES.values())) - suite.flags:
         if flags.FLAGS[name].present:
-            raise UsageError(f'--{name} means nothing to --suite={_SUITE.value}: leave it out')
+            raise UsageError(f'--suite={_SUITE.value} does not read --{name}: leave it out')
     outcome = suite.run()
     for line in outcome.lines:
         print(line)

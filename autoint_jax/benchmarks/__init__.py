@@ -1,1 +1,1 @@
-"""How fast the parts of this project are on made-up data, against peers, goals and the machine's peaks."""
+"""Benchmarks: how fast the parts of this project are on made-up data, beside peers, goals and the peaks of the machine."""

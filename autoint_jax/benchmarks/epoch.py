@@ -1,4 +1,4 @@
-"""The training loop as users run it, against the pure step of the same configuration measured in turn."""
+"""Compares the training loop, as users run it, with the step alone. Both have one configuration and are measured in turn."""
 
 import pathlib
 import statistics
@@ -20,37 +20,43 @@ from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.schema import Schema
 from autoint_jax.training.loop import fit
 
-EPOCHS = 3  # the first evaluation compiles, so the last epoch alone is timed with its evaluation
+EPOCHS = 3  # the first evaluation compiles, so only the last epoch is timed with its evaluation
 GOAL_SHARE = 0.95
-CRITEO_ROWS = 36_672_493  # training rows of Criteo's eight parts in ten
+CRITEO_ROWS = 36_672_493  # training rows of Criteo, eight in ten of its rows
 
 
 class Clock:
-    """A reporter that keeps when chunks of steps ended."""
+    """A reporter that keeps the times at which chunks of steps ended.
+
+    Attributes:
+      ended: (steps taken so far, time in seconds) of each chunk.
+      first_rate: the rows per second of the first chunk.
+    """
 
     def __init__(self):
-        self.ended: list[tuple[int, float]] = []  # steps taken, time
+        self.ended: list[tuple[int, float]] = []
         self.first_rate = 0.0
 
     def doing(self, what: str) -> None:
-        pass
+        """Does nothing."""
 
     def steps(self, done: int, total: int, rate: float) -> None:
+        """Keeps the present time."""
         self.first_rate = self.first_rate or rate
         self.ended.append((done, time.perf_counter()))
 
     def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
-        pass
+        """Does nothing."""
 
     def say(self, sentence: str) -> None:
-        pass
+        """Does nothing."""
 
     def close(self) -> None:
-        pass
+        """Does nothing."""
 
 
 def prepared(folder: pathlib.Path, schema: Schema, columns: Columns, train_rows: int) -> PreparedData:
-    """Made-up rows written as prepared data: `train_rows` to train on, half of the rest to validate and to test."""
+    """Writes made-up rows as prepared data: `train_rows` for training, half of the rest for validation and half for test."""
     middle = (train_rows + len(columns)) // 2
     borders = {'train': (0, train_rows), 'valid': (train_rows, middle), 'test': (middle, len(columns))}
     splits = {name: columns.part(slice(start, end)) for name, (start, end) in borders.items()}
@@ -64,12 +70,15 @@ def prepared(folder: pathlib.Path, schema: Schema, columns: Columns, train_rows:
 
 
 def trained(config: Config, data: PreparedData, folder: pathlib.Path) -> tuple[float, float, float]:
-    """Trains a run of EPOCHS epochs. Returns rows per second of three kinds.
+    """Trains a run of EPOCHS epochs.
 
-    Without evaluation: the run's own training seconds (orders made, losses fetched) without its first step, which
-    compiles.
-    With evaluation: from the last step of the second epoch to that of the third: an evaluation, a save, an epoch.
-    As reported: `train_rows_per_second` of the result, compilation included.
+    Returns:
+      Three rates in rows per second.
+      Without evaluation: from the training seconds of the run (order of rows and losses included), without the first step, which
+        compiles.
+      With evaluation: from the last step of the second epoch to that of the third, which takes one evaluation, one save and one
+        epoch.
+      As reported: `train_rows_per_second` of the result, compilation included.
     """
     clock, batch = Clock(), config.training.batch_size
     result = fit(replace(config, {'training.epochs': EPOCHS}), data, folder, clock)
@@ -80,7 +89,15 @@ def trained(config: Config, data: PreparedData, folder: pathlib.Path) -> tuple[f
 
 
 def epoch(config: Config, shape: str, rows: int, timing: Timing, *, quick: bool) -> Outcome:
-    """The loop's share of the pure step rate: each window is one of the step, then a run on `rows` resident rows."""
+    """Measures the rate of the loop as a fraction of the rate of the step alone.
+
+    Args:
+      config: the configuration of both.
+      shape: the name of a shape in SHAPES.
+      rows: the number of training rows, which are kept on the device.
+      timing: the windows. A window measures the step, then one run.
+      quick: whether the peak of the machine is measured from small arrays.
+    """
     step = StepBenchmark(config, SHAPES[shape])
     schema, columns = made_up(SHAPES[shape], rows + 2 * max(1, rows // 8), seed=2)
     steps, loops = [], []
@@ -99,12 +116,12 @@ def epoch(config: Config, shape: str, rows: int, timing: Timing, *, quick: bool)
             (pure, 1.0, 'the step alone'),
             (steady, steady / pure, f'the loop without evaluation (goal: {GOAL_SHARE:.2f})'),
             (evaluated, evaluated / pure, 'the loop with evaluation and save, once an epoch'),
-            (reported, reported / pure, 'the loop as its result says, compiling included'),
+            (reported, reported / pure, 'the loop as its result reports it, compilation included'),
         ],
     )
     minutes = CRITEO_ROWS / steady / 60
     if shape == 'criteo':
-        lines.append(f"an epoch of Criteo's {CRITEO_ROWS:,} rows at the loop's rate: {minutes:,.1f} minutes")
+        lines.append(f"an epoch of Criteo's {CRITEO_ROWS:,} rows takes {minutes:,.1f} minutes at the rate of the loop")
     return Outcome(
         [*lines, sentence(reached)],
         {

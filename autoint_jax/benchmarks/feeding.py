@@ -1,4 +1,4 @@
-"""Making batches out of prepared columns: gathered on the device, or on the host from memory-mapped files."""
+"""Measures how fast batches are made from prepared columns: on the device, or on the host from memory-mapped files."""
 
 import pathlib
 import tempfile
@@ -30,15 +30,20 @@ WAYS = (
     'memory map, sent to the device',
     'streamed, as a run reads it',
 )
-EPOCHS = 1_000_000  # that a stream can last
+EPOCHS = 1_000_000  # a stream lasts at most so many epochs
 
 
 def resident_gather(columns: Columns, order: jax.Array) -> Callable[[float], float]:
-    """Window of batches gathered within one compiled loop, rows in a shuffled order [batches, b]."""
+    """Returns a window that gathers batches within one compiled loop.
+
+    Args:
+      columns: the columns on the device.
+      order: row numbers [batches, b].
+    """
 
     @jax.jit
     def gather(columns, order):
-        # The batch is carried, so that each is made.
+        # The loop carries the batch, so XLA cannot leave out any of them.
         return jax.lax.fori_loop(
             0,
             len(order),
@@ -59,7 +64,13 @@ def resident_gather(columns: Columns, order: jax.Array) -> Callable[[float], flo
 
 
 def host_gather(columns: Columns, order: np.ndarray, *, sent: bool) -> Callable[[float], float]:
-    """Window of batches made with np.take from memory-mapped columns, and sent to the default device where asked."""
+    """Returns a window that makes batches with np.take from memory-mapped columns.
+
+    Args:
+      columns: the memory-mapped columns.
+      order: row numbers [batches, b].
+      sent: whether each batch is sent to the default device.
+    """
     stored, weights = (columns.ids, columns.numeric, columns.labels), np.ones(order.shape[1], np.float32)
 
     def window(seconds: float) -> float:
@@ -77,7 +88,13 @@ def host_gather(columns: Columns, order: np.ndarray, *, sent: bool) -> Callable[
 
 
 def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], float]:
-    """Window of chunks as the training pipeline makes them: shuffled, gathered by a thread ahead, sent to the device."""
+    """Returns a window of chunks as a streamed run makes them: a thread shuffles and gathers rows and sends them to the device.
+
+    Args:
+      columns: the memory-mapped columns.
+      schema: the schema of the columns.
+      batch: the number of rows of a batch.
+    """
     steps, mesh = steps_per_epoch(len(columns), batch), placement.data_mesh()
     config = replace(Config(), {'training.batch_size': batch})
     feed = StreamedFeed(config, columns, schema, Plan(EPOCHS, steps, [steps], slices.Cut(batch, batch)), mesh)
@@ -95,19 +112,27 @@ def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], 
 
 
 def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bool) -> Outcome:
-    """Rows per second of making batches in shuffled order, by batch size and way. The files are in the page cache.
+    """Measures rows per second of making batches in shuffled order, by batch size and way. The files are in the page cache.
 
-    Raises UsageError where there are fewer rows than in the largest batch.
+    Args:
+      shape: the name of a shape in SHAPES.
+      rows: the number of rows in the files.
+      batches: the batch sizes.
+      timing: the windows of each way.
+      quick: whether the peak of the machine is measured from small arrays.
+
+    Raises:
+      UsageError: there are fewer rows than in the largest batch.
     """
     if max(batches) > rows:
         raise UsageError(
-            f'--rows={rows} are fewer than a batch of {max(batches)}: give more --rows or smaller --batches'
+            f'--rows={rows} is less than the largest batch, {max(batches)}: give more --rows or smaller --batches'
         )
     schema, columns = made_up(SHAPES[shape], rows + 2, seed=3)
     with tempfile.TemporaryDirectory() as folder:
         mapped = prepared(pathlib.Path(folder) / 'data', schema, columns, rows).split('train')
         resident = resident_columns(mapped, placement.data_mesh())
-        candidates = {}
+        candidates: dict[str, Callable[[float], float]] = {}
         for batch in batches:
             order = epoch_order(0, 0, rows=rows, batch_size=batch, padded_batch=batch)[: rows // batch]  # whole batches
             ways = (
@@ -119,7 +144,9 @@ def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bo
             candidates |= {f'{way}, {batch}': window for way, window in zip(WAYS, ways, strict=True)}
         rates = in_turn(candidates, timing)
     middle, peak = medians(rates), measured_peak('float32', quick=quick)
-    row_bytes = 2 * sum(column[:1].nbytes for column in (columns.ids, columns.numeric, columns.labels))  # read, written
+    row_bytes = 2 * sum(
+        column[:1].nbytes for column in (columns.ids, columns.numeric, columns.labels)
+    )  # read and written
     lines = [f'shape {shape}, {rows:,} rows, shuffled; peak of copying: {peak.bytes / 1e9:,.1f} GB/s']
     lines += report.table(
         ['batch', 'rows/s', 'share of peak', 'way'],

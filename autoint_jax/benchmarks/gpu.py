@@ -1,4 +1,4 @@
-"""Everything worth knowing of a GPU in one command of a few minutes."""
+"""Measures everything worth knowing about a GPU, in a few minutes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,13 +23,20 @@ from autoint_jax.errors import UsageError
 from autoint_jax.models.interacting.forms import FORMS
 from autoint_jax.models.layers.tables import table_of, table_rows
 
-LIMIT_SECONDS = 390.0  # no part is begun later, so that the whole stays under eight minutes
-KNOWN_BAD_RATIO = 20  # scatter-add this much slower than the same sum over sorted rows, as in jaxlib 0.10.2 and 0.11.0
+LIMIT_SECONDS = 390.0  # no part starts later, so that all parts take less than eight minutes
+KNOWN_BAD_RATIO = (
+    20  # scatter-add is bad if it is so many times slower than the sum over sorted rows, as in jaxlib 0.10.2 and 0.11.0
+)
 DTYPES = ('float32', 'bfloat16')
 
 
 def scatter_check(shape: Shape, timing: Timing) -> Outcome:
-    """Milliseconds of adding 1,024 rows' gradients into a table, as they come and sorted, and of reading those rows."""
+    """Measures the milliseconds of adding the gradients of 1,024 rows of data to a table, unsorted and sorted, and of reading them.
+
+    Args:
+      shape: the shape of the data.
+      timing: the windows of each way.
+    """
     schema, columns = made_up(shape, 1024, seed=1)
     numbers = jnp.asarray(table_rows(table_of(schema, 16, 0.0), columns.ids).reshape(-1))
     gradients = jnp.asarray(np.random.default_rng(0).normal(size=(len(numbers), 16)), jnp.float32)
@@ -65,7 +72,7 @@ def _calls(program: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> Cal
     def window(seconds: float) -> float:
         began, calls = time.perf_counter(), 0
         while True:
-            # Dispatched ahead, or a GPU would wait for the host.
+            # Several calls are dispatched ahead. Otherwise a GPU would wait for the host.
             jax.block_until_ready([program(numbers) for _ in range(4)])
             calls += 4
             if (passed := time.perf_counter() - began) >= seconds:
@@ -75,7 +82,7 @@ def _calls(program: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> Cal
 
 
 def forms(config: Config, shape: Shape, timing: Timing, *, quick: bool) -> Outcome:
-    """Rows per second of a step by form and type: einsum, and the GPU kernel where there is one."""
+    """Measures rows per second of a step by form (einsum, and the GPU kernel if it is available) and type of the products."""
     named = ['einsum', *(name for name in ('gpu_kernel',) if name in FORMS and jax.default_backend() == 'gpu')]
     choices = {
         f'{form} {dtype}': {'execution.form': form, 'model.compute_dtype': dtype} for form in named for dtype in DTYPES
@@ -98,7 +105,7 @@ def forms(config: Config, shape: Shape, timing: Timing, *, quick: bool) -> Outco
 
 
 def tables(config: Config, sizes: list[int], timing: Timing) -> Outcome:
-    """Milliseconds of a step by rows of the table (Criteo's fields) and its optimizer."""
+    """Measures the milliseconds of a step by number of rows of the table (Criteo's fields) and optimizer of the table."""
     figures: dict[str, Any] = {}
     for size in sizes:
         choices = {name: {'optimizer.tables': name} for name in TABLE_OPTIMIZERS}
@@ -117,7 +124,7 @@ def tables(config: Config, sizes: list[int], timing: Timing) -> Outcome:
 
 
 def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Callable[[], Outcome]]]:
-    """The parts in order, the most telling first."""
+    """Yields (name, function that measures) of each part. The parts that tell most come first."""
     shape = 'ml1m' if quick else 'criteo'
     yield 'scatter_add', lambda: scatter_check(SHAPES[shape], timing)
     yield 'forms', lambda: forms(config, SHAPES[shape], timing, quick=quick)
@@ -133,15 +140,22 @@ def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str,
 
 
 def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Outcome]]:
-    """All parts, each given as it is done: (its name, its outcome). Parts that would begin too late say so instead.
+    """Yields (name, outcome) of each part when it is done. A part that would start too late is left out, and its outcome says so.
 
-    A part that fails says so; its error is raised after the last part, so that a defect costs no more than one part.
-    Raises UsageError on a machine without a GPU, unless `quick`, which shrinks everything.
+    If a part fails, its outcome says so, and its error is raised after the last part, so that the other parts are still measured.
+
+    Args:
+      config: the configuration of the model.
+      timing: the windows.
+      quick: whether everything is small, to try the parts out without a GPU.
+
+    Raises:
+      UsageError: this machine has no GPU, and `quick` is false.
     """
     if jax.default_backend() != 'gpu' and not quick:
         raise UsageError(
-            f'--suite=gpu needs a GPU, and JAX runs on {jax.default_backend()} here: install the GPU '
-            'build of jaxlib (see requirements.txt), or try it out small with --quick'
+            f'--suite=gpu needs a GPU, but JAX runs on {jax.default_backend()} here: install the GPU build of jaxlib (see '
+            'requirements.txt), or try the suite out with --quick'
         )
     if quick:
         config = replace(config, {'training.batch_size': min(32, config.training.batch_size), 'model.num_layers': 1})
@@ -155,7 +169,7 @@ def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, O
             outcome = measure()
         except UsageError:
             raise
-        except Exception as error:  # of whatever kind: it is raised after the last part
+        except Exception as error:  # any error is raised after the last part
             failures.append(error)
             outcome = Outcome([f'failed: {error}'], {'failed': type(error).__name__})
         yield name, outcome

@@ -1,4 +1,4 @@
-"""How a step's time grows with the tables, and with the batch."""
+"""Measures how the time of a step grows with the tables and with the batch."""
 
 import multiprocessing
 import os
@@ -19,12 +19,12 @@ from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
 
-GOAL_RATIO = 1.15  # step time of the largest table over that of the smallest
-GOAL_EXTRA_BYTES = 1_000_000_000  # of a process beyond tables and their optimizer
+GOAL_RATIO = 1.15  # step time with the largest table divided by that with the smallest
+GOAL_EXTRA_BYTES = 1_000_000_000  # memory of a process beyond tables and their optimizer
 
 
 class _Child:
-    """A step benchmark in a process of its own, so that its peak memory is its own. Idle between its windows."""
+    """A step benchmark in its own process, so that its peak memory can be measured. It is idle between its windows."""
 
     def __init__(self, config: Config, table_rows: int):
         processes = multiprocessing.get_context('spawn')
@@ -35,18 +35,29 @@ class _Child:
         theirs.close()
 
     def answer(self, question: Any) -> Any:
-        """A window's rate for its seconds; for 'memory' its peaks and the state's; for 'work' a row's."""
+        """Answers a question.
+
+        Args:
+          question: the seconds of a window, 'memory' or 'work'.
+
+        Returns:
+          The rate of the window in rows per second, the bytes of the state and of the peaks, or the work of a row.
+
+        Raises:
+          UsageError: the process has ended.
+        """
         try:
             self._connection.send(question)
             return self._connection.recv()
         except (EOFError, OSError):
             self._process.join()
             raise UsageError(
-                f'the process with a table of {self._table_rows:,} rows ended with status '
-                f'{self._process.exitcode}: if out of memory, choose smaller --table_rows'
+                f'the process with a table of {self._table_rows:,} rows ended with status {self._process.exitcode}: if memory ran '
+                'out, choose smaller --table_rows'
             ) from None
 
     def close(self) -> None:
+        """Ends the process."""
         self._connection.close()
         self._process.join(10)
         if self._process.is_alive():
@@ -65,7 +76,7 @@ def _serve(connection: Connection, config: Config, table_rows: int) -> None:
                 if question == 'memory'
                 else benchmark.window(question)
             )
-    except (EOFError, OSError):  # the parent is done
+    except (EOFError, OSError):  # the parent process is done
         pass
 
 
@@ -76,7 +87,7 @@ def _memory(benchmark: StepBenchmark) -> dict[str, int]:
 
 
 def peak_bytes() -> int:
-    """Most memory this process has held: the device's where it counts, else that of the process."""
+    """Returns the peak memory of this process in bytes: device memory if the device counts it, else RAM."""
     counted = jax.local_devices()[0].memory_stats()
     if counted and 'peak_bytes_in_use' in counted:
         return counted['peak_bytes_in_use']
@@ -84,16 +95,25 @@ def peak_bytes() -> int:
 
 
 def table_growth(config: Config, sizes: list[int], timing: Timing, *, quick: bool) -> Outcome:
-    """Step time and peak memory by table rows (Criteo's fields), windows in turn, each size in its own process.
+    """Measures step time and peak memory by number of table rows (Criteo's fields). Each size has its own process.
 
-    Raises UsageError where a process ends early.
+    Args:
+      config: the configuration of the model.
+      sizes: the numbers of table rows.
+      timing: the windows of each size, measured in turn.
+      quick: whether the peak of the machine is measured from small arrays.
+
+    Raises:
+      UsageError: a process ends early.
     """
-    os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')  # or the first process would take a GPU's memory
+    os.environ.setdefault(
+        'XLA_PYTHON_CLIENT_PREALLOCATE', 'false'
+    )  # otherwise the first process takes all memory of a GPU
     children: dict[str, _Child] = {}
     try:
         for size in sizes:
             children[str(size)] = _Child(config, size)
-            children[str(size)].answer(0.0)  # built one after the other
+            children[str(size)].answer(0.0)  # this waits until the process has compiled its step
         rates = in_turn({size: child.answer for size, child in children.items()}, timing)
         memory = {size: child.answer('memory') for size, child in children.items()}
         work = {size: child.answer('work') for size, child in children.items()}
@@ -136,7 +156,7 @@ def table_growth(config: Config, sizes: list[int], timing: Timing, *, quick: boo
     )
     extra_gb, goal_gb = max(extra.values()) / 1e9, GOAL_EXTRA_BYTES / 1e9
     lines += [
-        f'{int(largest):,} rows take {ratio:.2f} times the time of {int(smallest):,} (goal: {GOAL_RATIO})',
+        f'a step with {int(largest):,} rows takes {ratio:.2f} times as long as with {int(smallest):,} (goal: {GOAL_RATIO})',
         f'at most {extra_gb:.2f} GB beyond tables and optimizer (goal: {goal_gb:.0f})',
     ]
     return Outcome(
@@ -159,9 +179,19 @@ def table_growth(config: Config, sizes: list[int], timing: Timing, *, quick: boo
 def of_each(
     config: Config, choices: dict[str, dict[str, Any]], build: Callable[[Config], Any], timing: Timing
 ) -> tuple[dict[str, list[float]], dict[str, Any]]:
-    """Windows in turn of benchmarks that differ in options, {name: {option: value}}; and the benchmarks.
+    """Measures benchmarks that differ in options, in turn. Benchmarks that do not fit into the device's memory are left out.
 
-    Those that do not fit into the device's memory are left out. Raises UsageError where none fits.
+    Args:
+      config: the configuration that the options change.
+      choices: {name: {option: value}}.
+      build: makes the benchmark of a configuration.
+      timing: the windows of each benchmark.
+
+    Returns:
+      {name: rate of each window in rows per second} and {name: benchmark}.
+
+    Raises:
+      UsageError: no benchmark fits.
     """
     built = {}
     for name, options in choices.items():
@@ -172,14 +202,13 @@ def of_each(
                 raise
     if not built:
         raise UsageError(
-            f'the memory of {jax.local_devices()[0].device_kind} holds none of {", ".join(choices)}: '
-            'choose smaller ones'
+            f'none of {", ".join(choices)} fits into the memory of {jax.local_devices()[0].device_kind}: choose smaller ones'
         )
     return in_turn({name: benchmark.window for name, benchmark in built.items()}, timing), built
 
 
 def batch_growth(config: Config, shape: str, batches: list[int], timing: Timing, *, quick: bool) -> Outcome:
-    """Rows per second of a step by batch size."""
+    """Measures rows per second of a step by batch size. Batches that do not fit into memory are left out."""
     rates, built = of_each(
         config,
         {str(batch): {'training.batch_size': batch} for batch in batches},

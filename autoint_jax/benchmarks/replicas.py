@@ -1,4 +1,4 @@
-"""Copies of a run trained in one compiled program, against a run alone."""
+"""Compares copies of a run, which one compiled program trains, with a run alone."""
 
 import math
 from collections.abc import Callable
@@ -12,9 +12,10 @@ from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline, sentence
 from autoint_jax.benchmarks.shapes import SHAPES, Shape
 from autoint_jax.benchmarks.speed import described, headline
-from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Ready, Rounds, ready
+from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds, ready
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.training import replica_programs
 from autoint_jax.training.replica_programs import BY_COPY
 from autoint_jax.training.step import placement, steps
@@ -22,7 +23,7 @@ from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
 class AloneBenchmark:
-    """A run alone, on one device with all its cores; `window` measures it."""
+    """A run alone, on one device with all its cores. `window` measures its rows per second."""
 
     def __init__(self, config: Config, shape: Shape):
         prepared = ready(config, shape, placement.data_mesh(jax.local_devices()[:1]))
@@ -31,21 +32,25 @@ class AloneBenchmark:
         self.window = Rounds(
             chunk,
             placement.replicate(initial_state(prepared.made), prepared.mesh),
-            prepared,
+            prepared.columns,
+            prepared.order,
             rows_of_step=config.training.batch_size,
         ).window
 
 
 class CopyRounds(Rounds):
-    """Rounds of copies, some in turn on each device, with chunks that take each as far as those of a run alone."""
+    """Rounds of copies. Each device steps several copies in turn, and a chunk has as many steps of each as that of a run alone."""
 
-    def __init__(self, chunk: Callable, states: TrainState, prepared: Ready, *, rows_of_step: int, turns: int):
-        super().__init__(chunk, states, prepared, rows_of_step=rows_of_step)
+    def __init__(
+        self, chunk: Callable, states: TrainState, columns: Columns, order: jax.Array, *, rows_of_step: int, turns: int
+    ):
+        """Makes rounds as `Rounds` does. A device steps `turns` copies in turn."""
+        super().__init__(chunk, states, columns, order, rows_of_step=rows_of_step)
         self._chunk_steps = min(CHUNK_STEPS, self._batches, turns * self._chunk_steps)
 
 
 class ReplicaBenchmark:
-    """Copies with seeds of their own, on as many devices as share them evenly; `window` counts the rows of all."""
+    """Copies with different seeds, on as many devices as can share them evenly. `window` counts the rows of all copies."""
 
     def __init__(self, config: Config, shape: Shape, copies: int):
         mesh = replica_programs.replica_mesh(copies, jax.local_devices()[: math.gcd(copies, jax.local_device_count())])
@@ -69,14 +74,23 @@ class ReplicaBenchmark:
         self.window = CopyRounds(
             taken,
             states,
-            prepared,
+            prepared.columns,
+            prepared.order,
             rows_of_step=copies * config.training.batch_size,
             turns=1 if together else copies // mesh.size,
         ).window
 
 
 def replicas(config: Config, shape: str, copies: list[int], timing: Timing, *, quick: bool) -> Outcome:
-    """Rows per second of all copies, and the time of a step of all against that of a run alone."""
+    """Measures rows per second of all copies, and the time of a step of all copies as a multiple of that of a run alone.
+
+    Args:
+      config: the configuration of every copy except its seed.
+      shape: the name of a shape in SHAPES.
+      copies: the numbers of copies.
+      timing: the windows of each number.
+      quick: whether the peak of the machine is measured from small arrays.
+    """
     built = {'1': AloneBenchmark(config, SHAPES[shape])} | {
         str(count): ReplicaBenchmark(config, SHAPES[shape], count) for count in sorted({*copies} - {1})
     }

@@ -1,4 +1,4 @@
-"""What a benchmark prints, and the record it leaves."""
+"""The lines that a benchmark prints, and the record that it writes."""
 
 import dataclasses
 import os
@@ -11,14 +11,16 @@ from autoint_jax.training.run_folder import records
 from autoint_jax.training.run_folder.provenance import processor, provenance
 from autoint_jax.training.step.placement import usable_cores
 
-# An absolute path at the start of a word or of an option's value; a URL's double slash is none.
+# An absolute path at the start of a word or of the value of an option. The double slash of a URL does not start a path.
 ABSOLUTE_PATH = re.compile(r'(?:(?<=[\s=\'":,])|^)/(?!/)[^\s=\'":,]*')
 
 
 class Outcome(NamedTuple):
-    """Attributes:
-    lines: what to print.
-    figures: what to record, JSON values.
+    """The outcome of a benchmark.
+
+    Attributes:
+      lines: the lines to print.
+      figures: the JSON values to record.
     """
 
     lines: list[str]
@@ -26,7 +28,7 @@ class Outcome(NamedTuple):
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """Aligned text: numbers to the right, the rest to the left; floats as they matter."""
+    """Aligns a table as lines of text: numbers to the right, other cells to the left. Floats have three significant digits."""
     shown = [list(header)] + [[_shown(cell) for cell in row] for row in rows]
     widths = [max(len(line[column]) for line in shown) for column in range(len(header))]
     right = [bool(rows) and all(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))]
@@ -46,7 +48,7 @@ def _shown(cell: Any) -> str:
 
 
 def without_paths(text: str) -> str:
-    """The text with absolute paths made relative to the working directory where below it, else to their last name."""
+    """Shortens absolute paths in a text: relative to the working directory if they are below it, else to their last name."""
 
     def shortened(match: re.Match) -> str:
         path = pathlib.Path(match[0])
@@ -57,7 +59,7 @@ def without_paths(text: str) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """The computer: processor, cores this process may use, memory, and how busy it was."""
+    """Describes the computer: processor, cores that this process may use, memory in bytes, and load of the last minute."""
     return {
         'cpu': processor(),
         'cores': usable_cores(),
@@ -67,7 +69,14 @@ def machine() -> dict[str, Any]:
 
 
 def write_record(path: pathlib.Path, title: str, figures: dict[str, Any], command: list[str]) -> None:
-    """Writes figures with all that tells how they came about. No absolute path of this machine is kept."""
+    """Writes figures and how they were measured. The record holds no absolute path of this machine.
+
+    Args:
+      path: the JSON file.
+      title: the name of the benchmark.
+      figures: the figures, as JSON values.
+      command: the command line.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     records.write_json(
         path,

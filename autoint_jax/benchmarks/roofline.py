@@ -1,15 +1,15 @@
-"""What a row of data costs at least, what the machine can do at most, and the share of it that is reached.
+"""The least work of a row of data, the peak of the machine, and the fraction of the peak that is reached.
 
-Operations are those of matrix products that every form of the model needs, a multiplication and an addition each;
-softmax, activations, normalisation and dropout are not counted. With f fields, an input of width d,
+Operations are the multiplications and additions of matrix products that every form of the model needs. Softmax, activations,
+normalisation and dropout are not counted. With f fields, an input of width d,
 w = heads * head_dim and p projections (4, or 3 without residual), a row costs in the forward pass
 
     a layer: 2 f d p w (projections) + 2 f^2 w (scores) + 2 f^2 w (weighted sum),
     a perceptron with inputs h_0 and layers h_1 ... h_k: 2 (h_0 h_1 + ... + h_(k-1) h_k),
 
-and three times that forward and backward: each product has two gradients of its size. Bytes are those that no cache
-can spare: ids, looked-up rows and their gradients, each written and read once, and what the optimizer of tables must
-read and write. Activations are not counted; a good form keeps them in cache.
+and three times that in the forward and backward pass, because each product has two gradients of its size. Bytes are those that
+no cache can save: ids, looked-up rows and their gradients, each written and read once, and what the optimizer of tables must
+read and write. Activations are not counted, because a good form keeps them in cache.
 """
 
 import functools
@@ -31,18 +31,29 @@ GOAL_SHARE = 0.5
 FLOAT = 4  # bytes
 PRODUCT_SIZES = {'cpu': (512, 1024, 2048), 'other': (2048, 4096, 8192)}
 COPIED_FLOATS = {'cpu': 1 << 25, 'other': 1 << 28}
-PEAK_SECONDS, QUICK_SECONDS = 0.5, 0.02  # of each candidate
+PEAK_SECONDS, QUICK_SECONDS = 0.5, 0.02  # for each candidate
 
 
 class Work(NamedTuple):
-    """Of one row: floating-point operations, and bytes of memory moved."""
+    """The work of one row.
+
+    Attributes:
+      operations: floating-point operations.
+      bytes: bytes that are read from or written to memory.
+    """
 
     operations: float
     bytes: float
 
 
 class Peak(NamedTuple):
-    """Of the machine, measured: operations per second, bytes per second, and how."""
+    """The measured peak of the machine.
+
+    Attributes:
+      operations: floating-point operations per second.
+      bytes: bytes of memory per second.
+      how: how both were measured.
+    """
 
     operations: float
     bytes: float
@@ -50,7 +61,7 @@ class Peak(NamedTuple):
 
 
 def forward_operations(schema: Schema, model: ModelConfig) -> int:
-    """Operations of a row's forward pass."""
+    """Returns the operations of the forward pass of a row."""
     f, width = len(schema.fields), model.num_heads * model.head_dim
     total, inputs = 0, model.embedding_dim
     for _ in range(model.num_layers):
@@ -66,18 +77,18 @@ def _perceptron(inputs: int, hidden: tuple[int, ...]) -> int:
 
 
 def scoring_work(schema: Schema, config: Config, batch: int, distinct: int) -> Work:
-    """Of a row in scoring, where a batch reads `distinct` table rows."""
+    """Returns the work of a row in scoring, if a batch reads `distinct` table rows."""
     width = _table_width(config, schema)
     looked_up = 2 * schema.num_slots * width + distinct / batch * width
     return Work(forward_operations(schema, config.model), FLOAT * (_input_numbers(schema) + looked_up))
 
 
 def step_work(schema: Schema, config: Config, batch: int, distinct: int) -> Work:
-    """Of a row in a training step, where a batch reads `distinct` table rows.
+    """Returns the work of a row in a training step, if a batch reads `distinct` table rows.
 
     A table of width d: 'deferred_adam' reads and writes 3 d + 1 numbers of a distinct row, 'lazy_adam' 3 d,
-    'rowwise_adagrad' d + 1; dense 'adam' reads a distinct row's d, writes and reads the gradient of the whole table, and
-    reads and writes table and two moments.
+    'rowwise_adagrad' d + 1. Dense 'adam' reads d numbers of a distinct row, writes and reads the gradient of the whole table, and
+    reads and writes the table and its two moments.
     """
     width = _table_width(config, schema)
     optimizer = {
@@ -102,24 +113,28 @@ def _input_numbers(schema: Schema) -> int:
 
 
 def measured_peak(dtype: str, *, quick: bool) -> Peak:
-    """The best square matrix product of several sizes, and the best elementwise pass over a large array, on one device.
+    """Measures the fastest square matrix product of several sizes, and an elementwise pass over a large array, on one device.
 
-    On a CPU NumPy's product is tried too: XLA's own need not be the fastest. Products of float32 are at JAX's default
-    precision, as the model's are; on recent GPUs that is TF32.
+    On a CPU NumPy's product is tried too, because XLA's may be slower. Products of float32 have JAX's default precision, as
+    those of the model; on recent GPUs this is TF32.
+
+    Args:
+      dtype: the type of the products.
+      quick: whether arrays are small, to try a benchmark out.
     """
     platform = jax.default_backend()
     kind, seconds = 'cpu' if platform == 'cpu' else 'other', QUICK_SECONDS if quick else PEAK_SECONDS
     best, how = 0.0, ''
     for size in (256, 512) if quick else PRODUCT_SIZES[kind]:
         left = jnp.full((size, size), 0.5, dtype)
-        products = {'XLA': (jax.jit(jnp.dot), left)}
+        products: dict[str, tuple[Callable[[Any, Any], Any], Any]] = {'XLA': (jax.jit(jnp.dot), left)}
         if kind == 'cpu' and dtype == 'float32':
             products['NumPy'] = (np.dot, np.asarray(left))
         for name, (product, factor) in products.items():
             rate = 2 * size**3 / _shortest(functools.partial(product, factor, factor), seconds)
             best, how = (rate, f'{name}, {dtype} [{size}, {size}]') if rate > best else (best, how)
     array = jnp.zeros(1 << 20 if quick else COPIED_FLOATS[kind], jnp.float32)
-    # In place, because new memory is paid for by the page.
+    # The pass works in place, because the system needs time for each page of new memory.
     size, in_place = array.nbytes, jax.jit(lambda x: x + 1, donate_argnums=0)
 
     def pass_over() -> jax.Array:
@@ -132,7 +147,7 @@ def measured_peak(dtype: str, *, quick: bool) -> Peak:
 
 
 def _shortest(run: Callable[[], Any], seconds: float) -> float:
-    """Seconds of the shortest run of those begun within `seconds`, after one that is not counted."""
+    """Returns the seconds of the shortest run. Runs are started for `seconds`, after one that is not counted."""
     jax.block_until_ready(run())
     began, shortest = time.perf_counter(), float('inf')
     while True:
@@ -144,7 +159,16 @@ def _shortest(run: Callable[[], Any], seconds: float) -> float:
 
 
 def roofline(rows_per_second: float, work: Work, peak: Peak) -> dict[str, Any]:
-    """The record of a rate against the machine; `share` is the rate over that of the tighter bound."""
+    """Compares a rate with the peak of the machine.
+
+    Args:
+      rows_per_second: the rate.
+      work: the work of a row.
+      peak: the peak of the machine.
+
+    Returns:
+      The figures as a record keeps them. `share` is the rate divided by the rate that the tighter of the two bounds allows.
+    """
     of_operations = rows_per_second * work.operations / peak.operations
     of_bytes = rows_per_second * work.bytes / peak.bytes
     return {
@@ -161,11 +185,11 @@ def roofline(rows_per_second: float, work: Work, peak: Peak) -> dict[str, Any]:
 
 
 def sentence(figures: dict[str, Any]) -> str:
-    """One line of what `roofline` gives."""
+    """Returns the figures of `roofline` as one line."""
     return (
         f'peak: {figures["peak_operations_per_second"] / 1e9:,.0f} Gop/s, '
         f'{figures["peak_bytes_per_second"] / 1e9:,.1f} GB/s ({figures["peak_measured_by"]}); '
-        f'a row: {figures["operations_per_row"] / 1e6:.3g} Mop, {figures["bytes_per_row"] / 1e3:.3g} kB; '
+        f'a row needs {figures["operations_per_row"] / 1e6:.3g} Mop and {figures["bytes_per_row"] / 1e3:.3g} kB; '
         f'reached {figures["share_of_operations"]:.2f} of the operations, {figures["share_of_bytes"]:.2f} of '
         f'the bytes (goal: {GOAL_SHARE:.2f} of either)'
     )

@@ -1,8 +1,7 @@
-"""Rates at which models train on prepared data, measured in turn (paper, Figure 4)."""
+"""Measures the rates at which models train on prepared data, in turn (paper, Figure 4)."""
 
 import pathlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,25 +17,28 @@ from autoint_jax.training.step import order, placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, setup
 
-# Training rows that the windows go round at most, so that rows of any data set are resident; many times what caches hold.
+# The windows use at most so many training rows, so that rows of any data set fit on the device. Caches hold far fewer.
 MEASURED_ROWS = 1 << 20
-COLOUR, MARKED = '#4477aa', '#cc6677'  # told apart by colour-blind readers, and in grey
-
-
-class _Epoch(NamedTuple):
-    """What `Rounds` reads of a benchmark's preparation."""
-
-    columns: Columns
-    order: jax.Array
+COLOUR, MARKED = '#4477aa', '#cc6677'  # colour-blind readers can tell them apart, and so can all in grey
 
 
 def training_rates(configs: Mapping[str, Config], data: PreparedData, timing: Timing) -> dict[str, list[float]]:
-    """Rows per second of each configuration's training step, one a window: {name: [rate]}.
+    """Measures rows per second of the training step of each configuration.
 
-    A step is that of training, in the order of its first epoch: rows gathered, forward and backward pass, optimizers of
-    parameters and tables. Compiling is not in it, nor evaluation, checkpoints, or bringing tables up to date. Rows are
-    resident, the first MEASURED_ROWS at most; a last batch that is not whole is left out. All models' states are held at
-    the same time. Raises UsageError on a configuration that does not run here.
+    A step gathers rows in the order of the first epoch, makes a forward and a backward pass, and updates parameters and tables.
+    Compilation, evaluation, checkpoints and flushes of tables are not measured. The first MEASURED_ROWS rows are kept on the
+    device, and an incomplete last batch is left out. The states of all models are held at the same time.
+
+    Args:
+      configs: {name: configuration}.
+      data: the prepared data.
+      timing: the windows of each configuration.
+
+    Returns:
+      {name: rate of each window in rows per second}.
+
+    Raises:
+      UsageError: a configuration does not run on this machine.
     """
     mesh, train = placement.data_mesh(), data.split('train')
     columns = train.part(slice(MEASURED_ROWS))
@@ -56,13 +58,21 @@ def _rounds(config: Config, data: PreparedData, columns: Columns, resident: Colu
     return Rounds(
         steps.make_chunk(made, mesh, cut, max_steps=CHUNK_STEPS),
         placement.replicate(initial_state(made), mesh),
-        _Epoch(resident, placement.replicate(ordered, mesh)),
+        resident,
+        placement.replicate(ordered, mesh),
         rows_of_step=batch,
     )
 
 
 def save_bars(seconds: Mapping[str, float], marked: str, title: str, path: pathlib.Path) -> None:
-    """Writes a PNG with a bar for each model's seconds of an epoch, on a logarithmic axis; one model is marked by its colour."""
+    """Writes a PNG with a bar for each model, on a logarithmic axis.
+
+    Args:
+      seconds: {model: seconds of an epoch}.
+      marked: the model whose bar has another colour.
+      title: the title of the figure.
+      path: the PNG file.
+    """
     figure = Figure(figsize=(0.8 * len(seconds) + 1.6, 3.6), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Made-up data of stated shapes."""
+"""Made-up data with given shapes."""
 
 import functools
 from typing import NamedTuple
@@ -9,17 +9,17 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.models.layers.tables import table_of, table_rows
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 
-PIECE_ROWS = 65536  # rows drawn at a time, so that float64 numbers of millions of rows are never held
+PIECE_ROWS = 65536  # rows are drawn in pieces, so that float64 numbers of few rows are held at a time
 
 
 class Shape(NamedTuple):
-    """Cardinalities of categorical fields."""
+    """A shape is the number of ids of each categorical field."""
 
     cardinalities: tuple[int, ...]
 
 
 def log_spaced(fields: int, smallest: int, total: int) -> tuple[int, ...]:
-    """Cardinalities that grow by one factor from `smallest` and sum to `total`, at least `fields * smallest`."""
+    """Returns numbers of ids that grow by one factor from `smallest` and sum to `total`, which is at least `fields * smallest`."""
     low, high = 1.0001, 10.0
     for _ in range(200):
         ratio = (low + high) / 2
@@ -30,7 +30,7 @@ def log_spaced(fields: int, smallest: int, total: int) -> tuple[int, ...]:
 
 
 def criteo(features: int) -> Shape:
-    """Criteo's 39 fields: 13 bucketed numbers of 64 ids each and 26 categories, `features` ids in all."""
+    """Returns the shape of Criteo: 13 bucketed numbers with 64 ids each and 26 categories, with `features` ids in all."""
     return Shape((64,) * 13 + log_spaced(26, 4, features - 13 * 64))
 
 
@@ -39,7 +39,16 @@ SHAPES = {'ml1m': Shape(log_spaced(8, 2, 3500)), 'criteo': criteo(1_000_000)}
 
 @functools.lru_cache(maxsize=2)
 def made_up(shape: Shape, rows: int, seed: int) -> tuple[Schema, Columns]:
-    """Rows whose ids are log-uniform in each field: many repeats, a long tail. A quarter of the labels are 1."""
+    """Makes rows whose ids are log-uniform in each field, with many repeats and a long tail. A quarter of the labels are 1.
+
+    Args:
+      shape: the number of ids of each field.
+      rows: the number of rows.
+      seed: the seed of the random numbers.
+
+    Returns:
+      The schema, and columns with ids [rows, f], no numbers [rows, 0] and labels [rows].
+    """
     rng, sizes = np.random.default_rng(seed), np.array(shape.cardinalities)
     schema = Schema(
         tuple(FieldSpec(f'field_{number}', CATEGORICAL, size) for number, size in enumerate(shape.cardinalities))
@@ -52,5 +61,5 @@ def made_up(shape: Shape, rows: int, seed: int) -> tuple[Schema, Columns]:
 
 
 def distinct_rows(schema: Schema, columns: Columns, batch: int) -> int:
-    """Table rows that the first batch reads, each counted once."""
+    """Returns the number of different table rows that the first batch reads."""
     return len(np.unique(table_rows(table_of(schema, 1, 0.0), columns.ids[:batch])))

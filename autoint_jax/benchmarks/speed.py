@@ -1,4 +1,4 @@
-"""A training step and scoring beside peers."""
+"""Compares a training step, and scoring, with peers."""
 
 from collections.abc import Callable
 
@@ -15,17 +15,17 @@ OURS = 'autoint_jax'
 
 
 def step(config: Config, shape: str, peers: list[str], timing: Timing, *, quick: bool) -> Outcome:
-    """Rows per second of a training step, tables and optimizer included. Raises UsageError on a peer that fails."""
+    """Measures rows per second of a training step, with tables and optimizer. Raises UsageError if a peer fails."""
     return _beside_peers(StepBenchmark(config, SHAPES[shape]), config, shape, peers, timing, quick)
 
 
 def inference(config: Config, shape: str, peers: list[str], timing: Timing, *, quick: bool) -> Outcome:
-    """Rows per second of scoring. Raises UsageError on a peer that fails."""
+    """Measures rows per second of scoring. Raises UsageError if a peer fails."""
     return _beside_peers(ScoringBenchmark(config, SHAPES[shape]), config, shape, peers, timing, quick)
 
 
 def described(config: Config, shape: str) -> dict[str, str | int]:
-    """What was measured, for records."""
+    """Describes the measured step or scoring, for records."""
     return {
         'shape': shape,
         'batch': config.training.batch_size,
@@ -37,21 +37,26 @@ def described(config: Config, shape: str) -> dict[str, str | int]:
 
 
 def headline(config: Config, shape: str) -> str:
+    """Returns the description of what is measured as one line."""
     return ', '.join(f'{name} {value}' for name, value in described(config, shape).items())
+
+
+def _peer_window(peer: str) -> Callable[[float], float]:
+    return lambda seconds: peer_rate(peer)  # a peer decides itself how long it measures
 
 
 def _beside_peers(
     ours: StepBenchmark | ScoringBenchmark, config: Config, shape: str, peers: list[str], timing: Timing, quick: bool
 ) -> Outcome:
     candidates: dict[str, Callable[[float], float]] = {OURS: ours.window}
-    candidates |= {peer: lambda seconds, peer=peer: peer_rate(peer) for peer in peers}
+    candidates |= {peer: _peer_window(peer) for peer in peers}
     rates = {report.without_paths(name): windows for name, windows in in_turn(candidates, timing).items()}
     middle = medians(rates)
     ratios = {name: middle[OURS] / rate for name, rate in middle.items() if name != OURS}
     reached = roofline(middle[OURS], ours.work, measured_peak(config.model.compute_dtype, quick=quick))
     lines = [
         headline(config, shape),
-        f'slices of {ours.cut.slice_rows} rows, first program after {ours.first_seconds:.1f} s',
+        f'slices of {ours.cut.slice_rows} rows; the first call took {ours.first_seconds:.1f} s with compilation',
     ]
     lines += report.table(
         ['rows/s', 'from', 'to', 'ours is', 'times'],

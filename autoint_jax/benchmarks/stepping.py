@@ -1,4 +1,4 @@
-"""Speed of a whole training step, and of scoring, on made-up data, in rows per second."""
+"""Measures a whole training step, and scoring, on made-up data in rows per second."""
 
 import time
 from collections.abc import Callable
@@ -16,21 +16,30 @@ from autoint_jax.training.step import placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import Setup, TrainState, initial_state, setup
 
-DATA_ROWS = 1 << 18  # different rows that the windows go round, or two batches where that is more
-CHUNK_STEPS = 64  # of a program at most, as in training
-CHUNK_SECONDS = 0.1  # of a program, about, so that windows end in time
+DATA_ROWS = 1 << 18  # windows go round so many different rows, or two batches if they have more
+CHUNK_STEPS = 64  # a program has at most so many steps, as in training
+CHUNK_SECONDS = 0.1  # a program runs for about so long, so that windows end in time
 SCORED_BATCHES = 4
 
 
 def batches_in_order(rows: int, batch: int, padded_batch: int) -> np.ndarray:
-    """Row numbers of whole batches in row order, int32 [rows // batch, padded_batch], padded with -1."""
+    """Returns the row numbers of whole batches in their order, int32 [rows // batch, padded_batch], padded with -1."""
     order = np.full((rows // batch, padded_batch), -1, np.int32)
     order[:, :batch] = np.arange(rows // batch * batch).reshape(-1, batch)
     return order
 
 
 class Ready(NamedTuple):
-    """What a benchmark of steps needs: setup, devices, cut, resident rows, their order in batches, a row's work."""
+    """The data and devices of a benchmark of steps.
+
+    Attributes:
+      made: the setup of the model.
+      mesh: the devices.
+      cut: how a batch is cut into slices.
+      columns: the rows on the devices.
+      order: their row numbers in batches [batches, padded_batch].
+      work: the work of a row.
+    """
 
     made: Setup
     mesh: Mesh
@@ -41,6 +50,7 @@ class Ready(NamedTuple):
 
 
 def ready(config: Config, shape: Shape, mesh: Mesh) -> Ready:
+    """Makes up rows, puts them on the devices and sets up the model."""
     batch = config.training.batch_size
     schema, columns = made_up(shape, max(DATA_ROWS, 2 * batch), seed=1)
     cut = slices.cut(batch, config, schema, mesh)
@@ -56,17 +66,25 @@ def ready(config: Config, shape: Shape, mesh: Mesh) -> Ready:
 
 
 class Rounds:
-    """Goes round the batches with a compiled chunk of steps, and times it."""
+    """Rounds take a compiled chunk of steps over all batches, again and again, and measure its rate."""
 
-    def __init__(self, chunk: Callable, state: TrainState, prepared: Ready, *, rows_of_step: int):
-        """`chunk` is (state, columns, order, first, count) -> state, losses; its state is donated."""
-        self._chunk, self.state, self._columns, self._order = chunk, state, prepared.columns, prepared.order
-        self._batches, self._rows_of_step, self._first = len(prepared.order), rows_of_step, 0
+    def __init__(self, chunk: Callable, state: TrainState, columns: Columns, order: jax.Array, *, rows_of_step: int):
+        """Makes rounds and compiles the chunk.
+
+        Args:
+          chunk: the function (state, columns, order, first, count) -> state, losses. Its state is donated.
+          state: the state before the first step.
+          columns: the rows on the devices.
+          order: their row numbers in batches [batches, padded_batch].
+          rows_of_step: the number of rows that a step takes.
+        """
+        self._chunk, self.state, self._columns, self._order = chunk, state, columns, order
+        self._batches, self._rows_of_step, self._first = len(order), rows_of_step, 0
         self.first_seconds = self._run(1)
         self._chunk_steps = max(1, min(CHUNK_STEPS, self._batches, int(CHUNK_SECONDS / self._run(1))))
 
     def _run(self, count: int) -> float:
-        """Takes `count` steps and returns their seconds."""
+        """Takes `count` steps. Returns their seconds."""
         began = time.perf_counter()
         if self._first + count > self._batches:
             self._first = 0
@@ -76,7 +94,7 @@ class Rounds:
         return time.perf_counter() - began
 
     def window(self, seconds: float) -> float:
-        """Rows per second over at least `seconds`."""
+        """Returns rows per second, measured for at least `seconds`."""
         began, taken = time.perf_counter(), 0
         while True:
             self._run(self._chunk_steps)
@@ -86,7 +104,7 @@ class Rounds:
 
 
 class StepBenchmark:
-    """The compiled training loop on made-up data; `window` measures it."""
+    """The compiled training loop on made-up data. `window` measures its rows per second."""
 
     def __init__(self, config: Config, shape: Shape):
         prepared = ready(config, shape, placement.data_mesh())
@@ -95,24 +113,25 @@ class StepBenchmark:
         self._rounds = Rounds(
             steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS),
             placement.replicate(initial_state(prepared.made), prepared.mesh),
-            prepared,
+            prepared.columns,
+            prepared.order,
             rows_of_step=config.training.batch_size,
         )
         self.first_seconds = self._rounds.first_seconds
         self.window = self._rounds.window
 
     def flush(self) -> None:
-        """Brings all table rows up to date, as before an evaluation."""
+        """Brings all table rows up to date, as training does before an evaluation."""
         self._rounds.state = jax.block_until_ready(self._flush(self._rounds.state))
 
     def table_bytes(self) -> int:
-        """Bytes of the tables and of what their optimizer keeps."""
+        """Returns the bytes of the tables and of the state of their optimizer."""
         state = self._rounds.state
         return sum(array.nbytes for array in jax.tree.leaves((state.tables, state.slots)))
 
 
 class ScoringBenchmark:
-    """Scoring of made-up rows in batches of the configuration's size; `window` measures it, logits fetched."""
+    """Scoring of made-up rows in batches of the configuration. `window` measures it, including the transfer of logits."""
 
     def __init__(self, config: Config, shape: Shape):
         batch = config.training.batch_size
@@ -129,7 +148,7 @@ class ScoringBenchmark:
         self.first_seconds = time.perf_counter() - began
 
     def window(self, seconds: float) -> float:
-        """Rows per second over at least `seconds`."""
+        """Returns rows per second, measured for at least `seconds`."""
         began, calls = time.perf_counter(), 0
         while True:
             self._score(*self._arguments)

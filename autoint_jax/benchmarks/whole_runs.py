@@ -1,4 +1,4 @@
-"""Times of whole training commands, as a user gives them, from the lines they print."""
+"""Measures whole training commands, as a user gives them, by the lines that they print."""
 
 import os
 import re
@@ -9,15 +9,17 @@ from typing import NamedTuple
 
 from autoint_jax.errors import UsageError
 
-# A line of training.progress.Bar at the end of an epoch, of a run or of one of its copies.
+# The line that training.progress.Bar prints after an epoch of a run or of one of its copies.
 EPOCH = re.compile(r'\bepoch +(\d+)\.00 +step ')
 
 
 class WholeRun(NamedTuple):
-    """Attributes:
-    command_seconds: from the start of the process to its end: imports, data, compiling, training, test.
-    epoch_seconds: an epoch of all copies, with evaluation and checkpoints, in the mean over all but the first, which compiles, and the
-      last, which is said without waiting for more steps.
+    """The times of a training command.
+
+    Attributes:
+      command_seconds: from the start of the process to its end, with imports, data, compilation, training and test.
+      epoch_seconds: an epoch of all copies with evaluation and checkpoints. It is the mean over all epochs but the first, which
+        compiles, and the last, whose line is printed without waiting for more steps.
     """
 
     command_seconds: float
@@ -25,15 +27,24 @@ class WholeRun(NamedTuple):
 
 
 def whole_run(command: Sequence[str], epochs: int) -> WholeRun:
-    """Runs a training command of `epochs` epochs, three at least. Raises UsageError, with what it said last, where it fails."""
-    began, said, ended = time.perf_counter(), [], {}
+    """Runs a training command.
+
+    Args:
+      command: the command and its arguments.
+      epochs: the number of epochs that it trains, at least three.
+
+    Raises:
+      UsageError: the command fails. The error has its last lines.
+    """
+    began, ended = time.perf_counter(), {}
+    said: list[str] = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {'PYTHONUNBUFFERED': '1'}
     ) as process:
-        for line in process.stdout:
+        for line in process.stdout or ():
             said.append(line)
             if match := EPOCH.search(line):
-                ended[int(match[1])] = time.perf_counter()  # of the last copy that says so
+                ended[int(match[1])] = time.perf_counter()  # the last copy that prints it counts
     seconds = time.perf_counter() - began
     if process.returncode or epochs - 1 not in ended:
         raise UsageError(f'{" ".join(command)} ended with status {process.returncode}: {"".join(said[-3:]).strip()}')

@@ -1,4 +1,4 @@
-"""Windows of measurement, taken in turn, so that a machine that slows down slows all alike; and peers' commands."""
+"""Windows of measurement in turn, so that a machine that slows down slows all candidates alike. Runs commands of peers."""
 
 import json
 import shlex
@@ -11,9 +11,11 @@ from autoint_jax.errors import UsageError
 
 
 class Timing(NamedTuple):
-    """Attributes:
-    windows: how many are measured of each candidate.
-    seconds: length of a window, at least.
+    """How long each candidate is measured.
+
+    Attributes:
+      windows: the number of windows of each candidate.
+      seconds: the least length of a window in seconds.
     """
 
     windows: int
@@ -21,8 +23,16 @@ class Timing(NamedTuple):
 
 
 def in_turn(candidates: Mapping[str, Callable[[float], float]], timing: Timing) -> dict[str, list[float]]:
-    """What each candidate measures in windows A B C A B C ...: {name: [rate]}. A candidate takes a window's seconds."""
-    rates = {name: [] for name in candidates}
+    """Measures candidates in windows A B C A B C ...
+
+    Args:
+      candidates: {name: function of the seconds of a window that returns a rate}.
+      timing: number and length of the windows.
+
+    Returns:
+      {name: rate of each window}.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(timing.windows):
         for name, measure in candidates.items():
             rates[name].append(measure(timing.seconds))
@@ -30,11 +40,12 @@ def in_turn(candidates: Mapping[str, Callable[[float], float]], timing: Timing) 
 
 
 def medians(rates: Mapping[str, list[float]]) -> dict[str, float]:
+    """Returns {name: median rate}."""
     return {name: statistics.median(windows) for name, windows in rates.items()}
 
 
 def peer_rate(command: str) -> float:
-    """Runs a peer once; the `examples_per_second` of the JSON line it prints last. Raises UsageError without one."""
+    """Runs a peer once. Returns `examples_per_second` of its last line, which is JSON. Raises UsageError if there is none."""
     try:
         done = subprocess.run(shlex.split(command), capture_output=True, text=True)
     except (OSError, ValueError, IndexError) as error:
@@ -43,4 +54,4 @@ def peer_rate(command: str) -> float:
         return float(json.loads(done.stdout.strip().splitlines()[-1])['examples_per_second'])
     except (IndexError, ValueError, KeyError, TypeError):
         reason = (done.stderr.strip().splitlines() or ['it printed no such line'])[-1]
-        raise UsageError(f'the peer {command!r} gave no JSON line with examples_per_second: {reason}') from None
+        raise UsageError(f'the peer {command!r} printed no JSON line with examples_per_second: {reason}') from None

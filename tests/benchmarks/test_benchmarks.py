@@ -214,9 +214,9 @@ def test_every_suite_leaves_a_complete_record(command, tmp_path, suite):
     [
         (['--suite=stepp'], ["unknown suite 'stepp'", "did you mean 'step'"]),
         (['--shape=criteo2'], ["unknown shape 'criteo2'", "did you mean 'criteo'"]),
-        (['--suite=data', '--peer=x'], ['--peer means nothing to --suite=data']),
+        (['--suite=data', '--peer=x'], ['--suite=data does not read --peer']),
         (['--suite=table_growth', '--table_rows=60000,many'], ['--table_rows=60000,many', 'numbers of at least 1000']),
-        (['--suite=data', '--rows=100', '--batches=1024'], ['--rows=100 are fewer than a batch of 1024']),
+        (['--suite=data', '--rows=100', '--batches=1024'], ['--rows=100 is less than the largest batch, 1024']),
         (['--tables=adamw'], ["'optimizer.tables' is 'adamw'"]),
         (['--suite=gpu'], ['--suite=gpu needs a GPU', '--quick']),
     ],
