@@ -5,12 +5,12 @@
     python scripts/benchmark.py --suite=table_growth
     python scripts/benchmark.py --suite=gpu --record=results/benchmarks/gpu.json
 
-Suites: step (a whole training step), inference (scoring), epoch (the training loop beside the step), table_growth (step time and
-memory by number of table rows), batch_growth (step time by batch size), replicas (copies in one program), data (making batches),
-gpu (everything about a GPU, in less than eight minutes). A peer is a command that prints a JSON line with `examples_per_second`.
-Candidates are measured in turn, so nothing else should run on the machine, and figures are medians of windows. Shapes: ml1m
-(8 fields, 3,500 features) and criteo (39 fields, 1,000,000 features). The model is AutoInt as in the paper: d = 16, 3 layers,
-2 heads of 32.
+Suites: step (a whole training step), inference (scoring), epoch (the training loop beside the step), table_growth (step
+time and memory by number of table rows), batch_growth (step time by batch size), replicas (copies in one program), data
+(making batches), gpu (everything about a GPU, in less than eight minutes). A peer is a command that prints a JSON line
+with `examples_per_second`. Candidates are measured in turn, so nothing else should run on the machine, and figures are
+medians of windows. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields, 1,000,000 features). The model is
+AutoInt as in the paper: d = 16, 3 layers, 2 heads of 32.
 """
 
 import pathlib

@@ -4,9 +4,9 @@
     python scripts/doctor.py --config=movielens_1m_autoint --config.model.num_layers=6
     python scripts/doctor.py --cardinalities=6000000,64,1000 --rows=45000000 --config.optimizer.tables=deferred_adam
 
-Prints one line for each check: ok, note (worth knowing) or bad (with what to do). The exit status is 1 if anything is bad, else 0.
-Prepared data is compared with its checksums, byte by byte. The memory plan takes its schema from prepared data, --schema=FILE or
---cardinalities, and allocates nothing.
+Prints one line for each check: ok, note (worth knowing) or bad (with what to do). The exit status is 1 if anything is
+bad, else 0. Prepared data is compared with its checksums, byte by byte. The memory plan takes its schema from prepared
+data, --schema=FILE or --cardinalities, and allocates nothing.
 """
 
 import os
@@ -42,7 +42,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 _DATA_DIR = flags.DEFINE_string(
     'data_dir',
     'data/prepared',
-    'Folder of prepared data. The memory plan reads schema and rows of config.data.dataset and config.data.recipe there.',
+    'Folder of prepared data. The memory plan reads schema and rows of config.data.dataset and config.data.recipe '
+    'there.',
 )
 _SCHEMA = flags.DEFINE_string('schema', None, 'A schema.json of prepared data; the memory plan is made for it instead.')
 _CARDINALITIES = flags.DEFINE_list(
@@ -53,7 +54,8 @@ _CARDINALITIES = flags.DEFINE_list(
 _ROWS = flags.DEFINE_integer(
     'rows',
     None,
-    'With --schema or --cardinalities: number of rows. Eight in ten are for training, one each for validation and test.',
+    'With --schema or --cardinalities: number of rows. Eight in ten are for training, one each for validation and '
+    'test.',
     lower_bound=10,
 )
 _RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')

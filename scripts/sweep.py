@@ -6,17 +6,17 @@
     python scripts/sweep.py report --sweep=FILE
     python scripts/sweep.py submit --sweep=FILE --workers=8 --slurm_minutes=240
 
-`run` trains all pending trials and ends when none is left, with exit status 3 if trials failed. The same command on another host
-joins in. You may kill or interrupt it at any time: trials that are done stay done, and the others continue from their last
-checkpoint. `status` shows counts, progress, and the end of the log of each failed trial. `retry --failed` makes failed trials
-pending. `report` writes tables to the folder of the sweep, or to --output. `submit` runs the workers as SLURM jobs. Each run that
-is done has its record in RESULTS_DIR/runs.
+`run` trains all pending trials and ends when none is left, with exit status 3 if trials failed. The same command on
+another host joins in. You may kill or interrupt it at any time: trials that are done stay done, and the others continue
+from their last checkpoint. `status` shows counts, progress, and the end of the log of each failed trial. `retry
+--failed` makes failed trials pending. `report` writes tables to the folder of the sweep, or to --output. `submit` runs
+the workers as SLURM jobs. Each run that is done has its record in RESULTS_DIR/runs.
 
-Trials with the same shapes train in one program, as copies of a run: on a GPU as many as fit in memory, on a CPU a few on each core.
-Each has its own log, checkpoints, and result or failure, and ends as it would alone, except for rounding.
+Trials with the same shapes train in one program, as copies of a run: on a GPU as many as fit in memory, on a CPU a few
+on each core. Each has its own log, checkpoints, and result or failure, and ends as it would alone, except for rounding.
 
-docs/sweeps.md explains sweep files; experiments/sweeps/ has examples. The folder SWEEPS_DIR/NAME holds a run folder for each trial,
-as scripts/train.py makes it.
+docs/sweeps.md explains sweep files; experiments/sweeps/ has examples. The folder SWEEPS_DIR/NAME holds a run folder for
+each trial, as scripts/train.py makes it.
 """
 
 import os
@@ -55,7 +55,8 @@ _CPUS = flags.DEFINE_integer(
 _GPUS = flags.DEFINE_list(
     'gpus',
     [],
-    'GPUs as CUDA_VISIBLE_DEVICES names them; each worker gets one of them in turn. By default every worker uses all GPUs.',
+    'GPUs as CUDA_VISIBLE_DEVICES names them; each worker gets one of them in turn. By default every worker uses all '
+    'GPUs.',
 )
 _STALE = flags.DEFINE_float(
     'stale_seconds',
@@ -100,8 +101,8 @@ def _run(folder: SweepFolder) -> int:
     most = WORKERS_OF_A_CORE * len(_available())
     if _WORKERS.value > most:
         raise UsageError(
-            f'--workers={_WORKERS.value} is more than {most}, which is {WORKERS_OF_A_CORE} for each CPU core of this machine: '
-            'give fewer, or run the same command on more machines'
+            f'--workers={_WORKERS.value} is more than {most}, which is {WORKERS_OF_A_CORE} for each CPU core of this '
+            'machine: give fewer, or run the same command on more machines'
         )
     resources = workers.divided_machine(_WORKERS.value, _available(), _CPUS.value, _GPUS.value)
     task = _task(folder, wait=True)

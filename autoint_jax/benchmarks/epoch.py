@@ -1,4 +1,7 @@
-"""Compares the training loop, as users run it, with the step alone. Both have one configuration and are measured in turn."""
+"""Compares the training loop, as users run it, with the step alone.
+
+Both have one configuration and are measured in turn.
+"""
 
 import pathlib
 import statistics
@@ -56,7 +59,7 @@ class Clock:
 
 
 def prepared(folder: pathlib.Path, schema: Schema, columns: Columns, train_rows: int) -> PreparedData:
-    """Writes made-up rows as prepared data: `train_rows` for training, half of the rest for validation and half for test."""
+    """Writes made-up rows as prepared data: `train_rows` for training, the rest in halves for validation and test."""
     middle = (train_rows + len(columns)) // 2
     borders = {'train': (0, train_rows), 'valid': (train_rows, middle), 'test': (middle, len(columns))}
     splits = {name: columns.part(slice(start, end)) for name, (start, end) in borders.items()}
@@ -73,10 +76,11 @@ def trained(config: Config, data: PreparedData, folder: pathlib.Path) -> tuple[f
     """Trains a run of EPOCHS epochs.
 
     Returns:
-      Three rates in rows per second.
-      Without evaluation: from the training seconds of the run (order of rows and losses included), without the first step, which
+      Three rates in rows per second. Without evaluation: from the training seconds of the run (order of rows and losses
+      included), without the first step, which
         compiles.
-      With evaluation: from the last step of the second epoch to that of the third, which takes one evaluation, one save and one
+      With evaluation: from the last step of the second epoch to that of the third, which takes one evaluation, one save
+      and one
         epoch.
       As reported: `train_rows_per_second` of the result, compilation included.
     """

@@ -88,7 +88,7 @@ def host_gather(columns: Columns, order: np.ndarray, *, sent: bool) -> Callable[
 
 
 def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], float]:
-    """Returns a window of chunks as a streamed run makes them: a thread shuffles and gathers rows and sends them to the device.
+    """Returns a window of chunks as a streamed run makes them: a thread shuffles, gathers and sends rows.
 
     Args:
       columns: the memory-mapped columns.
@@ -112,7 +112,9 @@ def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], 
 
 
 def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bool) -> Outcome:
-    """Measures rows per second of making batches in shuffled order, by batch size and way. The files are in the page cache.
+    """Measures rows per second of making batches in shuffled order, by batch size and way.
+
+    The files are in the page cache.
 
     Args:
       shape: the name of a shape in SHAPES.

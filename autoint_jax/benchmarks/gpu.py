@@ -31,7 +31,7 @@ DTYPES = ('float32', 'bfloat16')
 
 
 def scatter_check(shape: Shape, timing: Timing) -> Outcome:
-    """Measures the milliseconds of adding the gradients of 1,024 rows of data to a table, unsorted and sorted, and of reading them.
+    """Measures the milliseconds of adding gradients of 1,024 rows of data to a table, and of reading these rows.
 
     Args:
       shape: the shape of the data.
@@ -82,7 +82,7 @@ def _calls(program: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> Cal
 
 
 def forms(config: Config, shape: Shape, timing: Timing, *, quick: bool) -> Outcome:
-    """Measures rows per second of a step by form (einsum, and the GPU kernel if it is available) and type of the products."""
+    """Measures rows per second of a step by form (einsum, and the GPU kernel if available) and type of the products."""
     named = ['einsum', *(name for name in ('gpu_kernel',) if name in FORMS and jax.default_backend() == 'gpu')]
     choices = {
         f'{form} {dtype}': {'execution.form': form, 'model.compute_dtype': dtype} for form in named for dtype in DTYPES
@@ -105,7 +105,7 @@ def forms(config: Config, shape: Shape, timing: Timing, *, quick: bool) -> Outco
 
 
 def tables(config: Config, sizes: list[int], timing: Timing) -> Outcome:
-    """Measures the milliseconds of a step by number of rows of the table (Criteo's fields) and optimizer of the table."""
+    """Measures the milliseconds of a step by number of table rows (Criteo's fields) and optimizer of the table."""
     figures: dict[str, Any] = {}
     for size in sizes:
         choices = {name: {'optimizer.tables': name} for name in TABLE_OPTIMIZERS}
@@ -140,9 +140,12 @@ def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str,
 
 
 def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Outcome]]:
-    """Yields (name, outcome) of each part when it is done. A part that would start too late is left out, and its outcome says so.
+    """Yields (name, outcome) of each part when it is done.
 
-    If a part fails, its outcome says so, and its error is raised after the last part, so that the other parts are still measured.
+    A part that would start too late is left out, and its outcome says so.
+
+    If a part fails, its outcome says so, and its error is raised after the last part, so that the other parts are still
+    measured.
 
     Args:
       config: the configuration of the model.
@@ -154,8 +157,8 @@ def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, O
     """
     if jax.default_backend() != 'gpu' and not quick:
         raise UsageError(
-            f'--suite=gpu needs a GPU, but JAX runs on {jax.default_backend()} here: install the GPU build of jaxlib (see '
-            'requirements.txt), or try the suite out with --quick'
+            f'--suite=gpu needs a GPU, but JAX runs on {jax.default_backend()} here: install the GPU build of jaxlib '
+            '(see requirements.txt), or try the suite out with --quick'
         )
     if quick:
         config = replace(config, {'training.batch_size': min(32, config.training.batch_size), 'model.num_layers': 1})

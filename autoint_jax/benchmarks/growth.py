@@ -52,8 +52,8 @@ class _Child:
         except (EOFError, OSError):
             self._process.join()
             raise UsageError(
-                f'the process with a table of {self._table_rows:,} rows ended with status {self._process.exitcode}: if memory ran '
-                'out, choose smaller --table_rows'
+                f'the process with a table of {self._table_rows:,} rows ended with status '
+                f'{self._process.exitcode}: if memory ran out, choose smaller --table_rows'
             ) from None
 
     def close(self) -> None:
@@ -156,7 +156,8 @@ def table_growth(config: Config, sizes: list[int], timing: Timing, *, quick: boo
     )
     extra_gb, goal_gb = max(extra.values()) / 1e9, GOAL_EXTRA_BYTES / 1e9
     lines += [
-        f'a step with {int(largest):,} rows takes {ratio:.2f} times as long as with {int(smallest):,} (goal: {GOAL_RATIO})',
+        f'a step with {int(largest):,} rows takes {ratio:.2f} times as long as with {int(smallest):,} '
+        f'(goal: {GOAL_RATIO})',
         f'at most {extra_gb:.2f} GB beyond tables and optimizer (goal: {goal_gb:.0f})',
     ]
     return Outcome(
@@ -179,7 +180,9 @@ def table_growth(config: Config, sizes: list[int], timing: Timing, *, quick: boo
 def of_each(
     config: Config, choices: dict[str, dict[str, Any]], build: Callable[[Config], Any], timing: Timing
 ) -> tuple[dict[str, list[float]], dict[str, Any]]:
-    """Measures benchmarks that differ in options, in turn. Benchmarks that do not fit into the device's memory are left out.
+    """Measures benchmarks that differ in options, in turn.
+
+    Benchmarks that do not fit into the device's memory are left out.
 
     Args:
       config: the configuration that the options change.
@@ -202,7 +205,8 @@ def of_each(
                 raise
     if not built:
         raise UsageError(
-            f'none of {", ".join(choices)} fits into the memory of {jax.local_devices()[0].device_kind}: choose smaller ones'
+            f'none of {", ".join(choices)} fits into the memory of {jax.local_devices()[0].device_kind}: '
+            'choose smaller ones'
         )
     return in_turn({name: benchmark.window for name, benchmark in built.items()}, timing), built
 

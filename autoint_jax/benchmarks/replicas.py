@@ -39,7 +39,10 @@ class AloneBenchmark:
 
 
 class CopyRounds(Rounds):
-    """Rounds of copies. Each device steps several copies in turn, and a chunk has as many steps of each as that of a run alone."""
+    """Rounds of copies.
+
+    Each device steps several copies in turn, and a chunk has as many steps of each as that of a run alone.
+    """
 
     def __init__(
         self, chunk: Callable, states: TrainState, columns: Columns, order: jax.Array, *, rows_of_step: int, turns: int
@@ -50,7 +53,7 @@ class CopyRounds(Rounds):
 
 
 class ReplicaBenchmark:
-    """Copies with different seeds, on as many devices as can share them evenly. `window` counts the rows of all copies."""
+    """Copies with different seeds, on as many devices as share them evenly. `window` counts the rows of all copies."""
 
     def __init__(self, config: Config, shape: Shape, copies: int):
         mesh = replica_programs.replica_mesh(copies, jax.local_devices()[: math.gcd(copies, jax.local_device_count())])
@@ -82,7 +85,7 @@ class ReplicaBenchmark:
 
 
 def replicas(config: Config, shape: str, copies: list[int], timing: Timing, *, quick: bool) -> Outcome:
-    """Measures rows per second of all copies, and the time of a step of all copies as a multiple of that of a run alone.
+    """Measures rows per second of all copies, and the time of a step as a multiple of that of a run alone.
 
     Args:
       config: the configuration of every copy except its seed.

@@ -28,7 +28,10 @@ class Outcome(NamedTuple):
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """Aligns a table as lines of text: numbers to the right, other cells to the left. Floats have three significant digits."""
+    """Aligns a table as lines of text: numbers to the right, other cells to the left.
+
+    Floats have three significant digits.
+    """
     shown = [list(header)] + [[_shown(cell) for cell in row] for row in rows]
     widths = [max(len(line[column]) for line in shown) for column in range(len(header))]
     right = [bool(rows) and all(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))]
@@ -48,7 +51,7 @@ def _shown(cell: Any) -> str:
 
 
 def without_paths(text: str) -> str:
-    """Shortens absolute paths in a text: relative to the working directory if they are below it, else to their last name."""
+    """Shortens absolute paths in a text: relative to the working directory if below it, else to their last name."""
 
     def shortened(match: re.Match) -> str:
         path = pathlib.Path(match[0])
@@ -59,7 +62,7 @@ def without_paths(text: str) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Describes the computer: processor, cores that this process may use, memory in bytes, and load of the last minute."""
+    """Describes the computer: processor, usable cores, memory in bytes, and load of the last minute."""
     return {
         'cpu': processor(),
         'cores': usable_cores(),

@@ -1,15 +1,15 @@
 """The least work of a row of data, the peak of the machine, and the fraction of the peak that is reached.
 
-Operations are the multiplications and additions of matrix products that every form of the model needs. Softmax, activations,
-normalisation and dropout are not counted. With f fields, an input of width d,
-w = heads * head_dim and p projections (4, or 3 without residual), a row costs in the forward pass
+Operations are the multiplications and additions of matrix products that every form of the model needs. Softmax,
+activations, normalisation and dropout are not counted. With f fields, an input of width d, w = heads * head_dim and p
+projections (4, or 3 without residual), a row costs in the forward pass
 
     a layer: 2 f d p w (projections) + 2 f^2 w (scores) + 2 f^2 w (weighted sum),
     a perceptron with inputs h_0 and layers h_1 ... h_k: 2 (h_0 h_1 + ... + h_(k-1) h_k),
 
-and three times that in the forward and backward pass, because each product has two gradients of its size. Bytes are those that
-no cache can save: ids, looked-up rows and their gradients, each written and read once, and what the optimizer of tables must
-read and write. Activations are not counted, because a good form keeps them in cache.
+and three times that in the forward and backward pass, because each product has two gradients of its size. Bytes are
+those that no cache can save: ids, looked-up rows and their gradients, each written and read once, and what the
+optimizer of tables must read and write. Activations are not counted, because a good form keeps them in cache.
 """
 
 import functools
@@ -87,8 +87,8 @@ def step_work(schema: Schema, config: Config, batch: int, distinct: int) -> Work
     """Returns the work of a row in a training step, if a batch reads `distinct` table rows.
 
     A table of width d: 'deferred_adam' reads and writes 3 d + 1 numbers of a distinct row, 'lazy_adam' 3 d,
-    'rowwise_adagrad' d + 1. Dense 'adam' reads d numbers of a distinct row, writes and reads the gradient of the whole table, and
-    reads and writes the table and its two moments.
+    'rowwise_adagrad' d + 1. Dense 'adam' reads d numbers of a distinct row, writes and reads the gradient of the whole
+    table, and reads and writes the table and its two moments.
     """
     width = _table_width(config, schema)
     optimizer = {
@@ -113,10 +113,10 @@ def _input_numbers(schema: Schema) -> int:
 
 
 def measured_peak(dtype: str, *, quick: bool) -> Peak:
-    """Measures the fastest square matrix product of several sizes, and an elementwise pass over a large array, on one device.
+    """Measures the fastest square matrix product of several sizes and a pass over a large array, on one device.
 
-    On a CPU NumPy's product is tried too, because XLA's may be slower. Products of float32 have JAX's default precision, as
-    those of the model; on recent GPUs this is TF32.
+    On a CPU NumPy's product is tried too, because XLA's may be slower. Products of float32 have JAX's default
+    precision, as those of the model; on recent GPUs this is TF32.
 
     Args:
       dtype: the type of the products.
@@ -167,7 +167,8 @@ def roofline(rows_per_second: float, work: Work, peak: Peak) -> dict[str, Any]:
       peak: the peak of the machine.
 
     Returns:
-      The figures as a record keeps them. `share` is the rate divided by the rate that the tighter of the two bounds allows.
+      The figures as a record keeps them. `share` is the rate divided by the rate that the tighter of the two bounds
+      allows.
     """
     of_operations = rows_per_second * work.operations / peak.operations
     of_bytes = rows_per_second * work.bytes / peak.bytes

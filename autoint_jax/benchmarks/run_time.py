@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Mapping
 
 import jax
+import jax.numpy as jnp
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -25,9 +26,10 @@ COLOUR, MARKED = '#4477aa', '#cc6677'  # colour-blind readers can tell them apar
 def training_rates(configs: Mapping[str, Config], data: PreparedData, timing: Timing) -> dict[str, list[float]]:
     """Measures rows per second of the training step of each configuration.
 
-    A step gathers rows in the order of the first epoch, makes a forward and a backward pass, and updates parameters and tables.
-    Compilation, evaluation, checkpoints and flushes of tables are not measured. The first MEASURED_ROWS rows are kept on the
-    device, and an incomplete last batch is left out. The states of all models are held at the same time.
+    A step gathers rows in the order of the first epoch, makes a forward and a backward pass, and updates parameters and
+    tables. Compilation, evaluation, checkpoints and flushes of tables are not measured. The first MEASURED_ROWS rows
+    are kept on the device, and an incomplete last batch is left out. The states of all models are held at the same
+    time.
 
     Args:
       configs: {name: configuration}.
@@ -59,7 +61,7 @@ def _rounds(config: Config, data: PreparedData, columns: Columns, resident: Colu
         steps.make_chunk(made, mesh, cut, max_steps=CHUNK_STEPS),
         placement.replicate(initial_state(made), mesh),
         resident,
-        placement.replicate(ordered, mesh),
+        placement.replicate(jnp.asarray(ordered), mesh),
         rows_of_step=batch,
     )
 

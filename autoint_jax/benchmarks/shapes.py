@@ -19,7 +19,13 @@ class Shape(NamedTuple):
 
 
 def log_spaced(fields: int, smallest: int, total: int) -> tuple[int, ...]:
-    """Returns numbers of ids that grow by one factor from `smallest` and sum to `total`, which is at least `fields * smallest`."""
+    """Returns numbers of ids that grow by one factor from `smallest` and sum to `total`.
+
+    Args:
+      fields: the number of fields.
+      smallest: the number of ids of the smallest field.
+      total: the sum, at least `fields * smallest`.
+    """
     low, high = 1.0001, 10.0
     for _ in range(200):
         ratio = (low + high) / 2
@@ -30,7 +36,7 @@ def log_spaced(fields: int, smallest: int, total: int) -> tuple[int, ...]:
 
 
 def criteo(features: int) -> Shape:
-    """Returns the shape of Criteo: 13 bucketed numbers with 64 ids each and 26 categories, with `features` ids in all."""
+    """Returns the shape of Criteo: 13 bucketed numbers with 64 ids each and 26 categories; `features` ids in all."""
     return Shape((64,) * 13 + log_spaced(26, 4, features - 13 * 64))
 
 
@@ -39,7 +45,9 @@ SHAPES = {'ml1m': Shape(log_spaced(8, 2, 3500)), 'criteo': criteo(1_000_000)}
 
 @functools.lru_cache(maxsize=2)
 def made_up(shape: Shape, rows: int, seed: int) -> tuple[Schema, Columns]:
-    """Makes rows whose ids are log-uniform in each field, with many repeats and a long tail. A quarter of the labels are 1.
+    """Makes rows whose ids are log-uniform in each field, with many repeats and a long tail.
+
+    A quarter of the labels are 1.
 
     Args:
       shape: the number of ids of each field.

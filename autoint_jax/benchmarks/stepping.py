@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -60,7 +61,7 @@ def ready(config: Config, shape: Shape, mesh: Mesh) -> Ready:
         mesh,
         cut,
         resident_columns(columns, mesh),
-        placement.replicate(order, mesh),
+        placement.replicate(jnp.asarray(order), mesh),
         step_work(schema, config, batch, distinct_rows(schema, columns, batch)),
     )
 
@@ -131,7 +132,7 @@ class StepBenchmark:
 
 
 class ScoringBenchmark:
-    """Scoring of made-up rows in batches of the configuration. `window` measures it, including the transfer of logits."""
+    """Scoring of made-up rows in batches of the configuration. `window` measures it with the transfer of logits."""
 
     def __init__(self, config: Config, shape: Shape):
         batch = config.training.batch_size

@@ -18,8 +18,8 @@ class WholeRun(NamedTuple):
 
     Attributes:
       command_seconds: from the start of the process to its end, with imports, data, compilation, training and test.
-      epoch_seconds: an epoch of all copies with evaluation and checkpoints. It is the mean over all epochs but the first, which
-        compiles, and the last, whose line is printed without waiting for more steps.
+      epoch_seconds: an epoch of all copies with evaluation and checkpoints. It is the mean over all epochs but the
+        first, which compiles, and the last, whose line is printed without waiting for more steps.
     """
 
     command_seconds: float

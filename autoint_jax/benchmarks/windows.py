@@ -1,4 +1,7 @@
-"""Windows of measurement in turn, so that a machine that slows down slows all candidates alike. Runs commands of peers."""
+"""Windows of measurement, and the commands of peers.
+
+Candidates are measured in turn, so that a machine that slows down slows all of them alike.
+"""
 
 import json
 import shlex
@@ -45,7 +48,10 @@ def medians(rates: Mapping[str, list[float]]) -> dict[str, float]:
 
 
 def peer_rate(command: str) -> float:
-    """Runs a peer once. Returns `examples_per_second` of its last line, which is JSON. Raises UsageError if there is none."""
+    """Runs a peer once. Returns `examples_per_second` of its last line, which is JSON.
+
+    Raises UsageError if there is none.
+    """
     try:
         done = subprocess.run(shlex.split(command), capture_output=True, text=True)
     except (OSError, ValueError, IndexError) as error:

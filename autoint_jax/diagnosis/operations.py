@@ -143,7 +143,8 @@ def _auc() -> OperationResult:
 def _drawn() -> tuple[np.ndarray, tuple[LayerWeights, ...], StackSpec]:
     """Draws input and weights of two layers of the authors' variant, which has every part. Scores are of order one.
 
-    Rows are left out if rounding could decide on which side of 0 the input of a ReLU is, because its gradient depends on this.
+    Rows are left out if rounding could decide on which side of 0 the input of a ReLU is, because its gradient depends
+    on this.
     """
     f, d, n, a = 11, 5, 2, 7
     spec = StackSpec(n, a, True, projection_relu=True, scale=a**-0.5)

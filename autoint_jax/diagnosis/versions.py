@@ -138,7 +138,8 @@ def checks(
     Args:
       pinned: the result of `pins`.
       found: the result of `installed`.
-      required: the result of `needed`. If another package is missing, which only tests use, this is a note. None requires all.
+      required: the result of `needed`. If another package is missing, which only tests use, this is a note. None
+        requires all.
       gpu: whether JAX computes on a GPU.
     """
     result = [Check(OK, f'python {found["python"]}')]

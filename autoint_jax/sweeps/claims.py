@@ -1,10 +1,10 @@
 """Claims, by which worker processes on any number of hosts agree who trains a trial. The hosts share a folder.
 
-A claim is a numbered file that its holder created. The highest number counts, and no number is used twice. If several processes try
-to take a claim, all of them try to create the file with the next number, and one succeeds, on network file systems too. A
-process that looked at an older state of the folder fails. A holder touches its file while it lives (its heartbeat) and
-creates NUMBER.released when it is done. A claim that was neither released nor touched for a while is stale: another process
-may take the next number.
+A claim is a numbered file that its holder created. The highest number counts, and no number is used twice. If several
+processes try to take a claim, all of them try to create the file with the next number, and one succeeds, on network
+file systems too. A process that looked at an older state of the folder fails. A holder touches its file while it lives
+(its heartbeat) and creates NUMBER.released when it is done. A claim that was neither released nor touched for a while
+is stale: another process may take the next number.
 """
 
 import json
@@ -79,7 +79,8 @@ def take(
 
     Args:
       folder: the folder of the claims. It is made if it does not exist.
-      stale_seconds: a claim that was not touched for so many seconds is stale. All processes should use the same number.
+      stale_seconds: a claim that was not touched for so many seconds is stale. All processes should use the same
+        number.
       lost: a thread calls this function if another process has taken the claim over, because this claim was stale.
       note: a note that is stored with the claim; `unreleased` returns it.
     """
@@ -173,7 +174,10 @@ def _read(path: pathlib.Path) -> tuple[dict[str, Any], float | None]:
 
 
 def _now(folder: pathlib.Path) -> float:
-    """Returns the time by the clock of the file system, which stamps the claims. The clocks of hosts may differ from it."""
+    """Returns the time by the clock of the file system, which stamps the claims.
+
+    The clocks of hosts may differ from it.
+    """
     try:
         os.utime(folder / CLOCK)
         return os.stat(folder / CLOCK).st_mtime
@@ -182,9 +186,13 @@ def _now(folder: pathlib.Path) -> float:
 
 
 def _machine() -> str | None:
-    """Names the scope in which process ids are unique: one boot of a machine and one namespace. None if it is unknown."""
+    """Names the scope in which process ids are unique: one boot of a machine and one namespace.
+
+    Returns None if the scope is unknown.
+    """
     try:
-        return f'{pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()} {os.stat("/proc/self/ns/pid").st_ino}'
+        boot = pathlib.Path('/proc/sys/kernel/random/boot_id').read_text().strip()
+        return f'{boot} {os.stat("/proc/self/ns/pid").st_ino}'
     except OSError:
         return None
 

@@ -1,4 +1,7 @@
-"""The folder of a sweep, which workers on all hosts share. It holds a copy of the sweep file and a folder for each trial."""
+"""The folder of a sweep, which workers on all hosts share.
+
+It holds a copy of the sweep file and a folder for each trial.
+"""
 
 import pathlib
 
@@ -13,7 +16,8 @@ class SweepFolder:
     Attributes:
       sweep: the sweep that the sweep file declares.
       path: the path of the folder.
-      stale_seconds: if the process of a running trial gives no sign of life for so many seconds, the trial is pending again.
+      stale_seconds: if the process of a running trial gives no sign of life for so many seconds, the trial is pending
+        again.
     """
 
     def __init__(self, sweep: Sweep, path: pathlib.Path, stale_seconds: float):
@@ -47,6 +51,9 @@ class SweepFolder:
         return sorted(path.name for path in (self.path / 'trials').glob('*') if path.name not in listed)
 
     def keep_file(self) -> None:
-        """Writes a copy of the sweep file as it is now. Trials that were added since are new; removed ones are unlisted."""
+        """Writes a copy of the sweep file as it is now.
+
+        Trials that were added since are new; removed ones are unlisted.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / 'sweep.toml').write_text(self.sweep.text)

@@ -1,14 +1,15 @@
-"""The group of pending trials that a worker claims: trials that train in one program, as copies of a run, or one trial alone.
+"""The pending trials that a worker claims: a group that trains in one program, as copies of a run, or one trial.
 
-Trials can share a program if they differ only in the seed and the options of `config.OF_COPIES`, because none of these changes a
-shape. A worker claims an equal part of the trials that have not ended, so that every worker gets some. It claims at most as many as
-fit, and a multiple of its number of devices if there are enough. On accelerators all trials of a group step at the same time, and
-memory limits the group. On a CPU each core is a device that steps its copies in turn. More copies on a core only save
-compilations there, and all of them end late, so a core has at most COPIES_OF_A_CORE.
+Trials can share a program if they differ only in the seed and the options of `config.OF_COPIES`, because none of these
+changes a shape. A worker claims an equal part of the trials that have not ended, so that every worker gets some. It
+claims at most as many as fit, and a multiple of its number of devices if there are enough. On accelerators all trials
+of a group step at the same time, and memory limits the group. On a CPU each core is a device that steps its copies in
+turn. More copies on a core only save compilations there, and all of them end late, so a core has at most
+COPIES_OF_A_CORE.
 
-Some trials train alone. In a search, each suggestion follows from the figures before it. Streamed rows cannot be shared. Trials from a
-failed group train alone, so that only the faulty one is marked failed. So do trials whose process died DEATHS_TOGETHER times
-since their last evaluation.
+Some trials train alone. In a search, each suggestion follows from the figures before it. Streamed rows cannot be
+shared. Trials from a failed group train alone, so that only the faulty one is marked failed. So do trials whose process
+died DEATHS_TOGETHER times since their last evaluation.
 """
 
 import functools
@@ -62,7 +63,9 @@ def group_size(unfinished: int, *, workers: int, room: int, on_devices: int) -> 
 
 
 def claimed_group(task: WorkerTask, *, excluded: Container[str], alone: Container[str]) -> list[tuple[Trial, Claim]]:
-    """Claims the first pending trial and the trials that train with it in one program. Returns [] if no trial is pending.
+    """Claims the first pending trial and the trials that train with it in one program.
+
+    Returns [] if no trial is pending.
 
     Args:
       task: the task of the worker.

@@ -7,7 +7,8 @@ from typing import Any
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps.option_tables import Values, option_values, shortened
 
-# A sweep has at most so many trials: a hundred settings with a hundred seeds. Each has a folder, and every worker looks at it.
+# A sweep has at most so many trials: a hundred settings with a hundred seeds. Each has a folder, and every worker looks
+# at it.
 MOST_TRIALS = 10_000
 
 

@@ -15,8 +15,9 @@ SAID_AFTER_SECONDS = 10.0
 class FolderLock:
     """A lock that one process at a time can hold, until it releases the lock or ends in any way.
 
-    It is a lock of the operating system (flock) on a file that stays, not the existence of a file. So no lock is ever stale: a slow
-    process keeps its lock, and a killed process loses it. On network file systems the file server keeps the lock.
+    It is a lock of the operating system (flock) on a file that stays, not the existence of a file. So no lock is ever
+    stale: a slow process keeps its lock, and a killed process loses it. On network file systems the file server keeps
+    the lock.
     """
 
     def __init__(self, path: pathlib.Path):
@@ -48,8 +49,8 @@ class FolderLock:
                 time.sleep(POLL_SECONDS)
         except OSError as error:
             raise UsageError(
-                f'the lock of a search cannot be taken: {system_sentence(error)}; a search needs a --sweeps_dir on a file '
-                'system that has locks'
+                f'the lock of a search cannot be taken: {system_sentence(error)}; a search needs a --sweeps_dir on a '
+                'file system that has locks'
             ) from None
 
     def release(self) -> None:

@@ -1,7 +1,7 @@
 """The report of a sweep: its trials sorted by the objective, and the mean of each setting over its seeds.
 
-A setting is a choice of values for all options in which the trials differ, except the seed. Only validation figures decide the order.
-Test figures are shown beside them and decide nothing.
+A setting is a choice of values for all options in which the trials differ, except the seed. Only validation figures
+decide the order. Test figures are shown beside them and decide nothing.
 """
 
 import pathlib
@@ -25,8 +25,8 @@ class Report(NamedTuple):
     Attributes:
       options: the options in which trials differ, except the seed.
       settings: a row for each setting, with mean and sample standard deviation over the seeds that are done.
-      trials: a row for each trial. If the trial is done, its figures are those of the checkpoint with the lowest validation
-        logloss. Otherwise they are the best validation figures so far, which do not count in `settings`.
+      trials: a row for each trial. If the trial is done, its figures are those of the checkpoint with the lowest
+        validation logloss. Otherwise they are the best validation figures so far, which do not count in `settings`.
     """
 
     options: list[str]
@@ -38,7 +38,8 @@ def report(folder: SweepFolder) -> Report:
     """Makes the report of a sweep.
 
     Raises:
-      UsageError: the sweep has no trial yet, its folder holds another search, or trials that are done used different data.
+      UsageError: the sweep has no trial yet, its folder holds another search, or trials that are done used different
+        data.
     """
     listed = folder.trials()
     if not listed:
@@ -62,7 +63,10 @@ def report(folder: SweepFolder) -> Report:
 
 
 def write(folder: SweepFolder, made: Report, output: pathlib.Path) -> list[pathlib.Path]:
-    """Writes OUTPUT/sweep_NAME (settings) and OUTPUT/sweep_NAME_trials, each as .json and .csv. Returns the paths without suffix."""
+    """Writes OUTPUT/sweep_NAME (settings) and OUTPUT/sweep_NAME_trials, each as .json and .csv.
+
+    Returns the paths without suffix.
+    """
     about = {
         'sweep': folder.sweep.name,
         'base': folder.sweep.base,

@@ -31,7 +31,9 @@ MOST_NUMBERS = {'trials': 10_000, 'startup_trials': 10_000, 'warmup_evaluations'
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """A range holds the numbers from `low` to `high`, both included. It holds whole numbers only if both ends are whole.
+    """A range holds the numbers from `low` to `high`, both included.
+
+    It holds whole numbers only if both ends are whole.
 
     Attributes:
       low: the smallest number.
@@ -59,7 +61,10 @@ class Choices:
         return list(self.choices)
 
     def names(self) -> dict[Any, Any]:
-        """Returns {name in Optuna's study: choice}. The study keeps single values only, so a list has a text as its name."""
+        """Returns {name in Optuna's study: choice}.
+
+        The study keeps single values only, so a list has a text as its name.
+        """
         return {json.dumps(choice) if isinstance(choice, list) else choice: choice for choice in self.choices}
 
 
@@ -86,7 +91,7 @@ class Search:
     seed: int = 0
 
     def corners(self) -> Iterator[dict[str, Any]]:
-        """Yields values to check before anything runs: each end or choice of an option, with the other options at their first."""
+        """Yields values to check before anything runs: each end or choice of an option, with the others at their first."""
         first = {option: part.ends()[0] for option, part in self.space.items()}
         for option, part in self.space.items():
             for value in part.ends():
@@ -120,8 +125,8 @@ def parsed_search(tree: dict[str, Any], space: dict[str, Any]) -> Search:
             raise UsageError(f'[search] {key} = {tree[key]!r} must be one of {", ".join(values)}')
     if 'warmup_evaluations' in tree and tree.get('pruner', 'none') == 'none':
         raise UsageError(
-            '[search] warmup_evaluations is for a pruner, but the search has none: leave it out or give a pruner, such as '
-            "pruner = 'median'"
+            '[search] warmup_evaluations is for a pruner, but the search has none: leave it out or give a pruner, '
+            "such as pruner = 'median'"
         )
     if 'startup_trials' in tree and tree.get('sampler') == 'random' and tree.get('pruner') != 'median':
         raise UsageError(
@@ -142,8 +147,8 @@ def _distribution(option: str, table: Any) -> Range | Choices:
             raise UsageError(f'[search.space] {option}: choices = {table["choices"]!r} must be a list of values')
         if not all(_is_value(choice) for choice in table['choices']):
             raise UsageError(
-                f'[search.space] {option}: each of choices = {table["choices"]!r} must be a text, a number, true, false, or a '
-                'list of numbers'
+                f'[search.space] {option}: each of choices = {table["choices"]!r} must be a text, a number, true, '
+                'false, or a list of numbers'
             )
         found = Choices(tuple(_typed(option, choice) for choice in table['choices']))
         if len(found.names()) < len(found.choices):
@@ -158,8 +163,8 @@ def _distribution(option: str, table: Any) -> Range | Choices:
             raise UsageError(f'[search.space] {option}: {name} = {value!r} must be a number of type {kind.__name__}')
     if type(log) is not bool or not low < high or (log and low <= 0) or not (abs(low) <= MOST and abs(high) <= MOST):
         raise UsageError(
-            f'[search.space] {option} = {table!r}: low must be below high, log must be true or false and needs low above 0, '
-            f'and neither end may be beyond {MOST:g}'
+            f'[search.space] {option} = {table!r}: low must be below high, log must be true or false and needs low '
+            f'above 0, and neither end may be beyond {MOST:g}'
         )
     return Range(kind(low), kind(high), log)
 

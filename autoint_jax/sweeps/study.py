@@ -1,9 +1,10 @@
 """A search by Optuna, which suggests trials and says which ones to prune. The trials' folders hold what became of them.
 
-The study of Optuna is a journal in the folder of the sweep. It can be lost, because suggestion.json in a trial's folder holds what was
-suggested. Each process brings the study up to date with these folders before it asks for a trial. So a trial whose process was
-killed is neither lost nor suggested again: it is pending, with its values, as any other trial. Suggestions depend on the seed, the
-number of trials before them and the figures of those trials. So a search with one worker can be repeated exactly.
+The study of Optuna is a journal in the folder of the sweep. It can be lost, because suggestion.json in a trial's folder
+holds what was suggested. Each process brings the study up to date with these folders before it asks for a trial. So a
+trial whose process was killed is neither lost nor suggested again: it is pending, with its values, as any other trial.
+Suggestions depend on the seed, the number of trials before them and the figures of those trials. So a search with one
+worker can be repeated exactly.
 """
 
 import pathlib
@@ -28,8 +29,8 @@ from autoint_jax.sweeps.trials import Trial
 JOURNAL = 'optuna.log'
 # A search ends early after so many suggestions in a row that were made before or that are no valid configuration.
 VAIN_SUGGESTIONS = 100
-# Files of locks. A process holds the first while it suggests trials or reports them, and the second while it appends to the journal.
-# Both files stay.
+# Files of locks. A process holds the first while it suggests trials or reports them, and the second while it appends to
+# the journal. Both files stay.
 ASKING_LOCK, JOURNAL_LOCK = 'asking.lock', f'{JOURNAL}.flock'
 # Errors that Optuna raises when it reads a damaged journal.
 JOURNAL_ERRORS = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
@@ -177,8 +178,8 @@ def _opened(sweep: Sweep, search: Search, folder: pathlib.Path) -> optuna.Study:
         )
     except JOURNAL_ERRORS as error:
         raise UsageError(
-            f'{path} is damaged ({type(error).__name__}: {error}): delete it, and the search goes on from the folders of '
-            'its trials'
+            f'{path} is damaged ({type(error).__name__}: {error}): delete it, and the search goes on from the folders '
+            'of its trials'
         ) from None
 
 

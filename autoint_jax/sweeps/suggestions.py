@@ -1,7 +1,7 @@
 """Suggestions of a search: files that say which values of options Optuna suggested for a trial.
 
-Each trial of a search has a suggestion.json in its folder. It holds all that was suggested for the trial, so the trials of a search are
-known without its study, which can be lost.
+Each trial of a search has a suggestion.json in its folder. It holds all that was suggested for the trial, so the trials
+of a search are known without its study, which can be lost.
 """
 
 import json
@@ -34,7 +34,10 @@ def search_of(sweep: Sweep) -> Search:
 
 
 def suggestions(sweep: Sweep, folder: pathlib.Path) -> list[dict[str, Any]]:
-    """Reads all suggestions, in the order in which they were made. Raises UsageError if the folder holds another search."""
+    """Reads all suggestions, in the order in which they were made.
+
+    Raises UsageError if the folder holds another search.
+    """
     check_folder(sweep, folder)
     found = [stored.read_json(path, FORM, mend=MEND) for path in (folder / 'trials').glob(f'*/{SUGGESTION}')]
     return sorted(found, key=lambda suggestion: suggestion['number'])
@@ -95,7 +98,7 @@ def check_folder(sweep: Sweep, folder: pathlib.Path) -> None:
 
 
 def _identity(sweep: Sweep) -> dict[str, Any]:
-    """Returns the parts that two searches must share to be the same. Number of trials, sampler and pruner may change."""
+    """Returns the parts that make two searches the same. Number of trials, sampler and pruner may change."""
     identity = {
         'base': fingerprint(sweep.config),
         'objective': sweep.objective,

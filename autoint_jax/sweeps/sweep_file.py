@@ -1,8 +1,8 @@
 """Sweep files: TOML that says which trials a sweep has.
 
-    base = 'movielens_1m_autoint'         # of experiments/configs, or a TOML file beside this one
-    objective = 'valid_auc'               # or 'valid_logloss', the default: reports sort by it, and a search improves it
-    seeds = [0, 1, 2]                     # or a count: 3
+    base = 'movielens_1m_autoint'         # of experiments/configs, or a TOML file beside this one objective =
+    'valid_auc'               # or 'valid_logloss', the default: reports sort by it, and a search improves it seeds =
+    [0, 1, 2]                     # or a count: 3
 
     [options]                             # replaces options of the base in all trials
     training.epochs = 10
@@ -19,8 +19,9 @@
     [[list]]
     optimizer.learning_rate = 3e-4
 
-If a file has several of `grid`, `zip`, `list` and `seeds`, each entry of one is combined with each entry of the others. A file may
-have [search] in their place, see `search_space.py`. An unknown option or a wrong value raises an error before anything runs.
+If a file has several of `grid`, `zip`, `list` and `seeds`, each entry of one is combined with each entry of the others.
+A file may have [search] in their place, see `search_space.py`. An unknown option or a wrong value raises an error
+before anything runs.
 """
 
 import dataclasses
@@ -72,7 +73,8 @@ class Sweep:
         model_class(config.model, config.execution.form)
         if config.replicas != ReplicasConfig():
             raise UsageError(
-                "options of 'replicas' have no place in a sweep, because seeds and [grid] make its trials: leave them out"
+                "options of 'replicas' have no place in a sweep, because seeds and [grid] make its trials: leave them "
+                'out'
             )
         return Trial(run_name(self.base, config), config)
 
@@ -126,8 +128,8 @@ def _parsed(tree: dict[str, Any], path: pathlib.Path, text: str, configs: pathli
     evaluations = config.training.epochs * config.training.evaluations_per_epoch
     if search.pruner == 'hyperband' and search.warmup_evaluations > evaluations:
         raise UsageError(
-            f'[search] warmup_evaluations = {search.warmup_evaluations} must be at most the {evaluations} evaluations of a '
-            'trial (training.epochs times training.evaluations_per_epoch)'
+            f'[search] warmup_evaluations = {search.warmup_evaluations} must be at most the {evaluations} evaluations '
+            'of a trial (training.epochs times training.evaluations_per_epoch)'
         )
     for values in search.corners():
         sweep.trial(values)

@@ -1,4 +1,7 @@
-"""How a worker trains the trials that it has claimed, alone or in one program. Their folders then hold how they ended."""
+"""How a worker trains the trials that it has claimed, alone or in one program.
+
+The folders of the trials then say how they ended.
+"""
 
 import contextlib
 import errno
@@ -37,8 +40,8 @@ class Pruned(Exception):
 class TrialReporter:
     """A reporter that writes the progress of a trial to its folder and its log.
 
-    It ends the trial if the worker stops or the search prunes the trial. An error that it raises ends `fit` as an interruption does:
-    what was recorded and saved remains.
+    It ends the trial if the worker stops or the search prunes the trial. An error that it raises ends `fit` as an
+    interruption does: what was recorded and saved remains.
     """
 
     def __init__(
@@ -54,7 +57,8 @@ class TrialReporter:
 
         Args:
           folder: the folder of the trial.
-          epochs: the option training.epochs of the trial. With `stop_after_increases` it says when the trial ends by itself.
+          epochs: the option training.epochs of the trial. With `stop_after_increases` it says when the trial ends by
+            itself.
           stopping: an event that is set when the worker stops.
           should_prune: says after each evaluation whether to prune the trial; None never prunes.
           stop_after_increases: the option training.stop_after_increases of the trial.
@@ -83,7 +87,10 @@ class TrialReporter:
             raise Pruned(f'after epoch {evaluation["epoch"]:g}')
 
     def _ended(self, evaluation: dict[str, Any]) -> bool:
-        """Returns whether the trial ends by itself with this evaluation. Then its best evaluation counts, and it is not pruned."""
+        """Returns whether the trial ends by itself with this evaluation.
+
+        Then its best evaluation counts, and it is not pruned.
+        """
         loglosses = [one['valid_logloss'] for one in trials.evaluations(self._folder)]
         return evaluation['epoch'] >= self._epochs or should_stop(loglosses, self._stop_after_increases)
 
@@ -98,7 +105,9 @@ class TrialReporter:
 
 
 def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
-    """Trains a trial or continues its training, and writes its record to RESULTS_DIR/runs. Trains nothing if the record exists.
+    """Trains a trial or continues its training, and writes its record to RESULTS_DIR/runs.
+
+    Trains nothing if the record exists.
 
     Raises UsageError as `fit` does, or if the record belongs to another configuration or other data.
     """
@@ -113,7 +122,7 @@ def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
 
 
 def train_together(task: WorkerTask, group: Sequence[Trial], reporters: Sequence[Reporter]) -> list[UsageError | None]:
-    """Trains trials in one program or continues their training, and writes the records of those that end to RESULTS_DIR/runs.
+    """Trains trials in one program or continues their training, and writes the records of those that are done.
 
     Returns:
       For each trial its error if it diverged, else None.
@@ -188,8 +197,8 @@ def train_claimed_together(
 ) -> str | None:
     """Trains claimed trials in one program. Their folders then say how they ended.
 
-    The log of each trial has its own lines. The output of the process itself is in the log of the first trial, and the other logs
-    name this log.
+    The log of each trial has its own lines. The output of the process itself is in the log of the first trial, and the
+    other logs name this log.
 
     Args:
       task: the task of the worker.
@@ -198,7 +207,8 @@ def train_claimed_together(
       together: trains the trials in one program.
 
     Returns:
-      None, or the error of the program as one line. The error could be the fault of any trial, so none is marked failed.
+      None, or the error of the program as one line. The error could be the fault of any trial, so none is marked
+      failed.
 
     Raises:
       KeyboardInterrupt: the worker is interrupted.
@@ -256,7 +266,7 @@ def _printed_to(folder: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _output_to(path: pathlib.Path) -> Iterator[None]:
-    """Within this context, all output of the process is appended to a file, including that of compiled code and of crashes."""
+    """Within this context, all output of the process is appended to a file, even that of compiled code and crashes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,6 @@
-"""Trials of a sweep. Each has one configuration and one folder. The files in the folder decide its state, which is stored nowhere.
+"""Trials of a sweep. Each has one configuration and one folder.
+
+The files in the folder decide its state, which is stored nowhere.
 
 TRIALS/ID/        a run folder, as scripts/train.py makes it: run.json, metrics.jsonl, checkpoints/, result.json
     record.json   the record of the run, if results/ already had one; then nothing is trained
@@ -108,13 +110,16 @@ def fail(folder: pathlib.Path, error: str, held: dict[str, Any]) -> None:
 
 
 def too_many_deaths(folder: pathlib.Path) -> str | None:
-    """Returns a message if MAX_DEATHS workers died on this trial since its last evaluation, else None. Its holder calls this.
+    """Returns a message if MAX_DEATHS workers died on this trial since its last evaluation, else None.
+
+    Its holder calls this.
 
     A trial that runs out of memory kills its process each time. Without a limit this would go on for ever.
     """
     died = deaths(folder, held=True)
     return (
-        f'its process died {died} times since evaluation {len(evaluations(folder))} without an error: perhaps memory ran out'
+        f'its process died {died} times since evaluation {len(evaluations(folder))} without an error: '
+        'perhaps memory ran out'
         if died >= MAX_DEATHS
         else None
     )

@@ -1,4 +1,4 @@
-"""A worker is a process that trains the trials of a sweep, one group after the other, until no trial is left to claim."""
+"""A worker is a process that trains the trials of a sweep, one group after the other, until none is left to claim."""
 
 import contextlib
 import faulthandler
@@ -30,9 +30,9 @@ POLL_SECONDS = 2.0
 def work(task: WorkerTask, name: str, train: Train = train_trial, together: TrainTogether = train_together) -> None:
     """Trains trials until no trial is left to claim. Call it in the main thread of a process.
 
-    If a trial raises an error, the error is recorded and the next trial is claimed. If a group raises an error, its trials are
-    retried one at a time. An interruption (SIGINT, SIGTERM) releases the claims, and the trials continue later from their last
-    checkpoints.
+    If a trial raises an error, the error is recorded and the next trial is claimed. If a group raises an error, its
+    trials are retried one at a time. An interruption (SIGINT, SIGTERM) releases the claims, and the trials continue
+    later from their last checkpoints.
 
     Args:
       task: the task of all workers.
@@ -112,7 +112,7 @@ def _ending(folder: SweepFolder, trial: Trial) -> str:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """Within this context the first SIGINT or SIGTERM sets the event and raises KeyboardInterrupt; later ones are ignored."""
+    """Within this context the first SIGINT or SIGTERM sets the event and raises KeyboardInterrupt."""
     stopping, both = threading.Event(), (signal.SIGINT, signal.SIGTERM)
 
     def stop(number: int, frame: Any) -> None:

@@ -19,7 +19,8 @@ class WorkerTask:
       folder: the folder of the sweep.
       data_dir: the folder of prepared data.
       results_dir: the folder of records.
-      wait: whether a worker without a pending trial waits while others train. If one of them dies, its trial is pending again.
+      wait: whether a worker without a pending trial waits while others train. If one of them dies, its trial is pending
+        again.
       compilation_cache: the folder of compiled programs; '' keeps none.
       together: whether trials with the same shapes train in one program, see `groups.py`.
       workers: the number of workers of the command.
@@ -37,7 +38,8 @@ class WorkerTask:
 def record_missing(task: WorkerTask) -> None:
     """Writes the missing records of trials that are done and that no live worker holds.
 
-    A worker writes the record of a trial before it releases its claim. The record is missing if the worker was killed in between.
+    A worker writes the record of a trial before it releases its claim. The record is missing if the worker was killed
+    in between.
     """
     folder = task.folder
     for trial in folder.trials():

@@ -56,8 +56,8 @@ def divided_machine(workers: int, available: Sequence[int], cpus: int | None, gp
 def run(task: WorkerTask, resources: Sequence[Resources]) -> None:
     """Runs one worker for each of `resources` until no trial is left for them.
 
-    If the process of a worker dies, the worker is started again, and its trial continues from its last checkpoint. After an
-    interruption all workers release their trials first.
+    If the process of a worker dies, the worker is started again, and its trial continues from its last checkpoint.
+    After an interruption all workers release their trials first.
 
     Raises:
       OSError: the disk is full.
@@ -124,7 +124,8 @@ class _Workers:
         process = self._context.Process(
             target=_process, args=(self._task, f'worker {worker + 1}', self._resources[worker], self._errors)
         )
-        # The new process inherits a blocked SIGINT. A terminal sends SIGINT to all processes, but only this one handles it.
+        # The new process inherits a blocked SIGINT. A terminal sends SIGINT to all processes, but only this one handles
+        # it.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()

@@ -40,7 +40,8 @@ def test_the_paired_test_is_its_definition():
     differences = np.subtract(one, other)
     t = differences.mean() / (differences.std(ddof=1) / math.sqrt(3))
     np.testing.assert_allclose(significance.paired(one, other), (t, 2, two_sided_p(t, 2)), rtol=1e-9)
-    # By hand: differences 1, 2, 3 have mean 2 and standard error 1 / sqrt(3); p of t with 2 degrees is 1 - t / sqrt(t^2 + 2).
+    # By hand: differences 1, 2, 3 have mean 2 and standard error 1 / sqrt(3); p of t with 2 degrees is 1 - t / sqrt(t^2
+    # + 2).
     assert significance.paired([1, 3, 5], [0, 1, 2]).p == pytest.approx(1 - math.sqrt(12 / 14))
 
 

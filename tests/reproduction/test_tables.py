@@ -1,4 +1,7 @@
-"""Tables made of records: what is shown of models and items that were run, in part or not at all. Nothing is trained here."""
+"""Tables made of records: what is shown of models and items that were run, in part or not at all.
+
+Nothing is trained here.
+"""
 
 import csv
 import json
@@ -58,7 +61,7 @@ def table(data_dir, folder, title, name, published, *, models, seeds, config_of=
 
 
 def test_a_table_shows_every_model_that_has_records(data, data_dir, tmp_path, capsys):
-    """lr is asked for and complete, fm has one seed of three, autoint more than are asked for, crossnet no configuration."""
+    """lr is wanted and complete, fm has one seed of three, autoint more than are wanted, crossnet no configuration."""
     for model, aucs in {'lr': (0.77, 0.772, 0.774), 'fm': (None, 0.83), 'autoint': (0.845, 0.846, 0.8465, 0.1)}.items():
         write_records(tmp_path, data, f'{DATASET}_{model}', base_config(model), aucs)
 

@@ -1,4 +1,4 @@
-"""A trial that trains alone is the run that scripts/train.py makes of its configuration: same forms, slices and bits."""
+"""A trial that trains alone is the run of scripts/train.py with its configuration: same forms, slices and bits."""
 
 import json
 import os

@@ -240,7 +240,10 @@ def ask_all(folder):
 
 
 def test_processes_that_ask_at_once_number_their_suggestions_one_by_one(tmp_path):
-    code = 'import pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t; t.ask_all(pathlib.Path(sys.argv[2]))'
+    code = (
+        'import pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t\n'
+        't.ask_all(pathlib.Path(sys.argv[2]))'
+    )
     asking = [subprocess.Popen([sys.executable, '-c', code, str(ROOT / 'tests'), str(tmp_path)]) for _ in range(2)]
     assert [process.wait(120) for process in asking] == [0, 0]
     folder = opened(tmp_path, SEARCH.replace('trials = 9', 'trials = 30'))
@@ -249,7 +252,7 @@ def test_processes_that_ask_at_once_number_their_suggestions_one_by_one(tmp_path
 
 
 def test_a_trial_that_stops_by_itself_is_not_pruned_by_its_last_evaluation(tmp_path):
-    """Two increases in a row end it: its best evaluation is its result, though the last one is far behind the others'."""
+    """Two increases in a row end it. Its best evaluation is its result, although the last one is far behind."""
     text = SEARCH.replace('[search]', 'training.stop_after_increases = 2\n[search]').replace(
         'startup_trials = 3', "startup_trials = 2\npruner = 'median'\nwarmup_evaluations = 1"
     )

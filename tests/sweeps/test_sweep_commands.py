@@ -65,8 +65,10 @@ class Killed:
         signal.signal(signal.SIGINT, previous)
 
     def kill_worker(self):
-        """Kills one of the processes that hold trials, if there is one; that of the trial it chooses at most three times, since
-        from five on it is a failure."""
+        """Kills one of the processes that hold trials, if there is one.
+
+        It kills that of a chosen trial at most three times, because the trial fails after five deaths.
+        """
         held = {
             trial.id: holder
             for trial in self.folder.trials()

@@ -20,7 +20,7 @@ OTHERS = '[[list]]\noptimizer.learning_rate = 0.01\n[[list]]\noptimizer.learning
 
 @pytest.fixture(scope='module', autouse=True)
 def one_device():
-    """Workers would make a device of each core, and a trial alone take all of them; those that are started stay as they are."""
+    """Starts JAX, so that workers cannot make a device of each core, all of which a trial alone would use."""
     jax.devices()
 
 
