@@ -1,1 +1,1 @@
-"""The paper's tables and figures, benchmarks beside peers, and pages written from records."""
+"""The tables and figures of the paper, benchmarks beside peers, and the pages that are written from records."""

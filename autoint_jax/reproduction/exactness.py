@@ -1,4 +1,4 @@
-"""The configurations whose arithmetic is compared: dense Adam in float32, and what is faster."""
+"""The configurations whose arithmetic is compared: dense Adam in float32, and faster variants."""
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
@@ -6,17 +6,19 @@ from autoint_jax.models.registry import model_class
 
 
 def variants(base: Config, *, reference_form: str, control_form: str, bfloat16: bool) -> dict[str, Config]:
-    """{end of the run's name: configuration}: dense Adam in float32 first, then deferred Adam, bfloat16, and the control.
+    """Returns the variants as {end of the run's name: configuration}.
 
-    All but deferred Adam have dense Adam, whatever the base has.
+    Dense Adam in float32 is first, then deferred Adam, bfloat16, and the control. All variants but deferred Adam have
+    dense Adam, even if the base has another optimizer.
 
     Args:
       base: the configuration that variants change.
-      reference_form: execution.form of the first.
-      control_form: execution.form of dense Adam once more; '' leaves the control out.
-      bfloat16: whether there is such a variant.
+      reference_form: the form of the first variant, see `execution.form`.
+      control_form: the form of the control, which is dense Adam again; '' leaves the control out.
+      bfloat16: whether there is a variant in bfloat16.
 
-    Raises UsageError where there is no such form, before anything is trained.
+    Raises:
+      UsageError: a form is unknown. Nothing is trained before.
     """
     dense = configuration.replace(base, {'optimizer.tables': 'adam'})
     changes = {

@@ -1,7 +1,7 @@
 """The parts of README.md and of docs/ that are written from the records of results/.
 
-A page marks each such part, a section, by a line before it and one after it (`BEGIN`, `END`). Everything else on a page is
-written by hand.
+A page marks each such part, a section, by a line before it and one after it (`BEGIN`, `END`). Everything else on a page
+is written by hand.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the pages say of speed and exactness, written from the records of benchmarks."""
+"""The Markdown about speed and exactness, written from the records of benchmarks."""
 
 import pathlib
 from typing import NamedTuple
@@ -9,9 +9,9 @@ KINDS = {'training step': 'training step', 'inference': 'scoring'}
 
 
 def speed_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: steps and scoring beside peers, growth with tables, copies beside a run alone, the loop beside the step.
+    """Returns Markdown about steps and scoring beside peers, growth with tables, copies, and the loop beside the step.
 
-    Empty without records.
+    Returns [] without records.
     """
     folder = results_dir / 'benchmarks'
     compared = lines_of(folder, '*.json', _compared)
@@ -39,7 +39,7 @@ def _machine(record: Record, path: pathlib.Path) -> list[str]:
 
 
 def _of_loop(record: Record, path: pathlib.Path) -> list[str]:
-    """What is said of growth with tables, of copies and of the loop; [] of another benchmark."""
+    """Returns the lines about growth with tables, copies or the loop; [] for another benchmark."""
     if record['benchmark'] == 'table growth':
         sizes = sorted(map(int, record['milliseconds']))
         return [
@@ -58,7 +58,8 @@ def _of_loop(record: Record, path: pathlib.Path) -> list[str]:
         return [
             '',
             f'Steps of copies in one program, `{record["shape"]}` shape, variant `{record["variant"]}`, on '
-            f'{record["machine"]["cores"]} cores ({record["machine"]["cpu"]}), which a run alone uses too: {"; ".join(costs)}.',
+            f'{record["machine"]["cores"]} cores ({record["machine"]["cpu"]}), which a run alone uses too: '
+            f'{"; ".join(costs)}.',
         ]
     if record['benchmark'] == 'epoch':
         return [
@@ -71,7 +72,7 @@ def _of_loop(record: Record, path: pathlib.Path) -> list[str]:
 
 
 def copy_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: what copies cost as commands, beside a run alone. Empty without a record."""
+    """Returns Markdown about the cost of copies as commands, beside a run alone; [] without a record."""
     return lines_of(results_dir, 'replica_cost_*.json', _copy_lines)
 
 
@@ -82,10 +83,11 @@ def _copy_lines(record: Record, path: pathlib.Path) -> list[str]:
     lines += [
         '',
         f'**Copies of AutoInt in one program, `{record["dataset"]}`, {record["machine"]["cores"]} CPU cores '
-        f'({record["machine"]["cpu"]}).** {record["copies"]} copies cost {record["ratios"]["epoch"]:.2f} times a run alone, by '
-        f'the epoch with evaluation and checkpoints{goal}; {record["ratios"]["command"]:.2f} times as commands of '
-        f'{record["epochs"]} epochs. An epoch takes {alone["epoch_seconds"]:.2f} s alone, '
-        f'{together["epoch_seconds"]:.2f} s for all {record["copies"]} (medians of {len(record["rounds"]["1"])} rounds).',
+        f'({record["machine"]["cpu"]}).** {record["copies"]} copies cost {record["ratios"]["epoch"]:.2f} times a run '
+        f'alone, by the epoch with evaluation and checkpoints{goal}; {record["ratios"]["command"]:.2f} times as '
+        f'commands of {record["epochs"]} epochs. An epoch takes {alone["epoch_seconds"]:.2f} s alone, '
+        f'{together["epoch_seconds"]:.2f} s for all {record["copies"]} (medians of {len(record["rounds"]["1"])} '
+        'rounds).',
     ]
     return lines
 
@@ -112,13 +114,14 @@ def fastest_peer(record: Record) -> Peer:
 
 
 def _compared(record: Record, path: pathlib.Path) -> list[str]:
-    """The row of a benchmark that has peers; [] of another."""
+    """Returns the row of a benchmark with peers; [] for another benchmark."""
     if not _is_compared(record):
         return []
     peer, ours = fastest_peer(record), record['medians']['autoint_jax']
     tables = f' ({record["tables"]})' if record['benchmark'] == 'training step' else ''
     return [
-        f'| {KINDS[record["benchmark"]]}{tables} | {record["shape"]} | {record["batch"]} | {ours:,.0f} | {peer.rows_per_second:,.0f} '
+        f'| {KINDS[record["benchmark"]]}{tables} | {record["shape"]} | {record["batch"]} | {ours:,.0f} | '
+        f'{peer.rows_per_second:,.0f} '
         f'(`{peer.name}`) | {peer.ratio:.2f} | {record["roofline"]["share"]:.2f} |'
     ]
 
@@ -128,7 +131,7 @@ def _beyond(record: Record) -> float:
 
 
 def exactness_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: deferred Adam and bfloat16 beside dense Adam in float32. Empty without a record."""
+    """Returns Markdown about deferred Adam and bfloat16 beside dense Adam in float32; [] without a record."""
     return lines_of(results_dir, 'exactness_*.json', _exactness_lines)
 
 
@@ -136,7 +139,8 @@ def _exactness_lines(record: Record, path: pathlib.Path) -> list[str]:
     lines = [
         '',
         f'What faster arithmetic costs (`{path.name}`; {record["criterion"]}: {record["verdict"]}). Dense '
-        f'Adam in the form `{record.get("reference_form", "automatic")}`; parameters after {record["followed_steps"]:,} steps. '
+        f'Adam in the form `{record.get("reference_form", "automatic")}`; parameters after '
+        f'{record["followed_steps"]:,} steps. '
         'A control is dense Adam in another form: what rounding alone does.',
         '',
         '| variant | AUC | minus dense Adam, by seed | logloss | tables differ by, share of movement |',

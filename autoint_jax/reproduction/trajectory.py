@@ -1,4 +1,4 @@
-"""Two configurations followed step by step from one start: how far apart their parameters are."""
+"""Follows two configurations step by step from one start and compares their parameters."""
 
 from typing import Any
 
@@ -14,7 +14,16 @@ from autoint_jax.training.step.state import TrainState, initial_state, setup
 
 
 def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
-    """The state after `count` steps of a run (0 = its start), every table row up to date."""
+    """Trains a run for some steps.
+
+    Args:
+      config: the configuration of the run.
+      data: the prepared data.
+      count: the number of steps; 0 gives the start.
+
+    Returns:
+      The state, with every table row up to date.
+    """
     made, mesh, columns = setup(config, fitted_schema(config, data)), placement.data_mesh(), data.split('train')
     batch_size = min(config.training.batch_size, len(columns))
     cut = slices.cut(batch_size, config, data.schema, mesh)
@@ -33,7 +42,12 @@ def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
 
 
 def distances(start: TrainState, reference: TrainState, other: TrainState) -> dict[str, float]:
-    """Mean absolute difference of `other` from `reference`, for tables and parameters, and how far `reference` has moved."""
+    """Compares two states.
+
+    Returns:
+      For tables and params, '..._difference': the mean absolute difference of `other` from `reference`, and
+      '..._movement': that of `start` from `reference`.
+    """
     return {
         f'{part}_{name}': _mean_difference(getattr(state, part), getattr(reference, part))
         for part in ('tables', 'params')

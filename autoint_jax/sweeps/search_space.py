@@ -91,7 +91,7 @@ class Search:
     seed: int = 0
 
     def corners(self) -> Iterator[dict[str, Any]]:
-        """Yields values to check before anything runs: each end or choice of an option, with the others at their first."""
+        """Yields values to check first: each end or choice of an option, with the other options at their first."""
         first = {option: part.ends()[0] for option, part in self.space.items()}
         for option, part in self.space.items():
             for value in part.ends():

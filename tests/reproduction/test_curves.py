@@ -31,7 +31,7 @@ def means(aucs):
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """Runs have records: AUC by `DEPTHS`, logloss 1.2 less AUC. Gives the names and configurations of the wanted runs."""
+    """Runs have records: AUC by `DEPTHS`, logloss 1.2 less AUC. Gives names and configurations of the wanted runs."""
     asked = {}
 
     def completed_seeds(name, config, seeds, data, *, runs_dir, results_dir, reporter):

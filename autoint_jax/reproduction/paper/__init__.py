@@ -1,1 +1,1 @@
-"""The tables, figures and ablations of the paper: what is asked, the runs that are missing, ours beside the published figure."""
+"""The tables, figures and ablations of the paper: missing runs are trained and compared with published figures."""

@@ -1,8 +1,8 @@
-"""The items of the ablations: options of AutoInt in which each differs from the base."""
+"""The items of the ablations. Each changes options of AutoInt in the base."""
 
 from typing import Any
 
-# {item: options in which it differs from the base, which has model.variant 'authors'}
+# {item: options that it changes in the base, which has model.variant 'authors'}
 ITEMS: dict[str, dict[str, Any]] = {
     'score_scale': {'model.score_scale': 'one'},
     'projection_activation': {'model.projection_activation': 'none'},

@@ -1,7 +1,7 @@
-"""What the paper does not take apart: AutoInt with one option changed, beside AutoInt as the authors' code has it.
+"""Ablations that the paper does not have: AutoInt with one option changed, beside AutoInt as in the authors' code.
 
-An item is one option of `autoint_jax/models/autoint.py` that the authors' code and the paper's equations differ in, all of them
-at once, a dropout rate, or the optimizer of tables.
+An item changes one option of `autoint_jax/models/autoint.py` in which the authors' code and the paper's equations
+differ, all of these options at once, a dropout rate, or the optimizer of tables.
 """
 
 import pathlib
@@ -22,7 +22,7 @@ from autoint_jax.training.progress import Reporter
 
 BASE = 'base'
 SAID_OF_BASE = ('model.variant', 'optimizer.tables')
-# The one item that is to change nothing: deferred Adam follows dense Adam.
+# Only this item should change nothing, because deferred Adam follows dense Adam.
 AUC_TOLERANCES = {'deferred_adam': 0.0005}
 CRITERION = ' and '.join(
     f"AUC of {item} within {tolerance} of the base's, in the mean over seeds that both have"
@@ -42,23 +42,27 @@ def completed_table(
     path: pathlib.Path,
     reporter: Reporter,
 ) -> bool:
-    """Runs what of the base and of some items has no record, prints and writes the table; False where CRITERION does not hold.
+    """Trains runs of the base and of items without a record, prints the table, and writes it to PATH.json and PATH.csv.
 
-    The table has every item with records of seeds 0 to `seeds - 1`, also those that were not to be run now. An item that the base
-    has already (no dropout where there is none) is left out, and said.
+    The table shows every item that has records of seeds 0 to `seeds - 1`, even if it was not wanted now. An item that
+    changes nothing in the base (such as no dropout if there is none) is left out, and a line says so.
 
     Args:
-      dataset: its name, as runs are named.
+      dataset: the name of the data set in the names of runs.
       base: the configuration that items change.
-      data: of the base.
-      items: those to run, of ITEMS.
-      seeds: 0 to seeds - 1 are run and shown; those of an item train together.
-      runs_dir, results_dir: folders of run folders, records.
-      path: of the table, PATH.json and PATH.csv, without suffix.
-      reporter: of the runs.
+      data: the prepared data of the base.
+      items: the items to run, of ITEMS.
+      seeds: seeds 0 to seeds - 1 are run and shown. The seeds of an item train together.
+      runs_dir: the folder of run folders.
+      results_dir: the folder of records.
+      path: the path of the table without suffix.
+      reporter: receives the progress of the runs.
+
+    Returns:
+      Whether CRITERION holds.
 
     Raises:
-      UsageError: the base is not the authors' variant, or as `runs.completed_seeds` does.
+      UsageError: the base is not the authors' variant, or as `runs.completed_seeds` raises it.
     """
     if base.model.variant != 'authors':
         raise UsageError(
@@ -82,7 +86,7 @@ def completed_table(
             not_run.append(item)
     rows = [_row(item, of_item, found[BASE]) for item, of_item in found.items()]
     _show(f'AutoInt with one option changed, {dataset}, seeds 0 to {seeds - 1}', rows)
-    for items_said, said in ((no_change, 'the base has these already'), (not_run, 'not run')):
+    for items_said, said in ((no_change, 'the base already has these'), (not_run, 'not run')):
         if items_said:
             print(f'{said}: {", ".join(items_said)}')
     criterion = 'Nothing is judged' if set(AUC_TOLERANCES) <= set(no_change) else CRITERION
@@ -108,13 +112,16 @@ def completed_table(
 
 
 def _row(item: str, found: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Differences are over seeds that both have; None of the base itself, and where there are none."""
+    """Returns the row of an item.
+
+    Differences are over seeds that both have; None for the base and without such seeds.
+    """
     ours = comparison.test_figures(found)
     change = ', '.join(
         f'{path}={value:g}' if isinstance(value, float) else f'{path}={value}'
         for path, value in ITEMS.get(item, {}).items()
     )
-    row = {'item': item, 'change': change, 'seeds': ours['auc'].count}
+    row: dict[str, Any] = {'item': item, 'change': change, 'seeds': ours['auc'].count}
     seeds = {record['config']['seed'] for record in found} & {record['config']['seed'] for record in base}
     tests = (
         significance.compared(
@@ -147,8 +154,8 @@ def _tests_said(rows: Sequence[dict[str, Any]]) -> str:
     if not tested:
         return 'No test: it takes two seeds that an item and the base both have.'
     return (
-        f'p of two-sided paired t-tests over seeds, not corrected for their number: of {tested} items that change nothing '
-        f'{0.05 * tested:.1g} would be below 0.05 by chance.'
+        f'p of two-sided paired t-tests over seeds, not corrected for their number: of {tested} items that change '
+        f'nothing {0.05 * tested:.1g} would be below 0.05 by chance.'
     )
 
 
@@ -176,7 +183,7 @@ def _show(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def ablation_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: a table for each data set that has a record. Empty without."""
+    """Returns Markdown with a table for each data set that has a record."""
     return lines_of(results_dir, 'ablations_*.json', _lines)
 
 

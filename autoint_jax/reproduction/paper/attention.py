@@ -1,4 +1,4 @@
-"""Figure 7: the runs whose attention is looked at, and what it says of the field pairs that the paper names."""
+"""Figure 7: the runs whose attention is measured, and the attention of the field pairs that the paper names."""
 
 import csv
 import pathlib
@@ -19,7 +19,7 @@ from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
 
 LEAST_CORRELATION = 0.5
-ONE_SEED = 'ONE SEED'  # in place of a verdict
+ONE_SEED = 'ONE SEED'  # stands in place of a verdict
 CRITERION = (
     'A pair passes if in every seed, two at least, it is among the strongest third of all pairs of different fields '
     '(mean of both directions, layers and heads); seeds agree if the rank correlation of every two is at least '
@@ -38,15 +38,18 @@ def trained_seeds(
     results_dir: pathlib.Path,
     reporter: Reporter,
 ) -> list[pathlib.Path]:
-    """Folders of the complete runs of seeds 0 to `seeds - 1`, with their checkpoints; those that are not there are trained.
+    """Returns the folders of the complete runs of seeds 0 to `seeds - 1`, with their checkpoints.
 
-    A record alone is not enough, as it is for `runs.completed_seeds`; a run that has none is recorded. Raises UsageError
-    as that does.
+    Missing runs are trained.
+
+    `runs.completed_seeds` accepts a record without a run folder, but here the folder is needed. A run without a record
+    is recorded.
+
+    Raises:
+      UsageError: as `runs.completed_seeds` raises it.
     """
-    runs.recorded_seeds(
-        name, config, seeds, data, results_dir
-    )  # refuses records on other data, before anything is trained
-    with tempfile.TemporaryDirectory() as no_records:  # without a record every run's folder is asked
+    runs.recorded_seeds(name, config, seeds, data, results_dir)  # raises before training if records used other data
+    with tempfile.TemporaryDirectory() as no_records:  # without records, the folder of every run is read
         found = completed_seeds(
             name, config, seeds, data, runs_dir=runs_dir, results_dir=pathlib.Path(no_records), reporter=reporter
         )
@@ -57,8 +60,13 @@ def trained_seeds(
 
 
 def about(folder: pathlib.Path) -> dict[str, Any]:
-    """What trained the attention of a run that is shown, which may be younger than a record of the same run."""
+    """Describes the run whose attention is shown. It may be younger than a record of the same run.
+
+    Raises ValueError if the run is not complete.
+    """
     result, run = records.read_result(folder), records.read_run(folder)
+    if result is None:
+        raise ValueError(f'{folder} has no result: its run is not complete')
     return {
         'run': folder.name,
         'test': result['test'],
@@ -70,12 +78,14 @@ def about(folder: pathlib.Path) -> dict[str, Any]:
 def judged(
     attentions: Sequence[np.ndarray], names: Sequence[str], claimed: Sequence[tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """A row for each pair of different fields, the strongest first; a verdict for those that are claimed, else None.
+    """Returns a row for each pair of different fields, the strongest first.
+
+    Only claimed pairs have a verdict, others None.
 
     Args:
-      attentions: of each seed, averaged over rows, [l, n, f, g].
-      names: of the fields, [f].
-      claimed: pairs in either order.
+      attentions: the attention of each seed, averaged over rows, [l, n, f, g].
+      names: the names of the fields [f].
+      claimed: the pairs that the paper names, in either order.
     """
     by_seed = [
         {pair.fields: pair.rank for pair in ranked_pairs(attention.mean((0, 1)), names)} for attention in attentions
@@ -100,23 +110,30 @@ def judged(
 
 
 def agreement(attentions: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Rank correlations of every two seeds, and whether all are at least LEAST_CORRELATION."""
+    """Returns the rank correlations of every two seeds, and a verdict: whether all are at least LEAST_CORRELATION.
+
+    Args:
+      attentions: the attention of each seed, averaged over rows, [l, n, f, g].
+    """
     correlations = rank_correlations([attention.mean((0, 1)) for attention in attentions])
     agree = all(correlation >= LEAST_CORRELATION for correlation in correlations)
     return {'rank_correlations': correlations, 'verdict': verdict(agree, len(attentions))}
 
 
 def verdict(passed: bool, seeds: int) -> str:
-    """PASS or FAIL, or ONE_SEED: what a single training shows may be its own."""
+    """Returns PASS or FAIL, or ONE_SEED, because a single run may not be typical."""
     return comparison.verdict(passed) if seeds > 1 else ONE_SEED
 
 
 def write_weights(path: pathlib.Path, attentions: Sequence[np.ndarray], names: Sequence[str]) -> None:
-    """Writes a CSV with the weight of every seed, layer, head and ordered pair. Heads of different seeds do not correspond.
+    """Writes a CSV with the weight of every seed, layer, head and ordered pair.
+
+    Heads of different seeds do not correspond.
 
     Args:
-      attentions: of each seed, averaged over rows, [l, n, f, g].
-      names: of the fields, [f].
+      path: the path of the CSV.
+      attentions: the attention of each seed, averaged over rows, [l, n, f, g].
+      names: the names of the fields [f].
     """
     with open(path, 'w', newline='') as file:
         writer = csv.writer(file)
@@ -127,7 +144,7 @@ def write_weights(path: pathlib.Path, attentions: Sequence[np.ndarray], names: S
 
 
 def attention_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: Figure 7 from its records. Empty where there is none."""
+    """Returns Markdown of Figure 7 from its records; [] if there is none."""
     return lines_of(results_dir, f'{NAME}_*.json', _lines)
 
 

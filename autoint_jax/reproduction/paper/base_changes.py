@@ -1,4 +1,4 @@
-"""Table 5's last column: what a deep network changes, the joint model less the single model that it is built on."""
+"""The last column of Table 5: the change by a deep network, from the single model to the joint model built on it."""
 
 import pathlib
 import statistics
@@ -12,7 +12,10 @@ from autoint_jax.reproduction.paper.published import BASES, DATASETS, EFFECTIVEN
 
 
 def published_change(model: str, datasets: Sequence[str] = DATASETS) -> Figures:
-    """The paper's change of AUC and logloss, in the mean over data sets; over all four it is the paper's column."""
+    """Returns the paper's mean change of AUC and logloss over data sets.
+
+    Over all four it is the column of the paper.
+    """
     pairs = [(JOINT[model][dataset], EFFECTIVENESS[BASES[model]][dataset]) for dataset in datasets]
     return Figures(
         *(
@@ -23,8 +26,8 @@ def published_change(model: str, datasets: Sequence[str] = DATASETS) -> Figures:
 
 
 def change(model: str, dataset: str, ours: dict[str, Measured], base: dict[str, Measured] | None) -> dict[str, Any]:
-    """The part of a table's row that tells the change on a data set; None for ours where the base has no records."""
-    row = {'base': BASES[model]}
+    """Returns the part of a row with the changes on a data set. Ours are None if the base has no records."""
+    row: dict[str, Any] = {'base': BASES[model]}
     for figure, theirs in published_change(model, [dataset])._asdict().items():
         row |= {
             f'{figure}_change': None if base is None else ours[figure].mean - base[figure].mean,
@@ -34,7 +37,7 @@ def change(model: str, dataset: str, ours: dict[str, Measured], base: dict[str, 
 
 
 def change_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: changes in the mean over the data sets that have a record of Table 5 and of the base. Empty without."""
+    """Returns Markdown with mean changes over the data sets that have records of Table 5 and of the base."""
     changes: dict[str, dict[str, dict[str, Any]]] = {}
     for path in sorted(results_dir.glob('table5_joint_*.json')):
         record = read(path)

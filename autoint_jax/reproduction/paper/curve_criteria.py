@@ -1,7 +1,7 @@
-"""What the paper says of AutoInt as one option varies, and whether ours does the same (Song et al., CIKM 2019, section 5).
+"""Criteria for curves: the paper's statements about AutoInt as one option varies (Song et al., CIKM 2019, section 5).
 
-The paper prints these results as images and a footnote, so shapes are judged, not figures. Means over seeds are compared. A
-criterion that the data set or the chosen values do not allow is not judged, and says why.
+The paper prints these results as images and a footnote, so criteria judge shapes, not figures. They compare means over
+seeds. If the data set or the chosen values do not allow a criterion, it is not judged, and its text says why.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from typing import NamedTuple
 from autoint_jax.records import comparison
 from autoint_jax.reproduction.paper.published import DATASETS, Figures
 
-STABLE = 0.002  # AUC or logloss; runs that differ in their seed only may lie as far apart
-NO_GAIN = 0.001  # AUC; for click-through rates the paper calls a difference of this size significant
+STABLE = 0.002  # of AUC or logloss; runs that differ only in their seed may lie so far apart
+NO_GAIN = 0.001  # of AUC; for click-through rates the paper calls a difference of this size significant
 NOT_JUDGED = 'not judged'
 
 # {value of the option: mean test figures over seeds}
@@ -19,11 +19,11 @@ Means = dict[int, Figures]
 
 
 class Criterion(NamedTuple):
-    """What is asked of a curve, and the answer.
+    """A criterion for a curve, and whether the curve meets it.
 
     Attributes:
-      text: what is asked, or why nothing is.
-      passed: whether it holds; None where it is not judged.
+      text: the criterion, or the reason why there is none.
+      passed: whether the curve meets it; None if it is not judged.
     """
 
     text: str
@@ -31,20 +31,23 @@ class Criterion(NamedTuple):
 
     @property
     def verdict(self) -> str:
+        """PASS, FAIL or NOT_JUDGED."""
         return NOT_JUDGED if self.passed is None else comparison.verdict(self.passed)
 
 
 def overall(criteria: list[Criterion]) -> Criterion:
-    """All criteria as one: failed if one failed, else not judged if one was not."""
+    """Combines criteria to one. It fails if one failed; otherwise it is not judged if one was not judged."""
     found = {criterion.passed for criterion in criteria}
     passed = False if False in found else None if None in found else True
     return Criterion('; '.join(criterion.text for criterion in criteria), passed)
 
 
 def depth(dataset: str, means: Means) -> list[Criterion]:
-    """Figure 5: AUC and logloss gain dramatically with the first interacting layer, further with more, and are stable from three.
+    """Returns the criteria of Figure 5, by number of interacting layers.
 
-    Shown for KDD12 and MovieLens-1M; Criteo and Avazu are said to be similar. At 0 layers the output layer reads the embeddings.
+    AUC and logloss gain dramatically with the first layer, gain further with more layers, and are stable from three.
+    The paper shows this for KDD12 and MovieLens-1M and says that Criteo and Avazu are similar. With 0 layers the output
+    layer reads the embeddings.
     """
     if dataset not in DATASETS:
         return [_no_shape(dataset)]
@@ -78,9 +81,10 @@ def depth(dataset: str, means: Means) -> list[Criterion]:
 
 
 def embedding_size(dataset: str, means: Means) -> list[Criterion]:
-    """Figure 6: on KDD12 larger embeddings are better throughout; on MovieLens-1M performance drops once their size reaches 24.
+    """Returns the criteria of Figure 6, by size of the embeddings.
 
-    The text says "performance" and the figure has both AUC and logloss, so both are judged there.
+    On KDD12 larger embeddings are always better. On MovieLens-1M performance drops when their size reaches 24. The text
+    says "performance", and the figure has both AUC and logloss, so both are judged there.
     """
     if dataset == 'kdd12':
         aucs = [means[size].auc for size in sorted(means)]
@@ -111,7 +115,10 @@ def embedding_size(dataset: str, means: Means) -> list[Criterion]:
 
 
 def heads(dataset: str, means: Means) -> list[Criterion]:
-    """Footnote on the number of heads: one is worse than two, more than two bring no significant gain. It names no data set."""
+    """Returns the criteria of the footnote on the number of heads, which names no data set.
+
+    One head is worse than two, and more than two bring no significant gain.
+    """
     if dataset not in DATASETS:
         return [_no_shape(dataset)]
     return [

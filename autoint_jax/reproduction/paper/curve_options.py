@@ -1,4 +1,4 @@
-"""The curves of the paper: which option of AutoInt varies, over which values, and how the curve is judged."""
+"""The curves of the paper: the option of AutoInt that varies, its values, and the criteria of the curve."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,18 +9,19 @@ from autoint_jax.reproduction.paper.curve_criteria import Criterion, Means
 
 
 class Curve(NamedTuple):
-    """What is varied, and how it is judged.
+    """A curve: test figures of AutoInt over the values of one option.
 
     Attributes:
-      name: of the record, before _DATASET.
-      title: of table and figure.
-      option: the option that varies, by its dotted path; a whole number.
-      label: what it is, in words.
-      values: those that are run where none are chosen.
-      published_value: the one of Table 2.
-      criteria: (data set, means) -> what is asked of them.
-      fixed: options that every value has in place of the base's; the paper's figures are not beside such a curve.
-      fixed_name: of runs with these options, behind the base's; '' where there are none.
+      name: the name of its record, before _DATASET.
+      title: the title of its table and figure.
+      option: the dotted path of the option that varies, a whole number.
+      label: the option in words.
+      values: the values that are run if none are chosen.
+      published_value: the value of Table 2.
+      criteria: returns the criteria for a data set and the mean figures of each value.
+      fixed: {option: value} that every point has in place of the base. Figures of the paper do not stand beside such a
+        curve.
+      fixed_name: the end of the names of runs with fixed options; '' if there are none.
     """
 
     name: str
@@ -52,8 +53,8 @@ EMBEDDING_SIZE = Curve(
     16,
     curve_criteria.embedding_size,
 )
-# Dropout is what keeps embeddings from overfitting, for which the paper says that large ones are worse. The runs of the base's value are
-# those of the item `dropout` of `ablations`.
+# The paper says that large embeddings are worse because they overfit, which dropout prevents. The runs for the value of
+# the base are those of the item `dropout` of `ablations`.
 WITHOUT_DROPOUT = EMBEDDING_SIZE._replace(
     name='figure6_without_dropout',
     title='Figure 6 without dropout, size of embeddings',

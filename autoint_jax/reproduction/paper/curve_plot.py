@@ -1,4 +1,4 @@
-"""Test AUC and logloss over the values of one option, as a figure (paper Figures 5 and 6)."""
+"""Draws test AUC and logloss over the values of one option (paper, Figures 5 and 6)."""
 
 import math
 import pathlib
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from autoint_jax.records.comparison import Measured
 from autoint_jax.reproduction.paper.published import Figures
 
-# Two colours of Okabe and Ito (2008), told apart by colour-blind readers too; the markers differ as well.
+# Two colours of Okabe and Ito (2008), which colour-blind readers can tell apart. The markers differ as well.
 OURS, PAPER = '#0072B2', '#D55E00'
 PANELS = {'auc': 'test AUC', 'logloss': 'test logloss'}
 
@@ -20,11 +20,12 @@ def save(
     """Writes a PNG with a panel of AUC and one of logloss.
 
     Args:
-      path: where the PNG goes; the folder is made.
-      title: above the panels.
-      label: of the horizontal axis, the option that varies.
-      ours: {value: {figure: mean and deviation}}; a bar is one standard deviation over seeds up and down, none for a single seed.
-      paper: the value for which the paper publishes figures (Table 2), and they.
+      path: the path of the PNG. Its folder is made.
+      title: the title above the panels.
+      label: the label of the horizontal axis, which names the option.
+      ours: {value: {figure: mean and deviation}}. A bar is one standard deviation over seeds up and down; one seed has
+        no bar.
+      paper: the value for which the paper publishes figures (Table 2), and these figures.
     """
     figure = Figure(figsize=(9, 3.6), layout='constrained')
     FigureCanvasAgg(figure)
@@ -64,7 +65,7 @@ def save(
 
 
 def _account(counts: list[int]) -> str:
-    """What a point is, from the seeds of each."""
+    """Returns the legend of our points from the number of seeds of each point."""
     least, most = min(counts), max(counts)
     if most == 1:
         return 'ours, one seed'

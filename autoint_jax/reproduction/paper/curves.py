@@ -1,4 +1,4 @@
-"""Curves of the paper: AutoInt with one option varied, each value trained once a seed, its shape judged (Figures 5, 6, heads)."""
+"""Curves of the paper: AutoInt with one option varied, with several seeds for each value (Figures 5 and 6, heads)."""
 
 import pathlib
 from typing import Any
@@ -19,14 +19,22 @@ from autoint_jax.training.progress import Reporter
 
 
 def chosen_values(curve: Curve, given: list[str] | None) -> tuple[int, ...]:
-    """Values in rising order, those of the curve where none are given. Raises UsageError on what is no whole number."""
+    """Returns the values to run, in rising order.
+
+    Args:
+      curve: the curve.
+      given: the values as text; None stands for the values of the curve.
+
+    Raises:
+      UsageError: a given value is not a whole number, or there is none.
+    """
     try:
         values = tuple(sorted({int(value) for value in given})) if given is not None else curve.values
     except ValueError:
         values = ()
     if not values:
         raise UsageError(
-            f'--values is {",".join(given)!r}, but must be whole numbers with commas between them, such as '
+            f'--values is {",".join(given or ())!r}, but must be whole numbers with commas between them, such as '
             f'{",".join(map(str, curve.values))}'
         )
     return values
@@ -44,24 +52,31 @@ def completed_curve(
     results_dir: pathlib.Path,
     reporter: Reporter,
 ) -> bool:
-    """Runs what has no record, prints the table, writes RESULTS_DIR/NAME_DATASET.{json,csv,png}; whether no criterion failed.
+    """Trains runs without a record, prints the table, and writes RESULTS_DIR/NAME_DATASET.{json,csv,png}.
 
-    The runs of the base's own value are those that other tables have under DATASET_autoint and `fixed_name`. The curve has each of its
-    values with records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be completed piece by piece.
+    For the value of the base, the runs are those of other tables under DATASET_autoint and `fixed_name`. The table
+    shows each value that has records of seeds 0 to `seeds - 1`, even if it was not wanted now. So a curve can be
+    completed piece by piece.
 
     Args:
-      curve: what is varied.
-      dataset: name of the data set.
+      curve: the curve.
+      dataset: the name of the data set.
       base: the configuration in which the option is varied.
-      values: those to run.
-      seeds: 0 to seeds - 1 are run; those of a value train together.
-      data_dir, runs_dir, results_dir: folders of prepared data, run folders, records.
-      reporter: of the runs.
+      values: the values to run.
+      seeds: seeds 0 to seeds - 1 are run. The seeds of a value train together.
+      data_dir: the folder of prepared data.
+      runs_dir: the folder of run folders.
+      results_dir: the folder of records.
+      reporter: receives the progress of the runs.
 
-    Raises UsageError on a value that the option cannot have or a base that has what is fixed already, before anything is run, and
-    as `runs.completed_seeds` does.
+    Returns:
+      Whether no criterion failed.
+
+    Raises:
+      UsageError: the option cannot have a value, or the base already has the fixed options; nothing is trained before.
+        Also as `runs.completed_seeds` raises it.
     """
-    if curve.fixed and configuration.replace(base, curve.fixed) == base:
+    if curve.fixed and configuration.replace(base, dict(curve.fixed)) == base:
         raise UsageError(
             f'AutoInt on {dataset} has {" and ".join(f"{path}={value:g}" for path, value in curve.fixed.items())} '
             f'already: {curve.title} would be the curve with its configuration'
@@ -132,7 +147,7 @@ def completed_curve(
 
 
 def curve_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: each curve that has a record, its criteria, table and figure. Empty without records."""
+    """Returns Markdown for each curve that has a record: its criteria, table and figure."""
     return [line for curve in CURVES for line in lines_of(results_dir, f'{curve.name}_*.json', _lines)]
 
 
@@ -164,7 +179,7 @@ def _run_name(curve: Curve, dataset: str, base: Config, value: int) -> str:
 
 
 def _row(ours: dict[str, Measured], found: list[dict[str, Any]], paper: Figures | None) -> dict[str, Any]:
-    row = {}
+    row: dict[str, Any] = {}
     for figure, measured in ours.items():
         row |= {
             figure: measured.mean,

@@ -1,4 +1,7 @@
-"""Table 1: samples, fields and features of prepared data beside the paper's counts, which `data/datasets/registry.py` holds."""
+"""Table 1: samples, fields and features of prepared data beside the counts of the paper.
+
+`data/datasets/registry.py` holds these counts.
+"""
 
 import pathlib
 from typing import Any
@@ -12,14 +15,14 @@ from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import MEND, read
 
 FIGURES = ('rows', 'fields', 'features')
-# {data set: {figure: difference allowed}}; 0 where not named. In Criteo the authors also number the empty value of the
-# categorical fields that have one, 26 at most; here it has no id (see data/datasets/criteo.py).
+# {data set: {figure: allowed difference}}; 0 for others. In Criteo the authors also give an id to the empty value of
+# the categorical fields that have one, at most 26; here it has no id (see data/datasets/criteo.py).
 TOLERANCES = {'criteo': {'features': 26}}
 NAME = 'table1_statistics'
 
 
 def known_dataset(dataset: str) -> str:
-    """`dataset`, if the paper's Table 1 has it. Raises UsageError."""
+    """Returns `dataset` if Table 1 of the paper has it. Raises UsageError otherwise."""
     counted = [name for name, one in registry.DATASETS.items() if one.published]
     if dataset not in counted:
         raise UsageError(
@@ -29,18 +32,19 @@ def known_dataset(dataset: str) -> str:
 
 
 def prepared_as_published(dataset: str, data_dir: str | pathlib.Path) -> PreparedData | None:
-    """The data prepared by the recipe whose counts the paper gives; None where it is not prepared.
+    """Returns the data that is prepared by the recipe whose counts the paper gives; None if it is not prepared.
 
-    Raises UsageError where it is damaged.
+    Raises:
+      UsageError: the data is damaged.
     """
     recipe = registry.named(dataset).published_recipe
-    if not (folder_of(data_dir, dataset, recipe) / 'manifest.json').exists():
+    if recipe is None or not (folder_of(data_dir, dataset, recipe) / 'manifest.json').exists():
         return None
     return open_prepared(data_dir, dataset, recipe)
 
 
 def compared(dataset: str, data: PreparedData) -> list[dict[str, Any]]:
-    """A row for each of FIGURES: the paper's count, ours, and whether they differ by no more than the tolerance."""
+    """Returns a row for each of FIGURES: the count of the paper, ours, and whether both agree within the tolerance."""
     known = registry.named(dataset)
     ours, rows = registry.figures(data, known.features), []
     for figure in FIGURES:
@@ -59,7 +63,7 @@ def compared(dataset: str, data: PreparedData) -> list[dict[str, Any]]:
 
 
 def criterion(dataset: str) -> str:
-    """What the verdict of a data set stands for, in words."""
+    """Returns the criterion of a data set as a sentence."""
     return ', '.join(
         [
             "Counts equal the paper's",
@@ -69,7 +73,10 @@ def criterion(dataset: str) -> str:
 
 
 def statistics_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: Table 1 from its records, data sets without one shown as such. Empty where there is no record."""
+    """Returns Markdown of Table 1 from its records; [] if there is none.
+
+    It shows data sets without a record as such.
+    """
     names = [name for name, one in registry.DATASETS.items() if one.published]
     found = {name: path for name in names if (path := results_dir / f'{NAME}_{name}.json').exists()}
     if not found:

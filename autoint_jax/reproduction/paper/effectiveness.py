@@ -1,4 +1,4 @@
-"""A table of models: each trained once a seed, the published figure beside ours, the paper's model tested against the others."""
+"""A table of models with several seeds: published figures beside ours, and tests of the paper's own model."""
 
 import pathlib
 from collections.abc import Callable
@@ -33,27 +33,32 @@ def completed_table(
     path: pathlib.Path,
     reporter: Reporter,
 ) -> bool:
-    """Runs what of some models has no record, prints the table, writes PATH.json and PATH.csv; whether every model shown passed.
+    """Trains runs of models without a record, prints the table, and writes it to PATH.json and PATH.csv.
 
-    The table has every model with records of seeds 0 to `seeds - 1`, also those that were not to be run now, so it can be
-    completed piece by piece; a model that was not run for all of these seeds is shown with those it has. A model passes if its
-    mean AUC is at least the paper's less its tolerance; every model is shown, passed or not. In a table of joint models a row
-    has the change over the base model.
+    The table shows every model that has records of seeds 0 to `seeds - 1`, even if it was not wanted now. So it can be
+    completed piece by piece. A model without some of these seeds is shown with those that it has. A model passes if its
+    mean AUC is at least that of the paper minus its tolerance. In a table of joint models, a row has the change over
+    the base model.
 
     Args:
-      title: of the table.
-      dataset: its name, as in `published`.
+      title: the title of the table.
+      dataset: the name of the data set, as in `published`.
       published: {model: {dataset: figures}}; one of the models is the paper's own.
-      models: those to run.
-      seeds: 0 to seeds - 1 are run and shown.
-      base_config: model -> its configuration for the data set.
-      tolerances: {model: AUC}; '' is that of models not named.
-      data_dir, runs_dir, results_dir: folders of prepared data, run folders, records.
-      path: of the table, without suffix.
-      reporter: of the runs.
+      models: the models to run.
+      seeds: seeds 0 to seeds - 1 are run and shown.
+      base_config: returns the configuration of a model for the data set.
+      tolerances: {model: tolerance of AUC}; '' stands for all other models.
+      data_dir: the folder of prepared data.
+      runs_dir: the folder of run folders.
+      results_dir: the folder of records.
+      path: the path of the table without suffix.
+      reporter: receives the progress of the runs.
+
+    Returns:
+      Whether every model in the table passed.
 
     Raises:
-      UsageError: a model to be run has no configuration or no prepared data, or as `runs.completed_seeds` does.
+      UsageError: a model to run has no configuration or no prepared data, or as `runs.completed_seeds` raises it.
     """
     bases = {BASES[model]: None for model in published if model in BASES}
     settings = {
@@ -86,7 +91,7 @@ def completed_table(
         row |= {f'{figure}_mark': marks.get(figure, '') if model == own else '' for figure in significance.FIGURES}
         if model in BASES:
             base = found.get(BASES[model])
-            row |= base_changes.change(model, dataset, ours, base and comparison.test_figures(base))
+            row |= base_changes.change(model, dataset, ours, comparison.test_figures(base) if base else None)
         rows.append(row)
     criterion = "AUC at least the paper's less " + ', '.join(
         f'{tolerance} ({model or "others"})' for model, tolerance in tolerances.items()
@@ -105,7 +110,7 @@ def completed_table(
             'criterion': criterion,
             'not_run': not_run,
             **tested,
-            'data_hashes': sorted({settings[model][1].hash for model in shown}),
+            'data_hashes': sorted({setting[1].hash for model in shown if (setting := settings[model]) is not None}),
             'seeds': seeds,
         },
         significance.VERSIONS,
@@ -117,7 +122,10 @@ def completed_table(
 def _setting(
     model: str, base_config: Callable[[str], Config], data_dir: str, *, needed: bool, reporter: Reporter
 ) -> tuple[Config, PreparedData] | None:
-    """A model's configuration and data; where it need not be run and has none, None, and the reason is said."""
+    """Returns the configuration and data of a model.
+
+    If one is missing and the model is not needed, it says so: None.
+    """
     try:
         config = base_config(model)
         return config, open_prepared(data_dir, config.data.dataset, config.data.recipe)

@@ -1,4 +1,4 @@
-"""Table 3: parameters outside the embeddings, counted from shapes alone."""
+"""Table 3: the number of parameters outside the embeddings, counted from shapes alone."""
 
 import pathlib
 from collections.abc import Mapping
@@ -15,17 +15,20 @@ from autoint_jax.reproduction.paper.published import SIZES, SIZES_DATASET
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.step.state import initial_state, setup
 
-# Numeric and other fields of each data set (paper, Table 1 and section 5.1.1).
+# {data set: (numeric fields, other fields)} (paper, Table 1 and section 5.1.1)
 FIELDS = {'criteo': (13, 26), 'avazu': (0, 23), 'kdd12': (3, 10), 'movielens_1m': (1, 6)}
 BESIDE = 'movielens_1m'
 NAME = 'table3_model_size'
 
 
 def shape(dataset: str) -> Schema:
-    """Fields of a data set's shape, for counting parameters outside the embeddings only.
+    """Returns a schema with the fields of a data set, to count parameters outside the embeddings only.
 
-    Cardinalities are made up, because they change tables alone; MovieLens-1M's multivalued field has one slot, because its
-    values are averaged into one vector. Raises UsageError on a data set of unknown shape.
+    Numbers of ids are made up, because they change only tables. The multivalued field of MovieLens-1M has one slot,
+    because its values are averaged into one vector.
+
+    Raises:
+      UsageError: the shape of the data set is unknown.
     """
     if dataset not in FIELDS:
         raise UsageError(
@@ -41,28 +44,29 @@ def shape(dataset: str) -> Schema:
 
 
 def parameters(config: Config, schema: Schema) -> int:
-    """Parameters outside the embeddings, biases included, exactly; no array is made.
+    """Returns the exact number of parameters outside the embeddings, with biases. No array is made.
 
-    Raises UsageError on a wrong configuration.
+    Raises:
+      UsageError: the configuration is wrong.
     """
     made = setup(config, schema)
     return parameter_count(jax.eval_shape(lambda: initial_state(made)).params)
 
 
 def rounded_as(count: int, published: str) -> str:
-    """`count` with as many digits as a published figure such as '1.6e5', written like it."""
+    """Writes `count` like a published figure such as '1.6e5', with the same number of digits."""
     digits = len(published.partition('e')[0].replace('.', ''))
     mantissa, exponent = f'{count:.{digits - 1}e}'.split('e')
     return f'{mantissa}e{int(exponent)}'
 
 
 def compared(configs: Mapping[tuple[str, str], Config], dataset: str) -> list[dict[str, Any]]:
-    """A row for each configuration: its parameters at a data set's shape, the paper's where it has them, and MovieLens-1M's.
+    """Returns a row for each configuration: its number of parameters with the fields of a data set and of MovieLens-1M.
 
     Args:
-      configs: {(model, variant): configuration}; the variant is '' where a model has one only. The paper's figure stands beside
-        variants '' and 'paper', because it is of the paper's equations.
-      dataset: whose shape; the paper's figures are of Criteo.
+      configs: {(model, variant): configuration}; the variant is '' if a model has only one. The figure of the paper
+        stands beside variants '' and 'paper', because it belongs to the paper's equations.
+      dataset: the data set whose fields are used. The figures of the paper belong to Criteo.
     """
     rows, schema, beside = [], shape(dataset), shape(BESIDE)
     for (model, variant), config in configs.items():
@@ -84,7 +88,7 @@ def compared(configs: Mapping[tuple[str, str], Config], dataset: str) -> list[di
 
 
 def model_size_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: Table 3 from its records. Empty where there is none."""
+    """Returns Markdown of Table 3 from its records; [] if there is none."""
     return lines_of(results_dir, f'{NAME}_*.json', _lines)
 
 

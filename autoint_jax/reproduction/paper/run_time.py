@@ -1,4 +1,4 @@
-"""Figure 4: what measured training rates say of the paper's run times."""
+"""Figure 4: measured training rates beside the run times of the paper."""
 
 import pathlib
 import statistics
@@ -8,16 +8,16 @@ from typing import Any
 from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import Record, lines_of
 
-# The models of Figure 4, in the order of Table 2.
+# The models of Figure 4, in the order of Table 2
 MODELS = ('lr', 'fm', 'deep_crossing', 'nfm', 'crossnet', 'cin', 'hofm', 'autoint')
-MUCH_SLOWER = 2.0  # times AutoInt's seconds, from which on CIN counts as much slower
+MUCH_SLOWER = 2.0  # CIN counts as much slower if it takes so many times AutoInt's seconds
 CRITERION = f"LR takes the fewest seconds of all; CIN at least {MUCH_SLOWER:g} times AutoInt's"
 NO_VERDICT = (
-    "The paper's other comparisons have no verdict. It timed a GPU, where networks this small most likely wait for kernels "
-    'to start, so that AutoInt, DeepCrossing and NFM take about as long; where arithmetic is what takes the time, as on a '
-    'CPU, they differ as their arithmetic does'
+    "The paper's other comparisons have no verdict. It timed a GPU, where networks this small most likely wait for "
+    'kernels to start, so that AutoInt, DeepCrossing and NFM take about as long; where arithmetic is what takes the '
+    'time, as on a CPU, they differ as their arithmetic does'
 )
-# What the paper's text compares without a number: (claim, dividend, divisor).
+# Claims of the paper without a number: (claim, model of the dividend, model of the divisor).
 WITHOUT_VERDICT = (
     ("NFM takes about FM's time", 'nfm', 'fm'),
     ('AutoInt is comparable to DeepCrossing', 'autoint', 'deep_crossing'),
@@ -28,11 +28,11 @@ NAME = 'figure4_run_time'
 
 
 def timed(rates: Mapping[str, Sequence[float]], train_rows: int) -> list[dict[str, Any]]:
-    """A row for each model: its median rate, the seconds of an epoch at it, and those as a multiple of LR's and AutoInt's.
+    """Returns a row for each model: its median rate, seconds of an epoch, and their ratio to LR and AutoInt.
 
     Args:
-      rates: {model: rows per second, one a window}; 'lr' and 'autoint' are among them.
-      train_rows: of an epoch.
+      rates: {model: rows per second of each window}; it has 'lr' and 'autoint'.
+      train_rows: the number of rows of an epoch.
     """
     seconds = {model: train_rows / statistics.median(windows) for model, windows in rates.items()}
     return [
@@ -50,14 +50,16 @@ def timed(rates: Mapping[str, Sequence[float]], train_rows: int) -> list[dict[st
 
 
 def claims(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the paper's text says of Figure 4 beside our ratio of seconds; a verdict only where CRITERION has one, else None.
+    """Returns the paper's claims about Figure 4 beside our ratio of seconds.
+
+    Claims outside CRITERION have no verdict, but None.
 
     Args:
-      rows: of `timed`, of all MODELS.
+      rows: the rows of `timed` for all MODELS.
     """
     seconds = {row['model']: row['epoch_seconds'] for row in rows}
     next_to_lr = min((model for model in seconds if model != 'lr'), key=seconds.__getitem__)
-    judged = [
+    judged: list[tuple[str, str, str, bool | None]] = [
         ('LR is the fastest', next_to_lr, 'lr', seconds[next_to_lr] > seconds['lr']),
         ('CIN is much slower than AutoInt', 'cin', 'autoint', seconds['cin'] >= MUCH_SLOWER * seconds['autoint']),
     ]
@@ -73,7 +75,7 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def run_time_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: Figure 4 from its records. Empty where there is none."""
+    """Returns Markdown of Figure 4 from its records; [] if there is none."""
     return lines_of(results_dir, f'{NAME}_*.json', _lines)
 
 

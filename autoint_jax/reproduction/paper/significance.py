@@ -1,9 +1,9 @@
-"""Is one setting better than another beyond what seeds do? Two-sided t-tests on test AUC and logloss over seeds.
+"""Two-sided t-tests on test AUC and logloss over seeds: is one setting better than another by more than chance?
 
-The paper marks AutoInt against the best baseline by an "unpaired t-test" over ten runs (Tables 2 and 5). Its words fit both
-Student's test and Welch's, which does not take the variances as equal; Welch's is used here. With as many runs of each the two
-have the same t, and Welch's at most as many degrees of freedom, so its p is never the smaller one. The paired test is not the
-paper's.
+The paper compares AutoInt with the best baseline by an "unpaired t-test" over ten runs (Tables 2 and 5). This may be
+Student's test or Welch's, which does not assume equal variances. Welch's is used here. With the same number of runs
+both have the same t, and Welch's has at most as many degrees of freedom, so its p is never smaller. The paper has no
+paired test.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,16 +19,19 @@ FIGURES = {'auc': 'AUC', 'logloss': 'logloss'}
 HIGHER_IS_BETTER = {'auc': True, 'logloss': False}
 VERSIONS = {'scipy': scipy.__version__}
 METHOD = (
-    "Two-sided t-tests over seeds. Unpaired: Welch's, of unequal variances. Paired: over seeds that both have; the same "
-    'seed is the same order of rows. ** p < 0.01, * p < 0.05 by the unpaired test, where the first is the better one.'
+    "Two-sided t-tests over seeds. Unpaired: Welch's, of unequal variances. Paired: over seeds that both have; the "
+    'same seed is the same order of rows. ** p < 0.01, * p < 0.05 by the unpaired test, where the first is the better '
+    'one.'
 )
 
 
 class TTest(NamedTuple):
-    """Attributes:
-    statistic: t.
-    freedom: degrees of freedom.
-    p: the chance of a |t| at least as large if there is no difference, two-sided.
+    """The result of a t-test.
+
+    Attributes:
+      statistic: t.
+      freedom: the degrees of freedom.
+      p: the two-sided probability of a |t| at least as large if there is no difference.
     """
 
     statistic: float
@@ -37,16 +40,16 @@ class TTest(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """One figure of two settings.
+    """One figure of two settings, with its t-tests.
 
     Attributes:
       figure: 'auc' or 'logloss'.
-      names: of the two settings.
-      means: of the two settings, over their seeds.
-      seeds: how many each has.
-      unpaired: None where one of the two has fewer than two seeds, or neither varies.
-      paired: None where fewer than two seeds are in both, or all their differences are the same.
-      paired_seeds: how many are in both.
+      names: the names of the two settings.
+      means: the means of the two settings over their seeds.
+      seeds: the numbers of seeds of the two settings.
+      unpaired: the unpaired test; None if a setting has fewer than two seeds, or neither varies.
+      paired: the paired test; None if fewer than two seeds are in both, or all their differences are the same.
+      paired_seeds: the number of seeds that are in both.
     """
 
     figure: str
@@ -59,24 +62,25 @@ class Comparison(NamedTuple):
 
     @property
     def mark(self) -> str:
-        """'**' or '*' where the first setting is better and the unpaired p is below 0.01 or 0.05, as the paper marks."""
+        """'**' or '*', as in the paper, if the first setting is better and unpaired p below 0.01 or 0.05; else ''."""
         better = (self.means[0] > self.means[1]) == HIGHER_IS_BETTER[self.figure]
         return stars(self.unpaired.p) if better and self.unpaired else ''
 
 
 def stars(p: float) -> str:
+    """Returns '**' for p below 0.01, '*' for p below 0.05, else ''."""
     return '**' if p < 0.01 else '*' if p < 0.05 else ''
 
 
 def welch(one: Sequence[float], other: Sequence[float]) -> TTest | None:
-    """Welch's unpaired t-test of two samples' means; None with fewer than two values of either, or where neither varies."""
+    """Makes Welch's unpaired t-test. Returns None if a sample has fewer than two values, or neither varies."""
     if min(len(one), len(other)) < 2 or np.ptp(one) == np.ptp(other) == 0:
         return None
     return _test(stats.ttest_ind(one, other, equal_var=False))
 
 
 def paired(one: Sequence[float], other: Sequence[float]) -> TTest | None:
-    """The paired t-test of values that belong together; None with fewer than two, or where all differences are the same."""
+    """Makes the paired t-test. Returns None with fewer than two pairs, or if all differences are the same."""
     if len(one) < 2 or np.ptp(np.subtract(one, other)) == 0:
         return None
     return _test(stats.ttest_rel(one, other))
@@ -89,18 +93,26 @@ def _test(result: Any) -> TTest:
 def compared(
     names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]
 ) -> list[Comparison]:
-    """Test AUC and logloss of two settings, from the records of their runs; each has at least one."""
+    """Compares test AUC and logloss of two settings from the records of their runs. Each has at least one record."""
     return [_compared(figure, names, one, other) for figure in FIGURES]
 
 
 def compared_with_best(own: str, found: Mapping[str, Sequence[dict[str, Any]]]) -> list[Comparison]:
-    """A model against the best of the others by mean, for each figure; {model: records}. Empty where it or they have none."""
+    """Compares a model with the best of the other models by mean, for each figure.
+
+    Args:
+      own: the model.
+      found: {model: records of its runs}.
+
+    Returns:
+      A comparison for each figure; [] if the model or all others have no records.
+    """
     if own not in found or len(found) < 2:
         return []
     made = []
     for figure in FIGURES:
         means = {model: test_figures(records)[figure].mean for model, records in found.items() if model != own}
-        best = (max if HIGHER_IS_BETTER[figure] else min)(means, key=means.get)
+        best = (max if HIGHER_IS_BETTER[figure] else min)(means, key=lambda model: means[model])
         made.append(_compared(figure, (own, best), found[own], found[best]))
     return made
 
@@ -125,9 +137,10 @@ def _compared(
 
 
 def sentence(comparison: Comparison) -> str:
-    """'AUC: autoint 0.8456, fm 0.8252; difference +0.0204, unpaired p < 0.0001 ** (3 and 3 seeds), paired ...'"""
+    """Returns a sentence such as 'AUC: autoint 0.8456, fm 0.8252; difference +0.0204, unpaired p < 0.0001 ** ...'."""
     (name, other), (mean, other_mean) = comparison.names, comparison.means
-    start = f'{FIGURES[comparison.figure]}: {name} {mean:.4f}, {other} {other_mean:.4f}; difference {mean - other_mean:+.4f}, '
+    difference = f'difference {mean - other_mean:+.4f}, '
+    start = f'{FIGURES[comparison.figure]}: {name} {mean:.4f}, {other} {other_mean:.4f}; {difference}'
     if min(comparison.seeds) < 2:
         return start + 'no t-test with fewer than two seeds of each.'
     mark = comparison.mark and f' {comparison.mark}'
@@ -151,11 +164,17 @@ def sentence(comparison: Comparison) -> str:
 
 
 def shown_p(p: float) -> str:
+    """Returns p as text, such as 'p = 0.012'."""
     return 'p < 0.0001' if p < 1e-4 else f'p = {p:.2g}'
 
 
 def about(comparisons: Sequence[Comparison], *, none: str) -> dict[str, Any]:
-    """What a table's record says of its tests: sentences, method, numbers. `none` is the sentence where nothing is compared."""
+    """Returns the part of a table's record about its tests: sentences, method and numbers.
+
+    Args:
+      comparisons: the tests of the table.
+      none: the sentence for a table without tests.
+    """
     return {
         'significance': [sentence(one) for one in comparisons] or [none],
         'significance_method': METHOD,
