@@ -154,7 +154,7 @@ def test_ablations_are_compared_with_the_base_over_seeds_of_both(data, tmp_path,
         '| 2 |  |'
     )
     assert 'The base has `model.variant=authors` and `optimizer.tables=adam`.' in ablations.ablation_lines(tmp_path)[1]
-    assert 'the base has these already: embedding_dropout' in capsys.readouterr().out
+    assert 'the base already has these: embedding_dropout' in capsys.readouterr().out
     deferred_adam = configuration.replace(base, ablations.ITEMS['deferred_adam'])
     write_records(tmp_path, data, f'{DATASET}_autoint_deferred_adam', deferred_adam, (0.8456, 0.8467, 0.847))
     assert not ablation(data, tmp_path, items=[], seeds=3, base=base)
