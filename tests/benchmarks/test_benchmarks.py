@@ -116,8 +116,8 @@ def test_a_peers_last_line_counts():
 @pytest.mark.parametrize(
     'command, parts',
     [
-        (f"{PYTHON} -c 'print(1)'", ['gave no JSON line', 'it printed no such line']),
-        (f'''{PYTHON} -c "print('{{}}')"''', ['gave no JSON line']),
+        (f"{PYTHON} -c 'print(1)'", ['printed no JSON line', 'it printed no such line']),
+        (f'''{PYTHON} -c "print('{{}}')"''', ['printed no JSON line']),
         (f'''{PYTHON} -c "raise SystemExit('no torch here')"''', ['no torch here']),
         ('no_such_program_at_all --x', ['cannot be run']),
         ("python 'unclosed", ['cannot be run']),

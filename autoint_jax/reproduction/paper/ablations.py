@@ -62,7 +62,7 @@ def completed_table(
       Whether CRITERION holds.
 
     Raises:
-      UsageError: the base is not the authors' variant, or as `runs.completed_seeds` raises it.
+      UsageError: the base is not the authors' variant, or as `completed_seeds` raises it.
     """
     if base.model.variant != 'authors':
         raise UsageError(

@@ -42,11 +42,11 @@ def trained_seeds(
 
     Missing runs are trained.
 
-    `runs.completed_seeds` accepts a record without a run folder, but here the folder is needed. A run without a record
+    `completed_seeds` accepts a record without a run folder, but here the folder is needed. A run without a record
     is recorded.
 
     Raises:
-      UsageError: as `runs.completed_seeds` raises it.
+      UsageError: as `completed_seeds` raises it.
     """
     runs.recorded_seeds(name, config, seeds, data, results_dir)  # raises before training if records used other data
     with tempfile.TemporaryDirectory() as no_records:  # without records, the folder of every run is read

@@ -74,7 +74,7 @@ def completed_curve(
 
     Raises:
       UsageError: the option cannot have a value, or the base already has the fixed options; nothing is trained before.
-        Also as `runs.completed_seeds` raises it.
+        Also as `completed_seeds` raises it.
     """
     if curve.fixed and configuration.replace(base, dict(curve.fixed)) == base:
         raise UsageError(

@@ -58,7 +58,7 @@ def completed_table(
       Whether every model in the table passed.
 
     Raises:
-      UsageError: a model to run has no configuration or no prepared data, or as `runs.completed_seeds` raises it.
+      UsageError: a model to run has no configuration or no prepared data, or as `completed_seeds` raises it.
     """
     bases = {BASES[model]: None for model in published if model in BASES}
     settings = {
