@@ -1,1 +1,1 @@
-"""The one pass that turns raw columns into prepared data."""
+"""The pass over raw tables that writes prepared data, and the record of their origin."""

@@ -1,4 +1,4 @@
-"""Which split each row belongs to, checked: labels that are what was declared, and splits that can be trained and tested on."""
+"""Assigns rows to splits, and checks that labels are as declared and that each split has rows of both classes."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -11,8 +11,8 @@ from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError
 
-MANY_BUCKETS = 1_000_000  # of hashes: fewer do no harm
-MOST_SPELLINGS = 1000  # of a label that are counted
+MANY_BUCKETS = 1_000_000  # there is no warning about fewer buckets
+MOST_SPELLINGS = 1000  # spellings of a label that are counted
 _SHOWN = 8
 _ROWS_AT_ONCE = 1 << 22
 
@@ -26,18 +26,19 @@ def assigned(
     names: Mapping[str, str],
     say: Callable[[str], None],
 ) -> np.ndarray:
-    """Number of the split of each row, int8 [n].
+    """Returns the number of the split of each row, int8 [n].
 
     Args:
-      split: says it, of labels and a raw column.
+      split: (labels uint8 [n], raw column [n] or None) -> numbers of splits int8 [n].
       labels: uint8 [n].
-      column: the spooled column that `split` wants, if any.
+      column: the raw column that `split` needs, if any.
       plan: of the table.
-      spool: its rows.
-      names: split -> how a message names it, with its files if they are its own.
-      say: takes what may be meant, but should be known.
+      spool: the rows.
+      names: {split: its name in messages, with its files if it has files of its own}.
+      say: is told of declarations that are probably mistakes, but may be meant.
 
-    Raises UsageError where the label or the split is not what was declared, a split is empty, or has rows of one class only.
+    Raises:
+      UsageError: labels or splits are not as declared, a split is empty, or it has rows of one class only.
     """
     for remark in (*_unused_missing_values(plan, spool), *_idle_buckets(plan, len(labels))):
         say(remark)
@@ -49,12 +50,12 @@ def assigned(
 
 
 def unseen(missing: Collection[str]) -> list[str]:
-    """What to say about values that mean missing, but occur in no row."""
+    """Returns a sentence about declared missing values that occur in no row, if there are any."""
     return [f'WARNING: no row holds {_list(sorted(missing))}, listed under missing'] if missing else []
 
 
 def _unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
-    """A sentence for each field of which some `missing_values` occur in no row."""
+    """Returns a sentence for each field that declares `missing_values` which occur in no row."""
     remarks = []
     for field in plan.fields:
         waiting = set(field.missing_values) - {''}
@@ -74,17 +75,17 @@ def _unused_missing_values(plan: TablePlan, spool: Spool) -> list[str]:
 
 
 def _idle_buckets(plan: TablePlan, rows: int) -> list[str]:
-    """A sentence for each field with hash buckets of which most can hold no value."""
+    """Returns a sentence for each field that has far more hash buckets than the table has rows."""
     return [
-        f'WARNING: field {field.name!r} has {field.buckets:,} buckets of hashes, and the table {rows:,} rows: most of the '
-        'embeddings would never be trained, though they take memory, so give fewer buckets'
+        f'WARNING: field {field.name!r} has {field.buckets:,} hash buckets, but the table has {rows:,} rows: most '
+        'embeddings would take memory and never be trained, so give fewer buckets'
         for field in plan.fields
         if field.transform == 'hash' and field.buckets > max(MANY_BUCKETS, 10 * rows)
     ]
 
 
 def _spellings(column: str, spool: Spool, split_of: np.ndarray) -> dict[str, np.ndarray]:
-    """How often each spelling of a label occurs in each split, int64 [splits]; counting ends after MOST_SPELLINGS."""
+    """Returns {spelling of the label: its rows in each split, int64 [splits]}. Counting ends after MOST_SPELLINGS."""
     found: dict[str, np.ndarray] = {}
     start = 0
     for block in spool.column(column):
@@ -101,22 +102,24 @@ def _spellings(column: str, spool: Spool, split_of: np.ndarray) -> dict[str, np.
 
 
 def _check_spellings(label: LabelPlan, found: dict[str, np.ndarray], names: Mapping[str, str]) -> None:
+    """Raises UsageError if a declared spelling does not occur, or if the negative spellings are unclear."""
     where = f'the label, column {label.column!r},'
     holds = f'it holds {_counted(found, names)}'
     for key, values in (('positive', label.positive), ('negative', label.negative)):
         absent = [value for value in values if value not in found]
         if absent and len(found) <= MOST_SPELLINGS:
-            raise UsageError(f'{where} is {_list(absent)} in no row, though label lists it under {key}: {holds}')
+            raise UsageError(f'{where} is {_list(absent)} in no row, but label lists it under {key}: {holds}')
     others = [value for value in found if value not in label.positive]
     if len(others) > 1 and not label.negative:
         many = f'more than {MOST_SPELLINGS:,}' if len(found) > MOST_SPELLINGS else f'{len(found)}'
         raise UsageError(
-            f'{where} has {many} spellings, of which label lists {_list(label.positive)} as positive: list those '
-            f'that are negative, too, under negative, and rows of any other are bad; {holds}'
+            f'{where} has {many} spellings, and label lists {_list(label.positive)} as positive: list the negative '
+            f'spellings, too, under negative; rows with any other spelling are bad rows; {holds}'
         )
 
 
 def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, names: Mapping[str, str]) -> None:
+    """Raises UsageError if a split has no row, or rows of one class only."""
     counts = np.zeros((len(SPLITS), 2), np.int64)
     for start in range(0, len(labels), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
@@ -132,7 +135,7 @@ def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, n
     for value, row_rule in ((1, f'is {rule} in no row'), (0, f'is {rule} in every row')):
         if not counts[:, value].any():
             raise UsageError(
-                f'the label, column {label.column!r}, {row_rule} of {counts.sum():,}: there is nothing to tell apart'
+                f'the label, column {label.column!r}, {row_rule} of {counts.sum():,}: a model needs rows of both classes'
             )
     for name, (negative, positive) in zip(SPLITS, counts.tolist(), strict=True):
         if not negative + positive:
@@ -143,13 +146,13 @@ def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, n
         if not negative or not positive:
             raise UsageError(
                 f'the split {names[name]} has {negative + positive:,} rows, of which {"all" if positive else "none"} '
-                f'are positive, so nothing can be learnt or measured on it: choose the split so that training, '
+                f'are positive, so a model cannot learn or be measured on it: choose the split so that training, '
                 f'validation and test all have rows of both classes'
             )
 
 
 def _counted(found: dict[str, np.ndarray], names: Mapping[str, str]) -> str:
-    """The commonest spellings, each with its rows and splits."""
+    """The most frequent spellings in words, each with its number of rows and its splits."""
     common = sorted(found, key=lambda value: (-found[value].sum(), value))[:_SHOWN]
     told = [
         f'{value[:40]!r} ({found[value].sum():,} rows: '

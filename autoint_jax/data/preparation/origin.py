@@ -1,4 +1,7 @@
-"""What prepared data was made from: a declaration or recipe, and raw files. Recorded in the manifest, outside the data's hash."""
+"""The origin of prepared data: a declaration or recipe, and raw files.
+
+It is recorded in the manifest, but the data's hash does not depend on it.
+"""
 
 import hashlib
 import json
@@ -12,9 +15,9 @@ from autoint_jax.data.text.packed import PACKED, opened, unpacked_name
 from autoint_jax.errors import UsageError
 
 ORIGIN_KEY = 'origin'  # of the manifest's preparation
-# To be counted up when the same recipe would make other columns of the same rows.
+# Version of the encoding. It must grow when the same recipe makes other columns of the same rows.
 ENCODING = 1
-# The form of what is recorded, beside `declared` and `meaning`, which are of any form.
+# The form of the record; `declared` and `meaning` may also have other forms.
 RECORDED = {
     'encoding': int,
     'declaration': (str, None),
@@ -27,14 +30,14 @@ RECORDED = {
 
 
 class Origin(NamedTuple):
-    """What data is to be made from.
+    """The origin of data that is to be prepared.
 
     Attributes:
-      declared: the declaration as it is written, or the recipe as this version has it; JSON.
-      meaning: what it means, defaults included; JSON. Two declarations may differ in form only.
-      parameters: those of the manifest.
-      declaration: the file, or None for a recipe of this project.
-      find: folder of raw files -> the files. Raises UsageError where they are not there.
+      declared: the declaration as it is written, or the recipe of this version, as JSON.
+      meaning: the same with all defaults, as JSON, so that two declarations that differ in form only are equal.
+      parameters: the recipe's parameters in the manifest.
+      declaration: the file of the declaration, or None for a recipe of this project.
+      find: folder of raw files -> the files. It raises UsageError if they are not there.
     """
 
     declared: Any
@@ -45,7 +48,7 @@ class Origin(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """What of a file changes with its content, as far as the file system tells."""
+    """The properties of a file that change with its content: bytes, times in nanoseconds, inode."""
 
     size: int
     mtime_ns: int
@@ -54,20 +57,21 @@ class Stamp(NamedTuple):
 
 
 def stamp(path: pathlib.Path | str) -> Stamp:
+    """Returns the stamp of a file. Raises OSError."""
     status = os.stat(path)
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 class RawFiles:
-    """The raw files of a preparation, as they were when it began."""
+    """The raw files of a preparation, with their stamps at its beginning."""
 
     def __init__(self, origin: Origin, raw_dir: pathlib.Path):
-        """Raises UsageError where the files are not in the folder."""
+        """Raises UsageError if the files are not in the folder."""
         self._origin, self._raw_dir = origin, raw_dir
         self._stamps = {path: stamp(path) for path in origin.find(raw_dir)}
 
     def check_unchanged(self) -> None:
-        """Raises UsageError if a file was written to while it was read."""
+        """Raises UsageError if a file was changed during the preparation."""
         for path, before in self._stamps.items():
             if stamp(path)[:2] != before[:2]:
                 raise UsageError(
@@ -76,14 +80,14 @@ class RawFiles:
                 )
 
     def record(self, checksums: Mapping[str, str], max_bad_share: float | None) -> dict[str, Any]:
-        """What the manifest says of the origin, JSON.
+        """Returns the record of the origin for the manifest, as JSON.
 
         Args:
-          checksums: SHA-256 of the unpacked files by name.
-          max_bad_share: share of rows that was allowed to be unreadable.
+          checksums: {name of an unpacked file: its SHA-256}.
+          max_bad_share: the share of unreadable rows that was allowed.
         """
         names, origin = [unpacked_name(path) for path in self._stamps], self._origin
-        # Readers tell checksums by name, so of files of one name in several folders they tell one at most.
+        # Checksums are by name, so of several files with the same name there is only one checksum.
         known = {
             path: checksums[name] if names.count(name) == 1 and name in checksums else checksum_of(path)
             for path, name in zip(self._stamps, names, strict=True)
@@ -103,7 +107,10 @@ class RawFiles:
 
 
 def checksum_of(path: pathlib.Path) -> str:
-    """SHA-256 of a file, unpacked, as the readers of raw files compute it. Raises UsageError where it cannot be unpacked."""
+    """SHA-256 of a file's unpacked content, as the readers of raw files compute it.
+
+    Raises UsageError if unpacking fails.
+    """
     if path.suffix.lower() not in PACKED:
         return sha256_of(path)
     checksum = hashlib.sha256()
@@ -114,11 +121,11 @@ def checksum_of(path: pathlib.Path) -> str:
 
 
 def key_of(path: pathlib.Path, raw_dir: pathlib.Path) -> str:
-    """A file's name within the folder of raw files, or its whole path where it is elsewhere."""
+    """A file's path relative to the folder of raw files, or its absolute path if it is elsewhere."""
     whole, folder = os.path.abspath(path), os.path.abspath(raw_dir)
     return os.path.relpath(whole, folder) if whole.startswith(folder + os.sep) else whole
 
 
 def plain(value: Any) -> Any:
-    """A value as it comes back from JSON."""
+    """A value as it is after writing and reading JSON."""
     return json.loads(json.dumps(value, default=str))

@@ -1,13 +1,13 @@
 """Raw tables of any size -> prepared data, in bounded memory and in the order of the rows.
 
-Rows are parsed once and spooled beside the target; labels say which split each belongs to; vocabularies are counted a
-column at a time; then blocks are encoded and appended to their splits.
+Rows are parsed once and spooled to disk. Each row is assigned to a split. Vocabularies are fitted one column at a time.
+Then the rows are encoded, block by block, and appended to their splits.
 """
 
 import json
 import pathlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -37,9 +37,9 @@ from autoint_jax.errors import UsageError
 
 PLAN_FILE = 'plan.json'
 MAX_BAD_SHARE = 0.001
-ROWS_AT_ONCE = 1 << 13  # of an append: few enough to stay in a core's cache
+ROWS_AT_ONCE = 1 << 13  # rows of one append; so few that they stay in a core's cache
 
-# Labels uint8 [n] and the spooled split column, if any -> number of the split of each row, int8 [n].
+# (labels uint8 [n], raw split column [n] or None) -> number of the split of each row, int8 [n].
 Splitter = Callable[[np.ndarray, pl.Series | None], np.ndarray]
 
 
@@ -60,17 +60,20 @@ def prepare_table(
     """Prepares a table.
 
     Args:
-      folder: where the data shall be; replaced if it exists.
+      folder: where the data will be; data that is there is replaced.
       source: raw rows.
-      plan: what to make of them.
-      split: which split each row belongs to.
-      description: dataset, recipe and its parameters, for the manifest.
-      stored: what `row_encoder.py` needs to read files of the same form again, kept with the plan.
-      split_column: raw column that `split` wants.
-      split_names: split -> how messages name it, with its files if they are its own.
-      max_bad_share: share of rows that may be unreadable.
-      raw_files: those of the source, for the manifest.
-      progress: shown to a person.
+      plan: how rows are encoded.
+      split: assigns rows to splits.
+      description: data set, recipe and its parameters, for the manifest.
+      stored: form and layout of the files, which `row_encoder.py` needs to read more of them; written to PLAN_FILE.
+      split_column: the raw column that `split` needs, if any.
+      split_names: {split: its name in messages, with its files if it has files of its own}.
+      max_bad_share: share of the rows that may be unreadable.
+      raw_files: files of the source, for the manifest.
+      progress: is told of the passes over the data.
+
+    Raises:
+      UsageError: raw files cannot be read, too many rows are bad, or labels, splits or values are not usable.
     """
     with (
         unfinished(folder, progress.say) as scratch,
@@ -143,7 +146,7 @@ def _parse(
     threads: ThreadPoolExecutor,
     progress: PreparationProgress,
 ) -> np.ndarray:
-    """Spools all rows. Returns their labels, uint8 [n]."""
+    """Parses and spools all rows. Returns their labels, uint8 [n]."""
     blocks: list[np.ndarray] = []
 
     def use(number: int, raw: Raw) -> tuple[np.ndarray, Raw]:
@@ -158,7 +161,9 @@ def _parse(
         bad.add(raw.bad)
         read, rows = read + size, rows + len(labels) + len(raw.bad)
         if read:
-            bad.check(rows * total / read)  # of the rows there will be, so that bad ones at the beginning weigh no more
+            bad.check(
+                rows * total / read
+            )  # the total is estimated, so that bad rows at the beginning weigh no more than others
         progress.advance(size, rows)
     progress.end(rows)
     bad.check(rows)
@@ -176,7 +181,7 @@ def _encode(
     threads: ThreadPoolExecutor,
     progress: PreparationProgress,
 ) -> dict[str, dict[str, Any]]:
-    """Encodes and writes all rows. Returns the writers' records by split."""
+    """Encodes and writes all rows. Returns {split: record of its writer}."""
     slots, numeric_fields = encoder.schema.num_slots, len(encoder.schema.numeric_fields)
     writers = {name: SplitWriter(scratch / name, slots, numeric_fields) for name in SPLITS}
     progress.begin('encoding', spool.rows)
@@ -187,7 +192,7 @@ def _encode(
         writers['test'],
         ThreadPoolExecutor(1, thread_name_prefix='writing') as writing,
     ):
-        pending = None
+        pending: Future[None] | None = None
         for frame in spool.frames():
             rows = slice(start, start + frame.height)
             start = rows.stop
@@ -196,7 +201,8 @@ def _encode(
                 pending.result()
             pending = writing.submit(_append, writers, ids, numeric, labels[rows], split_of[rows])
             progress.advance(len(ids), start)
-        pending.result()
+        if pending is not None:
+            pending.result()
     progress.end(start)
     return {name: writer.record for name, writer in writers.items()}
 
@@ -204,6 +210,7 @@ def _encode(
 def _append(
     writers: dict[str, SplitWriter], ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray, split_of: np.ndarray
 ) -> None:
+    """Appends the rows of a block to their splits."""
     for start in range(0, len(labels), ROWS_AT_ONCE):
         piece = slice(start, start + ROWS_AT_ONCE)
         of_rows = [np.ascontiguousarray(column[piece]) for column in (ids, numeric, labels)]

@@ -1,4 +1,4 @@
-"""What a person sees while data is prepared."""
+"""The progress of a preparation, as the user sees it."""
 
 import time
 from typing import Protocol
@@ -11,23 +11,23 @@ from autoint_jax.errors import shown
 
 
 class PreparationProgress(Protocol):
-    """Told of the passes over the data, one after the other."""
+    """A listener that is told of the passes over the data, one after the other."""
 
     def begin(self, name: str, total: int) -> None:
         """Begins a pass of `total` units (bytes, rows or fields)."""
 
     def advance(self, units: int, rows: int = 0) -> None:
-        """`units` more are done, `rows` rows in all so far, where rows are counted."""
+        """`units` more are done; `rows` rows in all so far, or 0 if the pass does not count rows."""
 
     def end(self, rows: int) -> None:
-        """The pass is over, with so many rows."""
+        """Ends the pass; it had so many rows."""
 
     def say(self, sentence: str) -> None:
-        """Something a person should know."""
+        """Shows a sentence to the user."""
 
 
 class SilentPreparation:
-    """Shows nothing."""
+    """A listener that shows nothing."""
 
     def begin(self, name: str, total: int) -> None: ...
 
@@ -39,7 +39,7 @@ class SilentPreparation:
 
 
 class PreparationBar:
-    """A bar for each pass, with its rate and the time left, and a line at its end. Used as a context manager."""
+    """A bar for each pass, with its speed and the time left, and a line at its end. It is a context manager."""
 
     def __init__(self):
         self._console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
@@ -52,7 +52,7 @@ class PreparationBar:
             console=self._console,
             transient=True,
         )
-        self._task, self._name = None, ''
+        self._task, self._name, self._began = rich.progress.TaskID(0), '', 0.0
 
     def __enter__(self) -> 'PreparationBar':
         if self._console.is_terminal:

@@ -1,4 +1,7 @@
-"""Whether prepared data is what a preparation would make now: of the declaration or recipe, the raw files and this version."""
+"""Checks whether a preparation would make the same data now.
+
+The declaration or recipe, the raw files, and the version of the encoding are compared.
+"""
 
 import json
 import os
@@ -25,19 +28,20 @@ from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.data.text.packed import PACKED, unpacked_name
 from autoint_jax.errors import UsageError, shown
 
-SHOWN = 5  # differences
-OLD_COMPARED = 1 << 28  # bytes of raw files that are compared by checksum where an earlier version recorded no times
+SHOWN = 5  # most differences in a sentence
+# So many bytes of raw files are compared by checksum without being asked, if an earlier version recorded no times.
+OLD_COMPARED = 1 << 28
 
 
 class Asked(NamedTuple):
-    """What a preparation is asked for.
+    """The preparation that the user asks for now.
 
     Attributes:
       origin: of the data.
-      raw_dir: folder of raw files as the user named it, or None.
-      usual_raw_dir: the folder where it is not named, or None where the one of the last preparation is meant.
-      max_bad_share: share of rows that may be unreadable.
-      verify: compare checksums also where size and times of a file are the same.
+      raw_dir: folder of raw files that the user named, or None.
+      usual_raw_dir: the folder if the user named none; None for the folder of the last preparation.
+      max_bad_share: share of the rows that may be unreadable.
+      verify: compare checksums even if size and times of a file are the same.
     """
 
     origin: Origin
@@ -48,12 +52,12 @@ class Asked(NamedTuple):
 
 
 def check(data: PreparedData, asked: Asked, say: Say) -> None:
-    """Raises UsageError that says what differs if data is not what a preparation would make now.
+    """Raises UsageError that names the differences if a preparation would make other data now.
 
     Args:
-      data: that is prepared.
-      asked: what is to be prepared.
-      say: told of what is compared, and of what cannot be told.
+      data: as it was prepared.
+      asked: the preparation now.
+      say: is told which files are compared, and which differences cannot be found.
     """
     recorded = data.preparation.get(ORIGIN_KEY)
     if recorded is not None:
@@ -64,16 +68,19 @@ def check(data: PreparedData, asked: Asked, say: Say) -> None:
         more = f' and {len(found) - SHOWN} more' if len(found) > SHOWN else ''
         of_other = _other_declaration(recorded, asked)
         raise UsageError(
-            f'{data.folder} was prepared{of_other} from something else than what is asked for now: '
+            f'{data.folder} was prepared{of_other} from other things than those that are asked for now: '
             f'{"; ".join(found[:SHOWN])}{more}: --overwrite prepares it again, another --data_dir keeps both'
         )
 
 
 def _since_then(recorded: dict[str, Any], asked: Asked, say: Say) -> Iterator[str]:
+    """Yields the differences from a recorded origin, a sentence each."""
     if recorded['encoding'] != ENCODING:
-        yield f'it was encoded by version {recorded["encoding"]} of the encoding, and this program has version {ENCODING}'
+        yield (
+            f'it was encoded by version {recorded["encoding"]} of the encoding, and this program has version {ENCODING}'
+        )
     if recorded['meaning'] != plain(asked.origin.meaning):
-        # A recipe of this project gains keys with its versions; in a declaration every key is the user's.
+        # New versions of this project may add keys to a recipe; in a declaration every key is the user's.
         yield from differences(
             recorded['declared'], plain(asked.origin.declared), only_recorded=asked.origin.declaration is None
         )
@@ -91,10 +98,14 @@ def _since_then(recorded: dict[str, Any], asked: Asked, say: Say) -> Iterator[st
 def _raw_files(
     asked: Asked, recorded: pathlib.Path | None
 ) -> tuple[pathlib.Path, Sequence[pathlib.Path], UsageError | None]:
-    """The folder of raw files, the files, and why there are none. Raises UsageError if the user named a folder without them."""
+    """Returns the folder of raw files, the files, and an error if there are none.
+
+    Raises UsageError if the user named the folder.
+    """
     if asked.raw_dir is not None and (recorded is None or not _same(asked.raw_dir, recorded)):
         return asked.raw_dir, asked.origin.find(asked.raw_dir), None
-    problem, last = None, None
+    problem: UsageError | None = None
+    last: pathlib.Path | None = None
     for folder in (asked.raw_dir, asked.usual_raw_dir, recorded):
         if folder is not None:
             last = folder
@@ -112,10 +123,10 @@ def _same(one: pathlib.Path, other: pathlib.Path) -> bool:
 def _files(
     recorded: dict[str, Any], folder: pathlib.Path, paths: Sequence[pathlib.Path], verify: bool, say: Say
 ) -> Iterator[str]:
-    """Differences of raw files; contents are compared where times or places differ and sizes do not."""
+    """Yields the differences of raw files. Contents are compared if times or places differ but sizes do not."""
     now, then = {key_of(path, folder): path for path in paths}, recorded['files']
     found = [f'{now[key]} is a new file' for key in now if key not in then]
-    found += [f'{file["path"]} is not among the files any more' for key, file in then.items() if key not in now]
+    found += [f'{file["path"]} is no longer among the files' for key, file in then.items() if key not in now]
     both = [key for key in now if key in then]
     if both != [key for key in then if key in now]:
         found.append('the files are in another order')
@@ -139,7 +150,7 @@ def _files(
 
 
 def _contents(paths: dict[str, pathlib.Path], checksums: dict[str, str], say: Say) -> Iterator[str]:
-    """Differences of contents from checksums."""
+    """Yields a sentence for each file whose content does not have its checksum."""
     total = sum(path.stat().st_size for path in paths.values())
     if total >= LARGE:
         say(f'comparing {total / 1e9:.1f} GB of raw files with their checksums')
@@ -149,7 +160,7 @@ def _contents(paths: dict[str, pathlib.Path], checksums: dict[str, str], say: Sa
 
 
 def _of_an_earlier_version(data: PreparedData, asked: Asked, say: Say) -> Iterator[str]:
-    """Differences as far as a manifest tells that records neither declaration nor sizes and times of files."""
+    """Yields the differences from a manifest that records neither the declaration nor sizes and times of files."""
     yield from differences(data.manifest.get('parameters'), plain(asked.origin.parameters), only_recorded=True)
     checksums = data.manifest.get('sources_sha256', {})
     _, paths, problem = _raw_files(asked, None)
@@ -166,12 +177,13 @@ def _of_an_earlier_version(data: PreparedData, asked: Asked, say: Say) -> Iterat
         say(f'{untold}all that it was made from: fields, split and raw files were compared')
     else:
         say(
-            f'{untold}the sizes and times of raw files, so it cannot be told whether they have changed: --verify compares them'
+            f'{untold}the sizes and times of raw files, so it cannot be told whether they have changed: --verify '
+            'compares them'
         )
 
 
 def _bad_rows(data: PreparedData, recorded: dict[str, Any] | None, asked: Asked) -> Iterator[str]:
-    """Whether there are more bad rows than are allowed now, and fewer were than allowed then."""
+    """Yields a sentence if there are more bad rows than are allowed now, and more were allowed then."""
     bad = data.manifest.get('bad_rows', 0)
     rows = bad + sum(split['rows'] for split in data.manifest['splits'].values())
     then = (recorded or {}).get('max_bad_share')
@@ -184,15 +196,17 @@ def _bad_rows(data: PreparedData, recorded: dict[str, Any] | None, asked: Asked)
 
 
 def _other_declaration(recorded: dict[str, Any] | None, asked: Asked) -> str:
+    """' by FILE' if the data was prepared by another declaration, else ''."""
     path, now = (recorded or {}).get('declaration'), asked.origin.declaration
     return f' by {path}' if path and now is not None and path != os.path.abspath(now) else ''
 
 
 def differences(old: Any, new: Any, where: str = '', *, only_recorded: bool = False) -> Iterator[str]:
-    """What differs between two JSON values, a sentence each: the key, its value then and now.
+    """Yields the differences between two JSON values, a sentence each: the key, its old and its new value.
 
     Args:
-      old, new: the values.
+      old: recorded value.
+      new: value now.
       where: key of both.
       only_recorded: leave out keys that only `new` has.
     """
@@ -219,7 +233,7 @@ def differences(old: Any, new: Any, where: str = '', *, only_recorded: bool = Fa
 
 
 def _named(items: Any) -> bool:
-    """Whether something is a list of objects that have names, each its own."""
+    """Whether a value is a list of objects with different names."""
     if not isinstance(items, list) or not all(
         isinstance(item, dict) and isinstance(item.get('name'), str) for item in items
     ):

@@ -131,7 +131,7 @@ def test_other_spellings_of_the_label_in_the_test_file(folder):
     with pytest.raises(UsageError) as error:
         prepare(folder / 'mine.yaml')
     sentence = str(error.value)
-    assert 'list those that are negative, too, under negative' in sentence
+    assert 'list the negative spellings, too, under negative' in sentence
     for part in (
         "'<=50K' (9 rows: train (part-1.csv, part-2.csv), valid (held.csv))",
         "'>50K' (9 rows: train",

@@ -67,7 +67,7 @@ def test_a_split_by_column_refuses_values_of_no_split():
     assert column_split(pl.Series(['d', 'a', 'c', 'b']), of_split).tolist() == [2, 0, 1, 0]
     with pytest.raises(UsageError, match="'e'"):
         column_split(pl.Series(['a', 'b', 'c', 'd', 'e']), of_split)
-    with pytest.raises(UsageError, match="holds 'c' in no row, though a split lists it"):
+    with pytest.raises(UsageError, match="holds 'c' in no row, but a split lists it"):
         column_split(pl.Series('part', ['a', 'b', 'd']), of_split)
     with pytest.raises(UsageError, match="'part' holds no value, which is a value of no split, in 2 rows"):
         column_split(pl.Series('part', ['a', None, 'b', None, 'c', 'd']), of_split)

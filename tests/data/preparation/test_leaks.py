@@ -63,17 +63,17 @@ REFUSED = [
     # values that no row has
     (
         f'label: {{column: answer, positive: [Yes]}}\n{FIELDS}',
-        "the label, column 'answer', is 'Yes' in no row, though label lists it under positive: it holds 'no' \\(40 rows: train, "
+        "the label, column 'answer', is 'Yes' in no row, but label lists it under positive: it holds 'no' \\(40 rows: train, "
         "valid, test\\), 'yes' \\(40 rows",
     ),
     (f'label: {{column: answer, positive: [yes, Y]}}\n{FIELDS}', "is 'Y' in no row"),
     (
         f'label: {{column: answer, positive: [yes], negative: [no, NO]}}\n{FIELDS}',
-        "is 'NO' in no row, though label lists it under neg",
+        "is 'NO' in no row, but label lists it under neg",
     ),
     (
         'label: y\n' + COLUMN.replace('[v]', '[v, w]') + FIELDS,
-        "the split column 'part' holds 'w' in no row, though a split lists it",
+        "the split column 'part' holds 'w' in no row, but a split lists it",
     ),
     (
         'label: y\n' + COLUMN.replace('[v]', '[w]') + FIELDS,
@@ -82,17 +82,17 @@ REFUSED = [
     # spellings
     (
         f'label: {{column: stars, positive: [3, 4]}}\n{FIELDS}',
-        "has 5 spellings, of which label lists '3', '4' as positive: list those that are negative, too, under negative, and rows of "
-        "any other are bad; it holds '0' \\(16 rows",
+        "has 5 spellings, and label lists '3', '4' as positive: list the negative spellings, too, under negative; rows with "
+        "any other spelling are bad rows; it holds '0' \\(16 rows",
     ),
     (
         f'label: {{column: day, positive: [20240101]}}\n{FIELDS}',
-        "has 80 spellings, of which label lists '20240101' as positive",
+        "has 80 spellings, and label lists '20240101' as positive",
     ),
     # classes
     (
         f'label: {{column: stars, above: 4}}\n{FIELDS}',
-        "column 'stars', is above 4 in no row of 80: there is nothing to tell apart",
+        "column 'stars', is above 4 in no row of 80: a model needs rows of both classes",
     ),
     (f'label: {{column: stars, above: -1}}\n{FIELDS}', "column 'stars', is above -1 in every row of 80"),
     (f'label: {{column: stars, positive: [0, 1, 2, 3, 4]}}\n{FIELDS}', 'in every row of 80'),
@@ -199,8 +199,8 @@ def test_values_that_mean_missing_and_occur_nowhere_are_said(folder, form):
 def test_buckets_that_most_rows_cannot_fill_are_said(folder):
     text = 'label: y\nfields: [{name: a, transform: hash, buckets: 2e9}]\n'
     assert prepare(folder, text)[1] == [
-        "WARNING: field 'a' has 2,000,000,000 buckets of hashes, and the table 80 rows: most of the embeddings would never be "
-        'trained, though they take memory, so give fewer buckets'
+        "WARNING: field 'a' has 2,000,000,000 hash buckets, but the table has 80 rows: most embeddings would take memory and "
+        'never be trained, so give fewer buckets'
     ]
     assert prepare(folder, text.replace('2e9', '1e6'))[1] == []
 
@@ -234,7 +234,7 @@ def test_labels_that_are_words_are_told_to_be_listed(folder):
 def test_a_label_of_very_many_spellings_is_counted_in_bounded_memory(folder, monkeypatch):
     monkeypatch.setattr(assignment, 'MOST_SPELLINGS', 30)
     with pytest.raises(
-        UsageError, match="column 'day', has more than 30 spellings, of which label lists '20240101' as positive"
+        UsageError, match="column 'day', has more than 30 spellings, and label lists '20240101' as positive"
     ):
         prepare(folder, f'label: {{column: day, positive: [20240101]}}\n{FIELDS}')
     with pytest.raises(UsageError, match='more than 30 spellings'):

@@ -102,7 +102,7 @@ CHANGES = {
     ),
     'another label': ('label: y', 'label: {column: y, above: 0}', 'label was "y" and is {"column": "y", "above": "0"}'),
     'missing values': ('label: y', 'label: y\nmissing: ["4"]', 'missing is new, ["4"]'),
-    'fewer files': ('part-*.csv', 'part-0.csv', 'raw/part-1.csv is not among the files any more'),
+    'fewer files': ('part-*.csv', 'part-0.csv', 'raw/part-1.csv is no longer among the files'),
     'files in another order': ('[part-*.csv]', '[part-1.csv, part-0.csv]', 'the files are in another order'),
 }
 
@@ -154,7 +154,7 @@ def swap_files(folder):
         (flip, 'raw/part-0.csv has another content'),
         (flip_and_restore_the_time, 'raw/part-0.csv has another content'),
         (add_a_file, 'raw/part-2.csv is a new file'),
-        (remove_a_file, 'raw/part-1.csv is not among the files any more'),
+        (remove_a_file, 'raw/part-1.csv is no longer among the files'),
         (swap_files, 'part-0.csv has another content.*part-1.csv has'),
     ],
 )
@@ -187,7 +187,7 @@ def test_the_same_name_in_another_folder_is_another_table(folder, tmp_path):
         own_of(other).again()
     (other / 'mine.yaml').write_text(DECLARATION.replace('min_count: 2', 'min_count: 4'))
     with pytest.raises(
-        UsageError, match=f'by {folder}/mine.yaml from something else .*fields.a.min_count was "2" and is "4"'
+        UsageError, match=f'by {folder}/mine.yaml from other things .*fields.a.min_count was "2" and is "4"'
     ):
         own_of(other).again()
 
