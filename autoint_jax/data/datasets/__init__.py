@@ -1,1 +1,1 @@
-"""The data sets: their files, recipes, references, users' own tables, the registry."""
+"""The data sets: raw files, recipes, references, tables of the user, and a registry of all."""

@@ -1,18 +1,19 @@
-"""Avazu click-through rate prediction: `train` or `train.csv`, a header and 24 columns by commas.
+"""Avazu click-through rate prediction: its raw file `train` or `train.csv`, and its recipes.
 
-Recipes, all split by the authors' ten stratified folds (`folds.py`):
+The file has a header and 24 columns, separated by commas. All recipes split the rows by the authors' ten stratified
+folds (`preparation/splits.py`):
 
-`autoint_all_rows`: the authors' preprocessing (their preprocess.py), leak included.
-  - 23 fields, all categorical: every column but `click`. `id`, which differs in every row, stays, so it is always the
-    unknown value; `hour` stays the raw YYMMDDHH, so each hour of the ten days is a value.
-  - One streaming pass in file order over ALL rows, before the split: the first 4 occurrences of a value are written as
-    unknown, the 5th and later ones as its own id. So one value has two ids, by the place of its row in the file.
-  - An empty cell would have the value 0 at the authors', a zero embedding. The original has none (C20 says -1), so fields
-    are plainly categorical here and an empty cell is the unknown value.
-`autoint`: fitted on training rows only. The streaming pass has no meaning there (valid and test rows must not wait for
-  occurrences among themselves), so it is a threshold: a value that occurs 5 times or more in training rows has its id in
-  every row.
-`bars`: the setting Avazu_x4_001 of BARS (FuxiCTR): without `id`; `hour` becomes the hour of the day, and weekday and
+`autoint_all_rows`: the authors' preprocessing (their preprocess.py), with its leak from test rows.
+  - There are 23 fields, all categorical: every column but `click`. `id` differs in every row, so it is always the
+    unknown value. `hour` is the raw YYMMDDHH, so each hour of the ten days is a value.
+  - One pass over ALL rows in file order, before the split: the first 4 occurrences of a value get the unknown id, the
+    5th and later ones an id of their own. So a value has two ids; its row's place in the file decides between them.
+  - The authors give an empty cell the value 0, a zero embedding. The original file has no empty cell (C20 uses -1), so
+    here an empty cell is simply the unknown value.
+`autoint`: the same fields, fitted on training rows only. Such a pass would mix valid and test rows, so there is a
+threshold
+  instead: a value that occurs 5 times or more in training rows has its id in every row.
+`bars`: the setting Avazu_x4_001 of BARS (FuxiCTR). There is no `id`; `hour` becomes the hour of the day; weekday and
   is_weekend are added; values that occur twice or more in training rows have an id.
 """
 

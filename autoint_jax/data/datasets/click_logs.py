@@ -1,4 +1,4 @@
-"""Preparation of a published click log: its files, its layout and its recipes."""
+"""A published click log: its files, their layout, its recipes, and its preparation."""
 
 import pathlib
 from typing import Any, NamedTuple
@@ -18,17 +18,24 @@ from autoint_jax.schema import CATEGORICAL, Schema
 
 
 class TableRecipe(NamedTuple):
+    """A recipe of a click log.
+
+    Attributes:
+      plan: how its rows are encoded.
+      description: a phrase about it for --help.
+    """
+
     plan: TablePlan
     description: str
 
 
 class ClickLog(NamedTuple):
-    """A published data set.
+    """A published click log.
 
     Attributes:
-      patterns: of the file of rows, which may be packed; the first that matches a file names it.
+      patterns: names or patterns of the file of rows, which may be packed; the first one that matches a file is used.
       layout: of that file.
-      recipes: by name; the first is the default.
+      recipes: {name: recipe}; the first is the default.
     """
 
     patterns: tuple[str, ...]
@@ -45,7 +52,19 @@ class ClickLog(NamedTuple):
         max_bad_share: float,
         progress: PreparationProgress,
     ) -> PreparedData:
-        """Prepares the files of a folder by a recipe, in the authors' ten folds. Raises UsageError."""
+        """Prepares raw files by a recipe, split by the authors' ten folds.
+
+        Args:
+          recipe: name.
+          raw_dir: folder of the raw files.
+          folder: where the prepared data will be.
+          dataset: name of the data set.
+          max_bad_share: share of the rows that may be unreadable.
+          progress: is told of the passes over the data.
+
+        Raises:
+          UsageError: the files are not there, or cannot be prepared.
+        """
         plan = self.recipes[recipe].plan
         source = TextSource(
             [self.file_of(raw_dir)], self.layout, raw_columns(plan, self.layout), DERIVATIONS[plan.derivation](raw_dir)
@@ -63,7 +82,7 @@ class ClickLog(NamedTuple):
         )
 
     def origin_of(self, recipe: str) -> Origin:
-        """What a recipe makes data from."""
+        """Returns the origin of the data that a recipe makes."""
         plan = self.recipes[recipe].plan
         made = plain(plan.to_json())
         return Origin(
@@ -75,7 +94,7 @@ class ClickLog(NamedTuple):
         )
 
     def file_of(self, raw_dir: pathlib.Path) -> pathlib.Path:
-        """The file of rows in a folder. Raises UsageError where there is none, or more than one could be meant."""
+        """Returns the file of rows in a folder. Raises UsageError if there is none, or if several match a pattern."""
         for pattern in (pattern + suffix for suffix in ('', *PACKED) for pattern in self.patterns):
             found = sorted(path for path in raw_dir.glob(pattern) if path.is_file())
             if len(found) > 1:
@@ -88,12 +107,12 @@ class ClickLog(NamedTuple):
 
 
 def _parameters(plan: TablePlan) -> dict[str, Any]:
-    """Those of the manifest."""
+    """The recipe's parameters in the manifest."""
     return {'folds': 10, 'split_seed': 2018, 'fit_on_all_rows': plan.fit_on_all}
 
 
 def raw_columns(plan: TablePlan, layout: Layout) -> list[str]:
-    """The columns of a layout that a plan needs."""
+    """Returns the names of the raw columns that a plan needs, in the order of the layout."""
     needed = {field.column for field in plan.fields} | {plan.label.column}
     if plan.derivation == 'avazu_calendar':
         needed.add('hour')
@@ -101,9 +120,10 @@ def raw_columns(plan: TablePlan, layout: Layout) -> list[str]:
 
 
 def features_as_the_paper_counts(schema: Schema) -> int:
-    """Values with an id, an unknown value a categorical field, and one a numeric field, as the authors number them.
+    """Counts the features of a schema nearly as the authors number them (Table 1).
 
-    In Criteo they also number the empty value of the fields that have one; here it has no id.
+    These are all values with an id, one unknown value for each categorical field, and one for each numeric field. In
+    Criteo the authors also number the empty value of a field; here it has no id.
     """
     ids = sum(field.cardinality if field.kind == CATEGORICAL else field.cardinality - 1 for field in schema.id_fields)
     return ids + len(schema.numeric_fields)

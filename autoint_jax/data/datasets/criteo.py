@@ -1,19 +1,22 @@
-"""Criteo display advertising challenge: `train.txt`, label, 13 integers, 26 hexadecimal categories, by tabs, no header.
+"""Criteo display advertising challenge: its raw file `train.txt`, and its recipes.
 
-Recipes, all split by the authors' ten stratified folds (`folds.py`):
+The file has no header; its columns are the label, 13 integers and 26 hexadecimal categories, separated by tabs. All
+recipes split the rows by the authors' ten stratified folds (`preparation/splits.py`):
 
-`autoint_all_rows`: the authors' preprocessing (paper section 5.1.1; their preprocess.py, scale.py), leak included.
-  - A categorical value has an id of its own if it occurs more than 10 times in ALL rows, test rows included; otherwise it
-    is the field's unknown value. (The paper says "less than 10 times" are unknown; their code says 10 or less.)
+`autoint_all_rows`: the authors' preprocessing (paper section 5.1.1; their preprocess.py, scale.py), with its leak.
+  - A categorical value has an id of its own if it occurs more than 10 times in ALL rows, test rows included; otherwise
+    it is the field's unknown value. (In the paper, "less than 10 times" are unknown; in the code, 10 or less.)
   - A missing category contributes a zero embedding: the authors give it an id, but the value 0. Here such a field is
-    multivalued with one slot: id 0 is missing, id 1 unknown, known values follow.
-  - Numbers are int(log(x)^2), natural logarithm, for x > 2, else unchanged, negative ones too. (The paper says log^2.)
-    A missing number has the value 0 at the authors', a zero embedding; here it is NaN, which contributes zero as well.
-  - Their ids follow the order of first frequent occurrence, ours the order of values; nothing depends on it.
-`autoint`: the same, but values are counted in training rows only, so that nothing of the test rows is learned.
-`bars`: the setting Criteo_x4_001 of BARS (FuxiCTR): numbers are cut into buckets, int(log(x)^2) for x > 2 else int(x),
-  used as categories like the rest (its page says floor(log2(x)), its code does this); a missing number counts as 0; values
-  that occur 10 times or more in training rows have an id; missing categories share the unknown id, since its tokenizer
+    multivalued with one slot: id 0 is missing, id 1 is unknown, and known values follow.
+  - Numbers are int(log(x)^2), natural logarithm, for x > 2; other numbers, negative ones too, are unchanged. (The paper
+    writes log^2.) The authors give a missing number the value 0, a zero embedding; here it is NaN, which contributes
+    zero.
+  - The authors number values in the order of their first frequent occurrence; here they are numbered in sorted order.
+    This makes no difference to a model.
+`autoint`: the same, but values are counted in training rows only, so that nothing is learned from test rows. `bars`:
+the setting Criteo_x4_001 of BARS (FuxiCTR). Numbers become buckets, int(log(x)^2) for x > 2, else int(x), which are
+  used as categories. (Its page says floor(log2(x)), its code does this.) A missing number counts as 0. Values that
+  occur 10 times or more in training rows have an id. Missing categories share the unknown id, because its tokenizer
   leaves the empty value out of the vocabulary.
 """
 

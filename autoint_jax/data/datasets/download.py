@@ -1,4 +1,4 @@
-"""Obtains MovieLens-100k, the quick-start data set, verified by checksum."""
+"""Downloads MovieLens-100k, the data set of the quick start, and verifies its checksum."""
 
 import hashlib
 import os
@@ -14,35 +14,46 @@ from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.errors import UsageError
 
 HOME = 'https://files.grouplens.org/datasets/movielens/ml-100k.zip'
-HOME_MD5 = '0e33842e24a9c977be4e0107933c0723'  # as its home publishes it
+HOME_MD5 = '0e33842e24a9c977be4e0107933c0723'  # as grouplens.org publishes it
 HOME_FILES = ('ml-100k/u.user', 'ml-100k/u.item', 'ml-100k/u.data')
 
-WHEEL = 'recbole==1.2.1'  # carries the same ratings as plain files; nothing of it is installed or imported
+WHEEL = 'recbole==1.2.1'  # this package contains the same ratings as plain files; it is not installed or imported
 WHEEL_SHA256 = '9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407'
 WHEEL_FILES = tuple(f'recbole/dataset_example/ml-100k/ml-100k.{part}' for part in ('user', 'item', 'inter'))
 
 
 def movielens_100k(folder: pathlib.Path, *, home: str = HOME, wheel: str = WHEEL) -> pathlib.Path:
-    """Puts the three raw files into `folder`, from their home or else out of the wheel, unless they are there.
+    """Downloads the three raw files into `folder`, unless it exists.
 
-    Raises UsageError that says both ways and what failed in each.
+    They come from grouplens.org, or else from a Python package.
+
+    Args:
+      folder: of the raw files.
+      home: URL of the archive at grouplens.org.
+      wheel: name and version of the package.
+
+    Returns:
+      `folder`.
+
+    Raises:
+      UsageError: both ways failed; the sentence names both and their errors.
     """
     if folder.exists():
         return folder
     with unfinished(folder) as scratch:
         files = scratch / 'files'
         failures = []
-        for way, obtain in ((home, lambda: _from_home(home, files)), (wheel, lambda: _from_wheel(wheel, files))):
+        for way, download in ((home, lambda: _from_home(home, files)), (wheel, lambda: _from_wheel(wheel, files))):
             try:
-                obtain()
+                download()
                 break
             except (OSError, ValueError, zipfile.BadZipFile) as error:
                 failures.append(f'{way}: {error}')
                 shutil.rmtree(files, ignore_errors=True)
         else:
             raise UsageError(
-                f'MovieLens-100k could not be obtained, neither from its home nor out of the package {wheel} '
-                f'({"; ".join(failures)}): fetch {HOME} by other means, unpack it, and pass --raw_dir=FOLDER'
+                f'MovieLens-100k could not be downloaded, neither from {HOME} nor from the package {wheel} '
+                f'({"; ".join(failures)}): download the archive by other means, unpack it, and pass --raw_dir=FOLDER'
             )
         os.rename(files, folder)
     return folder

@@ -1,4 +1,4 @@
-"""Raw rows of files that say by themselves which split their rows belong to."""
+"""Raw rows from files of which each belongs to one split."""
 
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,10 +17,13 @@ from autoint_jax.errors import UsageError
 
 
 class SplitFiles:
-    """The sources of the splits, one after the other. A column FILE_SPLIT has the number of each row's split."""
+    """A source that reads the sources of the splits one after the other. It is used as `raw.sources.Source`.
+
+    The column FILE_SPLIT holds the number of each row's split.
+    """
 
     def __init__(self, parts: Mapping[str, Source]):
-        """`parts` are sources of the same columns by the name of their split."""
+        """`parts`: {split: source}; all sources have the same columns."""
         self._parts = dict(parts)
         sources = list(self._parts.values())
         self.paths: tuple[pathlib.Path, ...] = tuple(path for source in sources for path in source.paths)
@@ -45,7 +48,7 @@ class SplitFiles:
     def rows(
         self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]
     ) -> Iterator[tuple[Any, int]]:
-        first = 0  # number of the part's first block
+        first = 0  # number of the first block of a part
         for name, source in self._parts.items():
             yielded = 0
             for result in source.rows(threads, label, _marked(use, first, SPLITS.index(name))):
@@ -55,7 +58,7 @@ class SplitFiles:
         self._check_copies()
 
     def _check_copies(self) -> None:
-        """Raises UsageError where files of two splits have the same content."""
+        """Raises UsageError if files of two splits have the same content."""
         owners: dict[str, tuple[str, Tally]] = {}
         for name, source in self._parts.items():
             for tally in source.tallies:
@@ -68,6 +71,8 @@ class SplitFiles:
 
 
 def _marked(use: Callable[[int, Raw], Any], first: int, split: int) -> Callable[[int, Raw], Any]:
+    """Wraps `use`, so that it gets blocks with the column FILE_SPLIT, numbered from `first` on."""
+
     def marked(number: int, raw: Raw) -> Any:
         return use(first + number, raw._replace(frame=raw.frame.with_columns(pl.lit(split, pl.Int8).alias(FILE_SPLIT))))
 

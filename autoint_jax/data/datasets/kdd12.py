@@ -1,19 +1,22 @@
-"""KDD Cup 2012, track 2: `training.txt` (12 columns by tabs) and `userid_profile.txt` (UserID, Gender, Age by tabs).
+"""KDD Cup 2012, track 2: its raw files `training.txt` and `userid_profile.txt`, and its recipes.
 
-Recipes, all split by the authors' ten stratified folds (`folds.py`); the label is Click > 0:
+`training.txt` has 12 columns, `userid_profile.txt` has UserID, Gender and Age, all separated by tabs. The label is
+Click > 0. All recipes split the rows by the authors' ten stratified folds (`preparation/splits.py`):
 
-`autoint_all_rows`: the authors' preprocessing (their preprocess.py, scale.py), leak included.
-  - 13 fields: Impression, Depth and Position are numbers, int(log(x)^2) for x > 2; eight columns are categories; Gender and
-    Age are joined from the profile.
-  - One streaming pass in file order over ALL rows, before the split: the first 9 occurrences of a value are written as
-    unknown, the 10th and later ones as its own id.
-  - UserID 0, which means not known, contributes a zero embedding: the field is multivalued with one slot, id 0 missing, id
-    1 unknown. (The authors give it an id, with the value 0.)
-  - Gender and Age have no threshold. A user without a profile contributes a zero embedding in both. The authors number the
-    values in the profile file; here they are those of the rows, which are the same unless no row has one.
-`autoint`: fitted on training rows only; a value that occurs 10 times or more there has its id in every row, as in Avazu.
-`bars`: BARS has no KDD12. This is the rule of its Criteo_x4_001: numbers as buckets, 10 occurrences or more in training
-  rows, missing values unknown; UserID 0 is a value like any other.
+`autoint_all_rows`: the authors' preprocessing (their preprocess.py, scale.py), with its leak from test rows.
+  - There are 13 fields. Impression, Depth and Position are numbers, int(log(x)^2) for x > 2; eight columns are
+    categories; Gender and Age are joined from the profile.
+  - One pass over ALL rows in file order, before the split: the first 9 occurrences of a value get the unknown id, the
+    10th and later ones an id of their own.
+  - UserID 0 means that the user is not known. It contributes a zero embedding: the field is multivalued with one slot;
+    id 0 is missing, id 1 is unknown. (The authors give it an id, with the value 0.)
+  - Gender and Age have no threshold. A user without a profile contributes a zero embedding in both. The authors number
+    the values in the profile file; here the values in the rows are numbered, which are the same if every value occurs
+    in a row.
+`autoint`: fitted on training rows only; a value that occurs 10 times or more there has its id in every row, as in
+Avazu. `bars`: BARS has no KDD12. This is the rule of its Criteo_x4_001: numbers become buckets, values that occur 10
+times or more in
+  training rows have an id, missing values are unknown. UserID 0 is a value like any other.
 """
 
 import dataclasses

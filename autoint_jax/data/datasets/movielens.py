@@ -1,10 +1,12 @@
-"""Recipes for MovieLens: which rows, fields, vocabularies and splits (paper section 5.1.1; the authors' preprocess.py).
+"""The recipes of MovieLens: rows, fields, vocabularies and splits (paper section 5.1.1; the authors' preprocess.py).
 
-All recipes label ratings above 3 positive and below 3 negative, drop those of 3, and split the kept rows, in file
-order, as the authors do: `random.seed(2019)`, `random.shuffle` of the row numbers, first 80 % train, next 10 % valid.
+In all recipes a rating above 3 is positive, one below 3 is negative, and ratings of 3 are left out. The rows are split
+as the authors do it: `random.seed(2019)`, then `random.shuffle` of the row numbers; the first 80 % are train, the next
+10 % valid.
 """
 
 import random
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,12 +21,13 @@ SPLIT_SEED = 2019
 
 
 class MovieLensRecipe(NamedTuple):
-    """What a recipe decides.
+    """A recipe of MovieLens.
 
     Attributes:
-      ids: have user and movie id as fields.
-      fit_on_all: fit vocabularies and the scale of timestamps on all users, movies and rows, test rows included, as
-        the authors do (a leak, kept for comparison), instead of on training rows.
+      ids: make fields of the user's and the movie's id.
+      fit_on_all: fit vocabularies and the scale of timestamps on all users, movies and rows, as the authors do, instead
+        of on training rows only. This is a leak from test rows, kept for comparison.
+      description: a phrase about it for --help.
     """
 
     ids: bool
@@ -48,13 +51,21 @@ RECIPES = {
 
 
 class Encoded(NamedTuple):
+    """Encoded ratings.
+
+    Attributes:
+      schema: of the columns.
+      vocabularies: {field name: vocabulary}.
+      splits: {split: columns}.
+    """
+
     schema: Schema
     vocabularies: dict[str, Vocabulary]
     splits: dict[str, Columns]
 
 
 def release_period(year: int | None) -> str:
-    """1919 to 1929 are one period, then a decade each up to the 1960s, then every year; '' if unknown."""
+    """Returns the period of a year: 1919 to 1929, a decade up to the 1960s, then each year; '' for None."""
     if year is None:
         return ''
     if year < 1930:
@@ -63,7 +74,7 @@ def release_period(year: int | None) -> str:
 
 
 def split_rows(rows: int) -> dict[str, np.ndarray]:
-    """The authors' split: row numbers of train, valid and test, each in file order."""
+    """Returns the authors' split of `rows` rows, {split: row numbers in file order}."""
     order = list(range(rows))
     random.Random(SPLIT_SEED).shuffle(order)
     ends = [int(0.8 * rows), int(0.9 * rows)]
@@ -71,7 +82,7 @@ def split_rows(rows: int) -> dict[str, np.ndarray]:
 
 
 def encode(raw: MovieLens, recipe: MovieLensRecipe) -> Encoded:
-    """Raw ratings -> schema, vocabularies and columns of the three splits."""
+    """Encodes raw ratings by a recipe."""
     kept = raw.ratings != 3
     user_ids, movie_ids = raw.user_ids[kept], raw.movie_ids[kept]
     labels = (raw.ratings[kept] > 3).astype(np.float32)
@@ -84,9 +95,12 @@ def encode(raw: MovieLens, recipe: MovieLensRecipe) -> Encoded:
     known_users = list(raw.users) if recipe.fit_on_all else np.unique(user_ids[fitted]).tolist()
     known_movies = list(raw.movies) if recipe.fit_on_all else np.unique(movie_ids[fitted]).tolist()
 
-    fields, vocabularies, slots = [], {}, []
+    fields: list[FieldSpec] = []
+    vocabularies: dict[str, Vocabulary] = {}
+    slots: list[np.ndarray] = []
 
-    def categorical(name, known, values, of_row):
+    def categorical(name: str, known: Iterable[str], values: Sequence[str] | np.ndarray, of_row: np.ndarray) -> None:
+        """Adds a field. `values` are those of the users or the movies; `of_row` has the number of each row's."""
         vocabularies[name] = Vocabulary.fitted(known)
         fields.append(FieldSpec(name, CATEGORICAL, vocabularies[name].cardinality))
         slots.append(vocabularies[name].encode(values)[of_row][:, None])
@@ -132,7 +146,7 @@ def encode(raw: MovieLens, recipe: MovieLensRecipe) -> Encoded:
 
 
 def parameters_of(recipe: MovieLensRecipe) -> dict[str, Any]:
-    """Those of the manifest."""
+    """The recipe's parameters in the manifest."""
     return {
         'dropped_rating': 3,
         'max_genres': MAX_GENRES,
@@ -143,9 +157,10 @@ def parameters_of(recipe: MovieLensRecipe) -> dict[str, Any]:
 
 
 def features_as_the_paper_counts(schema: Schema) -> int:
-    """Known values of all fields, one for a numeric field, and one pad id for every genre slot after the first.
+    """Counts the features of a schema as the authors number them (Table 1).
 
-    The authors gave each empty genre slot an id; with them MovieLens-1M has the 3,529 features of Table 1.
+    These are the known values of all fields, one for each numeric field, and one padding id for each genre slot after
+    the first, because the authors give each empty slot an id. So MovieLens-1M has 3,529 features.
     """
     known = sum(field.cardinality - 1 for field in schema.id_fields)
     return known + len(schema.numeric_fields) + sum(field.max_values - 1 for field in schema.id_fields)

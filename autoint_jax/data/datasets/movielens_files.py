@@ -1,8 +1,8 @@
-"""Readers of the raw MovieLens files: -> users, movies, ratings, each line checked.
+"""Reads the raw files of MovieLens and checks every line.
 
-MovieLens-1M: `users.dat`, `movies.dat`, `ratings.dat`, fields separated by `::`, Latin-1.
-MovieLens-100k, in either form: `u.user`, `u.item`, `u.data` as its home publishes it, or `ml-100k.user`,
-`ml-100k.item`, `ml-100k.inter`, tab-separated with a header, as RecBole's wheel carries it.
+MovieLens-1M: `users.dat`, `movies.dat`, `ratings.dat`, separated by `::`, in Latin-1. MovieLens-100k has two forms:
+`u.user`, `u.item`, `u.data`, as grouplens.org publishes it; or `ml-100k.user`, `ml-100k.item`, `ml-100k.inter`,
+separated by tabs with a header, as the package RecBole contains it.
 """
 
 import pathlib
@@ -16,6 +16,8 @@ from autoint_jax.errors import UsageError
 
 
 class User(NamedTuple):
+    """A user, as text; `age` is the lower end of the age group."""
+
     gender: str
     age: str
     occupation: str
@@ -23,19 +25,31 @@ class User(NamedTuple):
 
 
 class Movie(NamedTuple):
+    """A movie: the year of its release, None if unknown, and its genres."""
+
     year: int | None
     genres: tuple[str, ...]
 
 
 class MovieLens(NamedTuple):
-    """Ratings in file order, as parallel arrays [n], with the users and movies they name."""
+    """Ratings in file order, with the users and movies.
+
+    Attributes:
+      users: {user id: user}.
+      movies: {movie id: movie}.
+      user_ids: of the ratings, text [n].
+      movie_ids: of the ratings, text [n].
+      ratings: int64 [n], 1 to 5.
+      timestamps: int64 [n], seconds since 1970.
+      files: that were read.
+    """
 
     users: dict[str, User]
     movies: dict[str, Movie]
-    user_ids: np.ndarray  # str
-    movie_ids: np.ndarray  # str
-    ratings: np.ndarray  # int64, 1..5
-    timestamps: np.ndarray  # int64, seconds since 1970
+    user_ids: np.ndarray
+    movie_ids: np.ndarray
+    ratings: np.ndarray
+    timestamps: np.ndarray
     files: tuple[pathlib.Path, ...]
 
 
@@ -64,12 +78,12 @@ GENRES_100K = (
 
 
 def files_1m(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
-    """Users, movies, ratings. Raises UsageError where one is missing."""
+    """Returns the files of users, movies and ratings. Raises UsageError if one is missing."""
     return _paths(folder, 'users.dat', 'movies.dat', 'ratings.dat')
 
 
 def files_100k(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
-    """Users, movies, ratings, in either form. Raises UsageError where one is missing."""
+    """Returns the files of users, movies and ratings, in either form. Raises UsageError if one is missing."""
     if (folder / 'ml-100k.inter').exists():
         return _paths(folder, 'ml-100k.user', 'ml-100k.item', 'ml-100k.inter')
     return _paths(folder, 'u.user', 'u.item', 'u.data')
@@ -154,7 +168,7 @@ def _paths(folder: pathlib.Path, *names: str) -> tuple[pathlib.Path, ...]:
 
 
 def _matches(path: pathlib.Path, pattern: str, form: str, *, header: bool = False) -> Iterator[re.Match]:
-    """Matches of `pattern` on every line. Raises UsageError with file and line number on the first that differs."""
+    """Yields the match of `pattern` on each line. Raises UsageError that names the first line without a match."""
     whole = re.compile(pattern)
     with open(path, encoding='latin-1', newline='\n') as file:
         for number, line in enumerate(file, start=1):
@@ -171,7 +185,7 @@ def _joined(
     users: dict[str, User], movies: dict[str, Movie], ratings: list[tuple[str, ...]], paths: tuple[pathlib.Path, ...]
 ) -> MovieLens:
     if not ratings:
-        raise UsageError(f'{paths[2]} holds no ratings')
+        raise UsageError(f'{paths[2]} has no ratings')
     user_ids, movie_ids, values, timestamps = map(np.array, zip(*ratings, strict=True))
     for found, known, path in ((user_ids, users, paths[0]), (movie_ids, movies, paths[1])):
         missing = set(np.unique(found).tolist()) - known.keys()
@@ -181,5 +195,5 @@ def _joined(
 
 
 def _age_group(age: int) -> str:
-    """The age groups of MovieLens-1M, by their lower ends."""
+    """Returns the lower end of an age's group in MovieLens-1M."""
     return str(max(lower for lower in (1, 18, 25, 35, 45, 50, 56) if age >= lower))

@@ -1,4 +1,4 @@
-"""Preparation of a user's own table by its declaration."""
+"""Prepares a user's own table by its declaration."""
 
 import collections
 import dataclasses
@@ -36,7 +36,20 @@ def prepare_own(
     max_bad_share: float,
     progress: PreparationProgress,
 ) -> PreparedData:
-    """Prepares a user's table. `raw_dir` has its files, by default the folder of the declaration. Raises UsageError."""
+    """Prepares a user's table.
+
+    Args:
+      schema_path: file of the declaration.
+      raw_dir: folder of the raw files; None for the folder of the declaration.
+      folder: where the prepared data will be.
+      dataset: name of the data set.
+      recipe: name of the table.
+      max_bad_share: share of the rows that may be unreadable.
+      progress: is told of the passes over the data.
+
+    Raises:
+      UsageError: the declaration or the raw files cannot be used.
+    """
     schema = load(schema_path)
     raw_dir = raw_dir or schema_path.parent
     files = _files_of(schema, raw_dir)
@@ -45,7 +58,7 @@ def prepare_own(
     sources = {
         part: open_source(schema.form, paths, layout, columns, schema.plan, raw_dir) for part, paths in files.items()
     }
-    source = SplitFiles(sources) if schema.split.files else sources['']
+    source: Source = SplitFiles(sources) if schema.split.files else sources['']
     names = {
         part: f'{part} ({", ".join(path.name for path in paths[:5])}{", ..." * (len(paths) > 5)})'
         for part, paths in files.items()
@@ -69,7 +82,7 @@ def prepare_own(
 
 
 def origin_of(schema: TableSchema) -> Origin:
-    """What a table is to be made from, as far as its declaration says."""
+    """Returns the origin of a table's data, by its declaration."""
     meaning = {name: value for name, value in dataclasses.asdict(schema).items() if name not in ('path', 'remarks')}
     return Origin(
         written(read_tree(schema.path)),
@@ -81,23 +94,32 @@ def origin_of(schema: TableSchema) -> Origin:
 
 
 def _parameters(schema: TableSchema) -> dict[str, Any]:
-    """Those of the manifest."""
+    """The table's parameters in the manifest."""
     return {'split': {schema.split.kind: schema.split.parameters}, 'plan': schema.plan.to_json()}
 
 
 def _files_of(schema: TableSchema, folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    """The files by split, or all of them under ''. Raises UsageError."""
+    """Returns {split: files}, or {'': files} if they do not belong to splits. Raises UsageError."""
     return files_of(schema.split.files or {'': schema.files}, folder, schema.path)
 
 
 def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
-    """The layout of the files; in text files, all their columns, those that are not read as text."""
+    """Returns the layout of a table's files.
+
+    In text files it has all columns; columns that are not used have the type text.
+
+    Args:
+      schema: the declaration.
+      path: one of the files.
+
+    Raises:
+      UsageError: the file does not have a declared column.
+    """
     types = schema.types()
-    if schema.split.kind == 'time':
+    required: tuple[str, ...] = ()
+    if schema.split.kind == 'time' and schema.split_column is not None:
         types.setdefault(schema.split_column, 'text')
-    required = (
-        (schema.split_column,) if schema.split.kind == 'time' and 'missing_time' not in schema.split.parameters else ()
-    )
+        required = () if 'missing_time' in schema.split.parameters else (schema.split_column,)
     layout = dataclasses.replace(schema.layout, required=required)
     if schema.form in ('parquet', 'libsvm'):
         return dataclasses.replace(layout, columns=tuple(types.items()))
@@ -115,7 +137,7 @@ def layout_of(schema: TableSchema, path: pathlib.Path) -> Layout:
 
 
 def _check_repeated(names: list[str], used: Iterable[str], declaration: pathlib.Path, path: pathlib.Path) -> None:
-    """Raises UsageError if names of a header come twice, and one of these, or an absent one, is used."""
+    """Raises UsageError if names of a header repeat, and one of these, or an absent one, is used."""
     counts = collections.Counter(names)
     twice = [name for name in names if counts[name] > 1]
     if twice and any(counts[name] != 1 for name in used):
@@ -141,7 +163,19 @@ def open_source(
     plan: TablePlan,
     raw_dir: pathlib.Path,
 ) -> Source:
-    """Opens raw files of any form. Raises UsageError where they are not there or lack columns."""
+    """Opens raw files of any form.
+
+    Args:
+      form: 'text', 'parquet' or 'libsvm'.
+      paths: of the files.
+      layout: of the files.
+      columns: names of the raw columns to read.
+      plan: of the table.
+      raw_dir: folder of files that are joined.
+
+    Raises:
+      UsageError: a file is not there, or lacks a column.
+    """
     if form == 'libsvm':
         return LibsvmSource(paths, layout, columns)
     if form == 'parquet':

@@ -1,4 +1,4 @@
-"""Data sets by name, and their preparation."""
+"""The data sets by name, and their preparation."""
 
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -22,25 +22,38 @@ from autoint_jax.schema import Schema
 
 
 class Recipe(Protocol):
-    description: str
+    """A recipe of any data set: a way to encode it.
+
+    Attributes:
+      description: a phrase about it for --help.
+    """
+
+    @property
+    def description(self) -> str: ...
 
 
 class Options(NamedTuple):
-    """How to prepare: share of rows that may be unreadable, and what a person sees."""
+    """Options of a preparation.
+
+    Attributes:
+      max_bad_share: share of the rows that may be unreadable.
+      progress: is told of the passes over the data.
+    """
 
     max_bad_share: float = MAX_BAD_SHARE
     progress: PreparationProgress = SilentPreparation()
 
 
 class Dataset(NamedTuple):
-    """A data set this project can prepare.
+    """A data set that this project can prepare.
 
     Attributes:
-      prepare: name of a recipe, folder of raw files, folder of prepared data, options -> prepared data.
-      origin: name of a recipe -> what it makes data from.
-      recipes: by name; the first is the default.
-      features: counts a schema's features as the paper does.
-      published: figures to show beside ours, {figure: value}, for the recipe that `published_recipe` names.
+      prepare: (name of a recipe, folder of raw files, folder for prepared data, options) -> prepared data.
+      origin: name of a recipe -> origin of the data that it makes.
+      recipes: {name: recipe}; the first is the default.
+      features: counts the features of a schema as the paper does.
+      published: {figure: value} of the paper's Table 1.
+      published_recipe: name of the recipe to which these figures belong.
     """
 
     prepare: Callable[[str, pathlib.Path, pathlib.Path, Options], PreparedData]
@@ -98,7 +111,7 @@ def _click_log(name: str, log: ClickLog, published: dict[str, int]) -> Dataset:
     return Dataset(prepare, log.origin_of, log.recipes, click_logs.features_as_the_paper_counts, published)
 
 
-# Published figures: table 1 of the paper.
+# {name: data set}, with the figures of the paper's Table 1.
 DATASETS = {
     'movielens_100k': _movielens(
         'movielens_100k', read_100k, files_100k, {'with_ids': movielens.RECIPES['with_ids']}, {}
@@ -113,7 +126,7 @@ DATASETS = {
 
 
 def named(dataset: str) -> Dataset:
-    """Raises UsageError on an unknown name."""
+    """Returns the data set of that name. Raises UsageError if there is none."""
     if dataset not in DATASETS:
         raise UsageError(
             f'unknown data set {dataset!r}{nearest(dataset, list(DATASETS))}; known: {", ".join(DATASETS)}'
@@ -122,7 +135,10 @@ def named(dataset: str) -> Dataset:
 
 
 def recipe_name(dataset: str, recipe: str | None) -> str:
-    """`recipe`, checked, or the data set's default. Raises UsageError."""
+    """Returns `recipe`, or the data set's default if it is None.
+
+    Raises UsageError if there is no such data set or recipe.
+    """
     recipes = named(dataset).recipes
     if recipe is None:
         return next(iter(recipes))
@@ -137,7 +153,18 @@ def recipe_name(dataset: str, recipe: str | None) -> str:
 def prepare(
     dataset: str, recipe: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, options: Options | None = None
 ) -> PreparedData:
-    """Reads raw files, encodes them by a recipe and writes prepared data. Raises UsageError."""
+    """Reads raw files, encodes them by a recipe and writes prepared data.
+
+    Args:
+      dataset: name.
+      recipe: name of one of its recipes.
+      raw_dir: folder of the raw files.
+      data_dir: folder of all prepared data; the data is written to DATA_DIR/DATASET/RECIPE.
+      options: of the preparation; by default `Options()`.
+
+    Raises:
+      UsageError: there is no such data set or recipe, or the files cannot be prepared.
+    """
     return named(dataset).prepare(
         recipe_name(dataset, recipe), raw_dir, folder_of(data_dir, dataset, recipe), options or Options()
     )
@@ -146,7 +173,17 @@ def prepare(
 def prepare_own(
     schema: pathlib.Path, raw_dir: pathlib.Path | None, data_dir: pathlib.Path, options: Options
 ) -> PreparedData:
-    """Prepares a user's table by its declaration, as the recipe of that file's name. Raises UsageError."""
+    """Prepares a user's table; its recipe gets the name of the declaration.
+
+    Args:
+      schema: file of the declaration.
+      raw_dir: folder of the raw files; None for the folder of the declaration.
+      data_dir: folder of all prepared data.
+      options: of the preparation.
+
+    Raises:
+      UsageError: the declaration or the raw files cannot be used.
+    """
     return own_table.prepare_own(
         schema,
         raw_dir,
@@ -159,7 +196,7 @@ def prepare_own(
 
 
 def figures(data: PreparedData, features: Callable[[Schema], int]) -> dict[str, int]:
-    """Rows, fields and features as the paper's Table 1 counts them."""
+    """Returns the numbers of rows, fields and features, as the paper's Table 1 counts them."""
     return {
         'rows': sum(split['rows'] for split in data.manifest['splits'].values()),
         'fields': len(data.schema.fields),

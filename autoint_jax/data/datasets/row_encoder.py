@@ -1,4 +1,4 @@
-"""New raw rows -> columns, with the vocabularies and transforms of prepared data. Labels are not needed."""
+"""Encodes new raw rows with the vocabularies and transforms of prepared data. The rows need no labels."""
 
 import dataclasses
 import pathlib
@@ -30,9 +30,9 @@ class EncodedRows(NamedTuple):
     """Raw rows, encoded.
 
     Attributes:
-      columns: the rows, in file order; labels are NaN where the files have none.
-      unknown: by field, how many values the training data did not have.
-      bad: rows that cannot be parsed, which are left out.
+      columns: the rows, in file order; labels are NaN if the files have none.
+      unknown: {field: number of values that are not in its vocabulary}.
+      bad: rows that could not be parsed; they are left out.
     """
 
     columns: Columns
@@ -41,10 +41,15 @@ class EncodedRows(NamedTuple):
 
 
 class RowEncoder:
-    """Encodes raw files of the form that some prepared data was made from."""
+    """An encoder of raw files that have the same form as the files of some prepared data.
+
+    Attributes:
+      unknown: {field: number of values so far that are not in its vocabulary}.
+      bad: rows so far that could not be parsed.
+    """
 
     def __init__(self, data: PreparedData):
-        """Raises UsageError where the data was prepared without a plan, as MovieLens is."""
+        """Reads the plan of `data`. Raises UsageError if the data was prepared without one, as MovieLens is."""
         path = data.folder / PLAN_FILE
         if not path.is_file():
             raise UsageError(f'{path} does not exist: raw rows cannot be encoded for {data.folder}')
@@ -60,17 +65,21 @@ class RowEncoder:
                 {name: tuple(values) for name, values in plan['parameters'].items()},
                 plan['max_values'],
             )
-        # Occurrences of a new row cannot be counted on from the training file's end: known values have their ids.
+        # The occurrences in the training file are not known any more, so every known value has its own id.
         self._plan = _without_streaming(self._plan)
         self.unknown: dict[str, int] = {}
         self.bad: list[BadRow] = []
 
     def blocks(self, paths: Sequence[pathlib.Path]) -> Iterator[Columns]:
-        """Blocks of rows, in file order. Meanwhile `unknown` and `bad` are kept up. Raises UsageError."""
-        layout, label = self._layout, self._plan.label
-        if not self._has_label(paths[0]):
-            layout, label = layout.without(label.column), None
-        wanted = set(raw_columns(self._plan, layout)) - ({self._plan.label.column} if label is None else set())
+        """Yields the rows of files, block by block, in file order. `unknown` and `bad` grow meanwhile.
+
+        Raises UsageError.
+        """
+        layout, column = self._layout, self._plan.label.column
+        label = self._plan.label if self._has_label(paths[0]) else None
+        if label is None:
+            layout = layout.without(column)
+        wanted = set(raw_columns(self._plan, layout)) - ({column} if label is None else set())
         source = open_source(
             self._form,
             paths,
@@ -91,7 +100,7 @@ class RowEncoder:
                 yield Columns(ids, numeric, labels)
 
     def _has_label(self, path: pathlib.Path) -> bool:
-        """Whether a file has labels: by its header, its schema, or the number of its columns."""
+        """Whether a file has labels, by its header, its schema, or the number of its columns. Raises UsageError."""
         label = self._plan.label.column
         if not path.is_file():
             raise UsageError(f'{path} does not exist')
@@ -105,7 +114,15 @@ class RowEncoder:
 
 
 def encode_files(data: PreparedData, paths: Sequence[pathlib.Path]) -> EncodedRows:
-    """All rows of some raw files at once. Raises UsageError."""
+    """Encodes all rows of some raw files at once.
+
+    Args:
+      data: prepared data with a plan.
+      paths: of files with the same form as those the data was prepared from.
+
+    Raises:
+      UsageError: a file cannot be read, or the files have no row.
+    """
     encoder = RowEncoder(data)
     blocks = list(encoder.blocks(paths))
     if not blocks:

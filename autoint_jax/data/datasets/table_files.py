@@ -1,4 +1,4 @@
-"""The files of a declared table, by name or pattern, each once."""
+"""Finds the files of a declared table by names or patterns, each file once."""
 
 import glob
 import os
@@ -11,15 +11,16 @@ from autoint_jax.errors import UsageError, nearest
 def files_of(
     patterns: Mapping[str, Sequence[str]], folder: pathlib.Path, declaration: pathlib.Path
 ) -> dict[str, list[pathlib.Path]]:
-    """The files of each part, in the order of the declaration, those of a pattern by name.
+    """Returns {part: its files}, in the order of the declaration; the files of a pattern are sorted by name.
 
     Args:
-      patterns: part (a split, or '' for the whole table) -> names or patterns, relative to `folder` or absolute.
+      patterns: {part, a split or '' for the whole table: names or patterns, relative to `folder` or absolute}.
       folder: of the files.
-      declaration: path of the file that names them, for messages.
+      declaration: file that names them, for messages.
 
-    Raises UsageError where a pattern matches no file, a name is that of a folder, or a file comes up twice, be it under another
-    name or by a link.
+    Raises:
+      UsageError: a pattern matches no file, a name is that of a folder, or a file is found twice, also by another name
+        or a link.
     """
     found: dict[str, list[pathlib.Path]] = {}
     owners: dict[tuple[int, int], tuple[str, str, pathlib.Path]] = {}
@@ -37,8 +38,9 @@ def files_of(
 
 
 def _matches(pattern: str, folder: pathlib.Path, declaration: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files that a name or pattern matches, sorted. Raises UsageError if there are none."""
     path = folder / pattern
-    if os.path.exists(path):  # a name with brackets, too
+    if os.path.exists(path):  # checked first, because a name may have brackets
         if path.is_dir():
             raise UsageError(
                 f'{path}, named in {declaration}, is a folder: name its files, as in {pattern.rstrip("/")}/*.csv'
@@ -62,7 +64,7 @@ def _matches(pattern: str, folder: pathlib.Path, declaration: pathlib.Path) -> l
 def _twice(
     declaration: pathlib.Path, one: tuple[str, str, pathlib.Path], other: tuple[str, str, pathlib.Path]
 ) -> UsageError:
-    """The error that two patterns lead to one file."""
+    """Returns the error for a file that two patterns match."""
 
     def told(part: str, pattern: str) -> str:
         return f'{pattern!r}' + (f' of {part}' if part else '')

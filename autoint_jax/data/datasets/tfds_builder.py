@@ -1,8 +1,9 @@
 """Prepared data as TensorFlow Datasets, for other JAX code: ArrayRecord files, no TensorFlow.
 
-Importing this module registers `autoint_movielens_100k`, `autoint_movielens_1m`, `autoint_criteo`, `autoint_avazu`,
-`autoint_kdd12` and, for tables of your own, `autoint_csv`. Their configs are the recipes, their splits train, valid and
-test. They are built from data that is already prepared, or from raw files in `manual_dir` by this project's preparation:
+Importing this module registers the builders `autoint_movielens_100k`, `autoint_movielens_1m`, `autoint_criteo`,
+`autoint_avazu`, `autoint_kdd12` and, for tables of your own, `autoint_csv`. Their configs are the recipes; their splits
+are train, valid and test. They are built from prepared data, or from raw files in `manual_dir`, which are prepared
+first:
 
     import tensorflow_datasets as tfds
     import autoint_jax.data.datasets.tfds_builder
@@ -11,20 +12,20 @@ test. They are built from data that is already prepared, or from raw files in `m
     tfds.builder('autoint_criteo/bars', data_dir=FOLDER).download_and_prepare(download_config=raw_files)
     blocks = tfds.data_source('autoint_criteo/bars', split='train', data_dir=FOLDER, download=False)
 
-To read what is built, other programs need not import this module.
+Programs that read a finished build need not import this module.
 
-An example is a block of 8,192 rows, the last one of a split shorter; blocks and rows are in the source's order:
+An example is a block of 8,192 rows; the last one of a split may be shorter. Blocks and rows keep the source's order:
 
     ids      int32   [rows, slots]    ids within their field; 0 = unknown (categorical) or padding (multivalued)
     numeric  float32 [rows, numeric]  transformed values; NaN = missing
     labels   float32 [rows]           0 or 1
 
-`ids` or `numeric` is absent if there are no such fields, a split if it has no rows. `builder.info` counts blocks, not rows.
-Its `metadata` has `schema`, which `autoint_jax.schema.Schema.from_json` reads (names, kinds, cardinalities), and `manifest`
-(rows and positives of each split, recipe, checksums, hash). Beside the records lie `vocabularies.json` (field -> values in
-the order of their ids, from 1 on) and, for tables, `plan.json` (how raw rows are encoded).
+`ids` or `numeric` is absent if there are no such fields, and a split if it has no rows. `builder.info` counts blocks,
+not rows. Its `metadata` has `schema`, which `autoint_jax.schema.Schema.from_json` reads (names, kinds, cardinalities),
+and `manifest` (rows and positives of each split, recipe, checksums, hash). Beside the records lie `vocabularies.json`
+(field -> values in the order of their ids, from 1 on) and, for tables, `plan.json` (how raw rows are encoded).
 
-Batches of 1,024 rows, blocks in random order and rows at random within them, the rest of a block a smaller batch:
+This gives batches of 1,024 rows, with blocks and their rows in random order; the last batch of a block may be smaller:
 
     for epoch in range(epochs):
         for number, block in enumerate(grain.MapDataset.source(blocks).seed(epoch).shuffle()):
@@ -32,209 +33,16 @@ Batches of 1,024 rows, blocks in random order and rows at random within them, th
             for start in range(0, len(order), 1024):
                 batch = {name: column[order[start:start + 1024]] for name, column in block.items()}
 
-Nothing is built again that is there. A build appears by one rename when it is complete; what a killed process leaves,
-folders named `incomplete.*`, is never read and can be deleted.
+A build that exists is not built again. It appears by one rename when it is complete. A killed process leaves a folder
+named `incomplete.*`, which is never read and can be deleted.
 """
 
-import contextlib
-import errno
-import functools
-import os
-import pathlib
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar
-
-import numpy as np
 import tensorflow_datasets as tfds
 
-from autoint_jax.data.datasets import download, movielens, registry
+from autoint_jax.data.datasets import registry
 from autoint_jax.data.datasets.references import REFERENCES
-from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
-from autoint_jax.data.store.columns import SPLITS, Columns
-from autoint_jax.data.store.opening import OWN_TABLE, open_prepared
-from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.errors import UsageError
-from autoint_jax.schema import NUMERIC
-
-BLOCK_ROWS = 8192
-SHARD_BLOCKS = 128  # a million rows a file
-SIDE_FILES = ('vocabularies.json', 'plan.json')
-FORMAT = 'array_record'
-
-Block = dict[str, np.ndarray]
-
-
-class PublishedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
-    """What all builders of this module do. Shards are written one after the other, in bounded memory.
-
-    (The other base class, GeneratorBasedBuilder, sorts a split in memory and spills through TensorFlow beyond 1 GB.)
-    """
-
-    VERSION = tfds.core.Version('1.0.0')
-    RELEASE_NOTES: ClassVar = {'1.0.0': 'Blocks of 8,192 rows.'}
-    dataset: ClassVar[str]
-    progress: PreparationProgress = SilentPreparation()
-
-    def __init__(
-        self,
-        *,
-        prepared_dir: str | pathlib.Path | None = None,
-        data_dir: str | pathlib.Path | None = None,
-        config: str | tfds.core.BuilderConfig | None = None,
-        version: str | None = None,
-        file_format: str = FORMAT,
-    ):
-        """Raises UsageError where what is there already was built from other data than that of `prepared_dir`.
-
-        Args:
-          prepared_dir: publish what scripts/prepare_data.py has prepared there (its --data_dir), not raw files.
-          data_dir: folder of all TensorFlow Datasets.
-          config: a recipe; by default the data set's first.
-          version: of the builder.
-          file_format: must be ArrayRecord.
-        """
-        if tfds.core.FileFormat.from_value(file_format) is not tfds.core.FileFormat.ARRAY_RECORD:
-            raise UsageError(
-                f'{self.name} cannot be stored as file_format={file_format!r}, only as {FORMAT!r}: other formats '
-                'need TensorFlow or lose rows'
-            )
-        if self.dataset == OWN_TABLE and isinstance(config, str):
-            config = tfds.core.BuilderConfig(name=config)
-        if self.dataset == OWN_TABLE and config is None:
-            raise UsageError(f'{self.name} needs the recipe of a table: {self.name}/RECIPE')
-        self._prepared_dir = prepared_dir
-        super().__init__(data_dir=data_dir, config=config, version=version, file_format=file_format)
-        if (
-            prepared_dir is not None
-            and self.data_path.exists()
-            and self.info.metadata['manifest']['hash'] != self._opened.hash
-        ):
-            raise UsageError(
-                f'{self.data_dir} was built from other data than {self._opened.folder}: delete it to build it again'
-            )
-
-    @functools.cached_property
-    def _opened(self) -> PreparedData:
-        return open_prepared(self._prepared_dir, self.dataset, self.builder_config.name)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        reference = REFERENCES[self.dataset]
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=f'{reference.description}\n\nAn example is a block of up to {BLOCK_ROWS:,} rows, encoded: '
-            f'see {__name__}.',
-            features=self._features(),
-            homepage=reference.homepage,
-            citation=reference.citation,
-            license=reference.terms,
-            disable_shuffling=True,
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _features(self) -> tfds.features.FeaturesDict | None:
-        """Features by the prepared data, or by the recipe; None for an own table, whose files tell."""
-        if self._prepared_dir is not None:
-            schema = self._opened.schema
-            widths = schema.num_slots, len(schema.numeric_fields)
-        elif self.dataset == OWN_TABLE:
-            return None
-        else:
-            widths = _widths(registry.named(self.dataset).recipes[self.builder_config.name])
-        columns = {'ids': np.int32, 'numeric': np.float32}
-        features = {
-            name: _column((None, width), dtype)
-            for (name, dtype), width in zip(columns.items(), widths, strict=True)
-            if width
-        }  # an array without columns does not come back from bytes
-        return tfds.features.FeaturesDict({**features, 'labels': _column((None,), np.float32)})
-
-    def _download_and_prepare(
-        self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig | None = None
-    ) -> None:
-        with self._prepared(dl_manager, download_config or tfds.download.DownloadConfig()) as self._data:
-            try:
-                super()._download_and_prepare(dl_manager, download_config)
-            except RuntimeError as error:  # ArrayRecord's, for all failures of writing
-                if os.strerror(errno.ENOSPC) not in str(error):
-                    raise
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.data_dir) from error
-            for path in filter(pathlib.Path.exists, (self._data.folder / name for name in SIDE_FILES)):
-                shutil.copyfile(path, self.data_path / path.name)
-            self.info.metadata.update(schema=self._data.schema.to_json(), manifest=self._data.description)
-
-    @contextlib.contextmanager
-    def _prepared(
-        self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
-    ) -> Iterator[PreparedData]:
-        """The data to publish; what has to be prepared first lies beside the records meanwhile."""
-        if self._prepared_dir is not None:
-            yield self._opened
-            return
-        raw_dir = self._raw_dir(dl_manager, download_config)
-        with tempfile.TemporaryDirectory(prefix='prepared-', dir=self.data_path) as scratch:
-            yield registry.prepare(
-                self.dataset,
-                self.builder_config.name,
-                raw_dir,
-                pathlib.Path(scratch),
-                registry.Options(progress=self.progress),
-            )
-
-    def _raw_dir(
-        self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
-    ) -> pathlib.Path:
-        if self.dataset == OWN_TABLE:
-            raise UsageError(
-                f'{self.name} publishes prepared data only: pass prepared_dir=FOLDER, filled by '
-                f'scripts/prepare_data.py --dataset={OWN_TABLE}'
-            )
-        if self.dataset == 'movielens_100k' and download_config.manual_dir is None:
-            return download.movielens_100k(pathlib.Path(dl_manager.download_dir) / self.dataset)
-        try:
-            return pathlib.Path(dl_manager.manual_dir)
-        except AssertionError:  # not there or empty
-            where = download_config.manual_dir or pathlib.Path(dl_manager.download_dir) / 'manual'
-            raise UsageError(
-                f'manual_dir={where} has no files, but {self.name} needs {self.MANUAL_DOWNLOAD_INSTRUCTIONS}'
-            ) from None
-
-    def _shard_iterators_per_split(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Block]]]]]:
-        splits = {name: self._data.split(name) for name in SPLITS}
-        return {
-            name: [
-                functools.partial(self._shard, name, columns, start)
-                for start in range(0, len(columns), BLOCK_ROWS * SHARD_BLOCKS)
-            ]
-            for name, columns in splits.items()
-            if len(columns)
-        }
-
-    def _shard(self, split: str, columns: Columns, start: int) -> Iterator[tuple[int, Block]]:
-        """A file's blocks by their first row, views of the memory maps."""
-        if start == 0:
-            self.progress.begin(f'writing {split}', len(columns))
-        for start in range(start, min(start + BLOCK_ROWS * SHARD_BLOCKS, len(columns)), BLOCK_ROWS):
-            block = {name: getattr(columns, name)[start : start + BLOCK_ROWS] for name in self.info.features}
-            yield start, block
-            self.progress.advance(len(block['labels']), start + len(block['labels']))
-        if start + BLOCK_ROWS >= len(columns):
-            self.progress.end(len(columns))
-
-
-def _column(shape: tuple[int | None, ...], dtype: type) -> tfds.features.Tensor:
-    return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=tfds.features.Encoding.BYTES)
-
-
-def _widths(recipe: registry.Recipe) -> tuple[int, int]:
-    """Id slots and numeric columns by a recipe alone; fields of click logs have one slot each."""
-    if isinstance(recipe, movielens.MovieLensRecipe):
-        return 2 * recipe.ids + 5 + movielens.MAX_GENRES, 1
-    numeric = sum(field.kind == NUMERIC for field in recipe.plan.fields)
-    return len(recipe.plan.fields) - numeric, numeric
+from autoint_jax.data.datasets.tfds_shards import PublishedBuilder
+from autoint_jax.data.store.opening import OWN_TABLE
 
 
 def _configs(dataset: str) -> list[tfds.core.BuilderConfig]:
@@ -246,10 +54,12 @@ def _configs(dataset: str) -> list[tfds.core.BuilderConfig]:
 
 def _instructions(dataset: str) -> str:
     reference = REFERENCES[dataset]
-    return f'{reference.files} of {reference.homepage}, which its terms ask you to fetch yourself'
+    return f'{reference.files} of {reference.homepage}, which its terms ask you to download yourself'
 
 
 class MovieLens100k(PublishedBuilder):
+    """Builder of MovieLens-100k."""
+
     name = 'autoint_movielens_100k'
     dataset = 'movielens_100k'
     BUILDER_CONFIGS = _configs(dataset)
@@ -257,6 +67,8 @@ class MovieLens100k(PublishedBuilder):
 
 
 class MovieLens1M(PublishedBuilder):
+    """Builder of MovieLens-1M."""
+
     name = 'autoint_movielens_1m'
     dataset = 'movielens_1m'
     BUILDER_CONFIGS = _configs(dataset)
@@ -264,6 +76,8 @@ class MovieLens1M(PublishedBuilder):
 
 
 class Criteo(PublishedBuilder):
+    """Builder of Criteo display advertising challenge."""
+
     name = 'autoint_criteo'
     dataset = 'criteo'
     BUILDER_CONFIGS = _configs(dataset)
@@ -271,6 +85,8 @@ class Criteo(PublishedBuilder):
 
 
 class Avazu(PublishedBuilder):
+    """Builder of Avazu click-through rate prediction."""
+
     name = 'autoint_avazu'
     dataset = 'avazu'
     BUILDER_CONFIGS = _configs(dataset)
@@ -278,6 +94,8 @@ class Avazu(PublishedBuilder):
 
 
 class Kdd12(PublishedBuilder):
+    """Builder of KDD Cup 2012, track 2."""
+
     name = 'autoint_kdd12'
     dataset = 'kdd12'
     BUILDER_CONFIGS = _configs(dataset)
@@ -285,7 +103,7 @@ class Kdd12(PublishedBuilder):
 
 
 class OwnTable(PublishedBuilder):
-    """Any recipe, but from prepared data only."""
+    """A table of the user, under any recipe, from prepared data only."""
 
     name = f'autoint_{OWN_TABLE}'
     dataset = OWN_TABLE

@@ -35,10 +35,16 @@ class Source(Protocol):
 
     paths: tuple[pathlib.Path, ...]
     types: dict[str, pl.DataType]
-    checksums: dict[str, str]
     bad_beside: Sequence[BadRow]
-    tallies: list[Tally]
-    unseen_missing: set[str]
+
+    @property
+    def checksums(self) -> dict[str, str]: ...
+
+    @property
+    def tallies(self) -> list[Tally]: ...
+
+    @property
+    def unseen_missing(self) -> set[str]: ...
 
     def size(self) -> int:
         """Bytes of all files."""
