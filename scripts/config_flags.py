@@ -11,7 +11,11 @@ from autoint_jax.errors import UsageError
 from autoint_jax.names import checked_name
 
 # {type of an option: type of its items, an example}
-LISTS = {tuple[int, ...]: (int, '400,400'), tuple[float, ...]: (float, '1e-4,1e-3')}
+LISTS = {
+    tuple[int, ...]: (int, '400,400'),
+    tuple[float, ...]: (float, '1e-4,1e-3'),
+    tuple[str, ...]: (str, 'pr_auc,calibration'),
+}
 
 _NAME = flags.DEFINE_string(
     'config',
@@ -66,7 +70,7 @@ def chosen_config() -> Config:
     )
 
 
-def _listed(kind: type, items: list[str]) -> tuple[int | float, ...] | list[str]:
+def _listed(kind: type, items: list[str]) -> tuple[int | float | str, ...] | list[str]:
     """['400', '400'] -> (400, 400); anything else is left for the configuration to refuse."""
     try:
         return tuple(kind(item) for item in items if item)

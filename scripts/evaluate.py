@@ -1,6 +1,9 @@
-"""Scores a split with the best (or another) checkpoint of a run and prints AUC and logloss.
+"""Scores a split with the best (or another) checkpoint of a run and prints its metrics.
 
-python scripts/evaluate.py --run_dir=runs/movielens_100k_autoint-0123456789ab --split=valid
+    python scripts/evaluate.py --run_dir=runs/movielens_100k_autoint-0123456789ab --split=valid
+    python scripts/evaluate.py --run_dir=FOLDER --metrics=pr_auc,group_auc,calibration --group_by=UserID
+
+By default the metrics are those of the run's evaluations, with AUC and logloss always among them.
 """
 
 import contextlib
@@ -18,9 +21,20 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation.metric import GROUPS
 
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to score: {", ".join(SPLITS)}.')
 _STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
+_METRICS = flags.DEFINE_list(
+    'metrics', None, f'Metrics, of {", ".join(metrics.METRICS)}; by default those of the run, training.metrics.'
+)
+_GROUP_BY = flags.DEFINE_string(
+    'group_by',
+    None,
+    'Categorical field, such as UserID, whose value groups rows for group metrics; by default that of the run, '
+    'training.group_by.',
+)
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
@@ -29,25 +43,36 @@ flags.adopt_module_key_flags(run_flags)
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
-from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.training.progress import Heartbeat
-from autoint_jax.training.trained import open_run
+from autoint_jax.training.trained import TrainedRun, open_run
 
 
 def main(argv: list[str]) -> None:
     run_dir = run_flags.run_dir()
+    metrics.chosen(_METRICS.value or ())  # an unknown name is refused before the run is read
     compilation_flags.start_cache()
     run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
+    measured = _measures(run)
     columns = data_flags.verified(run.data).split(_SPLIT.value)
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
         beat.doing(f'evaluating on {len(columns):,} rows')
-        figures = run.figures(columns)
-    print(
-        f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, '
-        f'AUC {metrics.shown_auc(figures["auc"], 6)}, logloss {figures["logloss"]:.6f}'
-    )
+        figures = run.figures(columns, measured)
+    print(f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, {metrics.line(figures, more_digits=2)}')
+
+
+def _measures(run: TrainedRun) -> Measures:
+    """What the flags ask for; the run's own choice in place of a flag that is not given. Raises UsageError."""
+    training = run.made.config.training
+    names = metrics.chosen(training.evaluated if _METRICS.value is None else _METRICS.value)
+    if _GROUP_BY.value and metrics.needed(names) != GROUPS:
+        raise UsageError(
+            f'--group_by={_GROUP_BY.value} groups rows for group metrics, and there is none among {", ".join(names)}: '
+            'name one in --metrics, such as group_auc'
+        )
+    return measures(names, training.group_by if _GROUP_BY.value is None else _GROUP_BY.value, run.made.schema)
 
 
 if __name__ == '__main__':

@@ -52,7 +52,7 @@ if __name__ == '__main__':
 
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.evaluation.metrics import shown_auc
+from autoint_jax.evaluation.metrics import line
 from autoint_jax.models.registry import shows_attention
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
@@ -95,10 +95,7 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
 def _figures(result: dict[str, Any] | UsageError) -> str:
     if isinstance(result, UsageError):
         return 'diverged'
-    return ', '.join(
-        f'{split} AUC {shown_auc(result[split]["auc"], 4)} logloss {result[split]["logloss"]:.4f}'
-        for split in ('valid', 'test')
-    )
+    return ', '.join(f'{split} {line(result[split], between=" ")}' for split in ('valid', 'test'))
 
 
 def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
@@ -106,11 +103,8 @@ def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
     result = fit(config, data, run_dir, Bar())
     if complete:
         print('This run is complete; nothing was trained again.')
-    print(
-        f'best epoch {result["best_epoch"]:g} of {result["epochs"]:g}: '
-        f'valid AUC {shown_auc(result["valid"]["auc"], 4)}, logloss {result["valid"]["logloss"]:.4f}'
-    )
-    print(f'test AUC {shown_auc(result["test"]["auc"], 4)}, logloss {result["test"]["logloss"]:.4f}')
+    print(f'best epoch {result["best_epoch"]:g} of {result["epochs"]:g}: valid {line(result["valid"])}')
+    print(f'test {line(result["test"])}')
     if not complete and result['first_step_seconds'] is not None:
         print(f'first step after {result["first_step_seconds"]:.1f} s')
     print(

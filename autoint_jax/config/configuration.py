@@ -141,6 +141,7 @@ def _is_number(value: Any) -> bool:
 _EXAMPLES = {
     str: 'a text',
     tuple[int, ...]: 'a list of whole numbers, such as [400, 400], as a flag 400,400',  # where defaults are empty
+    tuple[str, ...]: "a list of names, such as ['pr_auc', 'calibration'], as a flag pr_auc,calibration",
     tuple[float, ...]: 'a list of finite numbers, such as [0.001, 0.01], as a flag 0.001,0.01',
 }
 
@@ -152,6 +153,9 @@ def _typed(leaf: Leaf, value: Any) -> Any:
     elif leaf.type is float:
         valid = _is_number(value)
         value = float(value) if valid else value
+    elif leaf.type == tuple[str, ...]:
+        valid = isinstance(value, (list, tuple)) and all(type(item) is str for item in value)
+        value = tuple(value) if valid else value
     elif leaf.type == tuple[float, ...]:
         valid = isinstance(value, (list, tuple)) and all(map(_is_number, value))
         value = tuple(float(item) for item in value) if valid else value

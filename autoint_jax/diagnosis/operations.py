@@ -16,7 +16,8 @@ from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS, OptimizerConfi
 from autoint_jax.diagnosis import references
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation import ranking
+from autoint_jax.evaluation.sums import sums, totals
 from autoint_jax.models.interacting.forms import FORMS, chosen_form, interacting_stack
 from autoint_jax.models.interacting.stack import LayerWeights, StackSpec, attention_weights
 from autoint_jax.models.layers.tables import lookup, table_of
@@ -136,8 +137,8 @@ def _cross_entropy() -> OperationResult:
 def _auc() -> OperationResult:
     logits = np.round(_normal(5, 100_003), 2)  # many ties
     labels = (np.random.default_rng(6).random(100_003) < 0.3).astype(np.float32)
-    area = metrics.figures(jax.jit(metrics.sums)(logits, labels))['auc']
-    return OperationResult([area], [metrics.auc(logits, labels)], 1e-12)
+    area = ranking.auc_of_totals(totals(jax.jit(sums)(logits, labels)))
+    return OperationResult([area], [ranking.auc(logits, labels)], 1e-12)
 
 
 def _drawn() -> tuple[np.ndarray, tuple[LayerWeights, ...], StackSpec]:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from autoint_jax.console import Console
 from autoint_jax.errors import shown
+from autoint_jax.evaluation.metrics import METRICS
 
 MOST_COLUMNS = 1000  # characters that a printed table may be wide
 
@@ -30,8 +31,12 @@ def measured(values: Sequence[float]) -> Measured:
 
 
 def test_figures(records: Sequence[dict[str, Any]]) -> dict[str, Measured]:
-    """Test AUC and logloss over the records of one configuration's seeds."""
-    return {figure: measured([record['test'][figure] for record in records]) for figure in ('auc', 'logloss')}
+    """{metric: mean and deviation} of the test split, over the records of one configuration's seeds; metrics that all have."""
+    return {
+        name: measured([record['test'][name] for record in records])
+        for name in METRICS
+        if all(name in record['test'] for record in records)
+    }
 
 
 def verdict(passed: bool) -> str:

@@ -9,9 +9,10 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, system_sentence
+from autoint_jax.evaluation.metrics import ALWAYS, METRICS
 from autoint_jax.training.run_folder import records
 
-FIGURES = {'auc': stored.finite, 'logloss': stored.finite}
+FIGURES = dict.fromkeys(ALWAYS, stored.finite)
 # What the record of a run has, beside what is only shown.
 RECORD = {
     'run': str,
@@ -94,7 +95,7 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
                 f'was edited or renamed: {MEND}'
             )
     for split in ('valid', 'test'):
-        if not (0 <= found[split]['auc'] <= 1 and found[split]['logloss'] >= 0):
+        if not all(METRICS[name].possible(value) for name, value in found[split].items() if name in METRICS):
             raise UsageError(f'{path} has impossible figures of the {split} split ({found[split]}): {MEND}')
     return found
 

@@ -16,19 +16,21 @@ from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trials import Trial
 
-FIGURES = ('valid_auc', 'valid_logloss', 'test_auc', 'test_logloss')
+SPLITS = ('valid', 'test')
 
 
 class Report(NamedTuple):
     """The tables of a report. Their rows are sorted by the objective, the best first; rows without a figure come last.
 
     Attributes:
+      figures: the metrics that all trials have, of both splits: 'valid_auc' and so on.
       options: the options in which trials differ, except the seed.
       settings: a row for each setting, with mean and sample standard deviation over the seeds that are done.
-      trials: a row for each trial. If the trial is done, its figures are those of the checkpoint with the lowest
-        validation logloss. Otherwise they are the best validation figures so far, which do not count in `settings`.
+          trials: a row for each trial. If the trial is done, its figures are those of the best checkpoint by
+        `training.monitor`. Otherwise they are the best validation figures so far, which do not count in `settings`.
     """
 
+    figures: list[str]
     options: list[str]
     settings: list[dict[str, Any]]
     trials: list[dict[str, Any]]
@@ -48,7 +50,13 @@ def report(folder: SweepFolder) -> Report:
     options = sorted(
         {option for trial in listed for option in configuration.differing(listed[0].config, trial.config)} - {'seed'}
     )
-    rows = [_trial_row(folder, trial, options) for trial in listed]
+    names = [
+        name
+        for name in folder.sweep.config.training.evaluated
+        if all(name in trial.config.training.evaluated for trial in listed)
+    ]
+    figures = [f'{split}_{name}' for split in SPLITS for name in names]
+    rows = [_trial_row(folder, trial, options, figures) for trial in listed]
     by_setting: dict[tuple, list[dict[str, Any]]] = {}
     for row in rows:
         by_setting.setdefault(tuple(row[option] for option in options), []).append(row)
@@ -58,8 +66,8 @@ def report(folder: SweepFolder) -> Report:
         value = row[objective]
         return value is None, 0.0 if value is None else folder.sweep.better_first(value)
 
-    settings = [_setting_row(found, options) for found in by_setting.values()]
-    return Report(options, sorted(settings, key=rank), sorted(rows, key=rank))
+    settings = [_setting_row(found, options, figures) for found in by_setting.values()]
+    return Report(figures, options, sorted(settings, key=rank), sorted(rows, key=rank))
 
 
 def write(folder: SweepFolder, made: Report, output: pathlib.Path) -> list[pathlib.Path]:
@@ -86,13 +94,13 @@ def show(folder: SweepFolder, made: Report) -> None:
         f'{folder.sweep.name}, by {folder.sweep.objective}',
         [
             *(names if len(set(names)) == len(names) else made.options),
-            *(figure.replace('_', ' ') for figure in FIGURES),
+            *(figure.replace('_', ' ') for figure in made.figures),
             'done',
         ],
         [
             [
                 *(_shown(row[option]) for option in made.options),
-                *(_spread(row, figure) for figure in FIGURES),
+                *(_spread(row, figure) for figure in made.figures),
                 f'{row["done"]} of {row["seeds"]}',
             ]
             for row in made.settings
@@ -119,7 +127,7 @@ def _refuse_different_data(folder: SweepFolder, listed: list[Trial]) -> None:
                 )
 
 
-def _trial_row(folder: SweepFolder, trial: Trial, options: list[str]) -> dict[str, Any]:
+def _trial_row(folder: SweepFolder, trial: Trial, options: list[str], figures: list[str]) -> dict[str, Any]:
     path = folder.of(trial)
     state = folder.state(trial)[0]
     row = {
@@ -127,28 +135,29 @@ def _trial_row(folder: SweepFolder, trial: Trial, options: list[str]) -> dict[st
         'state': state,
         **{option: _plain(trial.config, option) for option in options},
         'seed': trial.config.seed,
-        **dict.fromkeys([*FIGURES, 'best_epoch', 'train_seconds']),
+        **dict.fromkeys([*figures, 'best_epoch', 'train_seconds']),
     }
     if state == trials.DONE:
         result = trials.result(path)
-        figures = {
-            f'{split}_{figure}': result[split][figure] for split in ('valid', 'test') for figure in ('auc', 'logloss')
-        }
-        return row | figures | {'best_epoch': result['best_epoch'], 'train_seconds': result['train_seconds']}
+        found = {f'{split}_{name}': value for split in SPLITS for name, value in result[split].items()}
+        return (
+            row
+            | {figure: found[figure] for figure in figures}
+            | {'best_epoch': result['best_epoch'], 'train_seconds': result['train_seconds']}
+        )
     if found := trials.evaluations(path):
         best = min(found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]))
         return row | {
-            'valid_auc': best['valid_auc'],
-            'valid_logloss': best['valid_logloss'],
+            **{figure: best[figure] for figure in figures if figure.startswith('valid_')},
             'best_epoch': best['epoch'],
         }
     return row
 
 
-def _setting_row(rows: list[dict[str, Any]], options: list[str]) -> dict[str, Any]:
+def _setting_row(rows: list[dict[str, Any]], options: list[str], figures: list[str]) -> dict[str, Any]:
     done = [row for row in rows if row['state'] == trials.DONE]
     made = {option: rows[0][option] for option in options}
-    for figure in FIGURES:
+    for figure in figures:
         found = comparison.measured([row[figure] for row in done]) if done else None
         made |= {figure: found and found.mean, f'{figure}_deviation': found and found.deviation}
     return made | {'done': len(done), 'seeds': len(rows), 'runs': [row['trial'] for row in done]}

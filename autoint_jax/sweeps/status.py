@@ -7,6 +7,7 @@ import statistics
 from typing import Any, NamedTuple
 
 from autoint_jax.errors import shown
+from autoint_jax.evaluation.metrics import line, of_split
 from autoint_jax.sweeps import suggestions, trials
 from autoint_jax.sweeps.claims import Holder
 from autoint_jax.sweeps.folder import SweepFolder
@@ -71,7 +72,7 @@ def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
             trial.id,
             f'epoch {_fraction_done(path) * epochs:6.1f} of {epochs}',
             f'{_number(progress, "rows_per_second"):10,.0f} rows/s',
-            f'valid AUC {best["valid_auc"]:.4f}, logloss {best["valid_logloss"]:.4f}' if best else 'not evaluated yet',
+            f'valid {line(of_split(best, "valid"))}' if best else 'not evaluated yet',
             f'on {shown(holder.host)}, pid {shown(holder.pid)}' if holder else '',
         ]
     )

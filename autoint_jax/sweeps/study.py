@@ -7,6 +7,7 @@ Suggestions depend on the seed, the number of trials before them and the figures
 worker can be repeated exactly.
 """
 
+import math
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -151,7 +152,14 @@ class Study:
         return part.names()[value] if isinstance(part, Choices) else value
 
     def _objective(self, folder: pathlib.Path) -> float:
-        return trials.result(folder)['valid'][self._sweep.objective.removeprefix('valid_')]
+        metric = self._sweep.metric
+        value = trials.result(folder)['valid'][metric.name]
+        if math.isnan(value):
+            raise UsageError(
+                f'{folder} has no {self._sweep.objective} ({metric.undefined}), which the search needs: '
+                'choose another objective'
+            )
+        return value
 
     def _sampler(self, number: int, attempt: int) -> optuna.samplers.BaseSampler:
         search = self._search
@@ -174,7 +182,7 @@ def _opened(sweep: Sweep, search: Search, folder: pathlib.Path) -> optuna.Study:
             storage=JournalStorage(JournalFileBackend(str(path), optuna_lock)),
             load_if_exists=True,
             pruner=_pruner(search, sweep.config.training),
-            direction='minimize' if sweep.objective == 'valid_logloss' else 'maximize',
+            direction='maximize' if sweep.metric.higher_is_better else 'minimize',
         )
     except JOURNAL_ERRORS as error:
         raise UsageError(

@@ -1,8 +1,8 @@
 """Sweep files: TOML that says which trials a sweep has.
 
-    base = 'movielens_1m_autoint'         # of experiments/configs, or a TOML file beside this one objective =
-    'valid_auc'               # or 'valid_logloss', the default: reports sort by it, and a search improves it seeds =
-    [0, 1, 2]                     # or a count: 3
+    base = 'movielens_1m_autoint'         # of experiments/configs, or a TOML file beside this one
+    objective = 'valid_auc'               # reports sort by it, and a search improves it; by default 'valid_logloss'
+    seeds = [0, 1, 2]                     # or a count: 3
 
     [options]                             # replaces options of the base in all trials
     training.epochs = 10
@@ -33,6 +33,8 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.replicas_config import ReplicasConfig
 from autoint_jax.errors import UsageError, nearest
+from autoint_jax.evaluation.metric import Metric
+from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.models.registry import model_class
 from autoint_jax.names import checked_name
 from autoint_jax.sweeps.listed_values import listed_values
@@ -41,7 +43,6 @@ from autoint_jax.sweeps.search_space import Search, parsed_search
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.training.run_folder.records import run_name
 
-OBJECTIVES = ('valid_logloss', 'valid_auc')
 PARTS = ('base', 'objective', 'seeds', 'options', 'grid', 'zip', 'list', 'search')
 
 
@@ -54,7 +55,7 @@ class Sweep:
       text: the text of the file.
       base: the name of the base configuration.
       config: the base configuration with [options].
-      objective: 'valid_logloss' or 'valid_auc'.
+      objective: 'valid_' and the name of a metric that the trials' evaluations have.
       trials: the listed trials; () for a search.
       search: the search; None for a sweep that lists its trials.
     """
@@ -76,11 +77,26 @@ class Sweep:
                 "options of 'replicas' have no place in a sweep, because seeds and [grid] make its trials: leave them "
                 'out'
             )
+        if self.metric.name not in config.training.evaluated:
+            raise UsageError(
+                f'objective = {self.objective!r} takes a metric that evaluations do not have: put {self.metric.name!r} into '
+                'training.metrics under [options]'
+            )
         return Trial(run_name(self.base, config), config)
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of the objective."""
+        return METRICS[self.objective.removeprefix('valid_')]
 
     def better_first(self, value: float) -> float:
         """Returns a sort key for values of the objective: the better value has the smaller key."""
-        return value if self.objective == 'valid_logloss' else -value
+        return self.metric.rank(value)
+
+
+def objectives() -> list[str]:
+    """The objectives that a sweep can have: every metric of which higher or lower is better, on the validation split."""
+    return [f'valid_{name}' for name, metric in METRICS.items() if metric.better is not None]
 
 
 def load(path: pathlib.Path, configs: pathlib.Path) -> Sweep:
@@ -105,11 +121,11 @@ def _parsed(tree: dict[str, Any], path: pathlib.Path, text: str, configs: pathli
     for key in tree:
         if key not in PARTS:
             raise UsageError(f'unknown part {key!r}{nearest(key, list(PARTS))}; known: {", ".join(PARTS)}')
-    base, objective = tree.get('base'), tree.get('objective', OBJECTIVES[0])
+    base, objective = tree.get('base'), tree.get('objective', 'valid_logloss')
     if not isinstance(base, str):
         raise UsageError(f"base = {shortened(base)} must name a configuration, such as base = 'movielens_1m_autoint'")
-    if objective not in OBJECTIVES:
-        raise UsageError(f'objective = {shortened(objective)} must be one of {", ".join(OBJECTIVES)}')
+    if objective not in objectives():
+        raise UsageError(f'objective = {shortened(objective)} must be one of {", ".join(objectives())}')
     if not base.endswith('.toml'):
         checked_name(base, 'a configuration, which base names,')
     checked_name(pathlib.Path(base).stem, 'a configuration')

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError, described
 from autoint_jax.evaluation.stopping import should_stop
@@ -47,24 +48,19 @@ class TrialReporter:
     def __init__(
         self,
         folder: pathlib.Path,
-        epochs: int,
+        training: TrainingConfig,
         stopping: threading.Event,
         should_prune: Callable[[], bool] | None,
-        *,
-        stop_after_increases: int = 0,
     ):
         """Makes the reporter of a trial.
 
         Args:
           folder: the folder of the trial.
-          epochs: the option training.epochs of the trial. With `stop_after_increases` it says when the trial ends by
-            itself.
+          training: the options of the trial that say when it ends by itself.
           stopping: an event that is set when the worker stops.
           should_prune: says after each evaluation whether to prune the trial; None never prunes.
-          stop_after_increases: the option training.stop_after_increases of the trial.
         """
-        self._lines, self._folder = Bar(), folder
-        self._epochs, self._stop_after_increases = epochs, stop_after_increases
+        self._lines, self._folder, self._training = Bar(), folder, training
         self._stopping, self._should_prune = stopping, should_prune
         self._written = -PROGRESS_SECONDS
 
@@ -91,8 +87,11 @@ class TrialReporter:
 
         Then its best evaluation counts, and it is not pruned.
         """
-        loglosses = [one['valid_logloss'] for one in trials.evaluations(self._folder)]
-        return evaluation['epoch'] >= self._epochs or should_stop(loglosses, self._stop_after_increases)
+        monitor = self._training.monitor
+        values = [one[f'valid_{monitor}'] for one in trials.evaluations(self._folder)]
+        return evaluation['epoch'] >= self._training.epochs or should_stop(
+            values, monitor, self._training.stop_after_increases
+        )
 
     def say(self, sentence: str) -> None:
         """Writes a sentence to the log."""
@@ -164,14 +163,7 @@ def train_claimed(
     with _output_to(folder / trials.LOG):
         print(_heading(held), flush=True)
         try:
-            training = trial.config.training
-            train(
-                task,
-                trial,
-                TrialReporter(
-                    folder, training.epochs, stopping, should_prune, stop_after_increases=training.stop_after_increases
-                ),
-            )
+            train(task, trial, TrialReporter(folder, trial.config.training, stopping, should_prune))
         except Pruned as pruned:
             print(f'pruned {pruned}')
             records.write_json(folder / 'pruned.json', {'pruned': str(pruned), **held, 'time': trials.utc()})
@@ -217,7 +209,7 @@ def train_claimed_together(
     folders, held = [task.folder.of(trial) for trial in group], _holder()
     first = folders[0] / trials.LOG
     reporters = [
-        TrialReporter(folder, trial.config.training.epochs, stopping, None)
+        TrialReporter(folder, trial.config.training, stopping, None)
         for folder, trial in zip(folders, group, strict=True)
     ]
 

@@ -18,15 +18,16 @@ from typing import Any, NamedTuple
 from autoint_jax import stored
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.metrics import ALWAYS
 from autoint_jax.sweeps import claims
 from autoint_jax.training.run_folder import records
 
 PENDING, RUNNING, DONE, FAILED, PRUNED = STATES = ('pending', 'running', 'done', 'failed', 'pruned')
 LOG = 'log.txt'
-_FIGURES = {'auc': stored.finite, 'logloss': stored.finite}
+_FIGURES = dict.fromkeys(ALWAYS, stored.finite)
 # Keys and types that sweeps read in results and evaluations.
 RESULT = {'valid': _FIGURES, 'test': _FIGURES, 'best_epoch': stored.finite, 'train_seconds': stored.finite}
-EVALUATION = {'step': int, 'epoch': stored.finite, 'valid_logloss': float, 'valid_auc': float}
+EVALUATION = {'step': int, 'epoch': stored.finite, **{f'valid_{name}': float for name in ALWAYS}}
 MEND = 'restore it, or move the folder of its trial away to train the trial again'
 # A trial has failed if its process died so many times since its last evaluation.
 MAX_DEATHS = 5

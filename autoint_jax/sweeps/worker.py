@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from autoint_jax.evaluation.metrics import line
 from autoint_jax.sweeps import groups, trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trial_training import (
@@ -101,8 +102,7 @@ def _ending(folder: SweepFolder, trial: Trial) -> str:
     path = folder.of(trial)
     state = trials.final_state(path) or trials.PENDING
     if state == trials.DONE:
-        valid = trials.result(path)['valid']
-        state = f'done, valid AUC {valid["auc"]:.4f}, logloss {valid["logloss"]:.4f}'
+        state = f'done, valid {line(trials.result(path)["valid"])}'
     elif state == trials.FAILED:
         state = f'failed: {trials.written(path / "failure.json").get("error")}'
     listed = folder.trials()

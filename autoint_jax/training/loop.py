@@ -18,7 +18,6 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation import metrics
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.registry import interacting_form, table_values
@@ -38,7 +37,7 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     """Trains a run, or goes on with it, and returns its result; a complete run is returned as it is.
 
     The order of a round is: steps up to the next evaluation, evaluate, save; it is reported when the steps of the next
-    round are under way. The state with the lowest validation logloss is tested in the end. Raises UsageError where the
+    round are under way. The state that is best by `training.monitor` is tested in the end. Raises UsageError where the
     folder belongs to another run.
     """
     began = time.perf_counter()
@@ -122,15 +121,18 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
     reporter.doing('reading rows and making the state')
     if arrangement.streamed:
         feed = StreamedFeed(config, columns['train'], made.schema, plan, mesh)
-        evaluator, evaluated = scoring.make_streamed_evaluator(made, mesh), columns
+        evaluator, evaluated = (
+            scoring.make_streamed_evaluator(made, mesh, keep_logits=run.measures.keep_logits),
+            columns,
+        )
     else:
         evaluated = {split: resident_columns(part, mesh) for split, part in columns.items()}
         feed = ResidentFeed(config, columns['train'], evaluated['train'], plan, mesh)
-        evaluator = scoring.make_evaluator(made, mesh)
+        evaluator = scoring.make_evaluator(made, mesh, keep_logits=run.measures.keep_logits)
 
     def evaluate(state: TrainState, split: str) -> dict[str, float]:
         reporter.doing(f'evaluating on the {split} split')
-        return metrics.figures(evaluator(state.variables, state.tables, evaluated[split]))
+        return run.measures.figures(evaluator(state.variables, state.tables, evaluated[split]), columns[split])
 
     state = run.latest(mesh, reporter.say)
     step, first_step_seconds = int(state.step), None

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from autoint_jax.console import Console
 from autoint_jax.errors import shown
-from autoint_jax.evaluation.metrics import shown_auc
+from autoint_jax.evaluation.metrics import line, of_split
 
 # A person who hears nothing for so long is told what goes on.
 QUIET_SECONDS = 8.0
@@ -114,10 +114,12 @@ class Bar:
         self._beat.doing(what)
 
     def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
+        valid = of_split(evaluation, 'valid')
+        valid = {'logloss': valid.pop('logloss'), **valid}  # beside that of the training split
         self.say(
             f'{copy}{"  " if copy else ""}epoch {evaluation["epoch"]:6.2f}  step {evaluation["step"]:7d}  '
-            f'train logloss {evaluation["train_logloss"]:.4f}  valid logloss {evaluation["valid_logloss"]:.4f}  '
-            f'valid AUC {shown_auc(evaluation["valid_auc"], 4)}{"  best" if best else ""}'
+            f'train logloss {evaluation["train_logloss"]:.4f}  valid {line(valid, between="  valid ")}'
+            f'{"  best" if best else ""}'
         )
 
     def say(self, sentence: str) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation import sums
+from autoint_jax.evaluation.sums import Scores
 from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE
 from autoint_jax.training.step.scoring import device_logits, scored_rows
 from autoint_jax.training.step.slices import Cut
@@ -83,15 +84,16 @@ def make_flush(made: Setup, mesh: Mesh, *, together: bool) -> Callable:
     )
 
 
-def make_evaluator(made: Setup, mesh: Mesh, *, together: bool) -> Callable[[Any, Any, Columns], metrics.Sums]:
-    """(variables, tables, resident columns [n]) -> sums of every copy, [r, ...], for `metrics.figures`."""
+def make_evaluator(
+    made: Setup, mesh: Mesh, *, together: bool, keep_logits: bool
+) -> Callable[[Any, Any, Columns], Scores]:
+    """(variables, tables, resident columns [n]) -> scores of every copy, [r, ...], for `Measures.figures`."""
 
     def of_copy(variables, tables, columns):
         count = columns.labels.shape[0]
         cut, rows = scored_rows(made, mesh, count)
-        return metrics.sums(
-            device_logits(made, cut.slice_rows)(variables, tables, columns, rows)[:count], columns.labels
-        )
+        logits = device_logits(made, cut.slice_rows)(variables, tables, columns, rows)[:count]
+        return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
 
     return jax.jit(_of_copies(of_copy, mesh, together=together, shared=1))
 

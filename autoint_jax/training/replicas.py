@@ -20,7 +20,6 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.replicas_config import OF_COPIES
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation import metrics
 from autoint_jax.training import replica_programs
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.loop import Course, course, dispatched, say_what_is_special
@@ -136,6 +135,7 @@ class _Copies:
         self, runs: list[Run], varying: list[str], data: PreparedData, reporter: Reporter, own: list[Reporter]
     ):
         self._runs, self._reporter, self._own, self._made = runs, reporter, own, runs[0].made
+        self._measures = runs[0].measures
         self._mesh = replica_mesh(len(runs))
         self._alone = placement.data_mesh(list(self._mesh.devices.flat[:1]))
         self._course: Course = course(self._made.config, data)
@@ -159,7 +159,9 @@ class _Copies:
             self._made, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together
         )
         self._flush = replica_programs.make_flush(self._made, self._mesh, together=together)
-        self._evaluator = replica_programs.make_evaluator(self._made, self._mesh, together=together)
+        self._evaluator = replica_programs.make_evaluator(
+            self._made, self._mesh, together=together, keep_logits=self._measures.keep_logits
+        )
         self._options = {
             path: self._by_copy([configuration.value(run.made.config, path) for run in self._filled])
             for path in varying
@@ -224,10 +226,10 @@ class _Copies:
     def _evaluate(self, states: TrainState, training: list[int], step: int, first: int, losses: np.ndarray) -> None:
         """Evaluates and saves the copies that took steps, from step `first` of the epoch to step `step` of the run."""
         self._reporter.doing('evaluating on the valid split')
-        sums = jax.device_get(self._evaluator(states.variables, states.tables, self._resident['valid']))
+        scores = jax.device_get(self._evaluator(states.variables, states.tables, self._resident['valid']))
         on_host = jax.device_get(states)
         for copy in training:
-            valid = metrics.figures(_of(sums, copy))
+            valid = self._measures.figures(_of(scores, copy), self._course.columns['valid'])
             try:
                 train_logloss = order.mean_over_rows(
                     losses[copy], first, rows=self._course.rows, batch_size=self._course.batch_size
@@ -246,12 +248,12 @@ class _Copies:
         states = [nothing if id(run) in self._errors else run.best(self._alone) for run in self._filled]
         together = stacked(states, self._mesh)
         del states
-        sums = jax.device_get(self._evaluator(together.variables, together.tables, self._resident['test']))
+        scores = jax.device_get(self._evaluator(together.variables, together.tables, self._resident['test']))
         for copy, run in enumerate(self._runs):
             if id(run) not in self._errors:
                 run.finish(
                     like,
-                    metrics.figures(_of(sums, copy)),
+                    self._measures.figures(_of(scores, copy), self._course.columns['test']),
                     epoch_steps=self._course.epoch_steps,
                     rows=self._course.rows,
                     first_step_seconds=first_step_seconds,

@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.measures import measures
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
@@ -29,6 +30,7 @@ class Run:
 
     Attributes:
       made: what its configuration means.
+      measures: what its evaluations measure.
       result: of a complete run, else None.
       evaluations: so far, in order.
       seconds: of training, so far.
@@ -41,6 +43,9 @@ class Run:
         nothing in it is changed.
         """
         self.made, self._data = made, data
+        training = made.config.training
+        self.measures = measures(training.evaluated, training.group_by, made.schema)
+        self._monitor = training.monitor
         self.evaluations: list[dict[str, Any]] = []
         self.seconds = 0.0
         self._times: list[float] = []  # of evaluations, seconds since 1970
@@ -70,7 +75,8 @@ class Run:
     def stopped(self) -> bool:
         """Whether the rule of early stopping has ended the run."""
         return should_stop(
-            [evaluation['valid_logloss'] for evaluation in self.evaluations],
+            [evaluation[f'valid_{self._monitor}'] for evaluation in self.evaluations],
+            self._monitor,
             self.made.config.training.stop_after_increases,
         )
 
@@ -85,7 +91,7 @@ class Run:
             )
         if (recorded := self._record.evaluation_count()) and not self._checkpoints.steps():
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
-        found = resumed(self._checkpoints, state_shapes(self.made), mesh, say)
+        found = resumed(self._checkpoints, state_shapes(self.made), mesh, say, self._monitor)
         if found is not None:
             self.evaluations, self.seconds = found.progress['evaluations'], found.progress['seconds']
             self._times = found.progress.get('times', [time.time()] * len(self.evaluations))  # older versions kept none
@@ -122,8 +128,8 @@ class Run:
                 'step': step,
                 'epoch': epoch,
                 'train_logloss': train_logloss,
-                'valid_logloss': valid['logloss'],
-                'valid_auc': valid['auc'],
+                # The logloss first, as in every file of evaluations there is.
+                **{f'valid_{name}': valid[name] for name in dict.fromkeys(['logloss', *valid])},
             }
         )
         self._times.append(time.time())
@@ -132,6 +138,7 @@ class Run:
             step,
             {'evaluations': self.evaluations, 'seconds': self.seconds, 'times': self._times, **self._identity},
             sums,
+            keep=best_evaluation(self.evaluations, self._monitor)['step'],
         )
         self._unreported = True
 
@@ -140,17 +147,19 @@ class Run:
         if self._unreported:
             self._record.evaluated(self.evaluations, self._times[-1])
             reporter.evaluated(
-                self.evaluations[-1], best=self.evaluations[-1] is best_evaluation(self.evaluations), copy=copy
+                self.evaluations[-1],
+                best=self.evaluations[-1] is best_evaluation(self.evaluations, self._monitor),
+                copy=copy,
             )
         self._unreported = False
 
     def best(self, mesh: Mesh) -> TrainState:
-        """The state of the evaluation with the lowest validation logloss, on every device of the mesh."""
+        """The state of the best evaluation, by the metric `training.monitor`, on every device of the mesh."""
         self._checkpoints.wait()
         try:
-            return self._checkpoints.restore(best_evaluation(self.evaluations)['step'], state_shapes(self.made), mesh)[
-                0
-            ]
+            return self._checkpoints.restore(
+                best_evaluation(self.evaluations, self._monitor)['step'], state_shapes(self.made), mesh
+            )[0]
         except DamagedCheckpoint as error:
             raise UsageError(f'{error}: run the same command again, which trains again what is lost') from None
 
@@ -172,13 +181,17 @@ class Run:
           rows: of the training split.
           first_step_seconds: of this start; None where there was no step left.
         """
-        best, steps, config = best_evaluation(self.evaluations), self.evaluations[-1]['step'], self.made.config
+        best, steps, config = (
+            best_evaluation(self.evaluations, self._monitor),
+            self.evaluations[-1]['step'],
+            self.made.config,
+        )
         self.result = {
             'fingerprint': fingerprint(config),
             'data_hash': self._data.hash,
             'seed': config.seed,
             'test': test,
-            'valid': {'auc': best['valid_auc'], 'logloss': best['valid_logloss']},
+            'valid': {name: best[f'valid_{name}'] for name in test},
             'best_step': best['step'],
             'best_epoch': best['epoch'],
             'steps': steps,

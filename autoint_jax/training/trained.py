@@ -9,7 +9,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, DamagedCheckpoint
 from autoint_jax.training.fields import fitted_schema
@@ -31,18 +31,28 @@ class TrainedRun(NamedTuple):
     data: PreparedData
     state: TrainState
 
-    def figures(self, columns: Columns) -> dict[str, float]:
-        """AUC and logloss of a split; its rows are read from disk by the rule of training, so that they always have room."""
+    @property
+    def measures(self) -> Measures:
+        """What the run's evaluations measure."""
+        training = self.made.config.training
+        return measures(training.evaluated, training.group_by, self.made.schema)
+
+    def figures(self, columns: Columns, measured: Measures | None = None) -> dict[str, float]:
+        """{name: value} of the metrics of some rows; by default the metrics are those of the run.
+
+        Rows are kept on the devices or read from disk by the rule of training, so that they always have room.
+        """
+        measured = self.measures if measured is None else measured
         config, mesh = self.made.config, placement.data_mesh()
         needed = len(columns) * bytes_per_row(self.made.schema)
         streamed, _ = chosen_feed(config, needed, room.available(mesh), beside=len(columns) * EVALUATION_BYTES_PER_ROW)
         if streamed:
-            sums = scoring.make_streamed_evaluator(self.made, mesh)(self.state.variables, self.state.tables, columns)
+            evaluate = scoring.make_streamed_evaluator(self.made, mesh, keep_logits=measured.keep_logits)
+            scores = evaluate(self.state.variables, self.state.tables, columns)
         else:
-            sums = scoring.make_evaluator(self.made, mesh)(
-                self.state.variables, self.state.tables, resident_columns(columns, mesh)
-            )
-        return metrics.figures(sums)
+            evaluate = scoring.make_evaluator(self.made, mesh, keep_logits=measured.keep_logits)
+            scores = evaluate(self.state.variables, self.state.tables, resident_columns(columns, mesh))
+        return measured.figures(scores, columns)
 
 
 def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedRun:
@@ -62,13 +72,17 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
     room.check_reading(made, placement.data_mesh(), f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
     check_identity(checkpoints, data.hash)
-    return TrainedRun(made, data, saved_state(checkpoints, step, state_shapes(made), placement.data_mesh()))
+    return TrainedRun(
+        made, data, saved_state(checkpoints, step, state_shapes(made), placement.data_mesh(), config.training.monitor)
+    )
 
 
 _AGAIN = 'the result in result.json stands; to have the checkpoint again, train the run again in another run folder'
 
 
-def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainState, mesh: Mesh) -> TrainState:
+def saved_state(
+    checkpoints: CheckpointReader, step: int | None, like: TrainState, mesh: Mesh, monitor: str
+) -> TrainState:
     """The state of a step, or of the best one, of a run in whose folder a process may be training.
 
     That process deletes a checkpoint only when there is a newer one. So where one cannot be read and the newest is still the same,
@@ -79,6 +93,7 @@ def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainStat
       step: the checkpoint's; None for the best.
       like: a state of the same shapes.
       mesh: where the state shall be.
+      monitor: the name of the metric that decides which one is the best.
 
     Raises UsageError where there is no such checkpoint, or it is damaged.
     """
@@ -95,7 +110,11 @@ def saved_state(checkpoints: CheckpointReader, step: int | None, like: TrainStat
                 f'{checkpoints.folder.parent} has no checkpoint of step {step}: it has {", ".join(map(str, known))}'
             )
         try:
-            wanted = best_evaluation(checkpoints.progress(known[-1])['evaluations'])['step'] if step is None else step
+            wanted = (
+                best_evaluation(checkpoints.progress(known[-1])['evaluations'], monitor)['step']
+                if step is None
+                else step
+            )
             return checkpoints.restore(wanted, like, mesh)[0]
         except DamagedCheckpoint as error:
             if checkpoints.steps()[-1:] == known[-1:]:

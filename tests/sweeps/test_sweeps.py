@@ -190,7 +190,11 @@ def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_pa
 
     def prune(task, trial, reporter):
         path = folder.of(trial)
-        train_trial(task, trial, TrialReporter(path, 3, threading.Event(), lambda: len(trials.evaluations(path)) == 2))
+        train_trial(
+            task,
+            trial,
+            TrialReporter(path, trial.config.training, threading.Event(), lambda: len(trials.evaluations(path)) == 2),
+        )
 
     work(told, 'worker', prune)
     assert folder.state(trial)[0] == 'pruned' and 'pruned after epoch 2' in '\n'.join(

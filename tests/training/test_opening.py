@@ -14,6 +14,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.measures import measures
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import fields, trained
 from autoint_jax.training.loop import fit
@@ -112,11 +113,13 @@ def test_quantiles_are_taken_once_a_process(data, monkeypatch):
 
 def test_a_split_without_room_is_scored_from_disk_with_the_same_figures(data, run_dir, monkeypatch):
     run, columns = opened(data, run_dir), data.split('test')
-    kept = run.figures(columns)
-    assert kept == json.loads((run_dir / 'result.json').read_text())['test']
+    measured = measures(('pr_auc',), '', run.made.schema)
+    kept = run.figures(columns, measured)
+    test = json.loads((run_dir / 'result.json').read_text())['test']
+    assert {name: kept[name] for name in test} == test and list(kept) == [*test, 'pr_auc']
     monkeypatch.setattr(room, 'ram_by_limit', lambda: {'there': 2 * len(columns) * bytes_per_row(data.schema) - 1})
     monkeypatch.setattr(scoring, 'make_evaluator', None)
-    assert run.figures(columns) == kept
+    assert run.figures(columns, measured) == kept
 
 
 def test_copies_record_their_quantiles_too(data, tmp_path):

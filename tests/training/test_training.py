@@ -230,14 +230,28 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own():
     ],
 )
 def test_training_ends_after_four_successive_increases(loglosses, stops):
-    assert should_stop(loglosses, 4) == stops
-    assert not should_stop(loglosses, 0)
+    assert should_stop(loglosses, 'logloss', 4) == stops
+    assert not should_stop(loglosses, 'logloss', 0)
 
 
-def test_the_first_lowest_logloss_is_best():
-    assert (
-        best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in ((1, 3), (2, 2), (3, 2))])['step'] == 2
-    )
+def test_a_metric_of_which_higher_is_better_stops_by_its_decreases():
+    falling = [-value for value in (3, 4, 5, 6, 7)]
+    assert should_stop(falling, 'auc', 4) and not should_stop(falling, 'logloss', 4)
+    assert not should_stop([0.5, 0.5, 0.5], 'auc', 1) and not should_stop([float('nan')] * 3, 'auc', 1)
+
+
+@pytest.mark.parametrize(
+    'monitor, values, best',
+    [
+        ('logloss', (3, 2, 2), 2),
+        ('auc', (0.5, 0.7, 0.7), 2),
+        ('auc', (float('nan'), 0.5, 0.6), 3),
+        ('auc', (float('nan'), float('nan')), 1),
+    ],
+)
+def test_the_first_best_value_of_the_monitor_is_best(monitor, values, best):
+    evaluations = [{'step': step, f'valid_{monitor}': value} for step, value in enumerate(values, start=1)]
+    assert best_evaluation(evaluations, monitor)['step'] == best
 
 
 def test_evaluations_are_spread_and_the_last_step_is_among_them():

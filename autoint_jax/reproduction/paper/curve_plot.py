@@ -6,12 +6,13 @@ import pathlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from autoint_jax.evaluation.metrics import ALWAYS, METRICS
 from autoint_jax.records.comparison import Measured
 from autoint_jax.reproduction.paper.published import Figures
 
 # Two colours of Okabe and Ito (2008), which colour-blind readers can tell apart. The markers differ as well.
 OURS, PAPER = '#0072B2', '#D55E00'
-PANELS = {'auc': 'test AUC', 'logloss': 'test logloss'}
+PANELS = {name: f'test {METRICS[name].title}' for name in ALWAYS}
 
 
 def save(

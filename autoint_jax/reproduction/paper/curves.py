@@ -15,6 +15,7 @@ from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import curve_criteria, curve_plot
 from autoint_jax.reproduction.paper.curve_options import CURVES, Curve
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
+from autoint_jax.reproduction.paper.significance import FIGURES
 from autoint_jax.training.progress import Reporter
 
 
@@ -162,10 +163,7 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         f'| {record["label"]} | {" | ".join(str(row[record["option"]]) for row in rows)} |',
         '|---' * (len(rows) + 1) + '|',
     ]
-    lines += [
-        f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |'
-        for figure, name in (('auc', 'AUC'), ('logloss', 'logloss'))
-    ]
+    lines += [f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |' for figure, name in FIGURES.items()]
     lines.append(f'| seeds | {" | ".join(str(row["seeds"]) for row in rows)} |')
     image = path.with_suffix('.png')
     if image.exists():

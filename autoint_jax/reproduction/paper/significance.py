@@ -13,10 +13,10 @@ import numpy as np
 import scipy
 from scipy import stats
 
+from autoint_jax.evaluation.metrics import ALWAYS, METRICS
 from autoint_jax.records.comparison import test_figures
 
-FIGURES = {'auc': 'AUC', 'logloss': 'logloss'}
-HIGHER_IS_BETTER = {'auc': True, 'logloss': False}
+FIGURES = {name: METRICS[name].title for name in ALWAYS}  # which the paper has too
 VERSIONS = {'scipy': scipy.__version__}
 METHOD = (
     "Two-sided t-tests over seeds. Unpaired: Welch's, of unequal variances. Paired: over seeds that both have; the "
@@ -43,7 +43,7 @@ class Comparison(NamedTuple):
     """One figure of two settings, with its t-tests.
 
     Attributes:
-      figure: 'auc' or 'logloss'.
+      figure: the name of the metric.
       names: the names of the two settings.
       means: the means of the two settings over their seeds.
       seeds: the numbers of seeds of the two settings.
@@ -63,7 +63,7 @@ class Comparison(NamedTuple):
     @property
     def mark(self) -> str:
         """'**' or '*', as in the paper, if the first setting is better and unpaired p below 0.01 or 0.05; else ''."""
-        better = (self.means[0] > self.means[1]) == HIGHER_IS_BETTER[self.figure]
+        better = (self.means[0] > self.means[1]) == METRICS[self.figure].higher_is_better
         return stars(self.unpaired.p) if better and self.unpaired else ''
 
 
@@ -112,7 +112,7 @@ def compared_with_best(own: str, found: Mapping[str, Sequence[dict[str, Any]]]) 
     made = []
     for figure in FIGURES:
         means = {model: test_figures(records)[figure].mean for model, records in found.items() if model != own}
-        best = (max if HIGHER_IS_BETTER[figure] else min)(means, key=lambda model: means[model])
+        best = min(means, key=lambda model: METRICS[figure].rank(means[model]))
         made.append(_compared(figure, (own, best), found[own], found[best]))
     return made
 

@@ -17,7 +17,6 @@ from jax.sharding import Mesh, NamedSharding
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.patient_loops import patient_loops
 from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
 from autoint_jax.training.step.placement import EVERYWHERE
@@ -151,20 +150,20 @@ class Checkpoints(CheckpointReader):
         self._kept: set[int] = set()
         self._manager: ocp.CheckpointManager | None = None
 
-    def save(self, state: TrainState, step: int, progress: dict[str, Any], sums: StateSums) -> None:
+    def save(self, state: TrainState, step: int, progress: dict[str, Any], sums: StateSums, *, keep: int) -> None:
         """Saves the state with the progress of the run.
 
         Keeps this checkpoint and that of the best evaluation, deletes all others.
 
         If the step has a checkpoint already, because the run was killed right after saving it, nothing is saved:
-          resuming is
-        exact, so the checkpoint holds the same values.
+        resuming is exact, so the checkpoint holds the same values.
 
         Args:
           state: the training state, on the devices or the host.
           step: steps taken.
           progress: progress of the run, with its 'evaluations', the last of which is of this step.
           sums: the checksums of the state.
+          keep: the step of the best evaluation so far.
 
         Raises OSError if the disk is full.
         """
@@ -175,7 +174,7 @@ class Checkpoints(CheckpointReader):
         if shutil.disk_usage(self.folder).free < needed:
             raise OSError(errno.ENOSPC, 'no space left', str(self.folder))
         self._kept.clear()
-        self._kept |= {step, best_evaluation(progress['evaluations'])['step']}
+        self._kept |= {step, keep}
         written_later = json.loads(
             json.dumps(progress | {'seal': {'sums': sums.sums, 'sha256': _sha256(progress, sums.sums)}})
         )

@@ -25,7 +25,9 @@ class Resumed(NamedTuple):
     progress: dict[str, Any]
 
 
-def resumed(checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callable[[str], None]) -> Resumed | None:
+def resumed(
+    checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callable[[str], None], monitor: str
+) -> Resumed | None:
     """Returns the newest checkpoint that is whole and whose best checkpoint is whole too; None if there is none.
 
     The run needs its best checkpoint at the end, for the test. If the best one is lost, training after it could never
@@ -37,12 +39,13 @@ def resumed(checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callabl
       like: a state of the same shapes.
       mesh: the devices that will hold the state.
       say: called with a sentence about checkpoints that are lost.
+      monitor: the name of the metric that decides which evaluation is the best.
 
     Raises UsageError if a checkpoint is of another model, or cannot be read at the moment.
     """
     for _ in range(MOST_ATTEMPTS):
         steps = checkpoints.steps()
-        found, lost = _newest_whole(checkpoints, steps, like, mesh)
+        found, lost = _newest_whole(checkpoints, steps, like, mesh, monitor)
         if not lost or checkpoints.steps() == steps:
             break  # otherwise another process, on a file system without locks, replaced the checkpoints that seem lost
     at = found.progress['evaluations'][-1]['step'] if found else 0
@@ -54,13 +57,13 @@ def resumed(checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callabl
 
 
 def _newest_whole(
-    checkpoints: Checkpoints, steps: list[int], like: TrainState, mesh: Mesh
+    checkpoints: Checkpoints, steps: list[int], like: TrainState, mesh: Mesh, monitor: str
 ) -> tuple[Resumed | None, dict[int, str]]:
     """Returns where to resume among the checkpoints of some steps, and {step: sentence} of those that are lost."""
     lost: dict[int, str] = {}
     for step in reversed(steps):
         try:
-            best = best_evaluation(checkpoints.progress(step)['evaluations'])['step']
+            best = best_evaluation(checkpoints.progress(step)['evaluations'], monitor)['step']
             if best != step:
                 checkpoints.restore(best, like, mesh)  # a check only; it is read again at the end
             return Resumed(*checkpoints.restore(step, like, mesh)), lost

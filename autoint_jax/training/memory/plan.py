@@ -21,7 +21,7 @@ from autoint_jax.training.step.state import Setup, TrainState, setup, state_shap
 
 # Arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and what the optimizer reads for a row.
 ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}
-# Logits, the two sorts of `evaluation.metrics` and their running counts, float32 or uint32 each.
+# Logits, the two sorts of `evaluation.sums` and their running counts, float32 or uint32 each.
 EVALUATION_BYTES_PER_ROW = 32
 CHECKPOINTS = 3  # latest, best, and the one being written
 # Arrays as large as a table that are there while its initial values are drawn: random bits, normal values, the table.

@@ -17,11 +17,12 @@ from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, iden
 from autoint_jax.data.store.opening import OWN_TABLE
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.metrics import ALWAYS
 from autoint_jax.training.run_folder.events import Events
 from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding
 from autoint_jax.training.run_folder.provenance import provenance
 
-_FIGURES = {'auc': float, 'logloss': float}
+_FIGURES = dict.fromkeys(ALWAYS, float)
 RESULT = {
     'fingerprint': str,
     'data_hash': str,

@@ -9,7 +9,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation import sums
+from autoint_jax.evaluation.sums import Scores
 from autoint_jax.models.layers.tables import Tables, lookup
 from autoint_jax.training.step.columns import gathered, rows_from_disk
 from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, replicate
@@ -20,10 +21,11 @@ from autoint_jax.training.step.state import Setup
 BLOCK_ROWS = 1 << 16
 
 
-def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], metrics.Sums]:
-    """(variables, tables, resident columns [n]) -> sums on the devices, for `metrics.figures`; does not wait for them.
+def make_evaluator(made: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
+    """(variables, tables, resident columns [n]) -> scores on the devices, for `Measures.figures`; does not wait for them.
 
-    Devices share the rows to score; each then sorts all logits, so that figures do not depend on their number.
+    Devices share the rows to score; each then sorts all logits, so that figures do not depend on their number. The
+    logits are returned too if `keep_logits`.
     """
 
     @jax.jit
@@ -31,15 +33,15 @@ def make_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], 
         logits = jax.lax.with_sharding_constraint(
             _logits(made, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE)
         )
-        return metrics.sums(logits, columns.labels)
+        return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
 
     return evaluate
 
 
-def make_streamed_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], metrics.Sums]:
+def make_streamed_evaluator(made: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
     """As `make_evaluator`, of columns on disk, which are scored block by block; logits and labels stay on the devices."""
     score = jax.jit(lambda variables, tables, columns: _logits(made, mesh, variables, tables, columns))
-    sums = jax.jit(metrics.sums)
+    summed = jax.jit(sums.sums)
 
     def evaluate(variables, tables, columns):
         count, logits = len(columns), []
@@ -50,7 +52,8 @@ def make_streamed_evaluator(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, C
                 np.arange(first, first + block), count - 1
             )  # the last block repeats a row: one compilation
             logits.append(score(variables, tables, replicate(rows_from_disk(columns, rows), mesh)))
-        return sums(jnp.concatenate(logits)[:count], replicate(np.array(columns.labels), mesh))
+        scored = jnp.concatenate(logits)[:count]
+        return Scores(summed(scored, replicate(np.array(columns.labels), mesh)), scored if keep_logits else None)
 
     return evaluate
 

@@ -12,7 +12,8 @@ import pytest
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation.ranking import auc_of_totals
+from autoint_jax.evaluation.sums import totals
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import placement, scoring, slices, steps
@@ -84,9 +85,10 @@ def auc_of(name: str, options: dict, order: int, epochs: int = 40) -> float:
         )
         state, _ = chunk(state, columns, rows, 0, per_epoch)
     state = steps.make_flush(made)(state)
-    return metrics.figures(
-        scoring.make_evaluator(made, mesh)(state.variables, state.tables, resident_columns(planted(order, 2), mesh))
-    )['auc']
+    evaluate = scoring.make_evaluator(made, mesh, keep_logits=False)
+    return auc_of_totals(
+        totals(evaluate(state.variables, state.tables, resident_columns(planted(order, 2), mesh)).sums)
+    )
 
 
 def test_all_models_but_lr_are_asked_for_the_pair():

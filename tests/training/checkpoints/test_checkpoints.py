@@ -35,6 +35,7 @@ def save(checkpoints, losses, state=None):
             last,
             {'evaluations': evaluations},
             state_sums(state._replace(step=np.int32(last))._asdict()),
+            keep=best_evaluation(evaluations, 'logloss')['step'],
         )
         checkpoints.wait()
 
@@ -81,7 +82,7 @@ def test_the_checkpoint_kept_is_that_of_the_evaluation_that_the_record_calls_bes
         save(checkpoints, saved)
         if processes == 2:
             checkpoints.close()
-    best = best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in losses.items()])['step']
+    best = best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in losses.items()], 'logloss')['step']
     assert checkpoints.steps() == sorted({best, max(losses)})
     checkpoints.close()
 
@@ -97,7 +98,10 @@ def test_a_tie_is_won_by_the_first_and_nan_by_nothing():
         ((inf, nan), 0),
     ):
         assert (
-            best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in enumerate(losses)])['step'] == best
+            best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in enumerate(losses)], 'logloss')[
+                'step'
+            ]
+            == best
         )
 
 
@@ -211,7 +215,7 @@ def test_a_changed_value_is_damage(tmp_path):
     table = np.array(state.tables['embedding'])
     table[[0, 1]] = table[[1, 0]]
     evaluations = {'evaluations': [{'step': 1, 'valid_logloss': 0.1}]}
-    checkpoints.save(state._replace(tables={'embedding': table}), 1, evaluations, state_sums(state._asdict()))
+    checkpoints.save(state._replace(tables={'embedding': table}), 1, evaluations, state_sums(state._asdict()), keep=1)
     checkpoints.wait()
     with pytest.raises(DamagedCheckpoint, match='values of tables/embedding are not those saved'):
         checkpoints.restore(1, state, data_mesh())

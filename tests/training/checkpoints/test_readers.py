@@ -35,8 +35,8 @@ def test_a_reader_changes_nothing(saved, tmp_path):
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = tree(tmp_path)
     reader = CheckpointReader(folder)
-    assert reader.steps() == [1, 2] and int(saved_state(reader, None, small_state(), data_mesh()).step) == 1
-    assert int(saved_state(reader, 2, small_state(), data_mesh()).step) == 2
+    assert reader.steps() == [1, 2] and int(saved_state(reader, None, small_state(), data_mesh(), 'logloss').step) == 1
+    assert int(saved_state(reader, 2, small_state(), data_mesh(), 'logloss').step) == 2
     assert tree(tmp_path) == before
     for path in (folder, *folder.rglob('*')):
         path.chmod(0o755)
@@ -48,7 +48,7 @@ def test_a_reader_of_a_run_without_checkpoints_says_so_and_makes_none(tmp_path, 
         (tmp_path / 'checkpoints' / name).mkdir(parents=True)
     before = tree(tmp_path)
     with pytest.raises(UsageError, match=f'{tmp_path} has no checkpoint yet'):
-        saved_state(CheckpointReader(tmp_path / 'checkpoints'), None, small_state(), data_mesh())
+        saved_state(CheckpointReader(tmp_path / 'checkpoints'), None, small_state(), data_mesh(), 'logloss')
     assert tree(tmp_path) == before
 
 
@@ -57,7 +57,7 @@ def test_a_complete_run_without_checkpoints_is_not_to_be_trained_on(tmp_path):
     with pytest.raises(
         UsageError, match='lost its checkpoints: the result .* stands; .* train the run again in another run folder'
     ):
-        saved_state(CheckpointReader(tmp_path / 'checkpoints'), None, small_state(), data_mesh())
+        saved_state(CheckpointReader(tmp_path / 'checkpoints'), None, small_state(), data_mesh(), 'logloss')
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_lost_best_checkpoint_is_named_with_what_to_do(saved, tmp_path, comple
         (tmp_path / 'result.json').write_text('{}')
     lose(folder / '1')
     with pytest.raises(UsageError, match=f'{folder}/1 is .*{advice}.*there is 2'):
-        saved_state(CheckpointReader(folder), None, small_state(), data_mesh())
+        saved_state(CheckpointReader(folder), None, small_state(), data_mesh(), 'logloss')
 
 
 def test_a_step_that_vanishes_is_looked_up_again(saved, tmp_path, monkeypatch):
@@ -95,7 +95,7 @@ def test_a_step_that_vanishes_is_looked_up_again(saved, tmp_path, monkeypatch):
         return restore(reader, step, like, mesh)
 
     monkeypatch.setattr(CheckpointReader, 'restore', overtaken)
-    assert int(saved_state(CheckpointReader(folder), None, small_state(), data_mesh()).step) == 30
+    assert int(saved_state(CheckpointReader(folder), None, small_state(), data_mesh(), 'logloss').step) == 30
     assert moves == [1, 10, 20]
 
 
@@ -112,6 +112,7 @@ def save_in_a_loop(folder, seconds):
             step,
             {'evaluations': [{'step': step, 'valid_logloss': loss} for step, loss in losses.items()]},
             state_sums(at_step._asdict()),
+            keep=step,
         )
         checkpoints.wait()
     assert checkpoints.steps() == [step]
@@ -136,11 +137,11 @@ def test_a_reader_in_a_loop_beside_a_saver_in_a_loop(tmp_path, seconds):
     read, reader, like = [], CheckpointReader(folder), small_state()
     while saver.poll() is None:
         if reader.steps():
-            state = saved_state(reader, None, like, data_mesh())
+            state = saved_state(reader, None, like, data_mesh(), 'logloss')
             np.testing.assert_array_equal(state.tables['embedding'], np.full((5, 16), int(state.step), np.float32))
             read.append(int(state.step))
     out, error = saver.communicate()
     assert saver.returncode == 0, error
     last = int(out.split()[-1])
     assert read == sorted(read) and len(set(read)) > seconds and last > seconds
-    assert int(saved_state(reader, None, like, data_mesh()).step) == last
+    assert int(saved_state(reader, None, like, data_mesh(), 'logloss').step) == last

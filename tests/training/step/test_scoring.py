@@ -5,7 +5,8 @@ import pytest
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation import calibration, ranking
+from autoint_jax.evaluation.measures import measures
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, setup
@@ -19,24 +20,28 @@ OPTIONS = {
 }
 
 
-def scored(data_dir, batch_size):
-    """Logits on the host, figures from the devices, labels; of the train split with untrained parameters."""
+def scored(data_dir, batch_size, names=(), group_by=''):
+    """Logits on the host, figures, columns, scores; of the train split with untrained parameters."""
     config = replace(Config(), {**OPTIONS, 'training.batch_size': batch_size})
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
     made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
     state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
-    sums = scoring.make_evaluator(made, mesh)(state.variables, state.tables, resident)
+    measured = measures(names, group_by, data.schema)
+    scores = scoring.make_evaluator(made, mesh, keep_logits=measured.keep_logits)(
+        state.variables, state.tables, resident
+    )
     logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident)
-    return logits, metrics.figures(sums), columns.labels, sums
+    return logits, measured.figures(scores, columns), columns, scores
 
 
 @pytest.mark.parametrize('batch_size', [61, 100_000])
 def test_figures_from_the_devices_are_those_of_the_logits(data_dir, batch_size):
-    logits, figures, labels, sums = scored(data_dir, batch_size)
+    logits, figures, columns, scores = scored(data_dir, batch_size)
+    labels = columns.labels
     assert len(logits) % 61 and 0.05 < labels.mean() < 0.95
-    assert figures['auc'] == pytest.approx(metrics.auc(logits, labels), abs=1e-12)
-    assert figures['logloss'] == pytest.approx(metrics.logloss(logits, labels), rel=2e-7)
-    assert sum(array.size for array in jax.tree.leaves(sums)) == 5  # one block: all that goes to the host
+    assert figures['auc'] == pytest.approx(ranking.auc(logits, labels), abs=1e-12)
+    assert figures['logloss'] == pytest.approx(calibration.logloss(logits, labels), rel=2e-7)
+    assert sum(array.size for array in jax.tree.leaves(scores)) == 5  # one block: all that goes to the host
 
 
 def test_eight_devices_give_the_figures_of_one(data_dir, on_host_devices):

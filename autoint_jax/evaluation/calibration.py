@@ -1,0 +1,89 @@
+"""Metrics of the predicted probabilities: the logloss, and how near predictions are to the rates that are observed."""
+
+import math
+
+import numpy as np
+
+from autoint_jax.evaluation.metric import LOGITS, LOWER, TOTALS, Metric, Totals, of_logits, of_totals
+
+# Bins of the calibration error, as many as Guo et al. use (ICML 2017).
+BINS = 15
+POSITIVE = (0.0, math.inf)  # the bounds of a loss or a ratio
+
+
+def mean_loss(totals: Totals) -> float:
+    """The logloss (Eq. 10), in nats; NaN without rows."""
+    rows = totals.positives + totals.negatives
+    return totals.loss / rows if rows else float('nan')
+
+
+def logloss(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The logloss in NumPy: the mean of -log p(label) (Eq. 10), in nats, in float64, without clipping.
+
+    Args:
+      logits: [rows].
+      labels: [rows], 0 or 1.
+    """
+    logits, labels = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
+    return float(np.mean(np.logaddexp(0, logits) - labels * logits))
+
+
+def normalized_entropy(totals: Totals) -> float:
+    """The logloss over that of the constant prediction of the split's own rate of positives (He et al., ADKDD 2014).
+
+    Below 1 is better than the constant prediction. NaN if only one class is present.
+    """
+    rows = totals.positives + totals.negatives
+    shares = [count / rows for count in (totals.positives, totals.negatives) if count]
+    return mean_loss(totals) / -sum(share * math.log(share) for share in shares) if len(shares) == 2 else float('nan')
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """[rows] -> predicted probabilities of label 1, float64 [rows]."""
+    return np.exp(-np.logaddexp(0, -np.asarray(logits, np.float64)))
+
+
+def calibration(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The mean predicted probability over the observed rate of positives (He et al., ADKDD 2014): 1 is best.
+
+    Args:
+      logits: [rows].
+      labels: [rows], 0 or 1.
+
+    Returns:
+      The ratio, or NaN if there is no positive.
+    """
+    positives = int((np.asarray(labels) > 0.5).sum())
+    return float(probabilities(logits).sum() / positives) if positives else float('nan')
+
+
+def calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
+    """The expected calibration error in bins of equally many rows (Nixon et al., CVPR workshops 2019).
+
+    It is the mean over rows of |mean prediction - rate of positives| of the row's bin. Rows are put into bins by their
+    rank, and rows of the same score, which share their mean rank, into the same bin: the order of rows changes nothing.
+
+    Args:
+      logits: [rows].
+      labels: [rows], 0 or 1.
+      bins: how many.
+
+    Returns:
+      The error, from 0 to 1, or NaN without rows.
+    """
+    logits = np.asarray(logits)
+    if not len(logits):
+        return float('nan')
+    _, tie, size = np.unique(logits, return_inverse=True, return_counts=True)
+    mean_rank = 2 * np.cumsum(size) - size - 1  # from 0, doubled: a whole number
+    found = (mean_rank * bins // (2 * len(logits)))[tie]
+    gaps = np.bincount(found, probabilities(logits) - (np.asarray(labels) > 0.5), minlength=bins)
+    return float(np.abs(gaps).sum() / len(logits))
+
+
+CALIBRATION = (
+    Metric('logloss', 'logloss', LOWER, TOTALS, of_totals(mean_loss), POSITIVE, 'no row'),
+    Metric('normalized_entropy', 'normalized entropy', LOWER, TOTALS, of_totals(normalized_entropy), POSITIVE),
+    Metric('calibration', 'calibration', None, LOGITS, of_logits(calibration), POSITIVE, 'no positive row'),
+    Metric('calibration_error', 'calibration error', LOWER, LOGITS, of_logits(calibration_error), (0.0, 1.0), 'no row'),
+)

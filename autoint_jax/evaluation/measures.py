@@ -1,0 +1,85 @@
+"""What an evaluation measures: from the scores of a split to its figures."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+
+from autoint_jax.errors import UsageError, nearest
+from autoint_jax.evaluation import metrics
+from autoint_jax.evaluation.metric import GROUPS, NOTHING, TOTALS, Scored
+from autoint_jax.evaluation.sums import Scores, totals
+from autoint_jax.schema import CATEGORICAL, Schema
+
+
+class Rows(Protocol):
+    """The columns of a split that an evaluation reads on the host: ids int32 [n, slots], labels [n]."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """The metrics of an evaluation.
+
+    Attributes:
+      names: of the metrics.
+      slot: the id slot of the field that groups rows; None if no metric needs groups.
+    """
+
+    names: tuple[str, ...]
+    slot: int | None
+
+    @property
+    def keep_logits(self) -> bool:
+        """Whether the logits of a split must come to the host: some metric needs more than the sums of the devices."""
+        return metrics.needed(self.names) != TOTALS
+
+    def figures(self, scores: Scores, rows: Rows) -> dict[str, float]:
+        """{name: value} of a split from its scores on the devices, for which it waits.
+
+        Args:
+          scores: with logits if `keep_logits`.
+          rows: of the split, in the order of the logits.
+        """
+        return metrics.figures(
+            self.names,
+            Scored(
+                totals(scores.sums),
+                rows.labels,
+                NOTHING if scores.logits is None else np.asarray(scores.logits),
+                NOTHING if self.slot is None else np.asarray(rows.ids[:, self.slot]),
+            ),
+        )
+
+
+def measures(names: Iterable[str], group_by: str, schema: Schema) -> Measures:
+    """The measures of an evaluation: the metrics that every evaluation has, and some more.
+
+    Args:
+      names: of further metrics.
+      group_by: the name of the categorical field whose value groups rows; '' for none.
+      schema: of the data.
+
+    Raises:
+      UsageError: there is no such metric or no such field, or a metric needs groups and no field is named.
+    """
+    chosen = metrics.chosen(names)
+    if metrics.needed(chosen) != GROUPS:
+        return Measures(chosen, None)
+    return Measures(chosen, _slot(group_by, schema, next(name for name in chosen if metrics.needed([name]) == GROUPS)))
+
+
+def _slot(group_by: str, schema: Schema, needing: str) -> int:
+    """The id slot of a categorical field."""
+    known = [field.name for field in schema.id_fields if field.kind == CATEGORICAL]
+    if group_by not in known:
+        said = f'{group_by!r} is none{nearest(group_by, known)}' if group_by else 'none is named'
+        raise UsageError(
+            f'the metric {needing!r} groups rows by a categorical field of the data, and {said}: '
+            f'choose one of {", ".join(known) or "no field: this data has none"}'
+        )
+    slots = np.cumsum([0, *(field.max_values for field in schema.id_fields)])
+    return int(slots[[field.name for field in schema.id_fields].index(group_by)])

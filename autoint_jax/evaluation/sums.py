@@ -1,0 +1,105 @@
+"""Sums of a whole split, from logits on the devices: a few numbers, from which the AUC and the logloss follow."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoint_jax.evaluation.metric import Totals
+
+# Rows of one partial sum; with at most 2**16 rows a sum of 16-bit numbers fits 32 bits.
+BLOCK = 2**16
+
+
+class Sums(NamedTuple):
+    """The sums of a split on the devices, a few numbers for every 65,536 rows.
+
+    Attributes:
+      classes: int32 [2], rows of label 0 and of label 1.
+      won: uint32 [2, blocks], low and high 16 bits of, summed over positives, twice the number of negatives scored
+        lower plus the number of those tied; exact.
+      losses: float32 [blocks], -log p(label) summed over rows.
+    """
+
+    classes: jax.Array
+    won: jax.Array
+    losses: jax.Array
+
+
+class Scores(NamedTuple):
+    """The scores of a split on the devices.
+
+    Attributes:
+      sums: of the split.
+      logits: float32 [rows], or None if the sums are enough.
+    """
+
+    sums: Sums
+    logits: jax.Array | None
+
+
+def sums(logits: jax.Array, labels: jax.Array) -> Sums:
+    """The sums of a split; for use under `jit`.
+
+    Args:
+      logits: float32 [rows], from 1 to 2**30 of them.
+      labels: [rows], 0 or 1.
+    """
+    positive = labels > 0.5
+    return Sums(
+        jnp.stack([(~positive).sum(dtype=jnp.int32), positive.sum(dtype=jnp.int32)]),
+        _won(*_sorted(logits, positive)),
+        _losses(logits, positive),
+    )
+
+
+def _sorted(logits: jax.Array, positive: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Rows by logit, negatives first among equals, as uint32 [rows]: the logit's magnitude in 31 bits, then the label.
+
+    Logits below 0 come first and are sorted apart from the others, so that a row fits one word: sorting words of their
+    own is several times faster than sorting pairs. Returns the number of them too.
+    """
+    logits = jnp.where(logits == 0, 0.0, logits)  # -0 is 0
+    below = logits < 0
+    bits = jax.lax.bitcast_convert_type(logits, jnp.uint32)  # ordered as magnitudes are, with the sign shifted out
+    words = jnp.where(below, ~bits, bits) << 1 | positive.astype(jnp.uint32)
+    last = jnp.uint32(2**32 - 1)
+    first = jax.lax.sort(jnp.where(below, words, last), is_stable=False)
+    second = jax.lax.sort(jnp.where(below, last, words), is_stable=False)
+    count = below.sum(dtype=jnp.int32)
+    return jax.lax.dynamic_update_slice(jnp.concatenate([first, first]), second, (count,))[: len(words)], count
+
+
+def _won(words: jax.Array, below: jax.Array) -> jax.Array:
+    """`Sums.won` of rows as `_sorted` gives them."""
+    negative = 1 - (words & 1)
+    negatives = jnp.cumsum(negative, dtype=jnp.uint32)
+    magnitude, place = words >> 1, jnp.arange(len(words), dtype=jnp.int32)
+    new = (magnitude != jnp.roll(magnitude, 1)) | (place == 0) | (place == below)
+    lower = jax.lax.cummax(jnp.where(new, negatives - negative, 0))
+    # At a positive, `negatives` has counted all that are tied with it.
+    won = _blocks(jnp.where(negative == 0, lower + negatives, 0))
+    return jnp.stack([won & 0xFFFF, won >> 16]).sum(-1, dtype=jnp.uint32)
+
+
+def _losses(logits: jax.Array, positive: jax.Array) -> jax.Array:
+    """`Sums.losses`. Adding in pairs keeps the relative error of a sum within 27 roundings, 1.6e-6; 1e-8 is usual."""
+    losses = _blocks(jax.nn.softplus(jnp.where(positive, -logits, logits)))
+    losses = losses.reshape(len(losses), 16, -1).sum(1)
+    while half := losses.shape[1] // 2:
+        losses = losses[:, :half] + losses[:, half:]
+    return losses[:, 0]
+
+
+def _blocks(values: jax.Array) -> jax.Array:
+    """[rows] -> [blocks, BLOCK], padded with 0."""
+    return jnp.pad(values, (0, -len(values) % BLOCK)).reshape(-1, BLOCK)
+
+
+def totals(of_split: Sums) -> Totals:
+    """The totals of a split, in Python numbers, from its sums on the devices or the host. Waits for the devices."""
+    of_split = jax.device_get(of_split)
+    negatives, positives = (int(count) for count in of_split.classes)
+    low, high = (int(half.sum(dtype=np.uint64)) for half in of_split.won)
+    return Totals(negatives, positives, low + (high << 16), float(of_split.losses.sum(dtype=np.float64)))
