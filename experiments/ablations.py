@@ -1,22 +1,23 @@
-"""AutoInt with one option changed: what the authors' code has beyond the paper's equations, dropout, and the optimizer of tables.
+"""AutoInt with one option changed: parts of the authors' code, dropout, or the optimizer of tables.
 
-Claim: the paper's equations and the authors' code (autoint_jax/models/autoint.py) differ in the scale of attention scores, the
-projections' activation and bias and LayerNorm, and the paper takes none of it apart; FuxiCTR has a residual projection only where
-widths differ. Deferred Adam, which touches only the rows of a batch, follows dense Adam; lazy Adam does not.
+Claim: the paper's equations and the authors' code (autoint_jax/models/autoint.py) differ in the scale of attention
+scores, in the activation and bias of projections, and in LayerNorm. The paper examines none of these. FuxiCTR has a
+residual projection only if widths differ. Deferred Adam, which touches only the rows of a batch, follows dense Adam;
+lazy Adam does not.
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/ablations.py --dataset=movielens_1m --seeds=3
     python experiments/ablations.py --dataset=movielens_1m --seeds=3 --items=lazy_adam,deferred_adam
 
-The base is Table 2's configuration of AutoInt, the authors' variant, and so are its runs; deferred Adam's are those of
-experiments/exactness.py. Time: 2 to 8 minutes a run on two CPU cores, by machine, twelve settings a seed, so up to an hour and a half
-a seed; the seeds of an item train together. Runs that have a record under results/runs are not run again; an interrupted one is
-gone on with; the table shows every item that has records.
+The base has the configuration of AutoInt in Table 2, the authors' variant, and shares its runs. Deferred Adam shares
+the runs of experiments/exactness.py. Time: 2 to 8 minutes a run on two CPU cores, depending on the machine. A seed has
+twelve settings, so it takes up to an hour and a half. The seeds of an item train together. A run with a record under
+results/runs is not trained again, and an interrupted run continues. The table shows every item that has records.
 
-PASS: AUC of deferred Adam within 0.0005 of dense Adam's, in the mean over seeds; with few seeds chance alone can exceed that, and
-where the base has deferred Adam already there is no such item.
-Nothing else is judged: each item has its difference from the base and the p value of a paired t-test over seeds. Expected on
-MovieLens-1M: without dropout a clear loss of AUC. The exit status is 3 on FAIL. Writes results/ablations_DATASET.{json,csv}.
+PASS: the mean AUC of deferred Adam over seeds is within 0.0005 of dense Adam's. With few seeds chance alone can exceed
+this. If the base already has deferred Adam, there is no such item. Nothing else is judged: each item has its difference
+from the base and the p value of a paired t-test over seeds. Expected on MovieLens-1M: a clear loss of AUC without
+dropout. The exit status is 3 on FAIL. Writes results/ablations_DATASET.{json,csv}.
 """
 
 import pathlib

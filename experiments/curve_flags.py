@@ -1,4 +1,4 @@
-"""Flags of the experiments that vary one option of AutoInt, and what they do with them."""
+"""Flags of the experiments that vary one option of AutoInt, and the function that runs them."""
 
 import pathlib
 
@@ -12,18 +12,18 @@ flags.adopt_module_key_flags(common)
 
 
 def define_values(curve: Curve) -> flags.FlagHolder:
-    """--values of a curve."""
+    """Defines --values of a curve."""
     return flags.DEFINE_list(
         'values',
         None,
-        f'Values of {curve.option} to run; {",".join(map(str, curve.values))} where not '
-        'given. Every one of these that has records is shown.',
+        f'Values of {curve.option} to run, by default {",".join(map(str, curve.values))}. Every one of these that has '
+        'records is shown.',
     )
 
 
 def completed(curve: Curve, values: list[str] | None) -> int:
-    """Completes a curve on the chosen data set as the flags say; the exit status."""
-    from autoint_jax.reproduction.paper import curves  # takes long to import, for which --help does not wait
+    """Completes a curve on the chosen data set as the flags say. Returns the exit status."""
+    from autoint_jax.reproduction.paper import curves  # imported here, so that --help does not wait for it
     from autoint_jax.training.progress import Bar
 
     chosen = curves.chosen_values(curve, values)

@@ -1,17 +1,16 @@
-"""What faster arithmetic costs: deferred Adam and bfloat16 beside dense Adam in float32.
+"""The cost of faster arithmetic: deferred Adam and bfloat16 beside dense Adam in float32.
 
-Claim: `deferred_adam`, which touches only the rows of a batch, trains to the test AUC of dense Adam; plainly lazy Adam, which
-forgets the steps that a row missed, is another optimizer. bfloat16 in the interacting layers costs little.
+Claim: `deferred_adam`, which touches only the rows of a batch, reaches the test AUC of dense Adam. Lazy Adam, which
+forgets the steps that a row missed, is another optimizer. bfloat16 in the interacting layers costs little AUC.
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/exactness.py --dataset=movielens_1m --seeds=2
 
-Time: about 13 minutes a run on two CPU cores, four runs a seed; in bfloat16 several times that where the CPU has no such
-products. Runs that have a record are not run again; those of dense Adam are shared with Table 4 where its configuration has dense
-Adam, as on MovieLens-1M. Expected: AUC of deferred Adam within 0.0005 of dense Adam's, in the mean over seeds. The control, dense
-Adam in another form, differs from it by rounding only: how far its AUC and its parameters after 2,000 steps lie from dense Adam's
-is chance.
-Writes results/exactness_DATASET.{json,csv}.
+Time: about 13 minutes a run on two CPU cores, four runs a seed. In bfloat16 a run takes several times as long if the
+CPU has no such products. A run with a record is not trained again. Runs of dense Adam are shared with Table 4 if its
+configuration has dense Adam, as on MovieLens-1M. Expected: the mean AUC of deferred Adam over seeds is within 0.0005 of
+dense Adam's. The control is dense Adam in another form, which differs by rounding only. So its distance from dense
+Adam, in AUC and in parameters after 2,000 steps, is chance. Writes results/exactness_DATASET.{json,csv}.
 """
 
 import pathlib
@@ -26,20 +25,22 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.config import configuration
 
-_FOLLOWED = flags.DEFINE_integer('followed_steps', 2000, 'Steps after which parameters are compared.', lower_bound=1)
+_FOLLOWED = flags.DEFINE_integer(
+    'followed_steps', 2000, 'Number of steps after which parameters are compared.', lower_bound=1
+)
 _REFERENCE_FORM = flags.DEFINE_string(
     'reference_form',
     'automatic',
-    'Form of the interacting layers (execution.form) of the dense Adam that the others are compared '
-    'with. Give it where records of the automatic form stem from older code.',
+    'Form of the interacting layers (execution.form) of the dense Adam with which the others are compared. Give it if '
+    'records of the automatic form come from older code.',
 )
 _CONTROL = flags.DEFINE_string(
     'control_form',
     'heads',
-    'Form of the interacting layers (execution.form) of the control: dense Adam once more, which '
-    'differs by rounding only. --control_form= trains none.',
+    'Form of the interacting layers (execution.form) of the control, which is dense Adam again and differs by rounding '
+    'only. --control_form= trains no control.',
 )
-_BFLOAT16 = flags.DEFINE_boolean('bfloat16', True, 'Train in bfloat16, too.')
+_BFLOAT16 = flags.DEFINE_boolean('bfloat16', True, 'Also train in bfloat16.')
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
 
@@ -64,7 +65,7 @@ def main(argv: list[str]) -> int:
         base, reference_form=_REFERENCE_FORM.value, control_form=_CONTROL.value, bfloat16=_BFLOAT16.value
     )
     reference = next(iter(chosen))
-    found = {name: [] for name in chosen}
+    found: dict[str, list[dict]] = {name: [] for name in chosen}
     for seed in range(_SEEDS.value):
         for name, config in chosen.items():
             found[name].append(

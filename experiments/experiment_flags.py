@@ -1,6 +1,10 @@
-"""Flags that all experiments share. Functions import what takes long to import, so that --help need not wait for it."""
+"""Flags that all experiments share.
+
+Functions import modules that take long to import, so that --help does not wait for them.
+"""
 
 import pathlib
+from typing import Any
 
 from absl import flags
 
@@ -9,15 +13,17 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError, nearest
 
-DATASET = flags.DEFINE_string('dataset', 'movielens_1m', 'Data set the experiment runs on, prepared before.')
+DATASET = flags.DEFINE_string('dataset', 'movielens_1m', 'Data set of the experiment, which must be prepared.')
 QUICK = flags.DEFINE_boolean('quick', False, 'One epoch each, to see that everything works; recorded in RUNS_DIR only.')
 DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
-RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records; runs that have one are not run again.')
+RESULTS_DIR = flags.DEFINE_string(
+    'results_dir', 'results', 'Folder of records. A run that has a record is not trained again.'
+)
 
 
-def published(figures: dict):
-    """The published figures of the chosen data set. Raises UsageError where the table has none."""
+def published(figures: dict[str, Any]) -> Any:
+    """Returns the published figures of the chosen data set. Raises UsageError if `figures` has none."""
     if DATASET.value not in figures:
         raise UsageError(
             f'this experiment has no data set {DATASET.value!r}{nearest(DATASET.value, list(figures))}; '
@@ -27,40 +33,58 @@ def published(figures: dict):
 
 
 def config_path(model: str) -> pathlib.Path:
-    """experiments/configs/DATASET_MODEL.toml, else paper_MODEL.toml."""
+    """Returns experiments/configs/DATASET_MODEL.toml if it exists, else paper_MODEL.toml."""
     own = CONFIGS / f'{DATASET.value}_{model}.toml'
     return own if own.exists() else CONFIGS / f'paper_{model}.toml'
 
 
 def base_config(model: str) -> Config:
-    """The configuration of `config_path` for the data set, shortened by --quick. Raises UsageError."""
+    """Returns the configuration of a model for the data set, shortened by --quick. Raises UsageError if it is wrong."""
     config = configuration.load(config_path(model))
     config = configuration.replace(config, {'data.dataset': DATASET.value})
     return configuration.replace(config, {'training.epochs': 1}) if QUICK.value else config
 
 
 def results_dir() -> pathlib.Path:
+    """Returns the folder of records. With --quick it is a folder below RUNS_DIR."""
     return pathlib.Path(RUNS_DIR.value, 'quick_results') if QUICK.value else pathlib.Path(RESULTS_DIR.value)
 
 
 def define_seeds() -> flags.FlagHolder:
-    """--seeds of an experiment that trains or reads runs of several."""
-    return flags.DEFINE_integer('seeds', 3, 'Seeds 0 to SEEDS - 1 are run.', lower_bound=1, upper_bound=1024)
+    """Defines --seeds of an experiment with several seeds."""
+    return flags.DEFINE_integer(
+        'seeds', 3, 'Number of seeds; seeds 0 to SEEDS - 1 are run.', lower_bound=1, upper_bound=1024
+    )
 
 
 def define_models(figures: dict) -> flags.FlagHolder:
-    """--models of a table of models."""
+    """Defines --models of a table of models."""
     return flags.DEFINE_list(
         'models',
         None,
-        f'Models to run, of {", ".join(figures)}; all where not given. Every model that has records is shown.',
+        f'Models to run, of {", ".join(figures)}; by default all. Every model that has records is shown.',
     )
 
 
 def model_table(
     title: str, figures: dict, *, models: list[str] | None, seeds: int, tolerances: dict[str, float], name: str
 ) -> int:
-    """Completes a table of models on the chosen data set as the flags say, into RESULTS_DIR/NAME_DATASET; the exit status."""
+    """Completes a table of models on the chosen data set and writes it to RESULTS_DIR/NAME_DATASET.
+
+    Args:
+      title: the title of the table.
+      figures: {model: {data set: published figures}}.
+      models: the models to run; None stands for all.
+      seeds: seeds 0 to seeds - 1 are run.
+      tolerances: {model: tolerance of AUC}; '' stands for all other models.
+      name: the name of the table's files.
+
+    Returns:
+      The exit status, 3 if a model failed.
+
+    Raises:
+      UsageError: the table has no such model or data set.
+    """
     from autoint_jax.reproduction.paper import effectiveness
     from autoint_jax.training.progress import Bar
 
@@ -90,7 +114,7 @@ def model_table(
 
 
 def start(seeds: int) -> None:
-    """What a script that trains seeds together does first: `start_cache`, and a core for each of them on a CPU."""
+    """Prepares a script that trains seeds together: keeps compiled programs, and makes a CPU device for each seed."""
     from autoint_jax.training.step import placement
 
     start_cache()

@@ -1,7 +1,8 @@
-"""Fields of different widths: what narrower embeddings of small fields save, and what they cost.
+"""Fields with different widths: what narrower embeddings of small fields save, and what they cost.
 
-Claim: the paper's design gives every field the same embedding dimension, its readers' main objection. A field may have its own,
-a * cardinality ** b, projected to the model's before attention; much of the tables goes and little of the AUC.
+Claim: in the paper every field has the same embedding dimension, which is its readers' main objection. Here a field may
+have its own width, a * cardinality ** b, which is projected to the width of the model before attention. This saves much
+of the tables and costs little AUC.
 
     python scripts/prepare_data.py --dataset=movielens_1m --recipe=with_ids --raw_dir=FOLDER
     python experiments/field_widths.py --dataset=movielens_1m --seeds=1
@@ -10,10 +11,10 @@ a * cardinality ** b, projected to the model's before attention; much of the tab
     python scripts/prepare_data.py --dataset=criteo --recipe=autoint --raw_dir=FOLDER
     python experiments/field_widths.py --dataset=criteo --seeds=1
 
-Beside rules of several a stands one width for all fields, as wide as the model and narrower, which is what saves parameters
-without this. Time: one to three minutes a run on two CPU cores, six runs a seed. Runs that have a record under results/runs are
-not run again. Expected: at least half of the table values saved at an AUC within 0.002 of the full width's. Writes
-results/field_widths_DATASET.{json,csv}.
+The table compares several rules with one width for all fields: that of the model, and narrower ones, which save
+parameters without rules. Time: one to three minutes a run on two CPU cores, six runs a seed. A run with a record under
+results/runs is not trained again. Expected: a rule saves at least half of the table values at an AUC within 0.002 of
+the full width. Writes results/field_widths_DATASET.{json,csv}.
 """
 
 import pathlib

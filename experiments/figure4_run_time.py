@@ -1,4 +1,4 @@
-"""Figure 4: seconds that each model needs for an epoch.
+"""Figure 4: the seconds that each model needs for an epoch.
 
 Claim: LR is the fastest; FM takes about NFM's time; AutoInt is comparable to DeepCrossing and NFM; CIN is much slower;
 HOFM is the slowest on KDD12 (paper, text to Figure 4, which gives no numbers).
@@ -6,15 +6,17 @@ HOFM is the slowest on KDD12 (paper, text to Figure 4, which gives no numbers).
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/figure4_run_time.py --dataset=movielens_1m            # nothing else may run on the machine
 
-Measured is the compiled training step on the prepared rows with each model's configuration of experiments/configs: windows of two
-seconds in turn over all models, five each, of which the median counts, times the rows of an epoch. Compiling, evaluation and
-checkpoints are not in it. Time: about two minutes on two CPU cores. It trains no run; it measures again each time.
+It measures the compiled training step on the prepared rows, with each model's configuration of experiments/configs.
+Each model has five windows of two seconds, in turn with the others. The median window gives the seconds of an epoch.
+Compilation, evaluation and checkpoints are not measured. Time: about two minutes on two CPU cores. It trains no run,
+and each call measures again.
 
-PASS: LR takes the fewest seconds, CIN at least twice AutoInt's. The other comparisons are shown as ratios without a
-verdict. The paper timed a GPU, where networks this small most likely wait for kernels to start. On a CPU a model takes as
-long as its arithmetic: on MovieLens-1M a row costs AutoInt (three layers, 7 fields) about 280,000 multiplications forward,
-DeepCrossing 90,000 and NFM 3,600. Expected, by processor: AutoInt at 2.5 to 2.8 times DeepCrossing's seconds and 8 to 14
-times NFM's, which also moves rows of tables. Writes results/figure4_run_time_DATASET.{json,csv,png}.
+PASS: LR takes the fewest seconds, and CIN at least twice as many as AutoInt. The other comparisons are shown as ratios
+without a verdict. The paper timed a GPU, where networks this small most likely wait for kernels to start. On a CPU a
+model takes as long as its arithmetic: on MovieLens-1M the forward pass of a row needs about 280,000 multiplications in
+AutoInt (three layers, 7 fields), 90,000 in DeepCrossing and 3,600 in NFM. Expected, depending on the processor: AutoInt
+takes 2.5 to 2.8 times as long as DeepCrossing and 8 to 14 times as long as NFM, which also moves rows of tables. Writes
+results/figure4_run_time_DATASET.{json,csv,png}.
 """
 
 from autoint_jax import interruptions
@@ -46,7 +48,7 @@ TIMING, QUICK_TIMING = Timing(windows=5, seconds=2.0), Timing(windows=1, seconds
 
 def main(argv: list[str]) -> int:
     common.start_cache()
-    machine = report.machine()  # before the windows, which make it busy
+    machine = report.machine()  # read before the windows, which make the machine busy
     device = provenance.device()
     measured_on = f'{machine["cores"]} CPU cores ({machine["cpu"]})' if device.platform == 'cpu' else device.kind
     configs = {model: common.base_config(model) for model in run_time.MODELS}
@@ -71,7 +73,7 @@ def main(argv: list[str]) -> int:
         ],
     )
     comparison.show(
-        'what the paper says',
+        'claims of the paper',
         ['claim', 'seconds here', 'ratio', 'verdict'],
         [[claim['claim'], claim['of'], f'{claim["ratio"]:.2f}', claim['verdict'] or '-'] for claim in claims],
     )

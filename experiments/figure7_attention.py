@@ -1,21 +1,22 @@
 """Figure 7: which fields AutoInt's attention connects.
 
-Claim: averaged over all data, attention on MovieLens-1M is high between Gender and Genre, Age and Genre, and RequestTime and
-ReleaseTime; for a man of 18 to 24 and an action thriller it is high between just these values (paper, Figure 7 and its text;
-which layers and heads it shows is not said).
+Claim: averaged over all data, attention on MovieLens-1M is high between Gender and Genre, Age and Genre, and
+RequestTime and ReleaseTime. For a man of 18 to 24 and an action thriller it is high between just these values (paper,
+Figure 7 and its text). The paper does not say which layers and heads it shows.
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/figure7_attention.py --dataset=movielens_1m --seeds=3
 
-The runs are those of `autoint` in Table 2. Attention needs their checkpoints: a run whose folder is not in RUNS_DIR is
-trained, also where it has a record. Time on two CPU cores: about 10 minutes a seed to train, a minute to look.
+The runs are those of `autoint` in Table 2. Their checkpoints are needed, so a run without a folder in RUNS_DIR is
+trained even if it has a record. Time on two CPU cores: about 10 minutes a seed for training and a minute for attention.
 
-PASS: each of the three pairs is among the strongest third of the 21 pairs of fields in every seed, of which there must be two
-at least (a pair chosen by chance is with probability 1/9 in two seeds, 1/27 in three), and seeds agree: Spearman's rank
-correlation of the weights of every two is at least 0.5. Expected: not known before; what one training shows may be its own,
-so one seed has no verdict. The map of a single row is an illustration, without a verdict. Exit status 3 on FAIL. Writes
-results/figure7_attention_DATASET.{json,csv}, all weights as ..._weights.csv, and maps: ..._mean.png over seeds, layers and
-heads, ..._heads.png of seed 0, and ..._row_NUMBER.png of single rows of seed 0.
+PASS: each of the three pairs is among the strongest third of the 21 pairs of fields in every seed, with at least two
+seeds (for a pair chosen by chance the probability is 1/9 with two seeds and 1/27 with three), and seeds agree:
+Spearman's rank correlation of the weights of every two seeds is at least 0.5. No result was expected in advance. A
+single run may not be typical, so one seed has no verdict. The map of a single row is an illustration without a verdict.
+The exit status is 3 on FAIL. Writes results/figure7_attention_DATASET.{json,csv}, all weights as ..._weights.csv, and
+maps: ..._mean.png over seeds, layers and heads, ..._heads.png of seed 0, and ..._row_NUMBER.png of single rows of seed
+0.
 """
 
 import pathlib
@@ -34,12 +35,12 @@ from autoint_jax.reproduction.paper.published import ATTENDED_PAIRS, ATTENDED_PR
 
 _SEEDS = common.define_seeds()
 flags.adopt_module_key_flags(common)
-_SPLIT = flags.DEFINE_enum('split', 'test', SPLITS, 'Split over which attention is averaged, and whose rows are drawn.')
+_SPLIT = flags.DEFINE_enum('split', 'test', SPLITS, 'Split of the averaged attention and of the drawn rows.')
 _ROWS = flags.DEFINE_list(
     'rows',
     [],
-    'Rows of the split to draw one by one, counted from 0. By default the one like the '
-    "paper's: positive, of its values, and with a predicted probability nearest to its 0.89.",
+    'Rows of the split to draw one by one, counted from 0. By default the row most like that of the paper: positive, '
+    'with the same values, and with a predicted probability nearest to 0.89.',
 )
 
 if __name__ == '__main__':
@@ -57,12 +58,12 @@ from autoint_jax.reproduction.paper import attention
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.trained import TrainedRun, open_run
 
-STRONGEST = 5  # pairs shown beside those that the paper names
+STRONGEST = 5  # so many of the strongest pairs are shown beside those that the paper names
 
 
 def main(argv: list[str]) -> int:
     if not all(row.isdecimal() and len(row) < 16 for row in _ROWS.value):
-        raise UsageError(f'--rows={",".join(_ROWS.value)} is no list of row numbers such as 0,17,42')
+        raise UsageError(f'--rows={",".join(_ROWS.value)} is not a list of row numbers such as 0,17,42')
     claimed = common.published({'movielens_1m': ATTENDED_PAIRS})
     common.start(_SEEDS.value)
     base = common.base_config('autoint')
@@ -95,7 +96,7 @@ def main(argv: list[str]) -> int:
     rows, agreement = attention.judged(averages, names, claimed), attention.agreement(averages)
     pairs, ordered = rows[0]['pairs'], rows[0]['ordered_pairs']
     comparison.show(
-        f'Figure 7, {common.DATASET.value}, {where}, {seeds}: what the paper names, and the strongest',
+        f'Figure 7, {common.DATASET.value}, {where}, {seeds}: pairs that the paper names, and the strongest ones',
         ['pair', 'weight', f'rank of {pairs}', 'rank in seeds', f'there and back, of {ordered}', 'verdict'],
         [
             [
@@ -135,12 +136,12 @@ def main(argv: list[str]) -> int:
 
 
 def _draw_rows(run: TrainedRun, path: pathlib.Path) -> list[dict]:
-    """Draws single rows; which they are, their labels, and what is predicted for them."""
+    """Draws single rows. Returns their numbers, labels and predicted probabilities."""
     columns, rows, drawn = run.data.split(_SPLIT.value), [int(row) for row in _ROWS.value], []
     if not rows:
         row = nearest_row(run, columns, ATTENDED_ROW, ATTENDED_PROBABILITY)
         if row is None:
-            print(f'no row of the {_SPLIT.value} split is like the one the paper shows: --rows=NUMBERS draws others')
+            print(f'no row of the {_SPLIT.value} split is like that of the paper: --rows=NUMBERS draws others')
             return []
         rows = [row]
     single = explained.of_rows(run.made, run.state, columns, rows)

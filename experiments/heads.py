@@ -1,19 +1,19 @@
 """AutoInt with 1, 2 and 4 attention heads.
 
 Claim (a footnote of section 5, without figures or a data set): one head is worse than two, and more than two bring no
-significant gain. Every head is 32 wide, so a layer's output grows with their number.
+significant gain. Every head is 32 wide, so the output of a layer grows with the number of heads.
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/heads.py --dataset=movielens_1m --seeds=3
 
-Time on two CPU cores, MovieLens-1M, a run of 50 epochs: about 3 minutes with one head, 8 with two, 25 with four; some 36
-minutes a seed, 28 where Table 2's two heads have a record. --values=1,2 runs some; what has records is shown. Runs
-that have a record under results/runs are not run again; an interrupted one is gone on with. The other settings are those of
-experiments/configs/DATASET_autoint.toml for every number of heads.
+Time on two CPU cores, MovieLens-1M, for a run of 50 epochs: about 3 minutes with one head, 8 with two, 25 with four. A
+seed takes some 36 minutes, or 28 if the two heads of Table 2 have a record. --values=1,2 runs only these; every value
+that has records is shown. A run with a record under results/runs is not trained again, and an interrupted run
+continues. All other settings are those of experiments/configs/DATASET_autoint.toml for every number of heads.
 
-PASS, in the mean test AUC over seeds: one head is below two; more than two gain at most 0.001 over two, the difference that the
-paper calls significant. Exit status 3 if a criterion fails. On data sets that the paper does not have nothing is judged. Writes
-results/heads_DATASET.{json,csv,png}.
+PASS, for mean test AUC over seeds: one head is below two; more than two gain at most 0.001 over two, the difference
+that the paper calls significant. The exit status is 3 if a criterion fails. On data sets that the paper does not have,
+nothing is judged. Writes results/heads_DATASET.{json,csv,png}.
 """
 
 from autoint_jax import interruptions

@@ -1,17 +1,18 @@
-"""The paper in one command: every table and figure of it, one after the other, and what came of each.
+"""The paper in one command: every table and figure, one after the other, and the outcome of each.
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/paper.py --dataset=movielens_1m --seeds=5                                  # Tables 2, 4 and 5
     python experiments/paper.py --dataset=movielens_1m --seeds=3 --parts=figure5,figure6,heads    # or any of the parts
 
-A part is the script of that name in this folder; its docstring has claim, time and expected figures. Runs that have a record
-under RESULTS_DIR/runs are not run again and interrupted ones are gone on with, so the command can be given again on another
-day, or with the records of another machine. Runs that parts share, such as AutoInt's, are trained once. A part that fails
-does not keep the others from being run. Time on two CPU cores, MovieLens-1M, Tables 2, 4 and 5: an hour a seed, by the
-seconds of the records under results/runs; five seeds five hours, and up to ten on machines where two cores ran at half that speed.
-Of the five hours AutoInt with and without residual connections takes 85 minutes, xDeepFM 55, AutoInt+ 47, CIN 29.
-Table 3 is of Criteo's shape, whatever the data set. Exit status: 0 if no verdict is FAIL, 3 if one is, that of the first
-part that ended in an error otherwise. SIGTERM ends the part that runs, too; the status is 143 then.
+A part is the script of that name in this folder. Its docstring has claim, time and expected figures. A run with a
+record under RESULTS_DIR/runs is not trained again, and an interrupted run continues. So you can give the command again
+on another day, or with the records of another machine. Runs that parts share, such as AutoInt's, are trained once. If a
+part fails, the others still run. Time on two CPU cores, MovieLens-1M, Tables 2, 4 and 5, by the records under
+results/runs: an hour a seed and five hours for five seeds, up to ten on machines whose two cores ran at half that
+speed. Of the five hours, AutoInt with and without residual connections takes 85 minutes, xDeepFM 55, AutoInt+ 47 and
+CIN 29. Table 3 has the fields of Criteo with every data set. The exit status is 0 if no verdict is FAIL, 3 if one is,
+and otherwise that of the first part that ended with an error. SIGTERM also ends the running part; then the status is
+143.
 """
 
 import pathlib
@@ -55,19 +56,20 @@ if __name__ == '__main__':
 
 from autoint_jax.records import comparison
 
-OUTCOMES = {0: 'no FAIL', 3: 'FAIL'}  # a part may have figures without a verdict
-# Flags that a part does not read: the paper has Table 3 for one shape, and some parts train nothing.
+# {exit status of a part: outcome}. A part may also have figures without a verdict.
+OUTCOMES = {0: 'no FAIL', 3: 'FAIL'}
+# Flags that a part does not read, because the paper has Table 3 for one data set, and some parts train nothing.
 UNREAD = {'table1': ('seeds',), 'table3': ('dataset', 'seeds'), 'figure4': ('seeds',)}
 
 
 def main(argv: list[str]) -> int:
     parts = list(PARTS) if _PARTS.value == ['all'] else _PARTS.value
     if not parts:
-        raise UsageError(f'--parts names none: give some of {", ".join(PARTS)}, or all')
+        raise UsageError(f'--parts is empty: give some of {", ".join(PARTS)}, or all')
     for part in parts:
         if part not in PARTS:
             raise UsageError(f'the paper has no part {part!r}{nearest(part, list(PARTS))}; it has: {", ".join(PARTS)}')
-    # A process each: JAX's devices are chosen when it starts, and what a part held is given back.
+    # Each part has its own process, because JAX chooses devices when it starts, and so that memory of a part is freed.
     shared = (common.DATASET, _SEEDS, common.QUICK, common.DATA_DIR, common.RUNS_DIR, common.RESULTS_DIR)
     signal.signal(signal.SIGTERM, _terminated)
     statuses = {}
@@ -81,13 +83,13 @@ def main(argv: list[str]) -> int:
         try:
             statuses[part] = child.wait()
         except KeyboardInterrupt:
-            child.wait()  # it was interrupted too, and says so
+            child.wait()  # the part was interrupted too and prints this
             raise
-        except SystemExit:  # SIGTERM came to this process alone
+        except SystemExit:  # only this process received SIGTERM
             child.terminate()
             child.wait()
             raise
-        if statuses[part] == 130:  # the part alone was interrupted
+        if statuses[part] == 130:  # only the part was interrupted
             raise KeyboardInterrupt
     comparison.show(
         f'The paper, {common.DATASET.value}',

@@ -1,18 +1,22 @@
-"""What ten copies of AutoInt in one program cost, beside a run alone: both as commands that users give, on all cores.
+"""The cost of ten copies of AutoInt in one program, beside a run alone.
 
-Claim: ten copies that differ in their seeds cost at most 8 times one run on two CPU cores, at most twice on a GPU.
+Both are commands that users give, on all cores.
+
+Claim: ten copies that differ in their seeds cost at most 8 times as much as one run on two CPU cores, and at most twice
+on a GPU.
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/replica_cost.py --dataset=movielens_1m
 
-A round is scripts/train.py alone, then with --config.replicas.seeds=COPIES, of EPOCHS epochs each without early stop, into a
-folder under RUNS_DIR that is thrown away; other work on the machine spoils it. Figures are medians over rounds. Judged is an
-epoch, evaluation and checkpoints of every copy included: starting, reading data and compiling, which copies share, are not in
-it, so that the ratio does not depend on the number of epochs. The ratio of whole commands stands beside it. (`scripts/benchmark.py
---suite=replicas` measures the bare step, by default of the paper's variant with deferred Adam.)
+A round runs scripts/train.py alone, then with --config.replicas.seeds=COPIES. Both train EPOCHS epochs without early
+stopping, into a temporary folder under RUNS_DIR. Nothing else should run on the machine. Figures are medians over
+rounds. The criterion compares an epoch, with evaluation and checkpoints of every copy. Start-up, reading data and
+compilation, which copies share, are not part of it, so the ratio does not depend on the number of epochs. The ratio of
+whole commands is shown beside it. (`scripts/benchmark.py --suite=replicas` measures the step alone, by default with the
+paper's variant and deferred Adam.)
 
-Time on two CPU cores, MovieLens-1M: 12 to 25 minutes, by machine; --quick runs two copies once. Exit status 3 on FAIL.
-Writes results/replica_cost_DATASET.{json,csv}.
+Time on two CPU cores, MovieLens-1M: 12 to 25 minutes, depending on the machine. --quick runs two copies once. The exit
+status is 3 on FAIL. Writes results/replica_cost_DATASET.{json,csv}.
 """
 
 import pathlib
@@ -29,9 +33,11 @@ from absl import flags
 
 from autoint_jax import command
 
-_COPIES = flags.DEFINE_integer('copies', 10, 'Copies in one program.', lower_bound=2)
-_EPOCHS = flags.DEFINE_integer('epochs', 5, 'Epochs of a command; the first and the last are not timed.', lower_bound=3)
-_ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each command is run.', lower_bound=1)
+_COPIES = flags.DEFINE_integer('copies', 10, 'Number of copies in one program.', lower_bound=2)
+_EPOCHS = flags.DEFINE_integer(
+    'epochs', 5, 'Number of epochs of a command. The first and the last are not timed.', lower_bound=3
+)
+_ROUNDS = flags.DEFINE_integer('rounds', 3, 'Number of times that each command runs.', lower_bound=1)
 flags.adopt_module_key_flags(common)
 
 if __name__ == '__main__':
@@ -71,7 +77,7 @@ def main(argv: list[str]) -> int:
         for figure in ('epoch_seconds', 'command_seconds')
     )
     ratios = {'epoch': epoch[most] / epoch[1], 'command': command[most] / command[1]}
-    # JAX's devices are not asked for before, since a GPU belongs to the commands until they have ended.
+    # JAX starts only now, because the commands need the GPU until they end.
     goal = GOALS.get(jax.default_backend()) if most == GOAL_COPIES else None
     verdict = '' if goal is None else comparison.verdict(ratios['epoch'] <= goal)
     rows = [{'copies': copies, 'epoch_seconds': epoch[copies], 'command_seconds': command[copies]} for copies in found]

@@ -1,15 +1,15 @@
 """Table 1: samples, fields and sparse features of the four data sets.
 
-Claim: Criteo has 45,840,617 samples, 39 fields and 998,960 features; Avazu 40,428,967, 23 and 1,544,488; KDD12 149,639,105,
-13 and 6,019,086; MovieLens-1M 739,012, 7 and 3,529 (paper, Table 1).
+Claim: Criteo has 45,840,617 samples, 39 fields and 998,960 features; Avazu 40,428,967, 23 and 1,544,488; KDD12
+149,639,105, 13 and 6,019,086; MovieLens-1M 739,012, 7 and 3,529 (paper, Table 1).
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
-    python experiments/table1_statistics.py                               # all four; --dataset=movielens_1m,criteo shows some
+    python experiments/table1_statistics.py                     # all four; --dataset=movielens_1m,criteo shows some
 
-Counts are those of the default recipe, the authors' (`autoint_all_rows`), as scripts/prepare_data.py prints them. Time: seconds.
-Expected: all equal; in Criteo features within 26, because the authors also number the empty value of the categorical fields
-that have one. A data set that is not prepared is shown as such and has no verdict. Writes
-results/table1_statistics_DATASET.{json,csv} for each that is prepared.
+Counts are those of the default recipe of the authors (`autoint_all_rows`), as scripts/prepare_data.py prints them.
+Time: seconds. Expected: all are equal, except that features of Criteo are within 26, because the authors also give an
+id to the empty value of categorical fields that have one. A data set that is not prepared is shown as such and has no
+verdict. Writes results/table1_statistics_DATASET.{json,csv} for each prepared data set.
 """
 
 from autoint_jax import interruptions
@@ -69,7 +69,8 @@ def main(argv: list[str]) -> int:
         written.append(f'wrote {path}.json and .csv')
     comparison.show('Table 1', ['data set', 'figure', 'paper', 'ours', 'difference', 'verdict'], shown)
     print(
-        '\n'.join(written) or f'nothing of this is prepared in {common.DATA_DIR.value}: scripts/prepare_data.py does it'
+        '\n'.join(written)
+        or f'none of these is prepared in {common.DATA_DIR.value}: scripts/prepare_data.py prepares them'
     )
     return 0 if passed else 3
 

@@ -1,17 +1,18 @@
-"""Table 3: how many parameters models have outside their embeddings.
+"""Table 3: the number of parameters of models outside their embeddings.
 
 Claim: on Criteo, with embeddings of 16, DeepCrossing has 1.6e5, CrossNet 3e3, CIN 1.9e6, NFM 4e3 and AutoInt 3.9e4
 parameters (paper, Table 3).
 
     python experiments/table3_model_size.py
 
-Needs no data: counted are the shapes of the models' parameters at Criteo's 13 numeric and 26 categorical fields; how many
-values those have changes tables only. Biases are counted, first-order weights are not: they are tables of width 1. Models are
-those of experiments/configs, AutoInt in the paper's variant (its equations) and in the authors' (their code: biases and
-LayerNorm); the paper's figure is that of the first. Time: seconds. Expected: 156,801, 3,004, 1,864,601, 3,601 and 39,361
-(authors' 40,513). PASS: rounded to the paper's digits each count equals it. DeepCrossing does if both layers of a unit are 100
-wide, CIN if each of its three layers has 200 feature maps, widths the paper does not state in full. --dataset=avazu counts at
-another shape, of which there are no published figures. Writes results/table3_model_size_DATASET.{json,csv}.
+It needs no data, because it counts the shapes of parameters for Criteo's 13 numeric and 26 categorical fields. The
+numbers of ids of fields change only tables. Biases are counted. First-order weights are not, because they are tables of
+width 1. Models are those of experiments/configs, with AutoInt in the paper's variant (its equations) and in the
+authors' (their code: biases and LayerNorm). The paper's figure belongs to the first. Time: seconds. Expected: 156,801,
+3,004, 1,864,601, 3,601 and 39,361 (authors' variant 40,513). PASS: each count, rounded to the digits of the paper,
+equals the paper's. DeepCrossing does if both layers of a unit are 100 wide, and CIN if each of its three layers has 200
+feature maps; the paper does not state these widths in full. --dataset=avazu counts with other fields, for which there
+are no published figures. Writes results/table3_model_size_DATASET.{json,csv}.
 """
 
 from autoint_jax import interruptions
@@ -39,12 +40,12 @@ CRITERION = (
     "Rounded to the paper's digits, a count equals it; AutoInt's variant `authors` is not what the paper counts, and "
     'has no verdict'
 )
-NO_CRITERION = 'The paper has no figures of this shape'
+NO_CRITERION = 'The paper has no figures for this shape'
 
 
 def main(argv: list[str]) -> int:
     dataset = common.DATASET.value
-    model_size.shape(dataset)  # before configurations are looked for under a mistyped name
+    model_size.shape(dataset)  # raises an error for a mistyped name before configurations are read
     configs = {(model, ''): common.base_config(model) for model in SIZES if model != 'autoint'}
     configs |= {
         ('autoint', variant): configuration.replace(common.base_config('autoint'), {'model.variant': variant})

@@ -1,17 +1,18 @@
-"""Table 5: models joined with a deep network, AutoInt+ beside Wide&Deep, DeepFM, Deep&Cross and xDeepFM.
+"""Table 5: models joined with a deep network: AutoInt+ beside Wide&Deep, DeepFM, Deep&Cross and xDeepFM.
 
-Claim: a deep network helps every model, and AutoInt+ least, because AutoInt is good alone; on MovieLens-1M AutoInt+ reaches AUC
-0.8488.
+Claim: a deep network helps every model, and AutoInt+ least, because AutoInt is good alone. On MovieLens-1M AutoInt+
+reaches AUC 0.8488.
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/table5_joint.py --dataset=movielens_1m --seeds=5
 
-Time on two CPU cores, a seed: half an hour for all five, most of it AutoInt+ and xDeepFM; --models=deepfm runs some. The table
-shows every model that has records. Runs that have a record under results/runs are not run again; an interrupted one is gone on
-with. Each model's settings are in experiments/configs/DATASET_MODEL.toml. PASS: every AUC shown at least the paper's less
-0.005, that of AutoInt+ less 0.002; else the exit status is 3. AutoInt+ is compared with the best of the others by t-tests over
-seeds. The change over the base model (LR, FM, CrossNet, CIN, AutoInt) is shown where Table 2 has records of it; nothing is run
-for it. Writes results/table5_joint_DATASET.{json,csv}.
+Time on two CPU cores: half an hour a seed for all five models, most of it for AutoInt+ and xDeepFM. --models=deepfm
+runs only this one. The table shows every model that has records. A run with a record under results/runs is not trained
+again, and an interrupted run continues. The settings of each model are in experiments/configs/DATASET_MODEL.toml. PASS:
+every AUC is at least the paper's minus 0.005, that of AutoInt+ minus 0.002; otherwise the exit status is 3. AutoInt+ is
+compared with the best other model by t-tests over seeds. The change over the base model (LR, FM, CrossNet, CIN,
+AutoInt) is shown if Table 2 has records of it; no base model is trained here. Writes
+results/table5_joint_DATASET.{json,csv}.
 """
 
 from autoint_jax import interruptions

@@ -1,20 +1,20 @@
-"""NFM and AFM written a second time, in PyTorch: is a figure below the paper's the fault of our implementation?
+"""NFM and AFM written a second time, in PyTorch. Is our implementation to blame for a figure below the paper's?
 
-Claim: with the same settings NFM written independently comes to about the same figures, so what it lacks
-of the paper's AUC with those settings is not likely in the equations.
+Claim: with the same settings an independent NFM reaches about the same figures. So the gap to the paper's AUC with
+those settings is probably not caused by the equations.
 
     python experiments/torch_baselines.py --model=nfm --learning_rate=3e-3 --epochs=5
     python experiments/torch_baselines.py --model=afm --learning_rate=5e-3 --epochs=4
 
 Recorded on MovieLens-1M, one seed each: NFM reaches test AUC 0.8236 here and 0.8220 in the row of these settings in
-results/tuning_nfm_movielens_1m.csv; the paper has 0.8357, which other settings come near. AFM bears out nothing yet: here it
-was stopped after 4 epochs, still rising, at 0.8016, and the row of its learning rate in results/tuning_afm_movielens_1m.csv,
-0.8141 after 6, drew embeddings with deviation 0.1.
+results/tuning_nfm_movielens_1m.csv. The paper has 0.8357, and other settings come near. AFM shows nothing yet: here it
+was stopped after 4 epochs at 0.8016, still rising. The row of its learning rate in results/tuning_afm_movielens_1m.csv,
+with 0.8141 after 6 epochs, has embeddings drawn with deviation 0.1.
 
-It shares nothing with this project but the prepared data, and needs PyTorch and absl-py only (`pip install torch absl-py`;
-neither JAX nor this project need be there). Dense Adam, no regularisation, embeddings drawn with deviation 0.01, weights as
-PyTorch draws them. Time: 5 to 15 minutes on one CPU core. Its like in `experiments/tuning.py` is the row learning_rate,
-l2_rows=0, embedding_dropout=0. Writes results/torch_MODEL_DATASET.json.
+The script shares only the prepared data with this project. It needs only PyTorch and absl-py (`pip install torch
+absl-py`), neither JAX nor this project. It uses dense Adam and no regularisation, and draws embeddings with deviation
+0.01 and weights as PyTorch does. Time: 5 to 15 minutes on one CPU core. The same settings in `experiments/tuning.py`
+are the row with this learning_rate, l2_rows=0 and embedding_dropout=0. Writes results/torch_MODEL_DATASET.json.
 """
 
 import json
@@ -31,18 +31,21 @@ except ImportError:
     sys.exit('error: this script needs PyTorch: pip install torch')
 
 _DATA = flags.DEFINE_string('data', 'data/prepared/movielens_1m/autoint_all_rows', 'Folder of prepared data.')
-_MODEL = flags.DEFINE_enum('model', 'nfm', ['nfm', 'afm'], 'Model.')
-_EPOCHS = flags.DEFINE_integer('epochs', 5, 'Epochs; the best by validation logloss is tested.')
+_MODEL = flags.DEFINE_enum('model', 'nfm', ['nfm', 'afm'], 'Model to train.')
+_EPOCHS = flags.DEFINE_integer('epochs', 5, 'Number of epochs. The best one by validation logloss is tested.')
 _RATE = flags.DEFINE_float('learning_rate', 3e-3, 'Learning rate of Adam.')
-_BATCH = flags.DEFINE_integer('batch_size', 1024, 'Rows of a step.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Seed.')
+_BATCH = flags.DEFINE_integer('batch_size', 1024, 'Number of rows of a step.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the random numbers.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records.')
 
 WIDTH, HIDDEN, ATTENTION = 16, 200, 16
 
 
 class Features(torch.nn.Module):
-    """ids [b, slots], numbers [b, m] -> first-order sum [b], x_i v_i of single features [b, n, d] and which are there [b, n]."""
+    """Features make terms of single features from ids [b, slots] and numbers [b, m].
+
+    They are the first-order sum [b], x_i v_i of each feature [b, n, d], and which features are present [b, n].
+    """
 
     def __init__(self, fields: list[dict]):
         super().__init__()
@@ -77,7 +80,7 @@ class Features(torch.nn.Module):
 
 
 class NFM(torch.nn.Module):
-    """He and Chua, 2017, Eqs. 2 to 6, the sum over pairs written as pairs."""
+    """NFM (He and Chua, 2017, Eqs. 2 to 6, the sum over pairs written as pairs."""
 
     def __init__(self, fields: list[dict]):
         super().__init__()
@@ -112,7 +115,7 @@ class AFM(torch.nn.Module):
 
 
 def figures(model: torch.nn.Module, split: list[torch.Tensor]) -> dict[str, float]:
-    """AUC by ranks (ties share theirs) and logloss."""
+    """Returns AUC by ranks (ties share their mean rank) and logloss."""
     ids, numbers, labels = split
     with torch.no_grad():
         logits = torch.cat([model(ids[at : at + 8192], numbers[at : at + 8192]) for at in range(0, len(labels), 8192)])
@@ -125,7 +128,7 @@ def figures(model: torch.nn.Module, split: list[torch.Tensor]) -> dict[str, floa
 
 
 def commit() -> str:
-    """The commit of this file's checkout, '+changes' where the tree differs."""
+    """Returns the commit of this checkout, with '+changes' if files differ from it."""
     return subprocess.run(
         ['git', 'describe', '--always', '--abbrev=40', '--dirty=+changes'],
         cwd=pathlib.Path(__file__).parent,
@@ -136,7 +139,7 @@ def commit() -> str:
 
 
 def stop(sentence: str) -> None:
-    """Ends the command as those of this project end on what a user can mend."""
+    """Ends the command with an error that the user can fix, as other commands of this project do."""
     print(f'error: {sentence}', file=sys.stderr)
     sys.exit(2)
 
@@ -145,7 +148,8 @@ def main(argv: list[str]) -> None:
     folder, results = pathlib.Path(_DATA.value), pathlib.Path(_RESULTS_DIR.value)
     if not (folder / 'manifest.json').exists():
         stop(
-            f'--data={folder} is no folder of prepared data: scripts/prepare_data.py makes one in data/prepared/DATASET/RECIPE'
+            f'--data={folder} is not a folder of prepared data: scripts/prepare_data.py makes one in '
+            'data/prepared/DATASET/RECIPE'
         )
     if not results.is_dir():
         stop(f'--results_dir={results} is not a folder: make it, or name another')
@@ -202,7 +206,7 @@ def main(argv: list[str]) -> None:
 
 
 def parsed(argv: list[str]) -> list[str]:
-    """Parses flags: help ends with status 0, a mistake with a sentence."""
+    """Parses flags. --help ends the command with status 0, and a wrong flag ends it with a sentence."""
     try:
         return flags.FLAGS(['--help' if one == '-h' else one for one in argv])
     except SystemExit:  # help was printed; absl would end with 1

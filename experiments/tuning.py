@@ -1,19 +1,22 @@
-"""Tuning of a baseline: grids of its regularisation, learning rate and shape, each trained as copies in one program.
+"""Tuning of a baseline: grids of its regularisation, learning rate and shape.
 
-Claim: what is said of a baseline below the paper's figure is said after its settings were searched.
+The settings of a grid train as copies in one program.
+
+Claim: a statement about a baseline below the paper's figure is made only after a search of its settings.
 
     python experiments/tuning.py --dataset=movielens_1m --model=nfm
     python experiments/tuning.py --dataset=movielens_1m --model=afm
 
-The best setting of a grid is that of the lowest validation logloss; test figures are shown for it alone, and recorded for
-all, of seed 0. Time on two CPU cores: NFM (63 settings) half an hour, AFM (8) 12 minutes. Writes
-results/tuning_MODEL_DATASET.{json,csv}; a complete run in RUNS_DIR is not trained again.
+The best setting of a grid has the lowest validation logloss. Test figures are shown for the best setting only, and
+recorded for all, with seed 0. Time on two CPU cores: half an hour for NFM (63 settings), 12 minutes for AFM (8). Writes
+results/tuning_MODEL_DATASET.{json,csv}. A complete run in RUNS_DIR is not trained again.
 
-Recorded on MovieLens-1M, the paper's AUC of NFM is 0.8357. Best by grid: regularisation 0.8221, batch normalisation 0.8173,
-initialisation 0.8225, time in buckets 0.8228, two hidden layers 0.8213, embeddings of 64 values 0.8286, a higher learning rate
-and more L2 for 100 epochs 0.8302, with multi-hot values and larger initial ones beside, the setting of Table 2, 0.8330. These
-two grids were laid out after trials that are not recorded. AFM, the grid `regularisation` alone and by an earlier commit (the
-paper 0.8227): the best, learning rate 1e-2 with L2 of 3e-5, has 0.8157; the next, without L2, the setting of Table 2, 0.8187.
+Recorded on MovieLens-1M, where the paper's AUC of NFM is 0.8357. The best of each grid: regularisation 0.8221, batch
+normalisation 0.8173, initialisation 0.8225, time in buckets 0.8228, two hidden layers 0.8213, embeddings of 64 values
+0.8286. A higher learning rate and more L2 for 100 epochs gives 0.8302, and with multi-hot values and larger initial
+values 0.8330, the setting of Table 2. These two grids were planned after trials that are not recorded. For AFM, the
+grid `regularisation` was recorded alone with an earlier commit (the paper has 0.8227): the best, learning rate 1e-2
+with L2 of 3e-5, has 0.8157; the next, without L2, has 0.8187 and is the setting of Table 2.
 """
 
 import pathlib
@@ -48,7 +51,7 @@ from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import placement
 
-# {model: options of its configuration file replaced for all its runs}
+# {model: options that replace those of its configuration in all runs}
 COMMON = {
     'nfm': {
         'training.epochs': 25,
@@ -63,7 +66,7 @@ COMMON = {
 }
 _LONGER = {'training.epochs': 100, 'training.stop_after_increases': 8}
 _DROPOUT_AND_L2 = {'replicas.embedding_dropout': (0.0, 0.3), 'replicas.l2_rows': (0.0, 3e-5)}
-# {model: {grid: options replaced, and lists of values as config.replicas takes them}}
+# {model: {grid: options that are replaced, and lists of values for config.replicas}}
 GRIDS = {
     'nfm': {
         'regularisation': {
@@ -134,7 +137,8 @@ def main(argv: list[str]) -> None:
     print(f'test figures of the best by valid logloss; paper AUC {paper.auc:.4f}, logloss {paper.logloss:.4f}')
     for name, best in {row['grid']: row for row in reversed(rows)}.items():
         print(
-            f'  {name}: test AUC {best["test_auc"]:.4f}, logloss {best["test_logloss"]:.4f}, {best["parameters"]:,} parameters'
+            f'  {name}: test AUC {best["test_auc"]:.4f}, logloss {best["test_logloss"]:.4f}, '
+            f'{best["parameters"]:,} parameters'
         )
     path = common.results_dir() / f'tuning_{_MODEL.value}_{common.DATASET.value}'
     write_table(
@@ -155,7 +159,7 @@ def main(argv: list[str]) -> None:
 
 
 def _trained(configs: list[Config], options: list[str], data: PreparedData) -> list[dict[str, Any]]:
-    """Trains copies, or goes on with them; a row for each that did not diverge."""
+    """Trains copies, or continues their training. Returns a row for each copy that did not diverge."""
     name = f'{common.DATASET.value}_{_MODEL.value}_tuning'
     folders = [pathlib.Path(common.RUNS_DIR.value, f'{name}-{fingerprint(config)}') for config in configs]
     results = fit_copies(configs, data, folders, Bar())
