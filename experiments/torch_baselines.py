@@ -80,7 +80,7 @@ class Features(torch.nn.Module):
 
 
 class NFM(torch.nn.Module):
-    """NFM (He and Chua, 2017, Eqs. 2 to 6, the sum over pairs written as pairs."""
+    """NFM (He and Chua, 2017, Eqs. 2 to 6). The sum over pairs is computed pair by pair."""
 
     def __init__(self, fields: list[dict]):
         super().__init__()
@@ -95,7 +95,7 @@ class NFM(torch.nn.Module):
 
 
 class AFM(torch.nn.Module):
-    """Xiao et al., 2017, Eqs. 3 to 6."""
+    """AFM (Xiao et al., 2017, Eqs. 3 to 6)."""
 
     def __init__(self, fields: list[dict]):
         super().__init__()

@@ -272,7 +272,9 @@ def test_the_second_implementation_looks_at_its_folders_first(command, data_dir,
         'import types\nTensor = object\nnn = types.SimpleNamespace(Module=object, Embedding=object)\n'
     )
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
-    fails(command('experiments/torch_baselines.py', '--data=nowhere'), '--data=nowhere is not a folder of prepared data')
+    fails(
+        command('experiments/torch_baselines.py', '--data=nowhere'), '--data=nowhere is not a folder of prepared data'
+    )
     data = next(data_dir.rglob('manifest.json')).parent
     fails(
         command('experiments/torch_baselines.py', f'--data={data}', '--results_dir=none'),
