@@ -14,6 +14,7 @@ checkpoints/ (latest and best) and, when complete, result.json. Running the same
 trains copies of the run in one program, each a run with a folder of its own, as if it were trained alone.
 """
 
+import contextlib
 import pathlib
 from typing import Any
 
@@ -32,6 +33,7 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.copies import copies
 from autoint_jax.errors import UsageError
+from autoint_jax.kernels import background
 
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', 'data/prepared', 'Folder of prepared data, filled by scripts/prepare_data.py.'
@@ -49,6 +51,8 @@ flags.adopt_module_key_flags(data_flags)
 
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
+    with contextlib.suppress(UsageError, OSError):  # `main` raises it again
+        background.begin(config_flags.chosen_config())  # compiles the kernels while the rest is imported
 
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData

@@ -24,7 +24,7 @@ ARROWS = {
     'evaluation': 'errors schema',
     'config': 'errors stored evaluation',
     'command': 'errors interruptions terminal config',
-    'kernels': 'cache_folder',
+    'kernels': 'cache_folder config',
     'data.text': 'errors',
     'data.raw': 'errors data.text',
     'data.store': 'errors names schema stored',

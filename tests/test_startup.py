@@ -1,4 +1,4 @@
-"""Commands start fast: --help imports nothing that takes long."""
+"""Commands start fast: --help imports nothing that takes long, and the kernels are begun before anything else."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 from conftest import ROOT
 
 # Libraries that take a tenth of a second or more to import. NumPy is not among them.
-SLOW = ('jax', 'jaxlib', 'flax', 'optax', 'orbax', 'grain', 'optuna', 'scipy', 'matplotlib', 'polars', 'tensorboardX')
+SLOW = ('jax', 'flax', 'optax', 'orbax', 'grain', 'optuna', 'scipy', 'matplotlib', 'polars', 'tensorboardX')
 # Help texts that name every recipe read them from the modules that carry them out.
 NEEDED = {'prepare_data.py': ['polars'], 'publish_tfds.py': ['polars']}
 # Runs each script in a fork, whose standard output ends with the libraries of the second argument that were imported.
@@ -45,3 +45,17 @@ def test_help_imports_nothing_that_takes_long():
     assert len(scripts) > 20 and found == [
         [name, 0, NEEDED.get(name, [])] for name in map(os.path.basename, scripts)
     ], done.stderr
+
+
+def test_the_kernels_are_begun_before_jax_is_imported(tmp_path):
+    """With --data_dir=none training ends before it would need them."""
+    code = (
+        'import os, runpy, sys\n'
+        'from autoint_jax.kernels import library\n'
+        'def begin():\n    print("begun", "jax" in sys.modules, flush=True)\n'
+        'library.begin = begin\n'
+        f'sys.argv = ["{ROOT}/scripts/train.py", "--data_dir=none"]; sys.path[0] = "{ROOT}/scripts"\n'
+        'runpy.run_path(sys.argv[0], run_name="__main__")'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, 'begun False\n') and 'no prepared data' in done.stderr

@@ -15,13 +15,16 @@ import pathlib
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
-import jax
+import jaxlib
 
 from autoint_jax.cache_folder import Unsafe, cache_home, is_private_file, private_folder
 
 SOURCES = pathlib.Path(__file__).parent
+HEADERS = pathlib.Path(jaxlib.__file__).parent / 'include'  # of XLA, for its C interface
 HANDLERS = (
     'interacting_forward',
     'interacting_backward',
@@ -39,7 +42,6 @@ FLAGS = (
     '-fno-math-errno',
     '-fno-trapping-math',
     '-fno-signed-zeros',
-    '-shared',
     '-fPIC',
 )
 MOST_SECONDS = 600  # of a compilation
@@ -54,6 +56,9 @@ class Unavailable(Exception):
 @functools.cache
 def library() -> ctypes.CDLL:
     """The library, its handlers registered with XLA for the CPU. Raises Unavailable."""
+    import jax  # not at the top, so that a compilation can begin before JAX is imported
+
+    _wait()
     path = built()
     try:
         loaded = ctypes.CDLL(str(path))
@@ -86,22 +91,64 @@ def not_kept() -> str:
     return ''
 
 
+# Builds the library and ends; the argument is the folder of the package.
+_PROGRAM = 'import sys; sys.path.insert(0, sys.argv[1]); from autoint_jax.kernels import library; library.built()'
+
+
+@functools.cache
+def begin() -> subprocess.Popen | None:
+    """Begins to compile the library in a process of its own, unless it is built; `library` waits for that process.
+
+    Returns the process, or None if nothing was begun: the library is there, or is unavailable, or could not be kept. The process
+    completes the library even if this one ends before.
+    """
+    if not_kept():
+        return None
+    try:
+        if _kept(_compiler()):
+            return None
+        command = [sys.executable, '-c', _PROGRAM, str(SOURCES.parents[1])]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except (OSError, Unavailable):  # `library` meets the same error, and reports it
+        return None
+
+
+def _wait() -> None:
+    """Waits for the process that `begin` started, if it did."""
+    if begin.cache_info().currsize and (process := begin()) is not None:
+        process.wait()
+
+
 def built() -> pathlib.Path:
     """The library's file, compiled if it is not there yet or is not what was compiled (a few seconds). Raises Unavailable."""
-    compiler = next(
-        (path for name in (os.environ.get('CXX'), 'g++', 'clang++') if name and (path := shutil.which(name))), None
-    )
-    if compiler is None:
-        raise Unavailable('no C++ compiler was found (g++ or clang++, or the one that CXX names)')
+    compiler = _compiler()
+    if (kept := _kept(compiler)) is not None:
+        return kept
     folder, digest = _folder(), _digest(compiler)
-    for kept in sorted(folder.glob(f'kernels-{digest}-*.so')):
-        if is_private_file(kept) and kept.stem.endswith(f'-{_content(kept)}'):
-            return kept
     failure = folder / f'failed-{digest}.txt'
     if is_private_file(failure):
         known = failure.read_text(errors='replace').strip()
         raise Unavailable(f'{known} (found at an earlier start; to try again, delete {failure})')
     return _compiled(compiler, folder, digest, failure)
+
+
+def _compiler() -> str:
+    """The path of the C++ compiler. Raises Unavailable."""
+    compiler = next(
+        (path for name in (os.environ.get('CXX'), 'g++', 'clang++') if name and (path := shutil.which(name))), None
+    )
+    if compiler is None:
+        raise Unavailable('no C++ compiler was found (g++ or clang++, or the one that CXX names)')
+    return compiler
+
+
+def _kept(compiler: str) -> pathlib.Path | None:
+    """The library's file if it is there and is what was compiled. Raises Unavailable."""
+    digest = _digest(compiler)
+    for kept in sorted(_folder().glob(f'kernels-{digest}-*.so')):
+        if is_private_file(kept) and kept.stem.endswith(f'-{_content(kept)}'):
+            return kept
+    return None
 
 
 def _folder() -> pathlib.Path:
@@ -142,26 +189,25 @@ def _digest(compiler: str) -> str:
         if cpu.exists()
         else []
     )
-    parts = [compiler, version, platform.machine(), *sorted(set(features)), jax.lib.__version__, *FLAGS]
+    parts = [compiler, version, platform.machine(), *sorted(set(features)), jaxlib.__version__, *FLAGS]
     sources = [path.read_bytes() for path in sorted(SOURCES.glob('*.cc')) + sorted(SOURCES.glob('*.h'))]
     return hashlib.sha256(b'\0'.join([part.encode() for part in parts] + sources)).hexdigest()[:16]
 
 
 def _compiled(compiler: str, folder: pathlib.Path, digest: str, failure: pathlib.Path) -> pathlib.Path:
-    """Compiles aside and renames when complete, so that no process loads a half-written library."""
-    sources = map(str, sorted(SOURCES.glob('*.cc')))
+    """Compiles aside, all sources at once, and renames when complete, so that no process loads a half-written library."""
+    sources = sorted(SOURCES.glob('*.cc'))
     try:
-        with tempfile.TemporaryDirectory(dir=folder) as aside:
+        with tempfile.TemporaryDirectory(dir=folder) as aside, ThreadPoolExecutor(len(sources)) as threads:
             made = pathlib.Path(aside) / 'kernels.so'
-            done = subprocess.run(
-                [compiler, *FLAGS, '-isystem', jax.ffi.include_dir(), *sources, '-o', str(made)],
-                capture_output=True,
-                text=True,
-                errors='replace',
-                timeout=MOST_SECONDS,
-            )
-            if done.returncode or not made.exists():
-                raise Unavailable(_failed(compiler, done, failure))
+            objects = [str(made.with_name(f'{source.stem}.o')) for source in sources]
+            commands = [
+                [compiler, *FLAGS, '-isystem', str(HEADERS), '-c', str(source), '-o', path]
+                for source, path in zip(sources, objects, strict=True)
+            ]
+            for command, done in zip(commands, threads.map(_run, commands), strict=True):
+                _check(compiler, done, pathlib.Path(command[-1]), failure)
+            _check(compiler, _run([compiler, '-shared', *objects, '-o', str(made)]), made, failure)
             made.chmod(0o700)
             kept = folder / f'kernels-{digest}-{_content(made)}.so'
             os.replace(made, kept)
@@ -170,6 +216,16 @@ def _compiled(compiler: str, folder: pathlib.Path, digest: str, failure: pathlib
         raise Unavailable(f'{compiler} does not compile the kernels within {MOST_SECONDS} seconds') from None
     except OSError as error:
         raise Unavailable(f'{compiler} does not compile the kernels: {error.strerror} ({folder})') from None
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess:
+    return subprocess.run(command, capture_output=True, text=True, errors='replace', timeout=MOST_SECONDS)
+
+
+def _check(compiler: str, done: subprocess.CompletedProcess, written: pathlib.Path, failure: pathlib.Path) -> None:
+    """Raises Unavailable if a compiler failed, or did not write its file."""
+    if done.returncode or not written.exists():
+        raise Unavailable(_failed(compiler, done, failure))
 
 
 def _failed(compiler: str, done: subprocess.CompletedProcess, failure: pathlib.Path) -> str:

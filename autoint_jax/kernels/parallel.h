@@ -9,14 +9,14 @@
 #include <thread>
 #include <vector>
 
-#include "xla/ffi/api/ffi.h"
+#include "call.h"
 
 namespace autoint {
 
 // Calls work(task) for every task in [0, tasks). The caller works too, so a pool without a free thread cannot block it;
 // a thread that comes late finds no task left and touches nothing but the shared counters.
 template <typename Work>
-void parallel_for(xla::ffi::ThreadPool& pool, long tasks, const Work& work) {
+void parallel_for(const Threads& threads, long tasks, const Work& work) {
   struct Shared {
     std::atomic<long> next{0}, done{0};
   };
@@ -24,8 +24,8 @@ void parallel_for(xla::ffi::ThreadPool& pool, long tasks, const Work& work) {
   auto run = [shared, tasks, &work] {
     for (long task; (task = shared->next.fetch_add(1)) < tasks; shared->done.fetch_add(1)) work(task);
   };
-  const long helpers = std::min<long>(pool.num_threads(), tasks) - 1;
-  for (long i = 0; i < helpers; ++i) pool.Schedule(decltype(run)(run));
+  const long helpers = std::min<long>(threads.count(), tasks) - 1;
+  for (long i = 0; i < helpers; ++i) threads.run(run);
   run();
   while (shared->done.load() < tasks) std::this_thread::yield();
 }

@@ -9,13 +9,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "call.h"
 #include "parallel.h"
 
 namespace autoint {
-namespace ffi = xla::ffi;
-using Floats = ffi::Buffer<ffi::F32>;
-using Integers = ffi::Buffer<ffi::S32>;
-
 constexpr long kTasks = 16;
 
 struct Place {
@@ -43,14 +40,14 @@ static std::vector<Place>& sorted_places(const int32_t* numbers, long count, lon
 
 // Calls work(row, its places, their number) for every distinct row, ranges of rows in parallel.
 template <typename Work>
-static void each_row(ffi::ThreadPool& pool, const std::vector<Place>& sorted, const Work& work) {
+static void each_row(const Threads& threads, const std::vector<Place>& sorted, const Work& work) {
   const long size = sorted.size();
   auto start = [&](long task) {  // of a task: where a new row begins
     long at = size * task / kTasks;
     while (at > 0 && at < size && sorted[at].row == sorted[at - 1].row) ++at;
     return at;
   };
-  parallel_for(pool, kTasks, [&](long task) {
+  parallel_for(threads, kTasks, [&](long task) {
     const long end = start(task + 1);
     for (long at = start(task); at < end;) {
       long next = at + 1;
@@ -90,49 +87,58 @@ struct Adam {
 };
 
 static Adam adam_of(Floats sizes, Floats epsilons, float b1, float b2, float epsilon) {
-  return {sizes.typed_data(), epsilons.typed_data(), static_cast<int32_t>(sizes.dimensions()[0] - 1), b1, b2, epsilon};
+  return {sizes.data, epsilons.data, static_cast<int32_t>(sizes.shape[0] - 1), b1, b2, epsilon};
 }
 
-static ffi::Error deferred_adam_read(ffi::ThreadPool pool, Floats table, Floats m, Floats nu, Integers last, Integers numbers,
-                                     Integers step, Floats sizes, Floats epsilons, ffi::Result<Floats> rows, float b1, float b2,
-                                     float epsilon) {
+static void deferred_adam_read(Call& call) {
+  const Floats table = call.floats(), m = call.floats(), nu = call.floats();
+  const Integers last = call.integers(), numbers = call.integers(), step = call.integers();
+  const Floats sizes = call.floats(), epsilons = call.floats();
+  const Floats rows = call.floats_out();
+  const float b1 = call.real("b1"), b2 = call.real("b2"), epsilon = call.real("epsilon");
+  if (!call.complete()) return void(call.wrong = true);
   const Adam adam = adam_of(sizes, epsilons, b1, b2, epsilon);
-  const long table_rows = table.dimensions()[0], width = table.dimensions()[1], count = numbers.dimensions()[0];
-  const int32_t now = step.typed_data()[0];
-  parallel_for(pool, kTasks, [&](long task) {
+  const long table_rows = table.shape[0], width = table.shape[1], count = numbers.shape[0];
+  const int32_t now = step.data[0];
+  parallel_for(call.threads, kTasks, [&](long task) {
     for (long i = count * task / kTasks; i < count * (task + 1) / kTasks; ++i) {
-      const long row = std::clamp<long>(numbers.typed_data()[i], 0, table_rows - 1);
-      const float* values = table.typed_data() + row * width;
-      float* out = rows->typed_data() + i * width;
-      const int32_t before = last.typed_data()[row];
+      const long row = std::clamp<long>(numbers.data[i], 0, table_rows - 1);
+      const float* values = table.data + row * width;
+      float* out = rows.data + i * width;
+      const int32_t before = last.data[row];
       if (before == now) {
         std::copy(values, values + width, out);
         continue;
       }
       const Adam::Missed missed = adam.missed(before, now);
-      const float *first = m.typed_data() + row * width, *second = nu.typed_data() + row * width;
+      const float *first = m.data + row * width, *second = nu.data + row * width;
       for (long j = 0; j < width; ++j) out[j] = values[j] - missed.size * first[j] / (std::sqrt(second[j]) + missed.epsilon);
     }
   });
-  return ffi::Error::Success();
 }
 
 // The results are the arguments' own memory.
-static ffi::Error deferred_adam_update(ffi::ThreadPool pool, Floats, Floats, Floats, Integers, Integers numbers, Floats gradients,
-                                       Integers step, Floats rates, Floats sizes, Floats epsilons,
-                                       ffi::Result<Floats> table, ffi::Result<Floats> m, ffi::Result<Floats> nu,
-                                       ffi::Result<Integers> last, float b1, float b2, float epsilon) {
+static void deferred_adam_update(Call& call) {
+  call.floats(), call.floats(), call.floats(), call.integers();  // the results, in whose memory they lie
+  const Integers numbers = call.integers();
+  const Floats gradients = call.floats();
+  const Integers step = call.integers();
+  const Floats rates = call.floats(), sizes = call.floats(), epsilons = call.floats();
+  const Floats table = call.floats_out(), m = call.floats_out(), nu = call.floats_out();
+  const Integers last = call.integers_out();
+  const float b1 = call.real("b1"), b2 = call.real("b2"), epsilon = call.real("epsilon");
+  if (!call.complete()) return void(call.wrong = true);
   const Adam adam = adam_of(sizes, epsilons, b1, b2, epsilon);
-  const long width = table->dimensions()[1];
-  const int32_t now = step.typed_data()[0];
-  const float count = now + 1, rate = rates.typed_data()[0], l2_rows = rates.typed_data()[1];
+  const long width = table.shape[1];
+  const int32_t now = step.data[0];
+  const float count = now + 1, rate = rates.data[0], l2_rows = rates.data[1];
   const float correction = 1 / (1 - std::pow(b1, count)), correction2 = 1 / (1 - std::pow(b2, count));
-  const auto& sorted = sorted_places(numbers.typed_data(), numbers.dimensions()[0], table->dimensions()[0]);
-  each_row(pool, sorted, [&](long row, const Place* places, long repeats) {
+  const auto& sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
+  each_row(call.threads, sorted, [&](long row, const Place* places, long repeats) {
     float* gradient = scratch(width);
-    sum_gradients(gradients.typed_data(), places, repeats, width, gradient);
-    float *values = table->typed_data() + row * width, *first = m->typed_data() + row * width, *second = nu->typed_data() + row * width;
-    int32_t& before = last->typed_data()[row];
+    sum_gradients(gradients.data, places, repeats, width, gradient);
+    float *values = table.data + row * width, *first = m.data + row * width, *second = nu.data + row * width;
+    int32_t& before = last.data[row];
     const Adam::Missed missed = before == now ? Adam::Missed{0, epsilon, 1, 1} : adam.missed(before, now);
     for (long j = 0; j < width; ++j) {
       const float value = values[j] - missed.size * first[j] / (std::sqrt(second[j]) + missed.epsilon);
@@ -143,22 +149,26 @@ static ffi::Error deferred_adam_update(ffi::ThreadPool pool, Floats, Floats, Flo
     }
     before = now + 1;
   });
-  return ffi::Error::Success();
 }
 
 // Every row as of `step`, in the arguments' own memory.
-static ffi::Error deferred_adam_flush(ffi::ThreadPool pool, Floats, Floats, Floats, Integers, Integers step, Floats sizes,
-                                      Floats epsilons, ffi::Result<Floats> table, ffi::Result<Floats> m, ffi::Result<Floats> nu,
-                                      ffi::Result<Integers> last, float b1, float b2, float epsilon) {
+static void deferred_adam_flush(Call& call) {
+  call.floats(), call.floats(), call.floats(), call.integers();  // the results, in whose memory they lie
+  const Integers step = call.integers();
+  const Floats sizes = call.floats(), epsilons = call.floats();
+  const Floats table = call.floats_out(), m = call.floats_out(), nu = call.floats_out();
+  const Integers last = call.integers_out();
+  const float b1 = call.real("b1"), b2 = call.real("b2"), epsilon = call.real("epsilon");
+  if (!call.complete()) return void(call.wrong = true);
   const Adam adam = adam_of(sizes, epsilons, b1, b2, epsilon);
-  const long rows = table->dimensions()[0], width = table->dimensions()[1];
-  const int32_t now = step.typed_data()[0];
-  parallel_for(pool, kTasks, [&](long task) {
+  const long rows = table.shape[0], width = table.shape[1];
+  const int32_t now = step.data[0];
+  parallel_for(call.threads, kTasks, [&](long task) {
     for (long row = rows * task / kTasks; row < rows * (task + 1) / kTasks; ++row) {
-      int32_t& before = last->typed_data()[row];
+      int32_t& before = last.data[row];
       if (before == now) continue;
       const Adam::Missed missed = adam.missed(before, now);
-      float *values = table->typed_data() + row * width, *first = m->typed_data() + row * width, *second = nu->typed_data() + row * width;
+      float *values = table.data + row * width, *first = m.data + row * width, *second = nu.data + row * width;
       for (long j = 0; j < width; ++j) {
         values[j] -= missed.size * first[j] / (std::sqrt(second[j]) + missed.epsilon);
         first[j] *= missed.m;
@@ -167,21 +177,25 @@ static ffi::Error deferred_adam_flush(ffi::ThreadPool pool, Floats, Floats, Floa
       before = now;
     }
   });
-  return ffi::Error::Success();
 }
 
-static ffi::Error lazy_adam_update(ffi::ThreadPool pool, Floats, Floats, Floats, Integers numbers, Floats gradients,
-                                   Integers step, Floats rates, ffi::Result<Floats> table, ffi::Result<Floats> m,
-                                   ffi::Result<Floats> nu, float b1, float b2, float epsilon) {
-  const long width = table->dimensions()[1];
-  const float count = step.typed_data()[0] + 1, rate = rates.typed_data()[0], l2_rows = rates.typed_data()[1];
+static void lazy_adam_update(Call& call) {
+  call.floats(), call.floats(), call.floats();  // the results, in whose memory they lie
+  const Integers numbers = call.integers();
+  const Floats gradients = call.floats();
+  const Integers step = call.integers();
+  const Floats rates = call.floats(), table = call.floats_out(), m = call.floats_out(), nu = call.floats_out();
+  const float b1 = call.real("b1"), b2 = call.real("b2"), epsilon = call.real("epsilon");
+  if (!call.complete()) return void(call.wrong = true);
+  const long width = table.shape[1];
+  const float count = step.data[0] + 1, rate = rates.data[0], l2_rows = rates.data[1];
   const float correction = 1 / (1 - std::pow(b1, count)), correction2 = 1 / (1 - std::pow(b2, count));
-  const auto& sorted = sorted_places(numbers.typed_data(), numbers.dimensions()[0], table->dimensions()[0]);
-  each_row(pool, sorted, [&](long row, const Place* places, long repeats) {
+  const auto& sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
+  each_row(call.threads, sorted, [&](long row, const Place* places, long repeats) {
     float* gradient = scratch(width);
-    sum_gradients(gradients.typed_data(), places, repeats, width, gradient);
-    float *values = table->typed_data() + row * width, *first = m->typed_data() + row * width;
-    float* second = nu->typed_data() + row * width;
+    sum_gradients(gradients.data, places, repeats, width, gradient);
+    float *values = table.data + row * width, *first = m.data + row * width;
+    float* second = nu.data + row * width;
     for (long j = 0; j < width; ++j) {
       const float g = gradient[j] + l2_rows * values[j];
       first[j] = b1 * first[j] + (1 - b1) * g;
@@ -189,56 +203,36 @@ static ffi::Error lazy_adam_update(ffi::ThreadPool pool, Floats, Floats, Floats,
       values[j] -= rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
     }
   });
-  return ffi::Error::Success();
 }
 
-static ffi::Error rowwise_adagrad_update(ffi::ThreadPool pool, Floats, Floats, Integers numbers, Floats gradients,
-                                         Floats rates, ffi::Result<Floats> table, ffi::Result<Floats> accumulator,
-                                         float epsilon) {
-  const long width = table->dimensions()[1];
-  const float rate = rates.typed_data()[0], l2_rows = rates.typed_data()[1];
-  const auto& sorted = sorted_places(numbers.typed_data(), numbers.dimensions()[0], table->dimensions()[0]);
-  each_row(pool, sorted, [&](long row, const Place* places, long repeats) {
+static void rowwise_adagrad_update(Call& call) {
+  call.floats(), call.floats();  // the results, in whose memory they lie
+  const Integers numbers = call.integers();
+  const Floats gradients = call.floats(), rates = call.floats(), table = call.floats_out(), accumulator = call.floats_out();
+  const float epsilon = call.real("epsilon");
+  if (!call.complete()) return void(call.wrong = true);
+  const long width = table.shape[1];
+  const float rate = rates.data[0], l2_rows = rates.data[1];
+  const auto& sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
+  each_row(call.threads, sorted, [&](long row, const Place* places, long repeats) {
     float* gradient = scratch(width);
-    sum_gradients(gradients.typed_data(), places, repeats, width, gradient);
-    float *values = table->typed_data() + row * width, squares = 0;
+    sum_gradients(gradients.data, places, repeats, width, gradient);
+    float *values = table.data + row * width, squares = 0;
     for (long j = 0; j < width; ++j) {
       gradient[j] += l2_rows * values[j];
       squares += gradient[j] * gradient[j];
     }
-    float& accumulated = accumulator->typed_data()[row];
+    float& accumulated = accumulator.data[row];
     accumulated += squares / width;
     const float scale = rate / (std::sqrt(accumulated) + epsilon);
     for (long j = 0; j < width; ++j) values[j] -= scale * gradient[j];
   });
-  return ffi::Error::Success();
 }
 
 }  // namespace autoint
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    deferred_adam_read, autoint::deferred_adam_read,
-    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>()
-        .Arg<autoint::Integers>().Arg<autoint::Integers>().Arg<autoint::Integers>().Arg<autoint::Floats>()
-        .Arg<autoint::Floats>().Ret<autoint::Floats>().Attr<float>("b1").Attr<float>("b2").Attr<float>("epsilon"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    deferred_adam_update, autoint::deferred_adam_update,
-    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>()
-        .Arg<autoint::Integers>().Arg<autoint::Integers>().Arg<autoint::Floats>().Arg<autoint::Integers>()
-        .Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>()
-        .Ret<autoint::Floats>().Ret<autoint::Integers>().Attr<float>("b1").Attr<float>("b2").Attr<float>("epsilon"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    deferred_adam_flush, autoint::deferred_adam_flush,
-    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>()
-        .Arg<autoint::Integers>().Arg<autoint::Integers>().Arg<autoint::Floats>().Arg<autoint::Floats>()
-        .Ret<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Integers>().Attr<float>("b1")
-        .Attr<float>("b2").Attr<float>("epsilon"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    lazy_adam_update, autoint::lazy_adam_update,
-    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Floats>()
-        .Arg<autoint::Integers>().Arg<autoint::Floats>().Arg<autoint::Integers>().Arg<autoint::Floats>().Ret<autoint::Floats>()
-        .Ret<autoint::Floats>().Ret<autoint::Floats>().Attr<float>("b1").Attr<float>("b2").Attr<float>("epsilon"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    rowwise_adagrad_update, autoint::rowwise_adagrad_update,
-    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<autoint::Floats>().Arg<autoint::Floats>().Arg<autoint::Integers>()
-        .Arg<autoint::Floats>().Arg<autoint::Floats>().Ret<autoint::Floats>().Ret<autoint::Floats>().Attr<float>("epsilon"));
+AUTOINT_KERNEL(deferred_adam_read)
+AUTOINT_KERNEL(deferred_adam_update)
+AUTOINT_KERNEL(deferred_adam_flush)
+AUTOINT_KERNEL(lazy_adam_update)
+AUTOINT_KERNEL(rowwise_adagrad_update)

@@ -13,17 +13,18 @@ from autoint_jax import cache_folder
 from autoint_jax.cache_folder import Unsafe, cache_home, private_folder
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.optimizer_config import OptimizerConfig
-from autoint_jax.kernels import library
+from autoint_jax.kernels import background, library
 from autoint_jax.models.interacting import forms
+from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training import loop
 from autoint_jax.training.step import state
 from autoint_jax.training.tables import choice
 
-# A compiler that counts its calls beside itself and writes what the test says to be the library.
+# A compiler that counts beside itself the libraries that it begins, and writes what the test says to be one.
 COMPILER = """#!/bin/sh
 [ "$1" = --version ] && {{ echo fake 1.0; exit 0; }}
-echo call >> {calls}
+case "$*" in *interacting.cc*) echo call >> {calls} ;; esac
 {body}
 """
 WRITES = 'while [ "$1" != -o ]; do shift; done; printf "library %s" "$$" > "$2"'
@@ -75,6 +76,54 @@ def test_the_library_and_its_folder_are_private_and_compiled_once(cache, compile
         os.umask(previous)
     assert built.parent == cache and mode(cache) == 0o700 and mode(built) == 0o700
     assert library.built() == built and count(calls) == 1 and library.not_kept() == ''
+
+
+@pytest.fixture
+def nothing_begun():
+    library.begin.cache_clear()
+    yield
+    library.begin.cache_clear()
+
+
+def test_a_compilation_that_was_begun_is_waited_for(cache, compiler, nothing_begun):
+    calls = compiler('sleep 1; ' + WRITES)
+    process = library.begin()
+    assert library.begin() is process and process.poll() is None  # it runs meanwhile
+    library._wait()
+    assert process.poll() == 0 and library.built().parent == cache and count(calls) == 1
+    library.begin.cache_clear()
+    assert library.begin() is None and count(calls) == 1  # the library is there
+
+
+def test_nothing_is_begun_that_could_not_be_kept_or_compiled(cache, compiler, nothing_begun, monkeypatch):
+    calls = compiler(WRITES)
+    cache.mkdir(parents=True)
+    cache.chmod(0o777)
+    assert library.begin() is None
+    cache.chmod(0o700)
+    library.begin.cache_clear()
+    monkeypatch.delenv('CXX')
+    monkeypatch.setenv('PATH', '')
+    assert library.begin() is None and count(calls) == 0
+
+
+@pytest.mark.parametrize(
+    'options, expected',
+    [
+        ({}, True),
+        ({'execution.form': 'heads'}, False),
+        ({'model.compute_dtype': 'bfloat16'}, False),
+        ({'model.name': 'lr'}, False),
+        ({'model.name': 'lr', 'optimizer.tables': 'lazy_adam'}, True),
+        ({'model.name': 'lr', 'optimizer.tables': 'lazy_adam', 'execution.tables_form': 'xla'}, False),
+    ],
+)
+def test_the_kernels_are_begun_for_runs_that_use_them(options, expected):
+    assert background.needed(replace(Config(), options)) == expected
+
+
+def test_models_with_compiled_layers_are_those_of_the_registry():
+    assert set(background.MODELS) == {name for name, model in MODELS.items() if model.HAS_FORMS}
 
 
 def test_a_folder_of_an_earlier_version_becomes_private(cache, compiler):

@@ -1,0 +1,21 @@
+"""Whether a run may need the compiled kernels, known before any library is imported, so that their compilation can begin first."""
+
+from autoint_jax.config.configuration import Config
+from autoint_jax.kernels import library
+
+MODELS = ('autoint',)  # those with forms; a test compares them with the registry
+FORMS = ('automatic', 'cpu_kernel')
+
+
+def begin(config: Config) -> None:
+    """Begins to compile the kernels if a run of `config` uses them on a CPU, and they are not built."""
+    if needed(config):
+        library.begin()
+
+
+def needed(config: Config) -> bool:
+    """Returns whether a run of `config` uses the kernels where its default device is a CPU."""
+    model, execution = config.model, config.execution
+    of_layers = model.name in MODELS and model.compute_dtype == 'float32' and execution.form in FORMS
+    of_tables = config.optimizer.tables != 'adam' and execution.tables_form in FORMS
+    return of_layers or of_tables
