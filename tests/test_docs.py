@@ -18,6 +18,8 @@ from autoint_jax.data.datasets.declaration import fields, splits, table
 from autoint_jax.data.encoding import plan
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.text import layout
+from autoint_jax.evaluation.metrics import METRICS
+from autoint_jax.models.registry import MODELS
 from autoint_jax.sweeps import search_space, sweep_file
 
 DOCS = ROOT / 'docs'
@@ -153,6 +155,15 @@ def test_pages_name_only_what_is_there(page):
         assert re.search('[A-Z]{4}', path) or (ROOT / path).exists(), path  # NAME and the like stand for a name
     for option in re.findall(r'`(?:--config\.)?((?:data|model|optimizer|training|execution|replicas)\.\w+)\b', text):
         assert option in OPTIONS or option.partition('.')[0] not in GROUPS, option
+
+
+def test_models_and_metrics_of_the_pages_exist():
+    models = re.findall(r'^\| (`[^|]*`) \|', (DOCS / 'models.md').read_text(), re.MULTILINE)
+    assert [name for cell in models for name in cell.replace('`', '').split(', ') if name not in MODELS] == []
+    text = (DOCS / 'training.md').read_text().partition('\n## Metrics\n')[2].partition('\n## ')[0]
+    rows = dict(re.findall(r'^\| `(\w+)` \|.*\| (\S+) \|$', text, re.MULTILINE))
+    assert len(rows) > 5
+    assert {name: METRICS[name].better or '-' for name in rows} == rows
 
 
 def test_the_front_page_is_short():
