@@ -64,7 +64,7 @@ def main(argv: list[str]) -> None:
             run.made, run.state, columns, lambda done: beat.doing(f'averaging attention, {done:,} rows done')
         )
     mean = average.mean((0, 1))
-    shown, sentence = excerpt.of_fields(mean, names, _FIELDS.value)
+    shown, sentence = excerpt.drawn_fields(mean, names, _FIELDS.value)
     if sentence:
         print(f'{sentence}; --fields=NAME,NAME draws others')
     drawn, within = [names[field] for field in shown], np.ix_(shown, shown)

@@ -13,14 +13,17 @@ from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import Batch
 from autoint_jax.training.step.state import Setup, TrainState
 
-# Rows that are explained at a time, and bytes of their attention at most: one head of 401 fields has 0.6 MB a row.
+# The most rows that are explained at a time, and the most bytes of their attention. One head of 401 fields takes 0.6 MB
+# for each row.
 BLOCK_ROWS, BLOCK_BYTES = 1024, 64_000_000
 
 
 class Explained(NamedTuple):
-    """Attributes:
-    logits: float32 [b].
-    attention: float32 [b, l, n, f, g]; row f sums to 1 (DESTINE: 2) over the fields g it attends to.
+    """The logits of some rows, and their attention.
+
+    Attributes:
+      logits: float32 [b].
+      attention: float32 [b, l, n, f, g]; row f sums to 1 (DESTINE: 2) over the fields g that it attends to.
     """
 
     logits: np.ndarray
@@ -40,7 +43,11 @@ def _explained(made: Setup, variables, tables, batch: Batch) -> Explained:
 
 
 def of_rows(made: Setup, state: TrainState, columns: Columns, rows: Sequence[int]) -> Explained:
-    """Logits and attention of single rows of a split. Raises UsageError where a row, or attention, is not there."""
+    """Returns logits and attention of single rows of a split.
+
+    Raises:
+      UsageError: the split has no such row, or the model has no attention over fields.
+    """
     for row in rows:
         if not 0 <= row < len(columns):
             raise UsageError(
@@ -54,9 +61,12 @@ def of_rows(made: Setup, state: TrainState, columns: Columns, rows: Sequence[int
 def averaged(
     made: Setup, state: TrainState, columns: Columns, progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
-    """Attention averaged over all rows of a split, float64 [l, n, f, g]; `progress` is told of rows done.
+    """Returns the attention averaged over all rows of a split, float64 [l, n, f, g].
 
-    Raises UsageError without attention or rows.
+    `progress` is called with the number of rows that are done.
+
+    Raises:
+      UsageError: the split has no rows, or the model has no attention over fields.
     """
     if not len(columns):
         raise UsageError('this split has no rows to average attention over')
@@ -65,18 +75,21 @@ def averaged(
             'b,blnfg->lnfg', batch.weights, _explained(made, variables, tables, batch).attention
         )
     )
-    total, block_rows = 0.0, _block_rows(made, state, columns)
+    total: np.ndarray | float = 0.0
+    block_rows = _block_rows(made, state, columns)
     for first in range(0, len(columns), block_rows):
         progress(first)
         batch = columns.batch(slice(first, first + block_rows))
-        padding = block_rows - len(batch.labels)  # one compilation for all blocks; padded rows have weight 0
+        padding = block_rows - len(
+            batch.labels
+        )  # so that all blocks share one compiled program; padded rows have weight 0
         batch = Batch(*(np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in batch))
         total = total + np.asarray(sums(state.variables, state.tables, batch), np.float64)
-    return total / len(columns)
+    return np.asarray(total / len(columns))
 
 
 def _block_rows(made: Setup, state: TrainState, columns: Columns) -> int:
-    """Rows of a block: as many as fit into BLOCK_BYTES by the attention of one, BLOCK_ROWS at most."""
+    """Returns the number of rows of a block: as many as BLOCK_BYTES hold the attention of, but at most BLOCK_ROWS."""
     of_row = jax.eval_shape(
         lambda variables, tables: _explained(made, variables, tables, columns.batch(slice(0, 1))).attention,
         state.variables,

@@ -1,4 +1,4 @@
-"""The part of attention that fits into a figure: of many fields those that are attended to most, of many heads their mean."""
+"""The part of attention that fits a figure: the fields that are attended to most, and the mean of many heads."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,16 +7,16 @@ import numpy as np
 
 from autoint_jax.errors import UsageError, nearest
 
-# A figure of more is neither readable nor drawn in bounded time and memory.
+# A figure of more fields or maps would not be readable, and would take unbounded time and memory.
 MOST_FIELDS, MOST_MAPS = 48, 32
 
 
 class Excerpt(NamedTuple):
-    """Fields to draw.
+    """The fields that a figure shows.
 
     Attributes:
       fields: their numbers, in the schema's order.
-      sentence: says which are left out; '' where none is.
+      sentence: says which fields are left out; empty if none is.
     """
 
     fields: np.ndarray
@@ -24,7 +24,7 @@ class Excerpt(NamedTuple):
 
 
 def check(names: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raises UsageError where a wanted field is none of `names`, or they are more than MOST_FIELDS."""
+    """Raises UsageError if a wanted field is not in `names`, or if more than MOST_FIELDS are wanted."""
     for name in wanted:
         if name not in names:
             raise UsageError(
@@ -35,13 +35,13 @@ def check(names: Sequence[str], wanted: Sequence[str]) -> None:
         raise UsageError(f'{len(set(wanted))} fields are more than a figure can show: name at most {MOST_FIELDS}')
 
 
-def of_fields(mean: np.ndarray, names: Sequence[str], wanted: Sequence[str] = ()) -> Excerpt:
-    """The fields that figures show.
+def drawn_fields(mean: np.ndarray, names: Sequence[str], wanted: Sequence[str] = ()) -> Excerpt:
+    """Returns the fields that figures show.
 
     Args:
       mean: attention averaged over layers and heads, [f, g].
-      names: of all fields, [f].
-      wanted: names of those to draw; empty for all, or for the MOST_FIELDS that are attended to most where there are more.
+      names: names of all fields, [f].
+      wanted: names of the fields to draw. If it is empty, all are drawn, or the MOST_FIELDS that are attended to most.
 
     Raises:
       UsageError: as `check` does.
@@ -57,10 +57,11 @@ def of_fields(mean: np.ndarray, names: Sequence[str], wanted: Sequence[str] = ()
     )
 
 
-def of_maps(attention: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Attention [l, n, f, g] -> the maps of a figure [down, across, f, g] and the title of each, in the same order.
+def drawn_maps(attention: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Turns attention [l, n, f, g] into the maps of a figure [down, across, f, g], with a title for each in this order.
 
-    One a head where there are at most MOST_MAPS; else one a layer, the mean of its heads; of more layers than that, every so many.
+    There is a map for each head if these are at most MOST_MAPS, else one for each layer, the mean of its heads. Of more
+    layers than MOST_MAPS, some at equal distances are shown.
     """
     layers, heads = attention.shape[:2]
     if layers * heads <= MOST_MAPS:

@@ -3,6 +3,7 @@
 import math
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,30 +14,35 @@ from matplotlib.image import AxesImage
 from autoint_jax.explain import excerpt
 from autoint_jax.explain.labels import fonts, labels, width
 
-COLOURS = 'viridis'  # sequential and safe for colour-blind readers
-DOTS_PER_INCH, MOST_DOTS = 120, 40_000_000  # of a figure at most: larger ones are drawn coarser
-LABELLED_MAPS = 6  # figures of more maps have the names on their left and lower sides only: drawing text takes longest
+COLOURS = 'viridis'  # a sequential colour map that colour-blind people can read
+# Resolution of a figure, and its most dots; a larger figure is drawn at a lower resolution.
+DOTS_PER_INCH, MOST_DOTS = 120, 40_000_000
+# A figure of more maps has labels only on its left and lower sides, because most of the time goes into drawing text.
+LABELLED_MAPS = 6
 
 
 def save_grid(attention: np.ndarray, names: Sequence[str], title: str, path: pathlib.Path) -> None:
-    """Writes a PNG with one map for each layer (down) and head (across); with fewer where those are too many (`excerpt.of_maps`).
+    """Writes a PNG with a map for each layer (down) and head (across), or fewer maps if these are too many for a
+    figure.
+
+    `excerpt.drawn_maps` says which maps are drawn.
 
     Args:
-      attention: [l, n, f, g], rows sum to 1 (DESTINE: 2).
-      names: the fields' names, [f], at most excerpt.MOST_FIELDS; any text can be drawn.
-      title: above the figure.
-      path: where the PNG goes; the folder is made.
+      attention: [l, n, f, g]; rows sum to 1 (DESTINE: 2).
+      names: names of the fields, [f], at most excerpt.MOST_FIELDS; any text can be drawn.
+      title: text above the figure.
+      path: file of the PNG; its folder is created.
     """
-    maps, titles = excerpt.of_maps(attention)
+    maps, titles = excerpt.drawn_maps(attention)
     down, across = maps.shape[:2]
     size = _side(names, 0.28, least=1.6)
     figure = _figure(size * across + 1, size * down + 0.6, title)
     axes = figure.subplots(down, across, squeeze=False)
-    for at, above in enumerate(titles):
-        of_map = np.unravel_index(at, (down, across))
-        image = _draw(axes[of_map], maps[of_map], names, above, top=maps.max())
+    for number, map_title in enumerate(titles):
+        place = np.unravel_index(number, (down, across))
+        image = _draw(axes[place], maps[place], names, map_title, top=maps.max())
         if len(titles) > LABELLED_MAPS:
-            axes[of_map].label_outer(remove_inner_ticks=True)
+            axes[place].label_outer(remove_inner_ticks=True)
     figure.colorbar(image, ax=axes, label='attention weight')
     _save(figure, path)
 
@@ -52,13 +58,13 @@ def save_mean(attention: np.ndarray, names: Sequence[str], title: str, path: pat
     _save(figure, path)
 
 
-def _side(names: Sequence[str], of_field: float, *, least: float) -> float:
-    """Inches of a map with the labels beside it; the usual `least` has room for names of eleven characters."""
-    return of_field * len(names) + least + 0.09 * max(0, max(map(width, labels(names))) - 11)
+def _side(names: Sequence[str], field_inches: float, *, least: float) -> float:
+    """Returns the inches of a map with the labels beside it; `least` leaves room for labels of eleven characters."""
+    return field_inches * len(names) + least + 0.09 * max(0, max(map(width, labels(names))) - 11)
 
 
 def _figure(across: float, down: float, title: str) -> Figure:
-    """A figure of its own, of so many inches, which pyplot's state neither changes nor knows."""
+    """Returns a figure of a size in inches that is independent of pyplot's state."""
     figure = Figure(figsize=(max(across, 0.11 * len(title)), down), layout='constrained')
     FigureCanvasAgg(figure)
     figure.suptitle(title, parse_math=False, usetex=False, fontfamily=fonts())
@@ -67,9 +73,9 @@ def _figure(across: float, down: float, title: str) -> Figure:
 
 def _draw(axes: Axes, weights: np.ndarray, names: Sequence[str], title: str, top: float) -> AxesImage:
     image = axes.imshow(weights, cmap=COLOURS, vmin=0, vmax=top)
-    as_they_are = {'parse_math': False, 'usetex': False, 'fontfamily': fonts()}
-    axes.set_xticks(range(len(names)), labels(names), rotation=90, **as_they_are)
-    axes.set_yticks(range(len(names)), labels(names), **as_they_are)
+    verbatim: dict[str, Any] = {'parse_math': False, 'usetex': False, 'fontfamily': fonts()}
+    axes.set_xticks(range(len(names)), labels(names), rotation=90, **verbatim)
+    axes.set_yticks(range(len(names)), labels(names), **verbatim)
     axes.set_xlabel('attends to')
     axes.set_title(title)
     return image

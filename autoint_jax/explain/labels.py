@@ -1,4 +1,4 @@
-"""Names of fields as labels of figures: every name can be drawn, is short, and differs from all others."""
+"""Labels of fields in figures: every label can be drawn, is short, and differs from all others."""
 
 import collections
 import functools
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from matplotlib import font_manager
 
-LONGEST = 32  # characters of a label
-# The font that Matplotlib brings along, and some for other scripts, of which those are used that are installed.
+LONGEST = 32  # the most characters of a label
+# The font that comes with Matplotlib, and fonts for other scripts, which are used if they are installed.
 FONT = 'DejaVu Sans'
 MORE_FONTS = (
     'Noto Sans CJK SC',
@@ -34,16 +34,17 @@ MORE_FONTS = (
 
 @functools.cache
 def fonts() -> list[str]:
-    """The families that labels are drawn with, each where those before it lack a character."""
+    """Returns the font families of labels; each is used for characters that those before it lack."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return [FONT, *(name for name in MORE_FONTS if name in installed)]
 
 
 def labels(names: Sequence[str]) -> list[str]:
-    """A label for each name, in order.
+    """Returns a label for each name, in order.
 
-    Characters that cannot be drawn are written as escapes, such as \\n, \\u4e2d or \\U0001f389. A label of more than LONGEST
-    characters loses its middle. Labels that lost something, or would be equal, end with the field's number, counted from 1: ' #17'.
+    Characters that cannot be drawn are written as escapes, such as \\n, \\u4e2d or \\U0001f389. A label of more than
+    LONGEST characters loses its middle. A label that lost something, or would equal another, ends with the field's
+    number, counted from 1: ' #17'.
     """
     whole = [_pieces(name) for name in names]
     found = [
@@ -58,12 +59,12 @@ def labels(names: Sequence[str]) -> list[str]:
 
 
 def drawable(name: str) -> str:
-    """A name with an escape in place of every character that has no glyph in `fonts`, or changes how its neighbours are shown."""
+    """Returns a name with escapes for characters that have no glyph in `fonts` or change how their neighbours look."""
     return ''.join(_pieces(name))
 
 
 def _pieces(name: str) -> list[str]:
-    """What is drawn for each character of a name."""
+    """Returns the text that is drawn for each character of a name."""
     pieces = [character if _is_drawn(character) else character.encode('unicode_escape').decode() for character in name]
     return pieces if name.strip() else ["'", *pieces, "'"]
 
@@ -73,7 +74,7 @@ def _size(pieces: Sequence[str]) -> int:
 
 
 def _shortened(pieces: list[str], number: int) -> str:
-    """A label that ends with its number, and lacks its middle where that would be too long."""
+    """Returns a label that ends with its number, without its middle if it would be too long."""
     end = f' #{number}'
     room = LONGEST - len(end)
     if _size(pieces) > room:
@@ -89,7 +90,7 @@ def _shortened(pieces: list[str], number: int) -> str:
 @functools.cache
 def _is_drawn(character: str) -> bool:
     if character != ' ' and (unicodedata.category(character)[0] == 'C' or character.isspace()):
-        return False  # control characters, marks of direction, halves of pairs, spaces that look like a plain one
+        return False  # control characters, marks of direction, surrogates, spaces that look like a plain one
     return any(font_manager.get_font(path).get_char_index(ord(character)) for path in _font_files())
 
 
@@ -99,5 +100,5 @@ def _font_files() -> list[str]:
 
 
 def width(label: str) -> float:
-    """About how wide a label is drawn, in characters of usual width."""
+    """Returns about how wide a label is, in characters of usual width."""
     return sum(2 if unicodedata.east_asian_width(character) in 'WF' else 1 for character in label)

@@ -1,4 +1,4 @@
-"""Strengths of field pairs in attention, their ranks, and whether trainings agree on them (paper, Figure 7)."""
+"""The strength of field pairs in attention, their ranks, and whether several runs agree on them (paper, Figure 7)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from scipy import stats
 
 
 class Pair(NamedTuple):
-    """Two different fields, in the schema's order.
+    """Two different fields in the schema's order, and the attention between them.
 
     Attributes:
       fields: their names.
       strength: mean of the two weights.
       forward, backward: how much the first attends to the second, and the second to the first.
-      rank: by strength among all pairs, 1 the strongest.
-      forward_rank, backward_rank: by weight among all ordered pairs.
+      rank: rank by strength among all pairs; 1 is the strongest.
+      forward_rank, backward_rank: ranks of the two weights among all ordered pairs.
     """
 
     fields: tuple[str, str]
@@ -28,11 +28,11 @@ class Pair(NamedTuple):
 
 
 def ranked_pairs(weights: np.ndarray, names: Sequence[str]) -> list[Pair]:
-    """All pairs of different fields, the strongest first. A field's attention to itself is left out.
+    """Returns all pairs of different fields, the strongest first. The attention of a field to itself is left out.
 
     Args:
       weights: [f, g], how much field f attends to field g.
-      names: of the fields, [f].
+      names: names of the fields, [f].
     """
     first, second = np.triu_indices(len(names), 1)
     strengths = (weights[first, second] + weights[second, first]) / 2
@@ -54,12 +54,16 @@ def ranked_pairs(weights: np.ndarray, names: Sequence[str]) -> list[Pair]:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """1 for the largest; equal values share the worst of their ranks, so that a tie helps no claim."""
+    """Returns ranks, 1 for the largest. Equal values share the worst of their ranks, so that a tie helps no claim."""
     return stats.rankdata(-values, method='max').astype(int)
 
 
 def rank_correlations(weights: Sequence[np.ndarray]) -> list[float]:
-    """Spearman's rank correlation of the weights between different fields, for every two of some trainings' [f, g]."""
+    """Returns Spearman's rank correlation of the weights between different fields, for every two of several runs.
+
+    Args:
+      weights: for each run [f, g], how much field f attends to field g.
+    """
     apart = ~np.eye(len(weights[0]), dtype=bool)
     return [
         float(stats.spearmanr(one[apart], other[apart]).statistic)

@@ -1,4 +1,4 @@
-"""Single rows of a split, by the values of their fields and by what a run predicts for them."""
+"""Single rows of a split, found by the values of their fields and by the prediction of a run."""
 
 from collections.abc import Mapping, Sequence, Set
 
@@ -10,24 +10,24 @@ from autoint_jax.errors import UsageError
 from autoint_jax.explain.attention import of_rows
 from autoint_jax.training.trained import TrainedRun
 
-MOST_ROWS = 100  # drawn by one command, a figure each
+MOST_ROWS = 100  # the most rows that one command draws; each is a figure
 
 
 def row_numbers(texts: Sequence[str], rows: int) -> list[int]:
-    """['0', '17'] -> [0, 17], each once.
+    """Reads row numbers: ['0', '17'] -> [0, 17], each once.
 
     Args:
       texts: numbers of rows, counted from 0.
-      rows: of the split.
+      rows: number of rows of the split.
 
     Raises:
-      UsageError: a text is no number, no row of the split has it, or they are more than MOST_ROWS.
+      UsageError: a text is not a number, the split has no such row, or there are more than MOST_ROWS.
     """
     for text in texts:
         if not (text.strip().isascii() and text.strip().isdigit()):
             raise UsageError(
-                f'--rows={",".join(texts)[:200]} is no list of row numbers such as 0,17,42, counted from 0: '
-                f'{text[:80]!r} is none'
+                f'--rows={",".join(texts)[:200]} is not a list of row numbers such as 0,17,42, counted from 0: '
+                f'{text[:80]!r} is not a number'
             )
         if len(text.strip()) > 18 or int(text) >= rows:
             raise UsageError(
@@ -37,20 +37,21 @@ def row_numbers(texts: Sequence[str], rows: int) -> list[int]:
     found = list(dict.fromkeys(map(int, texts)))
     if len(found) > MOST_ROWS:
         raise UsageError(
-            f'--rows names {len(found)} rows, and each is a figure of its own: name at most {MOST_ROWS} at a time'
+            f'--rows names {len(found)} rows, and each is drawn as a figure: name at most {MOST_ROWS} at a time'
         )
     return found
 
 
 def rows_with(data: PreparedData, columns: Columns, values: Mapping[str, Set[str]]) -> np.ndarray:
-    """Numbers of the rows whose fields have exactly these values, ascending; none where a value is not known.
+    """Returns the numbers of the rows whose fields have exactly these values, ascending; empty if a value is unknown.
 
     Args:
-      data: the rows', for its schema and vocabularies.
+      data: the prepared data, for its schema and vocabularies.
       columns: a split of it.
-      values: {field: values}; one value of a categorical field, all those of a multivalued one.
+      values: {field: values}: one value of a categorical field, all values of a multivalued field.
 
-    Raises UsageError on a field that is not there or has no ids.
+    Raises:
+      UsageError: there is no such field, or it is numeric.
     """
     vocabularies, slots = data.vocabularies(), data.schema.slots
     chosen = np.ones(len(columns), bool)
@@ -65,9 +66,11 @@ def rows_with(data: PreparedData, columns: Columns, values: Mapping[str, Set[str
 
 
 def nearest_row(run: TrainedRun, columns: Columns, values: Mapping[str, Set[str]], probability: float) -> int | None:
-    """The positive row with these values whose predicted probability is nearest to the one given; None where there is none.
+    """Returns the positive row with these values whose prediction is nearest to `probability`; None if there is no such
+    row.
 
-    Raises UsageError as `rows_with` and `attention.of_rows` do.
+    Raises:
+      UsageError: as `rows_with` and `attention.of_rows` do.
     """
     rows = rows_with(run.data, columns, values)
     rows = rows[columns.labels[rows] > 0.5]
@@ -78,5 +81,5 @@ def nearest_row(run: TrainedRun, columns: Columns, values: Mapping[str, Set[str]
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Logits [b] -> predicted probabilities of a click [b]."""
+    """Turns logits [b] into predicted probabilities of a click [b]."""
     return 1 / (1 + np.exp(-logits))

@@ -1,4 +1,4 @@
-"""AFM: attentional factorization machine (Xiao et al., 2017)."""
+"""AFM, the attentional factorization machine (Xiao et al., 2017)."""
 
 import flax.linen as nn
 import jax
@@ -21,13 +21,14 @@ from autoint_jax.schema import Batch, Schema
 
 
 class AttentionalPairs(nn.Module):
-    """Feature embeddings [b, f, d] -> sum_{i<j} a_ij e_i * e_j, [b, d], over pairs of features that a row has, `present` [b, f].
+    """Feature embeddings [b, f, d] -> sum_{i<j} a_ij e_i * e_j, [b, d], over the pairs of features that a row has.
 
-    a = softmax over those pairs of h^T ReLU(W (e_i * e_j) + b). W and h are drawn as in the authors' code; b is zero, not drawn.
+    `present` [b, f] says which features a row has. The weights a are a softmax over these pairs of h^T ReLU(W (e_i *
+    e_j) + b). W and h are drawn as in the authors' code; b starts at zero and is not drawn.
 
     Attributes:
-      width: of the attention network.
-      dropout: share of attention weights dropped in training.
+      width: width of the attention network.
+      dropout: share of attention weights that is dropped in training.
     """
 
     width: int
@@ -46,10 +47,10 @@ class AttentionalPairs(nn.Module):
 
 
 class AFM(Model):
-    """w_0 + w^T x + p^T sum_{i<j} a_ij e_i * e_j over single features as in `FM`, p = 1 at the start.
+    """w_0 + w^T x + p^T sum_{i<j} a_ij e_i * e_j over single features as in `FM`; p starts at 1.
 
-    Dropout is that of the authors' code: of attention weights (`attention_dropout`), which drops whole pairs, and of the pooled
-    vector (`embedding_dropout`). The paper's L2 penalty on W is left out.
+    Dropout acts as in the authors' code: on attention weights (`attention_dropout`), which drops whole pairs, and on
+    the pooled vector (`embedding_dropout`). The paper's L2 penalty on W is left out.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'attention_dim', 'attention_dropout')

@@ -1,4 +1,4 @@
-"""AutoInt and AutoInt+ (Song et al., CIKM 2019, section 4), in the paper's and in the authors' code's variant."""
+"""AutoInt and AutoInt+ (Song et al., CIKM 2019, section 4), as the paper has them and as the authors' code does."""
 
 from typing import NamedTuple
 
@@ -28,17 +28,18 @@ from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
-FUXICTR_NORM_EPSILON = 1e-5  # PyTorch's default, in the form of the layer that has its LayerNorm before the activation
+# The default of PyTorch, which FuxiCTR's layer uses. That layer has its LayerNorm before the activation.
+FUXICTR_NORM_EPSILON = 1e-5
 
 
 class Resolved(NamedTuple):
-    """What a configuration's options, and where they say 'model' its variant, make of the interacting layers.
+    """The interacting layers that a configuration asks for. An option that is 'model' follows the variant.
 
     Attributes:
-      stack: what the stack computes.
-      bias: the projections have biases.
-      layer_norm: the layers have a LayerNorm; `stack` says where.
-      random_bias: biases of the output layers are random at the start.
+      stack: options of the stack.
+      bias: whether the projections have biases.
+      layer_norm: whether the layers have a LayerNorm; `stack.norm_first` says where.
+      random_bias: whether the initial biases of the output layers are random.
     """
 
     stack: StackSpec
@@ -48,7 +49,7 @@ class Resolved(NamedTuple):
 
 
 def resolved(config: ModelConfig) -> Resolved:
-    """The one place where a variant is turned into what it means."""
+    """Returns the interacting layers that a configuration asks for. No other code knows what a variant means."""
     authors = config.variant == 'authors'
 
     def choice(value: str, of_paper: str, of_authors: str) -> str:
@@ -76,13 +77,13 @@ def resolved(config: ModelConfig) -> Resolved:
 
 
 class AutoInt(Model):
-    """Field embeddings -> stacked interacting layers -> output layer; AutoInt+ adds a deep network's logits.
+    """Field embeddings -> stacked interacting layers -> output layer. AutoInt+ adds the logits of a deep network.
 
-    `variant='paper'` is Eqs. 1-9. `variant='authors'` follows the published code where it departs from them: ReLU and
+    `variant='paper'` is Eqs. 1-9. `variant='authors'` follows the published code, which departs from them: ReLU and
     bias on all projections, scores scaled by 1 / sqrt(a), LayerNorm after each layer, random initial biases of the
-    output layers. Options go on from either to what other implementations have: `wide` adds w^T x (FuxiCTR, DeepCTR),
-    `deep_output='concatenated'` has one output layer read [attention output ; last hidden layer of the deep network]
-    (DeepCTR), `layer_norm='before_activation'` and `residual_projection='where_needed'` are FuxiCTR's layer.
+    output layers. Other options give what other implementations have. `wide` adds w^T x (FuxiCTR, DeepCTR).
+    `deep_output='concatenated'` gives one output layer both the attention output and the last hidden layer of the deep
+    network (DeepCTR). `layer_norm='before_activation'` with `residual_projection='where_needed'` is FuxiCTR's layer.
     """
 
     OPTIONS = (
@@ -153,7 +154,10 @@ class AutoInt(Model):
         return logits  # [b]
 
     def _interact(self, embedded: jax.Array, training: Training | None) -> jax.Array:
-        """[b, f, d] -> float32 [b, f, w] through the interacting layers; sows their attention weights if asked to."""
+        """Passes [b, f, d] through the interacting layers: float32 [b, f, w].
+
+        Sows their attention weights on request.
+        """
         config = self.config
         spec, bias, layer_norm, _ = resolved(config)
         inputs = [config.embedding_dim] + [spec.num_heads * spec.head_dim] * config.num_layers
@@ -169,10 +173,10 @@ class AutoInt(Model):
         return out.astype(embedded.dtype)
 
     def _masks(self, training: Training | None, heads: int) -> Masks:
-        """Dropout of the attention weights of each layer, one site a head."""
+        """Returns the dropout of the attention weights of each layer, with a site for each head."""
         config = self.config
         if training is None or not is_on(config.attention_dropout) or not config.num_layers:
             return (None,) * config.num_layers
         sites = [layer_site(layer, head) for layer in range(config.num_layers) for head in range(heads)]
         words, rate = drawn(training.keys, sites=sites, rate=config.attention_dropout)
-        return tuple(Drawn(of_layer, rate) for of_layer in jnp.split(words, config.num_layers, 1))
+        return tuple(Drawn(layer_words, rate) for layer_words in jnp.split(words, config.num_layers, 1))

@@ -1,4 +1,4 @@
-"""CIN: Compressed Interaction Network, the explicit part of xDeepFM (Lian et al., 2018)."""
+"""CIN, the Compressed Interaction Network, which is the explicit part of xDeepFM (Lian et al., 2018)."""
 
 import flax.linen as nn
 import jax
@@ -13,23 +13,27 @@ from autoint_jax.schema import Batch, Schema
 
 
 def passed_on(widths: tuple[int, ...], split: bool) -> list[int]:
-    """How many of each layer's feature maps the next layer reads: half, rounded up, if split, else all; none of the last."""
+    """Returns how many feature maps of each layer the next layer reads: half of them, rounded up, if `split`, else all.
+
+    Of the last layer it is 0.
+    """
     return [(width + 1) // 2 if split else width for width in widths[:-1]] + [0]
 
 
 class CompressedInteractions(nn.Module):
-    """Field embeddings [b, f, d] -> w^T p, [b], of the sum-pooled feature maps p, without a bias (Lian et al., 2018, Eq. 6).
+    """Field embeddings [b, f, d] -> w^T p, [b], where p are the sum-pooled feature maps (Lian et al., 2018, Eq. 6).
 
-    X^k_h = sum_ij W^{k,h}_ij (X^{k-1}_i * X^0_j), [b, h, d], with identity activation and no bias, as the paper found best; p is
-    the sum over d of the maps of all layers. If `split`, as in the authors' code, the first half of a layer's maps (of an odd
-    number, the middle one with them) goes to the next layer, the rest to the output.
+    X^k_h = sum_ij W^{k,h}_ij (X^{k-1}_i * X^0_j), [b, h, d], without activation or bias, as the paper found best. p is
+    the sum over d of the maps of all layers. With `split`, as in the authors' code, the first half of a layer's maps
+    goes to the next layer and the rest to the output; the middle one of an odd number goes to the next layer.
 
-    A map that only the output reads is never computed: w_h sum_d X^k_h = sum_ijd (w_h W^{k,h}_ij) X^{k-1}_i X^0_j, so that all
-    such maps of a layer together take one product of X^0 with the [i, j] matrix sum_h w_h W^{k,h}, then one with X^{k-1}.
+    A map that only the output reads is never computed, because w_h sum_d X^k_h = sum_ijd (w_h W^{k,h}_ij) X^{k-1}_i
+    X^0_j. All such maps of a layer together take one product of X^0 with the matrix [i, j] sum_h w_h W^{k,h}, then one
+    with X^{k-1}.
 
     Attributes:
-      widths: feature maps h of each layer.
-      split: half of the maps of a layer but the last go on, the other half to the output; off = all go to both.
+      widths: number of feature maps h of each layer.
+      split: whether a layer's maps are divided between the next layer and the output; if not, all go to both.
     """
 
     widths: tuple[int, ...]
@@ -58,7 +62,7 @@ class CompressedInteractions(nn.Module):
 
     @staticmethod
     def row_floats(widths: tuple[int, ...], split: bool, fields: int, embedding_dim: int) -> int:
-        """Values of a row's largest array, the pairs that a layer compresses."""
+        """Returns the number of values of a row's largest array: the pairs that a layer compresses."""
         return embedding_dim * fields * max(fields, *passed_on(widths, split))
 
 

@@ -1,4 +1,6 @@
-"""What every model is: schema + configuration -> tables to look up, and rows of a batch -> logits."""
+"""The contract of every model: it names the tables that it looks up, and turns the rows of a batch into logits."""
+
+from typing import ClassVar
 
 import flax.linen as nn
 
@@ -10,42 +12,47 @@ from autoint_jax.schema import Schema
 
 
 class Model(nn.Module):
-    """A CTR model. A new one is a subclass in a file of its own and a line in `registry.MODELS`.
+    """A CTR model. To add one, write a subclass in a file of its own and add a line to `registry.MODELS`.
 
-    Besides what stands here it has `__call__(rows, batch, *, training)`, which gives the logits [b] of a batch:
-      rows: of its tables, {name: [b, slots, d]}, from `tables.lookup`.
-      batch: the rows' ids and numeric values; labels and weights are not read.
-      training: what training adds, such as dropout (`dropout.Training`); None at evaluation.
+    A subclass defines `__call__(rows, batch, *, training)`, which returns the logits [b] of a batch:
+      rows: the rows of its tables, {name: [b, slots, d]}, from `layers.tables.lookup`.
+      batch: ids and numeric values of the rows; a model reads neither labels nor weights.
+      training: what only training needs, such as dropout (`layers.dropout.Training`); None at evaluation.
 
     Attributes:
-      config: of which it reads OPTIONS only.
+      config: the options of models; a model reads only those in OPTIONS.
       schema: the fields.
-      form: option `execution.form`, which a model with HAS_FORMS reads.
+      form: option `execution.form`, which only a model with HAS_FORMS reads.
     """
 
     config: ModelConfig
     schema: Schema
     form: str = AUTOMATIC
 
-    # The options of ModelConfig that the model reads; setting another one is refused.
-    OPTIONS = ()
-    # Those of them, widths all, that must be given, because their default, none, would leave nothing of the model.
-    NEEDS = ()
-    # The model has interacting layers, which can be computed in several forms.
-    HAS_FORMS = False
-    # The model sows 'attention', the weights of its layers over fields, [b, l, n, f, g], in the collection 'intermediates'.
-    ATTENTION = False
+    # The options of ModelConfig that the model reads. Setting any other option is an error.
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+    # Those of OPTIONS that must be set. All are lists of widths, and without them nothing would be left of the model.
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    # Whether the model has interacting layers, which can be computed in several forms.
+    HAS_FORMS: ClassVar[bool] = False
+    # Whether the model sows 'attention', the attention weights of its layers over fields [b, l, n, f, g], in
+    # 'intermediates'.
+    ATTENTION: ClassVar[bool] = False
 
     @staticmethod
     def check(config: ModelConfig) -> None:
-        """Raises UsageError where options do not go together."""
+        """Raises UsageError if options contradict each other."""
 
     @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
-        """The tables that the model looks up, by name: embeddings of all fields, unless a model says otherwise."""
+        """Returns the tables that the model looks up, by name. By default they are embeddings of all fields."""
         return embedding_tables(config, schema)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        """Values of the largest array that one row passes through, by which slices of a batch are cut: its embeddings."""
+        """Returns the number of values in the largest array that the model makes of one row; it decides the size of
+        slices.
+
+        By default that array is the embeddings of the row.
+        """
         return len(schema.fields) * config.embedding_dim

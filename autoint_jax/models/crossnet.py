@@ -17,11 +17,11 @@ from autoint_jax.schema import Batch, Schema
 class CrossLayers(nn.Module):
     """x_{l+1} = x_0 (x_l^T w_l) + b_l + x_l (Wang et al., 2017, Eq. 3): [b, h] -> [b, h].
 
-    Since x_l is a number a_l of the row times x_0, plus a vector c_l that all rows share, the products with w_l of all layers
-    are one: a_{l+1} = a_l + a_l (x_0^T w_l) + c_l^T w_l and c_{l+1} = c_l + b_l.
+    Each x_l is a_l x_0 + c_l, with a number a_l for each row and a vector c_l that all rows share. So one product of
+    x_0 with the w_l of all layers is enough: a_{l+1} = a_l + a_l (x_0^T w_l) + c_l^T w_l and c_{l+1} = c_l + b_l.
 
     Attributes:
-      num_layers: cross layers; none leaves x_0 as it is.
+      num_layers: number of cross layers; 0 returns x_0.
     """
 
     num_layers: int

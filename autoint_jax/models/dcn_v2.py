@@ -1,4 +1,4 @@
-"""DCN-V2: cross layers with matrices (DCN V2, Wang et al., 2021), full, of low rank, or mixtures of low-rank experts."""
+"""DCN-V2 (Wang et al., 2021): cross layers with full matrices, low-rank matrices, or mixtures of low-rank experts."""
 
 import flax.linen as nn
 import jax
@@ -17,14 +17,14 @@ from autoint_jax.schema import Batch, Schema
 class MatrixCrossLayer(nn.Module):
     """x_{l+1} = x_0 * (W x_l + b) + x_l (Wang et al., 2021, Eqs. 1-4): (x_0 [b, h], x_l [b, h]) -> [b, h].
 
-    Rank 0: a full W (Eq. 1). Rank r: W = U V^T (Eq. 2). Several experts: sum_i G_i(x_l) U_i g(C_i g(V_i^T x_l)) in place of
-    W x_l, g = tanh (Eqs. 3 and 4, which leave g open); the bias is shared by the experts, so it stays outside the sum of gates
-    that sum to one. The gates are a softmax of a linear map of x_l without a bias, each layer's own (TorchRec shares it among
-    layers).
+    Rank 0 means a full W (Eq. 1), rank r means W = U V^T (Eq. 2). Several experts replace W x_l by sum_i G_i(x_l) U_i
+    g(C_i g(V_i^T x_l)), where g is tanh (Eqs. 3 and 4, which do not fix g). All experts share the bias, which stands
+    outside the sum because the gates sum to one. The gates are a softmax of a linear map of x_l without a bias; each
+    layer has its own map (TorchRec shares one among layers).
 
     Attributes:
       rank: r, or 0 for a full matrix.
-      experts: number of experts, more than one only with a rank.
+      experts: number of experts; more than one needs a rank.
     """
 
     rank: int
@@ -54,10 +54,11 @@ class MatrixCrossLayer(nn.Module):
 
 
 class DCNV2(Model):
-    """Cross layers, and a deep network that reads x_L (`cross_stacked`) or stands beside them; without one, w^T x_L + b.
+    """Cross layers with a deep network that reads x_L (`cross_stacked`) or stands beside them; without one, w^T x_L +
+    b.
 
-    Side by side, the output layer over both is the sum of one over each, its bias the deep
-    network's; the paper has no bias there.
+    Side by side, the output layer over both is computed as the sum of an output layer over each. Its bias, which the
+    paper does not have, is that of the deep network.
     """
 
     OPTIONS = (

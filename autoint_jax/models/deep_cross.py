@@ -1,4 +1,4 @@
-"""DCN: Deep & Cross Network (Wang et al., 2017)."""
+"""DCN, the Deep & Cross Network (Wang et al., 2017)."""
 
 import flax.linen as nn
 import jax
@@ -17,8 +17,8 @@ from autoint_jax.schema import Batch, Schema
 class DeepCross(Model):
     """A cross network and a deep network side by side on stacked embeddings and numbers.
 
-    The output layer over both (Wang et al., 2017, Eq. 5) is the sum of one over each; its bias, which the paper leaves out, is
-    the deep network's.
+    The output layer over both (Wang et al., 2017, Eq. 5) is computed as the sum of an output layer over each. Its bias,
+    which the paper does not have, is that of the deep network.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')

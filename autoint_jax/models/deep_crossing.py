@@ -14,7 +14,10 @@ from autoint_jax.schema import Batch, Schema
 
 
 class ResidualUnit(nn.Module):
-    """[b, h] -> ReLU(W_1 ReLU(W_0 x + b_0) + b_1 + x), [b, width]; x is projected, with a bias, where its width is another."""
+    """[b, h] -> ReLU(W_1 ReLU(W_0 x + b_0) + b_1 + x), [b, width].
+
+    If h is not `width`, a projection with a bias maps x.
+    """
 
     width: int
 
@@ -32,9 +35,10 @@ class ResidualUnit(nn.Module):
 class DeepCrossing(Model):
     """Stacked input -> residual units of `unit_widths` -> linear output.
 
-    Shan et al. give a unit's inner layer a width of its own and keep the input's width from unit to unit. Here both layers of
-    a unit have its width, and the unit where the width changes projects its shortcut: with the AutoInt paper's four units of
-    100 that is 156,801 parameters on Criteo, the 1.6e5 of its Table 3; keeping the input's width would be 345,746.
+    In Shan et al. the inner layer of a unit has its own width, and all units keep the width of the input. Here both
+    layers of a unit have the unit's width, and a unit that changes the width projects its shortcut. The AutoInt paper's
+    four units of 100 then have 156,801 parameters on Criteo, the 1.6e5 of its Table 3; with the width of the input they
+    would have 345,746.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'unit_widths')

@@ -15,9 +15,9 @@ from autoint_jax.schema import Batch, Schema
 
 
 class DeepFM(Model):
-    """FM(x) + MLP(e_1, ..., e_f side by side), both on the same embeddings (Guo et al., 2017, Eqs. 1-4).
+    """FM(x) + MLP([e_1 ; ... ; e_f]), both on the same embeddings (Guo et al., 2017, Eqs. 1-4).
 
-    The bias is that of the MLP's output. Dropout on embeddings acts before both parts.
+    The bias is that of the MLP's output layer. Dropout on embeddings acts before both parts.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')

@@ -1,4 +1,6 @@
-"""DESTINE: self-attention whose weights are a whitened pairwise and a unary part (Xu et al., CIKM 2021)."""
+"""DESTINE: self-attention whose weights are the sum of a whitened pairwise part and a unary part (Xu et al., CIKM
+2021).
+"""
 
 import flax.linen as nn
 import jax
@@ -24,15 +26,15 @@ from autoint_jax.schema import Batch, Schema
 class DisentangledAttention(nn.Module):
     """x [b, f, d] -> [b, f, w] and the attention weights [b, n, f, g], whose rows sum to 2; w = n * a.
 
-    For each head, weight_fg = softmax_g((q_f - mean q)^T (k_g - mean k)) + softmax_g(u^T x_g), means over the fields: how much
-    two fields matter to each other, and how much field g matters to all. Output: sum_g weight_fg v_g + W_Res x_f. The unary
-    scores have a projection u of their own, as in the authors' code, in place of the (mean q)^T k_g that they are derived from;
-    its bias is left out, for a softmax takes it out again.
+    For each head, weight_fg = softmax_g((q_f - mean q)^T (k_g - mean k)) + softmax_g(u^T x_g), with means over the
+    fields. The first part says how much two fields matter to each other, the second how much field g matters to all.
+    The output is sum_g weight_fg v_g + W_Res x_f. The unary scores have their own projection u, as in the authors'
+    code, where the paper derives them from (mean q)^T k_g. It has no bias, because the softmax would cancel it.
 
     Attributes:
-      spec: heads, residual and scale; W_Res is in every layer, and a bias in every projection.
-      relu: on queries, keys and values.
-      dropout: share of the weights dropped in training.
+      spec: heads, residual and scale. W_Res is in every layer, and a bias in every projection.
+      relu: whether queries, keys and values pass a ReLU.
+      dropout: share of the weights that is dropped in training.
       site: dropout site.
     """
 
@@ -62,12 +64,13 @@ class DisentangledAttention(nn.Module):
 
 
 class DESTINE(Model):
-    """Field embeddings -> disentangled attention layers -> linear output layer; plus w^T x and a deep network's logits.
+    """Field embeddings -> disentangled attention layers -> linear output layer; plus w^T x and the logits of a deep
+    network.
 
-    A residual is in each layer, and the last layer's output is read as it is, as in FuxiCTR, whose published figures are higher;
-    the authors' code by default adds one projected residual of the embeddings after all layers, then a ReLU. Scores are
-    unscaled unless `score_scale` says so, and projections linear unless `projection_activation` does, as in both by default.
-    Both always add w^T x by default: `wide`.
+    Each layer has a residual, and the output layer reads the last layer without an activation. This follows FuxiCTR,
+    whose published figures are higher; the authors' code by default adds one projected residual of the embeddings after
+    all layers, then a ReLU. As by default in both, scores are unscaled and projections linear (`score_scale`,
+    `projection_activation` change that). Both add w^T x by default; here `wide` does.
     """
 
     OPTIONS = (

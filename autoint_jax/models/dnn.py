@@ -13,7 +13,7 @@ from autoint_jax.schema import Batch, Schema
 
 
 class DNN(Model):
-    """MLP(e_1, ..., e_f side by side): the deep network of AutoInt+ alone. Numeric fields are vectors v_m x_m there too."""
+    """MLP([e_1 ; ... ; e_f]): the deep network of AutoInt+ alone. A numeric field is a vector v_m x_m here too."""
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
     NEEDS = ('deep_hidden',)

@@ -1,4 +1,4 @@
-"""FinalMLP (Mao et al., 2023): two multi-layer perceptrons, each on features gated for it, fused bilinearly."""
+"""FinalMLP (Mao et al., 2023): two multi-layer perceptrons with their own feature gates, fused bilinearly."""
 
 import flax.linen as nn
 import jax
@@ -15,21 +15,21 @@ from autoint_jax.schema import Batch, Schema
 
 
 def stream_widths(config: ModelConfig) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Hidden widths of the two streams."""
+    """Returns the hidden widths of the two streams."""
     return config.deep_hidden, config.second_hidden or config.deep_hidden
 
 
 class FeatureGate(nn.Module):
-    """2 sigmoid(MLP(context)), [1, h], for a stream's features [b, h]; the same for all rows.
+    """2 sigmoid(MLP(context)), [1, h], which multiplies the features [b, h] of a stream; it is the same for all rows.
 
-    The context is a learned vector, the paper's choice where a stream is given no user or item fields. It starts from small
-    random values: from zero, as in the authors' code, no gradient would pass the gate's hidden layers.
+    The context is a learned vector, the paper's choice for a stream without user or item fields. It starts from small
+    random values, because from zero, as in the authors' code, no gradient would pass the hidden layers of the gate.
 
     Attributes:
       hidden: hidden widths of the gate.
-      width: h.
+      width: number of features, h.
       context: width of the context vector.
-      stddev: of its initial values.
+      stddev: standard deviation of its initial values.
     """
 
     hidden: tuple[int, ...]
@@ -49,7 +49,7 @@ class BilinearFusion(nn.Module):
     """Streams o_1 [b, p], o_2 [b, q] -> b + w_1^T o_1 + w_2^T o_2 + sum_n o_1n^T W_n o_2n, [b], n heads of each.
 
     Attributes:
-      heads: into which both streams' outputs are cut.
+      heads: number of heads into which the outputs of both streams are cut.
     """
 
     heads: int
@@ -68,7 +68,7 @@ class BilinearFusion(nn.Module):
 
 
 class FinalMLP(Model):
-    """Gated embeddings -> two streams -> bilinear fusion (Mao et al., 2023). No gate widths: both streams read all as it is."""
+    """Gated embeddings -> two streams -> bilinear fusion (Mao et al., 2023). Without gate widths there are no gates."""
 
     OPTIONS = (
         *EMBEDDING_OPTIONS,

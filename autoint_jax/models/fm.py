@@ -1,4 +1,4 @@
-"""FM: factorization machine of order two (Rendle, 2010), and its pairwise part."""
+"""FM, the factorization machine of order two (Rendle, 2010), and its pairwise part."""
 
 import flax.linen as nn
 import jax
@@ -14,9 +14,10 @@ from autoint_jax.schema import Batch, Schema
 
 
 def bi_interaction(x: jax.Array) -> jax.Array:
-    """sum_{i<j} x_i * x_j = ((sum_i x_i)^2 - sum_i x_i^2) / 2, element by element; its sum over d is FM's pairwise part.
+    """Returns sum_{i<j} x_i * x_j = ((sum_i x_i)^2 - sum_i x_i^2) / 2, element by element, in O(f d).
 
-    The identity, in O(f d), is Rendle's (2010, Lemma 3.1), the name He and Chua's (2017, Eqs. 3 and 4).
+    Its sum over d is FM's pairwise part. The identity is Lemma 3.1 of Rendle (2010); He and Chua (2017, Eqs. 3 and 4)
+    gave the operation its name.
 
     Args:
       x: field or feature embeddings [b, f, d].
@@ -30,9 +31,9 @@ def bi_interaction(x: jax.Array) -> jax.Array:
 class FM(Model):
     """w_0 + w^T x + sum_{i<j} <e_i, e_j> (Rendle, 2010, Eq. 1).
 
-    e_i = x_i v_i of single features, as in the paper: a multivalued field of q values has q of them, each of x_i = 1 / q or, if
-    `combiner` is 'sum', x_i = 1, and their pairs count. Dropout, which the paper does not have, acts on the summed products as
-    He and Chua (2017) use it to regularise FM.
+    e_i = x_i v_i for single features, as in the paper. A multivalued field of q values has q features, each with x_i =
+    1 / q, or x_i = 1 if `combiner` is 'sum'; pairs of them are summed too. Dropout, which the paper does not have, acts
+    on the summed products, as He and Chua (2017) regularise FM.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout')

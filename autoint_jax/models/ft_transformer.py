@@ -1,6 +1,8 @@
-"""FT-Transformer: fields as tokens of a pre-norm Transformer, read off a [CLS] token (Gorishniy et al., NeurIPS 2021).
+"""FT-Transformer: a pre-norm Transformer over fields as tokens, read from a [CLS] token (Gorishniy et al., NeurIPS
+2021).
 
-Letters of shapes: b batch, t/u token as query/key (the [CLS] token, then the fields), d embedding, n head, a per-head size.
+Letters of shapes: b batch, t/u token as query/key (the [CLS] token, then the fields), d embedding, n head, a per-head
+  size.
 """
 
 import flax.linen as nn
@@ -24,15 +26,17 @@ def _norm(name: str) -> nn.LayerNorm:
 
 
 def feedforward_width(config: ModelConfig) -> int:
-    """Hidden width of the feed-forward layers."""
+    """Returns the hidden width of the feed-forward layers."""
     return int(config.feedforward_ratio * config.embedding_dim)
 
 
 class Tokens(nn.Module):
-    """Field embeddings [b, f, d] -> tokens [b, 1 + f, d]: each field's with its bias vector, after the [CLS] token.
+    """Field embeddings [b, f, d] -> tokens [b, 1 + f, d]: the [CLS] token, then each field's embedding plus its bias
+    vector.
 
-    Both are drawn uniformly from +-1 / sqrt(d), as in the paper's code; its embeddings too, where `embedding_stddev` holds here.
-    Name it ..._embedding: with the embeddings it is the paper's feature tokenizer.
+    The [CLS] token and the biases are drawn uniformly from +-1 / sqrt(d), as in the paper's code. That code draws
+    embeddings so too; here `embedding_stddev` applies to them. The module's name must end in `_embedding`, so that its
+    parameters are counted with the embeddings: together they are the paper's feature tokenizer.
     """
 
     @nn.compact
@@ -47,7 +51,7 @@ class Tokens(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention with biases and an output projection: [b, t, d] -> [b, t, d], or, `cls` only, [b, 1, d]."""
+    """Multi-head self-attention, biases and an output projection: [b, t, d] -> [b, t, d], [b, 1, d] if `cls`."""
 
     num_heads: int
     dropout: float
@@ -76,7 +80,7 @@ class SelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """W_2 (dropout(reglu(W_1 x))), [b, t, d] -> [b, t, d]; reglu(u, v) = u * ReLU(v) of the two halves (Shazeer, 2020)."""
+    """W_2 dropout(reglu(W_1 x)), [b, t, d] -> [b, t, d]; reglu(u, v) = u * ReLU(v) of two halves (Shazeer, 2020)."""
 
     hidden: int
     dropout: float
@@ -92,9 +96,9 @@ class FeedForward(nn.Module):
 class FTTransformer(Model):
     """Tokens -> pre-norm blocks -> Linear(ReLU(LayerNorm([CLS]))).
 
-    x <- x + dropout(attention(LayerNorm(x))), then x <- x + dropout(feed-forward(LayerNorm(x))); the first block is without its
-    first LayerNorm, as the paper found easier to train. The last block computes the [CLS] row alone, the only one that is read.
-    Its attention weights are not shown: they are over tokens of which one is no field.
+    A block is x <- x + dropout(attention(LayerNorm(x))), then x <- x + dropout(feed-forward(LayerNorm(x))). The first
+    block lacks its first LayerNorm, which the paper found easier to train. The last block computes only the [CLS] row,
+    because nothing reads the others. The attention weights are not shown, because one of their tokens is no field.
     """
 
     OPTIONS = (

@@ -1,4 +1,4 @@
-"""HOFM: higher-order factorization machine (Blondel et al., 2016)."""
+"""HOFM, the higher-order factorization machine (Blondel et al., 2016)."""
 
 import flax.linen as nn
 import jax
@@ -14,10 +14,11 @@ from autoint_jax.schema import Batch, Schema
 
 
 def anova_kernel(x: jax.Array, order: int) -> jax.Array:
-    """The sum of products of `order` different fields, over all such subsets, element by element: [b, f, d] -> [b, d].
+    """Sums the products of `order` different fields over all such subsets, element by element: [b, f, d] -> [b, d].
 
-    Dynamic programming over the last field j of a subset: A_m(j) = x_j * sum_{i<j} A_{m-1}(i), A_1 = x. All fields of an order
-    are one product with a triangular matrix of ones, which for tens of fields is faster than a recursion over fields.
+    This is dynamic programming over the last field j of a subset: A_m(j) = x_j * sum_{i<j} A_{m-1}(i), with A_1 = x.
+    One product with a triangular matrix of ones gives all fields of an order; with tens of fields that is faster than a
+    recursion over fields.
     """
     earlier = jnp.tri(x.shape[1], k=-1, dtype=x.dtype)  # [f, g], 1 where g < f
     subsets = x
@@ -27,16 +28,16 @@ def anova_kernel(x: jax.Array, order: int) -> jax.Array:
 
 
 def order_tables(order: int) -> dict[int, str]:
-    """Tables by the order they serve: FM's 'embedding', then 'embedding_order_3' and so on."""
+    """Returns the name of each order's table: 'embedding' for order 2 as in FM, then 'embedding_order_3' and so on."""
     return {number: 'embedding' if number == 2 else f'embedding_order_{number}' for number in range(2, order + 1)}
 
 
 class HOFM(Model):
     """w_0 + w^T x + sum_{m=2..order} sum_{i_1<...<i_m} <e^m_{i_1}, ..., e^m_{i_m}> (Blondel et al., 2016).
 
-    e_i = x_i v_i of single features, as in `FM`. Every order has embeddings of its own and the same dimension. They are trained by
-    gradients of all orders at once, not by the paper's coordinate descent. Dropout, which the paper does not have, acts on each
-    order's summed products as in `FM`.
+    e_i = x_i v_i for single features, as in `FM`. Every order has its own embeddings, all of the same dimension.
+    Gradients train all orders at once, where the paper uses coordinate descent. Dropout, which the paper does not have,
+    acts on the summed products of each order, as in `FM`.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'order')
@@ -62,6 +63,6 @@ class HOFM(Model):
                 rows, batch
             )
             kernels.append(anova_kernel(embedded, order))
-        kernels = jnp.concatenate(kernels, 1)  # [b, orders * d]
-        kernels = dropped(kernels, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
-        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + kernels.sum(1) + bias
+        products = jnp.concatenate(kernels, 1)  # [b, orders * d]
+        products = dropped(products, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + products.sum(1) + bias

@@ -1,4 +1,4 @@
-"""MaskNet (Wang, She and Zhang, 2021): layers multiplied by masks that the row's own embeddings make."""
+"""MaskNet (Wang, She and Zhang, 2021): layers that are multiplied by masks made from the row's own embeddings."""
 
 import flax.linen as nn
 import jax
@@ -13,22 +13,22 @@ from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
-EPSILON = 1e-5  # of layer normalisation, inside the root, as in PyTorch's default; the paper gives none
+EPSILON = 1e-5  # of LayerNorm, inside the root; the default of PyTorch, because the paper gives no value
 
 
 def mask_hidden(width: int, ratio: float) -> int:
-    """Width of the aggregation layer of a mask of a width."""
+    """Returns the width of the aggregation layer of a mask that is `width` wide."""
     return max(1, round(width * ratio))
 
 
 class MaskBlock(nn.Module):
     """(embeddings [b, e], x [b, h]) -> [b, width]: ReLU(LN(W (mask * x))), mask = W_2 ReLU(W_1 embeddings + b_1) + b_2.
 
-    x is the layer-normalised embeddings or the output of another block; the mask is of its width.
+    x is the layer-normalised embeddings or the output of another block, and the mask is as wide as x.
 
     Attributes:
-      width: of the output.
-      ratio: width of the mask's aggregation layer over that of the mask.
+      width: width of the output.
+      ratio: width of the mask's aggregation layer divided by that of the mask.
     """
 
     width: int
@@ -48,11 +48,12 @@ class MaskBlock(nn.Module):
 
 
 class MaskNet(Model):
-    """Mask blocks on field embeddings, side by side (`mask_parallel`) or each on the one before -> deep network -> output layer.
+    """Mask blocks on field embeddings -> deep network -> output layer.
 
-    Every field's embedding is layer-normalised, with a scale and a bias of the field, before blocks read it. Masks are made
-    from the embeddings as they are; the size of a scaled numeric field shows only there. With no hidden widths the deep network
-    is the output layer alone, as in the paper's serial model. `deep_dropout` acts on the outputs of blocks too.
+    Blocks stand side by side (`mask_parallel`), or each reads the one before. Before blocks read it, the embedding of
+    each field passes a LayerNorm with its own scale and bias. Masks are made from embeddings without that LayerNorm, so
+    only they see the size of a scaled numeric field. Without hidden widths the deep network is the output layer alone,
+    as in the paper's serial model. `deep_dropout` acts on the outputs of blocks too.
     """
 
     OPTIONS = (

@@ -1,4 +1,4 @@
-"""NFM: neural factorization machine (He and Chua, 2017)."""
+"""NFM, the neural factorization machine (He and Chua, 2017)."""
 
 import flax.linen as nn
 import jax
@@ -16,10 +16,11 @@ from autoint_jax.schema import Batch, Schema
 
 
 class NFM(Model):
-    """w_0 + w^T x + h^T MLP(f_BI), f_BI the bi-interaction pooling of the features' x_i v_i; w_0 is the bias of the MLP's output.
+    """w_0 + w^T x + h^T MLP(f_BI), where f_BI is the bi-interaction pooling of the features' x_i v_i.
 
-    With `deep_batch_norm` f_BI is normalised as well as the hidden layers, and dropout on f_BI (`embedding_dropout`) follows,
-    as in the paper. Without hidden layers it is NFM-0, FM with a weight h for each dimension.
+    w_0 is the bias of the MLP's output layer. With `deep_batch_norm` f_BI is normalised like the hidden layers, before
+    its dropout (`embedding_dropout`), as in the paper. Without hidden layers the model is NFM-0: FM with a weight h for
+    each dimension.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')

@@ -1,4 +1,4 @@
-"""Models by name. What a model is, `models/contract.py` says."""
+"""All models by name. `contract.py` says what a model is."""
 
 import dataclasses
 
@@ -56,13 +56,14 @@ MODELS: dict[str, type[Model]] = {
 
 
 def model_class(config: ModelConfig, form: str = AUTOMATIC) -> type[Model]:
-    """The class of a configuration's model.
+    """Returns the class of the model that a configuration names, after checking its options.
 
     Args:
-      config: of the model.
-      form: option `execution.form`; only a model with interacting layers may have another than 'automatic'.
+      config: the options of the model.
+      form: option `execution.form`; it must be 'automatic' for a model without interacting layers.
 
-    Raises UsageError on an unknown name, or an option that the model does not read, that is missing or wrong.
+    Raises:
+      UsageError: the name is unknown, or an option is missing, wrong or not read by the model.
     """
     if config.name not in MODELS:
         raise UsageError(
@@ -78,7 +79,8 @@ def model_class(config: ModelConfig, form: str = AUTOMATIC) -> type[Model]:
             )
     if form != AUTOMATIC and not model.HAS_FORMS:
         raise UsageError(
-            f"option 'execution.form' is {form!r}, but model {config.name!r} does not read it: it has no interacting layers"
+            f"option 'execution.form' is {form!r}, but model {config.name!r} does not read it: "
+            'it has no interacting layers'
         )
     for name in model.NEEDS:
         if not getattr(config, name):
@@ -91,36 +93,48 @@ def model_class(config: ModelConfig, form: str = AUTOMATIC) -> type[Model]:
 
 
 def build(config: ModelConfig, schema: Schema, form: str = AUTOMATIC) -> tuple[Model, dict[str, TableSpec]]:
-    """The model of a configuration and the tables it looks up. Arguments and errors are those of `model_class`."""
+    """Returns the model of a configuration, and the tables that it looks up by name.
+
+    Args:
+      config: the options of the model.
+      schema: the fields.
+      form: option `execution.form`.
+
+    Raises:
+      UsageError: as `model_class` does.
+    """
     model = model_class(config, form)
     return model(config, schema, form), model.table_specs(config, schema)
 
 
 def shows_attention(config: ModelConfig) -> bool:
-    """Whether the configuration's model has attention over fields, which explain/attention.py shows."""
+    """Returns whether the model has attention over fields, which `explain/attention.py` shows."""
     return model_class(config).ATTENTION and config.num_layers > 0
 
 
 def interacting_form(config: Config) -> str | None:
-    """The form in which the model's interacting layers are computed here; None for a model without such layers."""
+    """Returns the form in which this machine computes the interacting layers; None if the model has no such layers."""
     form = config.execution.form
     return chosen_form(form, config.model) if model_class(config.model, form).HAS_FORMS else None
 
 
 def parameter_count(params: dict) -> int:
-    """Parameters outside the embeddings, as the paper's Table 3 counts them."""
+    """Counts the parameters outside the embeddings, as the paper's Table 3 does."""
     return sum(
         leaf.size for name, part in params.items() if not name.endswith('embedding') for leaf in jax.tree.leaves(part)
     )
 
 
 def embedding_parameter_count(params: dict, tables: dict) -> int:
-    """Parameters of the embeddings: tables, vectors of numeric fields, projections of narrow fields."""
+    """Counts the parameters of embeddings: tables, vectors of numeric fields, projections of narrow fields."""
     return sum(leaf.size for leaf in jax.tree.leaves((params, tables))) - parameter_count(params)
 
 
 def table_values(config: ModelConfig, schema: Schema) -> tuple[int, int]:
-    """Values in the model's tables, and what they would be if all fields had the model's embedding dimension."""
+    """Returns the number of values in a model's tables, and that number if all fields had the model's embedding_dim."""
     alike = Schema(tuple(dataclasses.replace(field, embedding_dim=None) for field in schema.fields))
-    specs = [build(*choice)[1] for choice in ((config, schema), (dataclasses.replace(config, width_scale=0.0), alike))]
-    return tuple(sum(spec.rows * spec.width for spec in found.values()) for found in specs)
+    own, same = (
+        sum(spec.rows * spec.width for spec in build(*choice)[1].values())
+        for choice in ((config, schema), (dataclasses.replace(config, width_scale=0.0), alike))
+    )
+    return own, same

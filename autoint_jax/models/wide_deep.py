@@ -15,9 +15,10 @@ from autoint_jax.schema import Batch, Schema
 
 
 class WideDeep(Model):
-    """w^T x + MLP(embeddings and numbers side by side) (Cheng et al., 2016, Eq. 3); b is the bias of the MLP's output.
+    """w^T x + MLP([embeddings ; numbers]) (Cheng et al., 2016, Eq. 3); b is the bias of the MLP's output layer.
 
-    The wide part reads the features only, not the hand-made cross products of the paper, as in the AutoInt paper's Table 5.
+    The wide part reads single features and none of that paper's hand-made cross products, as in Table 5 of the AutoInt
+    paper.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')

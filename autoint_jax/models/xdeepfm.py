@@ -1,4 +1,4 @@
-"""xDeepFM (Lian et al., 2018): first-order part, CIN and a deep network together."""
+"""xDeepFM (Lian et al., 2018): a first-order part, CIN and a deep network together."""
 
 import flax.linen as nn
 import jax
@@ -15,7 +15,7 @@ from autoint_jax.schema import Batch, Schema
 
 
 class XDeepFM(Model):
-    """w^T x + w_cin^T p + w_deep^T h + b (Lian et al., 2018, Eq. 10); CIN and deep network read the same field embeddings."""
+    """w^T x + w_cin^T p + w_deep^T h + b (Lian et al., 2018, Eq. 10); both networks read the same embeddings."""
 
     OPTIONS = (
         *EMBEDDING_OPTIONS,

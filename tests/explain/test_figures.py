@@ -110,34 +110,34 @@ def test_of_many_fields_those_are_drawn_that_are_attended_to_most():
     mean = np.full((401, 401), 1 / 401)
     strong = np.arange(7, 7 + 8 * excerpt.MOST_FIELDS, 8)
     mean[:, strong] += 0.01
-    found = excerpt.of_fields(mean, names)
+    found = excerpt.drawn_fields(mean, names)
     assert found.fields.tolist() == strong.tolist() and '48 of 401 fields' in found.sentence
-    assert excerpt.of_fields(mean[:48, :48], names[:48]) == (pytest.approx(np.arange(48)), '')
-    assert excerpt.of_fields(mean, names, ['f400', 'f3']).fields.tolist() == [3, 400]
+    assert excerpt.drawn_fields(mean[:48, :48], names[:48]) == (pytest.approx(np.arange(48)), '')
+    assert excerpt.drawn_fields(mean, names, ['f400', 'f3']).fields.tolist() == [3, 400]
     with pytest.raises(UsageError, match=r"no field 'f401' \(did you mean .* there are f0, f1, .*, f47, \.\.\.$"):
-        excerpt.of_fields(mean, names, ['f401'])
+        excerpt.drawn_fields(mean, names, ['f401'])
     with pytest.raises(UsageError, match='at most 48'):
-        excerpt.of_fields(mean, names, names)
+        excerpt.drawn_fields(mean, names, names)
 
 
 def test_of_many_layers_and_heads_means_are_drawn():
     attention = attention_of(3, 5, 7)
-    maps, titles = excerpt.of_maps(attention)
+    maps, titles = excerpt.drawn_maps(attention)
     np.testing.assert_allclose(maps[:, 0], attention.mean(1))
     assert maps.shape == (5, 1, 3, 3) and titles[4] == 'layer 5 of 5, mean of 7 heads'
-    maps, titles = excerpt.of_maps(attention_of(2, 100, 1))
+    maps, titles = excerpt.drawn_maps(attention_of(2, 100, 1))
     assert len(maps) == len(titles) == excerpt.MOST_MAPS
     assert titles[0].startswith('layer 1 of') and titles[-1].startswith('layer 100')
-    assert excerpt.of_maps(attention[:, :2])[1][3] == 'layer 2, head 2'
+    assert excerpt.drawn_maps(attention[:, :2])[1][3] == 'layer 2, head 2'
 
 
 @pytest.mark.parametrize(
     'texts, rows, part',
     [
-        (['0', 'x'], 9, "'x' is none"),
-        (['-1'], 9, "'-1' is none"),
-        (['²'], 9, "'²' is none"),
-        (['1.5'], 9, 'is none'),
+        (['0', 'x'], 9, "'x' is not a number"),
+        (['-1'], 9, "'-1' is not a number"),
+        (['²'], 9, "'²' is not a number"),
+        (['1.5'], 9, 'is not a number'),
         (['9'], 9, 'row 9 is not in this split: it has rows 0 to 8'),
         (['9' * 5000], 9, 'is not in this split'),
         (['0'], 0, 'it has no rows'),

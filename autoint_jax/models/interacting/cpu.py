@@ -1,4 +1,4 @@
-"""The stack of interacting layers as one compiled kernel for CPUs (`kernels/interacting.cc`), forward and backward."""
+"""The form of the stack that is one compiled kernel for CPUs (`kernels/interacting.cc`), forward and backward."""
 
 import functools
 import math
@@ -10,14 +10,14 @@ import numpy as np
 from autoint_jax.kernels.library import library
 from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec
 
-MAX_TASKS = (
-    16  # partial sums of the weights' gradients, whatever the number of threads; of at least MIN_BLOCKS blocks each
-)
+# The gradients of the weights are summed in at most so many parts of at least MIN_BLOCKS blocks each, whatever the
+# number of threads, so that rounding does not depend on that number.
+MAX_TASKS = 16
 MIN_BLOCKS = 2
 
 
 def cpu_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:
-    """The stack, float32 [b, f, d] -> [b, f, w], with all cores. Raises kernels.library.Unavailable."""
+    """Computes the stack, float32 [b, f, d] -> [b, f, w], on all cores. Raises kernels.library.Unavailable."""
     if not layers:
         return x
     library()
@@ -34,7 +34,7 @@ def _forward(spec, x, layers, masks):
     return y, (x, kept, layers, masks)
 
 
-def _backward(spec, saved, of_y):
+def _backward(spec, saved, grad_y):
     x, kept, layers, masks = saved
     tasks = max(1, min(MAX_TASKS, -(-kept.shape[0] // MIN_BLOCKS)))
     sizes = [math.prod(array.shape) for array in jax.tree.leaves(layers)]
@@ -43,18 +43,18 @@ def _backward(spec, saved, of_y):
         [jax.ShapeDtypeStruct(x.shape, jnp.float32), jax.ShapeDtypeStruct((tasks + 1, sum(sizes)), jnp.float32)],
         vmap_method='sequential',
     )
-    of_x, sums = call(x, of_y, kept, *_arguments(layers, masks), **_attributes(spec, layers, masks))
+    grad_x, sums = call(x, grad_y, kept, *_arguments(layers, masks), **_attributes(spec, layers, masks))
     parts = jnp.split(sums[-1], np.cumsum(sizes)[:-1])
     leaves, structure = jax.tree.flatten(layers)
-    of_layers = structure.unflatten([part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
-    return of_x, of_layers, jax.tree.map(_nothing, masks)
+    grad_layers = structure.unflatten([part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
+    return grad_x, grad_layers, jax.tree.map(_zero_gradient, masks)
 
 
 _stack.defvjp(_forward, _backward)
 
 
-def _nothing(array):
-    """The gradient of what has none."""
+def _zero_gradient(array):
+    """Returns the gradient that JAX expects of an input that has none: zeros, or float0 for integers."""
     return (
         jnp.zeros_like(array) if jnp.issubdtype(array.dtype, jnp.floating) else np.zeros(array.shape, jax.dtypes.float0)
     )

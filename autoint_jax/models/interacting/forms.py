@@ -1,4 +1,4 @@
-"""Forms of the stack of interacting layers by name. All compute one function; they differ in speed."""
+"""The forms of the stack of interacting layers by name. All compute the same function; they differ in speed."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ FORMS: dict[str, Callable[[jax.Array, tuple[LayerWeights, ...], Masks, StackSpec
 
 
 def lacking(name: str, config: ModelConfig) -> str:
-    """The option that a form cannot compute, as a clause; an empty text where it computes all."""
+    """Returns a clause that names the option which a form cannot compute; empty if it can compute all options."""
     if name == 'cpu_kernel' and config.compute_dtype != 'float32':
         return f"it computes in float32 only and option 'model.compute_dtype' is {config.compute_dtype!r}"
     if name == 'gpu_kernel' and config.layer_norm == 'before_activation':
@@ -33,16 +33,15 @@ def lacking(name: str, config: ModelConfig) -> str:
 
 
 def chosen_form(name: str, config: ModelConfig) -> str:
-    """The form in which the interacting layers of a model are computed on this machine's default device.
+    """Returns the form in which the interacting layers of a model are computed on this machine's default device.
 
     Args:
-      name: option `execution.form`.
-      config: of the model.
+      name: option `execution.form`. 'automatic' means, on a CPU in float32, the compiled kernel if there is a C++
+        compiler, else head by head. On other devices it means einsum, until the GPU kernel has been timed on a GPU.
+      config: the options of the model.
 
-    Automatic: on a CPU the compiled kernel in float32 where a C++ compiler is found, else head by head; elsewhere einsum,
-    until the GPU kernel has been timed on a GPU.
-
-    Raises UsageError on an unknown form, or one that does not run here or not with the configuration's options.
+    Raises:
+      UsageError: the form is unknown, or cannot run on this device or with the configuration's options.
     """
     platform = jax.default_backend()
     if name == AUTOMATIC:
@@ -63,7 +62,7 @@ def chosen_form(name: str, config: ModelConfig) -> str:
 
 
 def missed_kernel(name: str, config: ModelConfig) -> str:
-    """Why the automatic form is not the compiled kernel on a CPU in float32; an empty text where it is or need not be."""
+    """Returns why the automatic form on a CPU in float32 is not the compiled kernel; empty if it is, or need not be."""
     automatic = name == AUTOMATIC and not lacking('cpu_kernel', config) and jax.default_backend() == 'cpu'
     return library.unavailable() if automatic else ''
 
@@ -71,6 +70,6 @@ def missed_kernel(name: str, config: ModelConfig) -> str:
 def interacting_stack(
     form: str, x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec
 ) -> jax.Array:
-    """The stack in a form of FORMS, [b, f, d] -> [b, f, w]; computes and returns in the type of x."""
+    """Computes the stack in a form of FORMS, [b, f, d] -> [b, f, w], in the type of x."""
     layers = tuple(layer._replace(kernel=layer.kernel.astype(x.dtype)) for layer in layers)
     return FORMS[form](x, layers, masks, spec)

@@ -1,4 +1,4 @@
-"""The stack of interacting layers as fused GPU kernels, one a layer (`interacting_pallas.py`)."""
+"""The form of the stack that is one fused GPU kernel for each layer (`pallas.py`)."""
 
 import jax
 import jax.numpy as jnp
@@ -11,21 +11,21 @@ from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec,
 def gpu_stack(
     x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec, *, interpret: bool = False
 ) -> jax.Array:
-    """The stack, [b, f, d] -> [b, f, w], in the type of x; `interpret` runs the kernels on a CPU, slowly.
+    """Computes the stack, [b, f, d] -> [b, f, w], in the type of x; `interpret` runs the kernels on a CPU, slowly.
 
-    Raises UsageError where a layer's shapes do not fit the kernel.
+    Raises UsageError if the shapes of a layer do not fit the kernel.
     """
     for layer, mask in zip(layers, masks, strict=True):
         f, d = x.shape[1:]
         if not supported(f, d, spec.num_heads, spec.head_dim):
             raise UsageError(
-                f"option 'execution.form' is 'gpu_kernel', which {f} fields, inputs of width {d} and "
-                f"{spec.num_heads} heads of {spec.head_dim} do not fit; use 'einsum'"
+                f"option 'execution.form' is 'gpu_kernel', but the kernels do not fit {f} fields, "
+                f"inputs of width {d} and {spec.num_heads} heads of {spec.head_dim}; use 'einsum'"
             )
         if spec.norm_first or (spec.residual and layer.kernel.shape[1] == 3):
             raise UsageError(
-                "option 'execution.form' is 'gpu_kernel', which has neither a LayerNorm before the activation nor "
-                "residuals without W_Res; use 'einsum'"
+                "option 'execution.form' is 'gpu_kernel', but the kernels have neither a LayerNorm before the "
+                "activation nor residuals without W_Res; use 'einsum'"
             )
         x = interacting_layer(
             x,

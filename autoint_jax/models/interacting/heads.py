@@ -1,4 +1,4 @@
-"""The stack of interacting layers as XLA runs it fastest on CPUs: head by head, with a written backward pass."""
+"""The form of the stack that XLA runs fastest on CPUs: head by head, with a hand-written backward pass."""
 
 import functools
 
@@ -23,10 +23,10 @@ def _mix(weights: jax.Array, value: jax.Array) -> jax.Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def attend(query: jax.Array, key: jax.Array, value: jax.Array, mask: jax.Array | None, scale: float) -> jax.Array:
-    """Eqs. 5 and 6 for one head: the fields' values mixed by attention.
+    """Mixes the values of the fields by attention, for one head (Eqs. 5 and 6).
 
-    The backward pass is written out (test: equal to automatic differentiation) because the automatic one contracts
-    over the leading field axis of batched products, which XLA runs several times slower on a CPU.
+    The backward pass is written by hand, because automatic differentiation contracts over the leading field axis of
+    batched products, which XLA runs several times slower on a CPU. A test compares the two.
 
     Args:
       query, key, value: [b, f, a].
@@ -48,20 +48,20 @@ def _attend_forward(query, key, value, mask, scale):
 def _attend_backward(scale, saved, gradient):
     query, key, value, mask, weights = saved
     mixed = weights if mask is None else weights * mask
-    of_mixed = jnp.einsum('bfa,bga->bfg', gradient, value, preferred_element_type=sums_type(gradient))
-    of_weights = of_mixed if mask is None else of_mixed * mask
-    of_scores = weights * (of_weights - jnp.sum(weights * of_weights, -1, keepdims=True)) * scale
-    # The barriers keep the small transposes from being folded back into the products.
-    of_scores = jax.lax.optimization_barrier(of_scores)
-    of_scores_t, mixed_t = (jax.lax.optimization_barrier(x.swapaxes(1, 2)) for x in (of_scores, mixed))
-    return _mix(of_scores, key), _mix(of_scores_t, query), _mix(mixed_t, gradient), None
+    grad_mixed = jnp.einsum('bfa,bga->bfg', gradient, value, preferred_element_type=sums_type(gradient))
+    grad_weights = grad_mixed if mask is None else grad_mixed * mask
+    grad_scores = weights * (grad_weights - jnp.sum(weights * grad_weights, -1, keepdims=True)) * scale
+    # The barriers stop XLA from folding the small transposes back into the products.
+    grad_scores = jax.lax.optimization_barrier(grad_scores)
+    grad_scores_t, mixed_t = (jax.lax.optimization_barrier(x.swapaxes(1, 2)) for x in (grad_scores, mixed))
+    return _mix(grad_scores, key), _mix(grad_scores_t, query), _mix(mixed_t, gradient), None
 
 
 attend.defvjp(_attend_forward, _attend_backward)
 
 
 def heads_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:
-    """The stack, [b, f, d] -> [b, f, w], in the type of x."""
+    """Computes the stack, [b, f, d] -> [b, f, w], in the type of x."""
     width = spec.num_heads * spec.head_dim
     for layer, mask in zip(layers, masks, strict=True):
         projected, factors = projections(x, layer, spec), mask_factors(mask, x.shape[1])

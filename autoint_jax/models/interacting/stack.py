@@ -1,10 +1,11 @@
 """The stack of interacting layers: multi-head self-attention over fields with residuals (paper section 4.4, Eqs. 5-8).
 
-This file says what the stack computes. The same function has several forms, chosen by `models.forms`: this one in einsum, the
-reference; one for XLA on CPUs; a compiled kernel for CPUs; a fused kernel for GPUs. Tests hold them together.
+This file is the reference, in einsum. `forms.py` has other forms of the same function: one for XLA on CPUs
+(`heads.py`), a compiled kernel for CPUs (`cpu.py`) and a fused kernel for GPUs (`gpu.py`). Tests compare all of them
+with this one.
 
-Letters of shapes: b batch, f/g field as query/key, d embedding, p projection (query, key, value, residual), n head, a per-head
-size, w = n * a.
+Letters of shapes: b batch, f/g field as query/key, d embedding, p projection (query, key, value, residual), n head, a
+per-head size, w = n * a.
 """
 
 from typing import NamedTuple
@@ -15,19 +16,21 @@ import jax.numpy as jnp
 
 from autoint_jax.models.layers.dropout import Drawn, factors
 
-NORM_EPSILON = 1e-8  # inside the root, as in the authors' code
+NORM_EPSILON = 1e-8  # added to the variance, inside the root, as in the authors' code
 
 
 class StackSpec(NamedTuple):
-    """Attributes:
-    num_heads: n.
-    head_dim: a.
-    residual: add W_Res e_m (Eq. 8).
-    projection_relu: ReLU on all projections, as in the authors' code; the paper has none.
-    scale: factor of the scores; 1 in the paper, 1 / sqrt(a) in the authors' code.
-    identity_residual: add e_m itself where widths match, W_Res e_m elsewhere (FuxiCTR); else W_Res e_m everywhere.
-    norm_first: a LayerNorm is before the ReLU (FuxiCTR); else after it (the authors' code).
-    norm_epsilon: added to the variance in a LayerNorm.
+    """The options of a stack of interacting layers.
+
+    Attributes:
+      num_heads: number of heads, n.
+      head_dim: values of a head, a.
+      residual: whether W_Res e_m is added (Eq. 8).
+      projection_relu: whether all projections pass a ReLU, as in the authors' code; in the paper they do not.
+      scale: factor of the scores: 1 in the paper, 1 / sqrt(a) in the authors' code.
+      identity_residual: whether e_m itself is added if the widths match (FuxiCTR); if not, W_Res e_m is always added.
+      norm_first: whether a LayerNorm comes before the ReLU (FuxiCTR) or after it (the authors' code).
+      norm_epsilon: added to the variance in a LayerNorm.
     """
 
     num_heads: int
@@ -40,16 +43,18 @@ class StackSpec(NamedTuple):
     norm_epsilon: float = NORM_EPSILON
 
     def projections(self, inputs: int) -> int:
-        """p of a layer whose inputs are `inputs` wide: 4 with a W_Res, else 3."""
+        """Returns p of a layer whose inputs are `inputs` wide: 4 with a W_Res, else 3."""
         projected = self.residual and not (self.identity_residual and inputs == self.num_heads * self.head_dim)
         return 4 if projected else 3
 
 
 class LayerWeights(NamedTuple):
-    """Attributes:
-    kernel: [d, p, n, a]; all projections are one matrix product. p is 4, or 3 without W_Res.
-    bias: [p, n, a], or None (the paper).
-    norm_scale, norm_offset: [w] of a LayerNorm, or None (the paper).
+    """The parameters of one interacting layer.
+
+    Attributes:
+      kernel: [d, p, n, a], so that all projections are one matrix product. p is 4, or 3 without W_Res.
+      bias: [p, n, a], or None as in the paper.
+      norm_scale, norm_offset: [w] of a LayerNorm, or None as in the paper.
     """
 
     kernel: jax.Array
@@ -58,21 +63,24 @@ class LayerWeights(NamedTuple):
     norm_offset: jax.Array | None
 
 
-Masks = tuple[Drawn | None, ...]  # of each layer, dropout of its attention weights with words [b, n, 2], or None
+# For each layer the dropout of its attention weights, with words [b, n, 2], or None.
+Masks = tuple[Drawn | None, ...]
 
 
 def mask_factors(mask: Drawn | None, fields: int) -> jax.Array | None:
-    """A layer's factors of the attention weights, float32 [b, n, f, g], or None without dropout."""
+    """Returns the factors by which dropout multiplies a layer's attention weights, float32 [b, n, f, g]; None without
+    it.
+    """
     return None if mask is None else factors(mask, (fields, fields))
 
 
 def sums_type(x: jax.Array) -> jnp.dtype:
-    """The type of sums of products of x: at least float32."""
+    """Returns the type in which products of x are summed: at least float32."""
     return jnp.promote_types(x.dtype, jnp.float32)
 
 
 def attention_weights(query: jax.Array, key: jax.Array, *, scale: float) -> jax.Array:
-    """Eq. 5: softmax over the key fields of scale * <query_f, key_g>, in float32.
+    """Computes the attention weights (Eq. 5): the softmax over key fields of scale * <query_f, key_g>, in float32.
 
     Args:
       query: [..., f, a].
@@ -87,7 +95,7 @@ def attention_weights(query: jax.Array, key: jax.Array, *, scale: float) -> jax.
 
 
 def projections(x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array:
-    """Query, key, value and residual of all heads, [b, f, p * w], of x [b, f, d], in the type of x."""
+    """Projects x [b, f, d] to query, key, value and residual of all heads, [b, f, p * w], in the type of x."""
     b, f, d = x.shape
     projected = jnp.dot(x.reshape(b * f, d), layer.kernel.reshape(d, -1), preferred_element_type=sums_type(x))
     if layer.bias is not None:
@@ -98,8 +106,8 @@ def projections(x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array
 
 
 def layer_norm(x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array:
-    """LayerNorm over the last axis of x, or x itself where the layer has none."""
-    if layer.norm_scale is None:
+    """Applies LayerNorm over the last axis of x; returns x itself if the layer has none."""
+    if layer.norm_scale is None or layer.norm_offset is None:
         return x
     centred = x - x.mean(-1, keepdims=True)
     inverse = jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + spec.norm_epsilon)
@@ -107,11 +115,12 @@ def layer_norm(x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array:
 
 
 def activated(mixed: jax.Array, x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array:
-    """Output [b, f, w] of a layer in the type of its input x [b, f, d]: ReLU, and LayerNorm where the layer has one.
+    """Returns the output [b, f, w] of a layer in the type of its input x [b, f, d]: a ReLU, and a LayerNorm if it has
+    one.
 
     Args:
-      mixed: [b, f, w], the mixed values and W_Res e_m; where that is left out, x itself is added here.
-      x, layer, spec: the layer's input, weights and options.
+      mixed: [b, f, w], the mixed values plus W_Res e_m. A layer without W_Res adds x itself here.
+      x, layer, spec: input, parameters and options of the layer.
     """
     mixed = mixed.astype(sums_type(mixed))
     if spec.residual and layer.kernel.shape[1] == 3:
@@ -125,7 +134,17 @@ def activated(mixed: jax.Array, x: jax.Array, layer: LayerWeights, spec: StackSp
 def einsum_layer(
     x: jax.Array, layer: LayerWeights, mask: jax.Array | None, spec: StackSpec
 ) -> tuple[jax.Array, jax.Array]:
-    """One layer as its equations: output [b, f, w] in the type of x, attention weights float32 [b, n, f, g], as is the mask."""
+    """Computes one layer by its equations (Eqs. 5 to 8).
+
+    Args:
+      x: [b, f, d].
+      layer: its parameters.
+      mask: float32 [b, n, f, g] factors of the attention weights (dropout), or None.
+      spec: options of the stack.
+
+    Returns:
+      The output [b, f, w] in the type of x, and the attention weights float32 [b, n, f, g] before dropout.
+    """
     b, f, _ = x.shape
     projected = projections(x, layer, spec).reshape(b, f, -1, spec.num_heads, spec.head_dim)
     query, key, value = (projected[:, :, part].swapaxes(1, 2) for part in range(3))  # [b, n, f, a]
@@ -138,14 +157,14 @@ def einsum_layer(
 
 
 def einsum_stack(x: jax.Array, layers: tuple[LayerWeights, ...], masks: Masks, spec: StackSpec) -> jax.Array:
-    """The stack as its equations, [b, f, d] -> [b, f, w], in the type of x."""
+    """Computes the stack by its equations, [b, f, d] -> [b, f, w], in the type of x."""
     for layer, mask in zip(layers, masks, strict=True):
         x, _ = einsum_layer(x, layer, mask_factors(mask, x.shape[1]), spec)
     return x
 
 
 def einsum_attention(x: jax.Array, layers: tuple[LayerWeights, ...], spec: StackSpec) -> jax.Array:
-    """Attention weights of all layers without dropout, float32 [b, l, n, f, g]."""
+    """Returns the attention weights of all layers without dropout, float32 [b, l, n, f, g]."""
     captured = []
     for layer in layers:
         x, weights = einsum_layer(x, layer, None, spec)
@@ -154,7 +173,7 @@ def einsum_attention(x: jax.Array, layers: tuple[LayerWeights, ...], spec: Stack
 
 
 class InteractingWeights(nn.Module):
-    """The parameters of one interacting layer with inputs of width `inputs`."""
+    """Creates the parameters of one interacting layer with inputs of width `inputs`."""
 
     spec: StackSpec
     inputs: int
@@ -167,8 +186,9 @@ class InteractingWeights(nn.Module):
         glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=0, out_axis=(2, 3), batch_axis=1)
         kernel = self.param('kernel', glorot, (self.inputs, p, n, a))
         bias = self.param('bias', nn.initializers.zeros, (p, n, a)) if self.bias else None
-        norm = _NormWeights(n * a, name='norm')() if self.layer_norm else (None, None)
-        return LayerWeights(kernel, bias, *norm)
+        if not self.layer_norm:
+            return LayerWeights(kernel, bias, None, None)
+        return LayerWeights(kernel, bias, *_NormWeights(n * a, name='norm')())
 
 
 class _NormWeights(nn.Module):

@@ -1,4 +1,4 @@
-"""Batch normalisation with running statistics (Ioffe and Szegedy, 2015), exact over slices of a mesh."""
+"""Batch normalisation with running statistics (Ioffe and Szegedy, 2015), exact over a batch's slices and devices."""
 
 import flax.linen as nn
 import jax
@@ -6,14 +6,17 @@ import jax.numpy as jnp
 
 from autoint_jax.models.layers.dropout import Training
 
-MOMENTUM = 0.9  # of the running statistics, as in PyTorch's default
+MOMENTUM = 0.9  # of the running statistics; the default of PyTorch
 EPSILON = 1e-5  # inside the root
 
 STATISTICS = 'batch_stats'  # the collection of running means and variances
 
 
 class BatchNorm(nn.Module):
-    """[b, h] -> [b, h]. In training by mean and variance of the batch's rows of weight 1, on all devices together."""
+    """[b, h] -> [b, h].
+
+    Training uses mean and variance of the batch's rows with weight 1, over all devices together.
+    """
 
     @nn.compact
     def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
@@ -34,7 +37,7 @@ class BatchNorm(nn.Module):
 
 
 def _mean(x: jax.Array, training: Training) -> jax.Array:
-    """Mean [h] over the batch's rows of weight 1, on all devices."""
+    """Returns the mean [h] over the batch's rows with weight 1, on all devices."""
     sums = (training.weights @ x, training.weights.sum())
     if training.axis is not None:
         sums = jax.lax.psum(sums, training.axis)

@@ -1,4 +1,4 @@
-"""What training adds to a forward pass: dropout, which depends on (seed, step, row of the batch, site) only.
+"""Dropout, which depends on (seed, step, row of the batch, site) only.
 
 Every row has its own key, so the same values are dropped however a batch is cut into slices or spread over devices.
 """
@@ -14,29 +14,38 @@ from autoint_jax.config.options import is_on
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.randomness import seed_key, two_words
 
-# Dropout sites, uint32: embeddings 0, the deep network from 1, its second stream from 31, the head from 51, layers from 100
-# (`layer_site`). Parts with more hidden layers than they have room for go on above 2^24 (`hidden_site`).
+# Dropout sites, uint32: embeddings 0, the deep network from 1, its second stream from 31, the output layers from 51,
+# attention layers from 100 (`layer_site`). Hidden layers for which a part has no room here have sites above 2^24
+# (`hidden_site`).
 EMBEDDING_SITE, DEEP_SITE, SECOND_SITE, HEAD_SITE, LAYER_SITE = 0, 1, 31, 51, 100
 HIDDEN_ROOM = {DEEP_SITE: 30, SECOND_SITE: 20, HEAD_SITE: 49}
 MOST_HIDDEN, MOST_LAYERS, MOST_PLACES = 1 << 24, 1 << 15, 1 << 16
 
 
 def hidden_site(part: int, number: int) -> int:
-    """The site of hidden layer `number` of a part, DEEP_SITE, SECOND_SITE or HEAD_SITE. Raises UsageError past the last one."""
+    """Returns the site of hidden layer `number` of a part (DEEP_SITE, SECOND_SITE or HEAD_SITE).
+
+    Raises:
+      UsageError: there is no site for so many layers.
+    """
     if number < HIDDEN_ROOM[part]:
         return part + number
     if number >= MOST_HIDDEN:
         raise UsageError(
-            f'a network has more than {MOST_HIDDEN:,} hidden layers, which dropout cannot tell apart: give it fewer'
+            f'a network has more than {MOST_HIDDEN:,} hidden layers, and dropout has no key for more: give it fewer'
         )
     return (part << 24) + number
 
 
 def layer_site(layer: int, place: int = 0) -> int:
-    """The site of a place, such as a head, within a layer, both from 0. Raises UsageError past the last one."""
+    """Returns the site of a place, such as a head, within a layer; both are counted from 0.
+
+    Raises:
+      UsageError: there is no site for so many layers or places.
+    """
     if layer >= MOST_LAYERS or place >= MOST_PLACES:
         raise UsageError(
-            f'dropout tells {MOST_LAYERS:,} layers of {MOST_PLACES:,} heads apart, and the model has more: lower '
+            f'dropout has keys for {MOST_LAYERS:,} layers of {MOST_PLACES:,} heads, and the model has more: lower '
             'model.num_layers or model.num_heads'
         )
     if place < LAYER_SITE:
@@ -45,12 +54,12 @@ def layer_site(layer: int, place: int = 0) -> int:
 
 
 class Training(NamedTuple):
-    """What a model needs to know of a training step; None in its place at evaluation.
+    """What a model needs only in a training step; at evaluation it gets None instead.
 
     Attributes:
-      keys: [b], from `row_keys`.
-      weights: float32 [b], 0 for rows that only pad the batch.
-      axis: mesh axis over which the rows of a batch are spread, or None where they are all here.
+      keys: a key for each row [b], from `row_keys`.
+      weights: float32 [b], 0 for rows that only pad the batch, else 1.
+      axis: mesh axis over which the rows of a batch are spread; None if they are all on this device.
     """
 
     keys: jax.Array
@@ -59,17 +68,17 @@ class Training(NamedTuple):
 
 
 def row_keys(seed: int | jax.Array, step: jax.Array, rows: jax.Array) -> jax.Array:
-    """Keys [b] of the rows of a step; `rows` are their places in the whole batch, int32 [b]."""
+    """Returns the keys [b] of the rows of a step; `rows` are their places in the whole batch, int32 [b]."""
     key = jax.random.fold_in(seed_key(seed), step)
     return jax.vmap(jax.random.fold_in, (None, 0))(key, rows)
 
 
 class Drawn(NamedTuple):
-    """What a mask is made of (`factors`); the compiled kernel makes it where it multiplies by it.
+    """The random words from which `factors` makes a mask. The compiled kernel makes the mask itself, as it multiplies.
 
     Attributes:
       words: uint32 [b, ..., 2], drawn for each row (and head).
-      rate: float32 [], the share that is dropped.
+      rate: float32 [], the share of values that is dropped.
     """
 
     words: jax.Array
@@ -77,17 +86,19 @@ class Drawn(NamedTuple):
 
 
 def drawn(keys: jax.Array, *, sites: Sequence[int], rate: float | jax.Array) -> Drawn:
-    """Words [b, sites, 2] of the rows of `keys`; sites tell dropout places apart. Together they cost hardly more than one of them."""
+    """Draws the words [b, sites, 2] of the rows with `keys`, for all sites at once, which costs hardly more than for
+    one.
+    """
     draw = lambda key, site: two_words(jax.random.fold_in(key, site))  # noqa: E731
     words = jax.vmap(jax.vmap(draw, (None, 0)), (0, None))(keys, jnp.asarray(sites, jnp.uint32))
     return Drawn(words, jnp.float32(rate))  # the same bits whether the rate is a number or an array
 
 
 def factors(made_of: Drawn, shape: tuple[int, ...]) -> jax.Array:
-    """float32 [b, ..., *shape]: 0 with probability `rate`, else 1 / (1 - rate).
+    """Returns the factors of dropout, float32 [b, ..., *shape]: 0 with probability `rate`, else 1 / (1 - rate).
 
-    Threefry has drawn two words; a hash of them and the place gives each value its bits. Threefry for every value would take a fifth of
-    a small model's training step. `kernels/dropout.h` computes the same.
+    Threefry has drawn two words, and a hash of them and of the place gives each value its bits. To draw every value by
+    Threefry would take a fifth of a small model's training step. `kernels/dropout.h` computes the same bits.
     """
     words, rate = made_of
     places = jnp.arange(math.prod(shape), dtype=jnp.uint32)
@@ -99,20 +110,22 @@ def factors(made_of: Drawn, shape: tuple[int, ...]) -> jax.Array:
 
 
 def scaled_mask(keys: jax.Array, *, site: int, rate: float | jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """float32 [b, *shape], `factors` of what is drawn for the rows at a site."""
+    """Returns the factors of dropout, float32 [b, *shape], of the rows with `keys` at a site."""
     words, rate = drawn(keys, sites=[site], rate=rate)
     return factors(Drawn(words[:, 0], rate), shape)
 
 
 def _mixed(x: jax.Array, first: int, one: int, second: int, other: int, third: int) -> jax.Array:
-    """A bijection of 32 bits in which every bit of x reaches every bit: shifts and odd factors as in MurmurHash3 and lowbias32."""
+    """Mixes 32 bits by shifts and odd factors, as MurmurHash3 and lowbias32 do. It is a bijection."""
     x = (x ^ (x >> first)) * jnp.uint32(one)
     x = (x ^ (x >> second)) * jnp.uint32(other)
     return x ^ (x >> third)
 
 
 def dropped(x: jax.Array, training: Training | None, *, site: int, rate: float | jax.Array) -> jax.Array:
-    """x [b, ...] with a share `rate` of its values dropped in training, the others scaled up; x itself at evaluation."""
+    """Drops a share `rate` of the values of x [b, ...] in training and scales up the others; returns x itself at
+    evaluation.
+    """
     if training is None or not is_on(rate):
         return x
     return x * scaled_mask(training.keys, site=site, rate=rate, shape=x.shape[1:])

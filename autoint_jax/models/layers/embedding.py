@@ -1,7 +1,7 @@
-"""Field embeddings: the rows of a batch -> one vector a field (paper section 4.3, Eqs. 2-4).
+"""Field embeddings: the rows of a batch -> one vector for each field (paper section 4.3, Eqs. 2-4).
 
-A field may have an embedding dimension of its own, narrower than the model's; its embedding is then projected to the model's
-by a matrix of the field (mixed dimension embeddings, Ginart et al., 2019). Fields of one width share a table.
+A field may have its own embedding dimension, narrower than the model's. A matrix of the field then projects its
+embedding to the model's dimension (mixed dimension embeddings, Ginart et al., 2019). Fields of one width share a table.
 """
 
 import itertools
@@ -31,11 +31,14 @@ EMBEDDING_OPTIONS = (
 
 
 def field_widths(config: ModelConfig, schema: Schema) -> dict[str, int]:
-    """The embedding dimension of every id field: the schema's, or by the rule of `width_scale`, or the model's.
+    """Returns the embedding dimension of every id field: the schema's, else that of the rule `width_scale`, else the
+    model's.
 
-    The rule, a * cardinality^b, is rounded up to a power of two, so that few tables serve all fields.
+    The rule is width_scale * cardinality^width_power, rounded up to a power of two, so that few tables serve all
+    fields.
 
-    Raises UsageError where the schema asks for more than the model's embedding_dim.
+    Raises:
+      UsageError: the schema asks for more than the model's embedding_dim.
     """
     widths = {}
     for field in schema.id_fields:
@@ -55,7 +58,7 @@ def field_widths(config: ModelConfig, schema: Schema) -> dict[str, int]:
 
 
 def embedding_tables(config: ModelConfig, schema: Schema, table: str = 'embedding') -> dict[str, TableSpec]:
-    """The tables of `FieldEmbedding`: `table`, and `table_W` for fields of a narrower width W."""
+    """Returns the tables of `FieldEmbedding` by name: `table`, and `table_W` for fields of a narrower width W."""
     widths = field_widths(config, schema)
     return {
         table if width == config.embedding_dim else f'{table}_{width}': table_of(
@@ -67,7 +70,8 @@ def embedding_tables(config: ModelConfig, schema: Schema, table: str = 'embeddin
 
 
 def combined_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array:
-    """One embedding of a multivalued field: the 'mean' (Eq. 3) or 'sum' of its values' embeddings; zero where it has none.
+    """Combines the embeddings of a multivalued field's values into their 'mean' (Eq. 3) or 'sum', [b, d]; zero without
+    values.
 
     Args:
       rows: [b, m, d].
@@ -79,7 +83,9 @@ def combined_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array
 
 
 def weighted_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array:
-    """The summands of `combined_values`, x_i v_i: x_i is 1 / q for the mean of q values, 1 for the sum, 0 for padding; [b, m, d]."""
+    """Returns the summands of `combined_values`, x_i v_i, [b, m, d]: x_i is 1 / q in a mean of q values, 1 in a sum, 0
+    for padding.
+    """
     present = (ids > 0).astype(rows.dtype)[:, :, None]
     return rows * present if combiner == 'sum' else rows * present / jnp.maximum(present.sum(1, keepdims=True), 1)
 
@@ -87,14 +93,22 @@ def weighted_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array
 def embedded_runs(
     fields: Sequence[FieldSpec], rows: jax.Array, ids: jax.Array, combiner: str, *, pooled: bool
 ) -> list[jax.Array]:
-    """Embeddings [b, run, d] of id fields whose slots `rows` [b, slots, d] and `ids` [b, slots] hold, run after run.
+    """Returns the embeddings of id fields in pieces [b, run, d], a piece for each run of neighbouring fields of one
+    kind.
 
-    Neighbouring fields of one kind are taken in one piece: a piece a field costs more than the layers of a small model. A field of
-    several values is one vector, their mean or sum, or, if not `pooled`, one vector a slot, its summand.
+    A piece for each field would cost more than the layers of a small model.
+
+    Args:
+      fields: the id fields whose slots `rows` and `ids` hold, in this order.
+      rows: [b, slots, d].
+      ids: int32 [b, slots], 0 = padding in multivalued fields.
+      combiner: 'mean' or 'sum'.
+      pooled: whether a multivalued field is one vector, the mean or sum of its values; if not, it has a vector for each
+        slot.
     """
     pieces, slot = [], 0
-    for (kind, single), run in itertools.groupby(fields, lambda field: (field.kind, field.max_values == 1)):
-        run = list(run)
+    for (kind, single), grouped in itertools.groupby(fields, lambda field: (field.kind, field.max_values == 1)):
+        run = list(grouped)
         if single:
             slots = slice(slot, slot + len(run))
             pieces.append(rows[:, slots] if kind == CATEGORICAL else rows[:, slots] * (ids[:, slots, None] > 0))
@@ -102,21 +116,24 @@ def embedded_runs(
         else:
             for field in run:
                 slots = slice(slot, slot + field.max_values)
-                of_field = rows[:, slots], ids[:, slots]
+                values = rows[:, slots], ids[:, slots]
                 pieces.append(
-                    combined_values(*of_field, combiner)[:, None] if pooled else weighted_values(*of_field, combiner)
+                    combined_values(*values, combiner)[:, None] if pooled else weighted_values(*values, combiner)
                 )
                 slot += field.max_values
     return pieces
 
 
 class FieldEmbedding(nn.Module):
-    """Rows of a batch -> field embeddings [b, f, d], in the schema's order. Owns what numeric and narrow fields need.
+    """Rows of a batch -> field embeddings [b, f, d], in the schema's order.
+
+    It owns the parameters of numeric fields and the projections of narrow fields.
 
     Attributes:
       table: name of its tables, as given to `embedding_tables`.
-      pooled: one vector a field; else one a feature, [b, slots + numeric, d], as models of single features want them: a value of a
-        multivalued field is a feature of its own, by `combiner` 1 / q where the field has q values, or 1.
+      pooled: whether there is one vector for each field. If not, there is one for each feature, [b, slots + numeric,
+        d]: each value of a multivalued field is a feature of its own, times 1 / q for `combiner` 'mean' of q values, or
+        1 for 'sum'.
     """
 
     config: ModelConfig
@@ -127,10 +144,11 @@ class FieldEmbedding(nn.Module):
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch) -> jax.Array:
         config, widths = self.config, field_widths(self.config, self.schema)
-        numeric = None
+        # For each field, the arrays [b, fields, d] that hold its vectors, and the vectors' places in them.
+        sources: dict[str, list[tuple[jax.Array, int]]] = {}
         if self.schema.numeric_fields:
             numeric = NumericEmbedding(config, self.schema, config.embedding_dim, name='numeric')(batch.numeric)
-        sources = {}  # of each field: the arrays [b, fields, d] that hold its vectors, and their places there
+            sources |= {field.name: [(numeric, place)] for place, field in enumerate(self.schema.numeric_fields)}
         for width in sorted(set(widths.values())):
             fields = [field for field in self.schema.id_fields if widths[field.name] == width]
             if width == config.embedding_dim:
@@ -158,25 +176,25 @@ class FieldEmbedding(nn.Module):
             places = ((piece, place) for piece in pieces for place in range(piece.shape[1]))
             for field in fields:
                 sources[field.name] = [next(places) for _ in range(1 if self.pooled else field.max_values)]
-        for place, field in enumerate(self.schema.numeric_fields):
-            sources[field.name] = [(numeric, place)]
         return in_order([source for name in self.schema.names for source in sources[name]])
 
     def _slots(self, ids: jax.Array, fields: list[FieldSpec]) -> jax.Array:
-        """The id slots of some fields, [b, slots]."""
+        """Returns the id slots of some fields, [b, slots]."""
         if len(fields) == len(self.schema.id_fields):
             return ids
         columns = table_of(self.schema, 1, 0.0, [field.name for field in fields]).columns
-        return ids[:, np.asarray(columns)]  # of NumPy, since rows may be NumPy arrays while shapes are traced
+        return ids[:, np.asarray(columns)]  # a NumPy index, because rows may be NumPy arrays while shapes are traced
 
 
 def num_features(schema: Schema) -> int:
-    """Vectors of a `FieldEmbedding` that is not pooled."""
+    """Returns the number of vectors of a `FieldEmbedding` that is not pooled."""
     return schema.num_slots + len(schema.numeric_fields)
 
 
 def present_features(schema: Schema, batch: Batch) -> jax.Array:
-    """Which features a row has, bool [b, slots + numeric], in the order of a `FieldEmbedding` that is not pooled."""
+    """Returns which features a row has, bool [b, slots + numeric], in the order of a `FieldEmbedding` that is not
+    pooled.
+    """
     columns, slots, numeric_columns = [], schema.slots, schema.numeric_columns
     for field in schema.fields:
         if field.kind == NUMERIC:
@@ -188,7 +206,9 @@ def present_features(schema: Schema, batch: Batch) -> jax.Array:
 
 
 def in_order(sources: list[tuple[jax.Array, int]]) -> jax.Array:
-    """Fields as (array [b, fields, d], place in it) -> [b, f, d], neighbours of one array taken in one piece."""
+    """Joins vectors, each given as (array [b, fields, d], place in it), to [b, f, d]; neighbours of one array stay one
+    piece.
+    """
     pieces, first = [], 0
     while first < len(sources):
         array, place = sources[first]

@@ -1,4 +1,4 @@
-"""The first-order part, w^T x, of LR, FM, wide and their kin."""
+"""The first-order part w^T x of LR, FM, Wide & Deep and others."""
 
 import flax.linen as nn
 import jax
@@ -14,14 +14,16 @@ LINEAR_TABLE = 'linear'
 
 
 def linear_tables(schema: Schema) -> dict[str, TableSpec]:
-    """The table of first-order weights, one value an id, zero at the start."""
+    """Returns the table of first-order weights: one value for each id, which starts at zero."""
     return {LINEAR_TABLE: table_of(schema, 1, 0.0)}
 
 
 class FirstOrder(nn.Module):
-    """w^T x without a bias, [b]: the weight of every categorical value, the mean or sum of a field's several weights, w_m * x_m.
+    """w^T x without a bias, [b].
 
-    Name it ..._embedding: its numeric weights count as embeddings.
+    A categorical field adds the weight of its value, a multivalued field the mean or sum of its values' weights, and a
+    numeric field w_m * x_m. The module's name must end in `_embedding`, so that its numeric weights are counted as
+    embeddings.
     """
 
     config: ModelConfig

@@ -1,4 +1,4 @@
-"""Multi-layer perceptron with ReLU and a linear output of width 1, as the authors initialise it."""
+"""The multi-layer perceptron with ReLU and a linear output of width 1, initialised as in the authors' code."""
 
 import flax.linen as nn
 import jax
@@ -8,19 +8,20 @@ from autoint_jax.models.layers.dropout import Training, dropped, hidden_site
 
 
 class MLP(nn.Module):
-    """[b, h] -> logits [b]. No hidden widths make it the linear output layer (Eq. 9).
+    """[b, h] -> logits [b]. Without hidden widths it is the linear output layer (Eq. 9).
 
-    A hidden layer is linear, batch normalisation if any, ReLU, dropout: the authors' order. Weights, and biases where
-    `random_bias`, are drawn from N(0, 2 / (inputs + outputs)) as in the authors' code; the bias of the last layer from
-    N(0, 1) there, else 0. A layer that is normalised has no bias: the normalisation would take it out again.
+    A hidden layer is a linear map, then batch normalisation if wanted, ReLU and dropout, in the authors' order. Weights
+    are drawn from N(0, 2 / (inputs + outputs)). With `random_bias` biases are drawn like that too, and the bias of the
+    output layer from N(0, 1), as in the authors' code; else they start at 0. A layer with batch normalisation has no
+    bias, because the normalisation would cancel it.
 
     Attributes:
       hidden: widths of the hidden layers.
-      dropout: share of hidden values dropped in training.
-      random_bias: initialise biases as the authors do; zero otherwise.
-      site: of the part that it is, DEEP_SITE, SECOND_SITE or HEAD_SITE; hidden layers have dropout sites of their own.
-      batch_norm: normalise hidden layers.
-      output: end in the linear output layer; without it the last hidden layer [b, h] is returned.
+      dropout: share of hidden values that is dropped in training.
+      random_bias: whether initial biases are random, as in the authors' code.
+      site: first dropout site of its hidden layers: DEEP_SITE, SECOND_SITE or HEAD_SITE.
+      batch_norm: whether hidden layers are normalised.
+      output: whether it ends in the linear output layer; if not, it returns the last hidden layer [b, h].
     """
 
     hidden: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Numeric fields as vectors: values [b, numeric] -> [b, numeric, d], zero where a value is missing (NaN)."""
+"""Numeric fields as vectors: values [b, numeric] -> [b, numeric, d]. A missing value (NaN) gives a zero vector."""
 
 import flax.linen as nn
 import jax
@@ -11,12 +11,12 @@ from autoint_jax.schema import Schema
 
 
 def present_values(values: jax.Array) -> jax.Array:
-    """The values with 0 in place of missing ones, [b, numeric]."""
+    """Returns the values [b, numeric] with 0 in place of missing ones."""
     return jnp.where(jnp.isnan(values), 0.0, values)
 
 
 def scaled_vectors(vectors: jax.Array, values: jax.Array) -> jax.Array:
-    """Eq. 4: v_m * x_m; zero where the value is missing.
+    """Returns v_m * x_m (Eq. 4), [b, numeric, d]; zero for a missing value.
 
     Args:
       vectors: [numeric, d].
@@ -26,7 +26,11 @@ def scaled_vectors(vectors: jax.Array, values: jax.Array) -> jax.Array:
 
 
 def boundaries(schema: Schema) -> np.ndarray:
-    """Quantile boundaries of the numeric fields, float32 [numeric, bins + 1]. Raises UsageError where they are missing."""
+    """Returns the quantile boundaries of the numeric fields, float32 [numeric, bins + 1].
+
+    Raises:
+      UsageError: a field has no boundaries.
+    """
     for field in schema.numeric_fields:
         if len(field.boundaries) < 2:
             raise UsageError(
@@ -37,16 +41,18 @@ def boundaries(schema: Schema) -> np.ndarray:
 
 
 def bucket_weights(values: jax.Array, edges: np.ndarray) -> jax.Array:
-    """One-hot quantile bucket of each value, [b, numeric, bins]; values past the edges belong to the outer buckets."""
+    """Returns the one-hot quantile bucket of each value, [b, numeric, bins]; the outer buckets take values past the
+    edges.
+    """
     bucket = (values[:, :, None] >= edges[:, 1:-1]).sum(-1)  # [b, numeric]
     return jax.nn.one_hot(bucket, edges.shape[1] - 1, dtype=values.dtype)
 
 
 def piecewise_linear(values: jax.Array, edges: np.ndarray) -> jax.Array:
-    """Piecewise linear encoding (Gorishniy et al., 2022, Eq. 1), [b, numeric, bins].
+    """Returns the piecewise linear encoding (Gorishniy et al., 2022, Eq. 1), [b, numeric, bins].
 
-    Component t is (x - b_{t-1}) / (b_t - b_{t-1}), cut to [0, 1] but for the first below and the last above. Bins of no
-    width, which repeated quantiles leave, encode x >= b_t as 1, else 0.
+    Component t is (x - b_{t-1}) / (b_t - b_{t-1}), clipped to [0, 1]; the first component is not clipped below, and the
+    last not above. Repeated quantiles leave bins without width, whose component is 1 if x >= b_t, else 0.
     """
     x, low, high = values[:, :, None], edges[:, :-1], edges[:, 1:]
     width = high - low
@@ -58,7 +64,10 @@ def piecewise_linear(values: jax.Array, edges: np.ndarray) -> jax.Array:
 
 
 def periodic(values: jax.Array, frequencies: jax.Array) -> jax.Array:
-    """concat(sin(2 pi c x), cos(2 pi c x)) with trained frequencies c [numeric, k] (Gorishniy et al., 2022, Eq. 2): [b, numeric, 2k]."""
+    """Returns concat(sin(2 pi c x), cos(2 pi c x)), [b, numeric, 2k], with trained frequencies c [numeric, k].
+
+    Source: Gorishniy et al., 2022, Eq. 2.
+    """
     angles = 2 * np.pi * frequencies * values[:, :, None]
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], -1)
 
@@ -66,8 +75,9 @@ def periodic(values: jax.Array, frequencies: jax.Array) -> jax.Array:
 class NumericEmbedding(nn.Module):
     """Numeric values [b, numeric] -> vectors [b, numeric, width], by `config.numeric_encoding`.
 
-    scaled: v_m * x_m. buckets: a vector for each quantile bucket. piecewise_linear: the encoding times a matrix, plus a bias
-    (the paper's L). periodic: ReLU of the encoding times a matrix, plus a bias (its PLR).
+    'scaled' is v_m * x_m (Eq. 4), and 'buckets' is a vector for each quantile bucket. 'piecewise_linear' is the
+    encoding times a matrix plus a bias (the L of Gorishniy et al., 2022), and 'periodic' is the ReLU of such a map
+    (their PLR).
     """
 
     config: ModelConfig

@@ -1,4 +1,4 @@
-"""One vector a row: embeddings of id fields side by side with plain numeric values, as DCN and Deep Crossing stack them."""
+"""One vector for each row: the embeddings of id fields, then plain numeric values, as in DCN and Deep Crossing."""
 
 import flax.linen as nn
 import jax
@@ -13,9 +13,9 @@ from autoint_jax.schema import Batch, Schema
 
 
 class StackedInput(nn.Module):
-    """Rows of a batch -> [b, h]: the id fields' embeddings, then the numeric values (0 where missing).
+    """Rows of a batch -> [b, h]: the embeddings of id fields, then the numeric values (0 for a missing one).
 
-    Numeric fields that are encoded (`numeric_encoding` other than 'scaled') are embedded like the others, in the schema's order.
+    If `numeric_encoding` is not 'scaled', numeric fields are embedded like the others, in the schema's order.
     """
 
     config: ModelConfig
@@ -24,19 +24,17 @@ class StackedInput(nn.Module):
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         plain = self.config.numeric_encoding == 'scaled' and bool(self.schema.numeric_fields)
-        b, embedded = batch.labels.shape[0], None
-        if not plain or self.schema.id_fields:
-            schema = Schema(self.schema.id_fields) if plain else self.schema
-            embedded = FieldEmbedding(self.config, schema, name='embedding')(rows, batch).reshape(b, -1)
-            embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=self.config.embedding_dropout)
-        if not plain:
-            return embedded
-        values = present_values(batch.numeric)
-        return values if embedded is None else jnp.concatenate([embedded, values], 1)
+        if plain and not self.schema.id_fields:
+            return present_values(batch.numeric)
+        schema = Schema(self.schema.id_fields) if plain else self.schema
+        embedded = FieldEmbedding(self.config, schema, name='embedding')(rows, batch)
+        embedded = embedded.reshape(batch.labels.shape[0], -1)
+        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=self.config.embedding_dropout)
+        return jnp.concatenate([embedded, present_values(batch.numeric)], 1) if plain else embedded
 
 
 def stacked_width(config: ModelConfig, schema: Schema) -> int:
-    """The width h of `StackedInput`."""
+    """Returns the width h of `StackedInput`."""
     plain = config.numeric_encoding == 'scaled'
     numeric = len(schema.numeric_fields)
     return len(schema.id_fields) * config.embedding_dim + numeric * (1 if plain else config.embedding_dim)

@@ -1,4 +1,4 @@
-"""Embedding tables and the lookup: the only code that sees whole tables.
+"""Embedding tables and the lookup. No other code of the forward pass sees whole tables.
 
 The forward pass is split in two, so that an optimizer can touch only a batch's rows and tables can be sharded:
 `lookup(tables, specs, batch) -> rows`, then `model.apply(variables, rows, batch) -> logits`.
@@ -18,14 +18,14 @@ Rows = dict[str, jax.Array]  # name -> [b, slots of its fields, d]
 
 
 class TableSpec(NamedTuple):
-    """A table of some fields' ids, one field after the other.
+    """A table with a row for each id of some fields, one field after the other.
 
     Attributes:
-      width: values of a row, d.
+      width: number of values in a row, d.
       stddev: initial values are drawn from N(0, stddev^2).
       rows: number of rows, v.
       columns: the id slots of a batch that the table serves.
-      offsets: for each of them, the first row of its field.
+      offsets: for each of these slots, the first row of its field.
     """
 
     width: int
@@ -36,8 +36,10 @@ class TableSpec(NamedTuple):
 
 
 def table_of(schema: Schema, width: int, stddev: float, names: Sequence[str] | None = None) -> TableSpec:
-    """The table of the named id fields, by default of all, in the schema's order."""
-    slots, columns, offsets, rows = schema.slots, [], [], 0
+    """Returns the table of the named id fields (of all by default), in the schema's order."""
+    columns: list[int] = []
+    offsets: list[int] = []
+    slots, rows = schema.slots, 0
     for field in schema.id_fields:
         if names is None or field.name in names:
             columns += range(slots[field.name].start, slots[field.name].stop)
@@ -47,9 +49,10 @@ def table_of(schema: Schema, width: int, stddev: float, names: Sequence[str] | N
 
 
 def initial_tables(specs: dict[str, TableSpec], key: jax.Array) -> Tables:
-    """Tables {name: float32 [v, d]}.
+    """Draws the initial tables {name: float32 [v, d]}.
 
-    A table without rows, as a schema of numeric fields has it, is not made: a checkpoint cannot hold an empty array.
+    A table without rows, as a schema with only numeric fields has it, is left out, because a checkpoint cannot hold an
+    empty array.
     """
     return {
         name: spec.stddev * jax.random.normal(jax.random.fold_in(key, number), (spec.rows, spec.width), jnp.float32)
@@ -59,14 +62,19 @@ def initial_tables(specs: dict[str, TableSpec], key: jax.Array) -> Tables:
 
 
 def table_rows(spec: TableSpec, ids: Any) -> Any:
-    """Ids within their fields, int32 [b, slots of the batch] -> row numbers of a table, [b, slots of its fields]."""
+    """Turns ids within their fields, int32 [b, slots of the batch], into row numbers of a table, [b, slots of its
+    fields].
+    """
     if spec.columns != tuple(range(ids.shape[1])):
         ids = ids[:, np.asarray(spec.columns, np.int32)]
     return ids + np.asarray(spec.offsets, np.int32)
 
 
 def lookup(tables: Tables, specs: dict[str, TableSpec], batch: Batch) -> Rows:
-    """The rows a batch needs. Prepared ids are in range; they are clipped, not checked."""
+    """Returns the rows of tables that a batch needs.
+
+    Ids are clipped, not checked, because prepared ids are in range.
+    """
     found = {
         name: jnp.take(table, table_rows(specs[name], batch.ids), axis=0, mode='clip') for name, table in tables.items()
     }
@@ -74,5 +82,5 @@ def lookup(tables: Tables, specs: dict[str, TableSpec], batch: Batch) -> Rows:
 
 
 def empty_rows(specs: dict[str, TableSpec], count: int) -> Rows:
-    """What models read of `count` rows from the tables that are not made, because they have no rows: float32 [count, 0, d]."""
+    """Returns float32 [count, 0, d] for each table that was left out because it has no rows."""
     return {name: jnp.zeros((count, 0, spec.width), jnp.float32) for name, spec in specs.items() if not spec.rows}

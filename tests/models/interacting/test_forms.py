@@ -178,7 +178,7 @@ def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
         forms.chosen_form('cpu_kernel', ModelConfig(compute_dtype='float32'))
     with pytest.raises(UsageError, match="'gpu_kernel', but it runs on GPUs, not on cpu"):
         forms.chosen_form('gpu_kernel', ModelConfig(compute_dtype='float32'))
-    with pytest.raises(UsageError, match='101 fields, inputs of width 4 and 1 heads of 3 do not fit'):
+    with pytest.raises(UsageError, match='101 fields, inputs of width 4 and 1 heads of 3'):
         forms.FORMS['gpu_kernel'](*drawn((1, 101, 4, 1, 1, 3), authors=False, residual=True, dropout=False))
     for options, text in (
         (FUXICTR, 'neither a LayerNorm before the activation'),

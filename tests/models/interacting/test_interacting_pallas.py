@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoint_jax.models.interacting import pallas as interacting_pallas
-from autoint_jax.models.interacting import pallas_block as interacting_block
+from autoint_jax.models.interacting import pallas, pallas_block
 from autoint_jax.models.interacting.pallas import interacting_layer, supported
 
 
@@ -89,8 +88,8 @@ def test_bfloat16_is_near_float32(sizes):
 
 def test_few_programs_take_turns(monkeypatch):
     """31 examples in 6 blocks, the last not full, by 2 programs of 3 turns each."""
-    monkeypatch.setattr(interacting_block, 'MAX_PROGRAMS', 4)
-    plan = interacting_block.planned(
+    monkeypatch.setattr(pallas_block, 'MAX_PROGRAMS', 4)
+    plan = pallas_block.kernel_shape(
         jnp.zeros((31, 5, 6)), jnp.zeros((6, 4, 2, 4)), scale=1.0, projection_relu=False, interpret=True
     )
     assert (plan.examples, plan.programs, plan.steps) == (6, 2, 3)
@@ -162,4 +161,4 @@ def test_lowers_for_a_gpu(sizes, dtype, options):
         text = jax.jit(jax.value_and_grad(loss, (0, 1))).trace(*arguments).lower(lowering_platforms=('cuda',)).as_text()
     assert text.count('custom_call @__gpu$xla.gpu.triton') == 2
     for name in ('_forward_kernel', '_backward_kernel'):
-        assert f'name = "{name}"' in text and hasattr(interacting_pallas, name)
+        assert f'name = "{name}"' in text and hasattr(pallas, name)
