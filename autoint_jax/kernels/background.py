@@ -1,4 +1,6 @@
-"""Whether a run may need the compiled kernels, known before any library is imported, so that their compilation can begin first."""
+"""Whether a run may need the compiled kernels, known before any library is imported, so that their compilation can
+begin first.
+"""
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.kernels import library

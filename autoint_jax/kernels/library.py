@@ -1,9 +1,9 @@
 """Compiles the C++ kernels for this machine's CPU, once, and registers them with XLA.
 
-The library lies in the user's cache folder, which must be private (`cache_folder`). Its name has a digest of the sources, the
-compiler, the processor and jaxlib, so that another machine, compiler or version gets its own, and a digest of the library itself:
-one that is cut short or replaced has another, and is compiled again. A compiler that fails is not tried again until one of these
-changes.
+The library lies in the user's cache folder, which must be private (`cache_folder`). Its name has a digest of the
+sources, the compiler, the processor and jaxlib, so that another machine, compiler or version gets its own, and a digest
+of the library itself: one that is cut short or replaced has another, and is compiled again. A compiler that fails is
+not tried again until one of these changes.
 """
 
 import atexit
@@ -99,8 +99,8 @@ _PROGRAM = 'import sys; sys.path.insert(0, sys.argv[1]); from autoint_jax.kernel
 def begin() -> subprocess.Popen | None:
     """Begins to compile the library in a process of its own, unless it is built; `library` waits for that process.
 
-    Returns the process, or None if nothing was begun: the library is there, or is unavailable, or could not be kept. The process
-    completes the library even if this one ends before.
+    Returns the process, or None if nothing was begun: the library is there, or is unavailable, or could not be kept.
+    The process completes the library even if this one ends before.
     """
     if not_kept():
         return None
@@ -120,7 +120,10 @@ def _wait() -> None:
 
 
 def built() -> pathlib.Path:
-    """The library's file, compiled if it is not there yet or is not what was compiled (a few seconds). Raises Unavailable."""
+    """The library's file, compiled if it is not there yet or is not what was compiled (a few seconds).
+
+    Raises Unavailable.
+    """
     compiler = _compiler()
     if (kept := _kept(compiler)) is not None:
         return kept
@@ -152,7 +155,10 @@ def _kept(compiler: str) -> pathlib.Path | None:
 
 
 def _folder() -> pathlib.Path:
-    """The cache folder, or a folder of this process alone where that is not private or cannot be written. Raises Unavailable."""
+    """The cache folder, or a folder of this process alone where that is not private or cannot be written.
+
+    Raises Unavailable.
+    """
     try:
         return private_folder(cache_home())
     except Unsafe as error:
