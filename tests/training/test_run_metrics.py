@@ -1,0 +1,118 @@
+"""What runs measure: metrics of their choice, the one that chooses the best state, and a metric that the table gets anew."""
+
+import json
+
+import numpy as np
+import pytest
+from run_cases import TINY, Told, outcome
+from sweep_cases import BASE, opened, task
+
+from autoint_jax.config.configuration import replace
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.errors import UsageError
+from autoint_jax.evaluation import calibration, ranking
+from autoint_jax.evaluation.metric import LOGITS, LOWER, Metric, of_logits
+from autoint_jax.evaluation.metrics import METRICS
+from autoint_jax.sweeps import report, trials
+from autoint_jax.sweeps.status import status
+from autoint_jax.sweeps.worker import work
+from autoint_jax.training.loop import fit
+from autoint_jax.training.replicas import fit_copies
+from autoint_jax.training.step import placement, scoring
+from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.trained import open_run
+
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+MONITORED = replace(
+    TINY,
+    {
+        'training.monitor': 'group_auc',
+        'training.group_by': 'Gender',
+        'training.metrics': ('calibration',),
+        'training.stop_after_increases': 2,
+        'optimizer.learning_rate': 0.05,
+    },
+)
+
+
+@pytest.fixture(scope='module')
+def data(data_dir):
+    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+
+
+def test_the_monitor_chooses_the_best_state_and_ends_training(data, data_dir, tmp_path):
+    result = fit(MONITORED, data, tmp_path / 'alone', Told())
+    found = lines(tmp_path / 'alone')
+    areas = [line['valid_group_auc'] for line in found]
+    best = found[int(np.argmax(areas))]
+    assert result['best_step'] == best['step'] and result['valid']['group_auc'] == max(areas)
+    assert best['step'] != min(found, key=lambda line: line['valid_logloss'])['step']
+    assert list(result['test']) == list(result['valid']) == ['auc', 'logloss', 'calibration', 'group_auc']
+    assert areas[-3] > areas[-2] > areas[-1] and len(found) < MONITORED.training.epochs
+
+    run, columns = open_run(tmp_path / 'alone', data_dir, None), data.split('test')
+    assert int(run.state.step) == best['step'] and run.figures(columns) == result['test']
+    scorer = scoring.make_scorer(run.made, placement.data_mesh())
+    logits = scorer(run.state.variables, run.state.tables, resident_columns(columns, placement.data_mesh()))
+    assert data.schema.names[0] == 'Gender'
+    areas = ranking.group_areas(logits, columns.labels, columns.ids[:, 0])
+    assert len(areas.areas) == 2 and result['test']['group_auc'] == areas.weighted
+    assert result['test']['calibration'] == calibration.calibration(logits, columns.labels)
+
+
+def test_a_resumed_run_and_a_copy_obey_the_monitor(data, tmp_path):
+    fit(MONITORED, data, tmp_path / 'alone', Told())
+    with pytest.raises(KeyboardInterrupt):
+        fit(MONITORED, data, tmp_path / 'resumed', Told(stop_after=3))
+    fit(MONITORED, data, tmp_path / 'resumed', Told())
+    configs = [MONITORED, replace(MONITORED, {'seed': 1})]
+    fit_copies(configs, data, [tmp_path / 'copy', tmp_path / 'other'], Told())
+    alone = outcome(tmp_path / 'alone', data, MONITORED)
+    assert outcome(tmp_path / 'resumed', data, MONITORED) == alone
+    assert lines(tmp_path / 'copy') == lines(tmp_path / 'alone') != lines(tmp_path / 'other')
+    one, other = (json.loads((tmp_path / name / 'result.json').read_text()) for name in ('alone', 'copy'))
+    assert one['test'] == other['test'] and one['best_step'] == other['best_step']
+
+
+def test_a_field_that_cannot_group_is_refused_before_anything_is_written(data, tmp_path):
+    with pytest.raises(UsageError, match="'group_auc' groups rows by .* 'Genre' is none.*: choose one of Gender, Age"):
+        fit(replace(MONITORED, {'training.group_by': 'Genre'}), data, tmp_path / 'run', Told())
+    assert not (tmp_path / 'run').exists()
+
+
+def test_an_entry_of_the_table_is_all_that_a_new_metric_needs(data_dir, tmp_path, monkeypatch, capfd):
+    """Evaluations, a sweep's objective, its status and its report know a metric that is added here."""
+
+    def brier(logits, labels):
+        return float(np.mean((calibration.probabilities(logits) - labels) ** 2))
+
+    monkeypatch.setitem(
+        METRICS, 'brier', Metric('brier', 'Brier score', LOWER, LOGITS, of_logits(brier), (0.0, 1.0), 'no row')
+    )
+    text = "objective = 'valid_brier'\n" + BASE + "training.metrics = ['brier']\n[grid]\nseed = [0, 1]\n"
+    folder = opened(tmp_path, text)
+    work(task(folder, data_dir), 'worker')
+    made = report.report(folder)
+    assert made.figures[2::3] == ['valid_brier', 'test_brier']
+    best = made.trials[0]
+    found = {trial.id: trials.evaluations(folder.of(trial)) for trial in folder.trials()}
+    results = {trial.id: trials.result(folder.of(trial)) for trial in folder.trials()}
+    assert best['valid_brier'] == min(result['valid']['brier'] for result in results.values())
+    assert best['test_brier'] == results[best['trial']]['test']['brier']
+    assert all('valid_brier' in line for evaluations in found.values() for line in evaluations)
+    run = open_run(folder.of(folder.trials()[0]), data_dir, None)
+    columns = run.data.split('test')
+    scorer = scoring.make_scorer(run.made, placement.data_mesh())
+    logits = scorer(run.state.variables, run.state.tables, resident_columns(columns, placement.data_mesh()))
+    assert results[folder.trials()[0].id]['test']['brier'] == brier(logits, columns.labels)
+    assert status(folder).counts['done'] == 2
+    capfd.readouterr()
+    report.show(folder, made)
+    shown = capfd.readouterr().out
+    assert 'by valid_brier' in shown and 'test brier' in shown and f'{best["test_brier"]:.4f}' in shown
+    with pytest.raises(UsageError, match="objective = 'valid_brier' takes a metric that evaluations do not have"):
+        opened(tmp_path / 'without', "objective = 'valid_brier'\n" + BASE)
