@@ -3,15 +3,20 @@
 Everything that is wrong with such a file becomes a UsageError of one sentence: the file, why, and what to do. What a file must
 have is said by a form: {key: type}, where in place of a type may stand a form, a tuple of alternatives (None is one), or a list
 with the form of its items. `finite` is the form of a number that is neither NaN nor infinite. A file may have more keys.
+
+A record is a frozen dataclass with a number `VERSION`; `read_record` reads a file of one, and `to_json` gives what is written.
 """
 
 import contextlib
+import dataclasses
 import json
 import math
 import pathlib
 import tomllib
+import types
+import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from autoint_jax.errors import UsageError, nearest, system_sentence
 
@@ -123,6 +128,88 @@ def of_form(path: pathlib.Path, *, mend: str = MEND) -> Iterator[None]:
         raise UsageError(f'{path} has another form than expected (it has no key {error}): {mend}') from None
     except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
         raise UsageError(f'{path} has another form than expected ({error}): {mend}') from None
+
+
+class Versioned(Protocol):
+    """The type of a record: a dataclass with the number of its present form."""
+
+    VERSION: ClassVar[int]
+
+
+Record = TypeVar('Record', bound=Versioned)
+
+
+def read_record(path: pathlib.Path, kind: type[Record], *, mend: str = MEND) -> Record:
+    """Reads a JSON file of a record.
+
+    Args:
+      path: of the file.
+      kind: a dataclass with the number VERSION of its present form, and a field `version`.
+      mend: what the user can do where the file is broken, the end of the sentence.
+
+    Returns:
+      The record. Its `version` is that of the file, 1 where the file does not say.
+
+    Raises:
+      UsageError: the file cannot be read, lacks a key, has a value of another type, or is of a later version.
+    """
+    return record_of(read_json(path, mend=mend), kind, str(path), mend=mend)
+
+
+def record_of(value: Any, kind: type[Record], where: str, *, mend: str = MEND) -> Record:
+    """The record that a JSON value of `where` holds, see `read_record`."""
+    version = value.get('version', 1) if isinstance(value, dict) else 1
+    if type(version) is not int or not 1 <= version <= kind.VERSION:
+        raise UsageError(
+            f'{where} is a record of version {version!r}, but this program reads versions 1 to {kind.VERSION} only: use a '
+            f'newer version of this program, or {mend}'
+        )
+    try:
+        return _built(kind, value | {'version': version} if isinstance(value, dict) else value, '')
+    except _Mismatch as problem:
+        raise UsageError(f'{where} has another form than expected ({problem}): {mend}') from None
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """A dataclass as nested dictionaries and lists of JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(record)))
+
+
+class _Mismatch(Exception):
+    """A value is not of the type that it should be of."""
+
+
+def _built(kind: Any, value: Any, key: str) -> Any:
+    """A JSON value as a type says: a dataclass, a union, dict, tuple, Any, or a type that a form may have."""
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise _Mismatch(_no(value, dict, key))
+        hints, made = typing.get_type_hints(kind), {}
+        for field in dataclasses.fields(kind):
+            name = f'{key}.{field.name}' if key else field.name
+            if field.name in value:
+                made[field.name] = _built(hints[field.name], value[field.name], name)
+            elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+                raise _Mismatch(f'it has no key {name!r}')
+        return kind(**made)
+    if kind is Any:
+        return value
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in parts:
+            return None
+        return _built(next(part for part in parts if part is not type(None)), value, key)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise _Mismatch(_no(value, dict, key))
+        return {name: _built(parts[1], item, f'{key}.{name}') for name, item in value.items()}
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _Mismatch(_no(value, list, key))
+        return tuple(_built(parts[0], item, f'{key}[{number}]') for number, item in enumerate(value))
+    if problem := _problem(value, kind, key):
+        raise _Mismatch(problem)
+    return value
 
 
 def _there(path: pathlib.Path) -> bool:

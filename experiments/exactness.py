@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
     for name, runs_of in found.items():
         ours = comparison.test_figures(runs_of)
         differences = [
-            one['test']['auc'] - dense['test']['auc'] for one, dense in zip(runs_of, found[reference], strict=True)
+            one.test['auc'] - dense.test['auc'] for one, dense in zip(runs_of, found[reference], strict=True)
         ]
         rows.append(
             {
@@ -97,7 +97,7 @@ def main(argv: list[str]) -> int:
                 'logloss': ours['logloss'].mean,
                 'auc_difference': comparison.measured(differences).mean,
                 'auc_differences': [f'{difference:+.5f}' for difference in differences],
-                'runs': [record['run'] for record in runs_of],
+                'runs': [record.run for record in runs_of],
                 **distances[name],
             }
         )

@@ -82,9 +82,9 @@ def main(argv: list[str]) -> int:
                 'auc_deviation': ours['auc'].deviation,
                 'auc_difference': difference,
                 'logloss': ours['logloss'].mean,
-                'embedding_parameters': found[0]['embedding_parameters'],
-                'parameters': found[0]['parameters'],
-                'runs': [record['run'] for record in found],
+                'embedding_parameters': found[0].embedding_parameters,
+                'parameters': found[0].parameters,
+                'runs': [record.run for record in found],
             }
         )
         shown.append(

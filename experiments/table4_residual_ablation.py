@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
             'logloss_deviation': ours[residual]['logloss'].deviation,
             'seeds': ours[residual]['auc'].count,
             'verdict': comparison.verdict(passed[residual]),
-            'runs': [record['run'] for record in found[residual]],
+            'runs': [record.run for record in found[residual]],
         }
         for residual in (True, False)
     ]

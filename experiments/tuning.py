@@ -166,13 +166,13 @@ def _trained(configs: list[Config], options: list[str], data: PreparedData) -> l
     return [
         {
             **{path: configuration.value(config, path) for path in options},
-            'parameters': result['parameters'],
-            'valid_logloss': result['valid']['logloss'],
-            'valid_auc': result['valid']['auc'],
-            'best_epoch': result['best_epoch'],
-            'epochs': result['epochs'],
-            'test_logloss': result['test']['logloss'],
-            'test_auc': result['test']['auc'],
+            'parameters': result.parameters,
+            'valid_logloss': result.valid['logloss'],
+            'valid_auc': result.valid['auc'],
+            'best_epoch': result.best_epoch,
+            'epochs': result.epochs,
+            'test_logloss': result.test['logloss'],
+            'test_auc': result.test['auc'],
             'run': folder.name,
         }
         for config, result, folder in zip(configs, results, folders, strict=True)

@@ -16,7 +16,6 @@ trains copies of the run in one program, each a run with a folder of its own, as
 
 import contextlib
 import pathlib
-from typing import Any
 
 from autoint_jax import interruptions
 
@@ -62,6 +61,7 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import copy_name, fit_copies
 from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import placement
 
 
@@ -96,10 +96,10 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
         raise UsageError('\n'.join(failed))
 
 
-def _figures(result: dict[str, Any] | UsageError) -> str:
+def _figures(result: Result | UsageError) -> str:
     if isinstance(result, UsageError):
         return 'diverged'
-    return ', '.join(f'{split} {line(result[split], between=" ")}' for split in ('valid', 'test'))
+    return ', '.join(f'{split} {line(getattr(result, split), between=" ")}' for split in ('valid', 'test'))
 
 
 def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
@@ -107,13 +107,13 @@ def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
     result = fit(config, data, run_dir, Bar())
     if complete:
         print('This run is complete; nothing was trained again.')
-    print(f'best epoch {result["best_epoch"]:g} of {result["epochs"]:g}: valid {line(result["valid"])}')
-    print(f'test {line(result["test"])}')
-    if not complete and result['first_step_seconds'] is not None:
-        print(f'first step after {result["first_step_seconds"]:.1f} s')
+    print(f'best epoch {result.best_epoch:g} of {result.epochs:g}: valid {line(result.valid)}')
+    print(f'test {line(result.test)}')
+    if not complete and result.first_step_seconds is not None:
+        print(f'first step after {result.first_step_seconds:.1f} s')
     print(
-        f'trained {result["train_seconds"]:.0f} s, {result["train_rows_per_second"]:,.0f} rows/s, '
-        f'{result["parameters"]:,} parameters and {result["embedding_parameters"]:,} of embeddings'
+        f'trained {result.train_seconds:.0f} s, {result.train_rows_per_second:,.0f} rows/s, '
+        f'{result.parameters:,} parameters and {result.embedding_parameters:,} of embeddings'
     )
     print(f'run folder: {run_dir}')
     print('\n'.join(_next_steps(config, run_dir)))

@@ -13,6 +13,18 @@ from autoint_jax.training.run_folder import records
 
 BASE = "base = 'movielens_1m_lr'\n[options]\ntraining.epochs = 3\ntraining.batch_size = 512\n"
 STALE = 60.0
+# What results and records say of training.
+OF_TRAINING = {
+    'best_step': 20,
+    'best_epoch': 2.0,
+    'steps': 30,
+    'epochs': 3.0,
+    'parameters': 7,
+    'embedding_parameters': 70,
+    'first_step_seconds': 1.0,
+    'train_seconds': 30.0,
+    'train_rows_per_second': 1000.0,
+}
 
 
 def load(folder, text, name='depth'):
@@ -49,10 +61,15 @@ def finish(task, trial, reporter=None):
     config = trial.config
     off = abs(config.optimizer.learning_rate - 0.01) + 0.1 * config.training.evaluations_per_epoch + 0.01 * config.seed
     figures = {'auc': 0.9 - off / 10, 'logloss': 0.3 + off}
-    records.write_json(
-        path / 'result.json',
-        {'valid': figures, 'test': {'auc': 0.5 + off, 'logloss': 0.7}, 'best_epoch': 2.0, 'train_seconds': 30.0},
-    )
+    result = {
+        'fingerprint': fingerprint(config),
+        'data_hash': 'of made-up rows',
+        'seed': config.seed,
+        'valid': figures,
+        'test': {'auc': 0.5 + off, 'logloss': 0.7},
+        **OF_TRAINING,
+    }
+    records.write_json(path / 'result.json', result)
 
 
 def write_record(folder, name, config, data_hash, auc):
@@ -72,11 +89,7 @@ def write_record(folder, name, config, data_hash, auc):
                 'data_hash': data_hash,
                 'test': figures,
                 'valid': figures,
-                'best_epoch': 1.0,
-                'epochs': 1.0,
-                'train_seconds': 2.0,
-                'parameters': 7,
-                'embedding_parameters': 70,
+                **OF_TRAINING,
                 'starts': [],
             }
         )

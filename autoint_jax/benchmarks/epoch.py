@@ -87,9 +87,9 @@ def trained(config: Config, data: PreparedData, folder: pathlib.Path) -> tuple[f
     clock, batch = Clock(), config.training.batch_size
     result = fit(replace(config, {'training.epochs': EPOCHS}), data, folder, clock)
     rows = data.manifest['splits']['train']['rows']
-    steady = (EPOCHS * rows - batch) / (result['train_seconds'] - batch / clock.first_rate)
-    ended, epoch_steps = dict(clock.ended), result['steps'] // EPOCHS
-    return steady, rows / (ended[3 * epoch_steps] - ended[2 * epoch_steps]), result['train_rows_per_second']
+    steady = (EPOCHS * rows - batch) / (result.train_seconds - batch / clock.first_rate)
+    ended, epoch_steps = dict(clock.ended), result.steps // EPOCHS
+    return steady, rows / (ended[3 * epoch_steps] - ended[2 * epoch_steps]), result.train_rows_per_second
 
 
 def epoch(config: Config, shape: str, rows: int, timing: Timing, *, quick: bool) -> Outcome:

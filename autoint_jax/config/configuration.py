@@ -51,7 +51,7 @@ class Leaf(typing.NamedTuple):
     help: str
 
 
-def leaves(cls: type = Config, prefix: str = '') -> list[Leaf]:
+def leaves(cls: Any = Config, prefix: str = '') -> list[Leaf]:
     """All options of a configuration class, in order."""
     found = []
     for field in dataclasses.fields(cls):

@@ -1,7 +1,6 @@
 """Completion of an experiment's runs: what has a record is read, what has none is trained and recorded."""
 
 import pathlib
-from typing import Any
 
 import jax
 
@@ -11,6 +10,7 @@ from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
+from autoint_jax.records.runs import RunRecord
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replicas import copies_that_fit, fit_copies
@@ -24,7 +24,7 @@ def completed(
     runs_dir: pathlib.Path,
     results_dir: pathlib.Path,
     reporter: Reporter,
-) -> dict[str, Any]:
+) -> RunRecord:
     """The record of a run, run (or gone on with) if RESULTS_DIR/runs has none for this configuration and data.
 
     The record is result.json with run.json's account of configuration, command, commit, versions and device. It is
@@ -49,7 +49,7 @@ def completed_seeds(
     runs_dir: pathlib.Path,
     results_dir: pathlib.Path,
     reporter: Reporter,
-) -> list[dict[str, Any]]:
+) -> list[RunRecord]:
     """The records of a configuration's runs with seeds 0 to `seeds - 1`; those that have none train together, as copies in one program.
 
     As many train at once as fit in memory and share the devices evenly; the rest after them. One trains as `completed` does it, also
@@ -83,4 +83,4 @@ def completed_seeds(
                 runs.record(ids[number], runs_dir / ids[number], results_dir)
     if failed:
         raise UsageError('\n'.join(failed))
-    return [runs.recorded(run_id, one, data, results_dir) for run_id, one in zip(ids, configs, strict=True)]
+    return runs.recorded_seeds(name, config, seeds, data, results_dir)

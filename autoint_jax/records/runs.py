@@ -1,41 +1,52 @@
 """Records of runs under results/runs: they are written when a run is complete, and believed only if they are of the run asked for."""
 
+import dataclasses
 import pathlib
 from typing import Any
 
 from autoint_jax import stored
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity
+from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity, identity_tree
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.evaluation.metrics import ALWAYS, METRICS
 from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder.description import Start
+from autoint_jax.training.run_folder.result import Result
 
 FIGURES = dict.fromkeys(ALWAYS, stored.finite)
-# What the record of a run has, beside what is only shown.
-RECORD = {
-    'run': str,
-    'fingerprint': str,
-    'seed': int,
-    'config': dict,
-    'data': {'dataset': str, 'recipe': str},
-    'data_hash': str,
-    'test': FIGURES,
-    'valid': FIGURES,
-    'best_epoch': stored.finite,
-    'epochs': stored.finite,
-    'train_seconds': stored.finite,
-    'parameters': int,
-    'embedding_parameters': int,
-    'starts': [dict],
-}
 MEND = 'restore the record, or move it away to have the run trained again, or name another --results_dir'
+
+
+@dataclasses.dataclass(frozen=True)
+class DataName:
+    """The name of prepared data: a data set, and the recipe by which it was prepared."""
+
+    dataset: str
+    recipe: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunRecord(Result):
+    """The record of a complete run: its result, and all that says which run it is and how it came about.
+
+    Attributes:
+      run: its name, NAME-FINGERPRINT, as that of its file.
+      data: that it was trained on.
+      config: as in its description.
+      starts: as in its description.
+    """
+
+    run: str
+    data: DataName
+    config: dict[str, Any]
+    starts: tuple[Start, ...]
 
 
 def recorded_seeds(
     name: str, config: Config, seeds: int, data: PreparedData, results_dir: pathlib.Path
-) -> list[dict[str, Any]]:
+) -> list[RunRecord]:
     """The records there are of a configuration's runs with seeds 0 to `seeds - 1`, in this order; nothing is run.
 
     Raises UsageError as `recorded` does.
@@ -45,7 +56,7 @@ def recorded_seeds(
     return [record for record in found if record is not None]
 
 
-def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathlib.Path) -> dict[str, Any] | None:
+def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathlib.Path) -> RunRecord | None:
     """The record of a run; None where RESULTS_DIR/runs has none.
 
     A record is believed only if it is of this run: of its name, its effective configuration and this data.
@@ -63,7 +74,7 @@ def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathl
             'name another --results_dir, or remove the record'
         )
     found = read_record(path)
-    theirs = configuration.from_tree(found['config'])
+    theirs = configuration.from_tree(found.config)
     if identity(theirs) != identity(config):
         raise UsageError(
             f'{path} is a record of another configuration ({"; ".join(configuration.difference(identity(theirs), identity(config)))}): {MEND}'
@@ -71,48 +82,66 @@ def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathl
     return found
 
 
-def read_record(path: pathlib.Path) -> dict[str, Any]:
+def read_record(path: pathlib.Path) -> RunRecord:
     """A record in RESULTS_DIR/runs that is whole and agrees with itself: its name, fingerprint, seed, data set and configuration.
 
     Raises UsageError, which names the file, where it is not.
     """
-    found = stored.read_json(path, RECORD, mend=MEND)
+    found = stored.read_record(path, RunRecord, mend=MEND)
+    stored.checked(
+        {'test': found.test, 'valid': found.valid}, {'test': FIGURES, 'valid': FIGURES}, str(path), mend=MEND
+    )
     try:
-        config = configuration.from_tree(found['config'])
+        config = configuration.from_tree(found.config)
     except UsageError as error:
         raise UsageError(f'{path} has a configuration that this version cannot read ({error}): {MEND}') from None
-    name = fingerprint(config) if path.stem.endswith(fingerprint(config)) else former_fingerprint(config)
+    former = found.version == 1 and not path.stem.endswith(fingerprint(config))
+    name = former_fingerprint(config) if former else fingerprint(config)
     for what, theirs, expected in (
-        ('run', found['run'], path.name.removesuffix('.json')),
-        ('fingerprint', found['fingerprint'], name),
+        ('run', found.run, path.name.removesuffix('.json')),
+        ('fingerprint', found.fingerprint, name),
         ('end of its name', path.stem.rpartition('-')[2], name),
-        ('seed', found['seed'], config.seed),
-        ('data', found['data'], {'dataset': config.data.dataset, 'recipe': config.data.recipe}),
+        ('seed', found.seed, config.seed),
+        ('data', found.data, DataName(config.data.dataset, config.data.recipe)),
     ):
         if theirs != expected:
             raise UsageError(
                 f'{path} contradicts itself: its {what} is {theirs!r}, but its configuration and name say {expected!r}; it '
                 f'was edited or renamed: {MEND}'
             )
-    for split in ('valid', 'test'):
-        if not all(METRICS[name].possible(value) for name, value in found[split].items() if name in METRICS):
-            raise UsageError(f'{path} has impossible figures of the {split} split ({found[split]}): {MEND}')
+    for split, figures in (('valid', found.valid), ('test', found.test)):
+        if not all(METRICS[name].possible(value) for name, value in figures.items() if name in METRICS):
+            raise UsageError(f'{path} has impossible figures of the {split} split ({figures}): {MEND}')
     return found
 
 
-def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> dict[str, Any]:
-    """Writes the record of a complete run to RESULTS_DIR/runs."""
-    run = records.read_run(folder)
-    made = {
-        'run': run_id,
-        **records.read_result(folder),
-        'data': {key: run['config']['data'][key] for key in ('dataset', 'recipe')},
-        'config': run['config'],
-        'starts': run['starts'],
-    }
+def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunRecord:
+    """Writes the record of a complete run to RESULTS_DIR/runs.
+
+    Args:
+      run_id: the run's name, NAME-FINGERPRINT.
+      folder: its run folder.
+      results_dir: folder of records.
+
+    Raises UsageError where the run is not complete.
+    """
+    run, config, result = records.read_run(folder), records.read_config(folder), records.read_result(folder)
+    if result is None:
+        raise UsageError(f'{folder} holds a run that is not complete: train it first')
+    made = RunRecord(
+        **vars(result)
+        | {
+            'fingerprint': fingerprint(config),
+            'run': run_id,
+            'data': DataName(config.data.dataset, config.data.recipe),
+            'config': identity_tree(config),
+            'starts': run.starts,
+            'version': RunRecord.VERSION,
+        }
+    )
     path = record_path(run_id, results_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
-    records.write_json(path, made)
+    records.write_json(path, stored.to_json(made))
     return made
 
 

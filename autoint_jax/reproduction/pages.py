@@ -143,8 +143,8 @@ def _quick_start_lines(results_dir: pathlib.Path, config: Config) -> list[str]:
     found = [
         record
         for record in found
-        if record['run'].removeprefix(f'{QUICK_START}-')
-        == fingerprint(configuration.replace(config, {'seed': record['config']['seed']}))
+        if record.run.removeprefix(f'{QUICK_START}-')
+        == fingerprint(configuration.replace(config, {'seed': record.seed}))
     ]
     if not found:
         return []

@@ -139,11 +139,15 @@ def _trial_row(folder: SweepFolder, trial: Trial, options: list[str], figures: l
     }
     if state == trials.DONE:
         result = trials.result(path)
-        found = {f'{split}_{name}': value for split in SPLITS for name, value in result[split].items()}
+        found = {
+            f'{split}_{name}': value
+            for split, values in (('valid', result.valid), ('test', result.test))
+            for name, value in values.items()
+        }
         return (
             row
             | {figure: found[figure] for figure in figures}
-            | {'best_epoch': result['best_epoch'], 'train_seconds': result['train_seconds']}
+            | {'best_epoch': result.best_epoch, 'train_seconds': result.train_seconds}
         )
     if found := trials.evaluations(path):
         best = min(found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]))

@@ -113,7 +113,7 @@ def _notes(
     )
     if counts[trials.DONE] and at_a_time:
         mean = statistics.fmean(
-            trials.result(folder.of(trial))['train_seconds']
+            trials.result(folder.of(trial)).train_seconds
             for trial, (state, _) in states.items()
             if state == trials.DONE
         )

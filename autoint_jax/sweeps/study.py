@@ -153,7 +153,7 @@ class Study:
 
     def _objective(self, folder: pathlib.Path) -> float:
         metric = self._sweep.metric
-        value = trials.result(folder)['valid'][metric.name]
+        value = trials.result(folder).valid[metric.name]
         if math.isnan(value):
             raise UsageError(
                 f'{folder} has no {self._sweep.objective} ({metric.undefined}), which the search needs: '

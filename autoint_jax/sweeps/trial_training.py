@@ -4,6 +4,7 @@ The folders of the trials then say how they ended.
 """
 
 import contextlib
+import dataclasses
 import errno
 import os
 import pathlib
@@ -15,6 +16,8 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from autoint_jax import stored
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError, described
@@ -114,7 +117,9 @@ def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
     folder = task.folder.of(trial)
     if (record := runs.recorded(trial.id, trial.config, data, task.results_dir)) is not None:
         reporter.say(f'{task.results_dir} has a record of this run: nothing is trained')
-        records.write_json(folder / 'record.json', record)
+        # A record by an earlier version may have another name for the same run.
+        named = dataclasses.replace(record, run=trial.id, fingerprint=fingerprint(trial.config))
+        records.write_json(folder / 'record.json', stored.to_json(named))
         return
     fit(trial.config, data, folder, reporter)
     runs.record(trial.id, folder, task.results_dir)

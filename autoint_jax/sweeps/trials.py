@@ -21,12 +21,13 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.metrics import ALWAYS
 from autoint_jax.sweeps import claims
 from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder.result import Result
 
 PENDING, RUNNING, DONE, FAILED, PRUNED = STATES = ('pending', 'running', 'done', 'failed', 'pruned')
 LOG = 'log.txt'
 _FIGURES = dict.fromkeys(ALWAYS, stored.finite)
 # Keys and types that sweeps read in results and evaluations.
-RESULT = {'valid': _FIGURES, 'test': _FIGURES, 'best_epoch': stored.finite, 'train_seconds': stored.finite}
+RESULT = {'valid': _FIGURES, 'test': _FIGURES}
 EVALUATION = {'step': int, 'epoch': stored.finite, **{f'valid_{name}': float for name in ALWAYS}}
 MEND = 'restore it, or move the folder of its trial away to train the trial again'
 # A trial has failed if its process died so many times since its last evaluation.
@@ -80,17 +81,18 @@ def data_hash(folder: pathlib.Path) -> str | None:
     return (written(folder / 'record.json') or written(folder / 'run.json')).get('data_hash')
 
 
-def result(folder: pathlib.Path) -> dict[str, Any]:
+def result(folder: pathlib.Path) -> Result:
     """Returns the result of a trial that is done, as `fit` returns it.
 
     Raises:
       UsageError: the result is damaged, lacks a figure, or belongs to another run than the name of the folder says.
     """
     path = folder / ('record.json' if (folder / 'record.json').exists() else 'result.json')
-    found = stored.read_json(path, RESULT, mend=MEND)
+    found = stored.read_record(path, Result, mend=MEND)
+    stored.checked({'valid': found.valid, 'test': found.test}, RESULT, str(path), mend=MEND)
     fingerprint = folder.name.rpartition('-')[2]
-    if found.get('fingerprint', fingerprint) != fingerprint:
-        raise UsageError(f'{path} is the result of another run, {found["fingerprint"]}: {MEND}')
+    if found.fingerprint != fingerprint:
+        raise UsageError(f'{path} is the result of another run, {found.fingerprint}: {MEND}')
     return found
 
 

@@ -102,7 +102,7 @@ def _ending(folder: SweepFolder, trial: Trial) -> str:
     path = folder.of(trial)
     state = trials.final_state(path) or trials.PENDING
     if state == trials.DONE:
-        state = f'done, valid {line(trials.result(path)["valid"])}'
+        state = f'done, valid {line(trials.result(path).valid)}'
     elif state == trials.FAILED:
         state = f'failed: {trials.written(path / "failure.json").get("error")}'
     listed = folder.trials()

@@ -49,7 +49,7 @@ def recorded_boundaries(folder: pathlib.Path, data_hash: str) -> Any:
         run = records.read_run(folder)
     except (UsageError, OSError):  # opening the run raises it again
         return None
-    return run.get('boundaries') if run.get('data_hash') == data_hash else None
+    return run.boundaries if run.data_hash == data_hash else None
 
 
 def boundaries(schema: Schema) -> dict[str, list[float]]:

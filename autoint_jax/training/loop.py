@@ -8,7 +8,7 @@ import contextlib
 import pathlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -25,6 +25,7 @@ from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.memory.room import Arrangement, arranged
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
+from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Plan, ResidentFeed, StreamedFeed
@@ -33,7 +34,7 @@ from autoint_jax.training.tables import dense_tables
 from autoint_jax.training.tables.choice import chosen_table_form, missed_table_kernel
 
 
-def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> dict[str, Any]:
+def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> Result:
     """Trains a run, or goes on with it, and returns its result; a complete run is returned as it is.
 
     The order of a round is: steps up to the next evaluation, evaluate, save; it is reported when the steps of the next

@@ -20,6 +20,7 @@ from autoint_jax.training.divergence import divergence
 from autoint_jax.training.fields import boundaries
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import Setup, TrainState, initial_state, state_shapes
 from autoint_jax.training.tables.choice import chosen_table_form
@@ -186,22 +187,22 @@ class Run:
             self.evaluations[-1]['step'],
             self.made.config,
         )
-        self.result = {
-            'fingerprint': fingerprint(config),
-            'data_hash': self._data.hash,
-            'seed': config.seed,
-            'test': test,
-            'valid': {name: best[f'valid_{name}'] for name in test},
-            'best_step': best['step'],
-            'best_epoch': best['epoch'],
-            'steps': steps,
-            'epochs': steps / epoch_steps,
-            'parameters': parameter_count(state.params),
-            'embedding_parameters': embedding_parameter_count(state.params, state.tables),
-            'first_step_seconds': first_step_seconds,
-            'train_seconds': self.seconds,
-            'train_rows_per_second': steps / epoch_steps * rows / self.seconds,
-        }
+        self.result = Result(
+            fingerprint=fingerprint(config),
+            data_hash=self._data.hash,
+            seed=config.seed,
+            test=test,
+            valid={name: best[f'valid_{name}'] for name in test},
+            best_step=best['step'],
+            best_epoch=best['epoch'],
+            steps=steps,
+            epochs=steps / epoch_steps,
+            parameters=parameter_count(state.params),
+            embedding_parameters=embedding_parameter_count(state.params, state.tables),
+            first_step_seconds=first_step_seconds,
+            train_seconds=self.seconds,
+            train_rows_per_second=steps / epoch_steps * rows / self.seconds,
+        )
         self._record.result(self.result)
         self._checkpoints.discard_aside()
 

@@ -63,12 +63,12 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
     run = records.read_run(run_dir)
     config = records.read_config(run_dir)
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-    if data.hash != run['data_hash']:
+    if data.hash != run.data_hash:
         raise UsageError(
-            f'{run_dir} was trained on other data than {data.folder} (hash {run["data_hash"][:12]}, not '
+            f'{run_dir} was trained on other data than {data.folder} (hash {run.data_hash[:12]}, not '
             f'{data.hash[:12]}): pass the --data_dir it was trained on'
         )
-    made = setup(config, fitted_schema(config, data, run.get('boundaries')))
+    made = setup(config, fitted_schema(config, data, run.boundaries))
     room.check_reading(made, placement.data_mesh(), f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
     check_identity(checkpoints, data.hash)

@@ -120,7 +120,7 @@ def test_a_run_is_resumed_with_every_optimizer_of_tables(kind, tables, form, tmp
     with pytest.raises(KeyboardInterrupt):
         fit(config, data, tmp_path / 'resumed', Silent(stop_after=1))
     resumed = fit(config, data, tmp_path / 'resumed', Silent())
-    assert resumed['test'] == whole['test'] and resumed['valid'] == whole['valid'] and whole['epochs'] == 2
+    assert resumed.test == whole.test and resumed.valid == whole.valid and whole.epochs == 2
     one, other = (open_run(tmp_path / run, str(tmp_path), None).state for run in ('whole', 'resumed'))
     assert bool(one.tables) == (kind != 'numeric')
     for ours, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
@@ -136,14 +136,14 @@ def test_streaming_and_copies_give_what_a_run_alone_gives(kind, tmp_path):
     assert streamed['test'] == alone[0]['test']
     folders = [tmp_path / f'copy-{seed}' for seed in (0, 1)]
     together = fit_copies(copies(replace(base, {'replicas.seeds': 2})), data, folders, Silent())
-    assert [result['test'] for result in together] == [result['test'] for result in alone]
+    assert [result.test for result in together] == [result.test for result in alone]
 
 
 @pytest.mark.parametrize('encoding', ['scaled', 'buckets', 'piecewise_linear', 'periodic'])
 def test_numeric_fields_alone_train_in_every_encoding(encoding, tmp_path):
     data = prepared(tmp_path, 'numeric')
     config = config_of(**AUTOINT, model__numeric_encoding=encoding, training__epochs=1)
-    assert np.isfinite(fit(config, data, tmp_path / 'run', Silent())['test']['logloss'])
+    assert np.isfinite(fit(config, data, tmp_path / 'run', Silent()).test['logloss'])
     run = open_run(tmp_path / 'run', str(tmp_path), None)
     assert run.made.schema == fitted_schema(config, data) and run.state.tables == {}
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import types
 
 import numpy as np
 import pytest
@@ -38,16 +39,16 @@ def recorded(monkeypatch):
         asked[name] = config
         layers = config.model.num_layers
         return [
-            {
-                'run': f'{name}-{seed}',
-                'test': {'auc': auc, 'logloss': 1.2 - auc},
-                'parameters': 1000 * layers,
-                'embedding_parameters': 5,
-            }
+            types.SimpleNamespace(
+                run=f'{name}-{seed}',
+                test={'auc': auc, 'logloss': 1.2 - auc},
+                parameters=1000 * layers,
+                embedding_parameters=5,
+            )
             for seed, auc in enumerate(DEPTHS[layers][:seeds])
         ]
 
-    monkeypatch.setattr(curves.runs, 'completed_seeds', completed_seeds)
+    monkeypatch.setattr(curves, 'completed_seeds', completed_seeds)
     return asked
 
 
@@ -100,7 +101,7 @@ def test_a_curve_runs_each_value_and_shares_the_base(recorded, data_dir, tmp_pat
 
 
 def test_a_curve_shows_what_has_records_and_runs_what_is_chosen(recorded, data_dir, tmp_path, monkeypatch):
-    run = curves.runs.completed_seeds
+    run = curves.completed_seeds
     monkeypatch.setattr(
         curves.runs,
         'recorded_seeds',
@@ -189,9 +190,10 @@ def test_sizes_without_dropout_are_a_curve_of_their_own(monkeypatch, data_dir, t
 
     def completed_seeds(name, config, seeds, data, *, runs_dir, results_dir, reporter):
         asked[name] = configuration.differing(BASE, config)
-        return [{'run': name, 'test': {'auc': 0.8, 'logloss': 0.4}, 'parameters': 1, 'embedding_parameters': 1}]
+        figures = {'auc': 0.8, 'logloss': 0.4}
+        return [types.SimpleNamespace(run=name, test=figures, parameters=1, embedding_parameters=1)]
 
-    monkeypatch.setattr(curves.runs, 'completed_seeds', completed_seeds)
+    monkeypatch.setattr(curves, 'completed_seeds', completed_seeds)
     curves.completed_curve(
         curve_options.WITHOUT_DROPOUT,
         'movielens_1m',

@@ -1,6 +1,7 @@
 """T-tests against their definitions, and what tables say of them."""
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ ONE, OTHER = [0.8456, 0.8449, 0.8461, 0.8452, 0.8447], [0.8431, 0.8452, 0.8440]
 
 
 def record(seed, auc, logloss=0.38):
-    return {'config': {'seed': seed}, 'test': {'auc': auc, 'logloss': logloss}}
+    return types.SimpleNamespace(seed=seed, test={'auc': auc, 'logloss': logloss})
 
 
 def two_sided_p(t, freedom):

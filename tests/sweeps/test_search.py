@@ -51,7 +51,7 @@ def test_a_search_suggests_within_its_space_and_gets_better(alone):
     assert len(found) == len(set(found)) == 9 and status(alone).counts['done'] == 9
     assert all(1e-4 <= rate <= 1e-1 and 1 <= evaluations <= 3 for rate, evaluations, _ in found)
     assert len({tables for *_, tables in found}) == 2 and len({evaluations for _, evaluations, _ in found}) > 1
-    losses = [trials.result(alone.of(trial))['valid']['logloss'] for trial in alone.trials()]
+    losses = [trials.result(alone.of(trial)).valid['logloss'] for trial in alone.trials()]
     assert min(losses[3:]) < min(losses[:3])
     assert report.report(alone).settings[0]['valid_logloss'] == min(losses)
 
@@ -272,7 +272,7 @@ def test_a_trial_that_stops_by_itself_is_not_pruned_by_its_last_evaluation(tmp_p
     assert [folder.state(trial)[0] for trial in folder.trials()] == ['done'] * 9
     stopped = folder.trials()[4]
     (row,) = (row for row in report.report(folder).trials if row['trial'] == stopped.id)
-    assert row['valid_logloss'] == trials.result(folder.of(stopped))['valid']['logloss'] != 0.9
+    assert row['valid_logloss'] == trials.result(folder.of(stopped)).valid['logloss'] != 0.9
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ def of_trial(folder, trial):
     """What a trial came to, its times aside, and its evaluations; how many copies its program had."""
     path = folder.of(trial)
     result = {
-        name: value for name, value in trials.result(path).items() if not name.startswith(('train_', 'first_step_'))
+        name: value
+        for name, value in vars(trials.result(path)).items()
+        if not name.startswith(('train_', 'first_step_'))
     }
     return (result, trials.evaluations(path)), json.loads((path / 'run.json').read_text())['starts'][-1]['copies']
 

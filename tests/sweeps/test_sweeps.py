@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from sweep_cases import BASE, STALE, evaluate, finish, load, opened, task, write_record
+from sweep_cases import BASE, OF_TRAINING, STALE, evaluate, finish, load, opened, task, write_record
 
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
@@ -209,12 +209,12 @@ def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_pa
         open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'),
         folder.path.parent / 'results',
     )
-    assert record['run'] == trial.id and record['epochs'] == 3 and len(record['starts']) == 2
-    assert record['data'] == {'dataset': 'movielens_1m', 'recipe': 'autoint_all_rows'}
+    assert record.run == trial.id and record.epochs == 3 and len(record.starts) == 2
+    assert record.data == runs.DataName('movielens_1m', 'autoint_all_rows')
     elsewhere = SweepFolder(folder.sweep, folder.path.with_name('other'), STALE)
     work(task(elsewhere, data_dir), 'worker')
     assert elsewhere.state(trial)[0] == 'done' and not (elsewhere.of(trial) / 'run.json').exists()
-    assert report.report(elsewhere).trials[0]['test_auc'] == record['test']['auc']
+    assert report.report(elsewhere).trials[0]['test_auc'] == record.test['auc']
 
 
 def test_trials_and_records_on_other_data_are_not_counted_nor_replaced(tmp_path, data_dir):
@@ -288,13 +288,23 @@ def test_a_report_has_means_over_the_seeds_that_are_done(tmp_path):
     assert [row['valid_logloss'] for row in made.trials] == pytest.approx([0.1, 0.4, 0.41, 0.5, 0.51, 0.52])
 
 
+NOT_A_NUMBER = {
+    'fingerprint': 'x',
+    'data_hash': 'y',
+    'seed': 0,
+    'valid': {'auc': float('nan'), 'logloss': 1.0},
+    'test': {'auc': 0.5, 'logloss': 1.0},
+    **OF_TRAINING,
+}
+
+
 @pytest.mark.parametrize(
     'name, content, part',
     [
         ('result.json', '{', 'is damaged'),
         ('result.json', '{"test": {}}', 'no key'),
         ('result.json', '[]', 'not an object'),
-        ('result.json', json.dumps({'valid': {'auc': float('nan'), 'logloss': 1.0}}), 'valid.auc is nan'),
+        ('result.json', json.dumps(NOT_A_NUMBER), 'valid.auc is nan'),
         ('record.json', '', 'is damaged'),
         ('metrics.jsonl', '{"step": 1}\n', "line 1 has another form than expected (it has no key 'epoch'"),
         ('metrics.jsonl', 'x\n', 'line 1 is damaged'),
@@ -330,7 +340,7 @@ def test_the_result_of_another_run_is_not_believed(tmp_path):
     finish(task(folder), one)
     record = json.loads((folder.of(one) / 'result.json').read_text()) | {'fingerprint': one.id.rpartition('-')[2]}
     records.write_json(folder.of(one) / 'result.json', record)
-    assert trials.result(folder.of(one)) == record
+    assert trials.result(folder.of(one)).test == record['test']
     os.rename(folder.of(one), folder.of(two))
     with pytest.raises(UsageError, match=f'{two.id}/result.json is the result of another run'):
         report.report(folder)

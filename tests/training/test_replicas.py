@@ -209,7 +209,7 @@ def test_copies_with_lazy_adam_go_on_after_an_interruption(data, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit_copies(configs, data, folders, Silent(stop_after=3))
     results = fit_copies(configs, data, folders, again)
-    assert any('going on from step' in sentence for sentence in again.said) and results[0]['test'] != results[1]['test']
+    assert any('going on from step' in sentence for sentence in again.said) and results[0].test != results[1].test
     alone = fit(configs[1], data, tmp_path / 'alone', Silent())
     assert outcome(results[1], folders[1]) == outcome(alone, tmp_path / 'alone')
 
@@ -219,7 +219,7 @@ def test_a_copy_that_diverges_leaves_the_others(data, tmp_path):
     configs = copies(replace(base, {'replicas.learning_rate': (1e-3, 3e38)}))
     good, bad = fit_copies(configs, data, [tmp_path / 'good', tmp_path / 'bad'], Silent())
     assert 'diverged' in str(bad) and isinstance(bad, UsageError) and not (tmp_path / 'bad' / 'result.json').exists()
-    assert good['test']['logloss'] < 0.8
+    assert good.test['logloss'] < 0.8
 
 
 def test_copies_that_share_no_program_are_refused(data, tmp_path):
@@ -237,7 +237,7 @@ def test_seeds_of_an_experiment_train_together_or_one_by_one(data, tmp_path):
     streamed, alone = replace(config, {'execution.streaming': True}), Silent()
     found = [
         [
-            record['test']
+            record.test
             for record in completed_seeds(
                 'small', one, 2, data, runs_dir=tmp_path / name, results_dir=tmp_path / name, reporter=reporter
             )

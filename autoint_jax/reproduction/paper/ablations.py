@@ -15,6 +15,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.records.runs import RunRecord
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.reproduction.paper.ablation_items import ITEMS
@@ -69,7 +70,7 @@ def completed_table(
             f"ablations change options of the authors' variant, but option 'model.variant' of the base is "
             f"{base.model.variant!r}: set it to 'authors' in the configuration of {dataset}"
         )
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[RunRecord]] = {}
     not_run, no_change = [], []
     for item in [BASE, *ITEMS]:
         config = configuration.replace(base, ITEMS.get(item, {}))
@@ -111,7 +112,7 @@ def completed_table(
     return all(row['verdict'] != comparison.verdict(False) for row in rows)
 
 
-def _row(item: str, found: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _row(item: str, found: Sequence[RunRecord], base: Sequence[RunRecord]) -> dict[str, Any]:
     """Returns the row of an item.
 
     Differences are over seeds that both have; None for the base and without such seeds.
@@ -122,11 +123,10 @@ def _row(item: str, found: Sequence[dict[str, Any]], base: Sequence[dict[str, An
         for path, value in ITEMS.get(item, {}).items()
     )
     row: dict[str, Any] = {'item': item, 'change': change, 'seeds': ours['auc'].count}
-    seeds = {record['config']['seed'] for record in found} & {record['config']['seed'] for record in base}
+    seeds = {record.seed for record in found} & {record.seed for record in base}
     tests = (
         significance.compared(
-            (item, BASE),
-            *([one for one in records_of if one['config']['seed'] in seeds] for records_of in (found, base)),
+            (item, BASE), *([one for one in records_of if one.seed in seeds] for records_of in (found, base))
         )
         if seeds and item != BASE
         else []
@@ -145,7 +145,7 @@ def _row(item: str, found: Sequence[dict[str, Any]], base: Sequence[dict[str, An
     return row | {
         'paired_seeds': len(seeds) if item != BASE else None,
         'verdict': comparison.verdict(abs(difference) <= tolerance) if judged else '',
-        'runs': [record['run'] for record in found],
+        'runs': [record.run for record in found],
     }
 
 

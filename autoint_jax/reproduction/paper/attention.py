@@ -54,9 +54,9 @@ def trained_seeds(
             name, config, seeds, data, runs_dir=runs_dir, results_dir=pathlib.Path(no_records), reporter=reporter
         )
     for seed, record in enumerate(found):
-        if runs.recorded(record['run'], configuration.replace(config, {'seed': seed}), data, results_dir) is None:
-            runs.record(record['run'], runs_dir / record['run'], results_dir)
-    return [runs_dir / record['run'] for record in found]
+        if runs.recorded(record.run, configuration.replace(config, {'seed': seed}), data, results_dir) is None:
+            runs.record(record.run, runs_dir / record.run, results_dir)
+    return [runs_dir / record.run for record in found]
 
 
 def about(folder: pathlib.Path) -> dict[str, Any]:
@@ -69,9 +69,9 @@ def about(folder: pathlib.Path) -> dict[str, Any]:
         raise ValueError(f'{folder} has no result: its run is not complete')
     return {
         'run': folder.name,
-        'test': result['test'],
-        'best_epoch': result['best_epoch'],
-        'commits': sorted({start['commit'] or '' for start in run['starts']}),
+        'test': result.test,
+        'best_epoch': result.best_epoch,
+        'commits': sorted({start.commit or '' for start in run.starts}),
     }
 
 

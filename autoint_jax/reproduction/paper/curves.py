@@ -11,6 +11,7 @@ from autoint_jax.records import comparison, runs
 from autoint_jax.records.comparison import Measured
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.records.runs import RunRecord
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import curve_criteria, curve_plot
 from autoint_jax.reproduction.paper.curve_options import CURVES, Curve
@@ -115,7 +116,7 @@ def completed_curve(
                 str(value),
                 str(ours[value]['auc']),
                 str(ours[value]['logloss']),
-                f'{of_value[0]["parameters"]:,}',
+                f'{of_value[0].parameters:,}',
                 str(len(of_value)),
             ]
             for value, of_value in found.items()
@@ -176,7 +177,7 @@ def _run_name(curve: Curve, dataset: str, base: Config, value: int) -> str:
     return f'{dataset}_autoint{curve.fixed_name}{varied}'
 
 
-def _row(ours: dict[str, Measured], found: list[dict[str, Any]], paper: Figures | None) -> dict[str, Any]:
+def _row(ours: dict[str, Measured], found: list[RunRecord], paper: Figures | None) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for figure, measured in ours.items():
         row |= {
@@ -185,10 +186,10 @@ def _row(ours: dict[str, Measured], found: list[dict[str, Any]], paper: Figures 
             f'paper_{figure}': None if paper is None else getattr(paper, figure),
         }
     return row | {
-        'parameters': found[0]['parameters'],
-        'embedding_parameters': found[0]['embedding_parameters'],
+        'parameters': found[0].parameters,
+        'embedding_parameters': found[0].embedding_parameters,
         'seeds': len(found),
-        'runs': [record['run'] for record in found],
+        'runs': [record.run for record in found],
     }
 
 

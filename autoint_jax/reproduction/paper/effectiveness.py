@@ -10,12 +10,13 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
+from autoint_jax.records.runs import RunRecord
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import base_changes, significance
 from autoint_jax.reproduction.paper.published import BASES, OWN_MODELS, Figures
 from autoint_jax.training.progress import Reporter
 
-Records = list[dict[str, Any]]
+Records = list[RunRecord]
 
 
 def completed_table(
@@ -150,14 +151,14 @@ def _row(
         'logloss': logloss.mean,
         'logloss_deviation': logloss.deviation,
         'seeds': auc.count,
-        'parameters': found[0]['parameters'],
+        'parameters': found[0].parameters,
         'tolerance': tolerance,
         'verdict': comparison.verdict(auc.mean >= paper.auc - tolerance),
-        'runs': [record['run'] for record in found],
+        'runs': [record.run for record in found],
     }
 
 
-def _show(title: str, rows: Records) -> None:
+def _show(title: str, rows: list[dict[str, Any]]) -> None:
     columns = [
         'model',
         'paper AUC',

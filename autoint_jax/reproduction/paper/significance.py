@@ -15,6 +15,7 @@ from scipy import stats
 
 from autoint_jax.evaluation.metrics import ALWAYS, METRICS
 from autoint_jax.records.comparison import test_figures
+from autoint_jax.records.runs import RunRecord
 
 FIGURES = {name: METRICS[name].title for name in ALWAYS}  # which the paper has too
 VERSIONS = {'scipy': scipy.__version__}
@@ -90,14 +91,12 @@ def _test(result: Any) -> TTest:
     return TTest(float(result.statistic), float(result.df), float(result.pvalue))
 
 
-def compared(
-    names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]
-) -> list[Comparison]:
+def compared(names: tuple[str, str], one: Sequence[RunRecord], other: Sequence[RunRecord]) -> list[Comparison]:
     """Compares test AUC and logloss of two settings from the records of their runs. Each has at least one record."""
     return [_compared(figure, names, one, other) for figure in FIGURES]
 
 
-def compared_with_best(own: str, found: Mapping[str, Sequence[dict[str, Any]]]) -> list[Comparison]:
+def compared_with_best(own: str, found: Mapping[str, Sequence[RunRecord]]) -> list[Comparison]:
     """Compares a model with the best of the other models by mean, for each figure.
 
     Args:
@@ -117,12 +116,8 @@ def compared_with_best(own: str, found: Mapping[str, Sequence[dict[str, Any]]]) 
     return made
 
 
-def _compared(
-    figure: str, names: tuple[str, str], one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]
-) -> Comparison:
-    first, second = (
-        {record['config']['seed']: record['test'][figure] for record in records} for records in (one, other)
-    )
+def _compared(figure: str, names: tuple[str, str], one: Sequence[RunRecord], other: Sequence[RunRecord]) -> Comparison:
+    first, second = ({record.seed: record.test[figure] for record in records} for records in (one, other))
     both = sorted(first.keys() & second.keys())
     values, others = list(first.values()), list(second.values())
     return Comparison(

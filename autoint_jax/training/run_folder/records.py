@@ -17,32 +17,11 @@ from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, iden
 from autoint_jax.data.store.opening import OWN_TABLE
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation.metrics import ALWAYS
+from autoint_jax.training.run_folder.description import Description, Start
 from autoint_jax.training.run_folder.events import Events
 from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding
 from autoint_jax.training.run_folder.provenance import provenance
-
-_FIGURES = dict.fromkeys(ALWAYS, float)
-RESULT = {
-    'fingerprint': str,
-    'data_hash': str,
-    'test': _FIGURES,
-    'valid': _FIGURES,
-    'first_step_seconds': (float, None),
-    **dict.fromkeys(
-        (
-            'best_step',
-            'best_epoch',
-            'steps',
-            'epochs',
-            'parameters',
-            'embedding_parameters',
-            'train_seconds',
-            'train_rows_per_second',
-        ),
-        float,
-    ),
-}
+from autoint_jax.training.run_folder.result import Result, read_result_file
 
 
 def run_name(name: str, config: Config) -> str:
@@ -94,8 +73,13 @@ class RunRecords:
         self._events = Events(folder / 'tensorboard')
 
     def start(
-        self, config: Config, data: PreparedData, forms: dict[str, str], copies: int, boundaries: dict[str, list[float]]
-    ) -> dict[str, Any] | None:
+        self,
+        config: Config,
+        data: PreparedData,
+        forms: dict[str, str | None],
+        copies: int,
+        boundaries: dict[str, list[float]],
+    ) -> Result | None:
         """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number of
         runs in its program. A new run.json has the quantile boundaries of numeric fields too, so that readers need not take them.
 
@@ -109,26 +93,28 @@ class RunRecords:
         self._run = (
             read_run(self._folder)
             if path.exists()
-            else {
-                'fingerprint': fingerprint(config),
-                'seed': config.seed,
-                'config': identity_tree(config),
-                'data_hash': data.hash,
-                'boundaries': boundaries,
-                'starts': [],
-            }
+            else Description(
+                fingerprint=fingerprint(config),
+                seed=config.seed,
+                config=identity_tree(config),
+                data_hash=data.hash,
+                boundaries=boundaries,
+                starts=(),
+            )
         )
-        self._run['starts'].append(
-            {
-                'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-                **dataclasses.asdict(provenance(alone=copies == 1)),
-                'execution': dataclasses.asdict(config.execution),
-                'compilation_cache': jax.config.jax_compilation_cache_dir,
-                'forms': forms,
-                'copies': copies,
-            }
+        made = provenance(alone=copies == 1)
+        start = Start(
+            time=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+            command=made.command,
+            commit=made.commit,
+            versions=made.versions,
+            device=made.device,
+            execution=dataclasses.asdict(config.execution),
+            compilation_cache=jax.config.values['jax_compilation_cache_dir'],
+            forms=forms,
+            copies=copies,
         )
-        write_json(path, self._run)
+        self._write((*self._run.starts, start))
         return None
 
     def check_held(self) -> None:
@@ -162,18 +148,23 @@ class RunRecords:
 
     def diverged(self, sentence: str) -> None:
         """Adds to run.json how this start ended."""
-        self._run['starts'][-1]['diverged'] = sentence
-        write_json(self._folder / 'run.json', self._run)
+        self._write((*self._run.starts[:-1], dataclasses.replace(self._run.starts[-1], diverged=sentence)))
 
-    def result(self, result: dict[str, Any]) -> None:
-        write_json(self._folder / 'result.json', result)
+    def _write(self, starts: tuple[Start, ...]) -> None:
+        """Writes run.json with other starts."""
+        self._run = dataclasses.replace(self._run, starts=starts)
+        write_json(self._folder / 'run.json', stored.to_json(self._run))
+
+    def result(self, result: Result) -> None:
+        """Writes result.json."""
+        write_json(self._folder / 'result.json', stored.to_json(result))
 
     def close(self) -> None:
         self._events.close()
         self._holding.close()
 
 
-def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) -> dict[str, Any] | None:
+def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) -> Result | None:
     """The result of a run in its folder, or None where the run is not complete or not begun. Reads only.
 
     Raises UnusableFolder where the folder's run, or its result, is of another configuration or other data, or where it cannot be
@@ -189,18 +180,16 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
             f'{folder} holds a run of another configuration '
             f'({"; ".join(configuration.difference(identity(theirs), identity(config)))}): choose another run folder'
         )
-    if run['data_hash'] != data.hash:
+    if run.data_hash != data.hash:
         raise UnusableFolder(
-            f'{folder} holds a run on other data than {data.folder} (hash {run["data_hash"][:12]}, '
+            f'{folder} holds a run on other data than {data.folder} (hash {run.data_hash[:12]}, '
             f'not {data.hash[:12]}): choose another run folder'
         )
     result = read_result(folder)
-    if result is not None and not (
-        result['fingerprint'] in run_fingerprints(folder) and result['data_hash'] == data.hash
-    ):
+    if result is not None and not (result.fingerprint in run_fingerprints(folder) and result.data_hash == data.hash):
         raise UnusableFolder(
             f'{folder}/result.json is the result of another run than its run.json says (configuration '
-            f'{result["fingerprint"]} on data {result["data_hash"][:12]}): choose another run folder'
+            f'{result.fingerprint} on data {result.data_hash[:12]}): choose another run folder'
         )
     return result
 
@@ -220,14 +209,15 @@ def _check_run_json(folder: pathlib.Path) -> None:
         )
 
 
-def read_run(folder: pathlib.Path) -> dict[str, Any]:
+def read_run(folder: pathlib.Path) -> Description:
     """run.json of a run folder. Raises UsageError."""
-    return _read(
-        folder / 'run.json',
-        {'fingerprint': str, 'config': dict, 'data_hash': str, 'starts': [dict]},
-        f'{folder} is not a run folder (it has no run.json): scripts/train.py makes one',
-        'choose another run folder',
-    )
+    path = folder / 'run.json'
+    if not path.exists():
+        raise UsageError(f'{folder} is not a run folder (it has no run.json): scripts/train.py makes one')
+    try:
+        return stored.read_record(path, Description, mend='choose another run folder')
+    except UsageError as error:
+        raise UnusableFolder(str(error)) from None
 
 
 def read_config(folder: pathlib.Path) -> Config:
@@ -240,15 +230,14 @@ def run_fingerprints(folder: pathlib.Path) -> set[str]:
 
     Raises UsageError where run.json cannot be read.
     """
-    first = _understood(folder, read_run(folder)['config'])
+    first = _understood(folder, read_run(folder).config)
     return {fingerprint(first), former_fingerprint(first)}
 
 
-def _config_of(folder: pathlib.Path, run: dict[str, Any]) -> Config:
+def _config_of(folder: pathlib.Path, run: Description) -> Config:
     """The configuration of a run, with the options of 'execution' of its last start."""
-    last = run['starts'][-1] if run['starts'] else {}
-    execution = {'execution': last['execution']} if 'execution' in last else {}
-    return _understood(folder, run['config'] | execution)
+    execution = run.starts[-1].execution if run.starts else None
+    return _understood(folder, run.config | ({} if execution is None else {'execution': execution}))
 
 
 def _understood(folder: pathlib.Path, tree: dict[str, Any]) -> Config:
@@ -261,24 +250,15 @@ def _understood(folder: pathlib.Path, tree: dict[str, Any]) -> Config:
         ) from None
 
 
-def read_result(folder: pathlib.Path) -> dict[str, Any] | None:
+def read_result(folder: pathlib.Path) -> Result | None:
     """result.json of a run folder, or None where the run is not complete. Raises UsageError."""
     path = folder / 'result.json'
-    return (
-        _read(
-            path, RESULT, '', 'remove this file and run the same command again, which tests the best checkpoint again'
-        )
-        if path.exists()
-        else None
-    )
-
-
-def _read(path: pathlib.Path, form: stored.Form, missing: str, advice: str) -> dict[str, Any]:
-    """The JSON object in a file, which has a form. Raises UsageError."""
     if not path.exists():
-        raise UsageError(missing)
+        return None
     try:
-        return stored.read_json(path, form, mend=advice)
+        return read_result_file(
+            path, mend='remove this file and run the same command again, which tests the best checkpoint again'
+        )
     except UsageError as error:
         raise UnusableFolder(str(error)) from None
 

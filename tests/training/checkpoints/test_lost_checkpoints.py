@@ -158,7 +158,7 @@ def test_a_best_checkpoint_lost_while_its_run_trains_is_mended_by_the_same_comma
 def test_a_complete_run_that_lost_its_best_checkpoint_says_what_to_do(data, complete, tmp_path):
     folder = shutil.copytree(complete, tmp_path / 'run')
     shutil.rmtree(folder / 'checkpoints' / str(BEST))
-    assert fit(TINY, data, folder, Told())['best_step'] == BEST
+    assert fit(TINY, data, folder, Told()).best_step == BEST
     with pytest.raises(
         UsageError,
         match=f'{BEST} is missing: the result in result.json stands; .* train the run again in another '

@@ -9,6 +9,7 @@ import pytest
 from run_cases import BEST, STEPS, TINY, Told, events, events_of, outcome
 from test_readers import tree
 
+from autoint_jax import stored
 from autoint_jax.config.configuration import replace, to_tree
 from autoint_jax.config.execution_config import ExecutionConfig
 from autoint_jax.config.fingerprint import fingerprint, former_fingerprint
@@ -100,9 +101,10 @@ def test_a_result_of_another_run_is_not_taken_for_this_ones(data, folder, comple
 
 
 def test_a_run_goes_on_with_other_options_of_execution(data, folder, complete):
-    assert [
-        fit(replace(TINY, {'execution.slice_rows': rows}), data, folder, Told())['best_step'] for rows in (0, 9)
-    ] == [BEST, BEST]
+    assert [fit(replace(TINY, {'execution.slice_rows': rows}), data, folder, Told()).best_step for rows in (0, 9)] == [
+        BEST,
+        BEST,
+    ]
     run = json.loads((folder / 'run.json').read_text())
     assert [start['execution']['slice_rows'] for start in run['starts']] == [512, 0]
     assert (
@@ -133,9 +135,9 @@ def test_a_folder_of_a_version_that_counted_options_of_execution_is_read_and_gon
     elsewhere = replace(TINY, {'execution.slice_rows': 0})
     told = Told()
     result = fit(elsewhere, data, tmp_path, told)
-    assert told.seen == STEPS[6:] and result['fingerprint'] == fingerprint(TINY) and result['best_step'] == BEST
-    (tmp_path / 'result.json').write_text(json.dumps(result | {'fingerprint': former}))
-    assert fit(TINY, data, tmp_path, Told())['best_step'] == BEST
+    assert told.seen == STEPS[6:] and result.fingerprint == fingerprint(TINY) and result.best_step == BEST
+    (tmp_path / 'result.json').write_text(json.dumps(stored.to_json(result) | {'fingerprint': former}))
+    assert fit(TINY, data, tmp_path, Told()).best_step == BEST
     assert records.read_config(tmp_path).execution == ExecutionConfig()
 
 
@@ -179,7 +181,7 @@ def test_a_file_is_no_run_folder(data, tmp_path):
 
 def test_a_complete_run_is_read_and_nothing_in_it_is_touched(data, complete):
     before = tree(complete)
-    assert fit(TINY, data, complete, Told())['best_step'] == BEST
+    assert fit(TINY, data, complete, Told()).best_step == BEST
     open_run(complete, str(data.folder.parents[1]), None)
     assert tree(complete) == before
 

@@ -54,7 +54,7 @@ def trained(data_dir, run_dir, said=None, **options):
     config = replace(Config(), {**OPTIONS, **{name.replace('__', '.'): value for name, value in options.items()}})
     result = fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), run_dir, said or Said())
     untimed = {
-        name: value for name, value in result.items() if not name.startswith(('train_', 'first_', 'fingerprint'))
+        name: value for name, value in vars(result).items() if not name.startswith(('train_', 'first_', 'fingerprint'))
     }
     return untimed, [json.loads(line) for line in open(run_dir / 'metrics.jsonl')]
 
