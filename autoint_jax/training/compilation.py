@@ -7,8 +7,8 @@ import jax
 
 from autoint_jax.cache_folder import Unsafe, cache_home, private_folder
 
-# Programs that took less to compile are not kept: reading them back would cost as much.
-KEPT_FROM_SECONDS = 0.1
+# Every program is kept. A start has dozens of small ones, and to read one back takes a fraction of its compilation.
+KEPT_FROM_SECONDS = 0.0
 
 
 def default_folder() -> str:
