@@ -1,4 +1,4 @@
-"""The user's cache folder. Code is loaded from it, so it must be one that nobody else can write."""
+"""The user's cache folder. Code is loaded from it, so nobody else may be able to write to it."""
 
 import os
 import pathlib
@@ -10,14 +10,14 @@ OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Unsafe(Exception):
-    """A folder cannot be used for code that is kept; the text is a sentence that says why and what would help."""
+    """A folder is not safe for compiled code. The message is a sentence with the reason and what to do."""
 
 
 def cache_home() -> pathlib.Path:
-    """The folder of this project's caches: autoint_jax in XDG_CACHE_HOME or ~/.cache.
+    """Returns the folder of this project's caches, autoint_jax in XDG_CACHE_HOME or ~/.cache. It is not made.
 
-    A relative XDG_CACHE_HOME is ignored, as its specification asks. A user without a home has a folder of their own among the
-    temporary files. Nothing is made.
+    A relative XDG_CACHE_HOME is ignored, as its specification asks. A user without a home gets a folder among the
+    temporary files.
     """
     named = pathlib.Path(os.environ.get('XDG_CACHE_HOME', ''))
     if named.is_absolute():
@@ -32,9 +32,15 @@ def cache_home() -> pathlib.Path:
 
 
 def private_folder(folder: pathlib.Path) -> pathlib.Path:
-    """Makes a folder that only this user can enter, or checks that the one that is there is this user's and that no other can write it.
+    """Makes a folder that only this user can enter, or checks that an existing one is safe.
 
-    Where it lies within `cache_home()`, the folders up to that one are checked too. Raises Unsafe.
+    If it lies within `cache_home()`, the folders up to that one are checked, too.
+
+    Returns:
+      The folder.
+
+    Raises:
+      Unsafe: another user owns it or can write to it, or this user cannot.
     """
     home = cache_home()
     folders = [folder, *(parent for parent in folder.parents if parent == home or home in parent.parents)]
@@ -57,7 +63,7 @@ def private_folder(folder: pathlib.Path) -> pathlib.Path:
 
 
 def is_private_file(path: pathlib.Path) -> bool:
-    """Whether a path is a file of this user, no link, that nobody else can write."""
+    """Whether a path is a file of this user, not a link, that nobody else can write to."""
     try:
         found = path.lstat()
     except OSError:
@@ -66,7 +72,7 @@ def is_private_file(path: pathlib.Path) -> bool:
 
 
 def _reason_against(found: os.stat_result, kind: str, path: str) -> str:
-    """Why code must not be loaded from there, or an empty text."""
+    """Returns a sentence if code must not be loaded from there, else ''."""
     if found.st_uid != os.geteuid():
         return f'{path} belongs to another user, so it is not used: set XDG_CACHE_HOME to a folder of your own'
     if found.st_mode & OF_OTHERS:

@@ -1,4 +1,4 @@
-"""The door: how every script parses its flags and runs its `main`. It defines no flag."""
+"""Parses the flags of a script and runs its `main`. It defines no flag."""
 
 import functools
 import math
@@ -19,13 +19,15 @@ from autoint_jax.terminal import Harmless
 def parse() -> list[str]:
     """Parses the flags of the command line, once, and returns what is left of it. Every flag must be defined before.
 
-    A script whose imports take long calls it as soon as its flags are defined, and imports the rest afterwards. --help, -h and
-    --helpfull print what they should, and end the process with status 0. A flag that does not exist, has no value or one of a
-    wrong type ends it with a sentence on stderr and status 2.
+    A script whose imports take long calls it as soon as its flags are defined, and imports the rest afterwards. --help,
+    -h and --helpfull print what they should, and end the process with status 0. A flag that does not exist, has no
+    value or one of a wrong type ends it with a sentence on stderr and status 2.
     """
     app.define_help_flags()
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.reconfigure(errors='backslashreplace')  # what the encoding of a terminal lacks is written as \\u1234
+        stream.reconfigure(
+            errors='backslashreplace'
+        )  # characters that a terminal's encoding lacks are written as \\u1234
     if sys.stdout is not None:
         sys.stdout = Harmless(sys.stdout)
     return _parsed(sys.argv)
@@ -40,12 +42,12 @@ def run(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> None:
 
 
 def _parsed(argv: list[str]) -> list[str]:
-    """Parses flags into `flags.FLAGS`; the rest of the command line. Ends the process as `parse` says."""
+    """Parses flags into `flags.FLAGS`, and returns the rest of the command line. Ends the process as `parse` does."""
     end = argv.index('--') if '--' in argv else len(argv)
     try:
         try:
             left = flags.FLAGS([argv[0], *('--help' if one == '-h' else one for one in argv[1:end]), *argv[end:]])
-        except SystemExit:  # help was printed, and absl would end with 1
+        except SystemExit:  # help was printed, and absl would end with status 1
             sys.stdout.flush()
             sys.exit(0)
     except BrokenPipeError:
@@ -60,12 +62,13 @@ def _parsed(argv: list[str]) -> list[str]:
 
 
 def _sentence(error: Exception) -> str:
+    """Returns an error of parsing as a sentence of this project."""
     if isinstance(error, flags.UnrecognizedFlagError):
         known = [name for name in flags.FLAGS if len(name) > 1]
         option = RENAMED.get(error.flagname.removeprefix('config.'))
         named = f'; it was renamed to --config.{option}' if option else nearest(error.flagname, known)
         return f'there is no flag {error.flagname!r}{named}: --help lists the flags'
-    text = re.sub(r'invalid literal for int\(\) with base \d+: (.*)', r'\1 is no whole number', str(error))
-    text = re.sub(r'could not convert string to float: (.*)', r'\1 is no number', text)
+    text = re.sub(r'invalid literal for int\(\) with base \d+: (.*)', r'\1 is not a whole number', str(error))
+    text = re.sub(r'could not convert string to float: (.*)', r'\1 is not a number', text)
     text = re.sub(r"\('Non-boolean argument to boolean flag', (.*)\)", r'\1 is neither true nor false', text)
     return f'{text[:1].lower()}{text[1:].rstrip(".")}: --help says what each flag takes'

@@ -1,4 +1,4 @@
-"""Rich's console, for tables and progress bars."""
+"""The console for tables and progress bars."""
 
 from typing import NoReturn
 
@@ -6,7 +6,7 @@ import rich.console
 
 
 class Console(rich.console.Console):
-    """A console that leaves it to the command what happens where nobody reads its output; Rich would end the process with status 1."""
+    """A console of Rich that raises BrokenPipeError if nobody reads its output, instead of ending the process."""
 
     def on_broken_pipe(self) -> NoReturn:
         raise  # the BrokenPipeError that is being handled

@@ -1,4 +1,4 @@
-"""The errors that a user can mend, and how every command reports them: one sentence on stderr, no traceback."""
+"""Errors that a user can fix, and how every command reports them: in one sentence on stderr, without a traceback."""
 
 import contextlib
 import difflib
@@ -16,10 +16,10 @@ import absl.logging
 
 from autoint_jax import interruptions
 
-# Exit statuses of every command, beside 0 and those that a command documents itself.
+# Exit statuses of every command, beside 0 and those in a command's own documentation.
 SYSTEM, USAGE, BROKEN_PIPE, TERMINATED = 1, 2, 141, 143
 
-# {error number: why, and what to do}
+# {error number: the reason, and what to do}
 _REASONS = {
     errno.ENOENT: 'it does not exist: check the path',
     errno.EACCES: 'permission is denied: change its permissions, or name another path',
@@ -29,37 +29,40 @@ _REASONS = {
     errno.EEXIST: 'it exists already: move it away, or name another path',
     errno.ENOTEMPTY: 'this folder is not empty: move it away, or name another path',
     errno.ENAMETOOLONG: 'this name is longer than the file system allows: name a shorter path',
-    errno.ELOOP: 'its symbolic links lead in a circle: mend the links, or name another path',
+    errno.ELOOP: 'its symbolic links lead in a circle: correct the links, or name another path',
     errno.EROFS: 'this file system is read-only: name a path that can be written',
     errno.EIO: 'the disk failed to read or write it: check the disk, and run the same command again',
     errno.ESTALE: 'the file server has lost it: run the same command again',
     errno.ENOLCK: 'its file system gives no locks: name a path on another file system',
     errno.EMFILE: "too many files are open: raise the limit with 'ulimit -n', and run the same command again",
     errno.ENFILE: 'too many files are open on this machine: close some programs, and run the same command again',
-    errno.ENOEXEC: 'it is no program that this machine can run: name another one',
-    errno.ETXTBSY: 'it is running as a program: end that, or name another path',
-    errno.EBUSY: 'it is in use: end what uses it, or name another path',
+    errno.ENOEXEC: 'it is not a program that this machine can run: name another one',
+    errno.ETXTBSY: 'it is running as a program: end the program, or name another path',
+    errno.EBUSY: 'another program uses it: end that program, or name another path',
     errno.EFBIG: 'it would be larger than the file system or the limits of this process allow: name another path',
-    errno.ENXIO: 'it is a device or a pipe that nothing answers: name an ordinary file',
-    errno.EINVAL: 'the system cannot do that with it: name an ordinary path on an ordinary file system',
+    errno.ENXIO: 'it is a device or a pipe, and nothing answers there: name an ordinary file',
+    errno.EINVAL: 'the system does not support that here: name an ordinary path on an ordinary file system',
 }
-LONGEST = 4000  # characters of a sentence, in whose middle a value may have millions
+LONGEST = 4000  # most characters of a sentence; a longer one, with a value of millions, is cut in the middle
 _FULL = {errno.ENOSPC: 'the disk is full', errno.EDQUOT: 'your disk quota is used up'}
 
 
 class UsageError(Exception):
-    """Something the user can mend. The message is one sentence naming the file, field or value and what to do."""
+    """An error that the user can fix.
+
+    Its message is one sentence that names the file, field or value, and what to do.
+    """
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM has come: the process ends as at an interruption."""
+    """The process got SIGTERM; it ends as after an interruption."""
 
 
 def shown(text: Any) -> str:
-    """A text of foreign origin (a value, a name, a path) as it may be printed: on one line, and harmless to a terminal.
+    """Returns a text from outside (a value, a name, a path) on one line and harmless to a terminal.
 
-    Control characters, line ends, escape sequences, marks that reverse the direction of writing, and halves of surrogate pairs are
-    written as Python would escape them, such as '\\x1b'. Any other character stays as it is.
+    Control characters, line ends, escape sequences, marks that reverse the direction of writing, and halves of
+    surrogate pairs are escaped as in Python, such as '\\x1b'. All other characters stay.
     """
     text = str(text)
     return (
@@ -72,9 +75,10 @@ def shown(text: Any) -> str:
 
 
 def _harmful(character: str) -> bool:
-    """Whether a terminal may act on a character: control, format (such as bidi marks), surrogate, line and paragraph separators.
+    """Whether a terminal may act on a character.
 
-    The joiners U+200C and U+200D are format characters, too, but belong to ordinary words and pictures.
+    These are control, format (such as bidi marks) and surrogate characters, and line and paragraph separators. The
+    joiners U+200C and U+200D are format characters, too, but ordinary words and pictures contain them.
     """
     return (
         (
@@ -88,20 +92,21 @@ def _harmful(character: str) -> bool:
 
 
 def reported(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> Callable[[list[str]], None]:
-    """Wraps a command's `main`: what a user or the system is to blame for becomes one line on stderr and a non-zero exit status.
+    """Wraps a command's `main`, so that errors of the user or the system become one line on stderr and a status.
 
-    Exit statuses: 2 for a `UsageError`; 1 for what the system refuses (a file, permissions, a full disk, memory); 130 for an
-    interruption, 143 for SIGTERM; 141, without a word, where nobody reads the output any more. Anything else is a defect of this
-    project and keeps its traceback.
+    Exit statuses: 2 for a `UsageError`; 1 if the system refuses something (a file, permissions, a full disk, memory);
+      130 for
+    an interruption; 143 for SIGTERM; 141, without a sentence, if nobody reads the output any more. Any other error is a
+    defect of this project and keeps its traceback.
 
     Args:
-      main: takes the command's name and its arguments; returns the exit status, None for 0.
-      arguments: how many it takes at most that are no flags.
+      main: (name of the command and its arguments) -> exit status; None = 0.
+      arguments: the most arguments that are not flags.
     """
 
     @functools.wraps(main)
     def command(argv: list[str]) -> None:
-        absl.logging.set_verbosity(absl.logging.FATAL)  # Orbax logs what it also raises
+        absl.logging.set_verbosity(absl.logging.FATAL)  # Orbax also logs the errors that it raises
         try:
             if len(argv) > 1 + arguments:
                 raise UsageError(
@@ -122,9 +127,9 @@ def reported(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> 
 
 
 def described(error: BaseException) -> tuple[str, int] | None:
-    """The sentence and the exit status for an error that a user or the system is to blame for; None for a defect of this project.
+    """Returns sentence and exit status for an error of the user or the system; None for a defect of this project.
 
-    The sentence is '' where nobody is left to read it.
+    The sentence is '' if nobody is left to read it.
     """
     if isinstance(error, UsageError):
         return str(error), USAGE
@@ -137,21 +142,21 @@ def described(error: BaseException) -> tuple[str, int] | None:
         return interruptions.SENTENCE, interruptions.INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return '', BROKEN_PIPE
-    if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):  # the latter from XLA
+    if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):  # XLA raises an error with this text
         said = next(iter(str(error).splitlines()), '')
         return (
-            f'there is not enough memory{f" ({said})" if said else ""}: use a smaller batch, fewer copies or workers, or narrower '
-            'tables; scripts/doctor.py shows what a configuration needs'
+            f'there is not enough memory{f" ({said})" if said else ""}: use a smaller batch, fewer copies or '
+            'workers, or narrower tables; scripts/doctor.py shows what a configuration needs'
         ), SYSTEM
     if isinstance(error, OSError):
         return system_sentence(error), SYSTEM
     if isinstance(error, UnicodeError):
-        return f'a text is not in the encoding that it should be in ({error}): convert it to UTF-8', SYSTEM
+        return f'a text is not in the expected encoding ({error}): convert it to UTF-8', SYSTEM
     return None
 
 
 def system_sentence(error: OSError) -> str:
-    """One sentence for what the system refused: the file (both files of a rename), why, and what to do."""
+    """Returns a sentence for an error of the system: the file (or both files of a rename), the reason, the remedy."""
     names = ' to '.join(
         shown(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else f'file {name}'
         for name in (error.filename, error.filename2)
@@ -159,10 +164,10 @@ def system_sentence(error: OSError) -> str:
     )
     if error.errno in _FULL:
         return (
-            f'{_FULL[error.errno]}{f" while writing {names}" if names else ""}: free some space and run the same command again, '
-            'finished work is kept'
+            f'{_FULL[error.errno]}{f" while writing {names}" if names else ""}: free some space and run the same '
+            'command again, finished work is kept'
         )
-    reason = _REASONS.get(error.errno)
+    reason = _REASONS.get(error.errno or 0)
     if reason is None:
         said = error.strerror or str(error) or type(error).__name__
         reason = f'the system says {said!r}: check the path, the disk and the network, and run the same command again'
@@ -170,31 +175,30 @@ def system_sentence(error: OSError) -> str:
 
 
 def terminate(number: int, frame: Any) -> NoReturn:
-    """A handler of SIGTERM that ends the process as an interruption does. A second SIGTERM ends it at once."""
+    """Handles SIGTERM: ends the process as an interruption does. A second SIGTERM ends it at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise Terminated
 
 
 def fail(sentence: str, status: int) -> NoReturn:
-    """Ends the process at once with a sentence on stderr, on one line and without control characters; with none where it is ''."""
-    with contextlib.suppress(
-        OSError, AttributeError
-    ):  # nobody reads it any more, the disk is full, or there is no such stream
+    """Ends the process at once, with a sentence on one line of stderr, unless it is ''."""
+    # Nobody reads the output any more, the disk is full, or there is no such stream.
+    with contextlib.suppress(OSError, AttributeError):
         sys.stdout.flush()
     with contextlib.suppress(OSError):
         if sentence:
             said = shown(_on_one_line(sentence))
             said = said if len(said) <= LONGEST else f'{said[: LONGEST // 2]} ... {said[-LONGEST // 2 :]}'
             print(f'error: {said}', file=sys.stderr, flush=True)
-    os._exit(status)  # Orbax's writing threads would otherwise add their tracebacks on the way out
+    os._exit(status)  # otherwise Orbax's writing threads would add their tracebacks
 
 
 def _on_one_line(text: str) -> str:
-    """Text that a library has laid out in lines, such as YAML's errors, or several sentences, on one."""
+    """Puts a text of several lines, such as an error of YAML, on one line."""
     return re.sub(r'(?<=[:;,.])\s*\n\s*', ' ', re.sub(r'(?<![:;,.\s])[ \t]*\r?\n\s*', '; ', text.strip()))
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """' (did you mean X?)' for a near miss of one of `known`, else ''."""
+    """Returns ' (did you mean X?)' if a name in `known` is similar, else ''."""
     close = difflib.get_close_matches(name, known, n=1)
     return f' (did you mean {close[0]!r}?)' if close else ''

@@ -1,6 +1,6 @@
-"""Ctrl-C while a command still imports its libraries, or at a moment when Python would drop the interruption."""
+"""Handles Ctrl-C while a command imports its libraries, and when Python would lose the interruption."""
 
-from __future__ import annotations  # doctor.py refuses old versions of Python only afterwards
+from __future__ import annotations  # doctor.py imports this before it refuses old versions of Python
 
 import _thread
 import contextlib
@@ -13,16 +13,19 @@ from typing import Any, NoReturn
 
 SENTENCE = 'interrupted: run the same command again to go on from the last checkpoint, if it was training'
 INTERRUPTED = 130  # the exit status
-AGAIN_SECONDS = 0.05
+AGAIN_SECONDS = 0.05  # until a lost interruption is raised again
 
 
 def handle() -> None:
-    """Makes an interruption end the process at any moment, with one sentence. Every script calls it before its other imports.
+    """Makes an interruption end the process at any moment, with one sentence.
 
-    During the imports Ctrl-C ends the process at once, because there is nothing to tidy up, and libraries that are half imported do
-    not all survive an exception. Where Ctrl-C is ignored, as under nohup, it stays ignored.
-    An interruption that arrives later, in a callback whose errors Python can only print, such as a finalizer or a hook of the garbage
-    collector, would be lost, and the command would run on. It is raised again shortly afterwards.
+    Every script calls it before its other imports.
+
+    During the imports Ctrl-C ends the process at once: there is nothing to tidy up, and some libraries cannot handle an
+    exception when they are half imported. If Ctrl-C is ignored, as under nohup, it stays ignored.
+
+    Later, an interruption may arrive in a callback whose errors Python can only print, such as a finalizer or a hook of
+    the garbage collector. It would be lost, and the command would run on, so it is raised again shortly afterwards.
     """
     sys.excepthook = _unhandled
     sys.unraisablehook = _dropped
@@ -31,14 +34,14 @@ def handle() -> None:
 
 
 def imported() -> None:
-    """From here on Ctrl-C raises KeyboardInterrupt, so that what has begun is tidied up."""
+    """Lets Ctrl-C raise KeyboardInterrupt from now on, so that the command can tidy up."""
     if signal.getsignal(signal.SIGINT) is _end:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _end(number: int, frame: Any) -> NoReturn:
     with contextlib.suppress(OSError):
-        os.write(2, f'error: {SENTENCE}\n'.encode())  # neither streams nor modules need be whole yet
+        os.write(2, f'error: {SENTENCE}\n'.encode())  # streams and modules may be incomplete
     os._exit(INTERRUPTED)
 
 

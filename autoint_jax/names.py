@@ -1,21 +1,21 @@
-"""Names that become files and folders: of data sets, recipes, configurations, runs and sweeps. A name is no path."""
+"""Checks names that become files or folders: of data sets, recipes, configurations, runs and sweeps."""
 
 from autoint_jax.errors import UsageError, shown
 
-# Bytes of a name. File systems allow 255; files of a run add their own endings.
+# Most bytes of a name. File systems allow 255, and files of a run add endings to the name.
 LONGEST = 150
 _FORBIDDEN = '/\\'
 
 
 def checked_name(name: str, what: str) -> str:
-    """Returns a name that can be a file or a folder of its own, and nothing else.
+    """Returns a name, if it can be the name of a file or folder.
 
     Args:
       name: such as 'movielens_1m'.
-      what: it names, for the sentence, such as 'the data set'.
+      what: the thing with that name, for the sentence, such as 'the data set'.
 
     Raises:
-      UsageError: the name is empty, too long, or has what makes it a path, a hidden file, an option or unprintable.
+      UsageError: the name is empty or too long, or it is a path, the name of a hidden file, an option, or unprintable.
     """
     reason = _reason(name)
     if reason:
@@ -28,7 +28,7 @@ def checked_name(name: str, what: str) -> str:
 
 
 def _reason(name: str) -> str:
-    """What is wrong with a name, or ''."""
+    """Returns the rule that a name breaks, or ''."""
     if not name:
         return 'cannot be empty'
     if found := next((character for character in name if character in _FORBIDDEN), ''):

@@ -1,4 +1,4 @@
-"""Fields, schema and batch: the contract between data and models."""
+"""Fields, schema and batch: what data and models agree on."""
 
 import dataclasses
 import itertools
@@ -16,15 +16,18 @@ class FieldSpec:
     """One field of the input (paper section 4.2).
 
     Attributes:
-      name: the name shown in figures and errors.
+      name: shown in figures and errors.
       kind: `categorical` (one id), `multivalued` (up to `max_values` ids, averaged, Eq. 3) or `numeric` (Eq. 4).
       cardinality: number of ids, id 0 included; 0 for numeric fields. In a categorical field id 0 is the unknown
         value and has an embedding of its own; in a multivalued field it is padding and contributes nothing.
-      max_values: id slots the field owns in a batch; 1 unless multivalued.
-      transform: named transform of a numeric field, already applied in prepared data: `none` or `min_max`.
-      transform_parameters: what the transform needs to be applied to raw rows again; (min, max) for `min_max`.
-      boundaries: quantiles of a numeric field's values in the training split, ascending; empty where not taken.
-      embedding_dim: the field's own embedding dimension, or None for the model's.
+      max_values: number of the field's id slots in a batch; 1 unless multivalued.
+      transform: name of a numeric field's transform, which prepared data has already undergone.
+      transform_parameters: parameters that apply the transform to raw rows; (min, max) for `min_max`.
+      boundaries: quantiles of a numeric field's values in the training split, ascending; empty if they are not known.
+      embedding_dim: the field's own embedding dimension; None = the model's.
+
+    Raises:
+      ValueError: the attributes contradict each other.
     """
 
     name: str
@@ -49,7 +52,14 @@ class FieldSpec:
 
 @dataclasses.dataclass(frozen=True)
 class Schema:
-    """Ordered fields. Id slots and numeric columns of a batch follow the order of the fields."""
+    """The fields of a data set, in order. Id slots and numeric columns of a batch have the same order.
+
+    Attributes:
+      fields: all fields.
+
+    Raises:
+      ValueError: two fields have the same name.
+    """
 
     fields: tuple[FieldSpec, ...]
 
@@ -60,14 +70,17 @@ class Schema:
 
     @property
     def names(self) -> list[str]:
+        """Names of all fields."""
         return [field.name for field in self.fields]
 
     @property
     def id_fields(self) -> tuple[FieldSpec, ...]:
+        """The categorical and multivalued fields."""
         return tuple(field for field in self.fields if field.kind != NUMERIC)
 
     @property
     def numeric_fields(self) -> tuple[FieldSpec, ...]:
+        """The numeric fields."""
         return tuple(field for field in self.fields if field.kind == NUMERIC)
 
     @property
@@ -83,14 +96,17 @@ class Schema:
 
     @property
     def num_slots(self) -> int:
+        """Number of id slots of a batch."""
         return sum(field.max_values for field in self.id_fields)
 
     @property
     def num_ids(self) -> int:
+        """Number of ids of all fields."""
         return sum(field.cardinality for field in self.id_fields)
 
     def to_json(self) -> dict[str, Any]:
-        # Boundaries that were not taken are left out, so that data prepared before there were any keeps its identity.
+        """Returns the schema as JSON."""
+        # Empty boundaries are left out, so that data prepared before there were any keeps its hash.
         return {
             'fields': [
                 {name: value for name, value in dataclasses.asdict(field).items() if name != 'boundaries' or value}
@@ -100,6 +116,7 @@ class Schema:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> 'Schema':
+        """Returns the schema that `to_json` made JSON of. Raises KeyError, TypeError or ValueError for other JSON."""
         return cls(
             tuple(
                 FieldSpec(
@@ -114,17 +131,18 @@ class Schema:
         )
 
     def dumps(self) -> str:
+        """Returns the schema as JSON text."""
         return json.dumps(self.to_json(), indent=2) + '\n'
 
 
 class Batch(NamedTuple):
-    """Rows as the models see them (NumPy or JAX arrays).
+    """A batch of rows, as models get it (NumPy or JAX arrays).
 
     Attributes:
       ids: int32 [b, slots], ids within their field; 0 = unknown (categorical) or padding (multivalued).
-      numeric: float32 [b, numeric], transformed values; NaN = missing, which contributes nothing.
+      numeric: float32 [b, numeric], transformed values; NaN = missing. A missing value contributes nothing.
       labels: float32 [b], 0 or 1.
-      weights: float32 [b], 0 for rows that only pad the last batch, else 1.
+      weights: float32 [b], 0 for rows that only fill the last batch, else 1.
     """
 
     ids: Any

@@ -1,10 +1,12 @@
-"""Reading of small text files that a user, another version or a killed process may have changed: JSON, TOML, and any text.
+"""Reads small text files, JSON and TOML, that a user, another version or a killed process may have changed.
 
-Everything that is wrong with such a file becomes a UsageError of one sentence: the file, why, and what to do. What a file must
-have is said by a form: {key: type}, where in place of a type may stand a form, a tuple of alternatives (None is one), or a list
-with the form of its items. `finite` is the form of a number that is neither NaN nor infinite. A file may have more keys.
+A file that cannot be used raises a UsageError: one sentence with the file, the reason, and what to do. The expected
+content is given as a form: {key: type}. Instead of a type there may be another form, a tuple of alternatives (None is
+one), or a list with the form of its items. `finite` is the form of a number that is neither NaN nor infinite. A file
+may have more keys.
 
-A record is a frozen dataclass with a number `VERSION`; `read_record` reads a file of one, and `to_json` gives what is written.
+A record is a frozen dataclass with a number `VERSION`. `read_record` reads a file of one, and `to_json` returns the
+JSON to write.
 """
 
 import contextlib
@@ -21,7 +23,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from autoint_jax.errors import UsageError, nearest, system_sentence
 
 MEND = 'restore it from a copy, or move it away and run what makes it again'
-# Larger files are none of those that are read here, and would take memory and time first.
+# No file that is read here is larger; a larger one would take memory and time before it is refused.
 MOST_BYTES = 1 << 28
 
 
@@ -43,42 +45,45 @@ _CALLED = {
 
 
 def read_text(path: pathlib.Path, *, mend: str = MEND) -> str:
-    """A UTF-8 text file. Raises UsageError, FileNotFoundError included, as every function here."""
+    """Returns the text of a file in UTF-8.
+
+    Raises UsageError if the file is missing or cannot be read, as all functions here do.
+    """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f'{path} has {path.stat().st_size:,} bytes, far more than a file of its kind: {mend}')
+            raise UsageError(f'{path} has {path.stat().st_size:,} bytes, far more than such a file needs: {mend}')
         return path.read_text(encoding='utf-8')
     except UnicodeDecodeError as error:
         raise UsageError(
             f'{path} is not a text in UTF-8 (byte {error.start} is {error.object[error.start]:#04x}): {mend}'
         ) from None
     except ValueError as error:  # a path with NUL
-        raise UsageError(f'{str(path)!r} is no path ({error}): {mend}') from None
+        raise UsageError(f'{str(path)!r} is not a path ({error}): {mend}') from None
     except OSError as error:
         raise UsageError(system_sentence(error)) from None
 
 
 def read_json(path: pathlib.Path, form: Form = dict, *, mend: str = MEND) -> Any:
-    """A JSON file of some form.
+    """Returns the content of a JSON file.
 
     Args:
       path: of the file.
-      form: what it must have; an object with any keys where not given.
-      mend: what the user can do where it is broken, the end of the sentence.
+      form: expected form; by default an object with any keys.
+      mend: what the user can do if the file is damaged, as the end of the sentence.
 
     Raises:
-      UsageError: there is no such file, it cannot be read, is no JSON, or has another form.
+      UsageError: the file is missing, cannot be read, is not JSON, or has another form.
     """
     return checked(parsed_json(read_text(path, mend=mend), str(path), mend=mend), form, str(path), mend=mend)
 
 
 def read_json_if_there(path: pathlib.Path, form: Form = dict, *, mend: str = MEND) -> Any | None:
-    """The same as `read_json`, but None where there is no such file."""
+    """Returns the content as `read_json` does, but None if there is no such file."""
     return read_json(path, form, mend=mend) if _there(path) else None
 
 
 def parsed_json(text: str, where: str, *, mend: str = MEND) -> Any:
-    """JSON text of `where`. Raises UsageError."""
+    """Returns the value of a JSON text that stands in `where`. Raises UsageError if it is not JSON."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -88,11 +93,14 @@ def parsed_json(text: str, where: str, *, mend: str = MEND) -> Any:
 
 
 def read_toml(path: pathlib.Path, what: str) -> dict[str, Any]:
-    """A TOML file that a user wrote. Raises UsageError; where there is none, the sentence names those beside it.
+    """Returns the content of a TOML file that a user wrote.
 
     Args:
       path: of the file.
-      what: it holds, such as 'configuration'.
+      what: kind of its content, such as 'configuration'.
+
+    Raises:
+      UsageError: the file is not TOML, or it is missing; then the sentence names the files in its folder.
     """
     if not _there(path):
         known = sorted(file.stem for file in path.parent.glob('*.toml'))
@@ -103,7 +111,7 @@ def read_toml(path: pathlib.Path, what: str) -> dict[str, Any]:
 
 
 def parsed_toml(text: str, where: str) -> dict[str, Any]:
-    """TOML text of `where`. Raises UsageError, for a key that is given twice too."""
+    """Returns the content of a TOML text that stands in `where`. Raises UsageError, also if a key is given twice."""
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -113,7 +121,7 @@ def parsed_toml(text: str, where: str) -> dict[str, Any]:
 
 
 def checked(value: Any, form: Form, where: str, *, mend: str = MEND) -> Any:
-    """Returns a value that has a form. Raises UsageError, naming `where`, the key and what it should be."""
+    """Returns `value`, if it has the form. Raises UsageError that names `where`, the key and the expected form."""
     if problem := _problem(value, form, ''):
         raise UsageError(f'{where} has another form than expected ({problem}): {mend}')
     return value
@@ -121,7 +129,7 @@ def checked(value: Any, form: Form, where: str, *, mend: str = MEND) -> Any:
 
 @contextlib.contextmanager
 def of_form(path: pathlib.Path, *, mend: str = MEND) -> Iterator[None]:
-    """For code that takes a record of many keys apart: what it trips over is the record's form, and becomes a UsageError."""
+    """A context in which errors mean that a record has another form; they become a UsageError that names `path`."""
     try:
         yield
     except KeyError as error:
@@ -131,7 +139,7 @@ def of_form(path: pathlib.Path, *, mend: str = MEND) -> Iterator[None]:
 
 
 class Versioned(Protocol):
-    """The type of a record: a dataclass with the number of its present form."""
+    """The type of a record: a dataclass with a version number of its form."""
 
     VERSION: ClassVar[int]
 
@@ -140,15 +148,15 @@ Record = TypeVar('Record', bound=Versioned)
 
 
 def read_record(path: pathlib.Path, kind: type[Record], *, mend: str = MEND) -> Record:
-    """Reads a JSON file of a record.
+    """Reads a record from a JSON file.
 
     Args:
       path: of the file.
-      kind: a dataclass with the number VERSION of its present form, and a field `version`.
-      mend: what the user can do where the file is broken, the end of the sentence.
+      kind: a dataclass with the present version of its form, VERSION, and a field `version`.
+      mend: what the user can do if the file is damaged, as the end of the sentence.
 
     Returns:
-      The record. Its `version` is that of the file, 1 where the file does not say.
+      The record. Its `version` is the file's, or 1 if the file has none.
 
     Raises:
       UsageError: the file cannot be read, lacks a key, has a value of another type, or is of a later version.
@@ -157,7 +165,7 @@ def read_record(path: pathlib.Path, kind: type[Record], *, mend: str = MEND) -> 
 
 
 def record_of(value: Any, kind: type[Record], where: str, *, mend: str = MEND) -> Record:
-    """The record that a JSON value of `where` holds, see `read_record`."""
+    """Returns the record that a JSON value, which stands in `where`, holds. Raises UsageError as `read_record` does."""
     version = value.get('version', 1) if isinstance(value, dict) else 1
     if type(version) is not int or not 1 <= version <= kind.VERSION:
         raise UsageError(
@@ -171,16 +179,20 @@ def record_of(value: Any, kind: type[Record], where: str, *, mend: str = MEND) -
 
 
 def to_json(record: Any) -> dict[str, Any]:
-    """A dataclass as nested dictionaries and lists of JSON values."""
+    """Returns a dataclass as nested dictionaries and lists of JSON values."""
     return json.loads(json.dumps(dataclasses.asdict(record)))
 
 
 class _Mismatch(Exception):
-    """A value is not of the type that it should be of."""
+    """A value does not have the expected type."""
 
 
 def _built(kind: Any, value: Any, key: str) -> Any:
-    """A JSON value as a type says: a dataclass, a union, dict, tuple, Any, or a type that a form may have."""
+    """Returns a JSON value as an object of type `kind`: a dataclass, union, dict, tuple, Any, or a type that a form may
+    have.
+
+    Raises _Mismatch if it is not one.
+    """
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         if not isinstance(value, dict):
             raise _Mismatch(_no(value, dict, key))
@@ -213,7 +225,7 @@ def _built(kind: Any, value: Any, key: str) -> Any:
 
 
 def _there(path: pathlib.Path) -> bool:
-    """Whether there is such a file; True, too, where that cannot be found out, for `read_text` to say why."""
+    """Whether there is such a file. True also if this cannot be determined; then `read_text` raises the reason."""
     try:
         path.stat()
         return True
@@ -224,7 +236,7 @@ def _there(path: pathlib.Path) -> bool:
 
 
 def _problem(value: Any, form: Form, key: str) -> str:
-    """What a value lacks of a form, or ''."""
+    """Returns the first difference between a value and a form, or ''."""
     if isinstance(form, tuple):
         problems = [_problem(value, one, key) for one in form]
         return '' if '' in problems else problems[0]
@@ -259,5 +271,6 @@ def _problem(value: Any, form: Form, key: str) -> str:
 
 
 def _no(value: Any, form: Form, key: str) -> str:
+    """Returns the sentence that the value of a key has another form."""
     said = repr(value)
     return f'{key or "the file"} is {said if len(said) <= 60 else said[:60] + "..."}, not {_CALLED[form]}'

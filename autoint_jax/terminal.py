@@ -1,4 +1,4 @@
-"""What commands print: control characters of foreign text (values, names, paths, messages of libraries) do not reach the terminal."""
+"""Keeps control characters in printed text (values, names, paths, messages of libraries) from the terminal."""
 
 from typing import Any, TextIO
 
@@ -6,11 +6,11 @@ from autoint_jax.errors import shown
 
 
 class Harmless:
-    """A text stream in front of another: what is written passes with its harmful characters escaped, line ends and tabs aside.
+    """A text stream that escapes harmful characters and passes the text on; line ends and tabs stay.
 
     Attributes:
-      rich_proxied_file: the stream behind, where rich finds it. Rich writes its own escape sequences there, and is given text that has
-        none (`errors.shown`).
+      rich_proxied_file: the other stream, under the name by which Rich finds it. Rich writes its own escape sequences
+        there; the text that it is given has none (`errors.shown`).
     """
 
     def __init__(self, stream: TextIO):

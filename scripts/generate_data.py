@@ -1,10 +1,10 @@
-"""Writes raw files in the exact shape of a published data set, of any size, with planted interactions to learn.
+"""Writes raw files with the columns of a published data set, of any size, with planted interactions to learn.
 
     python scripts/generate_data.py --dataset=criteo --rows=5000000 --raw_dir=/tmp/criteo
     python scripts/prepare_data.py --dataset=criteo --raw_dir=/tmp/criteo
 
-The files are a function of the data set, the number of rows and the seed. They are for tests and benchmarks: their values
-have the long tails of the originals, but no figure measured on them says anything about the originals.
+The files depend on the data set, the number of rows and the seed only. They are for tests and benchmarks: their values
+have the long tails of the originals, but figures measured on them do not hold for the originals.
 """
 
 import pathlib
@@ -19,11 +19,11 @@ from autoint_jax import command
 from autoint_jax.data.generated.shapes import FILES, SHAPES
 from autoint_jax.errors import UsageError, nearest
 
-_DATASET = flags.DEFINE_string('dataset', None, f'Shape of the files: {", ".join(SHAPES)}.')
+_DATASET = flags.DEFINE_string('dataset', None, f'Data set whose shape the files have: {", ".join(SHAPES)}.')
 _ROWS = flags.DEFINE_integer('rows', 1_000_000, 'Number of rows, or ratings.')
-_RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder to write into.')
-_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace files of the same names.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Of the generator.', lower_bound=0)
+_RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder of the files.')
+_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace files with the same names.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the generator.', lower_bound=0)
 
 
 def main(argv: list[str]) -> None:
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     there = [path for name in FILES[_DATASET.value] if (path := pathlib.Path(_RAW_DIR.value, name)).exists()]
     if there and not _OVERWRITE.value:
         raise UsageError(
-            f'{there[0]} is there already, and may be the real one: name another --raw_dir, or generate it again with '
+            f'{there[0]} exists already, and may be the original: name another --raw_dir, or generate it again with '
             '--overwrite'
         )
     for path in SHAPES[_DATASET.value](pathlib.Path(_RAW_DIR.value), _ROWS.value, _SEED.value):

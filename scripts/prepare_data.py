@@ -6,12 +6,12 @@
     python scripts/prepare_data.py --infer=mine.csv > mine.yaml                  (a draft to correct)
     python scripts/prepare_data.py --dataset=csv --schema=mine.yaml              (trained as --config.data.recipe=mine)
 
-Prints rows, fields and features beside the paper's Table 1 where the paper has them. Data that is already prepared is
-left alone unless --overwrite is given; if the declaration, the recipe or the raw files have changed since, that is an
-error. While it runs, Criteo, Avazu, KDD12 and tables of your own need about as much disk again as the prepared data.
-Their text files may be packed, as in train.txt.gz, .zst or .zip. Rows that cannot be parsed are listed in bad_rows.tsv
-beside the prepared data. Fields with values that training rows do not have, or with missing ones, are listed at the end,
-by split.
+The command prints the numbers of rows, fields and features, beside the paper's Table 1 if the data set is in it.
+Prepared data is not prepared again unless --overwrite is given; if the declaration, the recipe or the raw files have
+changed since, that is an error. While Criteo, Avazu, KDD12 or a table of your own is prepared, the spool takes about as
+much disk as the prepared data. Text files may be packed, such as train.txt.gz, .zst or .zip. Rows that cannot be parsed
+are listed in bad_rows.tsv beside the prepared data. At the end, fields with unknown or missing values are listed, by
+split.
 """
 
 import pathlib
@@ -43,6 +43,8 @@ from autoint_jax.data.store.opening import OWN_TABLE, folder_of, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.errors import UsageError, nearest, shown
+from autoint_jax.schema import Schema
+from autoint_jax.terminal import Harmless
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
 _DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')
@@ -56,28 +58,28 @@ _RECIPE = flags.DEFINE_string(
     ),
 )
 _RAW_DIR = flags.DEFINE_string(
-    'raw_dir', None, 'Folder of the raw files. Only movielens_100k can be downloaded without.'
+    'raw_dir', None, 'Folder of the raw files. Only movielens_100k is downloaded if it is not given.'
 )
 _SCHEMA = flags.DEFINE_string(
     'schema',
     None,
     f'With --dataset={OWN_TABLE}: YAML or JSON file that declares the table, as docs/data.md describes it.',
 )
-_INFER = flags.DEFINE_string('infer', None, 'Print a draft of such a declaration from a look at this file, and stop.')
+_INFER = flags.DEFINE_string('infer', None, 'Print a draft of such a declaration, guessed from this file, and stop.')
 _DATA_DIR = flags.DEFINE_string(
-    'data_dir', 'data/prepared', 'Folder of prepared data; filled as DATA_DIR/DATASET/RECIPE.'
+    'data_dir', 'data/prepared', 'Folder of prepared data; the data is written to DATA_DIR/DATASET/RECIPE.'
 )
-_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Prepare again what is already prepared.')
+_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Prepare the data again if it is already prepared.')
 _VERIFY = flags.DEFINE_boolean(
     'verify',
     False,
-    'Compare data that is already prepared, and the raw files it was made from, with '
-    'their checksums. Without, raw files are compared by size and time.',
+    'Compare prepared data and its raw files with their checksums. Without this flag, raw files are compared by size '
+    'and time only.',
 )
 _MAX_BAD_SHARE = flags.DEFINE_float(
     'max_bad_share',
     MAX_BAD_SHARE,
-    'Stop when more than this share of rows cannot be parsed; two such rows never stop it, unless the share is 0.',
+    'Stop if more than this share of the rows cannot be parsed; up to two such rows are allowed unless the share is 0.',
 )
 
 
@@ -85,9 +87,9 @@ def main(argv: list[str]) -> None:
     if _INFER.value is not None:
         for flag in (_DATASET, _RECIPE, _RAW_DIR, _SCHEMA):
             if flag.value is not None:
-                raise UsageError(f'--infer prints a draft and does nothing else, so leave out --{flag.name}')
-        if sys.stdout is not None:
-            sys.stdout.reconfigure(encoding='utf-8')  # as declarations are read, whatever the terminal's is
+                raise UsageError(f'--infer only prints a draft, so leave out --{flag.name}')
+        if isinstance(sys.stdout, Harmless):
+            sys.stdout.reconfigure(encoding='utf-8')  # declarations are UTF-8, whatever the terminal's encoding is
         print(draft(pathlib.Path(_INFER.value)), end='')
         return
     if _DATASET.value is None:
@@ -95,40 +97,10 @@ def main(argv: list[str]) -> None:
             f'say which data set: --dataset={"|".join(_NAMES)}; movielens_100k is downloaded, the others need '
             '--raw_dir=FOLDER, and --infer=TABLE drafts a declaration of a table of your own'
         )
-    for flag, read in ((_SCHEMA, _DATASET.value == OWN_TABLE), (_RECIPE, _DATASET.value in registry.DATASETS)):
-        if flag.value is not None and not read and _DATASET.value in _NAMES:
-            raise UsageError(
-                f'--dataset={_DATASET.value} does not read --{flag.name}, so leave it out'
-                + (
-                    ': the name of a table of your own is that of its declaration'
-                    if flag is _RECIPE
-                    else f': --dataset={OWN_TABLE} is a table that a declaration describes'
-                )
-            )
-    if _DATASET.value == OWN_TABLE:
-        data = _own_table()
-        published, features = {}, features_as_the_paper_counts
-    else:
-        data = _named(_DATASET.value)
-        dataset = registry.named(_DATASET.value)
-        published = dataset.published if dataset.published_recipe == data.manifest['recipe'] else {}
-        features = dataset.features
-    for figure, value in registry.figures(data, features).items():
-        print(
-            f'{figure:>10}: {value:>11,}'
-            + (f'   paper, Table 1: {published[figure]:>11,}' if figure in published else '')
-        )
-    for split in SPLITS:
-        counts = data.manifest['splits'][split]
-        print(f'{split:>10}: {counts["rows"]:>11,} rows, {counts["positives"] / max(counts["rows"], 1):.2%} positive')
-    if data.manifest.get('bad_rows'):
-        bad = data.manifest['bad_rows']
-        print(
-            f'{bad:,} {"row" if bad == 1 else "rows"} could not be parsed and {"is" if bad == 1 else "are"} left out, see '
-            f'{data.folder / SIDE_FILE}; the first:'
-        )
-        for row in data.manifest['first_bad_rows']:
-            print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
+    _check_flags_are_read(_DATASET.value)
+    data = _own_table() if _DATASET.value == OWN_TABLE else _named(_DATASET.value)
+    _print_figures(data, _DATASET.value)
+    _print_splits(data)
     with stored.of_form(data.folder / 'manifest.json', mend=AGAIN):
         for line in [
             *unknown_report.lines(data.preparation.get(unknown_values.VALUES_KEY, {})),
@@ -142,7 +114,52 @@ def main(argv: list[str]) -> None:
         )
 
 
+def _check_flags_are_read(dataset: str) -> None:
+    """Raises UsageError if a flag is given that the data set does not read."""
+    for flag, read in ((_SCHEMA, dataset == OWN_TABLE), (_RECIPE, dataset in registry.DATASETS)):
+        if flag.value is not None and not read and dataset in _NAMES:
+            raise UsageError(
+                f'--dataset={dataset} does not read --{flag.name}, so leave it out'
+                + (
+                    ': the name of a table of your own is that of its declaration'
+                    if flag is _RECIPE
+                    else f': --dataset={OWN_TABLE} is a table that a declaration describes'
+                )
+            )
+
+
+def _print_figures(data: PreparedData, dataset: str) -> None:
+    """Prints rows, fields and features, beside the paper's Table 1 if the data set and the recipe are in it."""
+    published: dict[str, int] = {}
+    features: Callable[[Schema], int] = features_as_the_paper_counts
+    if dataset != OWN_TABLE:
+        known = registry.named(dataset)
+        published = known.published if known.published_recipe == data.manifest['recipe'] else {}
+        features = known.features
+    for figure, value in registry.figures(data, features).items():
+        print(
+            f'{figure:>10}: {value:>11,}'
+            + (f'   paper, Table 1: {published[figure]:>11,}' if figure in published else '')
+        )
+
+
+def _print_splits(data: PreparedData) -> None:
+    """Prints the rows of each split, and the first rows that could not be parsed."""
+    for split in SPLITS:
+        counts = data.manifest['splits'][split]
+        print(f'{split:>10}: {counts["rows"]:>11,} rows, {counts["positives"] / max(counts["rows"], 1):.2%} positive')
+    if data.manifest.get('bad_rows'):
+        bad = data.manifest['bad_rows']
+        print(
+            f'{bad:,} {"row" if bad == 1 else "rows"} could not be parsed and {"is" if bad == 1 else "are"} left out, '
+            f'see {data.folder / SIDE_FILE}; the first:'
+        )
+        for row in data.manifest['first_bad_rows']:
+            print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
+
+
 def _named(dataset: str) -> PreparedData:
+    """Prepares a published data set."""
     if dataset not in registry.DATASETS:
         raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, _NAMES)}; known: {", ".join(_NAMES)}')
     recipe = registry.recipe_name(dataset, _RECIPE.value)
@@ -155,6 +172,7 @@ def _named(dataset: str) -> PreparedData:
 
 
 def _own_table() -> PreparedData:
+    """Prepares a table of the user."""
     if _SCHEMA.value is None:
         raise UsageError(f'--dataset={OWN_TABLE} needs --schema=FILE; --infer=TABLE prints a draft of it')
     schema = pathlib.Path(_SCHEMA.value)
@@ -173,7 +191,7 @@ def _already(
     raw_dir: pathlib.Path | None,
     usual_raw_dir: pathlib.Path | None,
 ) -> PreparedData | None:
-    """The data, if it is prepared as it would be now. Raises UsageError where it was prepared from something else."""
+    """Returns the data if it is prepared, or None. Raises UsageError if a preparation would make other data now."""
     folder = folder_of(_DATA_DIR.value, dataset, recipe)
     scratch.check_replaceable(folder)
     if _OVERWRITE.value or not folder.exists() or not any(folder.iterdir()):
@@ -190,7 +208,8 @@ def _say(sentence: str) -> None:
     print(shown(sentence))
 
 
-def _prepared(prepare) -> PreparedData:
+def _prepared(prepare: Callable[[registry.Options], PreparedData]) -> PreparedData:
+    """Prepares the data under a progress bar."""
     with PreparationBar() as bar:
         data = prepare(registry.Options(_MAX_BAD_SHARE.value, bar))
     print(f'prepared {data.folder}')
@@ -198,6 +217,7 @@ def _prepared(prepare) -> PreparedData:
 
 
 def _raw_dir(dataset: str) -> pathlib.Path:
+    """Returns the folder of raw files. Raises UsageError if it is neither given nor downloaded."""
     if _RAW_DIR.value is not None:
         folder = pathlib.Path(_RAW_DIR.value)
         if not folder.is_dir():
@@ -208,7 +228,7 @@ def _raw_dir(dataset: str) -> pathlib.Path:
             f'{dataset} is not downloaded, because its licence asks you to do that yourself: download it from '
             f'{REFERENCES[dataset].homepage}, unpack it, and pass --raw_dir=FOLDER with {REFERENCES[dataset].files}'
         )
-    print('obtaining MovieLens-100k')
+    print('downloading MovieLens-100k')
     return download.movielens_100k(pathlib.Path('data/raw/movielens_100k'))
 
 

@@ -251,7 +251,7 @@ def test_a_file_of_the_form_is_read(tmp_path):
         ('.', 'is a folder'),
         ('none.json', 'does not exist'),
         ('a' * 300, 'longer than'),
-        ('a\0b', 'no path'),
+        ('a\0b', 'not a path'),
         ('file/below', 'is a file'),
         ('circle', 'circle'),
     ],
@@ -294,7 +294,7 @@ GIVEN = {
 }
 WRONG = {
     'scripts/train.py --config.optimizer.learning_rate=nan': 'learning_rate=nan must be a finite number',
-    'scripts/train.py --config.seed=1e3': "'1e3' is no whole number",
+    'scripts/train.py --config.seed=1e3': "'1e3' is not a whole number",
     'scripts/train.py --config.model.form=heads': 'it was renamed to --config.execution.form',
     'scripts/train.py --config=../x': 'has no /',
     'scripts/train.py --config.seed=' + '9' * 5000: 'config.seed=999',

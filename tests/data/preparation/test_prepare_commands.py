@@ -70,7 +70,7 @@ def test_generated_files_never_replace_real_ones_unasked(command, tmp_path):
     (tmp_path / 'ratings.dat').write_text('real')
     arguments = ('scripts/generate_data.py', '--dataset=movielens_1m', '--rows=300', '--raw_dir=.')
     done = command(*arguments)
-    assert done.returncode == 2 and 'ratings.dat is there already' in done.stderr and '--overwrite' in done.stderr
+    assert done.returncode == 2 and 'ratings.dat exists already' in done.stderr and '--overwrite' in done.stderr
     assert (tmp_path / 'ratings.dat').read_text() == 'real' and not (tmp_path / 'users.dat').exists()
     assert command(*arguments, '--overwrite').returncode == 0 and (tmp_path / 'users.dat').exists()
 
