@@ -16,8 +16,11 @@ from autoint_jax.schema import CATEGORICAL, Schema
 class Rows(Protocol):
     """The columns of a split that an evaluation reads on the host: ids int32 [n, slots], labels [n]."""
 
-    ids: np.ndarray
-    labels: np.ndarray
+    @property
+    def ids(self) -> np.ndarray: ...
+
+    @property
+    def labels(self) -> np.ndarray: ...
 
 
 @dataclasses.dataclass(frozen=True)

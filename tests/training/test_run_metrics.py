@@ -1,4 +1,4 @@
-"""What runs measure: metrics of their choice, the one that chooses the best state, and a metric that the table gets anew."""
+"""Runs measure the metrics that they name, one of which chooses the best state; a new entry of the table is enough."""
 
 import json
 
