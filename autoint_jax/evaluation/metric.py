@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class Totals(NamedTuple):
     loss: float
 
 
-class Scored(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Scored:
     """The rows of a split with the scores that a model gave them.
 
     Attributes:
@@ -43,8 +44,15 @@ class Scored(NamedTuple):
 
     totals: Totals
     labels: np.ndarray
-    logits: np.ndarray = NOTHING
-    groups: np.ndarray = NOTHING
+    logits: np.ndarray = dataclasses.field(default_factory=lambda: NOTHING)
+    groups: np.ndarray = dataclasses.field(default_factory=lambda: NOTHING)
+    _parts: dict[Callable, Any] = dataclasses.field(default_factory=dict)  # what `by_groups` has computed
+
+    def by_groups(self, function: Callable[[np.ndarray, np.ndarray, np.ndarray], Any]) -> Any:
+        """function(logits, labels, groups), computed once however many metrics ask for it."""
+        if function not in self._parts:
+            self._parts[function] = function(self.logits, self.labels, self.groups)
+        return self._parts[function]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +108,8 @@ def of_logits(function: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[
     return lambda scored: function(scored.logits, scored.labels)
 
 
-def of_groups(function: Callable[[np.ndarray, np.ndarray, np.ndarray], float]) -> Callable[[Scored], float]:
-    """`Metric.of` by a function of logits, labels and groups."""
-    return lambda scored: function(scored.logits, scored.labels, scored.groups)
+def of_groups(
+    function: Callable[[np.ndarray, np.ndarray, np.ndarray], Any], figure: Callable[[Any], float]
+) -> Callable[[Scored], float]:
+    """`Metric.of` by a figure of what a function of logits, labels and groups returns, which metrics share."""
+    return lambda scored: figure(scored.by_groups(function))

@@ -135,16 +135,24 @@ NO_GROUP = 'no group has both classes'
 RANKING = (
     Metric('auc', 'AUC', HIGHER, TOTALS, of_totals(auc_of_totals), UNIT),
     Metric('pr_auc', 'PR-AUC', HIGHER, LOGITS, of_logits(average_precision), UNIT, 'no positive row'),
-    Metric('group_auc', 'group AUC', HIGHER, GROUPS, of_groups(lambda *of: group_areas(*of).weighted), UNIT, NO_GROUP),
     Metric(
-        'group_auc_mean', 'mean group AUC', HIGHER, GROUPS, of_groups(lambda *of: group_areas(*of).mean), UNIT, NO_GROUP
+        'group_auc', 'group AUC', HIGHER, GROUPS, of_groups(group_areas, lambda found: found.weighted), UNIT, NO_GROUP
+    ),
+    Metric(
+        'group_auc_mean',
+        'mean group AUC',
+        HIGHER,
+        GROUPS,
+        of_groups(group_areas, lambda found: found.mean),
+        UNIT,
+        NO_GROUP,
     ),
     Metric(
         'group_share',
         'share of rows in group AUC',
         None,
         GROUPS,
-        of_groups(lambda *of: group_areas(*of).share),
+        of_groups(group_areas, lambda found: found.share),
         UNIT,
         'no row',
     ),

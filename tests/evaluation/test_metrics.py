@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import calibration, metrics, ranking
 from autoint_jax.evaluation.measures import Measures, measures
-from autoint_jax.evaluation.metric import GROUPS, LOGITS, TOTALS, Scored, Totals
+from autoint_jax.evaluation.metric import GROUPS, LOGITS, TOTALS, Scored, Totals, of_groups
 from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 
@@ -208,3 +208,14 @@ def test_groups_are_the_values_of_a_categorical_field():
             measures(('group_auc',), name, FIELDS)
     with pytest.raises(UsageError, match='and none is named: choose one of UserID, MovieID'):
         measures(('group_auc',), '', FIELDS)
+
+
+def test_metrics_of_groups_share_what_they_are_computed_from():
+    calls = []
+
+    def ends(logits, labels, groups):
+        calls.append(len(logits))
+        return min(groups), max(groups)
+
+    scored = Scored(Totals(1, 1, 2, 1.0), np.array([0, 1]), np.array([0.1, 0.2]), np.array([3, 5]))
+    assert [of_groups(ends, lambda found, end=end: found[end])(scored) for end in (0, 1)] == [3, 5] and calls == [2]
