@@ -30,7 +30,6 @@ from autoint_jax.data.datasets import download, own_table, registry
 from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
 from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting.draft import draft
-from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.data.encoding import unknown_report, unknown_values
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import Origin
@@ -224,9 +223,10 @@ def _raw_dir(dataset: str) -> pathlib.Path:
             raise UsageError(f'--raw_dir={folder} is not a folder')
         return folder
     if dataset != 'movielens_100k':
+        reference = registry.reference_of(dataset)
         raise UsageError(
             f'{dataset} is not downloaded, because its licence asks you to do that yourself: download it from '
-            f'{REFERENCES[dataset].homepage}, unpack it, and pass --raw_dir=FOLDER with {REFERENCES[dataset].files}'
+            f'{reference.homepage}, unpack it, and pass --raw_dir=FOLDER with {reference.files}'
         )
     print('downloading MovieLens-100k')
     return download.movielens_100k(pathlib.Path('data/raw/movielens_100k'))

@@ -8,8 +8,6 @@ import pytest
 from run_cases import Told
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.data.datasets import registry
-from autoint_jax.data.store import opening
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
@@ -154,7 +152,7 @@ def test_a_state_that_has_no_room_is_not_read(data, run_dir, monkeypatch):
         ),
         ('csv', 'mine', '--dataset=csv --schema=mine.yaml --data_dir=there$'),
         ('csv', 'mine.yaml', '--dataset=csv --schema=mine.yaml --data'),
-        ('criteoo', 'bars', r"unknown data set 'criteoo' \(did you mean 'criteo'\?\); known: movielens_100k, .*, csv$"),
+        ('criteoo', 'bars', 'run scripts/prepare_data.py --dataset=criteoo --recipe=bars'),
     ],
 )
 def test_what_is_not_prepared_is_named_with_a_command_that_prepares_it(dataset, recipe, sentence):
@@ -162,5 +160,6 @@ def test_what_is_not_prepared_is_named_with_a_command_that_prepares_it(dataset, 
         open_prepared('there', dataset, recipe)
 
 
-def test_the_data_sets_that_are_known_are_those_of_the_registry():
-    assert opening.DATASETS == tuple(registry.DATASETS)
+def test_a_near_miss_of_a_data_set_that_is_prepared_is_named(data_dir):
+    with pytest.raises(UsageError, match=r"\(did you mean 'movielens_1m'\?\): run scripts/prepare_data.py"):
+        open_prepared(data_dir, 'movielens1m', 'autoint_all_rows')

@@ -20,6 +20,7 @@ threshold
 import dataclasses
 
 from autoint_jax.data.datasets.click_logs import ClickLog, TableRecipe
+from autoint_jax.data.datasets.references import KAGGLE_TERMS, Reference
 from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
@@ -76,4 +77,21 @@ AVAZU = ClickLog(
         'autoint': TableRecipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
         'bars': TableRecipe(_BARS, 'Avazu_x4_001 of BARS: no id, hour, weekday, weekend; fitted on training rows only'),
     },
+)
+
+REFERENCE = Reference(
+    'Avazu click-through rate prediction: 40,428,967 ads shown on mobile sites and in apps, ten days of October '
+    '2014 in the order of time. The label is the click.',
+    """
+@misc{avazu-ctr-prediction,
+  author = {Steve Wang and Will Cukierski},
+  title = {Click-Through Rate Prediction},
+  year = {2014},
+  howpublished = {\\url{https://kaggle.com/competitions/avazu-ctr-prediction}},
+  note = {Kaggle}
+}
+""",
+    'https://www.kaggle.com/c/avazu-ctr-prediction',
+    KAGGLE_TERMS,
+    'train or train.csv',
 )

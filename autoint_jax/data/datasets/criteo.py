@@ -23,6 +23,7 @@ the setting Criteo_x4_001 of BARS (FuxiCTR). Numbers become buckets, int(log(x)^
 import dataclasses
 
 from autoint_jax.data.datasets.click_logs import ClickLog, TableRecipe
+from autoint_jax.data.datasets.references import Reference
 from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
@@ -63,4 +64,22 @@ CRITEO = ClickLog(
         'autoint': TableRecipe(_AUTHORS, "the authors' recipe, fitted on training rows only"),
         'bars': TableRecipe(_BARS, 'Criteo_x4_001 of BARS: numbers as buckets, fitted on training rows only'),
     },
+)
+
+REFERENCE = Reference(
+    'Criteo display advertising challenge: 45,840,617 display ads of seven days in the order of time, with '
+    'subsampled negatives and positives; 13 integers and 26 categories hashed to 32 bits. The label is the click.',
+    """
+@misc{criteo-display-ad-challenge,
+  author = {Jean-Baptiste Tien and joycenv and Olivier Chapelle},
+  title = {Display Advertising Challenge},
+  year = {2014},
+  howpublished = {\\url{https://kaggle.com/competitions/criteo-display-ad-challenge}},
+  note = {Kaggle}
+}
+""",
+    'https://www.kaggle.com/c/criteo-display-ad-challenge',
+    "Criteo's terms, which come with the files, and the rules of the competition on Kaggle. Do not redistribute "
+    'the data, nor this form of it.',
+    'train.txt',
 )

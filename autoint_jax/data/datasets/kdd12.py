@@ -22,6 +22,7 @@ times or more in
 import dataclasses
 
 from autoint_jax.data.datasets.click_logs import ClickLog, TableRecipe
+from autoint_jax.data.datasets.references import KAGGLE_TERMS, Reference
 from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.text.layout import Layout
@@ -84,4 +85,21 @@ KDD12 = ClickLog(
         'autoint': TableRecipe(_AUTHORS, "the authors' fields and threshold, fitted on training rows only"),
         'bars': TableRecipe(_BARS, "BARS' rule for Criteo, fitted on training rows only"),
     },
+)
+
+REFERENCE = Reference(
+    'KDD Cup 2012, track 2: 149,639,105 rows of search advertising from session logs of a Tencent search engine, '
+    'with gender and age of the user. The label says whether there was a click.',
+    """
+@misc{kddcup2012-track2,
+  author = {Aden and Yi Wang},
+  title = {KDD Cup 2012, Track 2},
+  year = {2012},
+  howpublished = {\\url{https://kaggle.com/competitions/kddcup2012-track2}},
+  note = {Kaggle}
+}
+""",
+    'https://www.kaggle.com/c/kddcup2012-track2',
+    KAGGLE_TERMS,
+    'training.txt and userid_profile.txt',
 )

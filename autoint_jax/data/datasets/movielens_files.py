@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autoint_jax.data.datasets.references import Reference
 from autoint_jax.errors import UsageError
 
 
@@ -197,3 +198,40 @@ def _joined(
 def _age_group(age: int) -> str:
     """Returns the lower end of an age's group in MovieLens-1M."""
     return str(max(lower for lower in (1, 18, 25, 35, 45, 50, 56) if age >= lower))
+
+
+_HARPER_KONSTAN = """
+@article{harper2015movielens,
+  author = {Harper, F. Maxwell and Konstan, Joseph A.},
+  title = {The {MovieLens} Datasets: History and Context},
+  journal = {ACM Transactions on Interactive Intelligent Systems},
+  volume = {5},
+  number = {4},
+  articleno = {19},
+  pages = {19:1--19:19},
+  month = dec,
+  year = {2015},
+  doi = {10.1145/2827872}
+}
+"""
+_GROUPLENS_TERMS = (
+    'For research, under the conditions of the README that comes with the files: no endorsement by the University of '
+    'Minnesota or the GroupLens Research Group may be stated or implied; publications must acknowledge the data set; '
+    'it may not be redistributed without separate permission; commercial use needs permission first.'
+)
+REFERENCE_100K = Reference(
+    'MovieLens-100k: 100,000 ratings of 1,682 movies by 943 users, 1997 to 1998. A rating above 3 is positive, '
+    'one below is negative, ratings of 3 are left out.',
+    _HARPER_KONSTAN,
+    'https://grouplens.org/datasets/movielens/100k/',
+    _GROUPLENS_TERMS,
+    'u.user, u.item and u.data, or ml-100k.user, ml-100k.item and ml-100k.inter',
+)
+REFERENCE_1M = Reference(
+    'MovieLens-1M: 1,000,209 ratings of about 3,900 movies by 6,040 users who joined in 2000. A rating above 3 is '
+    'positive, one below is negative, ratings of 3 are left out.',
+    _HARPER_KONSTAN,
+    'https://grouplens.org/datasets/movielens/1m/',
+    _GROUPLENS_TERMS,
+    'users.dat, movies.dat and ratings.dat',
+)

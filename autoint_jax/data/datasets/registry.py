@@ -4,12 +4,10 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from autoint_jax.data.datasets import click_logs, movielens, own_table
-from autoint_jax.data.datasets.avazu import AVAZU
+from autoint_jax.data.datasets import avazu, click_logs, criteo, kdd12, movielens, movielens_files, own_table
 from autoint_jax.data.datasets.click_logs import ClickLog
-from autoint_jax.data.datasets.criteo import CRITEO
-from autoint_jax.data.datasets.kdd12 import KDD12
 from autoint_jax.data.datasets.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
+from autoint_jax.data.datasets.references import OWN_TABLE_REFERENCE, Reference
 from autoint_jax.data.encoding.unknown_values import VALUES_KEY, of_columns
 from autoint_jax.data.preparation.origin import ORIGIN_KEY, Origin, RawFiles
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
@@ -52,6 +50,7 @@ class Dataset(NamedTuple):
       origin: name of a recipe -> origin of the data that it makes.
       recipes: {name: recipe}; the first is the default.
       features: counts the features of a schema as the paper does.
+      reference: description, citation, home page, terms of use, raw files.
       published: {figure: value} of the paper's Table 1.
       published_recipe: name of the recipe to which these figures belong.
     """
@@ -60,6 +59,7 @@ class Dataset(NamedTuple):
     origin: Callable[[str], Origin]
     recipes: Mapping[str, Recipe]
     features: Callable[[Schema], int]
+    reference: Reference
     published: dict[str, int]
     published_recipe: str | None = 'autoint_all_rows'
 
@@ -69,6 +69,7 @@ def _movielens(
     read: Callable[[pathlib.Path], MovieLens],
     files: Callable[[pathlib.Path], Sequence[pathlib.Path]],
     recipes: dict[str, movielens.MovieLensRecipe],
+    reference: Reference,
     published: dict[str, int],
 ) -> Dataset:
     def origin(recipe: str) -> Origin:
@@ -99,29 +100,45 @@ def _movielens(
             },
         )
 
-    return Dataset(prepare, origin, recipes, movielens.features_as_the_paper_counts, published)
+    return Dataset(prepare, origin, recipes, movielens.features_as_the_paper_counts, reference, published)
 
 
-def _click_log(name: str, log: ClickLog, published: dict[str, int]) -> Dataset:
+def _click_log(name: str, log: ClickLog, reference: Reference, published: dict[str, int]) -> Dataset:
     def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
         return log.prepare(
             recipe, raw_dir, folder, dataset=name, max_bad_share=options.max_bad_share, progress=options.progress
         )
 
-    return Dataset(prepare, log.origin_of, log.recipes, click_logs.features_as_the_paper_counts, published)
+    return Dataset(prepare, log.origin_of, log.recipes, click_logs.features_as_the_paper_counts, reference, published)
 
 
 # {name: data set}, with the figures of the paper's Table 1.
 DATASETS = {
     'movielens_100k': _movielens(
-        'movielens_100k', read_100k, files_100k, {'with_ids': movielens.RECIPES['with_ids']}, {}
+        'movielens_100k',
+        read_100k,
+        files_100k,
+        {'with_ids': movielens.RECIPES['with_ids']},
+        movielens_files.REFERENCE_100K,
+        {},
     ),
     'movielens_1m': _movielens(
-        'movielens_1m', read_1m, files_1m, movielens.RECIPES, {'rows': 739_012, 'fields': 7, 'features': 3_529}
+        'movielens_1m',
+        read_1m,
+        files_1m,
+        movielens.RECIPES,
+        movielens_files.REFERENCE_1M,
+        {'rows': 739_012, 'fields': 7, 'features': 3_529},
     ),
-    'criteo': _click_log('criteo', CRITEO, {'rows': 45_840_617, 'fields': 39, 'features': 998_960}),
-    'avazu': _click_log('avazu', AVAZU, {'rows': 40_428_967, 'fields': 23, 'features': 1_544_488}),
-    'kdd12': _click_log('kdd12', KDD12, {'rows': 149_639_105, 'fields': 13, 'features': 6_019_086}),
+    'criteo': _click_log(
+        'criteo', criteo.CRITEO, criteo.REFERENCE, {'rows': 45_840_617, 'fields': 39, 'features': 998_960}
+    ),
+    'avazu': _click_log(
+        'avazu', avazu.AVAZU, avazu.REFERENCE, {'rows': 40_428_967, 'fields': 23, 'features': 1_544_488}
+    ),
+    'kdd12': _click_log(
+        'kdd12', kdd12.KDD12, kdd12.REFERENCE, {'rows': 149_639_105, 'fields': 13, 'features': 6_019_086}
+    ),
 }
 
 
@@ -132,6 +149,11 @@ def named(dataset: str) -> Dataset:
             f'unknown data set {dataset!r}{nearest(dataset, list(DATASETS))}; known: {", ".join(DATASETS)}'
         )
     return DATASETS[dataset]
+
+
+def reference_of(dataset: str) -> Reference:
+    """The reference of a data set, or of tables of users. Raises UsageError on an unknown name."""
+    return OWN_TABLE_REFERENCE if dataset == OWN_TABLE else named(dataset).reference
 
 
 def recipe_name(dataset: str, recipe: str | None) -> str:

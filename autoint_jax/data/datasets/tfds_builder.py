@@ -40,66 +40,26 @@ named `incomplete.*`, which is never read and can be deleted.
 import tensorflow_datasets as tfds
 
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.data.datasets.tfds_shards import PublishedBuilder
 from autoint_jax.data.store.opening import OWN_TABLE
 
 
-def _configs(dataset: str) -> list[tfds.core.BuilderConfig]:
-    return [
-        tfds.core.BuilderConfig(name=name, description=recipe.description)
-        for name, recipe in registry.named(dataset).recipes.items()
+def _builder(dataset: str) -> type[PublishedBuilder]:
+    """The builder of a data set of the registry, which TFDS finds by its name once the class is made."""
+    found = registry.named(dataset)
+    configs = [
+        tfds.core.BuilderConfig(name=name, description=recipe.description) for name, recipe in found.recipes.items()
     ]
-
-
-def _instructions(dataset: str) -> str:
-    reference = REFERENCES[dataset]
-    return f'{reference.files} of {reference.homepage}, which its terms ask you to download yourself'
-
-
-class MovieLens100k(PublishedBuilder):
-    """Builder of MovieLens-100k."""
-
-    name = 'autoint_movielens_100k'
-    dataset = 'movielens_100k'
-    BUILDER_CONFIGS = _configs(dataset)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = _instructions(dataset)
-
-
-class MovieLens1M(PublishedBuilder):
-    """Builder of MovieLens-1M."""
-
-    name = 'autoint_movielens_1m'
-    dataset = 'movielens_1m'
-    BUILDER_CONFIGS = _configs(dataset)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = _instructions(dataset)
-
-
-class Criteo(PublishedBuilder):
-    """Builder of Criteo display advertising challenge."""
-
-    name = 'autoint_criteo'
-    dataset = 'criteo'
-    BUILDER_CONFIGS = _configs(dataset)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = _instructions(dataset)
-
-
-class Avazu(PublishedBuilder):
-    """Builder of Avazu click-through rate prediction."""
-
-    name = 'autoint_avazu'
-    dataset = 'avazu'
-    BUILDER_CONFIGS = _configs(dataset)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = _instructions(dataset)
-
-
-class Kdd12(PublishedBuilder):
-    """Builder of KDD Cup 2012, track 2."""
-
-    name = 'autoint_kdd12'
-    dataset = 'kdd12'
-    BUILDER_CONFIGS = _configs(dataset)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = _instructions(dataset)
+    of_class = {
+        '__doc__': f'Builder of {dataset}.',
+        '__module__': __name__,
+        'name': f'autoint_{dataset}',
+        'dataset': dataset,
+        'BUILDER_CONFIGS': configs,
+        'MANUAL_DOWNLOAD_INSTRUCTIONS': f'{found.reference.files} of {found.reference.homepage}, which its terms ask '
+        'you to download yourself',
+    }
+    return type(''.join(word.capitalize() for word in dataset.split('_')), (PublishedBuilder,), of_class)
 
 
 class OwnTable(PublishedBuilder):
@@ -110,5 +70,6 @@ class OwnTable(PublishedBuilder):
 
 
 BUILDERS: dict[str, type[PublishedBuilder]] = {
-    builder.dataset: builder for builder in (MovieLens100k, MovieLens1M, Criteo, Avazu, Kdd12, OwnTable)
+    **{dataset: _builder(dataset) for dataset in registry.DATASETS},
+    OWN_TABLE: OwnTable,
 }

@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from autoint_jax.data.datasets import click_logs, download, movielens, registry
-from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.opening import OWN_TABLE, open_prepared
@@ -98,7 +97,7 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, **_UNREGISTERED):
         return open_prepared(self._prepared_dir, self.dataset, self.builder_config.name)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        reference = REFERENCES[self.dataset]
+        reference = registry.reference_of(self.dataset)
         return tfds.core.DatasetInfo(
             builder=self,
             description=f'{reference.description}\n\nAn example is a block of up to {BLOCK_ROWS:,} rows, encoded: '

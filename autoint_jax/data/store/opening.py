@@ -13,7 +13,6 @@ from autoint_jax.schema import Schema
 
 OWN_TABLE = 'csv'  # the data set under which users' own tables are prepared
 DOWNLOADED = 'movielens_100k'  # the only data set that preparation downloads
-DATASETS = (DOWNLOADED, 'movielens_1m', 'criteo', 'avazu', 'kdd12')
 
 
 def folder_of(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> pathlib.Path:
@@ -26,7 +25,7 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
 
     Args:
       data_dir: folder of all prepared data.
-      dataset: one of DATASETS, or OWN_TABLE.
+      dataset: its name; OWN_TABLE is a table of the user.
       recipe: name of the recipe; for OWN_TABLE, name of the declaration.
 
     Raises:
@@ -69,16 +68,15 @@ def _missing(
       recipe: name.
       there: names of the recipes of that data set that are prepared.
     """
-    known = [*DATASETS, OWN_TABLE]
-    if dataset not in known:
-        return UsageError(f'unknown data set {dataset!r}{nearest(dataset, known)}; known: {", ".join(known)}')
     if (folder / 'schema.json').exists() or (folder / 'train').exists():
         return UsageError(f'{folder} is damaged (manifest.json is missing): {AGAIN}')
     if dataset == OWN_TABLE:
         how = f'--schema={pathlib.Path(recipe).stem}.yaml'
     else:
         how = f'--recipe={recipe}' if dataset == DOWNLOADED else f'--recipe={recipe} --raw_dir=FOLDER'
+    prepared = sorted({path.parts[-3] for path in pathlib.Path(data_dir).glob('*/*/manifest.json')} - {dataset})
+    meant = nearest(recipe, there) or nearest(dataset, prepared)
     return UsageError(
-        f'no prepared data at {folder} (manifest.json is missing){nearest(recipe, there)}: run '
+        f'no prepared data at {folder} (manifest.json is missing){meant}: run '
         f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}'
     )

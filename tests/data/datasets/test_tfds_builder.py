@@ -12,7 +12,6 @@ import tensorflow_datasets as tfds
 from conftest import ROOT
 
 from autoint_jax.data.datasets import registry, tfds_builder, tfds_shards
-from autoint_jax.data.datasets.references import REFERENCES
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.opening import open_prepared
@@ -103,9 +102,9 @@ def test_every_recipe_has_its_text_and_the_width_of_its_rows(raw, tmp_path):
         assert (
             str(info.version) == '1.0.0'
             and info.citation.startswith('@')
-            and info.homepage == REFERENCES[dataset].homepage
+            and info.homepage == wanted.reference.homepage
         )
-        assert info.description.startswith(REFERENCES[dataset].description) and info.redistribution_info.license
+        assert info.description.startswith(wanted.reference.description) and info.redistribution_info.license
     schema = registry.prepare('movielens_1m', 'with_ids', raw['movielens_1m'], tmp_path / 'prepared').schema
     features = tfds.builder('autoint_movielens_1m/with_ids', data_dir=tmp_path).info.features
     assert features['ids'].shape == (None, schema.num_slots) and features['numeric'].shape == (None, 1)
