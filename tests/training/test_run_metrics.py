@@ -49,19 +49,19 @@ def test_the_monitor_chooses_the_best_state_and_ends_training(data, data_dir, tm
     found = lines(tmp_path / 'alone')
     areas = [line['valid_group_auc'] for line in found]
     best = found[int(np.argmax(areas))]
-    assert result['best_step'] == best['step'] and result['valid']['group_auc'] == max(areas)
+    assert result.best_step == best['step'] and result.valid['group_auc'] == max(areas)
     assert best['step'] != min(found, key=lambda line: line['valid_logloss'])['step']
-    assert list(result['test']) == list(result['valid']) == ['auc', 'logloss', 'calibration', 'group_auc']
+    assert list(result.test) == list(result.valid) == ['auc', 'logloss', 'calibration', 'group_auc']
     assert areas[-3] > areas[-2] > areas[-1] and len(found) < MONITORED.training.epochs
 
     run, columns = open_run(tmp_path / 'alone', data_dir, None), data.split('test')
-    assert int(run.state.step) == best['step'] and run.figures(columns) == result['test']
+    assert int(run.state.step) == best['step'] and run.figures(columns) == result.test
     scorer = scoring.make_scorer(run.made, placement.data_mesh())
     logits = scorer(run.state.variables, run.state.tables, resident_columns(columns, placement.data_mesh()))
     assert data.schema.names[0] == 'Gender'
     areas = ranking.group_areas(logits, columns.labels, columns.ids[:, 0])
-    assert len(areas.areas) == 2 and result['test']['group_auc'] == areas.weighted
-    assert result['test']['calibration'] == calibration.calibration(logits, columns.labels)
+    assert len(areas.areas) == 2 and result.test['group_auc'] == areas.weighted
+    assert result.test['calibration'] == calibration.calibration(logits, columns.labels)
 
 
 def test_a_resumed_run_and_a_copy_obey_the_monitor(data, tmp_path):
@@ -101,8 +101,8 @@ def test_an_entry_of_the_table_is_all_that_a_new_metric_needs(data_dir, tmp_path
     best = made.trials[0]
     found = {trial.id: trials.evaluations(folder.of(trial)) for trial in folder.trials()}
     results = {trial.id: trials.result(folder.of(trial)) for trial in folder.trials()}
-    assert best['valid_brier'] == min(result['valid']['brier'] for result in results.values())
-    assert best['test_brier'] == results[best['trial']]['test']['brier']
+    assert best['valid_brier'] == min(result.valid['brier'] for result in results.values())
+    assert best['test_brier'] == results[best['trial']].test['brier']
     assert all('valid_brier' in line for evaluations in found.values() for line in evaluations)
     run = open_run(folder.of(folder.trials()[0]), data_dir, None)
     columns = run.data.split('test')
