@@ -43,7 +43,7 @@ class Told:
         pass
 
     def evaluated(self, evaluation, *, best, copy):
-        self.seen.append(evaluation['step'])
+        self.seen.append(evaluation.step)
         if len(self.seen) == self._stop_after:
             raise KeyboardInterrupt
 

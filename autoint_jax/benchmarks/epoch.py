@@ -7,7 +7,6 @@ import pathlib
 import statistics
 import tempfile
 import time
-from typing import Any
 
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.report import Outcome
@@ -20,6 +19,7 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import write_prepared
+from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.schema import Schema
 from autoint_jax.training.loop import fit
 
@@ -48,7 +48,7 @@ class Clock:
         self.first_rate = self.first_rate or rate
         self.ended.append((done, time.perf_counter()))
 
-    def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
+    def evaluated(self, evaluation: Evaluation, *, best: bool, copy: str) -> None:
         """Does nothing."""
 
     def say(self, sentence: str) -> None:

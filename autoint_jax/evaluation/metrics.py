@@ -4,7 +4,6 @@ To add a metric, write its function and its entry in `ranking.py` or `calibratio
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.evaluation.calibration import CALIBRATION
@@ -38,9 +37,9 @@ def figures(names: Iterable[str], scored: Scored) -> dict[str, float]:
     return {name: METRICS[name].of(scored) for name in names}
 
 
-def of_split(evaluation: Mapping[str, Any], split: str) -> dict[str, float]:
-    """{name: value} of a split in an evaluation, in which {'valid_auc': 0.8456} stands."""
-    return {name: evaluation[f'{split}_{name}'] for name in METRICS if f'{split}_{name}' in evaluation}
+def in_order(values: Mapping[str, float]) -> dict[str, float]:
+    """The values of an evaluation, {name: value}, in the order of METRICS; those of unknown metrics are left out."""
+    return {name: values[name] for name in METRICS if name in values}
 
 
 def line(values: Mapping[str, float], more_digits: int = 0, between: str = ', ') -> str:

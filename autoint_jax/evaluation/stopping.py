@@ -5,8 +5,8 @@ Both are decided by one metric of the validation split, which `training.monitor`
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.metrics import METRICS
 
 
@@ -30,10 +30,10 @@ def should_stop(values: Sequence[float], monitor: str, stop_after: int) -> bool:
     return 0 < stop_after <= setbacks_in_a_row(values, monitor)
 
 
-def best_evaluation(evaluations: list[dict[str, Any]], monitor: str) -> dict[str, Any]:
+def best_evaluation(evaluations: Sequence[Evaluation], monitor: str) -> Evaluation:
     """The first of the evaluations with the best value of a metric; one that is NaN comes after all numbers.
 
     The one rule of what is best: for the record, for the checkpoint that is kept and for the test.
     """
-    ranks = [METRICS[monitor].rank(evaluation[f'valid_{monitor}']) for evaluation in evaluations]
+    ranks = [METRICS[monitor].rank(evaluation.valid[monitor]) for evaluation in evaluations]
     return evaluations[ranks.index(min(ranks, key=lambda rank: math.inf if math.isnan(rank) else rank))]

@@ -149,11 +149,13 @@ def _trial_row(folder: SweepFolder, trial: Trial, options: list[str], figures: l
             | {figure: found[figure] for figure in figures}
             | {'best_epoch': result.best_epoch, 'train_seconds': result.train_seconds}
         )
-    if found := trials.evaluations(path):
-        best = min(found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]))
+    if evaluations := trials.evaluations(path):
+        best = min(
+            evaluations, key=lambda evaluation: folder.sweep.better_first(evaluation.valid[folder.sweep.metric.name])
+        )
         return row | {
-            **{figure: best[figure] for figure in figures if figure.startswith('valid_')},
-            'best_epoch': best['epoch'],
+            **{figure: best.line()[figure] for figure in figures if figure.startswith('valid_')},
+            'best_epoch': best.epoch,
         }
     return row
 

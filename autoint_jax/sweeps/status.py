@@ -7,7 +7,7 @@ import statistics
 from typing import Any, NamedTuple
 
 from autoint_jax.errors import shown
-from autoint_jax.evaluation.metrics import line, of_split
+from autoint_jax.evaluation.metrics import in_order, line
 from autoint_jax.sweeps import suggestions, trials
 from autoint_jax.sweeps.claims import Holder
 from autoint_jax.sweeps.folder import SweepFolder
@@ -65,14 +65,16 @@ def _line(folder: SweepFolder, trial: Trial, holder: Holder | None) -> str:
     found, progress = trials.evaluations(path), trials.written(path / 'progress.json')
     epochs = trial.config.training.epochs
     best = min(
-        found, key=lambda evaluation: folder.sweep.better_first(evaluation[folder.sweep.objective]), default=None
+        found,
+        key=lambda evaluation: folder.sweep.better_first(evaluation.valid[folder.sweep.metric.name]),
+        default=None,
     )
     return '  '.join(
         [
             trial.id,
             f'epoch {_fraction_done(path) * epochs:6.1f} of {epochs}',
             f'{_number(progress, "rows_per_second"):10,.0f} rows/s',
-            f'valid {line(of_split(best, "valid"))}' if best else 'not evaluated yet',
+            f'valid {line(in_order(best.valid))}' if best else 'not evaluated yet',
             f'on {shown(holder.host)}, pid {shown(holder.pid)}' if holder else '',
         ]
     )

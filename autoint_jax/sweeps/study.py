@@ -98,7 +98,7 @@ class Study:
             running = optuna.trial.Trial(self._study, found[0]._trial_id)
             for step, evaluation in enumerate(trials.evaluations(folder), start=1):
                 if step not in found[0].intermediate_values:
-                    running.report(evaluation[self._sweep.objective], step)
+                    running.report(evaluation.valid[self._sweep.metric.name], step)
             return running.should_prune()
 
         return should_prune
@@ -131,7 +131,7 @@ class Study:
                         value=self._objective(folder) if ended == TrialState.COMPLETE else None,
                         user_attrs={'trial': name},
                         intermediate_values={
-                            step: evaluation[self._sweep.objective]
+                            step: evaluation.valid[self._sweep.metric.name]
                             for step, evaluation in enumerate(trials.evaluations(folder), start=1)
                         },
                     )

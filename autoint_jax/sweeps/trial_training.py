@@ -21,6 +21,7 @@ from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError, described
+from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import should_stop
 from autoint_jax.records import runs
 from autoint_jax.sweeps import trials
@@ -78,21 +79,21 @@ class TrialReporter:
             self._written = time.monotonic()
             records.write_json(self._folder / 'progress.json', {'step': done, 'steps': total, 'rows_per_second': rate})
 
-    def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
+    def evaluated(self, evaluation: Evaluation, *, best: bool, copy: str) -> None:
         """Writes an evaluation to the log. Raises Pruned if the search ends the trial."""
         with _printed_to(self._folder):
             self._lines.evaluated(evaluation, best=best, copy=copy)
         if self._should_prune is not None and self._should_prune() and not self._ended(evaluation):
-            raise Pruned(f'after epoch {evaluation["epoch"]:g}')
+            raise Pruned(f'after epoch {evaluation.epoch:g}')
 
-    def _ended(self, evaluation: dict[str, Any]) -> bool:
+    def _ended(self, evaluation: Evaluation) -> bool:
         """Returns whether the trial ends by itself with this evaluation.
 
         Then its best evaluation counts, and it is not pruned.
         """
         monitor = self._training.monitor
-        values = [one[f'valid_{monitor}'] for one in trials.evaluations(self._folder)]
-        return evaluation['epoch'] >= self._training.epochs or should_stop(
+        values = [one.valid[monitor] for one in trials.evaluations(self._folder)]
+        return evaluation.epoch >= self._training.epochs or should_stop(
             values, monitor, self._training.stop_after_increases
         )
 

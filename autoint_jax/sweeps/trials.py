@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from autoint_jax import stored
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.evaluation import Evaluation, of_line
 from autoint_jax.evaluation.metrics import ALWAYS
 from autoint_jax.sweeps import claims
 from autoint_jax.training.run_folder import records
@@ -28,7 +29,12 @@ LOG = 'log.txt'
 _FIGURES = dict.fromkeys(ALWAYS, stored.finite)
 # Keys and types that sweeps read in results and evaluations.
 RESULT = {'valid': _FIGURES, 'test': _FIGURES}
-EVALUATION = {'step': int, 'epoch': stored.finite, **{f'valid_{name}': float for name in ALWAYS}}
+EVALUATION = {
+    'step': int,
+    'epoch': stored.finite,
+    'train_logloss': float,
+    **{f'valid_{name}': float for name in ALWAYS},
+}
 MEND = 'restore it, or move the folder of its trial away to train the trial again'
 # A trial has failed if its process died so many times since its last evaluation.
 MAX_DEATHS = 5
@@ -63,14 +69,19 @@ def state(folder: pathlib.Path, stale_seconds: float) -> tuple[str, claims.Holde
     return (RUNNING, held) if held is not None and held.live else (PENDING, None)
 
 
-def evaluations(folder: pathlib.Path) -> list[dict[str, Any]]:
+def evaluations(folder: pathlib.Path) -> list[Evaluation]:
     """Returns the evaluations of a trial so far. Raises UsageError if their file is damaged."""
     path = folder / 'metrics.jsonl'
     if not path.exists():
         return []
     return [
-        stored.checked(
-            stored.parsed_json(line, f'{path} line {number}', mend=MEND), EVALUATION, f'{path} line {number}', mend=MEND
+        of_line(
+            stored.checked(
+                stored.parsed_json(line, f'{path} line {number}', mend=MEND),
+                EVALUATION,
+                f'{path} line {number}',
+                mend=MEND,
+            )
         )
         for number, line in enumerate(stored.read_text(path, mend=MEND).splitlines(), start=1)
     ]

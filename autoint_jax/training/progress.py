@@ -4,13 +4,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from autoint_jax.console import Console
 from autoint_jax.errors import shown
-from autoint_jax.evaluation.metrics import line, of_split
+from autoint_jax.evaluation.evaluation import Evaluation
+from autoint_jax.evaluation.metrics import in_order, line
 
 # A person who hears nothing for so long is told what goes on.
 QUIET_SECONDS = 8.0
@@ -25,7 +26,7 @@ class Reporter(Protocol):
     def steps(self, done: int, total: int, rate: float) -> None:
         """`done` of at most `total` steps are taken, the latest at `rate` rows per second."""
 
-    def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
+    def evaluated(self, evaluation: Evaluation, *, best: bool, copy: str) -> None:
         """`copy` tells copies of a run apart; it is empty for a run alone. What this raises ends training; the evaluation is saved."""
 
     def say(self, sentence: str) -> None: ...
@@ -113,12 +114,12 @@ class Bar:
     def doing(self, what: str) -> None:
         self._beat.doing(what)
 
-    def evaluated(self, evaluation: dict[str, Any], *, best: bool, copy: str) -> None:
-        valid = of_split(evaluation, 'valid')
+    def evaluated(self, evaluation: Evaluation, *, best: bool, copy: str) -> None:
+        valid = in_order(evaluation.valid)
         valid = {'logloss': valid.pop('logloss'), **valid}  # beside that of the training split
         self.say(
-            f'{copy}{"  " if copy else ""}epoch {evaluation["epoch"]:6.2f}  step {evaluation["step"]:7d}  '
-            f'train logloss {evaluation["train_logloss"]:.4f}  valid {line(valid, between="  valid ")}'
+            f'{copy}{"  " if copy else ""}epoch {evaluation.epoch:6.2f}  step {evaluation.step:7d}  '
+            f'train logloss {evaluation.train_logloss:.4f}  valid {line(valid, between="  valid ")}'
             f'{"  best" if best else ""}'
         )
 

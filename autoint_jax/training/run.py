@@ -3,13 +3,13 @@
 import pathlib
 import time
 from collections.abc import Callable
-from typing import Any
 
 from jax.sharding import Mesh
 
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.evaluation import Evaluation, of_progress
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count
@@ -47,7 +47,7 @@ class Run:
         training = made.config.training
         self.measures = measures(training.evaluated, training.group_by, made.schema)
         self._monitor = training.monitor
-        self.evaluations: list[dict[str, Any]] = []
+        self.evaluations: list[Evaluation] = []
         self.seconds = 0.0
         self._times: list[float] = []  # of evaluations, seconds since 1970
         self._unreported = self._taken_over = False
@@ -76,7 +76,7 @@ class Run:
     def stopped(self) -> bool:
         """Whether the rule of early stopping has ended the run."""
         return should_stop(
-            [evaluation[f'valid_{self._monitor}'] for evaluation in self.evaluations],
+            [evaluation.valid[self._monitor] for evaluation in self.evaluations],
             self._monitor,
             self.made.config.training.stop_after_increases,
         )
@@ -94,7 +94,7 @@ class Run:
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
         found = resumed(self._checkpoints, state_shapes(self.made), mesh, say, self._monitor)
         if found is not None:
-            self.evaluations, self.seconds = found.progress['evaluations'], found.progress['seconds']
+            self.evaluations, self.seconds = of_progress(found.progress), found.progress['seconds']
             self._times = found.progress.get('times', [time.time()] * len(self.evaluations))  # older versions kept none
         self._record.restart(self.evaluations, self._times)
         return placement.replicate(initial_state(self.made), mesh) if found is None else found.state
@@ -124,22 +124,21 @@ class Run:
         if diverged is not None:
             self._record.diverged(str(diverged))
             raise diverged
-        self.evaluations.append(
-            {
-                'step': step,
-                'epoch': epoch,
-                'train_logloss': train_logloss,
-                # The logloss first, as in every file of evaluations there is.
-                **{f'valid_{name}': valid[name] for name in dict.fromkeys(['logloss', *valid])},
-            }
-        )
+        # The logloss first, as in every file of evaluations there is.
+        ordered = {name: valid[name] for name in dict.fromkeys(['logloss', *valid])}
+        self.evaluations.append(Evaluation(step, epoch, train_logloss, ordered))
         self._times.append(time.time())
         self._checkpoints.save(
             state,
             step,
-            {'evaluations': self.evaluations, 'seconds': self.seconds, 'times': self._times, **self._identity},
+            {
+                'evaluations': [evaluation.line() for evaluation in self.evaluations],
+                'seconds': self.seconds,
+                'times': self._times,
+                **self._identity,
+            },
             sums,
-            keep=best_evaluation(self.evaluations, self._monitor)['step'],
+            keep=best_evaluation(self.evaluations, self._monitor).step,
         )
         self._unreported = True
 
@@ -159,7 +158,7 @@ class Run:
         self._checkpoints.wait()
         try:
             return self._checkpoints.restore(
-                best_evaluation(self.evaluations, self._monitor)['step'], state_shapes(self.made), mesh
+                best_evaluation(self.evaluations, self._monitor).step, state_shapes(self.made), mesh
             )[0]
         except DamagedCheckpoint as error:
             raise UsageError(f'{error}: run the same command again, which trains again what is lost') from None
@@ -184,7 +183,7 @@ class Run:
         """
         best, steps, config = (
             best_evaluation(self.evaluations, self._monitor),
-            self.evaluations[-1]['step'],
+            self.evaluations[-1].step,
             self.made.config,
         )
         self.result = Result(
@@ -192,9 +191,9 @@ class Run:
             data_hash=self._data.hash,
             seed=config.seed,
             test=test,
-            valid={name: best[f'valid_{name}'] for name in test},
-            best_step=best['step'],
-            best_epoch=best['epoch'],
+            valid={name: best.valid[name] for name in test},
+            best_step=best.step,
+            best_epoch=best.epoch,
             steps=steps,
             epochs=steps / epoch_steps,
             parameters=parameter_count(state.params),

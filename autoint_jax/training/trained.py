@@ -9,6 +9,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.evaluation import of_progress
 from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, DamagedCheckpoint
@@ -111,9 +112,7 @@ def saved_state(
             )
         try:
             wanted = (
-                best_evaluation(checkpoints.progress(known[-1])['evaluations'], monitor)['step']
-                if step is None
-                else step
+                best_evaluation(of_progress(checkpoints.progress(known[-1])), monitor).step if step is None else step
             )
             return checkpoints.restore(wanted, like, mesh)[0]
         except DamagedCheckpoint as error:

@@ -200,7 +200,7 @@ def test_a_pruned_trial_keeps_its_curve_and_a_recorded_run_is_not_trained(tmp_pa
     assert folder.state(trial)[0] == 'pruned' and 'pruned after epoch 2' in '\n'.join(
         trials.log_tail(folder.of(trial), 9)
     )
-    assert [evaluation['epoch'] for evaluation in trials.evaluations(folder.of(trial))] == [1.0, 2.0]
+    assert [evaluation.epoch for evaluation in trials.evaluations(folder.of(trial))] == [1.0, 2.0]
     (folder.of(trial) / 'pruned.json').unlink()
     work(told, 'worker')  # goes on, to the end
     record = runs.recorded(

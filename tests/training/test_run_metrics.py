@@ -103,12 +103,12 @@ def test_an_entry_of_the_table_is_all_that_a_new_metric_needs(data_dir, tmp_path
     results = {trial.id: trials.result(folder.of(trial)) for trial in folder.trials()}
     assert best['valid_brier'] == min(result.valid['brier'] for result in results.values())
     assert best['test_brier'] == results[best['trial']].test['brier']
-    assert all('valid_brier' in line for evaluations in found.values() for line in evaluations)
+    assert all('brier' in evaluation.valid for evaluations in found.values() for evaluation in evaluations)
     run = open_run(folder.of(folder.trials()[0]), data_dir, None)
     columns = run.data.split('test')
     scorer = scoring.make_scorer(run.made, placement.data_mesh())
     logits = scorer(run.state.variables, run.state.tables, resident_columns(columns, placement.data_mesh()))
-    assert results[folder.trials()[0].id]['test']['brier'] == brier(logits, columns.labels)
+    assert results[folder.trials()[0].id].test['brier'] == brier(logits, columns.labels)
     assert status(folder).counts['done'] == 2
     capfd.readouterr()
     report.show(folder, made)

@@ -13,6 +13,7 @@ from conftest import OPTIMIZED, ROOT
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
@@ -250,8 +251,8 @@ def test_a_metric_of_which_higher_is_better_stops_by_its_decreases():
     ],
 )
 def test_the_first_best_value_of_the_monitor_is_best(monitor, values, best):
-    evaluations = [{'step': step, f'valid_{monitor}': value} for step, value in enumerate(values, start=1)]
-    assert best_evaluation(evaluations, monitor)['step'] == best
+    evaluations = [Evaluation(step, 1.0, 0.5, {monitor: value}) for step, value in enumerate(values, start=1)]
+    assert best_evaluation(evaluations, monitor).step == best
 
 
 def test_evaluations_are_spread_and_the_last_step_is_among_them():

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
+from autoint_jax.evaluation.evaluation import of_progress
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.checkpoints import Checkpoints, DamagedCheckpoint
 from autoint_jax.training.step.state import TrainState
@@ -63,7 +64,7 @@ def _newest_whole(
     lost: dict[int, str] = {}
     for step in reversed(steps):
         try:
-            best = best_evaluation(checkpoints.progress(step)['evaluations'], monitor)['step']
+            best = best_evaluation(of_progress(checkpoints.progress(step)), monitor).step
             if best != step:
                 checkpoints.restore(best, like, mesh)  # a check only; it is read again at the end
             return Resumed(*checkpoints.restore(step, like, mesh)), lost

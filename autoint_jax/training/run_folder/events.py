@@ -4,11 +4,12 @@ import os
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
+
+from autoint_jax.evaluation.evaluation import Evaluation
 
 
 class Events:
@@ -20,7 +21,7 @@ class Events:
         """
         self._folder, self._writer = folder, None
 
-    def restart(self, evaluations: Sequence[dict[str, Any]], times: Sequence[float]) -> None:
+    def restart(self, evaluations: Sequence[Evaluation], times: Sequence[float]) -> None:
         """Makes the events those of a run that goes on: what a killed process left is replaced.
 
         Args:
@@ -29,17 +30,17 @@ class Events:
         """
         older = list(self._folder.glob('events.out.tfevents.*'))
         if evaluations:
-            self._open(evaluations[0]['step'])
+            self._open(evaluations[0].step)
             for evaluation, moment in zip(evaluations, times, strict=True):
                 self._write(evaluation, moment)
             self._writer.flush()
         for path in older:
             path.unlink()
 
-    def add(self, evaluation: dict[str, Any], moment: float) -> None:
+    def add(self, evaluation: Evaluation, moment: float) -> None:
         """Adds an evaluation; it is on disk when this returns."""
         if self._writer is None:
-            self._open(evaluation['step'])
+            self._open(evaluation.step)
         self._write(evaluation, moment)
         self._writer.flush()
 
@@ -58,7 +59,7 @@ class Events:
             Event(wall_time=time.time(), step=first_step, session_log=SessionLog(status=SessionLog.START))
         )
 
-    def _write(self, evaluation: dict[str, Any], moment: float) -> None:
-        for name, value in evaluation.items():
+    def _write(self, evaluation: Evaluation, moment: float) -> None:
+        for name, value in evaluation.line().items():
             if isinstance(value, float):
-                self._writer.write_event(Event(wall_time=moment, step=evaluation['step'], summary=scalar(name, value)))
+                self._writer.write_event(Event(wall_time=moment, step=evaluation.step, summary=scalar(name, value)))

@@ -17,6 +17,7 @@ from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, iden
 from autoint_jax.data.store.opening import OWN_TABLE
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.training.run_folder.description import Description, Start
 from autoint_jax.training.run_folder.events import Events
 from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding
@@ -132,19 +133,21 @@ class RunRecords:
         path = self._folder / 'metrics.jsonl'
         return path.read_bytes().count(b'\n') if path.exists() else 0
 
-    def restart(self, evaluations: list[dict[str, Any]], times: list[float]) -> None:
+    def restart(self, evaluations: list[Evaluation], times: list[float]) -> None:
         """Makes metrics.jsonl and the TensorBoard events those of a run that goes on after `evaluations`, made at `times`."""
         self._metrics(evaluations)
         self._events.restart(evaluations, times)
 
-    def evaluated(self, evaluations: list[dict[str, Any]], moment: float) -> None:
+    def evaluated(self, evaluations: list[Evaluation], moment: float) -> None:
         """Adds the last of a run's evaluations, made at a moment (seconds since 1970), to metrics.jsonl and the events."""
         self._metrics(evaluations)
         self._events.add(evaluations[-1], moment)
 
-    def _metrics(self, evaluations: list[dict[str, Any]]) -> None:
+    def _metrics(self, evaluations: list[Evaluation]) -> None:
         """Rewrites metrics.jsonl, one line an evaluation, so that it never holds more than the checkpoint does."""
-        _replace(self._folder / 'metrics.jsonl', ''.join(json.dumps(line) + '\n' for line in evaluations))
+        _replace(
+            self._folder / 'metrics.jsonl', ''.join(json.dumps(evaluation.line()) + '\n' for evaluation in evaluations)
+        )
 
     def diverged(self, sentence: str) -> None:
         """Adds to run.json how this start ended."""

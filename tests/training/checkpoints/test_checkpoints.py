@@ -12,6 +12,7 @@ import pytest
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError, reported
+from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.checkpoints import checkpoints as module
@@ -25,17 +26,21 @@ def small_state(cardinality=5):
     return initial_state(setup(Config(), Schema((FieldSpec('a', CATEGORICAL, cardinality),))))
 
 
+def evaluated(step, loss):
+    return Evaluation(step, 1.0, 0.5, {'logloss': loss})
+
+
 def save(checkpoints, losses, state=None):
     """Saves after each of some evaluations, {step: loss}, as a run does."""
     state = small_state() if state is None else state
     for last in losses:
-        evaluations = [{'step': step, 'valid_logloss': loss} for step, loss in losses.items() if step <= last]
+        evaluations = [evaluated(step, loss) for step, loss in losses.items() if step <= last]
         checkpoints.save(
             state._replace(step=np.int32(last)),
             last,
-            {'evaluations': evaluations},
+            {'evaluations': [evaluation.line() for evaluation in evaluations]},
             state_sums(state._replace(step=np.int32(last))._asdict()),
-            keep=best_evaluation(evaluations, 'logloss')['step'],
+            keep=best_evaluation(evaluations, 'logloss').step,
         )
         checkpoints.wait()
 
@@ -55,7 +60,7 @@ def test_latest_and_best_are_kept_also_by_a_later_process(tmp_path):
     reader = CheckpointReader(tmp_path)
     assert reader.steps() == [20, 40]
     state, found = reader.restore(20, small_state(), data_mesh())
-    assert found['evaluations'][-1] == {'step': 20, 'valid_logloss': 0.2}
+    assert found['evaluations'][-1] == evaluated(20, 0.2).line()
     assert_equal(state, small_state()._replace(step=np.int32(20)))
 
 
@@ -82,7 +87,7 @@ def test_the_checkpoint_kept_is_that_of_the_evaluation_that_the_record_calls_bes
         save(checkpoints, saved)
         if processes == 2:
             checkpoints.close()
-    best = best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in losses.items()], 'logloss')['step']
+    best = best_evaluation([evaluated(step, loss) for step, loss in losses.items()], 'logloss').step
     assert checkpoints.steps() == sorted({best, max(losses)})
     checkpoints.close()
 
@@ -97,12 +102,8 @@ def test_a_tie_is_won_by_the_first_and_nan_by_nothing():
         ((nan, nan), 0),
         ((inf, nan), 0),
     ):
-        assert (
-            best_evaluation([{'step': step, 'valid_logloss': loss} for step, loss in enumerate(losses)], 'logloss')[
-                'step'
-            ]
-            == best
-        )
+        evaluations = [evaluated(step, loss) for step, loss in enumerate(losses)]
+        assert best_evaluation(evaluations, 'logloss').step == best
 
 
 def test_a_full_disk_is_refused_before_writing_and_said_in_one_sentence(tmp_path, monkeypatch, capsys):
@@ -178,7 +179,7 @@ def test_a_damaged_checkpoint_is_never_restored_as_something_else(saved, tmp_pat
             found.add(path.name)
         else:
             assert_equal(state, small_state()._replace(step=np.int32(2)))
-            assert progress == {'evaluations': [{'step': 1, 'valid_logloss': 0.1}, {'step': 2, 'valid_logloss': 0.2}]}
+            assert progress == {'evaluations': [evaluated(1, 0.1).line(), evaluated(2, 0.2).line()]}
     gc.collect()
     assert capfd.readouterr().err == '' and not [record for record in caplog.records if record.name == 'asyncio']
     assert 'metadata' in found and len(found) >= 3  # the record of progress and the values among them
@@ -214,7 +215,7 @@ def test_a_changed_value_is_damage(tmp_path):
     state, checkpoints = small_state(), Checkpoints(tmp_path)
     table = np.array(state.tables['embedding'])
     table[[0, 1]] = table[[1, 0]]
-    evaluations = {'evaluations': [{'step': 1, 'valid_logloss': 0.1}]}
+    evaluations = {'evaluations': [evaluated(1, 0.1).line()]}
     checkpoints.save(state._replace(tables={'embedding': table}), 1, evaluations, state_sums(state._asdict()), keep=1)
     checkpoints.wait()
     with pytest.raises(DamagedCheckpoint, match='values of tables/embedding are not those saved'):
@@ -231,7 +232,7 @@ def test_checkpoints_of_older_versions_are_read(tmp_path, saved):
             3,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(small_state()._asdict()),
-                progress=ocp.args.JsonSave({'evaluations': [{'step': 3, 'valid_logloss': 0.1}], 'seconds': 1.0}),
+                progress=ocp.args.JsonSave({'evaluations': [evaluated(3, 0.1).line()], 'seconds': 1.0}),
             ),
         )
     state, progress = CheckpointReader(tmp_path).restore(3, small_state(), data_mesh())

@@ -144,7 +144,7 @@ def test_a_best_checkpoint_lost_while_its_run_trains_is_mended_by_the_same_comma
     class Losing(Told):
         def evaluated(self, evaluation, *, best, copy):
             super().evaluated(evaluation, best=best, copy=copy)
-            if evaluation['step'] == 28:
+            if evaluation.step == 28:
                 shutil.rmtree(folder / 'checkpoints' / str(BEST))
 
     with pytest.raises(

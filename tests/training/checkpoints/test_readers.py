@@ -11,6 +11,7 @@ from conftest import ROOT
 from test_checkpoints import files, save, saved, small_state  # noqa: F401, a fixture among them
 
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints
 from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.step.placement import data_mesh
@@ -110,7 +111,7 @@ def save_in_a_loop(folder, seconds):
         checkpoints.save(
             at_step,
             step,
-            {'evaluations': [{'step': step, 'valid_logloss': loss} for step, loss in losses.items()]},
+            {'evaluations': [Evaluation(step, 1.0, 0.5, {'logloss': loss}).line() for step, loss in losses.items()]},
             state_sums(at_step._asdict()),
             keep=step,
         )
