@@ -52,7 +52,7 @@ ARROWS = {
     'reproduction.paper': 'errors schema stored config data.store data.datasets models evaluation explain training.step training.run_folder '
     'training records',
     'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',
-    'benchmarks': 'errors schema config data.store models.layers models.interacting models training.step training.run_folder training',
+    'benchmarks': 'errors schema config data.store models.layers models.interacting models evaluation training.step training.run_folder training',
 }
 ALLOWED = {room: set(named.split()) for room, named in ARROWS.items()}
 DOOR = 'command'  # where flags are parsed; scripts define them
