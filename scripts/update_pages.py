@@ -1,9 +1,9 @@
-"""Writes what README.md, docs/results.md and docs/speed.md say from the records under results/, and draws docs/attention.png.
+"""Writes the tables of README.md, docs/results.md and docs/speed.md from the records, and draws docs/attention.png.
 
     python scripts/update_pages.py
 
-Run it from the root of the project, after an experiment has added records. Only the text between the markers of a page is
-replaced, such as `<!-- results:begin -->` and `<!-- results:end -->`.
+Run it from the root of the project, after an experiment has added records to results/. Only the text between the
+markers of a page is replaced, such as `<!-- results:begin -->` and `<!-- results:end -->`.
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""The headline results of the README, from the records: beside the paper, beside peers, and what runs cost here only."""
+"""The headline results of the README, from the records: beside the paper, beside peers, and the cost of copies."""
 
 import pathlib
 

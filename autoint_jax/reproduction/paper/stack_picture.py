@@ -1,10 +1,11 @@
-"""The picture of the front page: a stack of interacting layers, its lines as wide as the attention that training has learned."""
+"""The picture of the front page: a stack of interacting layers, with lines as wide as the learned attention."""
 
 import csv
 import hashlib
 import io
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +19,8 @@ from autoint_jax.records.record_lines import MEND
 
 # Two colours of Okabe and Ito (2008) for the heads of a layer; colour-blind readers can tell them apart.
 HEADS = ('#0072B2', '#D55E00')
-NODE, TEXT = '#222222', {'color': '#222222', 'parse_math': False}
+NODE = '#222222'  # the colour of nodes and of text
+TEXT: dict[str, Any] = {'color': NODE, 'parse_math': False}
 WEIGHTS = 'figure7_attention_movielens_1m_weights.csv'  # of results/
 WEIGHTS_KEY = 'Weights'  # of the PNG's text: the SHA-256 of the weights that it shows
 LAYER_GAP = 2.6  # between columns of the picture; rows are 1 apart
@@ -67,7 +69,7 @@ def save(weights: np.ndarray, names: Sequence[str], path: pathlib.Path) -> None:
     axes.set_axis_off()
     axes.set_xlim(-2.1, layers * LAYER_GAP + 4.4)
     axes.set_ylim(-1.15, fields + 0.35)
-    heights = fields - 1 - np.arange(fields)
+    heights = np.arange(fields - 1.0, -1.0, -1.0)
     for layer, of_layer in enumerate(weights):
         for head, of_head in enumerate(of_layer[: len(HEADS)]):
             _draw_head(axes, of_head, layer * LAYER_GAP, heights + 0.07 * (1 - 2 * head), HEADS[head])
@@ -78,7 +80,10 @@ def save(weights: np.ndarray, names: Sequence[str], path: pathlib.Path) -> None:
     for name, height in zip(names, heights, strict=True):
         axes.text(-0.35, height, name, ha='right', va='center', **TEXT)
     _draw_output(axes, layers * LAYER_GAP, heights)
-    caption = 'The wider a line, the more a field (right end) attends to another (left end). The two colours are the two heads.'
+    caption = (
+        'The wider a line, the more a field (right end) attends to another (left end). '
+        'The two colours are the two heads.'
+    )
     axes.text(LAYER_GAP * layers / 2, -0.95, caption, ha='center', size=9, **TEXT)
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=110)
