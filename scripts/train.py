@@ -28,7 +28,6 @@ from absl import flags
 from next_steps import shell_line
 
 from autoint_jax import command
-from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.copies import copies
 from autoint_jax.errors import UsageError
@@ -53,15 +52,16 @@ if __name__ == '__main__':
     with contextlib.suppress(UsageError, OSError):  # `main` raises it again
         background.begin(config_flags.chosen_config())  # compiles the kernels while the rest is imported
 
+from copies_table import show_copies
+
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.metrics import line
 from autoint_jax.models.registry import shows_attention
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.replicas import copy_name, fit_copies
+from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder import records
-from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import placement
 
 
@@ -85,10 +85,8 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
     if _RUN_DIR.value:
         raise UsageError('--run_dir names the folder of one run, but config.replicas asks for copies: name --runs_dir')
     placement.split_cpu(len(configs))
-    results = fit_copies(configs, data, folders, Bar())
-    options = list(dict.fromkeys(path for one in configs[1:] for path in configuration.differing(configs[0], one)))
-    for one, result, folder in zip(configs, results, folders, strict=True):
-        print(f'{copy_name(one, options)}  {_figures(result)}  {folder}')
+    results = fit_copies(configs, data, folders, Bar(configs[0].training.epochs))
+    show_copies(configs, results, folders)
     failed = [
         f'{folder}: {result}' for folder, result in zip(folders, results, strict=True) if isinstance(result, UsageError)
     ]
@@ -96,21 +94,15 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
         raise UsageError('\n'.join(failed))
 
 
-def _figures(result: Result | UsageError) -> str:
-    if isinstance(result, UsageError):
-        return 'diverged'
-    return ', '.join(f'{split} {line(getattr(result, split), between=" ")}' for split in ('valid', 'test'))
-
-
 def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
     complete = run_dir.exists() and records.read_result(run_dir) is not None
-    result = fit(config, data, run_dir, Bar())
+    result = fit(config, data, run_dir, Bar(config.training.epochs))
     if complete:
         print('This run is complete; nothing was trained again.')
     print(f'best epoch {result.best_epoch:g} of {result.epochs:g}: valid {line(result.valid)}')
     print(f'test {line(result.test)}')
     if not complete and result.first_step_seconds is not None:
-        print(f'first step after {result.first_step_seconds:.1f} s')
+        print(f'start-up and compilation: {result.first_step_seconds:.1f} s')
     print(
         f'trained {result.train_seconds:.0f} s, {result.train_rows_per_second:,.0f} rows/s, '
         f'{result.parameters:,} parameters and {result.embedding_parameters:,} of embeddings'

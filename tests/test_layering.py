@@ -16,6 +16,7 @@ ARROWS = {
     'interruptions': '',
     'errors': 'interruptions',
     'cache_folder': '',
+    'units': '',
     'console': 'errors',
     'names': 'errors',
     'stored': 'errors',
@@ -54,7 +55,11 @@ ARROWS = {
     'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',
     'benchmarks': 'errors schema config data.store models.layers models.interacting models evaluation training.step training.run_folder training',
 }
-ALLOWED = {room: set(named.split()) for room, named in ARROWS.items()}
+# `units` may be used everywhere below it.
+ALLOWED = {
+    room: set(named.split()) | ({'units'} if number > list(ARROWS).index('units') else set())
+    for number, (room, named) in enumerate(ARROWS.items())
+}
 DOOR = 'command'  # where flags are parsed; scripts define them
 FILES = sorted(PACKAGE.rglob('*.py'))
 

@@ -11,8 +11,9 @@ from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import chosen_form
-from autoint_jax.training.memory.available import available_ram, device_memory, shown_bytes
+from autoint_jax.training.memory.available import available_ram, device_memory
 from autoint_jax.training.step.placement import usable_cores
+from autoint_jax.units import shown_bytes
 
 # Environment variables that change what XLA compiles or how much memory it takes.
 VARIABLES = (

@@ -1,9 +1,9 @@
 """Checks whether the memory plan of a run fits into memory and disk."""
 
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
-from autoint_jax.training.memory.available import shown_bytes
 from autoint_jax.training.memory.plan import Item, Plan
 from autoint_jax.training.memory.room import on_cpus
+from autoint_jax.units import shown_bytes
 
 NEARLY_FULL = 0.9
 

@@ -9,7 +9,7 @@ from autoint_jax.data.store.opening import folder_of, open_prepared
 from autoint_jax.data.store.prepared import LARGE
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
-from autoint_jax.training.memory.available import shown_bytes
+from autoint_jax.units import shown_bytes
 
 
 def checks(data_dir: str, dataset: str, recipe: str, say: Callable[[str], None] = lambda sentence: None) -> list[Check]:

@@ -117,6 +117,8 @@ def _train(run: Run, leads: Course, arrangement: Arrangement, mesh: Mesh, report
     cut = slices.cut(batch_size, config, made.schema, mesh)
     chunk, flush = steps.make_chunk(made, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(made)
     plan = Plan(config.training.epochs, epoch_steps, evaluated_after, cut)
+    each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
+    reporter.say(f'{placement.devices_sentence(mesh.devices.flat)}; a batch has {batch_size:,} rows{each}')
     for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
         reporter.say(sentence)
     reporter.doing('reading rows and making the state')

@@ -61,7 +61,7 @@ def fit_copies(
         streamed, which copies, each in its own order, cannot share.
     """
     began = time.perf_counter()
-    varying = _varying(configs)
+    varying = varying_options(configs)
     recorded = next(
         (found for folder in run_dirs if (found := recorded_boundaries(folder, data.hash)) is not None), None
     )
@@ -110,8 +110,12 @@ def copies_that_fit(config: Config, data: PreparedData, processes: int = 1) -> i
     return int(min(max(1, free // (3 * state + orders)), MOST_COPIES))
 
 
-def _varying(configs: Sequence[Config]) -> list[str]:
-    """The options in which configurations differ, the seed first."""
+def varying_options(configs: Sequence[Config]) -> list[str]:
+    """Returns the options in which copies differ: the seed, then others in the order of `replicas`.
+
+    Raises:
+      UsageError: the copies differ in another option.
+    """
     allowed = ['seed', *OF_COPIES.values()]
     paths = {path: None for config in configs[1:] for path in configuration.differing(configs[0], config)}
     for path in paths:
@@ -150,7 +154,8 @@ class _Copies:
         if arrangement.warning:
             reporter.say(arrangement.warning)
         reporter.say(
-            f'{arrangement.sentence}; {len(runs)} copies in one program, on {on_devices} device{"s" if on_devices > 1 else ""}'
+            f'{arrangement.sentence}; {len(runs)} copies in one program, on '
+            f'{placement.devices_sentence(self._mesh.devices.flat)}'
         )
         self._resident = {split: resident_columns(part, self._mesh) for split, part in self._course.columns.items()}
         self._cut = slices.cut(self._course.batch_size, self._made.config, self._made.schema, self._mesh)

@@ -17,10 +17,10 @@ from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.memory.activations import activation_bytes
-from autoint_jax.training.memory.available import shown_bytes
 from autoint_jax.training.memory.plan import plan as plan_of
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.units import shown_bytes
 
 MIXED = Schema(
     (

@@ -51,12 +51,33 @@ def test_what_is_said_often_is_not_said_again(monkeypatch):
     assert beat.quiet_until() == 5.0 + progress.QUIET_SECONDS  # from the last sentence on, whatever goes on
 
 
+def test_a_pipe_gets_a_line_with_epoch_rate_and_time_left(monkeypatch, capsys):
+    """By a clock that the test moves: never more than 30 seconds without a line, and no line while others are printed."""
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: clock[0])
+    monkeypatch.setattr(progress.threading.Thread, 'start', lambda thread: None)
+    assert progress.PIPE_SECONDS <= 30
+    bar = Bar(epochs=20)
+    bar.steps(64, 1000, 123.4)
+    clock[0] = 10.0
+    bar.steps(114, 1000, 150.0)
+    assert bar._beat.quiet_until() == progress.PIPE_SECONDS
+    bar.say(bar._beat._sentence(0.0))
+    assert bar._beat.quiet_until() == 10.0 + progress.PIPE_SECONDS
+    bar.doing('evaluating on the valid split')
+    bar.say(bar._beat._sentence(25.0))
+    assert capsys.readouterr().out.splitlines() == [
+        'training: epoch 2.28 of 20, step 114 of 1,000, 150 rows/s, at most 2 min 57 s left',
+        'evaluating on the valid split (25 s)',
+    ]
+
+
 def test_steps_without_a_terminal_are_told_of(monkeypatch, capsys):
-    monkeypatch.setattr(progress, 'QUIET_SECONDS', 0.01)
+    monkeypatch.setattr(progress, 'PIPE_SECONDS', 0.01)
     bar, told = Bar(), threading.Event()
     say = bar._beat._say
     monkeypatch.setattr(bar._beat, '_say', lambda sentence: (say(sentence), told.set()))
     bar.steps(64, 1000, 123.4)
     assert told.wait(60)
     bar.close()
-    assert 'training, step 64 of 1,000, 123 rows/s' in capsys.readouterr().out
+    assert 'training: step 64 of 1,000, 123 rows/s' in capsys.readouterr().out

@@ -79,12 +79,3 @@ def _lines(path: pathlib.Path) -> list[str]:
 def device_memory(device: jax.Device) -> int | None:
     """Returns the bytes that JAX may use on an accelerator, by default 3/4 of a GPU's memory; None if unknown."""
     return (device.memory_stats() or {}).get('bytes_limit')
-
-
-def shown_bytes(count: float) -> str:
-    """Returns a number of bytes in decimal units, such as '1.92 GB'."""
-    for unit in ('bytes', 'kB', 'MB', 'GB'):
-        if count < 1000:
-            return f'{count:.3g} {unit}' if count < 999.5 else f'{count:.0f} {unit}'
-        count /= 1000
-    return f'{count:.3g} TB' if count < 999.5 else f'{count:,.0f} TB'

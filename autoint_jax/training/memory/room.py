@@ -7,10 +7,11 @@ from jax.sharding import Mesh
 
 from autoint_jax.errors import UsageError
 from autoint_jax.training.memory import plan as memory
-from autoint_jax.training.memory.available import device_memory, ram_by_limit, shown_bytes
+from autoint_jax.training.memory.available import device_memory, ram_by_limit
 from autoint_jax.training.memory.plan import Item, Plan
 from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.step.state import Setup, state_shapes
+from autoint_jax.units import shown_bytes
 
 LARGEST = 3  # parts that an error names
 LESS = 'take fewer hash buckets or a cap in the declaration of the data, or '

@@ -16,6 +16,7 @@ from autoint_jax.schema import Schema
 from autoint_jax.training.step import order, placement
 from autoint_jax.training.step.columns import bytes_per_row, rows_from_disk
 from autoint_jax.training.step.slices import Cut
+from autoint_jax.units import shown_bytes
 
 # Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
 REPORT_STEPS = 64
@@ -52,7 +53,7 @@ def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int =
       there: bytes that are available for them; None where not known.
       beside: bytes of everything else that is there with them.
     """
-    size = f'{needed / 1e9:.2f} GB of rows and their order'
+    size = f'{shown_bytes(needed)} of rows and their order'
     if config.execution.streaming:
         return True, f'{size} are streamed from disk, as execution.streaming asks'
     hint = (
@@ -61,11 +62,11 @@ def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int =
         else '; if reading is slow, --config.data.shuffle=blocks reads pieces in order'
     )
     if there is not None and needed > RESIDENT_SHARE * there:
-        return True, f'{size} are streamed from disk: half of the {there / 1e9:.2f} GB there would not hold them{hint}'
+        return True, f'{size} are streamed from disk: half of the {shown_bytes(there)} there would not hold them{hint}'
     if there is not None and needed + beside > there:
         return True, (
-            f'{size} are streamed from disk: beside {beside / 1e9:.2f} GB of the model and its optimizer, the '
-            f'{there / 1e9:.2f} GB there would not hold them{hint}'
+            f'{size} are streamed from disk: beside {shown_bytes(beside)} of the model and its optimizer, the '
+            f'{shown_bytes(there)} there would not hold them{hint}'
         )
     return False, f'{size} are kept on the device'
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from typing import TypeVar
 
 import jax
@@ -50,6 +51,12 @@ def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
     """Returns a mesh of one axis, `data`, over the given devices, by default `devices_of_a_run`."""
     devices = devices_of_a_run() if devices is None else devices
     return Mesh(np.array(devices), (DATA_AXIS,), axis_types=(AxisType.Auto,))
+
+
+def devices_sentence(devices: Sequence[jax.Device]) -> str:
+    """Returns how many devices there are and of which kind, such as '2 devices (cpu)' or '8 devices (NVIDIA H100)'."""
+    kinds = ', '.join(sorted({device.device_kind for device in devices}))
+    return f'{len(devices)} device{"" if len(devices) == 1 else "s"} ({kinds})'
 
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:

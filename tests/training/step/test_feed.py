@@ -11,6 +11,7 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import room
 from autoint_jax.training.step import feed, order, placement, slices
 from autoint_jax.training.step.state import setup
+from autoint_jax.units import shown_bytes
 
 OPTIONS = {
     'data.dataset': 'movielens_1m',
@@ -88,7 +89,7 @@ def test_rows_that_do_not_fit_are_streamed_and_the_log_says_so(data_dir, monkeyp
     )
     needed = sum(rows.values()) * 4 * (11 + 1 + 1) + 2 * 4 * places
     plan, streamed, sentence = room.fed(made, rows, mesh, compiling=False)
-    assert not streamed and sentence == f'{needed / 1e9:.2f} GB of rows and their order are kept on the device'
+    assert not streamed and sentence == f'{shown_bytes(needed)} of rows and their order are kept on the device'
     surely = sum(item.bytes for item in plan.device + plan.host if not item.estimated)
     for there, kept in ((surely, needed <= surely / 2), (surely - 1, False), (2 * needed - 1, False)):
         monkeypatch.setattr(room, 'ram_by_limit', lambda there=there: {'there': there})
