@@ -3,8 +3,6 @@
 import dataclasses
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 
 import pytest
@@ -41,17 +39,17 @@ def example(page, folder):
     return commands
 
 
-def run(command, folder):
+def run(forks, command, folder):
     """Runs a line of a page as a reader would, in the folder of the project."""
     words = shlex.split(command)
     assert words[0] == 'python'
-    return subprocess.run([sys.executable, *words[1:]], cwd=folder, capture_output=True, text=True, timeout=240)
+    return forks.run(words[1:], folder)
 
 
-def test_the_example_of_sweeps_runs_as_it_is_written(tmp_path):
+def test_the_example_of_sweeps_runs_as_it_is_written(forks, tmp_path):
     said = {}
     for command in example('sweeps.md', tmp_path):
-        done = run(command, tmp_path)
+        done = run(forks, command, tmp_path)
         assert done.returncode == 0, f'{command}\n{done.stdout}\n{done.stderr}'
         said[command] = done.stdout
     assert '4 done' in said['python scripts/sweep.py status --sweep=rates.toml']
@@ -60,10 +58,10 @@ def test_the_example_of_sweeps_runs_as_it_is_written(tmp_path):
     assert 'best by valid_auc' in said['python scripts/sweep.py report --sweep=found.toml']
 
 
-def test_the_example_of_tables_runs_as_it_is_written(tmp_path):
+def test_the_example_of_tables_runs_as_it_is_written(forks, tmp_path):
     said = {}
     for command in example('data.md', tmp_path):
-        done = run(command, tmp_path)
+        done = run(forks, command, tmp_path)
         assert done.returncode == 0, f'{command}\n{done.stdout}\n{done.stderr}'
         said[command] = done.stdout
     draft = said['python scripts/prepare_data.py --infer=visits.csv']

@@ -96,14 +96,12 @@ def killed_search(folder):
     return killed, parameters(said)
 
 
-def test_a_search_killed_anywhere_is_the_search_left_alone(alone, tmp_path):
+def test_a_search_killed_anywhere_is_the_search_left_alone(alone, forks, tmp_path):
     code = (
         'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_search as t\n'
         'print(json.dumps(t.killed_search(pathlib.Path(sys.argv[2]))))'
     )
-    done = subprocess.run(
-        [sys.executable, '-c', code, str(ROOT / 'tests'), str(tmp_path)], capture_output=True, text=True, timeout=120
-    )
+    done = forks.run([str(ROOT / 'tests'), str(tmp_path)], tmp_path, code=code)
     assert done.returncode == 0, done.stderr
     killed, found = json.loads(done.stdout.splitlines()[-1])
     assert killed == 6 and [tuple(one) for one in found] == parameters(alone)

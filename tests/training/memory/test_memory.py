@@ -1,9 +1,6 @@
 """Memory and other limits are asked before anything is begun: what is too much is refused in a sentence, what fits is not."""
 
 import json
-import os
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -135,14 +132,10 @@ PEAKS = {
 
 
 @pytest.mark.parametrize('tables, ids, rows', PEAKS.values(), ids=PEAKS)
-def test_planned_memory_is_that_which_is_measured(tmp_path, tables, ids, rows):
+def test_planned_memory_is_that_which_is_measured(forks, tmp_path, tables, ids, rows):
     """Within 0.75 and 1.5 of the peak: the plan must neither refuse what fits nor let through what does not."""
-    done = subprocess.run(
-        [sys.executable, '-c', MEASURED, str(ROOT / 'tests'), str(tmp_path), tables, str(ids), str(rows)],
-        capture_output=True,
-        text=True,
-        env=os.environ,
-    )
+    arguments = [str(ROOT / 'tests'), str(tmp_path), tables, str(ids), str(rows)]
+    done = forks.run(arguments, tmp_path, code=MEASURED)
     assert done.returncode == 0, done.stderr
     planned, peak = json.loads(done.stdout.splitlines()[-1])
     assert 0.75 < planned / peak < 1.5, (planned, peak)
