@@ -18,6 +18,8 @@ from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.registry import build, parameter_count
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 
 def made(config, schema=SCHEMA, rows=None):
     model, tables, variables = model_cases.made(config, schema=schema, rows=rows)

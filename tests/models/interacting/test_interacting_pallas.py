@@ -10,6 +10,8 @@ import pytest
 from autoint_jax.models.interacting import pallas, pallas_block
 from autoint_jax.models.interacting.pallas import interacting_layer, supported
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 
 def reference(x, kernel, bias, mask, *, scale, residual, projection_relu):
     """Eqs. 5-8 in float32."""
