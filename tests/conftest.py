@@ -95,6 +95,16 @@ def quick_compilation():
     jax.config.update('jax_disable_most_optimizations', False)
 
 
+@pytest.fixture
+def optimized():
+    """For a test of a module with `quick_compilation` that is about the bits of programs as users compile them."""
+    import jax
+
+    jax.config.update('jax_disable_most_optimizations', False)
+    yield
+    jax.config.update('jax_disable_most_optimizations', True)
+
+
 @pytest.fixture(scope='session')
 def forks() -> Iterator[Forks]:
     """Runs commands in forks of a process that has imported what they import."""

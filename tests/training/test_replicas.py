@@ -23,6 +23,8 @@ from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, setup
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 SMALL = {
     'model.num_layers': 1,
     'model.num_heads': 1,
@@ -67,7 +69,9 @@ class Silent:
         ('deferred_adam', 'xla', 'l2_rows', True),
     ],
 )
-def test_copies_are_what_they_are_alone(tables, form, l2, together):
+def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
+    if not together:
+        request.getfixturevalue('optimized')  # the same bits
     base = replace(
         Config(),
         {
