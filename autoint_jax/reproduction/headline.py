@@ -5,7 +5,7 @@ import pathlib
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.speed import KINDS, fastest_peer
 
-# {file of a record: (model, its name)}: the rows of the paper's tables that the front page shows.
+# {file of a record: (model, its name)} for the rows of the paper's tables that the front page shows.
 PAPER_ROWS = {
     'table2_effectiveness_movielens_1m.json': ('autoint', 'AutoInt'),
     'table5_joint_movielens_1m.json': ('autoint_plus', 'AutoInt+'),
@@ -14,7 +14,7 @@ SHAPES = {'ml1m': 'MovieLens-1M', 'criteo': 'Criteo'}
 
 
 def headline_lines(results_dir: pathlib.Path) -> list[str]:
-    """Markdown: AutoInt and AutoInt+ beside the paper, speed beside peers, and what copies and large tables cost.
+    """Returns Markdown: AutoInt and AutoInt+ beside the paper, speed beside peers, and the cost of copies and tables.
 
     Raises UsageError if a record cannot be read or has another form than expected.
     """
@@ -35,7 +35,7 @@ def _paper_row(record: Record, path: pathlib.Path) -> list[str]:
 
 
 def _beside_peers(folder: pathlib.Path) -> list[str]:
-    """A table with a row for each kind of work and a column for each shape of data."""
+    """Returns a table with a row for each kind of work and a column for each shape of data."""
     ratios: dict[str, dict[str, list[float]]] = {}
     machines: list[str] = []
 
@@ -63,13 +63,13 @@ def _beside_peers(folder: pathlib.Path) -> list[str]:
 
 
 def _range(values: list[float]) -> str:
-    """'2.2 to 2.3', '2.6' of one value, '-' of none."""
+    """Returns a range as text: '2.2 to 2.3', or '2.6' for one value, or '-' for none."""
     shown = [f'{value:.1f}' for value in (min(values), max(values))] if values else ['-']
     return ' to '.join(dict.fromkeys(shown))
 
 
 def _costs(results_dir: pathlib.Path) -> list[str]:
-    """List entries about copies and about the size of tables."""
+    """Returns list entries about copies and about the size of tables."""
     return [
         *lines_of(results_dir, 'replica_cost_movielens_1m.json', _cost_of_copies),
         *lines_of(results_dir / 'benchmarks', 'table_growth.json', _cost_of_tables),
@@ -79,8 +79,8 @@ def _costs(results_dir: pathlib.Path) -> list[str]:
 def _cost_of_copies(record: Record, path: pathlib.Path) -> list[str]:
     return [
         '',
-        f'- {record["copies"]} seeds of AutoInt train in one program for {record["ratios"]["epoch"]:.1f} times the price of '
-        f'one, on {record["machine"]["cores"]} CPU cores.',
+        f'- {record["copies"]} seeds of AutoInt train in one program for {record["ratios"]["epoch"]:.1f} times the '
+        f'price of one, on {record["machine"]["cores"]} CPU cores.',
     ]
 
 

@@ -18,6 +18,7 @@ from autoint_jax.records import runs
 from autoint_jax.records.comparison import test_figures
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.headline import headline_lines
+from autoint_jax.reproduction.paper import markdown
 from autoint_jax.reproduction.paper.ablations import ablation_lines
 from autoint_jax.reproduction.paper.attention import attention_lines
 from autoint_jax.reproduction.paper.base_changes import change_lines
@@ -88,15 +89,15 @@ def _table_lines(results_dir: pathlib.Path, table: str) -> list[str]:
     """A table of models on each data set that has a record."""
 
     def of(record: Record, path: pathlib.Path) -> list[str]:
-        lines = []
-        lines += [
+        lines = [
             '',
             f'**{record["table"]}, {MODEL_TABLES[table]}, {DATASETS[record["dataset"]]}.** {record["criterion"]}.',
             '',
-            '| model | AUC | paper | difference | logloss | paper | parameters | seeds | |',
-            '|---|---|---|---|---|---|---|---|---|',
         ]
-        lines += [_model_row(row) for row in record['rows']]
+        lines += markdown.table(
+            ['model', 'AUC', 'paper', 'difference', 'logloss', 'paper', 'parameters', 'seeds', ''],
+            [_model_cells(row) for row in record['rows']],
+        )
         lines += [''] + [f'Not run: {", ".join(record["not_run"])}.'] * bool(record['not_run']) + record['significance']
         return lines
 
@@ -109,14 +110,22 @@ def _residual_lines(record: Record, path: pathlib.Path) -> list[str]:
         f'**Table 4, residual connections, {DATASETS[record["dataset"]]}.** AUC lost without them: '
         f'{record["auc_lost"]:.4f}, the paper {record["published_auc_lost"]:.4f}.',
         '',
-        '| residual | AUC | paper | logloss | paper | seeds | |',
-        '|---|---|---|---|---|---|---|',
     ]
-    lines += [
-        f'| {"with" if row["residual"] else "without"} | {_spread(row, "auc")} | {row["paper_auc"]:.4f} | '
-        f'{_spread(row, "logloss")} | {row["paper_logloss"]:.4f} | {row["seeds"]} | {row["verdict"]} |'
-        for row in record['rows']
-    ]
+    lines += markdown.table(
+        ['residual', 'AUC', 'paper', 'logloss', 'paper', 'seeds', ''],
+        [
+            [
+                'with' if row['residual'] else 'without',
+                _spread(row, 'auc'),
+                f'{row["paper_auc"]:.4f}',
+                _spread(row, 'logloss'),
+                f'{row["paper_logloss"]:.4f}',
+                row['seeds'],
+                row['verdict'],
+            ]
+            for row in record['rows']
+        ],
+    )
     lines += ['', *record['significance']]
     return lines
 
@@ -127,15 +136,21 @@ def _width_lines(record: Record, path: pathlib.Path) -> list[str]:
         f'**Fields of different widths, {DATASETS[record["dataset"]]}, {record["data_rows"]:,} rows.** '
         f'{record["criterion"]}: {record["verdict"]}.',
         '',
-        '| widths | values in tables | saved | AUC | difference | logloss |',
-        '|---|---|---|---|---|---|',
     ]
-    lines += [
-        f'| `{row["variant"]}` | {row["table_values"]:,} | {row["saved"]:.0%} | {_spread(row, "auc")} | '
-        f'{row["auc_difference"]:+.4f} | {row["logloss"]:.4f} |'
-        for row in record['rows']
-    ]
-    return lines
+    return lines + markdown.table(
+        ['widths', 'values in tables', 'saved', 'AUC', 'difference', 'logloss'],
+        [
+            [
+                f'`{row["variant"]}`',
+                f'{row["table_values"]:,}',
+                f'{row["saved"]:.0%}',
+                _spread(row, 'auc'),
+                f'{row["auc_difference"]:+.4f}',
+                f'{row["logloss"]:.4f}',
+            ]
+            for row in record['rows']
+        ],
+    )
 
 
 def _quick_start_lines(results_dir: pathlib.Path, config: Config) -> list[str]:
@@ -162,12 +177,18 @@ def _spread(row: dict[str, Any], figure: str) -> str:
     return f'{row[figure]:.4f}' + ('' if deviation is None else f' ± {deviation:.4f}') + (f' {mark}' if mark else '')
 
 
-def _model_row(row: dict[str, Any]) -> str:
-    return (
-        f'| `{row["model"]}` | {_spread(row, "auc")} | {row["paper_auc"]:.4f} | {row["auc_difference"]:+.4f} | '
-        f'{_spread(row, "logloss")} | {row["paper_logloss"]:.4f} | {row["parameters"]:,} | {row["seeds"]} | '
-        f'{row["verdict"]} |'
-    )
+def _model_cells(row: dict[str, Any]) -> list[object]:
+    return [
+        f'`{row["model"]}`',
+        _spread(row, 'auc'),
+        f'{row["paper_auc"]:.4f}',
+        f'{row["auc_difference"]:+.4f}',
+        _spread(row, 'logloss'),
+        f'{row["paper_logloss"]:.4f}',
+        f'{row["parameters"]:,}',
+        row['seeds'],
+        row['verdict'],
+    ]
 
 
 def updated(text: str, parts: dict[str, str], page: str) -> str:

@@ -4,6 +4,7 @@ import pathlib
 from typing import NamedTuple
 
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.paper.markdown import table
 
 KINDS = {'training step': 'training step', 'inference': 'scoring'}
 
@@ -18,8 +19,7 @@ def speed_lines(results_dir: pathlib.Path) -> list[str]:
     if compared:
         compared = lines_of(folder, '*.json', _machine)[:1] + [
             '',
-            '| | shape | batch | autoint_jax | fastest peer | ratio | share of peak |',
-            '|---|---|---|---|---|---|---|',
+            *table(['', 'shape', 'batch', 'autoint_jax', 'fastest peer', 'ratio', 'share of peak'], []),
             *compared,
         ]
     return compared + lines_of(folder, '*.json', _of_loop)
@@ -143,13 +143,17 @@ def _exactness_lines(record: Record, path: pathlib.Path) -> list[str]:
         f'{record["followed_steps"]:,} steps. '
         'A control is dense Adam in another form: what rounding alone does.',
         '',
-        '| variant | AUC | minus dense Adam, by seed | logloss | tables differ by, share of movement |',
-        '|---|---|---|---|---|',
     ]
-    for row in record['rows']:
-        share = row['tables_difference'] / row['tables_movement']
-        lines.append(
-            f'| {row["variant"].replace("_", " ")} | {row["auc"]:.4f} | {", ".join(row["auc_differences"])} | '
-            f'{row["logloss"]:.4f} | {share:.1e} |'
-        )
-    return lines
+    return lines + table(
+        ['variant', 'AUC', 'minus dense Adam, by seed', 'logloss', 'tables differ by, share of movement'],
+        [
+            [
+                row['variant'].replace('_', ' '),
+                f'{row["auc"]:.4f}',
+                ', '.join(row['auc_differences']),
+                f'{row["logloss"]:.4f}',
+                f'{row["tables_difference"] / row["tables_movement"]:.1e}',
+            ]
+            for row in record['rows']
+        ],
+    )

@@ -19,6 +19,7 @@ from autoint_jax.records.runs import RunRecord
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.reproduction.paper.ablation_items import ITEMS
+from autoint_jax.reproduction.paper.markdown import table
 from autoint_jax.training.progress import Reporter
 
 BASE = 'base'
@@ -195,10 +196,8 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         f'**AutoInt with one option changed, {record["dataset"]}** (`{path.name}`). The base has {base}. '
         f'{record["criterion"]}. {record["significance"][0]}',
         '',
-        f'| change | {" | ".join(COLUMNS)} | |',
-        '|---' * (len(COLUMNS) + 2) + '|',
     ]
-    for row in record['rows']:
-        change = f'`{row["change"]}`' if row['change'] else BASE
-        lines.append(f'| {change} | {" | ".join(_cells(row))} |')
-    return lines
+    return lines + table(
+        ['change', *COLUMNS, ''],
+        [[f'`{row["change"]}`' if row['change'] else BASE, *_cells(row)] for row in record['rows']],
+    )

@@ -15,6 +15,7 @@ from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.paper.markdown import table
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
 
@@ -154,15 +155,22 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         f'**Figure 7, attention, `{record["dataset"]}`, {record["rows_averaged"]:,} {record["split"]} rows, '
         f'{record["seeds"]} seed{"s" if record["seeds"] > 1 else ""}.** {record["criterion"]}.',
         '',
-        '| pair the paper names | rank | of pairs | rank in each seed | weight, there and back | |',
-        '|---|---|---|---|---|---|',
     ]
-    lines += [
-        f'| {", ".join(row["fields"])} | {row["rank"]} | {row["pairs"]} | {", ".join(row["ranks_of_seeds"])} | '
-        f'{row["forward"]:.3f}, {row["backward"]:.3f} | {row["verdict"]} |'
-        for row in record['rows']
-        if row['verdict']
-    ]
+    lines += table(
+        ['pair the paper names', 'rank', 'of pairs', 'rank in each seed', 'weight, there and back', ''],
+        [
+            [
+                ', '.join(row['fields']),
+                row['rank'],
+                row['pairs'],
+                ', '.join(row['ranks_of_seeds']),
+                f'{row["forward"]:.3f}, {row["backward"]:.3f}',
+                row['verdict'],
+            ]
+            for row in record['rows']
+            if row['verdict']
+        ],
+    )
     strongest = '; '.join(', '.join(row['fields']) for row in record['rows'][:3])
     agreed = record['agreement']
     correlations = ', '.join(f'{correlation:.2f}' for correlation in agreed['rank_correlations']) or 'none'

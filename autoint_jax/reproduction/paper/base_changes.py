@@ -8,6 +8,7 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.records.comparison import Measured
 from autoint_jax.records.record_lines import MEND, read
+from autoint_jax.reproduction.paper.markdown import table
 from autoint_jax.reproduction.paper.published import BASES, DATASETS, EFFECTIVENESS, JOINT, Figures
 
 
@@ -53,14 +54,14 @@ def change_lines(results_dir: pathlib.Path) -> list[str]:
         "**Table 5, change over the base model** when a deep network is added, in the mean over data sets; the paper's "
         'over the same data sets and over all four.',
         '',
-        '| model | base | data sets | AUC | paper | paper, all | logloss | paper | paper, all |',
-        '|---|---|---|---|---|---|---|---|---|',
     ]
+    cells = []
     for model, rows in changes.items():
         same, every = published_change(model, list(rows)), published_change(model)
-        cells = [f'`{model}`', f'`{BASES[model]}`', ', '.join(rows)]
+        of_model = [f'`{model}`', f'`{BASES[model]}`', ', '.join(rows)]
         for figure in Figures._fields:
             ours = statistics.fmean(row[f'{figure}_change'] for row in rows.values())
-            cells += [f'{value:+.4f}' for value in (ours, getattr(same, figure), getattr(every, figure))]
-        lines.append(f'| {" | ".join(cells)} |')
-    return lines
+            of_model += [f'{value:+.4f}' for value in (ours, getattr(same, figure), getattr(every, figure))]
+        cells.append(of_model)
+    columns = ['model', 'base', 'data sets', 'AUC', 'paper', 'paper, all', 'logloss', 'paper', 'paper, all']
+    return lines + table(columns, cells)

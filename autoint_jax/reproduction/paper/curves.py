@@ -15,6 +15,7 @@ from autoint_jax.records.runs import RunRecord
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import curve_criteria, curve_plot
 from autoint_jax.reproduction.paper.curve_options import CURVES, Curve
+from autoint_jax.reproduction.paper.markdown import table
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS, Figures
 from autoint_jax.reproduction.paper.significance import FIGURES
 from autoint_jax.training.progress import Reporter
@@ -154,18 +155,16 @@ def curve_lines(results_dir: pathlib.Path) -> list[str]:
 
 
 def _lines(record: Record, path: pathlib.Path) -> list[str]:
-    lines = []
     rows = record['rows']
     about = '; '.join(f'{one["criterion"]}: {one["verdict"]}' for one in record['criteria'])
-    lines += [
-        '',
-        f'**{record["table"]}**, `{record["dataset"]}`, {_seeds(record["seeds"])}. Criteria: {about}.',
-        '',
-        f'| {record["label"]} | {" | ".join(str(row[record["option"]]) for row in rows)} |',
-        '|---' * (len(rows) + 1) + '|',
-    ]
-    lines += [f'| {name} | {" | ".join(_cell(row, figure) for row in rows)} |' for figure, name in FIGURES.items()]
-    lines.append(f'| seeds | {" | ".join(str(row["seeds"]) for row in rows)} |')
+    lines = ['', f'**{record["table"]}**, `{record["dataset"]}`, {_seeds(record["seeds"])}. Criteria: {about}.', '']
+    lines += table(
+        [record['label'], *(str(row[record['option']]) for row in rows)],
+        [
+            *([name, *(_cell(row, figure) for row in rows)] for figure, name in FIGURES.items()),
+            ['seeds', *(row['seeds'] for row in rows)],
+        ],
+    )
     image = path.with_suffix('.png')
     if image.exists():
         lines += ['', f'![{record["table"]}, {record["dataset"]}]({image.as_posix()})']

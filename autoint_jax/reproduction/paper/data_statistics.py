@@ -13,6 +13,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import MEND, read
+from autoint_jax.reproduction.paper.markdown import table
 
 FIGURES = ('rows', 'fields', 'features')
 # {data set: {figure: allowed difference}}; 0 for others. In Criteo the authors also give an id to the empty value of
@@ -86,13 +87,8 @@ def statistics_lines(results_dir: pathlib.Path) -> list[str]:
         for name, figures in TOLERANCES.items()
         for figure, tolerance in figures.items()
     )
-    lines = [
-        '',
-        f"**Table 1, data.** Counts equal the paper's{tolerated}.",
-        '',
-        '| data set | samples | paper | fields | paper | features | paper | |',
-        '|---|---|---|---|---|---|---|---|',
-    ]
+    lines = ['', f"**Table 1, data.** Counts equal the paper's{tolerated}.", '']
+    cells = []
     for name in names:
         published = registry.named(name).published
         ours, verdict = dict.fromkeys(FIGURES, '-'), 'not prepared'
@@ -101,6 +97,6 @@ def statistics_lines(results_dir: pathlib.Path) -> list[str]:
             with stored.of_form(found[name], mend=MEND):
                 ours, verdict = {row['figure']: f'{row["ours"]:,}' for row in record['rows']}, record['verdict']
                 ours = {figure: ours[figure] for figure in FIGURES}
-        counts = ' | '.join(f'{ours[figure]} | {published[figure]:,}' for figure in FIGURES)
-        lines.append(f'| `{name}` | {counts} | {verdict} |')
-    return lines
+        counts = [count for figure in FIGURES for count in (ours[figure], f'{published[figure]:,}')]
+        cells.append([f'`{name}`', *counts, verdict])
+    return lines + table(['data set', 'samples', 'paper', 'fields', 'paper', 'features', 'paper', ''], cells)

@@ -11,6 +11,7 @@ from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import parameter_count
 from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.paper.markdown import table
 from autoint_jax.reproduction.paper.published import SIZES, SIZES_DATASET
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.step.state import initial_state, setup
@@ -97,13 +98,17 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         '',
         f'**Table 3, parameters outside the embeddings, shape of `{record["dataset"]}`.** {record["criterion"]}.',
         '',
-        f'| model | parameters | paper | | at the shape of `{BESIDE}` |',
-        '|---|---|---|---|---|',
     ]
+    cells = []
     for row in record['rows']:
         variant = f', variant {row["variant"]}' if row['variant'] else ''
-        lines.append(
-            f'| `{row["model"]}`{variant} | {row["parameters"]:,} | {row["paper"] or "-"} | '
-            f'{row["verdict"] or ""} | {row[f"parameters_{BESIDE}"]:,} |'
+        cells.append(
+            [
+                f'`{row["model"]}`{variant}',
+                f'{row["parameters"]:,}',
+                row['paper'] or '-',
+                row['verdict'] or '',
+                f'{row[f"parameters_{BESIDE}"]:,}',
+            ]
         )
-    return lines
+    return lines + table(['model', 'parameters', 'paper', '', f'at the shape of `{BESIDE}`'], cells)

@@ -7,6 +7,7 @@ from typing import Any
 
 from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.paper.markdown import table
 
 # The models of Figure 4, in the order of Table 2
 MODELS = ('lr', 'fm', 'deep_crossing', 'nfm', 'crossnet', 'cin', 'hofm', 'autoint')
@@ -85,14 +86,20 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         f'**Figure 4, run time, `{record["dataset"]}`, {record["train_rows"]:,} training rows an epoch, '
         f'{record["measured_on"]}.** {record["criterion"]}.',
         '',
-        '| model | seconds an epoch | rows/s | times LR | times AutoInt |',
-        '|---|---|---|---|---|',
     ]
-    lines += [
-        f'| `{row["model"]}` | {row["epoch_seconds"]:.2f} | {row["rows_per_second"]:,.0f} | {row["times_lr"]:.1f} | '
-        f'{row["times_autoint"]:.2f} |'
-        for row in record['rows']
-    ]
+    lines += table(
+        ['model', 'seconds an epoch', 'rows/s', 'times LR', 'times AutoInt'],
+        [
+            [
+                f'`{row["model"]}`',
+                f'{row["epoch_seconds"]:.2f}',
+                f'{row["rows_per_second"]:,.0f}',
+                f'{row["times_lr"]:.1f}',
+                f'{row["times_autoint"]:.2f}',
+            ]
+            for row in record['rows']
+        ],
+    )
     lines += [
         '',
         '; '.join(

@@ -21,20 +21,21 @@ from autoint_jax.records.record_lines import MEND
 HEADS = ('#0072B2', '#D55E00')
 NODE = '#222222'  # the colour of nodes and of text
 TEXT: dict[str, Any] = {'color': NODE, 'parse_math': False}
-WEIGHTS = 'figure7_attention_movielens_1m_weights.csv'  # of results/
-WEIGHTS_KEY = 'Weights'  # of the PNG's text: the SHA-256 of the weights that it shows
-LAYER_GAP = 2.6  # between columns of the picture; rows are 1 apart
-WIDEST = 14.0  # points, of a line with weight 1
-COLOURS = 48  # of the PNG, which keeps it small
+WEIGHTS = 'figure7_attention_movielens_1m_weights.csv'  # a file in results/
+WEIGHTS_KEY = 'Weights'  # the key of the PNG's text that holds the SHA-256 of the weights
+LAYER_GAP = 2.6  # distance of columns of the picture; rows have distance 1
+WIDEST = 14.0  # width in points of a line with weight 1
+COLOURS = 48  # few colours keep the PNG small
 
 
 def read_weights(path: pathlib.Path, seed: int) -> tuple[np.ndarray, list[str]]:
-    """One seed's attention from the CSV file that `attention.write_weights` wrote.
+    """Reads the attention of one seed from the CSV file that `attention.write_weights` wrote.
 
     Returns:
       The weights [l, n, f, g], averaged over rows of data, and the names of the fields [f].
 
-    Raises UsageError if the file is not of that form.
+    Raises:
+      UsageError: the file has another form.
     """
     with stored.of_form(path, mend=MEND), open(path, newline='') as file:
         rows = [row for row in csv.DictReader(file) if row['seed'] == str(seed)]
@@ -50,7 +51,7 @@ def read_weights(path: pathlib.Path, seed: int) -> tuple[np.ndarray, list[str]]:
 
 
 def digest(weights: np.ndarray) -> str:
-    """Names the weights that a picture shows: SHA-256 of their values in float32."""
+    """Returns the SHA-256 of weights in float32, which tells whether a picture shows them."""
     return hashlib.sha256(weights.astype(np.float32).tobytes()).hexdigest()
 
 
@@ -58,9 +59,9 @@ def save(weights: np.ndarray, names: Sequence[str], path: pathlib.Path) -> None:
     """Writes the picture as a PNG, which records the `digest` of its weights.
 
     Args:
-      weights: [l, n, f, g], how much field f attends to field g in head n of layer l; at most two heads are drawn.
-      names: of the fields, [f].
-      path: where the PNG goes; its folder is made.
+      weights: how much field f attends to field g in head n of layer l, [l, n, f, g]. At most two heads are drawn.
+      names: the names of the fields [f].
+      path: the path of the PNG. Its folder is made.
     """
     layers, fields = len(weights), len(names)
     figure = Figure(figsize=(11.5, 4.6))
@@ -78,7 +79,7 @@ def save(weights: np.ndarray, names: Sequence[str], path: pathlib.Path) -> None:
         title = f'layer {column}' if column else 'embeddings'
         axes.text(column * LAYER_GAP, fields - 0.25, title, ha='center', weight='bold', **TEXT)
     for name, height in zip(names, heights, strict=True):
-        axes.text(-0.35, height, name, ha='right', va='center', **TEXT)
+        axes.text(-0.35, float(height), name, ha='right', va='center', **TEXT)
     _draw_output(axes, layers * LAYER_GAP, heights)
     caption = (
         'The wider a line, the more a field (right end) attends to another (left end). '
@@ -94,8 +95,8 @@ def save(weights: np.ndarray, names: Sequence[str], path: pathlib.Path) -> None:
 
 
 def _draw_head(axes: Axes, weights: np.ndarray, left: float, heights: np.ndarray, colour: str) -> None:
-    """Lines of one head [f, g] from the column at `left` to the next; the heavier, the less transparent."""
-    even = 1 / weights.shape[1]  # the weight of every pair, had nothing been learned
+    """Draws the lines of one head [f, g] from the column at `left` to the next. Heavier lines are less transparent."""
+    even = 1 / weights.shape[1]  # the weight of every pair before training
     for field, attended in np.ndindex(*weights.shape):
         weight = weights[field, attended]
         axes.plot(
@@ -109,7 +110,7 @@ def _draw_head(axes: Axes, weights: np.ndarray, left: float, heights: np.ndarray
 
 
 def _draw_output(axes: Axes, left: float, heights: np.ndarray) -> None:
-    """The last layer's vectors are concatenated and give one logit (Eq. 9)."""
+    """Draws the output: the vectors of the last layer are concatenated and give one logit (Eq. 9)."""
     middle = heights.mean()
     for height in heights:
         axes.plot([left, left + 1.5], [height, middle], color='#999999', linewidth=0.8)
