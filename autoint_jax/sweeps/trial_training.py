@@ -3,108 +3,32 @@
 The folders of the trials then say how they ended.
 """
 
-import contextlib
 import dataclasses
 import errno
 import os
-import pathlib
 import platform
-import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autoint_jax import stored
 from autoint_jax.config.fingerprint import fingerprint
-from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError, described
-from autoint_jax.evaluation.evaluation import Evaluation
-from autoint_jax.evaluation.stopping import should_stop
 from autoint_jax.records import runs
 from autoint_jax.sweeps import trials
+from autoint_jax.sweeps.trial_reporter import Pruned, TrialReporter, output_to, printed_to
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.training.loop import fit
-from autoint_jax.training.progress import Bar, Reporter
+from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.run_folder.records import FolderInUse
 
-PROGRESS_SECONDS = 5.0
 Train = Callable[[WorkerTask, Trial, Reporter], None]
 TrainTogether = Callable[[WorkerTask, Sequence[Trial], Sequence[Reporter]], list[UsageError | None]]
-
-
-class Pruned(Exception):
-    """Raised if the search ends the trial that is training."""
-
-
-class TrialReporter:
-    """A reporter that writes the progress of a trial to its folder and its log.
-
-    It ends the trial if the worker stops or the search prunes the trial. An error that it raises ends `fit` as an
-    interruption does: what was recorded and saved remains.
-    """
-
-    def __init__(
-        self,
-        folder: pathlib.Path,
-        training: TrainingConfig,
-        stopping: threading.Event,
-        should_prune: Callable[[], bool] | None,
-    ):
-        """Makes the reporter of a trial.
-
-        Args:
-          folder: the folder of the trial.
-          training: the options of the trial that say when it ends by itself.
-          stopping: an event that is set when the worker stops.
-          should_prune: says after each evaluation whether to prune the trial; None never prunes.
-        """
-        self._lines, self._folder, self._training = Bar(), folder, training
-        self._stopping, self._should_prune = stopping, should_prune
-        self._written = -PROGRESS_SECONDS
-
-    def doing(self, what: str) -> None:
-        """Does nothing, because nobody waits for a log."""
-
-    def steps(self, done: int, total: int, rate: float) -> None:
-        """Writes progress.json now and then. Raises KeyboardInterrupt if the worker stops."""
-        if self._stopping.is_set():  # a library may have caught the interruption
-            raise KeyboardInterrupt
-        if time.monotonic() - self._written >= PROGRESS_SECONDS:
-            self._written = time.monotonic()
-            records.write_json(self._folder / 'progress.json', {'step': done, 'steps': total, 'rows_per_second': rate})
-
-    def evaluated(self, evaluation: Evaluation, *, best: bool, copy: str) -> None:
-        """Writes an evaluation to the log. Raises Pruned if the search ends the trial."""
-        with _printed_to(self._folder):
-            self._lines.evaluated(evaluation, best=best, copy=copy)
-        if self._should_prune is not None and self._should_prune() and not self._ended(evaluation):
-            raise Pruned(f'after epoch {evaluation.epoch:g}')
-
-    def _ended(self, evaluation: Evaluation) -> bool:
-        """Returns whether the trial ends by itself with this evaluation.
-
-        Then its best evaluation counts, and it is not pruned.
-        """
-        monitor = self._training.monitor
-        values = [one.valid[monitor] for one in trials.evaluations(self._folder)]
-        return evaluation.epoch >= self._training.epochs or should_stop(
-            values, monitor, self._training.stop_after_increases
-        )
-
-    def say(self, sentence: str) -> None:
-        """Writes a sentence to the log."""
-        with _printed_to(self._folder):
-            self._lines.say(sentence)
-
-    def close(self) -> None:
-        """Ends the log lines of the trial."""
-        self._lines.close()
 
 
 def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
@@ -166,7 +90,7 @@ def train_claimed(
     if (reason := trials.too_many_deaths(folder)) is not None:
         trials.fail(folder, reason, held)
         return
-    with _output_to(folder / trials.LOG):
+    with output_to(folder / trials.LOG):
         print(_heading(held), flush=True)
         try:
             train(task, trial, TrialReporter(folder, trial.config.training, stopping, should_prune))
@@ -221,11 +145,11 @@ def train_claimed_together(
 
     def to_all(line: str) -> None:
         for folder in folders:
-            with _printed_to(folder):
+            with printed_to(folder):
                 print(line)
 
     to_all(f'{_heading(held)}, one of {len(group)} trials in one program, whose output is in {first}')
-    with _output_to(first):
+    with output_to(first):
         try:
             errors = together(task, group, reporters)
         except KeyboardInterrupt:
@@ -253,31 +177,6 @@ def _heading(held: dict[str, Any]) -> str:
 
 def _line(error: Exception) -> str:
     return f'{type(error).__name__}: {error}'.splitlines()[0]
-
-
-@contextlib.contextmanager
-def _printed_to(folder: pathlib.Path) -> Iterator[None]:
-    """Within this context, Python's output is appended to the log of a trial."""
-    with open(folder / trials.LOG, 'a') as log, contextlib.redirect_stdout(log):
-        yield
-
-
-@contextlib.contextmanager
-def _output_to(path: pathlib.Path) -> Iterator[None]:
-    """Within this context, all output of the process is appended to a file, even that of compiled code and crashes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [(number, os.dup(number)) for number in (1, 2)]
-    with open(path, 'a', buffering=1) as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        try:
-            for number, _ in kept:
-                os.dup2(log.fileno(), number)
-            yield
-        finally:
-            for number, copy in kept:
-                os.dup2(copy, number)
-                os.close(copy)
 
 
 def disk_is_full(error: BaseException) -> bool:

@@ -250,7 +250,9 @@ def test_the_figure_marks_the_paper_where_it_publishes_one(tmp_path):
 
     def drawn(name, seeds, paper):
         ours = {
-            value: comparison.test_figures([{'test': {'auc': auc, 'logloss': 1.2 - auc}} for auc in aucs[:seeds]])
+            value: comparison.test_figures(
+                [types.SimpleNamespace(test={'auc': auc, 'logloss': 1.2 - auc}) for auc in aucs[:seeds]]
+            )
             for value, aucs in DEPTHS.items()
         }
         curve_plot.save(tmp_path / 'folder' / f'{name}.png', name, 'layers', ours, paper)

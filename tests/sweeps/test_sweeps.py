@@ -17,7 +17,8 @@ from autoint_jax.records import runs
 from autoint_jax.sweeps import claims, groups, report, slurm, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.status import status
-from autoint_jax.sweeps.trial_training import TrialReporter, train_trial
+from autoint_jax.sweeps.trial_reporter import TrialReporter
+from autoint_jax.sweeps.trial_training import train_trial
 from autoint_jax.sweeps.worker import work
 from autoint_jax.sweeps.worker_task import check_data
 from autoint_jax.training.run_folder import records
