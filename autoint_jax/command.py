@@ -11,18 +11,39 @@ from absl import app, flags
 
 from autoint_jax import interruptions
 from autoint_jax.config.renamed import RENAMED
-from autoint_jax.errors import BROKEN_PIPE, USAGE, fail, nearest, reported, terminate
+from autoint_jax.errors import BROKEN_PIPE, USAGE, UsageError, fail, nearest, reported, terminate
 from autoint_jax.terminal import Harmless
 
+HELP = ('--help', '-help', '-h', '--helpshort', '-?')
 
-@functools.cache
-def parse() -> list[str]:
+
+def parse(short_help: Callable[[], str] | None = None) -> list[str]:
     """Parses the flags of the command line, once, and returns what is left of it. Every flag must be defined before.
 
     A script whose imports take long calls it as soon as its flags are defined, and imports the rest afterwards. --help,
     -h and --helpfull print what they should, and end the process with status 0. A flag that does not exist, has no
     value or one of a wrong type ends it with a sentence on stderr and status 2.
+
+    Args:
+      short_help: returns what --help prints, after the other flags were parsed. By default --help lists the flags of
+        the script. A UsageError that it raises ends the process like a wrong flag.
     """
+    end = sys.argv.index('--') if '--' in sys.argv else len(sys.argv)
+    if short_help is None or not set(HELP) & set(sys.argv[1:end]):
+        return _parsed_once()
+    sys.argv = [one for number, one in enumerate(sys.argv) if not (0 < number < end and one in HELP)]
+    _parsed_once()
+    try:
+        print(short_help(), flush=True)
+    except UsageError as error:
+        fail(str(error), USAGE)
+    except BrokenPipeError:
+        fail('', BROKEN_PIPE)
+    sys.exit(0)
+
+
+@functools.cache
+def _parsed_once() -> list[str]:
     app.define_help_flags()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(

@@ -23,6 +23,7 @@ interruptions.handle()
 
 import compilation_flags
 import config_flags
+import config_help
 import data_flags
 from absl import flags
 from next_steps import shell_line
@@ -48,7 +49,7 @@ flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
 
 if __name__ == '__main__':
-    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+    command.parse(config_help.text)  # --help and wrong flags are answered before the imports that take seconds
     with contextlib.suppress(UsageError, OSError):  # `main` raises it again
         background.begin(config_flags.chosen_config())  # compiles the kernels while the rest is imported
 

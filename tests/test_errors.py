@@ -276,7 +276,8 @@ SCRIPTS = sorted(
     f'{path.parent.name}/{path.name}'
     for folder in ('scripts', 'experiments')
     for path in (ROOT / folder).glob('*.py')
-    if not path.stem.endswith('_flags') and path.stem not in ('next_steps', 'torch_baselines')
+    if not path.stem.endswith('_flags')
+    and path.stem not in ('config_help', 'copies_table', 'next_steps', 'torch_baselines')
 )  # which is no command, and needs PyTorch
 GIVEN = {
     '--help': 0,

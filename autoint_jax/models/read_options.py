@@ -1,0 +1,57 @@
+"""The options that a model reads, found in its source file, so that --help does not wait for the import of JAX."""
+
+import ast
+import pathlib
+
+from autoint_jax.errors import UsageError, nearest
+
+FOLDER = pathlib.Path(__file__).parent
+EMBEDDING = FOLDER / 'layers' / 'embedding.py'
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """Returns `OPTIONS` of the model `name`, which stands in the file of that name.
+
+    Raises:
+      UsageError: there is no such model.
+    """
+    path = FOLDER / f'{name}.py'
+    found = _options(path) if path.is_file() else None
+    if not found:
+        models = sorted(other.stem for other in FOLDER.glob('*.py') if other.stem != 'contract' and _options(other))
+        raise UsageError(f'unknown model {name!r}{nearest(name, models)}; known: {", ".join(models)}')
+    return found
+
+
+def _options(path: pathlib.Path) -> tuple[str, ...] | None:
+    """Returns the value of the first class attribute OPTIONS in a file; None if there is none."""
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        for statement in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(statement, ast.Assign) and _names(statement) == ['OPTIONS']:
+                return _items(statement.value)
+    return None
+
+
+def _items(value: ast.expr) -> tuple[str, ...]:
+    """Returns the strings of a tuple, in which *EMBEDDING_OPTIONS may stand."""
+    assert isinstance(value, ast.Tuple)
+    found: list[str] = []
+    for item in value.elts:
+        if isinstance(item, ast.Starred):
+            assert isinstance(item.value, ast.Name)
+            found += _constant(item.value.id)
+        else:
+            found.append(ast.literal_eval(item))
+    return tuple(found)
+
+
+def _constant(name: str) -> tuple[str, ...]:
+    """Returns a tuple that `layers/embedding.py` defines by this name."""
+    for node in ast.parse(EMBEDDING.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.Assign) and _names(node) == [name]:
+            return ast.literal_eval(node.value)
+    raise LookupError(name)
+
+
+def _names(statement: ast.Assign) -> list[str]:
+    return [target.id for target in statement.targets if isinstance(target, ast.Name)]
