@@ -38,7 +38,7 @@ QUICK_START = 'movielens_100k_autoint'
 
 
 def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[str, str]]:
-    """{page: {name of a section: its Markdown}}, from the records of a folder.
+    """Returns {page: {name of a section: its Markdown}} from the records of a folder.
 
     Args:
       results_dir: folder of records, relative to the root of the project.
@@ -62,7 +62,7 @@ def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[s
 
 
 def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
-    """Markdown of the paper's tables and figures, of ablations and of field widths; arguments as for `sections`."""
+    """Returns Markdown of the paper's tables and figures, ablations and field widths; arguments as for `sections`."""
     return [
         *statistics_lines(results_dir),
         *_table_lines(results_dir, 'table2_effectiveness'),
@@ -80,13 +80,13 @@ def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
 
 
 def _linked(lines: list[str], page: str) -> list[str]:
-    """The lines with links relative to the page, from links relative to the root of the project."""
+    """Returns lines with links relative to a page, from links relative to the root of the project."""
     above = '../' * page.count('/')
     return [re.sub(r'\]\((?!https?://)', f']({above}', line) for line in lines]
 
 
 def _table_lines(results_dir: pathlib.Path, table: str) -> list[str]:
-    """A table of models on each data set that has a record."""
+    """Returns a table of models for each data set that has a record."""
 
     def of(record: Record, path: pathlib.Path) -> list[str]:
         lines = [
@@ -172,7 +172,7 @@ def _quick_start_lines(results_dir: pathlib.Path, config: Config) -> list[str]:
 
 
 def _spread(row: dict[str, Any], figure: str) -> str:
-    """'0.8441 ± 0.0009 **', the mark of a t-test where the row has one."""
+    """Returns text such as '0.8441 ± 0.0009 **', with the mark of the t-test if the row has one."""
     deviation, mark = row.get(f'{figure}_deviation'), row.get(f'{figure}_mark')
     return f'{row[figure]:.4f}' + ('' if deviation is None else f' ± {deviation:.4f}') + (f' {mark}' if mark else '')
 
@@ -192,7 +192,7 @@ def _model_cells(row: dict[str, Any]) -> list[object]:
 
 
 def updated(text: str, parts: dict[str, str], page: str) -> str:
-    """A page with the text between the markers of its sections replaced.
+    """Returns a page with the text between the markers of its sections replaced.
 
     Args:
       text: of the page.

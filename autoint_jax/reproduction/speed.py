@@ -107,7 +107,7 @@ class Peer(NamedTuple):
 
 
 def fastest_peer(record: Record) -> Peer:
-    """The fastest peer of a benchmark that has peers."""
+    """Returns the fastest peer of a benchmark that has peers."""
     command = max(record['ratios'], key=lambda name: record['medians'][name])
     theirs = record['medians'][command]
     return Peer(command.split()[0], theirs, record['medians']['autoint_jax'] / theirs)

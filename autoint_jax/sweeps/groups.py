@@ -38,7 +38,7 @@ DEATHS_TOGETHER = 2
 
 @functools.cache
 def shape_key(config: Config) -> Config:
-    """Returns a configuration that is the same for all that can share a program: their varying options have defaults."""
+    """Returns a configuration that is the same for all that can share a program: varying options have defaults."""
     defaults = {leaf.path: leaf.default for leaf in configuration.leaves()}
     return configuration.replace(config, {path: defaults[path] for path in ('seed', *OF_COPIES.values())})
 

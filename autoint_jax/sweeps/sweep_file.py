@@ -79,8 +79,8 @@ class Sweep:
             )
         if self.metric.name not in config.training.evaluated:
             raise UsageError(
-                f'objective = {self.objective!r} takes a metric that evaluations do not have: put {self.metric.name!r} into '
-                'training.metrics under [options]'
+                f'objective = {self.objective!r} takes a metric that evaluations do not have: put {self.metric.name!r} '
+                'into training.metrics under [options]'
             )
         return Trial(run_name(self.base, config), config)
 
@@ -95,7 +95,7 @@ class Sweep:
 
 
 def objectives() -> list[str]:
-    """The objectives that a sweep can have: every metric of which higher or lower is better, on the validation split."""
+    """Returns the objectives that a sweep can have: each metric of the validation split that can be better or worse."""
     return [f'valid_{name}' for name, metric in METRICS.items() if metric.better is not None]
 
 
