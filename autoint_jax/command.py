@@ -46,9 +46,8 @@ def parse(short_help: Callable[[], str] | None = None) -> list[str]:
 def _parsed_once() -> list[str]:
     app.define_help_flags()
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.reconfigure(
-            errors='backslashreplace'
-        )  # characters that a terminal's encoding lacks are written as \\u1234
+        # Characters that a terminal's encoding lacks are written as \\u1234.
+        stream.reconfigure(errors='backslashreplace')
     if sys.stdout is not None:
         sys.stdout = Harmless(sys.stdout)
     return _parsed(sys.argv)

@@ -40,6 +40,7 @@ def imported() -> None:
 
 
 def _end(number: int, frame: Any) -> NoReturn:
+    """Ends the process at once, with the sentence on stderr."""
     with contextlib.suppress(OSError):
         os.write(2, f'error: {SENTENCE}\n'.encode())  # streams and modules may be incomplete
     os._exit(INTERRUPTED)

@@ -169,8 +169,8 @@ def record_of(value: Any, kind: type[Record], where: str, *, mend: str = MEND) -
     version = value.get('version', 1) if isinstance(value, dict) else 1
     if type(version) is not int or not 1 <= version <= kind.VERSION:
         raise UsageError(
-            f'{where} is a record of version {version!r}, but this program reads versions 1 to {kind.VERSION} only: use a '
-            f'newer version of this program, or {mend}'
+            f'{where} is a record of version {version!r}, but this program reads versions 1 to {kind.VERSION} only: '
+            f'use a newer version of this program, or {mend}'
         )
     try:
         return _built(kind, value | {'version': version} if isinstance(value, dict) else value, '')
@@ -188,10 +188,9 @@ class _Mismatch(Exception):
 
 
 def _built(kind: Any, value: Any, key: str) -> Any:
-    """Returns a JSON value as an object of type `kind`: a dataclass, union, dict, tuple, Any, or a type that a form may
-    have.
+    """Returns a JSON value as an object of type `kind`.
 
-    Raises _Mismatch if it is not one.
+    That is a dataclass, a union, dict, tuple, Any, or a type that a form may have. Raises _Mismatch if it is not one.
     """
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         if not isinstance(value, dict):

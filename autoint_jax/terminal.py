@@ -17,6 +17,7 @@ class Harmless:
         self.rich_proxied_file = stream
 
     def write(self, text: str) -> int:
+        """Writes a text and returns its length."""
         self.rich_proxied_file.write('\n'.join('\t'.join(map(shown, line.split('\t'))) for line in text.split('\n')))
         return len(text)
 

@@ -34,9 +34,8 @@ _TFDS_DIR = flags.DEFINE_string(
 
 def main(argv: list[str]) -> None:
     dataset, recipe = _dataset_and_recipe()
-    from autoint_jax.data.datasets.tfds_builder import (
-        BUILDERS,
-    )  # here, because it takes a second and flags are checked first
+    # Imported here, because it takes a second and the flags are checked first.
+    from autoint_jax.data.datasets.tfds_builder import BUILDERS
 
     builder = BUILDERS[dataset](prepared_dir=_DATA_DIR.value, data_dir=_TFDS_DIR.value, config=recipe)
     if builder.data_path.exists():

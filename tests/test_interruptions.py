@@ -1,5 +1,6 @@
 """An interruption ends every command with one sentence, also during its imports and where Python would drop it."""
 
+import ast
 import signal
 import subprocess
 import sys
@@ -20,10 +21,11 @@ INTERRUPTED = 'error: interrupted: run the same command again to go on from the 
 
 @pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
 def test_every_command_handles_interruptions_before_its_slow_imports(path):
+    before = ast.parse(path.read_text().split('interruptions.handle()')[0]).body
     imported = [
-        line.split()[1].split('.')[0]
-        for line in path.read_text().split('interruptions.handle()')[0].splitlines()
-        if line.startswith(('import ', 'from '))
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split('.')[0]
+        for node in before
+        if isinstance(node, (ast.Import, ast.ImportFrom))
     ]
     assert imported.pop() == 'autoint_jax' and set(imported) <= sys.stdlib_module_names
     assert 'interruptions.handle()' in path.read_text()

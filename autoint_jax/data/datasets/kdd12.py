@@ -50,6 +50,7 @@ _LABEL = LabelPlan('Click', above=0)
 
 
 def _field(name: str) -> FieldPlan:
+    """The authors' plan of a field."""
     if name in NUMBERS:
         return FieldPlan(name, NUMERIC, name, transform='log_square')
     if name in PROFILE:

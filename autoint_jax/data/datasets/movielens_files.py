@@ -134,6 +134,7 @@ def read_100k(folder: pathlib.Path) -> MovieLens:
 
 
 def _read_100k_recbole(paths: tuple[pathlib.Path, ...]) -> MovieLens:
+    """Reads MovieLens-100k in the form of RecBole."""
     users = {
         match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
         for match in _matches(
@@ -162,6 +163,7 @@ def _read_100k_recbole(paths: tuple[pathlib.Path, ...]) -> MovieLens:
 
 
 def _paths(folder: pathlib.Path, *names: str) -> tuple[pathlib.Path, ...]:
+    """The files of those names in a folder. Raises UsageError if one is missing."""
     for name in names:
         if not (folder / name).is_file():
             raise UsageError(f'{folder / name} does not exist: --raw_dir must name the folder with {", ".join(names)}')
@@ -185,6 +187,7 @@ def _matches(path: pathlib.Path, pattern: str, form: str, *, header: bool = Fals
 def _joined(
     users: dict[str, User], movies: dict[str, Movie], ratings: list[tuple[str, ...]], paths: tuple[pathlib.Path, ...]
 ) -> MovieLens:
+    """Joins users, movies and ratings. Raises UsageError if a rating names another user or movie."""
     if not ratings:
         raise UsageError(f'{paths[2]} has no ratings')
     user_ids, movie_ids, values, timestamps = map(np.array, zip(*ratings, strict=True))

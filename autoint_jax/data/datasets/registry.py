@@ -72,6 +72,8 @@ def _movielens(
     reference: Reference,
     published: dict[str, int],
 ) -> Dataset:
+    """A release of MovieLens as a data set."""
+
     def origin(recipe: str) -> Origin:
         parameters = movielens.parameters_of(recipes[recipe])
         return Origin(parameters, parameters, parameters, None, files)
@@ -104,6 +106,8 @@ def _movielens(
 
 
 def _click_log(name: str, log: ClickLog, reference: Reference, published: dict[str, int]) -> Dataset:
+    """A click log as a data set."""
+
     def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
         return log.prepare(
             recipe, raw_dir, folder, dataset=name, max_bad_share=options.max_bad_share, progress=options.progress

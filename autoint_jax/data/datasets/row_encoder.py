@@ -137,4 +137,5 @@ def encode_files(data: PreparedData, paths: Sequence[pathlib.Path]) -> EncodedRo
 
 
 def _without_streaming(plan: TablePlan) -> TablePlan:
+    """The plan with every occurrence of a known value given its own id."""
     return dataclasses.replace(plan, fields=tuple(dataclasses.replace(field, streaming=False) for field in plan.fields))

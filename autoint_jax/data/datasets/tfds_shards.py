@@ -120,11 +120,12 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, **_UNREGISTERED):
         else:
             widths = _widths(registry.named(self.dataset).recipes[self.builder_config.name])
         columns = {'ids': np.int32, 'numeric': np.float32}
+        # An array without columns cannot be read from bytes, so it is left out.
         features = {
             name: _column((None, width), dtype)
             for (name, dtype), width in zip(columns.items(), widths, strict=True)
             if width
-        }  # an array without columns cannot be read from bytes
+        }
         return tfds.features.FeaturesDict({**features, 'labels': _column((None,), np.float32)})
 
     def _download_and_prepare(

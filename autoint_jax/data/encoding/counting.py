@@ -46,6 +46,7 @@ def counts(
 
 
 def _part(table: pl.DataFrame, divisor: int, rest: int) -> pl.DataFrame:
+    """The rows of a table whose value has a hash with that remainder."""
     return table if divisor == 1 else table.filter(pl.col('value').hash(0) % divisor == rest)
 
 
@@ -74,6 +75,7 @@ def _counted(values: pl.Series) -> pl.DataFrame:
 
 
 def _merged(tables: list[pl.DataFrame]) -> pl.DataFrame:
+    """One table of the values and their summed counts."""
     if len(tables) == 1:
         return tables[0]
     table = pl.concat(tables)

@@ -59,6 +59,7 @@ class Encoder:
         splits = None if split_of is None else BlockSplits(split_of)
 
         def work(encoder: FieldEncoder, place: slice) -> int:
+            """Encodes a field into its columns, and returns the number of values outside its vocabulary."""
             found = encoder(frame[encoder.field.column])
             (numeric if encoder.field.kind == NUMERIC else ids)[place] = found.columns.T
             if splits is not None:

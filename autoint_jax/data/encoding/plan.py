@@ -94,6 +94,7 @@ class TablePlan:
     derivation: str = 'none'
 
     def to_json(self) -> dict[str, Any]:
+        """Returns the plan as JSON."""
         value = dataclasses.asdict(self)
         if not self.label.negative:  # left out, so that data prepared before there was such a list keeps its hash
             del value['label']['negative']
@@ -101,6 +102,7 @@ class TablePlan:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> 'TablePlan':
+        """Returns the plan that `to_json` made JSON of. Raises KeyError, TypeError or ValueError for other JSON."""
         fields = tuple(
             FieldPlan(**{**field, 'missing_values': tuple(field['missing_values'])}) for field in value['fields']
         )

@@ -80,10 +80,12 @@ def _weight(shares: dict[str, _Shares]) -> tuple[float, float]:
 
 
 def _most(shares: dict[str, _Shares]) -> float:
+    """The largest share of unknown or missing values in a split."""
     return max(max(one.unknown, one.missing) for one in shares.values())
 
 
 def _warnings(name: str, shares: dict[str, _Shares]) -> Iterable[str]:
+    """Yields the warnings about a field."""
     train = shares['train']
     said = f"WARNING: field '{_short(name)}'"
     worst = max(('test', 'valid'), key=lambda split: shares[split].unknown)
@@ -105,6 +107,7 @@ def _warnings(name: str, shares: dict[str, _Shares]) -> Iterable[str]:
 
 
 def _short(name: str) -> str:
+    """A name cut to _WIDEST characters, harmless to a terminal."""
     name = shown(name)
     return name if len(name) <= _WIDEST else f'{name[: _WIDEST - 3]}...'
 

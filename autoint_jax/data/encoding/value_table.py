@@ -21,14 +21,13 @@ class IntegerTable:
         slots = self._slots(rest)
         while len(rest):
             free = self._ids[slots] == 0
-            self._values[slots[free]], self._ids[slots[free]] = (
-                rest[free],
-                ids[free],
-            )  # if several values want a slot, NumPy keeps the last one
+            # If several values want a slot, NumPy keeps the last one.
+            self._values[slots[free]], self._ids[slots[free]] = rest[free], ids[free]
             lost = self._ids[slots] != ids
             rest, ids, slots = rest[lost], ids[lost], (slots[lost] + 1) & self._last
 
     def _slots(self, values: np.ndarray) -> np.ndarray:
+        """Values [n] -> the slots [n] at which their search begins, by multiplicative hashing."""
         return ((values * self._factor) >> self._shift).astype(np.int64)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:

@@ -49,6 +49,7 @@ def avazu(folder: pathlib.Path, rows: int, seed: int) -> list[pathlib.Path]:
 
 
 def _lines(rng: np.random.Generator, rows: int, start: int, total: int) -> bytes:
+    """The lines of a block of rows."""
     hashed = {name: zipf(rng, size, rows) for name, size in HEXADECIMAL.items()}
     hashed['device_id'] *= rng.random(rows) < 0.17  # most rows carry the same device id
     integers = {name: zipf(rng, count, rows) for name, (_, count) in INTEGERS.items()}
@@ -65,9 +66,8 @@ def _lines(rng: np.random.Generator, rows: int, start: int, total: int) -> bytes
         rate=0.15,
         strength=0.7,
     )
-    numbers = (start + np.arange(rows)).astype(np.uint64) * np.uint64(
-        11400714819323198485
-    )  # distinct, no visible order
+    # Distinct numbers without visible order.
+    numbers = (start + np.arange(rows)).astype(np.uint64) * np.uint64(11400714819323198485)
     columns = [
         digits(numbers),
         digits(labels.astype(np.int64)),

@@ -62,6 +62,7 @@ def criteo(folder: pathlib.Path, rows: int, seed: int) -> list[pathlib.Path]:
 
 
 def _lines(rng: np.random.Generator, rows: int, start: int) -> bytes:
+    """The lines of a block of rows."""
     ranks = [zipf(rng, size, rows) for size in SIZES]
     integers = [
         np.expm1(rng.exponential(1.2 + 0.25 * (number % 5), rows)).astype(np.int64).clip(max=9_999_999)

@@ -34,10 +34,12 @@ def kdd12(folder: pathlib.Path, rows: int, seed: int) -> list[pathlib.Path]:
 
 
 def _gender(users: np.ndarray) -> np.ndarray:
+    """The gender of users [n], int [n]: 1, 2, or 0 if unknown."""
     return np.array([1, 2, 1, 2, 0])[users % 5]
 
 
 def _lines(rng: np.random.Generator, rows: int, start: int) -> bytes:
+    """The lines of a block of rows."""
     ranks = {name: zipf(rng, size, rows) for name, size in SIZES.items()}
     users = np.where(rng.random(rows) < 0.2, 0, 1 + ranks['UserID'])  # 0: the user is not known
     depth = 1 + zipf(rng, 3, rows)

@@ -135,7 +135,8 @@ def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, n
     for value, row_rule in ((1, f'is {rule} in no row'), (0, f'is {rule} in every row')):
         if not counts[:, value].any():
             raise UsageError(
-                f'the label, column {label.column!r}, {row_rule} of {counts.sum():,}: a model needs rows of both classes'
+                f'the label, column {label.column!r}, {row_rule} of {counts.sum():,}: a model needs rows of both '
+                'classes'
             )
     for name, (negative, positive) in zip(SPLITS, counts.tolist(), strict=True):
         if not negative + positive:
@@ -164,4 +165,5 @@ def _counted(found: dict[str, np.ndarray], names: Mapping[str, str]) -> str:
 
 
 def _list(values: list[str] | tuple[str, ...]) -> str:
+    """The first values, in words."""
     return ', '.join(repr(value[:40]) for value in values[:_SHOWN]) + (', ...' if len(values) > _SHOWN else '')

@@ -161,9 +161,8 @@ def _parse(
         bad.add(raw.bad)
         read, rows = read + size, rows + len(labels) + len(raw.bad)
         if read:
-            bad.check(
-                rows * total / read
-            )  # the total is estimated, so that bad rows at the beginning weigh no more than others
+            # The number of all rows is estimated, so that bad rows at the beginning weigh no more than others.
+            bad.check(rows * total / read)
         progress.advance(size, rows)
     progress.end(rows)
     bad.check(rows)
@@ -220,6 +219,7 @@ def _append(
 
 
 def _remove(folder: pathlib.Path) -> None:
+    """Removes a folder of files."""
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()

@@ -106,4 +106,5 @@ def column_split(values: pl.Series, of_split: Mapping[str, Sequence[str]]) -> np
 
 
 def _told(of_split: Mapping[str, Sequence[str]]) -> str:
+    """The splits and their first values, in words."""
     return ', '.join(f'{name} {[value[:40] for value in own[:8]]}' for name, own in of_split.items())

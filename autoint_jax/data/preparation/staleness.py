@@ -242,5 +242,6 @@ def _named(items: Any) -> bool:
 
 
 def _value(value: Any) -> str:
+    """A JSON value in words, cut to 60 characters."""
     text = shown(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= 60 else f'{text[:60]}...'

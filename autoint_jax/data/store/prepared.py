@@ -94,6 +94,7 @@ class PreparedData:
             self.text_of(name)
 
     def _arrays(self, name: str) -> dict[str, verification.Array]:
+        """The arrays of a split, as the manifest describes them. Raises UsageError if there is no such split."""
         if name not in SPLITS:
             raise UsageError(f'unknown split {name!r}: choose one of {", ".join(SPLITS)}')
         return verification.arrays_of(

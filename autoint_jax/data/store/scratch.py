@@ -170,6 +170,7 @@ def _real(folder: pathlib.Path) -> pathlib.Path:
 
 @contextlib.contextmanager
 def _scratch(folder: pathlib.Path, purpose: str, say: Say) -> Iterator[pathlib.Path]:
+    """Makes a scratch folder for `folder`, touches its owner's file meanwhile, and removes it at the end."""
     scratch = pathlib.Path(tempfile.mkdtemp(prefix=f'.{folder.name}-{purpose}-', dir=folder.parent))
     ended = threading.Event()
     try:
@@ -182,6 +183,7 @@ def _scratch(folder: pathlib.Path, purpose: str, say: Say) -> Iterator[pathlib.P
 
 
 def _remove(folder: pathlib.Path, say: Say) -> None:
+    """Removes a folder, and says so if that fails."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         say(f'{folder} could not be removed: delete it when no process uses its files')
@@ -196,6 +198,7 @@ def _last_sign(scratch: pathlib.Path) -> float | None:
 
 
 def _size(scratch: pathlib.Path) -> int:
+    """Bytes of all files in a scratch folder."""
     return sum(status.st_size for status in _statuses(scratch) if stat.S_ISREG(status.st_mode))
 
 

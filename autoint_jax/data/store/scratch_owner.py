@@ -63,6 +63,7 @@ def _started(pid: Any) -> str:
 
 
 def _process_namespace() -> str:
+    """The namespace of this process's id, which differs between containers; '' if the system does not tell."""
     try:
         return os.readlink('/proc/self/ns/pid')
     except OSError:
@@ -70,6 +71,7 @@ def _process_namespace() -> str:
 
 
 def _text(path: str) -> str:
+    """Text of a file of the system, or '' if it cannot be read."""
     try:
         return pathlib.Path(path).read_text(errors='replace').strip()
     except OSError:

@@ -55,6 +55,5 @@ class Spool:
             yield self._scan(number).collect()
 
     def _scan(self, number: int) -> pl.LazyFrame:
-        return pl.scan_ipc(
-            self.path(number), glob=False, hive_partitioning=False
-        )  # otherwise brackets in a folder's name are patterns
+        # Without these options, brackets in a folder's name would be patterns.
+        return pl.scan_ipc(self.path(number), glob=False, hive_partitioning=False)

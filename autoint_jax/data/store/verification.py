@@ -107,6 +107,7 @@ def sample_of(path: pathlib.Path) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _check_once(name: str, array: Array, schema: Schema, status: tuple[int, ...]) -> None:
+    """Checks the values and the checksum of an array. `status` makes a changed file another key of the cache."""
     whole = hashlib.sha256() if array.size <= WHOLE_BYTES else None
     check = {'ids': _check_ids, 'numeric': _check_numbers, 'labels': _check_labels}[name]
     for row, values in _blocks(array):
@@ -120,6 +121,7 @@ def _check_once(name: str, array: Array, schema: Schema, status: tuple[int, ...]
 
 
 def _compare(array: Array, found: str, wanted: str) -> None:
+    """Raises UsageError if a checksum is not the wanted one."""
     if found != wanted:
         raise UsageError(
             f'{array.path} is not the file that was prepared (its checksum begins with {found[:12]}, not '
@@ -152,6 +154,7 @@ def _start_of_data(array: Array) -> int:
 
 
 def _header(file: BinaryIO, array: Array) -> int:
+    """Reads the header of a file, and returns the position after it, in bytes. Raises ValueError if it does not fit."""
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError('the version of its header is not 1.0')
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
@@ -184,6 +187,7 @@ def _blocks(array: Array) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _check_ids(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
+    """Raises UsageError if an id is not within its field."""
     most = np.array([field.cardinality for field in schema.id_fields for _ in range(field.max_values)], np.uint32)
     # A negative id, read as an unsigned number, is larger than all cardinalities.
     if (_highest(values.view(np.uint32)) < most).all():
@@ -211,6 +215,7 @@ def _highest(values: np.ndarray) -> np.ndarray:
 
 
 def _check_numbers(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
+    """Raises UsageError if a number is infinite."""
     infinite = np.isinf(values)
     if infinite.any():
         at, column = np.argwhere(infinite)[0].tolist()
@@ -221,6 +226,7 @@ def _check_numbers(path: pathlib.Path, row: int, values: np.ndarray, schema: Sch
 
 
 def _check_labels(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
+    """Raises UsageError if a label is neither 0 nor 1."""
     wrong = (values != 0) & (values != 1)
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
