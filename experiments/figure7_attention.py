@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
     averages, drawn = [], []
     for folder in folders:
         run = open_run(folder, common.DATA_DIR.value, None)
-        averages.append(explained.averaged(run.made, run.state, columns))
+        averages.append(explained.averaged(run.setup, run.state, columns))
         if folder is folders[0]:
             drawn = _draw_rows(run, path)
 
@@ -144,7 +144,7 @@ def _draw_rows(run: TrainedRun, path: pathlib.Path) -> list[dict]:
             print(f'no row of the {_SPLIT.value} split is like that of the paper: --rows=NUMBERS draws others')
             return []
         rows = [row]
-    single = explained.of_rows(run.made, run.state, columns, rows)
+    single = explained.of_rows(run.setup, run.state, columns, rows)
     for row, probability, weights in zip(rows, probabilities(single.logits), single.attention, strict=True):
         title = f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}, predicted {probability:.2f}'
         heatmaps.save_mean(weights, run.data.schema.names, title, path.with_name(f'{path.name}_row_{row}.png'))

@@ -138,7 +138,7 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
     from autoint_jax.training.memory import available, room
     from autoint_jax.training.replica_programs import replica_mesh
     from autoint_jax.training.step import placement
-    from autoint_jax.training.step.state import setup
+    from autoint_jax.training.step.state import make_setup
 
     if asked is None:
         return [
@@ -150,7 +150,7 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
         ]
     count = len(copies(config))
     mesh = replica_mesh(count) if count > 1 else placement.data_mesh()
-    plan, _, fed = room.fed(setup(config, asked.schema), asked.rows, mesh, copies=count, compiling=True)
+    plan, _, fed = room.fed(make_setup(config, asked.schema), asked.rows, mesh, copies=count, compiling=True)
     found = [Check(OK, fed)] * bool(asked.rows) + memory.checks(
         plan,
         copies=mesh.devices.size,

@@ -65,14 +65,14 @@ def main(argv: list[str]) -> None:
 
 def _measures(run: TrainedRun) -> Measures:
     """What the flags ask for; the run's own choice in place of a flag that is not given. Raises UsageError."""
-    training = run.made.config.training
+    training = run.setup.config.training
     names = metrics.chosen(training.evaluated if _METRICS.value is None else _METRICS.value)
     if _GROUP_BY.value and metrics.needed(names) != GROUPS:
         raise UsageError(
             f'--group_by={_GROUP_BY.value} groups rows for group metrics, and there is none among {", ".join(names)}: '
             'name one in --metrics, such as group_auc'
         )
-    return measures(names, training.group_by if _GROUP_BY.value is None else _GROUP_BY.value, run.made.schema)
+    return measures(names, training.group_by if _GROUP_BY.value is None else _GROUP_BY.value, run.setup.schema)
 
 
 if __name__ == '__main__':

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
     run_dir = run_flags.run_dir()
     compilation_flags.start_cache()
     run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
-    columns, names = data_flags.verified(run.data).split(_SPLIT.value), run.made.schema.names
+    columns, names = data_flags.verified(run.data).split(_SPLIT.value), run.setup.schema.names
     folder = pathlib.Path(_OUTPUT_DIR.value or run_dir / 'attention')
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows: choose another --split')
@@ -61,7 +61,7 @@ def main(argv: list[str]) -> None:
     print(f'averaging attention over {len(columns):,} {_SPLIT.value} rows', flush=True)
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
         average = attention.averaged(
-            run.made, run.state, columns, lambda done: beat.doing(f'averaging attention, {done:,} rows done')
+            run.setup, run.state, columns, lambda done: beat.doing(f'averaging attention, {done:,} rows done')
         )
     mean = average.mean((0, 1))
     shown, sentence = excerpt.drawn_fields(mean, names, _FIELDS.value)
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> None:
     heatmaps.save_grid(average[(..., *within)], drawn, title, written[0])
     heatmaps.save_mean(average[(..., *within)], drawn, title, written[1])
     for row in rows:
-        single = attention.of_rows(run.made, run.state, columns, [row])
+        single = attention.of_rows(run.setup, run.state, columns, [row])
         written.append(folder / f'{_SPLIT.value}_row_{row}.png')
         title = f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}'
         heatmaps.save_grid(

@@ -11,7 +11,7 @@ from tensorboardX.proto.event_pb2 import Event
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
 from autoint_jax.training.step import placement
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 
 # Eight evaluations, every four steps, the fourth of which is the best.
 TINY = replace(
@@ -57,7 +57,7 @@ class Told:
 def outcome(folder: pathlib.Path, data, config=TINY):
     """Everything of a complete run but times: result, metrics, events, and the bits of its checkpoints."""
     result = json.loads((folder / 'result.json').read_text())
-    like, reader = initial_state(setup(config, data.schema)), CheckpointReader(folder / 'checkpoints')
+    like, reader = initial_state(make_setup(config, data.schema)), CheckpointReader(folder / 'checkpoints')
     states = {
         step: [
             np.asarray(leaf).tolist() for leaf in jax.tree.leaves(reader.restore(step, like, placement.data_mesh())[0])

@@ -21,8 +21,9 @@ from autoint_jax.errors import UsageError
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.step import placement, slices
 from autoint_jax.training.step.columns import gathered, resident_columns
-from autoint_jax.training.step.feed import Plan, StreamedFeed
+from autoint_jax.training.step.feed import StreamedFeed
 from autoint_jax.training.step.order import epoch_order, steps_per_epoch
+from autoint_jax.training.step.schedule import Schedule
 
 WAYS = (
     'resident, on the device',
@@ -97,7 +98,8 @@ def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], 
     """
     steps, mesh = steps_per_epoch(len(columns), batch), placement.data_mesh()
     config = replace(Config(), {'training.batch_size': batch})
-    feed = StreamedFeed(config, columns, schema, Plan(EPOCHS, steps, [steps], slices.Cut(batch, batch)), mesh)
+    schedule = Schedule(len(columns), batch, EPOCHS, steps, [steps])
+    feed = StreamedFeed(config, columns, schema, schedule, slices.Cut(batch, batch), mesh)
     chunks = (chunk for epoch in range(EPOCHS) for chunk in feed.chunks(epoch, 0, steps))
 
     def window(seconds: float) -> float:
@@ -105,7 +107,7 @@ def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], 
         while time.perf_counter() - began < seconds:
             chunk = next(chunks)
             jax.block_until_ready((chunk.columns, chunk.order))
-            made += chunk.count * batch
+            made += chunk.step_count * batch
         return made / (time.perf_counter() - began)
 
     return window

@@ -19,7 +19,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.training import replica_programs
 from autoint_jax.training.replica_programs import BY_COPY
 from autoint_jax.training.step import placement, steps
-from autoint_jax.training.step.state import TrainState, initial_state, setup
+from autoint_jax.training.step.state import TrainState, initial_state, make_setup
 
 
 class AloneBenchmark:
@@ -28,10 +28,10 @@ class AloneBenchmark:
     def __init__(self, config: Config, shape: Shape):
         prepared = ready(config, shape, placement.data_mesh(jax.local_devices()[:1]))
         self.work = prepared.work
-        chunk = steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS)
+        chunk = steps.make_chunk(prepared.setup, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS)
         self.window = Rounds(
             chunk,
-            placement.replicate(initial_state(prepared.made), prepared.mesh),
+            placement.replicate(initial_state(prepared.setup), prepared.mesh),
             prepared.columns,
             prepared.order,
             rows_of_step=config.training.batch_size,
@@ -60,9 +60,14 @@ class ReplicaBenchmark:
         prepared = ready(config, shape, mesh)
         self.work = prepared.work
         together = replica_programs.go_together(mesh)
-        chunk = replica_programs.make_chunk(prepared.made, mesh, prepared.cut, max_steps=CHUNK_STEPS, together=together)
+        chunk = replica_programs.make_chunk(
+            prepared.setup, mesh, prepared.cut, max_steps=CHUNK_STEPS, together=together
+        )
         states = replica_programs.stacked(
-            [initial_state(setup(replace(config, {'seed': seed}), prepared.made.schema)) for seed in range(copies)],
+            [
+                initial_state(make_setup(replace(config, {'seed': seed}), prepared.setup.schema))
+                for seed in range(copies)
+            ],
             mesh,
         )
         by_copy = NamedSharding(mesh, BY_COPY)

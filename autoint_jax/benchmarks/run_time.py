@@ -16,7 +16,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.step import order, placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 
 # The windows use at most so many training rows, so that rows of any data set fit on the device. Caches hold far fewer.
 MEASURED_ROWS = 1 << 20
@@ -51,15 +51,15 @@ def training_rates(configs: Mapping[str, Config], data: PreparedData, timing: Ti
 
 
 def _rounds(config: Config, data: PreparedData, columns: Columns, resident: Columns, mesh: jax.sharding.Mesh) -> Rounds:
-    made, rows = setup(config, fitted_schema(config, data)), len(columns)
+    setup, rows = make_setup(config, fitted_schema(config, data)), len(columns)
     batch = min(config.training.batch_size, rows)
-    cut = slices.cut(batch, config, made.schema, mesh)
+    cut = slices.cut(batch, setup, mesh)
     ordered = order.epoch_order(config.seed, 0, rows=rows, batch_size=batch, padded_batch=cut.padded_batch)[
         : rows // batch
     ]
     return Rounds(
-        steps.make_chunk(made, mesh, cut, max_steps=CHUNK_STEPS),
-        placement.replicate(initial_state(made), mesh),
+        steps.make_chunk(setup, mesh, cut, max_steps=CHUNK_STEPS),
+        placement.replicate(initial_state(setup), mesh),
         resident,
         placement.replicate(jnp.asarray(ordered), mesh),
         rows_of_step=batch,

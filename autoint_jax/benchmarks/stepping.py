@@ -15,7 +15,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.training.step import placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import Setup, TrainState, initial_state, setup
+from autoint_jax.training.step.state import Setup, TrainState, initial_state, make_setup
 
 DATA_ROWS = 1 << 18  # windows go round so many different rows, or two batches if they have more
 CHUNK_STEPS = 64  # a program has at most so many steps, as in training
@@ -34,7 +34,7 @@ class Ready(NamedTuple):
     """The data and devices of a benchmark of steps.
 
     Attributes:
-      made: the setup of the model.
+      setup: the setup of the model.
       mesh: the devices.
       cut: how a batch is cut into slices.
       columns: the rows on the devices.
@@ -42,7 +42,7 @@ class Ready(NamedTuple):
       work: the work of a row.
     """
 
-    made: Setup
+    setup: Setup
     mesh: Mesh
     cut: slices.Cut
     columns: Columns
@@ -54,10 +54,11 @@ def ready(config: Config, shape: Shape, mesh: Mesh) -> Ready:
     """Makes up rows, puts them on the devices and sets up the model."""
     batch = config.training.batch_size
     schema, columns = made_up(shape, max(DATA_ROWS, 2 * batch), seed=1)
-    cut = slices.cut(batch, config, schema, mesh)
+    setup = make_setup(config, schema)
+    cut = slices.cut(batch, setup, mesh)
     order = batches_in_order(len(columns), batch, cut.padded_batch)
     return Ready(
-        setup(config, schema),
+        setup,
         mesh,
         cut,
         resident_columns(columns, mesh),
@@ -110,10 +111,10 @@ class StepBenchmark:
     def __init__(self, config: Config, shape: Shape):
         prepared = ready(config, shape, placement.data_mesh())
         self.cut, self.work = prepared.cut, prepared.work
-        self._flush = steps.make_flush(prepared.made)
+        self._flush = steps.make_flush(prepared.setup)
         self._rounds = Rounds(
-            steps.make_chunk(prepared.made, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS),
-            placement.replicate(initial_state(prepared.made), prepared.mesh),
+            steps.make_chunk(prepared.setup, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS),
+            placement.replicate(initial_state(prepared.setup), prepared.mesh),
             prepared.columns,
             prepared.order,
             rows_of_step=config.training.batch_size,
@@ -137,11 +138,11 @@ class ScoringBenchmark:
     def __init__(self, config: Config, shape: Shape):
         batch = config.training.batch_size
         schema, columns = made_up(shape, SCORED_BATCHES * batch, seed=1)
-        mesh, made = placement.data_mesh(), setup(config, schema)
-        self.cut = slices.scoring_cut(batch, config, schema, mesh)
+        mesh, setup = placement.data_mesh(), make_setup(config, schema)
+        self.cut = slices.scoring_cut(batch, setup, mesh)
         self.work = scoring_work(schema, config, batch, distinct_rows(schema, columns, batch))
-        state = placement.replicate(initial_state(made), mesh)
-        self._score = scoring.make_scorer(made, mesh)
+        state = placement.replicate(initial_state(setup), mesh)
+        self._score = scoring.make_scorer(setup, mesh)
         self._arguments: tuple[Any, ...] = (state.variables, state.tables, resident_columns(columns, mesh))
         self._rows = len(columns)
         began = time.perf_counter()

@@ -1,10 +1,8 @@
-"""Copies of a run: the configurations that `replicas` asks for, and options that are arrays in a compiled program."""
+"""Copies of a run: the configurations that `replicas` asks for."""
 
-import copy
 import dataclasses
 import itertools
 import math
-from typing import Any
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.replicas_config import MOST_COPIES, OF_COPIES, ReplicasConfig
@@ -24,15 +22,3 @@ def copies(config: Config) -> list[Config]:
         )
     alone = dataclasses.replace(config, replicas=ReplicasConfig())
     return [replace(alone, dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
-
-
-def with_arrays(config: Config, values: dict[str, Any]) -> Config:
-    """`config` with options replaced by arrays of a compiled program, which no check can look at."""
-    groups = {'': copy.copy(config)}
-    for path, value in values.items():
-        group, _, name = path.rpartition('.')
-        if group not in groups:
-            groups[group] = copy.copy(getattr(config, group))
-            object.__setattr__(groups[''], group, groups[group])
-        object.__setattr__(groups[group], name, value)
-    return groups['']

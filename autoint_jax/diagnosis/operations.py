@@ -11,8 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoint_jax.config.configuration import Config
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS, OptimizerConfig
+from autoint_jax.config.rates import rates_of
 from autoint_jax.diagnosis import references
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
@@ -23,7 +25,7 @@ from autoint_jax.models.interacting.stack import LayerWeights, StackSpec, attent
 from autoint_jax.models.layers.tables import lookup, table_of
 from autoint_jax.schema import CATEGORICAL, Batch, FieldSpec, Schema
 from autoint_jax.training.step.steps import summed_logloss
-from autoint_jax.training.tables.choice import table_optimizer
+from autoint_jax.training.tables.choice import chosen_table_form, table_optimizer
 from autoint_jax.training.tables.optimizer import distinct_rows, summed
 
 # The input of a ReLU must be so far from 0 that every form computes it on the same side of 0.
@@ -203,7 +205,7 @@ def _optimizer(name: str) -> OperationResult:
         (np.array(rows, np.int32), _normal(20 + number, len(rows), 3))
         for number, rows in enumerate(([0, 3, 3, 16, 5], [3, 7, 7, 7, 1], [0, 5, 16, 16, 2]))
     ]
-    optimizer = table_optimizer(config)
+    optimizer = table_optimizer(config, chosen_table_form(config), rates_of(Config(optimizer=config)))
 
     @jax.jit
     def ours(table):

@@ -30,19 +30,19 @@ class Explained(NamedTuple):
     attention: np.ndarray
 
 
-def _explained(made: Setup, variables, tables, batch: Batch) -> Explained:
-    logits, captured = made.model.apply(
-        variables, lookup(tables, made.table_specs, batch), batch, training=None, mutable=['intermediates']
+def _explained(setup: Setup, variables, tables, batch: Batch) -> Explained:
+    logits, captured = setup.model.apply(
+        variables, lookup(tables, setup.table_specs, batch), batch, training=None, mutable=['intermediates']
     )
     if 'attention' not in captured.get('intermediates', {}):
         raise UsageError(
-            f'model {made.config.model.name!r} with model.num_layers {made.config.model.num_layers} has no attention '
+            f'model {setup.config.model.name!r} with model.num_layers {setup.config.model.num_layers} has no attention '
             'over fields to show'
         )
     return Explained(logits, captured['intermediates']['attention'][0])
 
 
-def of_rows(made: Setup, state: TrainState, columns: Columns, rows: Sequence[int]) -> Explained:
+def of_rows(setup: Setup, state: TrainState, columns: Columns, rows: Sequence[int]) -> Explained:
     """Returns logits and attention of single rows of a split.
 
     Raises:
@@ -54,12 +54,12 @@ def of_rows(made: Setup, state: TrainState, columns: Columns, rows: Sequence[int
                 f'row {row} is not in this split: '
                 + (f'it has rows 0 to {len(columns) - 1}' if len(columns) else 'it has no rows')
             )
-    explained = _explained(made, state.variables, state.tables, columns.batch(np.array(rows)))
+    explained = _explained(setup, state.variables, state.tables, columns.batch(np.array(rows)))
     return Explained(*map(np.asarray, explained))
 
 
 def averaged(
-    made: Setup, state: TrainState, columns: Columns, progress: Callable[[int], None] = lambda done: None
+    setup: Setup, state: TrainState, columns: Columns, progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
     """Returns the attention averaged over all rows of a split, float64 [l, n, f, g].
 
@@ -72,11 +72,11 @@ def averaged(
         raise UsageError('this split has no rows to average attention over')
     sums = jax.jit(
         lambda variables, tables, batch: jnp.einsum(
-            'b,blnfg->lnfg', batch.weights, _explained(made, variables, tables, batch).attention
+            'b,blnfg->lnfg', batch.weights, _explained(setup, variables, tables, batch).attention
         )
     )
     total: np.ndarray | float = 0.0
-    block_rows = _block_rows(made, state, columns)
+    block_rows = _block_rows(setup, state, columns)
     for first in range(0, len(columns), block_rows):
         progress(first)
         batch = columns.batch(slice(first, first + block_rows))
@@ -88,10 +88,10 @@ def averaged(
     return np.asarray(total / len(columns))
 
 
-def _block_rows(made: Setup, state: TrainState, columns: Columns) -> int:
+def _block_rows(setup: Setup, state: TrainState, columns: Columns) -> int:
     """Returns the number of rows of a block: as many as BLOCK_BYTES hold the attention of, but at most BLOCK_ROWS."""
     of_row = jax.eval_shape(
-        lambda variables, tables: _explained(made, variables, tables, columns.batch(slice(0, 1))).attention,
+        lambda variables, tables: _explained(setup, variables, tables, columns.batch(slice(0, 1))).attention,
         state.variables,
         state.tables,
     )

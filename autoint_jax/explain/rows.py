@@ -76,7 +76,7 @@ def nearest_row(run: TrainedRun, columns: Columns, values: Mapping[str, Set[str]
     rows = rows[columns.labels[rows] > 0.5]
     if not len(rows):
         return None
-    predicted = probabilities(of_rows(run.made, run.state, columns, rows.tolist()).logits)
+    predicted = probabilities(of_rows(run.setup, run.state, columns, rows.tolist()).logits)
     return int(rows[np.abs(predicted - probability).argmin()])
 
 

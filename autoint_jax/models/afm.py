@@ -7,7 +7,7 @@ import numpy as np
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropped, layer_site
+from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped, layer_site
 from autoint_jax.models.layers.embedding import (
     EMBEDDING_OPTIONS,
     FieldEmbedding,
@@ -32,7 +32,7 @@ class AttentionalPairs(nn.Module):
     """
 
     width: int
-    dropout: float
+    dropout: float | jax.Array
 
     @nn.compact
     def __call__(self, embedded: jax.Array, present: jax.Array, *, training: Training | None) -> jax.Array:
@@ -69,9 +69,11 @@ class AFM(Model):
         config = self.config
         bias = self.param('bias', nn.initializers.zeros, ())
         embedded = FieldEmbedding(config, self.schema, pooled=False, name='embedding')(rows, batch)  # [b, features, d]
-        pooled = AttentionalPairs(config.attention_dim, config.attention_dropout, name='pairs')(
-            embedded, present_features(self.schema, batch), training=training
-        )
-        pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)  # [b, d]
+        pooled = AttentionalPairs(
+            config.attention_dim, dropout_rate('attention_dropout', config, training), name='pairs'
+        )(embedded, present_features(self.schema, batch), training=training)
+        pooled = dropped(
+            pooled, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
+        )  # [b, d]
         projection = self.param('projection', nn.initializers.ones, (config.embedding_dim,))
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + pooled @ projection + bias

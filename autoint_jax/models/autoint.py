@@ -10,7 +10,7 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.config.options import is_on
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
-from autoint_jax.models.interacting.forms import chosen_form, interacting_stack
+from autoint_jax.models.interacting.forms import interacting_stack
 from autoint_jax.models.interacting.stack import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
 from autoint_jax.models.layers.dropout import (
     DEEP_SITE,
@@ -19,6 +19,7 @@ from autoint_jax.models.layers.dropout import (
     Drawn,
     Training,
     drawn,
+    dropout_rate,
     dropped,
     layer_site,
 )
@@ -131,14 +132,16 @@ class AutoInt(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config, random_bias = self.config, resolved(self.config).random_bias
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        embedded = dropped(
+            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
+        )
         b, summed = embedded.shape[0], config.deep_output == 'sum'
         x = self._interact(embedded, training).reshape(b, -1)
         deep = None
         if config.deep_hidden:
             deep = MLP(
                 config.deep_hidden,
-                config.deep_dropout,
+                dropout_rate('deep_dropout', config, training),
                 random_bias,
                 DEEP_SITE,
                 config.deep_batch_norm,
@@ -169,14 +172,14 @@ class AutoInt(Model):
         x = embedded.astype(config.compute_dtype) if config.compute_dtype != 'float32' else embedded
         if layers and self.is_mutable_collection('intermediates'):
             self.sow('intermediates', 'attention', einsum_attention(x, layers, spec))  # [b, l, n, f, g]
-        out = interacting_stack(chosen_form(self.form, config), x, layers, masks, spec)
+        out = interacting_stack(self.form, x, layers, masks, spec)
         return out.astype(embedded.dtype)
 
     def _masks(self, training: Training | None, heads: int) -> Masks:
         """Returns the dropout of the attention weights of each layer, with a site for each head."""
         config = self.config
-        if training is None or not is_on(config.attention_dropout) or not config.num_layers:
+        if training is None or not is_on(dropout_rate('attention_dropout', config, training)) or not config.num_layers:
             return (None,) * config.num_layers
         sites = [layer_site(layer, head) for layer in range(config.num_layers) for head in range(heads)]
-        words, rate = drawn(training.keys, sites=sites, rate=config.attention_dropout)
+        words, rate = drawn(training.keys, sites=sites, rate=dropout_rate('attention_dropout', config, training))
         return tuple(Drawn(layer_words, rate) for layer_words in jnp.split(words, config.num_layers, 1))

@@ -4,7 +4,6 @@ from typing import ClassVar
 
 import flax.linen as nn
 
-from autoint_jax.config.execution_config import AUTOMATIC
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.layers.embedding import embedding_tables
 from autoint_jax.models.layers.tables import TableSpec
@@ -22,12 +21,12 @@ class Model(nn.Module):
     Attributes:
       config: the options of models; a model reads only those in OPTIONS.
       schema: the fields.
-      form: option `execution.form`, which only a model with HAS_FORMS reads.
+      form: the form of its interacting layers, which `registry.build` chooses; None for a model without HAS_FORMS.
     """
 
     config: ModelConfig
     schema: Schema
-    form: str = AUTOMATIC
+    form: str | None = None
 
     # The options of ModelConfig that the model reads. Setting any other option is an error.
     OPTIONS: ClassVar[tuple[str, ...]] = ()

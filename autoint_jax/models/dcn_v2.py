@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, Training
+from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
@@ -83,7 +83,14 @@ class DCNV2(Model):
         x = first = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         for layer in range(config.num_layers):
             x = MatrixCrossLayer(config.cross_rank, config.cross_experts, name=f'cross_{layer}')(first, x)
-        deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
+        deep = MLP(
+            config.deep_hidden,
+            dropout_rate('deep_dropout', config, training),
+            False,
+            DEEP_SITE,
+            config.deep_batch_norm,
+            name='deep',
+        )
         if config.cross_stacked or not config.deep_hidden:
             return deep(x, training=training)
         normal = nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5)

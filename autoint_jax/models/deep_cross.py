@@ -6,7 +6,7 @@ import jax
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.crossnet import CrossLayers
-from autoint_jax.models.layers.dropout import DEEP_SITE, Training
+from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
@@ -33,7 +33,14 @@ class DeepCross(Model):
         config = self.config
         x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         crossed = CrossLayers(config.num_layers, name='cross')(x)
-        deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
+        deep = MLP(
+            config.deep_hidden,
+            dropout_rate('deep_dropout', config, training),
+            False,
+            DEEP_SITE,
+            config.deep_batch_norm,
+            name='deep',
+        )
         normal = nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5)
         return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(crossed)[:, 0] + deep(
             x, training=training

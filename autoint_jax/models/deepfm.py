@@ -6,7 +6,7 @@ import jax
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.fm import bi_interaction
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
+from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropout_rate, dropped
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP
@@ -35,10 +35,12 @@ class DeepFM(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        embedded = dropped(
+            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
+        )
         deep = MLP(
             config.deep_hidden,
-            config.deep_dropout,
+            dropout_rate('deep_dropout', config, training),
             random_bias=False,
             site=DEEP_SITE,
             batch_norm=config.deep_batch_norm,

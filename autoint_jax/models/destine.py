@@ -15,7 +15,15 @@ from autoint_jax.models.interacting.stack import (
     projections,
     sums_type,
 )
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, Training, dropped, layer_site
+from autoint_jax.models.layers.dropout import (
+    DEEP_SITE,
+    EMBEDDING_SITE,
+    HEAD_SITE,
+    Training,
+    dropout_rate,
+    dropped,
+    layer_site,
+)
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP
@@ -40,7 +48,7 @@ class DisentangledAttention(nn.Module):
 
     spec: StackSpec
     relu: bool
-    dropout: float
+    dropout: float | jax.Array
     site: int
 
     @nn.compact
@@ -103,7 +111,9 @@ class DESTINE(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        embedded = dropped(
+            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
+        )
         spec = StackSpec(
             config.num_heads,
             config.head_dim,
@@ -116,7 +126,7 @@ class DESTINE(Model):
             x, weights = DisentangledAttention(
                 spec,
                 config.projection_activation == 'relu',
-                config.attention_dropout,
+                dropout_rate('attention_dropout', config, training),
                 layer_site(layer),
                 name=f'attention_{layer}',
             )(x, training=training)
@@ -126,7 +136,12 @@ class DESTINE(Model):
         logits = MLP((), 0.0, False, HEAD_SITE, name='head')(x.reshape(b, -1), training=training)
         if config.deep_hidden:
             logits = logits + MLP(
-                config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep'
+                config.deep_hidden,
+                dropout_rate('deep_dropout', config, training),
+                False,
+                DEEP_SITE,
+                config.deep_batch_norm,
+                name='deep',
             )(embedded.reshape(b, -1), training=training)
         if config.wide:
             logits = logits + FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)

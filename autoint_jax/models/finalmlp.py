@@ -7,7 +7,15 @@ import jax.numpy as jnp
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, HEAD_SITE, SECOND_SITE, Training, dropped
+from autoint_jax.models.layers.dropout import (
+    DEEP_SITE,
+    EMBEDDING_SITE,
+    HEAD_SITE,
+    SECOND_SITE,
+    Training,
+    dropout_rate,
+    dropped,
+)
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows
@@ -99,7 +107,9 @@ class FinalMLP(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        embedded = dropped(
+            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
+        )
         embedded, streams = embedded.reshape(embedded.shape[0], -1), []
         for number, (widths, site) in enumerate(zip(stream_widths(config), (DEEP_SITE, SECOND_SITE), strict=True)):
             x = embedded
@@ -115,7 +125,13 @@ class FinalMLP(Model):
                     )()
                 )
             stream = MLP(
-                widths, config.deep_dropout, False, site, config.deep_batch_norm, output=False, name=f'stream_{number}'
+                widths,
+                dropout_rate('deep_dropout', config, training),
+                False,
+                site,
+                config.deep_batch_norm,
+                output=False,
+                name=f'stream_{number}',
             )
             streams.append(stream(x, training=training))
         return BilinearFusion(config.fusion_heads, name='fusion')(*streams)

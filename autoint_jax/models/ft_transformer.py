@@ -13,7 +13,7 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.stack import attention_weights
-from autoint_jax.models.layers.dropout import Training, dropped, layer_site
+from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
@@ -54,7 +54,7 @@ class SelfAttention(nn.Module):
     """Multi-head self-attention, biases and an output projection: [b, t, d] -> [b, t, d], [b, 1, d] if `cls`."""
 
     num_heads: int
-    dropout: float
+    dropout: float | jax.Array
     site: int
     cls: bool
 
@@ -83,7 +83,7 @@ class FeedForward(nn.Module):
     """W_2 dropout(reglu(W_1 x)), [b, t, d] -> [b, t, d]; reglu(u, v) = u * ReLU(v) of two halves (Shazeer, 2020)."""
 
     hidden: int
-    dropout: float
+    dropout: float | jax.Array
     site: int
 
     @nn.compact
@@ -143,7 +143,11 @@ class FTTransformer(Model):
             last = layer == config.num_layers - 1
             normed = _norm(f'attention_norm_{layer}')(x) if layer else x
             mixed = SelfAttention(
-                config.num_heads, config.attention_dropout, layer_site(layer), cls=last, name=f'attention_{layer}'
+                config.num_heads,
+                dropout_rate('attention_dropout', config, training),
+                layer_site(layer),
+                cls=last,
+                name=f'attention_{layer}',
             )(normed, training=training)
             x = x[:, : mixed.shape[1]] + dropped(
                 mixed, training, site=layer_site(layer, 1), rate=config.residual_dropout

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped, layer_site
+from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropout_rate, dropped, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows
@@ -89,7 +89,9 @@ class MaskNet(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config, b = self.config, batch.labels.shape[0]
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(embedded, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        embedded = dropped(
+            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
+        )
         x = nn.LayerNorm(EPSILON, use_fast_variance=False, reduction_axes=-1, feature_axes=(-2, -1), name='field_norm')(
             embedded
         )
@@ -97,9 +99,16 @@ class MaskNet(Model):
         outputs = []
         for number in range(config.num_layers):
             out = MaskBlock(config.mask_width, config.mask_ratio, name=f'block_{number}')(embedded, x)
-            out = dropped(out, training, site=layer_site(number), rate=config.deep_dropout)
+            out = dropped(out, training, site=layer_site(number), rate=dropout_rate('deep_dropout', config, training))
             outputs.append(out)
             x = x if config.mask_parallel else out
         x = jnp.concatenate(outputs, 1) if config.mask_parallel else x
-        deep = MLP(config.deep_hidden, config.deep_dropout, False, DEEP_SITE, config.deep_batch_norm, name='deep')
+        deep = MLP(
+            config.deep_hidden,
+            dropout_rate('deep_dropout', config, training),
+            False,
+            DEEP_SITE,
+            config.deep_batch_norm,
+            name='deep',
+        )
         return deep(x, training=training)

@@ -7,7 +7,7 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.fm import bi_interaction
 from autoint_jax.models.layers.batch_norm import BatchNorm
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropped
+from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropout_rate, dropped
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP
@@ -41,10 +41,12 @@ class NFM(Model):
         )  # [b, d]
         if config.deep_batch_norm:
             pooled = BatchNorm(name='batch_norm')(pooled, training=training)
-        pooled = dropped(pooled, training, site=EMBEDDING_SITE, rate=config.embedding_dropout)
+        pooled = dropped(
+            pooled, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
+        )
         deep = MLP(
             config.deep_hidden,
-            config.deep_dropout,
+            dropout_rate('deep_dropout', config, training),
             random_bias=False,
             site=DEEP_SITE,
             batch_norm=config.deep_batch_norm,

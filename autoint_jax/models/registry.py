@@ -4,7 +4,6 @@ import dataclasses
 
 import jax
 
-from autoint_jax.config.configuration import Config
 from autoint_jax.config.execution_config import AUTOMATIC
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError, nearest
@@ -92,30 +91,28 @@ def model_class(config: ModelConfig, form: str = AUTOMATIC) -> type[Model]:
     return model
 
 
-def build(config: ModelConfig, schema: Schema, form: str = AUTOMATIC) -> tuple[Model, dict[str, TableSpec]]:
-    """Returns the model of a configuration, and the tables that it looks up by name.
+def build(
+    config: ModelConfig, schema: Schema, form: str = AUTOMATIC, platform: str | None = None
+) -> tuple[Model, dict[str, TableSpec]]:
+    """Returns the model of a configuration, with the form of its interacting layers, and the tables that it looks up.
 
     Args:
-      config: the options of the model.
+      config: the configuration of the model.
       schema: the fields.
       form: option `execution.form`.
+      platform: of the devices that compute the model; by default that of JAX's default device.
 
     Raises:
-      UsageError: as `model_class` does.
+      UsageError: as `model_class` and `interacting.forms.chosen_form` do.
     """
     model = model_class(config, form)
-    return model(config, schema, form), model.table_specs(config, schema)
+    chosen = chosen_form(form, config, platform) if model.HAS_FORMS else None
+    return model(config, schema, chosen), model.table_specs(config, schema)
 
 
 def shows_attention(config: ModelConfig) -> bool:
     """Returns whether the model has attention over fields, which `explain/attention.py` shows."""
     return model_class(config).ATTENTION and config.num_layers > 0
-
-
-def interacting_form(config: Config) -> str | None:
-    """Returns the form in which this machine computes the interacting layers; None if the model has no such layers."""
-    form = config.execution.form
-    return chosen_form(form, config.model) if model_class(config.model, form).HAS_FORMS else None
 
 
 def parameter_count(params: dict) -> int:
@@ -134,7 +131,7 @@ def table_values(config: ModelConfig, schema: Schema) -> tuple[int, int]:
     """Returns the number of values in a model's tables, and that number if all fields had the model's embedding_dim."""
     alike = Schema(tuple(dataclasses.replace(field, embedding_dim=None) for field in schema.fields))
     own, same = (
-        sum(spec.rows * spec.width for spec in build(*choice)[1].values())
-        for choice in ((config, schema), (dataclasses.replace(config, width_scale=0.0), alike))
+        sum(spec.rows * spec.width for spec in model_class(one).table_specs(one, fields).values())
+        for one, fields in ((config, schema), (dataclasses.replace(config, width_scale=0.0), alike))
     )
     return own, same

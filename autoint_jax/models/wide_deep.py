@@ -5,7 +5,7 @@ import jax
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, Training
+from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP
@@ -38,7 +38,7 @@ class WideDeep(Model):
         x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         deep = MLP(
             config.deep_hidden,
-            config.deep_dropout,
+            dropout_rate('deep_dropout', config, training),
             random_bias=False,
             site=DEEP_SITE,
             batch_norm=config.deep_batch_norm,

@@ -13,7 +13,8 @@ from autoint_jax.records import runs
 from autoint_jax.records.runs import RunRecord
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.replicas import copies_that_fit, fit_copies
+from autoint_jax.training.replica_capacity import copies_that_fit
+from autoint_jax.training.replicas import fit_copies
 
 
 def completed(

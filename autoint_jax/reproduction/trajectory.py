@@ -10,7 +10,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.step import order, placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import TrainState, initial_state, setup
+from autoint_jax.training.step.state import TrainState, initial_state, make_setup
 
 
 def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
@@ -24,11 +24,11 @@ def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
     Returns:
       The state, with every table row up to date.
     """
-    made, mesh, columns = setup(config, fitted_schema(config, data)), placement.data_mesh(), data.split('train')
+    setup, mesh, columns = make_setup(config, fitted_schema(config, data)), placement.data_mesh(), data.split('train')
     batch_size = min(config.training.batch_size, len(columns))
-    cut = slices.cut(batch_size, config, data.schema, mesh)
-    chunk = steps.make_chunk(made, mesh, cut, max_steps=count)
-    state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
+    cut = slices.cut(batch_size, setup, mesh)
+    chunk = steps.make_chunk(setup, mesh, cut, max_steps=count)
+    state, resident = placement.replicate(initial_state(setup), mesh), resident_columns(columns, mesh)
     per_epoch = order.steps_per_epoch(len(columns), batch_size)
     for epoch in range(-(-count // per_epoch)):
         ordered = placement.replicate(
@@ -38,7 +38,7 @@ def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
             mesh,
         )
         state, _ = chunk(state, resident, ordered, 0, min(per_epoch, count - epoch * per_epoch))
-    return steps.make_flush(made)(state)
+    return steps.make_flush(setup)(state)
 
 
 def distances(start: TrainState, reference: TrainState, other: TrainState) -> dict[str, float]:

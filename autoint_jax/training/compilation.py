@@ -23,8 +23,8 @@ def cache_compilations(folder: str) -> str | None:
     compiled. JAX tells programs apart by code, options, versions and the kind of device, so results do not change.
 
     Returns:
-      Where the folder cannot be written, or others can write programs into it, a sentence that says so; then nothing is kept, and
-      nothing else changes.
+      Where the folder cannot be written, or others can write programs into it, a sentence that says so; then nothing is
+      kept, and nothing else changes.
     """
     if jax.config.jax_compilation_cache_dir is not None:
         return None

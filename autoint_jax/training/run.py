@@ -1,4 +1,4 @@
-"""A run in its folder: its record, its checkpoints, its evaluations so far. The loops of one run and of copies share it."""
+"""A run in its folder, with its record, its checkpoints and its evaluations. Both training loops use it."""
 
 import pathlib
 import time
@@ -12,7 +12,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.evaluation import Evaluation, of_progress
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
-from autoint_jax.models.registry import embedding_parameter_count, interacting_form, parameter_count
+from autoint_jax.models.registry import embedding_parameter_count, parameter_count
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
 from autoint_jax.training.checkpoints.resuming import resumed
 from autoint_jax.training.checkpoints.state_sums import state_sums
@@ -22,90 +22,117 @@ from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import records
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import placement
+from autoint_jax.training.step.schedule import Schedule
 from autoint_jax.training.step.state import Setup, TrainState, initial_state, state_shapes
-from autoint_jax.training.tables.choice import chosen_table_form
 
 
 class Run:
-    """A run that is opened to train, or to go on, or only to give its result.
+    """A run that is opened to be trained, to be resumed, or to return its result.
 
     Attributes:
-      made: what its configuration means.
-      measures: what its evaluations measure.
-      result: of a complete run, else None.
-      evaluations: so far, in order.
-      seconds: of training, so far.
+      setup: the setup of the run.
+      measures: the metrics that its evaluations measure.
+      result: the result of a complete run, else None.
+      evaluations: the evaluations so far, in order.
+      seconds: seconds of training so far.
     """
 
-    def __init__(self, made: Setup, data: PreparedData, folder: pathlib.Path, *, copies: int = 1):
-        """Opens the folder, in which no other process may train, of a run that shares its program with `copies - 1` others.
+    def __init__(self, setup: Setup, data: PreparedData, folder: pathlib.Path, *, copies: int = 1):
+        """Opens the folder of a run and holds it, so that no other process trains in it.
 
-        Raises UsageError where the folder is in use, or holds a run, or checkpoints, of another configuration or other data; then
-        nothing in it is changed.
+        Args:
+          setup: the setup of the run.
+          data: the prepared data that it is trained on.
+          folder: the run folder.
+          copies: number of runs that share its program, itself among them.
+
+        Raises UsageError if the folder is in use, or holds a run or checkpoints of another configuration or other data.
+        It is not changed then.
         """
-        self.made, self._data = made, data
-        training = made.config.training
-        self.measures = measures(training.evaluated, training.group_by, made.schema)
+        self.setup, self._data = setup, data
+        training = setup.config.training
+        self.measures = measures(training.evaluated, training.group_by, setup.schema)
         self._monitor = training.monitor
         self.evaluations: list[Evaluation] = []
         self.seconds = 0.0
         self._times: list[float] = []  # of evaluations, seconds since 1970
         self._unreported = self._taken_over = False
-        self._identity = {'fingerprint': fingerprint(made.config), 'data_hash': data.hash}
-        self._checkpoints, self._record = Checkpoints(folder / 'checkpoints'), None
-        self.result = records.matching_result(folder, made.config, data)
+        self._identity = {'fingerprint': fingerprint(setup.config), 'data_hash': data.hash}
+        self._checkpoints = Checkpoints(folder / 'checkpoints')
+        self._open_record: records.RunRecords | None = None
+        self.result = records.matching_result(folder, setup.config, data)
         if self.result is None:
             check_identity(self._checkpoints, data.hash)
-            self._record = records.RunRecords(folder)
+            self._open_record = records.RunRecords(folder)
             try:
                 self.result = self._record.start(
-                    made.config,
+                    setup.config,
                     data,
-                    {
-                        'interacting': interacting_form(made.config),
-                        'tables': chosen_table_form(made.config.optimizer, made.config.execution.tables_form),
-                    },
+                    {'interacting': setup.form, 'tables': setup.table_form},
                     copies,
-                    boundaries(made.schema),
+                    boundaries(setup.schema),
                 )
             except BaseException:
                 self._record.close()
                 raise
 
     @property
+    def _record(self) -> records.RunRecords:
+        """The record of the run, which is open unless the run was complete."""
+        if self._open_record is None:
+            raise RuntimeError('this run is complete')
+        return self._open_record
+
+    def finished_result(self) -> Result:
+        """Returns the result of a run that is complete."""
+        if self.result is None:
+            raise RuntimeError('this run is not complete')
+        return self.result
+
+    @property
     def stopped(self) -> bool:
-        """Whether the rule of early stopping has ended the run."""
+        """Whether early stopping has ended the run."""
         return should_stop(
             [evaluation.valid[self._monitor] for evaluation in self.evaluations],
             self._monitor,
-            self.made.config.training.stop_after_increases,
+            self.setup.config.training.stop_after_increases,
         )
 
     def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
-        """The state to go on from, with its progress, or the run's initial state where there is none; on every device of the mesh.
+        """Returns the state from which to resume, or the initial state, on every device of the mesh.
 
-        `say` is told of checkpoints that are lost, and of a file system that keeps no locks.
+        It also sets the evaluations and seconds so far. `say` is called with a sentence about lost checkpoints, and
+        about a file system without locks.
         """
         if not self._record.locked:
             say(
-                'this file system keeps no locks: start no second process in this run folder, for the first would then stop'
+                'this file system has no locks: do not start a second process in this run folder, because the first would stop'
             )
         if (recorded := self._record.evaluation_count()) and not self._checkpoints.steps():
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
-        found = resumed(self._checkpoints, state_shapes(self.made), mesh, say, self._monitor)
+        found = resumed(self._checkpoints, state_shapes(self.setup), mesh, say, self._monitor)
         if found is not None:
             self.evaluations, self.seconds = of_progress(found.progress), found.progress['seconds']
-            self._times = found.progress.get('times', [time.time()] * len(self.evaluations))  # older versions kept none
+            unknown = [time.time()] * len(self.evaluations)  # older versions saved no times
+            self._times = found.progress.get('times', unknown)
         self._record.restart(self.evaluations, self._times)
-        return placement.replicate(initial_state(self.made), mesh) if found is None else found.state
+        return placement.replicate(initial_state(self.setup), mesh) if found is None else found.state
 
     def evaluated(
         self, state: TrainState, step: int, epoch: float, train_logloss: float, valid: dict[str, float]
     ) -> None:
-        """Saves the state after an evaluation; the record and the reporter learn of it from `report`.
+        """Saves the state after an evaluation, which `report` later records and shows.
 
-        Raises Diverged where training has diverged: what was saved before stays, and run.json says so. Raises FolderInUse where
-        another process has taken the folder over.
+        Args:
+          state: the training state, its tables up to date.
+          step: steps taken.
+          epoch: epochs taken.
+          train_logloss: mean training logloss since the last evaluation, in nats.
+          valid: figures of the validation split.
+
+        Raises:
+          Diverged: training has diverged; earlier checkpoints stay, and run.json says so.
+          FolderInUse: another process has taken over the folder.
         """
         try:
             self._record.check_held()
@@ -115,7 +142,7 @@ class Run:
         sums = state_sums(state._asdict())
         diverged = divergence(
             self._data,
-            self.made.config.optimizer.learning_rate,
+            self.setup.config.optimizer.learning_rate,
             step=step,
             train_logloss=train_logloss,
             valid_logloss=valid['logloss'],
@@ -143,7 +170,7 @@ class Run:
         self._unreported = True
 
     def report(self, reporter: Reporter, copy: str = '') -> None:
-        """Records and shows the last evaluation, unless that was done."""
+        """Records and shows the last evaluation, unless that has been done; `copy` names the run among copies."""
         if self._unreported:
             self._record.evaluated(self.evaluations, self._times[-1])
             reporter.evaluated(
@@ -154,37 +181,32 @@ class Run:
         self._unreported = False
 
     def best(self, mesh: Mesh) -> TrainState:
-        """The state of the best evaluation, by the metric `training.monitor`, on every device of the mesh."""
+        """Returns the state of the best evaluation, by the metric `training.monitor`, on every device of the mesh.
+
+        Raises UsageError if its checkpoint is lost.
+        """
         self._checkpoints.wait()
+        step = best_evaluation(self.evaluations, self._monitor).step
         try:
-            return self._checkpoints.restore(
-                best_evaluation(self.evaluations, self._monitor).step, state_shapes(self.made), mesh
-            )[0]
+            return self._checkpoints.restore(step, state_shapes(self.setup), mesh)[0]
         except DamagedCheckpoint as error:
-            raise UsageError(f'{error}: run the same command again, which trains again what is lost') from None
+            raise UsageError(f'{error}: run the same command again, which repeats the lost steps') from None
 
     def finish(
-        self,
-        state: TrainState,
-        test: dict[str, float],
-        *,
-        epoch_steps: int,
-        rows: int,
-        first_step_seconds: float | None,
+        self, state: TrainState, test: dict[str, float], *, schedule: Schedule, first_step_seconds: float | None
     ) -> None:
-        """Writes the result of a run whose best state has the figures `test`.
+        """Writes the result of the run.
 
         Args:
-          state: of the run, for its sizes; shapes will do.
-          test: figures of the test split.
-          epoch_steps: steps of an epoch.
-          rows: of the training split.
-          first_step_seconds: of this start; None where there was no step left.
+          state: a state of the run, or its shapes, from which parameters are counted.
+          test: figures of the test split for the best state.
+          schedule: the schedule of the run.
+          first_step_seconds: seconds from this start to its first step; None if no step was left.
         """
         best, steps, config = (
             best_evaluation(self.evaluations, self._monitor),
             self.evaluations[-1].step,
-            self.made.config,
+            self.setup.config,
         )
         self.result = Result(
             fingerprint=fingerprint(config),
@@ -195,26 +217,29 @@ class Run:
             best_step=best.step,
             best_epoch=best.epoch,
             steps=steps,
-            epochs=steps / epoch_steps,
+            epochs=steps / schedule.epoch_steps,
             parameters=parameter_count(state.params),
             embedding_parameters=embedding_parameter_count(state.params, state.tables),
             first_step_seconds=first_step_seconds,
             train_seconds=self.seconds,
-            train_rows_per_second=steps / epoch_steps * rows / self.seconds,
+            train_rows_per_second=steps / schedule.epoch_steps * schedule.rows / self.seconds,
         )
         self._record.result(self.result)
         self._checkpoints.discard_aside()
 
     def close(self) -> None:
-        """Waits until all is saved. Raises what saving raised, unless another process has taken the folder over and saves in it."""
+        """Waits until everything is saved, and releases the folder.
+
+        Raises the error of a save that failed, unless another process has taken over the folder and saves in it.
+        """
         try:
             self._checkpoints.close()
         except Exception:
             if not self._taken_over:
                 raise
         finally:
-            if self._record is not None:
-                self._record.close()
+            if self._open_record is not None:
+                self._open_record.close()
 
 
 def check_identity(checkpoints: CheckpointReader, data_hash: str) -> None:

@@ -1,4 +1,4 @@
-"""A trained run, opened for evaluation, explanation or export; also while it trains, which it does not disturb."""
+"""A trained run, opened for evaluation, explanation or export. Opening it does not disturb a process that trains it."""
 
 import pathlib
 from typing import NamedTuple
@@ -21,45 +21,58 @@ from autoint_jax.training.run_folder import records
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import bytes_per_row, resident_columns
 from autoint_jax.training.step.feed import chosen_feed
-from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
+from autoint_jax.training.step.state import Setup, TrainState, make_setup, state_shapes
 
-# How often a checkpoint is looked up that the trainer has meanwhile replaced by a newer one.
-LOOKS = 50
+# How many times to look again if the training process replaces the checkpoint meanwhile.
+MOST_ATTEMPTS = 50
 
 
 class TrainedRun(NamedTuple):
-    made: Setup
+    """A trained run with the state of one of its checkpoints.
+
+    Attributes:
+      setup: the setup of the run.
+      data: the prepared data that it was trained on.
+      state: the state of the checkpoint, on every device of `data_mesh`.
+    """
+
+    setup: Setup
     data: PreparedData
     state: TrainState
 
     @property
     def measures(self) -> Measures:
-        """What the run's evaluations measure."""
-        training = self.made.config.training
-        return measures(training.evaluated, training.group_by, self.made.schema)
+        """The metrics that evaluations of the run measure."""
+        training = self.setup.config.training
+        return measures(training.evaluated, training.group_by, self.setup.schema)
 
     def figures(self, columns: Columns, measured: Measures | None = None) -> dict[str, float]:
-        """{name: value} of the metrics of some rows; by default the metrics are those of the run.
+        """Returns {name: value} of the metrics of some rows, by default of the metrics of the run.
 
-        Rows are kept on the devices or read from disk by the rule of training, so that they always have room.
+        Rows are kept on the devices or read from disk by the rule of training, so that they fit into memory.
         """
         measured = self.measures if measured is None else measured
-        config, mesh = self.made.config, placement.data_mesh()
-        needed = len(columns) * bytes_per_row(self.made.schema)
+        config, mesh = self.setup.config, placement.data_mesh()
+        needed = len(columns) * bytes_per_row(self.setup.schema)
         streamed, _ = chosen_feed(config, needed, room.available(mesh), beside=len(columns) * EVALUATION_BYTES_PER_ROW)
         if streamed:
-            evaluate = scoring.make_streamed_evaluator(self.made, mesh, keep_logits=measured.keep_logits)
+            evaluate = scoring.make_streamed_evaluator(self.setup, mesh, keep_logits=measured.keep_logits)
             scores = evaluate(self.state.variables, self.state.tables, columns)
         else:
-            evaluate = scoring.make_evaluator(self.made, mesh, keep_logits=measured.keep_logits)
+            evaluate = scoring.make_evaluator(self.setup, mesh, keep_logits=measured.keep_logits)
             scores = evaluate(self.state.variables, self.state.tables, resident_columns(columns, mesh))
         return measured.figures(scores, columns)
 
 
 def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedRun:
-    """Opens a run at its best checkpoint, or at that of `step`. Only reads, so a process may train in the folder meanwhile.
+    """Opens a run at one of its checkpoints. It only reads, so a process may train in the folder meanwhile.
 
-    Raises UsageError where the folder is no run, has no such checkpoint, or its data is not what it was trained on.
+    Args:
+      run_dir: the run folder.
+      data_dir: the folder of prepared data.
+      step: the step of the checkpoint; None for the best one.
+
+    Raises UsageError if the folder holds no run or no such checkpoint, or the data is not that of the training.
     """
     run = records.read_run(run_dir)
     config = records.read_config(run_dir)
@@ -69,13 +82,13 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
             f'{run_dir} was trained on other data than {data.folder} (hash {run.data_hash[:12]}, not '
             f'{data.hash[:12]}): pass the --data_dir it was trained on'
         )
-    made = setup(config, fitted_schema(config, data, run.boundaries))
-    room.check_reading(made, placement.data_mesh(), f'the state of {run_dir}')
+    mesh = placement.data_mesh()
+    setup = make_setup(config, fitted_schema(config, data, run.boundaries), placement.platform(mesh))
+    room.check_reading(setup, mesh, f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
     check_identity(checkpoints, data.hash)
-    return TrainedRun(
-        made, data, saved_state(checkpoints, step, state_shapes(made), placement.data_mesh(), config.training.monitor)
-    )
+    state = saved_state(checkpoints, step, state_shapes(setup), mesh, config.training.monitor)
+    return TrainedRun(setup, data, state)
 
 
 _AGAIN = 'the result in result.json stands; to have the checkpoint again, train the run again in another run folder'
@@ -84,21 +97,21 @@ _AGAIN = 'the result in result.json stands; to have the checkpoint again, train 
 def saved_state(
     checkpoints: CheckpointReader, step: int | None, like: TrainState, mesh: Mesh, monitor: str
 ) -> TrainState:
-    """The state of a step, or of the best one, of a run in whose folder a process may be training.
+    """Returns the state of a checkpoint of a run in whose folder a process may be training.
 
-    That process deletes a checkpoint only when there is a newer one. So where one cannot be read and the newest is still the same,
-    it is lost; else it is looked up again.
+    That process deletes a checkpoint only when there is a newer one. So a checkpoint that cannot be read is lost if the
+    newest one is still the same; otherwise this function looks again.
 
     Args:
-      checkpoints: of the run.
-      step: the checkpoint's; None for the best.
+      checkpoints: the checkpoints of the run.
+      step: the step of the checkpoint; None for the best one.
       like: a state of the same shapes.
-      mesh: where the state shall be.
-      monitor: the name of the metric that decides which one is the best.
+      mesh: the devices that will hold the state.
+      monitor: the name of the metric by which a checkpoint is the best.
 
-    Raises UsageError where there is no such checkpoint, or it is damaged.
+    Raises UsageError if there is no such checkpoint, or it is damaged.
     """
-    for _ in range(LOOKS):
+    for _ in range(MOST_ATTEMPTS):
         known = checkpoints.steps()
         if not known:
             if _is_complete(checkpoints):
@@ -124,12 +137,14 @@ def saved_state(
 
 
 def _is_complete(checkpoints: CheckpointReader) -> bool:
+    """Returns whether the run of some checkpoints has a result."""
     return (checkpoints.folder.parent / 'result.json').exists()
 
 
 def _advice(checkpoints: CheckpointReader, error: DamagedCheckpoint) -> str:
+    """Returns the part of the error sentence that says what to do about a damaged checkpoint."""
     others = [step for step in checkpoints.steps() if step != error.step]
     other = f', or name another checkpoint by --step (there is {", ".join(map(str, others))})' if others else ''
     if _is_complete(checkpoints):
         return f'{_AGAIN}{other}'
-    return f'run the training command again, which trains again what is lost{other}'
+    return f'run the training command again, which repeats the lost steps{other}'

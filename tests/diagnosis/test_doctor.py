@@ -19,7 +19,7 @@ from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.memory.activations import activation_bytes
 from autoint_jax.training.memory.plan import plan as plan_of
 from autoint_jax.training.step import placement, slices, steps
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 from autoint_jax.units import shown_bytes
 
 MIXED = Schema(
@@ -134,7 +134,7 @@ def test_operations_are_right_here_and_wrong_ones_are_found(monkeypatch):
 def test_the_plan_counts_the_state_exactly(tables):
     config = replace(Config(), {'optimizer.tables': tables, 'model.variant': 'authors', 'model.deep_hidden': (19, 17)})
     device = plan_of(config, MIXED, {}, placement.data_mesh()).device
-    state = initial_state(setup(config, MIXED))
+    state = initial_state(make_setup(config, MIXED))
     assert named(device, 'tables') == nbytes(state.tables) == 132 * 16 * 4
     assert named(device, "state of the tables' optimizer") == nbytes(state.slots)
     assert named(device, 'parameters and their optimizer') == nbytes((state.params, state.optimizer))
@@ -152,7 +152,8 @@ def test_the_plan_of_six_million_rows_by_hand():
     assert named(plan.device, "state of the tables' optimizer") == 2 * table + 6_000_000 * 4  # m, nu, last
     assert not [item for item in plan.device if item.name == 'gradient of whole tables']
     assert named(plan.device, 'data') == 45_000_000 * (2 + 0 + 1) * 4
-    assert named(plan.device, 'order of rows') == 2 * 39_063 * slices.cut(1024, config, schema, mesh).padded_batch * 4
+    padded_batch = slices.cut(1024, make_setup(config, schema), mesh).padded_batch
+    assert named(plan.device, 'order of rows') == 2 * 39_063 * padded_batch * 4
     assert named(plan.device, 'evaluation') == 3_000_000 * 32
     assert named(plan.device, 'rows of a batch') == 6 * 1024 * 2 * 16 * 4
     assert named(plan.disk, 'checkpoints') > 3 * 3 * table
@@ -171,10 +172,10 @@ def test_activations_by_hand_and_against_xla():
     schema, mesh = planned.schema_of([5] * f), placement.data_mesh()
     device = plan_of(config, schema, {'train': 512}, mesh).device
     estimated = named(device, 'activations of a slice') + named(device, 'rows of a batch')
-    made, shape = setup(config, schema), jax.ShapeDtypeStruct
+    setup, shape = make_setup(config, schema), jax.ShapeDtypeStruct
     columns = Columns(shape((512, f), jnp.int32), shape((512, 0), jnp.float32), shape((512,), jnp.float32))
-    chunk = steps.make_chunk(made, mesh, slices.cut(512, config, schema, mesh), max_steps=2)
-    state = jax.eval_shape(lambda: initial_state(made))
+    chunk = steps.make_chunk(setup, mesh, slices.cut(512, setup, mesh), max_steps=2)
+    state = jax.eval_shape(lambda: initial_state(setup))
     compiled = chunk.lower(state, columns, shape((1, 512), jnp.int32), 0, 1).compile()
     assert 0.6 < estimated / compiled.memory_analysis().temp_size_in_bytes < 1.6
 

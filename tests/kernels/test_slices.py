@@ -6,6 +6,7 @@ import pytest
 from autoint_jax.benchmarks.shapes import Shape, made_up
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training.step import placement, slices
+from autoint_jax.training.step.state import make_setup
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_slices_fit_the_cache_and_leave_no_core_idle(fields, cores, cache, expec
     monkeypatch.setattr(slices, 'second_level_cache', lambda: cache)
     schema, _ = made_up(Shape((5,) * fields), 8, seed=0)
     config = replace(Config(), {'execution.form': 'cpu_kernel'})
-    assert slices.cut(1024, config, schema, placement.data_mesh(jax.devices()[:1])) == (
+    assert slices.cut(1024, make_setup(config, schema), placement.data_mesh(jax.devices()[:1])) == (
         expected,
         -(-1024 // expected) * expected,
     )

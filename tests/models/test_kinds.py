@@ -23,7 +23,7 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -88,19 +88,19 @@ def test_every_model_learns_from_every_combination_of_kinds(kinds, name):
     for kind in kinds:
         schema = Schema(KINDS[kind])
         config = dataclasses.replace(config_of(), model=with_everything(name))
-        made, mesh, columns = setup(config, schema), placement.data_mesh(), columns_of(schema)
-        cut = slices.cut(8, config, schema, mesh)
-        before = initial_state(made)
+        setup, mesh, columns = make_setup(config, schema), placement.data_mesh(), columns_of(schema)
+        cut = slices.cut(8, setup, mesh)
+        before = initial_state(setup)
         first = {table: np.array(values) for table, values in before.tables.items()}
         ordered = order.epoch_order(0, 0, rows=ROWS, batch_size=8, padded_batch=cut.padded_batch)
-        state, losses = steps.make_chunk(made, mesh, cut, max_steps=5)(
+        state, losses = steps.make_chunk(setup, mesh, cut, max_steps=5)(
             placement.replicate(before, mesh), resident_columns(columns, mesh), placement.replicate(ordered, mesh), 0, 5
         )
-        logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident_columns(columns, mesh))
+        logits = scoring.make_scorer(setup, mesh)(state.variables, state.tables, resident_columns(columns, mesh))
         assert np.isfinite(losses).all() and np.isfinite(logits).all() and logits.shape == (ROWS,), kind
         for path, leaf in jax.tree_util.tree_leaves_with_path(state):
             assert leaf.size and np.isfinite(leaf).all(), f'{kind} {jax.tree_util.keystr(path)}'
-        assert sorted(state.tables) == (sorted(made.table_specs) if schema.id_fields else []), kind
+        assert sorted(state.tables) == (sorted(setup.table_specs) if schema.id_fields else []), kind
         # Not all move: two fields have no triples, one field has no pairs.
         assert not first or any((np.asarray(values) != first[table]).any() for table, values in state.tables.items()), (
             kind
@@ -145,7 +145,7 @@ def test_numeric_fields_alone_train_in_every_encoding(encoding, tmp_path):
     config = config_of(**AUTOINT, model__numeric_encoding=encoding, training__epochs=1)
     assert np.isfinite(fit(config, data, tmp_path / 'run', Silent()).test['logloss'])
     run = open_run(tmp_path / 'run', str(tmp_path), None)
-    assert run.made.schema == fitted_schema(config, data) and run.state.tables == {}
+    assert run.setup.schema == fitted_schema(config, data) and run.state.tables == {}
 
 
 def test_commands_of_a_table_of_numbers(command, tmp_path):

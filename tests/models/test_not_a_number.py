@@ -13,6 +13,7 @@ from test_table_optimizers import D, V, first_table
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS, OptimizerConfig
+from autoint_jax.config.rates import rates_of
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import MODELS
@@ -153,7 +154,7 @@ def test_optimizers_of_tables_keep_nan_where_it_is(tables, form):
     """A NaN in row 3 and in the gradient of row 5, which the first batch has; later batches have other rows."""
     if tables == 'adam' and form == 'cpu_kernel':
         return
-    optimizer = table_optimizer(OptimizerConfig(tables=tables), form)
+    optimizer = table_optimizer(OptimizerConfig(tables=tables), form, rates_of(Config()))
     table = first_table().at[3, 1].set(jnp.nan)
     slots, numbers = optimizer.init(table), np.array([[3, 5, 7, 5], [2, 7, 2, 8], [9, 2, 9, 7]], np.int32)
     gradients = np.full((3, 4, D), 0.25, np.float32)

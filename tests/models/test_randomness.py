@@ -24,7 +24,7 @@ from autoint_jax.models.layers.dropout import Training, drawn, hidden_site, laye
 from autoint_jax.models.layers.randomness import seed_key, two_words
 from autoint_jax.models.registry import MODELS
 from autoint_jax.training.step import order
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 
 LAST_SEED = 2**31 - 1
 WORDS = [
@@ -45,7 +45,7 @@ CONFIG = replace(
 
 def bits(seed):
     """Hashes of an initial state and of dropout's words, drawn in a compiled program."""
-    state = initial_state(setup(replace(CONFIG, {'seed': seed}), SCHEMA))
+    state = initial_state(make_setup(replace(CONFIG, {'seed': seed}), SCHEMA))
     words = jax.jit(
         lambda step: drawn(row_keys(seed, step, jnp.arange(5)), sites=[0, 1, 100, layer_site(2, 100)], rate=0.3).words
     )
@@ -138,7 +138,7 @@ def test_no_two_draws_of_a_run_have_the_same_key(seed, keys_drawn_with):
         at_steps |= set(map(tuple, data))
     for name in MODELS:
         keys_drawn_with.clear()
-        initial_state(setup(replace(Config(model=with_everything(name)), {'seed': seed}), SCHEMA))
+        initial_state(make_setup(replace(Config(model=with_everything(name)), {'seed': seed}), SCHEMA))
         keys = [key for key, _ in keys_drawn_with]
         assert keys and len(set(keys)) == len(keys), name
         assert at_steps.isdisjoint(keys), name
@@ -185,7 +185,7 @@ def test_sites_of_a_model_are_apart_however_large_it_is(name, monkeypatch):
     if name == 'autoint':
         monkeypatch.setattr('autoint_jax.models.autoint.drawn', watched)
     rows = batch()
-    model, specs = setup(replace(Config(model=config), {}), SCHEMA)[2:4]
+    model, specs = make_setup(replace(Config(model=config), {}), SCHEMA)[2:4]
     keys = row_keys(0, jnp.asarray(0), jnp.arange(ROWS))
 
     def run():

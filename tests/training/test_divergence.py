@@ -21,7 +21,7 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run import Run
 from autoint_jax.training.step import placement
-from autoint_jax.training.step.state import setup
+from autoint_jax.training.step.state import make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -103,8 +103,8 @@ def places(state):
 
 
 def test_a_value_that_no_loss_shows_is_found_before_it_is_saved(data, tmp_path):
-    made, mesh = setup(TINY, data.schema), placement.data_mesh()
-    run = Run(made, data, tmp_path)
+    setup, mesh = make_setup(TINY, data.schema), placement.data_mesh()
+    run = Run(setup, data, tmp_path)
     state = run.latest(mesh, lambda sentence: None)
     figures = {'logloss': 0.6, 'auc': 0.6}
     run.evaluated(state, 4, 1.0, 0.6, figures)

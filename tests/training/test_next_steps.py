@@ -18,7 +18,7 @@ from autoint_jax.models import registry
 from autoint_jax.models.layers.tables import TableSpec, lookup
 from autoint_jax.training import loop
 from autoint_jax.training.run_folder.records import run_name
-from autoint_jax.training.step.state import setup
+from autoint_jax.training.step.state import make_setup
 from autoint_jax.training.tables import dense_tables
 
 OWN = configuration.load(CONFIGS / 'own_table.toml')
@@ -116,7 +116,7 @@ def test_the_suggestion_is_said_before_training(monkeypatch):
     monkeypatch.setattr(dense_tables, 'MANY_ROWS', 20)
     for tables in ('adam', 'deferred_adam'):
         config = configuration.replace(OWN, {'training.batch_size': 1, 'optimizer.tables': tables})
-        loop.say_what_is_special(setup(config, model_cases.SCHEMA), types.SimpleNamespace(say=said.append))
+        loop.say_what_is_special(make_setup(config, model_cases.SCHEMA), types.SimpleNamespace(say=said.append))
     assert [('deferred_adam' in line, '23 rows' in line) for line in said] == [(True, True)]
 
 

@@ -78,7 +78,7 @@ def test_no_initial_state_is_made_to_read_one(data, run_dir, monkeypatch):
 
 
 def test_quantiles_are_read_from_the_run(data, run_dir, tmp_path, monkeypatch):
-    taken = opened(data, run_dir).made.schema
+    taken = opened(data, run_dir).setup.schema
     numbers = np.asarray(data.split('train').numeric)
     assert [field.boundaries for field in taken.numeric_fields] == [
         fields.quantiles(numbers[:, at], 5) for at in (0, 1)
@@ -86,7 +86,7 @@ def test_quantiles_are_read_from_the_run(data, run_dir, tmp_path, monkeypatch):
     fields._boundaries.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr(fields, 'quantiles', None)
-        assert opened(data, run_dir).made.schema == taken
+        assert opened(data, run_dir).setup.schema == taken
         fit(replace(Config(), OPTIONS), data, run_dir, Told())  # complete
         with pytest.raises(TypeError):
             fit(replace(Config(), {**OPTIONS, 'seed': 1}), data, tmp_path / 'other', Told())
@@ -111,7 +111,7 @@ def test_quantiles_are_taken_once_a_process(data, monkeypatch):
 
 def test_a_split_without_room_is_scored_from_disk_with_the_same_figures(data, run_dir, monkeypatch):
     run, columns = opened(data, run_dir), data.split('test')
-    measured = measures(('pr_auc',), '', run.made.schema)
+    measured = measures(('pr_auc',), '', run.setup.schema)
     kept = run.figures(columns, measured)
     test = json.loads((run_dir / 'result.json').read_text())['test']
     assert {name: kept[name] for name in test} == test and list(kept) == [*test, 'pr_auc']
@@ -125,7 +125,7 @@ def test_copies_record_their_quantiles_too(data, tmp_path):
     fit_copies(configs, data, [tmp_path / 'a', tmp_path / 'b'], Told())
     for folder in ('a', 'b'):
         assert trained.records.read_run(tmp_path / folder).boundaries.keys() == {'x', 'y'}
-        assert opened(data, tmp_path / folder).made.schema.numeric_fields[0].boundaries
+        assert opened(data, tmp_path / folder).setup.schema.numeric_fields[0].boundaries
 
 
 def test_a_state_that_has_no_room_is_not_read(data, run_dir, monkeypatch):

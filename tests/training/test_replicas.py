@@ -18,10 +18,11 @@ from autoint_jax.records import completion, runs
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.training import replica_programs
 from autoint_jax.training.loop import fit
-from autoint_jax.training.replicas import copy_name, fit_copies
+from autoint_jax.training.replica_options import copy_name
+from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -103,31 +104,31 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
         ]
     ]
     schema, columns = made_up(Shape((3, 17)), 24, seed=1)
-    options = {
-        path: jnp.asarray(values)
-        for path, values in {
+    varied = {
+        name: jnp.asarray(values)
+        for name, values in {
             'seed': [0, 7, 0],
-            'optimizer.learning_rate': [1e-3, 3e-3, 1e-2],
-            f'optimizer.{l2}': [0.0, 0.01, 0.3],
-            'model.attention_dropout': [0.0, 0.4, 0.1],
-            'model.embedding_dropout': [0.2, 0.0, 0.5],
-            'model.deep_dropout': [0.0, 0.1, 0.6],
+            'learning_rate': [1e-3, 3e-3, 1e-2],
+            l2: [0.0, 0.01, 0.3],
+            'attention_dropout': [0.0, 0.4, 0.1],
+            'embedding_dropout': [0.2, 0.0, 0.5],
+            'deep_dropout': [0.0, 0.1, 0.6],
         }.items()
     }
-    made, mesh = setup(configs[0], schema), replica_programs.replica_mesh(3, jax.local_devices()[:1])
+    setup, mesh = make_setup(configs[0], schema), replica_programs.replica_mesh(3, jax.local_devices()[:1])
     alone_on = placement.data_mesh(jax.local_devices()[:1])
-    cut = slices.cut(6, base, schema, mesh)
+    cut = slices.cut(6, setup, mesh)
     order = jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
     orders = jnp.stack([order, order[::-1], jnp.roll(order, 1, 0)])
     resident = resident_columns(columns, mesh)
-    states = replica_programs.stacked([initial_state(setup(config, schema)) for config in configs], mesh)
+    states = replica_programs.stacked([initial_state(make_setup(config, schema)) for config in configs], mesh)
     counts = jnp.array([3, 2, 3])
-    states, losses = replica_programs.make_chunk(made, mesh, cut, max_steps=3, together=together)(
-        states, options, orders, counts, resident, 1
+    states, losses = replica_programs.make_chunk(setup, mesh, cut, max_steps=3, together=together)(
+        states, varied, orders, counts, resident, 1
     )
-    states = replica_programs.make_flush(made, mesh, together=together)(states, options)
+    states = replica_programs.make_flush(setup, mesh, together=together)(states, varied)
     for copy, config in enumerate(configs):
-        own = setup(config, schema)
+        own = make_setup(config, schema)
         alone, loss = steps.make_chunk(own, alone_on, cut, max_steps=3)(
             initial_state(own), resident_columns(columns, alone_on), orders[copy], 1, int(counts[copy])
         )

@@ -59,7 +59,7 @@ def final(data_dir, run_dir):
     untimed = {key: value for key, value in result.items() if not key.startswith(('train_', 'first_step_'))}
     run = open_run(run_dir, str(data_dir), None)
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
-    last, _ = checkpoints.restore(checkpoints.steps()[-1], initial_state(run.made), placement.data_mesh())
+    last, _ = checkpoints.restore(checkpoints.steps()[-1], initial_state(run.setup), placement.data_mesh())
     for state in (run.state, last):  # no checkpoint holds a row that is behind
         for slots in state.slots.values():
             assert not isinstance(slots, DeferredAdamSlots) or (slots.last == state.step).all()

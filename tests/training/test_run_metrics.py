@@ -56,7 +56,7 @@ def test_the_monitor_chooses_the_best_state_and_ends_training(data, data_dir, tm
 
     run, columns = open_run(tmp_path / 'alone', data_dir, None), data.split('test')
     assert int(run.state.step) == best['step'] and run.figures(columns) == result.test
-    scorer = scoring.make_scorer(run.made, placement.data_mesh())
+    scorer = scoring.make_scorer(run.setup, placement.data_mesh())
     logits = scorer(run.state.variables, run.state.tables, resident_columns(columns, placement.data_mesh()))
     assert data.schema.names[0] == 'Gender'
     areas = ranking.group_areas(logits, columns.labels, columns.ids[:, 0])
@@ -106,7 +106,7 @@ def test_an_entry_of_the_table_is_all_that_a_new_metric_needs(data_dir, tmp_path
     assert all('brier' in evaluation.valid for evaluations in found.values() for evaluation in evaluations)
     run = open_run(folder.of(folder.trials()[0]), data_dir, None)
     columns = run.data.split('test')
-    scorer = scoring.make_scorer(run.made, placement.data_mesh())
+    scorer = scoring.make_scorer(run.setup, placement.data_mesh())
     logits = scorer(run.state.variables, run.state.tables, resident_columns(columns, placement.data_mesh()))
     assert results[folder.trials()[0].id].test['brier'] == brier(logits, columns.labels)
     assert status(folder).counts['done'] == 2

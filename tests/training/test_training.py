@@ -17,10 +17,10 @@ from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
-from autoint_jax.training.loop import evaluation_steps
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import gathered, resident_columns
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.schedule import evaluation_steps
+from autoint_jax.training.step.state import initial_state, make_setup
 
 OPTIONS = {
     'data.dataset': 'movielens_1m',
@@ -38,10 +38,10 @@ def losses_of(data_dir, chunks, **options):
     """Losses of the steps of `chunks` (their lengths), and the state after them."""
     config = replace(Config(), {**OPTIONS, **{name.replace('__', '.'): value for name, value in options.items()}})
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-    made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
-    cut = slices.cut(config.training.batch_size, config, data.schema, mesh)
-    chunk = steps.make_chunk(made, mesh, cut, max_steps=max(chunks))
-    state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
+    setup, mesh, columns = make_setup(config, data.schema), placement.data_mesh(), data.split('train')
+    cut = slices.cut(config.training.batch_size, setup, mesh)
+    chunk = steps.make_chunk(setup, mesh, cut, max_steps=max(chunks))
+    state, resident = placement.replicate(initial_state(setup), mesh), resident_columns(columns, mesh)
     per_epoch = order.steps_per_epoch(len(columns), config.training.batch_size)
     ordered = placement.replicate(
         np.concatenate(
@@ -70,12 +70,12 @@ def gradients_of(data_dir):
     """The loss of the first step's batch and its gradients, of parameters and of looked-up rows, dropout on."""
     config = replace(Config(), OPTIONS)
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-    made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
-    cut = slices.cut(61, config, data.schema, mesh)
+    setup, mesh, columns = make_setup(config, data.schema), placement.data_mesh(), data.split('train')
+    cut = slices.cut(61, setup, mesh)
     rows = order.epoch_order(0, 0, rows=len(columns), batch_size=61, padded_batch=cut.padded_batch)[0]
-    state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
-    looked_up = lookup(state.tables, made.table_specs, gathered(resident, rows))
-    loss, of_params, of_rows, _ = jax.jit(steps.make_gradients(made, mesh, cut.slice_rows))(
+    state, resident = placement.replicate(initial_state(setup), mesh), resident_columns(columns, mesh)
+    looked_up = lookup(state.tables, setup.table_specs, gathered(resident, rows))
+    loss, of_params, of_rows, _ = jax.jit(steps.make_gradients(setup, mesh, cut.slice_rows))(
         state.params, state.statistics, looked_up, resident, rows, state.step
     )
     return (
@@ -152,14 +152,14 @@ def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
     losses, after = losses_of(data_dir, [1], model__attention_dropout=0.0, model__embedding_dropout=0.0)
     config = replace(Config(), {**OPTIONS, 'model.attention_dropout': 0.0, 'model.embedding_dropout': 0.0})
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-    made, columns = setup(config, data.schema), data.split('train')
-    before = initial_state(made)
+    setup, columns = make_setup(config, data.schema), data.split('train')
+    before = initial_state(setup)
     rows = order.epoch_order(0, 0, rows=len(columns), batch_size=61, padded_batch=61)[0]
     batch = columns.batch(rows)
 
     def loss(trained):
-        logits = made.model.apply(
-            {'params': trained['params']}, lookup(trained['tables'], made.table_specs, batch), batch, training=None
+        logits = setup.model.apply(
+            {'params': trained['params']}, lookup(trained['tables'], setup.table_specs, batch), batch, training=None
         )
         return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, batch.labels))
 
@@ -183,30 +183,30 @@ def test_first_step_is_adam_on_the_gradient_of_the_mean_logloss(data_dir):
 def test_schemas_of_one_kind_of_field_train_and_score(fields):
     schema, rng = Schema(fields), np.random.default_rng(0)
     config, mesh = replace(Config(), OPTIONS), placement.data_mesh()
-    made = setup(config, schema)
+    setup = make_setup(config, schema)
     columns = Columns(
         rng.integers(0, 3, (61, schema.num_slots)).astype(np.int32),
         rng.normal(size=(61, len(schema.numeric_fields))).astype(np.float32),
         rng.integers(0, 2, 61).astype(np.float32),
     )
-    cut, resident = slices.cut(61, config, schema, mesh), resident_columns(columns, mesh)
+    cut, resident = slices.cut(61, setup, mesh), resident_columns(columns, mesh)
     ordered = placement.replicate(order.epoch_order(0, 0, rows=61, batch_size=61, padded_batch=cut.padded_batch), mesh)
-    state, losses = steps.make_chunk(made, mesh, cut, max_steps=1)(initial_state(made), resident, ordered, 0, 1)
+    state, losses = steps.make_chunk(setup, mesh, cut, max_steps=1)(initial_state(setup), resident, ordered, 0, 1)
     assert np.isfinite(losses).all()
-    assert np.isfinite(scoring.make_scorer(made, mesh)(state.variables, state.tables, resident)).all()
+    assert np.isfinite(scoring.make_scorer(setup, mesh)(state.variables, state.tables, resident)).all()
 
 
 def test_scores_are_in_row_order_and_complete(data_dir):
     config = replace(Config(), OPTIONS)
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-    made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('valid')
-    state = initial_state(made)
-    logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident_columns(columns, mesh))
+    setup, mesh, columns = make_setup(config, data.schema), placement.data_mesh(), data.split('valid')
+    state = initial_state(setup)
+    logits = scoring.make_scorer(setup, mesh)(state.variables, state.tables, resident_columns(columns, mesh))
     from autoint_jax.models.layers.tables import lookup
 
     batch = columns.batch()
-    expected = made.model.apply(
-        {'params': state.params}, lookup(state.tables, made.table_specs, batch), batch, training=None
+    expected = setup.model.apply(
+        {'params': state.params}, lookup(state.tables, setup.table_specs, batch), batch, training=None
     )
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
 

@@ -32,18 +32,19 @@ def lacking(name: str, config: ModelConfig) -> str:
     return ''
 
 
-def chosen_form(name: str, config: ModelConfig) -> str:
-    """Returns the form in which the interacting layers of a model are computed on this machine's default device.
+def chosen_form(name: str, config: ModelConfig, platform: str | None = None) -> str:
+    """Returns the form in which the interacting layers of a model are computed on devices of a platform.
 
     Args:
       name: option `execution.form`. 'automatic' means, on a CPU in float32, the compiled kernel if there is a C++
         compiler, else head by head. On other devices it means einsum, until the GPU kernel has been timed on a GPU.
       config: the options of the model.
+      platform: 'cpu', 'gpu' and so on; by default that of JAX's default device.
 
     Raises:
       UsageError: the form is unknown, or cannot run on this device or with the configuration's options.
     """
-    platform = jax.default_backend()
+    platform = platform or jax.default_backend()
     if name == AUTOMATIC:
         if platform != 'cpu':
             return 'einsum'
@@ -61,9 +62,10 @@ def chosen_form(name: str, config: ModelConfig) -> str:
     return name
 
 
-def missed_kernel(name: str, config: ModelConfig) -> str:
+def missed_kernel(name: str, config: ModelConfig, platform: str | None = None) -> str:
     """Returns why the automatic form on a CPU in float32 is not the compiled kernel; empty if it is, or need not be."""
-    automatic = name == AUTOMATIC and not lacking('cpu_kernel', config) and jax.default_backend() == 'cpu'
+    on_cpu = (platform or jax.default_backend()) == 'cpu'
+    automatic = name == AUTOMATIC and not lacking('cpu_kernel', config) and on_cpu
     return library.unavailable() if automatic else ''
 
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.config.options import is_on
+from autoint_jax.config.rates import Rates
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.randomness import seed_key, two_words
 
@@ -60,11 +62,13 @@ class Training(NamedTuple):
       keys: a key for each row [b], from `row_keys`.
       weights: float32 [b], 0 for rows that only pad the batch, else 1.
       axis: mesh axis over which the rows of a batch are spread; None if they are all on this device.
+      rates: the rates of the run, which replace those of the model's configuration; None if they are the same.
     """
 
     keys: jax.Array
     weights: jax.Array
     axis: str | None
+    rates: Rates | None = None
 
 
 def row_keys(seed: int | jax.Array, step: jax.Array, rows: jax.Array) -> jax.Array:
@@ -120,6 +124,17 @@ def _mixed(x: jax.Array, first: int, one: int, second: int, other: int, third: i
     x = (x ^ (x >> first)) * jnp.uint32(one)
     x = (x ^ (x >> second)) * jnp.uint32(other)
     return x ^ (x >> third)
+
+
+def dropout_rate(name: str, config: ModelConfig, training: Training | None) -> float | jax.Array:
+    """Returns the dropout rate with which a model trains, a number or an array [].
+
+    Args:
+      name: an option of the model that copies of a run may vary, such as 'embedding_dropout'.
+      config: the configuration of the model.
+      training: of the step; None at evaluation.
+    """
+    return getattr(config if training is None or training.rates is None else training.rates, name)
 
 
 def dropped(x: jax.Array, training: Training | None, *, site: int, rate: float | jax.Array) -> jax.Array:

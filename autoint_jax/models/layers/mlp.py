@@ -25,7 +25,7 @@ class MLP(nn.Module):
     """
 
     hidden: tuple[int, ...]
-    dropout: float
+    dropout: float | jax.Array
     random_bias: bool
     site: int
     batch_norm: bool = False

@@ -14,7 +14,7 @@ from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.paper.markdown import table
 from autoint_jax.reproduction.paper.published import SIZES, SIZES_DATASET
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 
 # {data set: (numeric fields, other fields)} (paper, Table 1 and section 5.1.1)
 FIELDS = {'criteo': (13, 26), 'avazu': (0, 23), 'kdd12': (3, 10), 'movielens_1m': (1, 6)}
@@ -50,8 +50,8 @@ def parameters(config: Config, schema: Schema) -> int:
     Raises:
       UsageError: the configuration is wrong.
     """
-    made = setup(config, schema)
-    return parameter_count(jax.eval_shape(lambda: initial_state(made)).params)
+    setup = make_setup(config, schema)
+    return parameter_count(jax.eval_shape(lambda: initial_state(setup)).params)
 
 
 def rounded_as(count: int, published: str) -> str:

@@ -1,5 +1,6 @@
-"""What a forward and backward pass keeps between the two, by a formula for AutoInt and by XLA's count, or roughly, for
-other models.
+"""The activations that a forward pass keeps for the backward pass.
+
+They are counted by a formula for AutoInt; for other models by compiling a step, or roughly.
 """
 
 import jax
@@ -8,32 +9,38 @@ import jax.numpy as jnp
 from autoint_jax.config.configuration import Config
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
-from autoint_jax.models.registry import interacting_form, model_class
+from autoint_jax.models.registry import model_class
 from autoint_jax.schema import Batch
+from autoint_jax.training.step.loss import summed_logloss
 from autoint_jax.training.step.state import Setup, state_shapes
-from autoint_jax.training.step.steps import summed_logloss
 
-# Arrays as large as the largest that a row passes through, where nothing better is known.
+# For a rough count: arrays per row, each as large as the largest array that a row passes through.
 ROUGH_ARRAYS = 4
 
 
-def activations(made: Setup, slice_rows: int, *, compiling: bool) -> tuple[int, str]:
-    """Bytes of the activations of a slice, and how they were counted: by compiling what has no formula, or roughly."""
-    if interacting_form(made.config) is not None:
-        of_row = activation_bytes(made.config, len(made.schema.fields))
-        return slice_rows * of_row, f'{slice_rows} rows x (all layers + 2 x the largest layer)'
+def activations(setup: Setup, slice_rows: int, *, compiling: bool) -> tuple[int, str]:
+    """Returns the bytes of the activations of a slice, and words that say how they were counted.
+
+    Args:
+      setup: the setup of the run.
+      slice_rows: rows of the slice.
+      compiling: for a model without a formula, compile a step, which takes seconds; otherwise count roughly.
+    """
+    if setup.form is not None:
+        row_bytes = activation_bytes(setup.config, len(setup.schema.fields))
+        return slice_rows * row_bytes, f'{slice_rows} rows x (all layers + 2 x the largest layer)'
     if not compiling:
-        of_row = 4 * ROUGH_ARRAYS * model_class(made.config.model).row_floats(made.config.model, made.schema)
-        return slice_rows * of_row, f'{slice_rows} rows x {ROUGH_ARRAYS} x the largest array'
-    return _counted_by_xla(made, slice_rows), f'of {slice_rows} rows, counted by XLA'
+        row_bytes = 4 * ROUGH_ARRAYS * model_class(setup.config.model).row_floats(setup.config.model, setup.schema)
+        return slice_rows * row_bytes, f'{slice_rows} rows x {ROUGH_ARRAYS} x the largest array'
+    return _counted_by_xla(setup, slice_rows), f'of {slice_rows} rows, counted by XLA'
 
 
-def _counted_by_xla(made: Setup, rows: int) -> int:
-    """Temporary bytes of the compiled gradient of `rows` rows; nothing is allocated."""
-    shape, schema = jax.ShapeDtypeStruct, made.schema
-    state = state_shapes(made)
+def _counted_by_xla(setup: Setup, rows: int) -> int:
+    """Returns the temporary bytes of the compiled gradient of `rows` rows; it allocates nothing."""
+    shape, schema = jax.ShapeDtypeStruct, setup.schema
+    state = state_shapes(setup)
     looked_up = {
-        name: shape((rows, len(spec.columns), spec.width), jnp.float32) for name, spec in made.table_specs.items()
+        name: shape((rows, len(spec.columns), spec.width), jnp.float32) for name, spec in setup.table_specs.items()
     }
     batch = Batch(
         shape((rows, schema.num_slots), jnp.int32),
@@ -44,22 +51,24 @@ def _counted_by_xla(made: Setup, rows: int) -> int:
 
     def loss(params, looked_up, statistics, batch):
         training = Training(row_keys(0, jnp.zeros((), jnp.int32), jnp.arange(rows)), batch.weights, None)
-        logits, _ = made.model.apply(
+        logits, _ = setup.model.apply(
             {'params': params, STATISTICS: statistics}, looked_up, batch, training=training, mutable=[STATISTICS]
         )
         return summed_logloss(logits, labels=batch.labels, weights=batch.weights)
 
     compiled = jax.jit(jax.grad(loss, (0, 1))).lower(state.params, looked_up, state.statistics, batch).compile()
-    return compiled.memory_analysis().temp_size_in_bytes
+    analysis = compiled.memory_analysis()
+    return analysis.temp_size_in_bytes if analysis is not None else 0
 
 
 def activation_bytes(config: Config, num_fields: int) -> int:
-    """Bytes of one row in a backward pass: of every layer what it keeps, and of the largest twice that for gradients.
+    """Returns the bytes of one row in a backward pass: those of all layers, and twice those of the largest for
+    gradients.
 
-    A layer keeps its input f d, projections f p n a and mixed values f n a in the compute type, and attention weights
-    n f f, and their dropout mask, in float32; the deep network its hidden values. Together with the rows of a batch and
-    the gradient of tables that is 0.93 to 1.21 times what XLA counts for a compiled step of 8 or 39 fields in the forms
-    einsum and heads; the compiled kernel needs less.
+    An interacting layer keeps its input f d, its projections f p n a and its mixed values f n a in the compute type,
+    and its attention weights n f f with their dropout mask in float32. The deep network keeps its hidden values. With
+    the rows of a batch and the gradient of tables, that is 0.93 to 1.21 times the bytes that XLA counts for a compiled
+    step of 8 or 39 fields in the forms einsum and heads. The compiled kernel needs less.
     """
     model, f = config.model, num_fields
     width, size = model.num_heads * model.head_dim, 2 if model.compute_dtype == 'bfloat16' else 4

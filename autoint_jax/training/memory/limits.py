@@ -10,16 +10,16 @@ INT32 = 2**31
 EVALUATED_ROWS = 2**30  # `evaluation.metrics` counts pairs of rows in two halves of 32 bits
 
 
-def check(made: Setup, rows: dict[str, int], mesh: Mesh) -> None:
+def check(setup: Setup, rows: dict[str, int], mesh: Mesh) -> None:
     """Raises UsageError if a run would count beyond a limit.
 
     Args:
-      made: the setup of the run.
+      setup: the setup of the run.
       rows: {split: number of rows}; empty if unknown.
       mesh: the devices.
     """
-    config, schema = made.config, made.schema
-    for name, spec in made.table_specs.items():
+    config, schema = setup.config, setup.schema
+    for name, spec in setup.table_specs.items():
         _below(
             spec.rows,
             INT32,
@@ -30,7 +30,7 @@ def check(made: Setup, rows: dict[str, int], mesh: Mesh) -> None:
         _below(count, INT32 if split == 'train' else EVALUATED_ROWS, f'rows in the {split} split', 'prepare fewer rows')
     train = rows.get('train', config.training.batch_size)
     batch_size = min(config.training.batch_size, train)
-    padded = slices.cut(batch_size, config, schema, mesh).padded_batch
+    padded = slices.cut(batch_size, setup, mesh).padded_batch
     places = padded * max(1, schema.num_slots)
     _below(places, INT32, f'ids in a batch of {padded:,} rows', 'take a smaller training.batch_size')
     if rows:

@@ -17,7 +17,7 @@ from autoint_jax.training.memory import limits
 from autoint_jax.training.memory.activations import activations
 from autoint_jax.training.step import feed, order, scoring, slices
 from autoint_jax.training.step.columns import bytes_per_row
-from autoint_jax.training.step.state import Setup, TrainState, setup, state_shapes
+from autoint_jax.training.step.state import Setup, TrainState, make_setup, state_shapes
 
 # Arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and what the optimizer reads for a row.
 ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}
@@ -88,15 +88,15 @@ def plan(
     Raises:
       UsageError: the model is unknown, or a number is above what the programs can count (`limits.check`).
     """
-    made = setup(config, schema)
-    limits.check(made, rows, mesh)
-    state, on_cpu = state_shapes(made), mesh.devices.flat[0].platform == 'cpu'
+    setup = make_setup(config, schema)
+    limits.check(setup, rows, mesh)
+    state, on_cpu = state_shapes(setup), mesh.devices.flat[0].platform == 'cpu'
     of_device = -(-copies // mesh.devices.size) if copies > 1 else 1
     at_once = of_device if not on_cpu else 1  # copies of a CPU device take their steps one after the other
     whole, train = _nbytes(state), rows.get('train', config.training.batch_size)
     batch_size = min(config.training.batch_size, train)
-    cut = slices.cut(batch_size, config, schema, mesh)
-    device = [*_state_items(state, config, of_device, at_once), *_step_items(made, cut, at_once, compiling)]
+    cut = slices.cut(batch_size, setup, mesh)
+    device = [*_state_items(state, config, of_device, at_once), *_step_items(setup, cut, at_once, compiling)]
     if rows:
         places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
         device += _data_items(schema, rows, of_device * places, cut, shared=copies == 1, streamed=streamed)
@@ -184,10 +184,10 @@ def _state_items(state: TrainState, config: Config, of_device: int, at_once: int
     ]
 
 
-def _step_items(made: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> list[Item]:
-    arrays = ROW_ARRAYS[made.config.optimizer.tables]
-    values = sum(len(spec.columns) * spec.width for spec in made.table_specs.values())
-    bytes_of_slice, counted = activations(made, cut.slice_rows, compiling=compiling)
+def _step_items(setup: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> list[Item]:
+    arrays = ROW_ARRAYS[setup.config.optimizer.tables]
+    values = sum(len(spec.columns) * spec.width for spec in setup.table_specs.values())
+    bytes_of_slice, counted = activations(setup, cut.slice_rows, compiling=compiling)
     return [
         Item(
             'rows of a batch',
@@ -200,7 +200,7 @@ def _step_items(made: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> 
             'activations of a slice',
             at_once * bytes_of_slice,
             counted,
-            'training.batch_size' if made.config.model.deep_batch_norm else 'execution.slice_rows',
+            'training.batch_size' if setup.config.model.deep_batch_norm else 'execution.slice_rows',
             estimated=True,
         ),
     ]

@@ -76,11 +76,11 @@ class Arrangement(NamedTuple):
     warning: str
 
 
-def arranged(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1) -> Arrangement:
+def arranged(setup: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1) -> Arrangement:
     """Returns how to feed the rows of a run so that it fits into memory.
 
     Args:
-      made: the setup of the run.
+      setup: the setup of the run.
       rows: {split: number of rows}.
       mesh: the devices.
       copies: number of copies of the run that train in one program.
@@ -88,7 +88,7 @@ def arranged(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1) 
     Raises:
       UsageError: the run does not fit, however its rows are fed; the sentence has the largest parts and what to change.
     """
-    plan, streamed, sentence = fed(made, rows, mesh, copies=copies, compiling=False)
+    plan, streamed, sentence = fed(setup, rows, mesh, copies=copies, compiling=False)
     warnings = []
     for place in places(plan, mesh):
         if place.available is not None and _surely(place) > place.available:
@@ -101,29 +101,29 @@ def arranged(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1) 
     return Arrangement(streamed, sentence, '; '.join(warnings))
 
 
-def fed(made: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1, compiling: bool) -> tuple[Plan, bool, str]:
+def fed(setup: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1, compiling: bool) -> tuple[Plan, bool, str]:
     """Returns the plan of a run, whether it streams its rows, and a sentence that says why.
 
     The arguments are those of `memory.plan`.
     """
-    plan = memory.plan(made.config, made.schema, rows, mesh, copies=copies, compiling=compiling)
+    plan = memory.plan(setup.config, setup.schema, rows, mesh, copies=copies, compiling=compiling)
     first, *_ = places(plan, mesh)
     data = sum(item.bytes for item in first.items if item.name in ('data', 'order of rows'))
-    streamed, sentence = chosen_feed(made.config, data, first.available, beside=_surely(first) - data)
+    streamed, sentence = chosen_feed(setup.config, data, first.available, beside=_surely(first) - data)
     if streamed and copies == 1:  # copies cannot stream: each has its own order
-        plan = memory.plan(made.config, made.schema, rows, mesh, streamed=True, compiling=compiling)
+        plan = memory.plan(setup.config, setup.schema, rows, mesh, streamed=True, compiling=compiling)
     return plan, streamed, sentence
 
 
-def check_reading(made: Setup, mesh: Mesh, what: str) -> None:
+def check_reading(setup: Setup, mesh: Mesh, what: str) -> None:
     """Raises UsageError if the devices cannot hold a state twice, which reading it needs.
 
     Args:
-      made: the setup of the run.
+      setup: the setup of the run.
       mesh: the devices.
       what: words that name the state in the sentence.
     """
-    state = state_shapes(made)
+    state = state_shapes(setup)
     needed = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     needed *= mesh.devices.size if mesh.devices.flat[0].platform == 'cpu' else 1
     there = available(mesh)

@@ -1,10 +1,11 @@
-"""What feeds training with rows: columns kept on the devices, or a pipeline that reads each chunk's rows from disk.
+"""The two feeds of a run, which hand its rows to the training step in chunks.
 
-Both give the same batches, so a run does not depend on how it was fed. The position of the pipeline is the step.
+One keeps the columns on the devices, the other reads the rows of each chunk from disk. Both give the same batches, so
+the values of a run do not depend on its feed. The position of a feed is the step, so that a run resumes anywhere.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -15,43 +16,50 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Schema
 from autoint_jax.training.step import order, placement
 from autoint_jax.training.step.columns import bytes_per_row, rows_from_disk
+from autoint_jax.training.step.schedule import Schedule
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.units import shown_bytes
 
-# Steps of a chunk: few enough for a lively bar, many enough that dispatching them costs nothing.
+# Steps of a chunk: few enough that the progress bar moves often, enough that dispatching a chunk costs nothing.
 REPORT_STEPS = 64
-# Bytes of the rows of a streamed chunk, at most if a step has less; a few chunks are read ahead.
+# The most bytes of rows in a streamed chunk, unless one step has more, and the number of chunks that are read ahead.
 CHUNK_BYTES, READ_AHEAD = 32_000_000, 2
-# Share of the memory there is that resident data may take; the model, its optimizer and evaluation need the rest.
-RESIDENT_SHARE = 0.5
+# The fraction of the available memory that resident data may take; the model, its optimizer and evaluation need the
+# rest.
+RESIDENT_FRACTION = 0.5
 
 
 class Chunk(NamedTuple):
-    """Steps to take: batches `first` to `first + count - 1` of `order` [steps, padded_batch], rows of `columns`."""
+    """Some successive steps to take.
+
+    Attributes:
+      columns: columns on the devices.
+      order: int32 [steps, padded_batch], numbers of rows of `columns`; -1 stands for padding.
+      first: the batch of `order` with which to begin.
+      step_count: number of steps to take.
+    """
 
     columns: Columns
     order: jax.Array
     first: int
-    count: int
+    step_count: int
 
 
-class Plan(NamedTuple):
-    """Where a run's chunks are: `epoch_steps` steps an epoch, cut after each of `stops` (the last one is the epoch's end)."""
+class Feed(Protocol):
+    """What hands the rows of a run to the training step."""
 
-    epochs: int
-    epoch_steps: int
-    stops: list[int]
-    cut: Cut
+    def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
+        """Yields the chunks of the steps from `first` to `stop - 1` of an epoch; an evaluation follows step `stop`."""
 
 
-def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int = 0) -> tuple[bool, str]:
-    """Whether data is streamed, and a sentence that says why.
+def chosen_feed(config: Config, needed: int, available: int | None, *, beside: int = 0) -> tuple[bool, str]:
+    """Returns whether rows are streamed from disk, and a sentence that says why.
 
     Args:
-      config: of the run.
+      config: configuration of the run.
       needed: bytes of all rows, and of the order of two epochs.
-      there: bytes that are available for them; None where not known.
-      beside: bytes of everything else that is there with them.
+      available: bytes of memory available; None if unknown.
+      beside: bytes of everything else that the memory holds.
     """
     size = f'{shown_bytes(needed)} of rows and their order'
     if config.execution.streaming:
@@ -61,30 +69,35 @@ def chosen_feed(config: Config, needed: int, there: int | None, *, beside: int =
         if config.data.shuffle == 'blocks'
         else '; if reading is slow, --config.data.shuffle=blocks reads pieces in order'
     )
-    if there is not None and needed > RESIDENT_SHARE * there:
-        return True, f'{size} are streamed from disk: half of the {shown_bytes(there)} there would not hold them{hint}'
-    if there is not None and needed + beside > there:
+    if available is not None and needed > RESIDENT_FRACTION * available:
         return True, (
-            f'{size} are streamed from disk: beside {shown_bytes(beside)} of the model and its optimizer, the '
-            f'{shown_bytes(there)} there would not hold them{hint}'
+            f'{size} are streamed from disk: they do not fit in half of the {shown_bytes(available)} that are '
+            f'available{hint}'
+        )
+    if available is not None and needed + beside > available:
+        return True, (
+            f'{size} are streamed from disk: with {shown_bytes(beside)} of the model and its optimizer, they do not '
+            f'fit in the {shown_bytes(available)} that are available{hint}'
         )
     return False, f'{size} are kept on the device'
 
 
 class ResidentFeed:
-    """Chunks of columns that are on the devices."""
+    """The feed of columns that are on the devices."""
 
-    def __init__(self, config: Config, columns: Columns, resident: Columns, plan: Plan, mesh: Mesh):
+    def __init__(self, config: Config, resident: Columns, schedule: Schedule, cut: Cut, mesh: Mesh):
+        """Takes the training columns, which are on every device of the mesh."""
         self._resident, self._opening = resident, True
-
-        def order_of(epoch: int) -> jax.Array:
-            return placement.replicate(_epoch_order(config, columns, plan, epoch), mesh)
-
-        self._orders = order.Ahead(order_of, plan.epochs)
+        self._orders = order.OrderAhead(
+            lambda epoch: placement.replicate(_epoch_order(config, schedule, cut, epoch), mesh), schedule.epochs
+        )
 
     def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
-        """Chunks from step `first` to `stop` of an epoch. The first of all is one step: it tells when a start got going."""
-        ordered = self._orders.of(epoch)
+        """Yields the chunks of the steps from `first` to `stop - 1` of an epoch.
+
+        The very first chunk has one step, so that the time to the first step can be reported.
+        """
+        ordered = self._orders.order(epoch)
         while first < stop:
             count = min(1 if self._opening else REPORT_STEPS, stop - first)
             self._opening = False
@@ -93,25 +106,26 @@ class ResidentFeed:
 
 
 class StreamedFeed:
-    """Chunks whose rows a thread gathers from memory-mapped columns while the chunk before is trained.
+    """The feed that reads rows from disk: a thread gathers the rows of the next chunk while a chunk is trained.
 
-    Chunks are asked for in the order of steps, from whatever step a run goes on at.
+    Chunks must be asked for in the order of steps, beginning at any evaluation of the run.
     """
 
-    def __init__(self, config: Config, columns: Columns, schema: Schema, plan: Plan, mesh: Mesh):
-        self._columns, self._mesh, self._plan = columns, mesh, plan
-        step_bytes = plan.cut.padded_batch * bytes_per_row(schema)
-        self._steps = max(1, min(REPORT_STEPS, CHUNK_BYTES // step_bytes))
-        self._parts = [
+    def __init__(self, config: Config, columns: Columns, schema: Schema, schedule: Schedule, cut: Cut, mesh: Mesh):
+        """Takes the memory-mapped training columns."""
+        self._columns, self._mesh, self._schedule, self._cut = columns, mesh, schedule, cut
+        self._steps = max(1, min(REPORT_STEPS, CHUNK_BYTES // (cut.padded_batch * bytes_per_row(schema))))
+        stops = schedule.evaluated_after
+        self._parts = [  # (first step, steps) of the chunks of an epoch
             (first, min(self._steps, stop - first))
-            for start, stop in zip([0, *plan.stops], plan.stops, strict=False)
+            for start, stop in zip([0, *stops], stops, strict=False)
             for first in range(start, stop, self._steps)
         ]
-        self._orders = order.Ahead(lambda epoch: _epoch_order(config, columns, plan, epoch), plan.epochs)
-        self._chunks: Iterator[Chunk] | None = None
+        self._orders = order.OrderAhead(lambda epoch: _epoch_order(config, schedule, cut, epoch), schedule.epochs)
+        self._chunks: Iterator[tuple[Columns, np.ndarray]] | None = None
 
     def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
-        """Chunks from step `first`, where a chunk begins, to `stop`, where one ends."""
+        """Yields the chunks from step `first`, with which a chunk begins, to step `stop`, before which one ends."""
         parts = [part for part in self._parts if first <= part[0] < stop]
         if self._chunks is None:
             self._chunks = self._pipeline(epoch * len(self._parts) + self._parts.index(parts[0]))
@@ -120,29 +134,31 @@ class StreamedFeed:
             yield Chunk(placement.replicate(columns, self._mesh), placement.replicate(ordered, self._mesh), 0, count)
 
     def _pipeline(self, start: int) -> Iterator[tuple[Columns, np.ndarray]]:
+        """Yields what `_read` returns for the chunks from number `start` of the run, read ahead by a thread."""
         import grain  # here, because importing it takes as long as a small run's first step
 
-        chunks = grain.MapDataset.range(start, self._plan.epochs * len(self._parts)).map(self._read)
+        chunks = grain.MapDataset.range(start, self._schedule.epochs * len(self._parts)).map(self._read)
         return iter(chunks.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=READ_AHEAD)))
 
     def _read(self, number: int) -> tuple[Columns, np.ndarray]:
-        """The rows of a chunk, one batch after the other, and their places [steps, padded_batch]; -1 pads."""
+        """Returns the rows of a chunk, batch after batch, and their numbers [steps, padded_batch]; -1 stands for
+        padding.
+        """
         epoch, part = divmod(number, len(self._parts))
         first, count = self._parts[part]
-        places = np.full((self._steps, self._plan.cut.padded_batch), -1, np.int32)
-        places[:count] = self._orders.of(epoch)[first : first + count]
-        rows = np.maximum(places, 0).reshape(-1)
-        columns = rows_from_disk(self._columns, rows)
+        places = np.full((self._steps, self._cut.padded_batch), -1, np.int32)
+        places[:count] = self._orders.order(epoch)[first : first + count]
+        columns = rows_from_disk(self._columns, np.maximum(places, 0).reshape(-1))
         return columns, np.where(places >= 0, np.arange(places.size, dtype=np.int32).reshape(places.shape), -1)
 
 
-def _epoch_order(config: Config, columns: Columns, plan: Plan, epoch: int) -> np.ndarray:
-    batch_size = min(config.training.batch_size, len(columns))
+def _epoch_order(config: Config, schedule: Schedule, cut: Cut, epoch: int) -> np.ndarray:
+    """Returns the order of an epoch of a run, int32 [steps, padded_batch]."""
     return order.epoch_order(
         config.seed,
         epoch,
-        rows=len(columns),
-        batch_size=batch_size,
-        padded_batch=plan.cut.padded_batch,
+        rows=schedule.rows,
+        batch_size=schedule.batch_size,
+        padded_batch=cut.padded_batch,
         blocks=config.data.shuffle == 'blocks',
     )

@@ -1,38 +1,52 @@
-"""The order of rows: a function of (seed, epoch)."""
+"""The order of rows, which is a function of (seed, epoch)."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from autoint_jax.training.step import aligned
 
+# For shuffling by blocks: rows of a block, which are neighbours and read together, and blocks of a window, whose rows
+# are shuffled with each other. 64 blocks of 8,192 rows of 160 bytes are 84 MB, read a megabyte at a time.
+BLOCK_ROWS, WINDOW_BLOCKS = 8192, 64
+
+Order = TypeVar('Order')
+
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
-    """Every row is seen once an epoch; the last batch may be padded."""
+    """Returns the number of steps that see every row once; the last batch may need padding."""
     return -(-rows // batch_size)
 
 
 def mean_over_rows(losses: np.ndarray, first: int, *, rows: int, batch_size: int) -> float:
-    """The mean over rows of batches' mean losses, from step `first` of an epoch on, whose last batch may have fewer rows."""
+    """Returns the mean loss over the rows of some successive batches of an epoch.
+
+    Args:
+      losses: float32 [steps], the mean loss of each batch.
+      first: the step within the epoch of the first of them.
+      rows: rows of the epoch.
+      batch_size: rows of a batch; the last batch of the epoch may have fewer.
+    """
     steps = first + np.arange(len(losses))
     return float(
         np.average(losses.astype(np.float64), weights=np.minimum(batch_size, rows - steps * batch_size) / batch_size)
     )
 
 
-# Neighbouring rows that are read together, and how many such blocks are shuffled into each other: 64 x 8,192 rows of 160
-# bytes are 84 MB, read a megabyte at a time.
-BLOCK_ROWS, WINDOW_BLOCKS = 8192, 64
-
-
 def epoch_order(
     seed: int, epoch: int, *, rows: int, batch_size: int, padded_batch: int, blocks: bool = False
 ) -> np.ndarray:
-    """Row numbers of an epoch's batches, int32 [steps, padded_batch]; -1 pads (weight 0).
+    """Returns the row numbers of the batches of an epoch, int32 [steps, padded_batch]; -1 stands for padding.
 
-    With `blocks`, blocks of neighbouring rows are shuffled, then rows within windows of blocks, instead of all rows at once.
+    Args:
+      seed: the seed of the run.
+      epoch: from 0.
+      rows: rows of the training split.
+      batch_size: rows of a batch.
+      padded_batch: places of a batch, at least batch_size.
+      blocks: shuffle blocks of neighbouring rows, then rows within windows of blocks, instead of all rows at once.
     """
     steps = steps_per_epoch(rows, batch_size)
     order = aligned.empty((steps, padded_batch), np.int32)
@@ -45,29 +59,30 @@ def epoch_order(
 
 
 def _shuffled_blocks(rng: np.random.Generator, rows: int) -> np.ndarray:
+    """Returns all row numbers [rows], shuffled by blocks."""
     starts = BLOCK_ROWS * rng.permutation(-(-rows // BLOCK_ROWS))
     windows = []
     for first in range(0, len(starts), WINDOW_BLOCKS):
-        of_window = np.concatenate(
+        window = np.concatenate(
             [np.arange(start, min(start + BLOCK_ROWS, rows)) for start in starts[first : first + WINDOW_BLOCKS]]
         )
-        windows.append(rng.permutation(of_window))
+        windows.append(rng.permutation(window))
     return np.concatenate(windows)
 
 
-class Ahead:
-    """Orders of successive epochs, each made by a thread while the epoch before it is trained."""
+class OrderAhead(Generic[Order]):
+    """Makes the order of the next epoch in a thread while the present epoch is trained."""
 
-    def __init__(self, make: Callable[[int], Any], epochs: int):
-        """Orders are what `make` gives for an epoch, of 0 to `epochs - 1`."""
+    def __init__(self, make: Callable[[int], Order], epochs: int):
+        """Takes the function that makes the order of an epoch, from 0 to `epochs - 1`."""
         self._make, self._epochs = make, epochs
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='order')
-        self._made: dict[int, Future] = {}
+        self._pending: dict[int, Future[Order]] = {}
 
-    def of(self, epoch: int) -> Any:
-        """The order of an epoch; that of the next one is begun. Earlier ones are forgotten."""
-        self._made = {
-            number: self._made.get(number) or self._thread.submit(self._make, number)
+    def order(self, epoch: int) -> Order:
+        """Returns the order of an epoch, starts to make that of the next one, and forgets earlier ones."""
+        self._pending = {
+            number: self._pending.get(number) or self._thread.submit(self._make, number)
             for number in range(epoch, min(epoch + 2, self._epochs))
         }
-        return self._made[epoch].result()
+        return self._pending[epoch].result()

@@ -59,6 +59,11 @@ def devices_sentence(devices: Sequence[jax.Device]) -> str:
     return f'{len(devices)} device{"" if len(devices) == 1 else "s"} ({kinds})'
 
 
+def platform(mesh: Mesh) -> str:
+    """Returns the platform of the devices of a mesh: 'cpu', 'gpu' and so on."""
+    return mesh.devices.flat[0].platform
+
+
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
     """Returns a tree of arrays with every array copied to every device of the mesh."""
     return jax.device_put(tree, NamedSharding(mesh, EVERYWHERE))

@@ -21,7 +21,7 @@ from autoint_jax.training.step.state import Setup
 BLOCK_ROWS = 1 << 16
 
 
-def make_evaluator(made: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
+def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
     """(variables, tables, resident columns [n]) -> scores on the devices, for `Measures.figures`; does not wait for them.
 
     Devices share the rows to score; each then sorts all logits, so that figures do not depend on their number. The
@@ -31,21 +31,21 @@ def make_evaluator(made: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[A
     @jax.jit
     def evaluate(variables, tables, columns):
         logits = jax.lax.with_sharding_constraint(
-            _logits(made, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE)
+            _logits(setup, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE)
         )
         return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
 
     return evaluate
 
 
-def make_streamed_evaluator(made: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
+def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
     """As `make_evaluator`, of columns on disk, which are scored block by block; logits and labels stay on the devices."""
-    score = jax.jit(lambda variables, tables, columns: _logits(made, mesh, variables, tables, columns))
+    score = jax.jit(lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns))
     summed = jax.jit(sums.sums)
 
     def evaluate(variables, tables, columns):
         count, logits = len(columns), []
-        batch = scoring_cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh).padded_batch
+        batch = scoring_cut(min(count, setup.config.training.batch_size), setup, mesh).padded_batch
         block = batch * max(1, BLOCK_ROWS // batch)
         for first in range(0, count, block):
             rows = np.minimum(
@@ -58,21 +58,21 @@ def make_streamed_evaluator(made: Setup, mesh: Mesh, *, keep_logits: bool) -> Ca
     return evaluate
 
 
-def make_scorer(made: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], np.ndarray]:
+def make_scorer(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], np.ndarray]:
     """(variables, tables, resident columns [n]) -> logits, float32 [n] on the host, in row order."""
-    score = jax.jit(lambda variables, tables, columns: _logits(made, mesh, variables, tables, columns))
+    score = jax.jit(lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns))
     return lambda variables, tables, columns: np.asarray(score(variables, tables, columns))
 
 
-def _logits(made: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns) -> jax.Array:
+def _logits(setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns) -> jax.Array:
     """Logits of all rows, float32 [n].
 
     Scored in batches of the training size; rows past the end repeat row 0 and are dropped.
     """
     count = columns.labels.shape[0]
-    part, rows = scored_rows(made, mesh, count)
+    part, rows = scored_rows(setup, mesh, count)
     on_devices = jax.shard_map(
-        device_logits(made, part.slice_rows),
+        device_logits(setup, part.slice_rows),
         mesh=mesh,
         check_vma=False,
         in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW),
@@ -81,19 +81,21 @@ def _logits(made: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Co
     return on_devices(variables, tables, columns, rows)[:count]
 
 
-def scored_rows(made: Setup, mesh: Mesh, count: int) -> tuple[Cut, jax.Array]:
+def scored_rows(setup: Setup, mesh: Mesh, count: int) -> tuple[Cut, jax.Array]:
     """How rows are cut for scoring, and their numbers, int32 [n]: 0 to `count - 1`, then -1 up to whole batches."""
-    part = scoring_cut(min(count, made.config.training.batch_size), made.config, made.schema, mesh)
+    part = scoring_cut(min(count, setup.config.training.batch_size), setup, mesh)
     rows = jnp.arange(-(-count // part.padded_batch) * part.padded_batch)
     return part, jnp.where(rows < count, rows, -1)
 
 
-def device_logits(made: Setup, slice_rows: int) -> Callable:
-    """What each device does: (variables, tables, columns, its rows [n], -1 for none) -> their logits, float32 [n], slice by slice."""
+def device_logits(setup: Setup, slice_rows: int) -> Callable:
+    """What each device does: (variables, tables, columns, its rows [n], -1 for none) -> their logits, float32 [n],
+    slice by slice.
+    """
 
     def of_slice(variables, tables, columns, rows):
         batch = gathered(columns, rows)
-        return made.model.apply(variables, lookup(tables, made.table_specs, batch), batch, training=None)
+        return setup.model.apply(variables, lookup(tables, setup.table_specs, batch), batch, training=None)
 
     def of_device(variables, tables, columns, rows):
         return jax.lax.map(

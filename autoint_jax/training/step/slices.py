@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from jax.sharding import Mesh
 
-from autoint_jax.config.configuration import Config
 from autoint_jax.kernels.library import library
 from autoint_jax.models import registry
-from autoint_jax.schema import Schema
 from autoint_jax.training.step.placement import DATA_AXIS, usable_cores
+from autoint_jax.training.step.state import Setup
 
 # Outside the compiled kernel: the most bytes of the largest array of a slice (`row_floats`).
 HEADS_SLICE_BYTES = 8_000_000
@@ -37,28 +36,27 @@ class Cut(NamedTuple):
     padded_batch: int
 
 
-def cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
+def cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
     """Returns the cut of a training batch over a mesh. With batch normalisation each device's part is one slice.
 
     Args:
       rows: rows of the batch, without padding.
-      config: configuration of the run.
-      schema: schema of its data.
+      setup: the setup of the run.
       mesh: the devices, with an axis `data`.
     """
-    if config.model.deep_batch_norm:
+    if setup.config.model.deep_batch_norm:
         return _cut(rows, 0, mesh)
-    return _cut(rows, config.execution.slice_rows or _automatic_slice_rows(rows, config, schema, mesh), mesh)
+    return _cut(rows, setup.config.execution.slice_rows or _automatic_slice_rows(rows, setup, mesh), mesh)
 
 
-def scoring_cut(rows: int, config: Config, schema: Schema, mesh: Mesh) -> Cut:
+def scoring_cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
     """Returns the cut of a batch to score; the arguments are those of `cut`.
 
     The compiled kernel keeps no activations then, and is fastest if each device's part is one slice.
     """
-    slice_rows = config.execution.slice_rows
-    if not slice_rows and registry.interacting_form(config) != 'cpu_kernel':
-        slice_rows = _automatic_slice_rows(rows, config, schema, mesh)
+    slice_rows = setup.config.execution.slice_rows
+    if not slice_rows and setup.form != 'cpu_kernel':
+        slice_rows = _automatic_slice_rows(rows, setup, mesh)
     return _cut(rows, slice_rows, mesh)
 
 
@@ -70,15 +68,16 @@ def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
     return Cut(slice_rows, -(-per_device // slice_rows) * slice_rows * devices)
 
 
-def _automatic_slice_rows(rows: int, config: Config, schema: Schema, mesh: Mesh) -> int:
+def _automatic_slice_rows(rows: int, setup: Setup, mesh: Mesh) -> int:
     """Returns the rows of a slice, or 0 for one slice per device.
 
     On one core these are whole blocks of the kernel, otherwise a power of two.
     """
-    if mesh.devices.flat[0].platform != 'cpu':
+    config, schema = setup.config, setup.schema
+    if setup.platform != 'cpu':
         return 0
     row_bytes = 4 * registry.model_class(config.model).row_floats(config.model, schema)
-    if registry.interacting_form(config) != 'cpu_kernel':
+    if setup.form != 'cpu_kernel':
         return _fitting_power_of_two(HEADS_SLICE_BYTES, row_bytes)
     cores = max(1, usable_cores() // mesh.size)
     cache, per_device = int(KERNEL_CACHE_FRACTION * second_level_cache()) * cores, -(-rows // mesh.shape[DATA_AXIS])

@@ -1,32 +1,37 @@
-"""What a checkpoint holds: parameters, tables, the state of their optimizers, step. Nothing random is carried."""
+"""The setup of a run, which is all that its programs are built from, and the state that a checkpoint holds.
+
+The state holds no random keys: what is random is a function of the seed and the step.
+"""
 
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.config.copies import with_arrays
+from autoint_jax.config.rates import Rates, rates_of
 from autoint_jax.models import registry
+from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.randomness import pinned, seed_key
 from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables, lookup
 from autoint_jax.schema import Batch, Schema
-from autoint_jax.training.tables.choice import adam, table_optimizer
+from autoint_jax.training.tables.choice import adam, chosen_table_form, table_optimizer
 from autoint_jax.training.tables.optimizer import TableOptimizer
 
 
 class TrainState(NamedTuple):
-    """Attributes:
-    step: int32 [], steps taken.
-    params: the model's parameters.
-    tables: {name: [v, d]}; none where all fields are numeric.
-    optimizer: Optax state of the parameters.
-    slots: {name: what the tables' optimizer keeps for a table}.
-    statistics: running statistics of batch normalisation; empty without.
+    """The state of training after some steps.
+
+    Attributes:
+      step: int32 [], steps taken.
+      params: the parameters of the model.
+      tables: {name: float32 [v, d]}; empty if all fields are numeric.
+      optimizer: the Optax state of the parameters.
+      slots: {name of a table: the arrays that its optimizer keeps}.
+      statistics: the running statistics of batch normalisation; empty without it.
     """
 
     step: jax.Array
@@ -43,62 +48,85 @@ class TrainState(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """What a configuration means for a schema: the model, its tables, the optimizers of parameters and of tables."""
+    """The model, tables and optimizers that a configuration means for a schema on devices of a platform.
+
+    Attributes:
+      config: the configuration of the run.
+      schema: the fields of its data.
+      platform: of the devices that train it: 'cpu', 'gpu' and so on.
+      model: the model, with the form of its interacting layers.
+      table_specs: {name: the table's rows, width and columns}.
+      table_form: the form of the table optimizer, 'xla' or 'cpu_kernel'.
+    """
 
     config: Config
     schema: Schema
-    model: nn.Module
+    platform: str
+    model: Model
     table_specs: dict[str, TableSpec]
-    optimizer: optax.GradientTransformation
-    table_optimizer: TableOptimizer
+    table_form: str
+
+    @property
+    def form(self) -> str | None:
+        """The form of the interacting layers; None for a model without such layers."""
+        return self.model.form
+
+    def optimizer(self, rates: Rates | None = None) -> optax.GradientTransformation:
+        """Returns the optimizer of parameters, with the rates of the configuration or those given."""
+        return adam(self.config.optimizer, (rates or rates_of(self.config)).learning_rate)
+
+    def table_optimizer(self, rates: Rates | None = None) -> TableOptimizer:
+        """Returns the optimizer of tables, with the rates of the configuration or those given."""
+        return table_optimizer(self.config.optimizer, self.table_form, rates or rates_of(self.config))
 
 
-def setup(config: Config, schema: Schema) -> Setup:
-    """Raises UsageError on an unknown model, or an option that it does not read."""
-    model, table_specs = registry.build(config.model, schema, config.execution.form)
-    of_tables = table_optimizer(config.optimizer, config.execution.tables_form)
-    return Setup(config, schema, model, table_specs, adam(config.optimizer), of_tables)
+def make_setup(config: Config, schema: Schema, platform: str | None = None) -> Setup:
+    """Returns the setup of a run. It alone decides the forms of the interacting layers and of the table optimizer.
+
+    Args:
+      config: the configuration of the run.
+      schema: the fields of its data.
+      platform: of the devices that train it; by default that of JAX's default device.
+
+    Raises UsageError if the model is unknown, does not read an option that is set, or cannot have the form asked for.
+    """
+    platform = platform or jax.default_backend()
+    model, table_specs = registry.build(config.model, schema, config.execution.form, platform)
+    table_form = chosen_table_form(config.optimizer, config.execution.tables_form, platform)
+    return Setup(config, schema, platform, model, table_specs, table_form)
 
 
-def varied(made: Setup, values: dict[str, jax.Array]) -> Setup:
-    """The setup of a copy of a run, in a compiled program: options are arrays [], and were checked as numbers before."""
-    config = with_arrays(made.config, values)
-    return made._replace(
-        config=config,
-        model=made.model.clone(config=config.model),
-        optimizer=adam(config.optimizer),
-        table_optimizer=table_optimizer(config.optimizer, config.execution.tables_form),
-    )
+def initial_state(setup: Setup) -> TrainState:
+    """Returns the state at step 0, a function of the seed.
 
-
-def initial_state(made: Setup) -> TrainState:
-    """The state at step 0, a function of the seed. Do not compile it: options that a user gave to JAX would then change values."""
+    Do not compile this function: JAX options that a user has set would then change the values.
+    """
     with pinned():
-        return _drawn_state(made, seed_key(made.config.seed))
+        return _drawn_state(setup, seed_key(setup.config.seed))
 
 
-def _drawn_state(made: Setup, key: jax.Array) -> TrainState:
-    tables = initial_tables(made.table_specs, jax.random.fold_in(key, 0))
+def _drawn_state(setup: Setup, key: jax.Array) -> TrainState:
+    """Returns the state at step 0, drawn with a key."""
+    tables = initial_tables(setup.table_specs, jax.random.fold_in(key, 0))
     batch = Batch(
-        ids=np.zeros((1, made.schema.num_slots), np.int32),
-        numeric=np.zeros((1, len(made.schema.numeric_fields)), np.float32),
+        ids=np.zeros((1, setup.schema.num_slots), np.int32),
+        numeric=np.zeros((1, len(setup.schema.numeric_fields)), np.float32),
         labels=np.zeros(1, np.float32),
         weights=np.ones(1, np.float32),
     )
-    variables = made.model.init(
-        jax.random.fold_in(key, 1), lookup(tables, made.table_specs, batch), batch, training=None
-    )
-    params = variables['params']
+    rows = lookup(tables, setup.table_specs, batch)
+    variables = setup.model.init(jax.random.fold_in(key, 1), rows, batch, training=None)
+    params, of_tables = variables['params'], setup.table_optimizer()
     return TrainState(
-        jnp.zeros((), jnp.int32),
-        params,
-        tables,
-        made.optimizer.init(params),
-        {name: made.table_optimizer.init(table) for name, table in tables.items()},
-        variables.get(STATISTICS, {}),
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        tables=tables,
+        optimizer=setup.optimizer().init(params),
+        slots={name: of_tables.init(table) for name, table in tables.items()},
+        statistics=variables.get(STATISTICS, {}),
     )
 
 
-def state_shapes(made: Setup) -> TrainState:
-    """The state at step 0 as shapes and types only; nothing is allocated."""
-    return jax.eval_shape(lambda: initial_state(made))
+def state_shapes(setup: Setup) -> TrainState:
+    """Returns the state at step 0 as shapes and types; it allocates nothing."""
+    return jax.eval_shape(lambda: initial_state(setup))

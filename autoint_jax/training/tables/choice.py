@@ -5,6 +5,7 @@ import optax
 
 from autoint_jax.config.execution_config import AUTOMATIC
 from autoint_jax.config.optimizer_config import OptimizerConfig
+from autoint_jax.config.rates import Rates
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.training.tables.deferred_adam import deferred_adam
@@ -13,44 +14,48 @@ from autoint_jax.training.tables.lazy_adam import lazy_adam
 from autoint_jax.training.tables.optimizer import TableOptimizer, dense, rowwise_adagrad
 
 
-def adam(config: OptimizerConfig) -> optax.GradientTransformation:
-    """Returns dense Adam (Kingma & Ba, 2015), of parameters and, with optimizer.tables 'adam', of whole tables."""
-    return optax.adam(config.learning_rate, b1=config.b1, b2=config.b2, eps=config.epsilon)
+def adam(config: OptimizerConfig, learning_rate: float | jax.Array) -> optax.GradientTransformation:
+    """Returns dense Adam (Kingma & Ba, 2015), for parameters and, with optimizer.tables 'adam', for whole tables."""
+    return optax.adam(learning_rate, b1=config.b1, b2=config.b2, eps=config.epsilon)
 
 
-def table_optimizer(config: OptimizerConfig, form: str = AUTOMATIC) -> TableOptimizer:
-    """Returns the table optimizer that a configuration names, in the form that runs here.
+def table_optimizer(config: OptimizerConfig, form: str, rates: Rates) -> TableOptimizer:
+    """Returns the table optimizer that a configuration names.
 
     Args:
-      config: of the optimizers.
-      form: option `execution.tables_form`.
-
-    Raises UsageError if that form is unavailable.
+      config: the options of the optimizers.
+      form: 'xla' or 'cpu_kernel', from `chosen_table_form`.
+      rates: learning rate and L2 weights, in place of those of `config`.
     """
-    compiled = chosen_table_form(config, form) == 'cpu_kernel'
+    learning_rate, l2_rows, compiled = rates.learning_rate, rates.l2_rows, form == 'cpu_kernel'
     if config.tables == 'deferred_adam':
         return (deferred_adam_kernel if compiled else deferred_adam)(
-            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows
+            learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=l2_rows
         )
     if config.tables == 'lazy_adam':
         return (lazy_adam_kernel if compiled else lazy_adam)(
-            config.learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=config.l2_rows
+            learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=l2_rows
         )
     if config.tables == 'rowwise_adagrad':
         return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(
-            config.learning_rate, epsilon=config.epsilon, l2_rows=config.l2_rows
+            learning_rate, epsilon=config.epsilon, l2_rows=l2_rows
         )
-    return dense(adam(config), l2_rows=config.l2_rows, l2_tables=config.l2_tables)
+    return dense(adam(config, learning_rate), l2_rows=l2_rows, l2_tables=rates.l2_tables)
 
 
-def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC) -> str:
-    """Returns the form of the table optimizer on JAX's default device: 'xla' or 'cpu_kernel'.
+def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC, platform: str | None = None) -> str:
+    """Returns the form of the table optimizer on devices of a platform: 'xla' or 'cpu_kernel'.
 
     Dense Adam has only the first.
 
-    Raises UsageError if the option `execution.tables_form`, `asked`, is the compiled kernel where it is unavailable.
+    Args:
+      config: the options of the optimizers.
+      asked: option `execution.tables_form`.
+      platform: 'cpu', 'gpu' and so on; by default that of JAX's default device.
+
+    Raises UsageError if the compiled kernel is asked for and unavailable.
     """
-    platform = jax.default_backend()
+    platform = platform or jax.default_backend()
     reason = (
         f'it runs on CPUs, not on {platform}'
         if platform != 'cpu'
@@ -63,7 +68,8 @@ def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC) -> str:
     return 'xla' if reason or asked == 'xla' else 'cpu_kernel'
 
 
-def missed_table_kernel(config: OptimizerConfig, asked: str = AUTOMATIC) -> str:
+def missed_table_kernel(config: OptimizerConfig, asked: str = AUTOMATIC, platform: str | None = None) -> str:
     """Returns why an automatic form on a CPU is not the compiled kernel; '' if it is, or none exists."""
-    automatic = asked == AUTOMATIC and config.tables != 'adam' and jax.default_backend() == 'cpu'
+    on_cpu = (platform or jax.default_backend()) == 'cpu'
+    automatic = asked == AUTOMATIC and config.tables != 'adam' and on_cpu
     return library.unavailable() if automatic else ''

@@ -19,7 +19,7 @@ from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.order import epoch_order
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 
 FIELDS, IDS, ROWS, BATCH, FLIPPED = 5, 6, 4096, 256, 0.05
 SCHEMA = Schema(tuple(FieldSpec(f'c{number}', CATEGORICAL, IDS) for number in range(FIELDS)))
@@ -74,18 +74,18 @@ def auc_of(name: str, options: dict, order: int, epochs: int = 40) -> float:
         ),
         model=model,
     )
-    made, mesh = setup(config, SCHEMA), placement.data_mesh()
-    cut = slices.cut(BATCH, config, SCHEMA, mesh)
+    setup, mesh = make_setup(config, SCHEMA), placement.data_mesh()
+    cut = slices.cut(BATCH, setup, mesh)
     per_epoch = ROWS // BATCH
-    chunk = steps.make_chunk(made, mesh, cut, max_steps=per_epoch)
-    state, columns = placement.replicate(initial_state(made), mesh), resident_columns(planted(order, 1), mesh)
+    chunk = steps.make_chunk(setup, mesh, cut, max_steps=per_epoch)
+    state, columns = placement.replicate(initial_state(setup), mesh), resident_columns(planted(order, 1), mesh)
     for epoch in range(epochs):
         rows = placement.replicate(
             epoch_order(0, epoch, rows=ROWS, batch_size=BATCH, padded_batch=cut.padded_batch), mesh
         )
         state, _ = chunk(state, columns, rows, 0, per_epoch)
-    state = steps.make_flush(made)(state)
-    evaluate = scoring.make_evaluator(made, mesh, keep_logits=False)
+    state = steps.make_flush(setup)(state)
+    evaluate = scoring.make_evaluator(setup, mesh, keep_logits=False)
     return auc_of_totals(
         totals(evaluate(state.variables, state.tables, resident_columns(planted(order, 2), mesh)).sums)
     )

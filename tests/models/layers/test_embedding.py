@@ -18,7 +18,7 @@ from autoint_jax.models.layers.numeric import NumericEmbedding
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.fields import fitted_schema, quantiles
-from autoint_jax.training.step.state import initial_state, setup, state_shapes
+from autoint_jax.training.step.state import initial_state, make_setup, state_shapes
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -213,7 +213,7 @@ def test_a_run_takes_boundaries_from_its_training_split(data_dir):
     np.testing.assert_allclose(time.boundaries, np.quantile(column, [0, 1 / 3, 2 / 3, 1]), rtol=1e-6)
     assert Schema.from_json(schema.to_json()) == schema
     assert fitted_schema(Config(), data) is data.schema
-    assert initial_state(setup(config, schema)).params['embedding']['numeric']['kernel'].shape == (1, 3, 16)
+    assert initial_state(make_setup(config, schema)).params['embedding']['numeric']['kernel'].shape == (1, 3, 16)
 
 
 def test_a_schema_without_boundaries_is_written_as_before():
@@ -226,6 +226,8 @@ def test_a_schema_without_boundaries_is_written_as_before():
     'name', ['fm', 'afm', 'nfm', 'cin', 'crossnet', 'dcn_v2', 'masknet', 'autoint', 'destine', 'ft_transformer']
 )
 def test_shapes_of_a_state_with_fields_of_different_widths(name):
-    shapes = state_shapes(setup(dataclasses.replace(Config(), model=ModelConfig(name=name, embedding_dim=8)), MIXED))
+    shapes = state_shapes(
+        make_setup(dataclasses.replace(Config(), model=ModelConfig(name=name, embedding_dim=8)), MIXED)
+    )
     assert {table.shape[1] for key, table in shapes.tables.items() if key.startswith('embedding')} <= {2, 4, 8}
     assert all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(shapes))

@@ -19,11 +19,11 @@ from autoint_jax.training.checkpoints import checkpoints as module
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
 from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.step.placement import data_mesh
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 
 
 def small_state(cardinality=5):
-    return initial_state(setup(Config(), Schema((FieldSpec('a', CATEGORICAL, cardinality),))))
+    return initial_state(make_setup(Config(), Schema((FieldSpec('a', CATEGORICAL, cardinality),))))
 
 
 def evaluated(step, loss):

@@ -148,7 +148,7 @@ def test_a_best_checkpoint_lost_while_its_run_trains_is_mended_by_the_same_comma
                 shutil.rmtree(folder / 'checkpoints' / str(BEST))
 
     with pytest.raises(
-        UsageError, match=f'{BEST} is missing: run the same command again, which trains again what is lost'
+        UsageError, match=f'{BEST} is missing: run the same command again, which repeats the lost steps'
     ):
         fit(TINY, data, folder, Losing())
     alone(data, folder)

@@ -64,7 +64,7 @@ def test_a_complete_run_without_checkpoints_is_not_to_be_trained_on(tmp_path):
 @pytest.mark.parametrize(
     'complete, advice',
     [
-        (False, 'run the training command again, which trains again what is lost'),
+        (False, 'run the training command again, which repeats the lost steps'),
         (True, 'the result in result.json stands; to have the checkpoint again'),
     ],
 )

@@ -17,13 +17,14 @@ from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, FieldSpec, Schema
-from autoint_jax.training.loop import evaluation_steps, fit
+from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import available, limits, room
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import aligned, order, placement
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import setup
+from autoint_jax.training.step.schedule import evaluation_steps
+from autoint_jax.training.step.state import make_setup
 
 ROWS = {'train': 1000, 'valid': 100, 'test': 100}
 
@@ -73,20 +74,20 @@ def test_a_run_that_has_no_room_is_refused_before_anything_is_written(huge, tmp_
 
 def test_a_run_is_refused_by_the_memory_there_is(data_dir, tmp_path, monkeypatch):
     data, config = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), Config()
-    made, mesh = setup(config, data.schema), placement.data_mesh()
+    setup, mesh = make_setup(config, data.schema), placement.data_mesh()
     rows = {split: len(data.split(split)) for split in ('train', 'valid', 'test')}
     surely = min(
         sum(item.bytes for item in room.places(plan, mesh)[0].items if not item.estimated)
         for plan in (memory.plan(config, data.schema, rows, mesh, streamed=streamed) for streamed in (False, True))
     )
     monkeypatch.setattr(room, 'ram_by_limit', lambda: {'left by ulimit -v': surely, 'free in the system': 10**15})
-    assert room.arranged(made, rows, mesh).warning.startswith('RAM: about')  # what is estimated may not fit
+    assert room.arranged(setup, rows, mesh).warning.startswith('RAM: about')  # what is estimated may not fit
     monkeypatch.setattr(room, 'ram_by_limit', lambda: {'left by ulimit -v': surely - 1, 'free in the system': 10**15})
     with pytest.raises(UsageError, match='[kM]B are left by ulimit -v, and nothing was begun'):
         fit(config, data, tmp_path / 'run', Said())
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(room, 'ram_by_limit', dict)  # not known
-    assert room.arranged(made, rows, mesh).warning == ''
+    assert room.arranged(setup, rows, mesh).warning == ''
 
 
 MEASURED = """
@@ -168,11 +169,11 @@ LIMITS = {
 
 @pytest.mark.parametrize('options, cardinalities, rows, part', LIMITS.values(), ids=LIMITS)
 def test_what_32_bits_do_not_count_is_refused(options, cardinalities, rows, part):
-    made = setup(replace(Config(), {'execution.form': 'einsum', **options}), schema_of(cardinalities))
+    setup = make_setup(replace(Config(), {'execution.form': 'einsum', **options}), schema_of(cardinalities))
     with pytest.raises(UsageError, match='32-bit numbers') as raised:
-        limits.check(made, rows, placement.data_mesh())
+        limits.check(setup, rows, placement.data_mesh())
     assert part in str(raised.value)
-    limits.check(setup(Config(), schema_of([2**30, 2**30 - 1])), ROWS, placement.data_mesh())
+    limits.check(make_setup(Config(), schema_of([2**30, 2**30 - 1])), ROWS, placement.data_mesh())
 
 
 OPTIONS = {

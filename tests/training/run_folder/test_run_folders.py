@@ -131,7 +131,7 @@ def test_a_folder_of_a_version_that_counted_options_of_execution_is_read_and_gon
     del run['starts'][0]['execution']
     (tmp_path / 'run.json').write_text(json.dumps(run))
     assert run['fingerprint'] == former != fingerprint(TINY) and records.read_config(tmp_path) == TINY
-    assert open_run(tmp_path, str(data.folder.parents[1]), None).made.config == TINY
+    assert open_run(tmp_path, str(data.folder.parents[1]), None).setup.config == TINY
     elsewhere = replace(TINY, {'execution.slice_rows': 0})
     told = Told()
     result = fit(elsewhere, data, tmp_path, told)
@@ -216,9 +216,7 @@ def test_a_file_system_without_locks_is_said_and_the_run_is_trained(data, folder
     monkeypatch.setattr(fcntl, 'flock', no_locks)
     told = Told()
     fit(TINY, data, folder, told)
-    assert told.said[1].startswith('this file system keeps no locks') and outcome(folder, data) == outcome(
-        complete, data
-    )
+    assert told.said[1].startswith('this file system has no locks') and outcome(folder, data) == outcome(complete, data)
 
 
 def test_where_locks_are_granted_to_everybody_the_later_process_trains_and_the_earlier_stops(

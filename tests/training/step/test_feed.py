@@ -10,7 +10,7 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import room
 from autoint_jax.training.step import feed, order, placement, slices
-from autoint_jax.training.step.state import setup
+from autoint_jax.training.step.state import make_setup
 from autoint_jax.units import shown_bytes
 
 OPTIONS = {
@@ -83,19 +83,21 @@ def test_a_streamed_run_stopped_within_an_epoch_goes_on_exactly(data_dir, tmp_pa
 def test_rows_that_do_not_fit_are_streamed_and_the_log_says_so(data_dir, monkeypatch):
     data, mesh = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), placement.data_mesh()
     rows = {split: len(data.split(split)) for split in ('train', 'valid', 'test')}
-    made, places = (
-        setup(Config(), data.schema),
-        -(-rows['train'] // 1024) * slices.cut(1024, Config(), data.schema, mesh).padded_batch,
+    setup, places = (
+        make_setup(Config(), data.schema),
+        -(-rows['train'] // 1024) * slices.cut(1024, make_setup(Config(), data.schema), mesh).padded_batch,
     )
     needed = sum(rows.values()) * 4 * (11 + 1 + 1) + 2 * 4 * places
-    plan, streamed, sentence = room.fed(made, rows, mesh, compiling=False)
+    plan, streamed, sentence = room.fed(setup, rows, mesh, compiling=False)
     assert not streamed and sentence == f'{shown_bytes(needed)} of rows and their order are kept on the device'
     surely = sum(item.bytes for item in plan.device + plan.host if not item.estimated)
     for there, kept in ((surely, needed <= surely / 2), (surely - 1, False), (2 * needed - 1, False)):
         monkeypatch.setattr(room, 'ram_by_limit', lambda there=there: {'there': there})
-        plan, streamed, sentence = room.fed(made, rows, mesh, compiling=False)
+        plan, streamed, sentence = room.fed(setup, rows, mesh, compiling=False)
         assert streamed != kept
-        assert kept or 'would not hold them; if reading is slow, --config.data.shuffle=blocks' in sentence
+        assert kept or (
+            'are streamed from disk' in sentence and 'if reading is slow, --config.data.shuffle=blocks' in sentence
+        )
     assert any(item.name == 'rows read ahead' for item in plan.device)
 
 

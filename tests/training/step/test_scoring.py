@@ -9,7 +9,7 @@ from autoint_jax.evaluation import calibration, ranking
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import initial_state, setup
+from autoint_jax.training.step.state import initial_state, make_setup
 
 OPTIONS = {
     'data.dataset': 'movielens_1m',
@@ -24,13 +24,13 @@ def scored(data_dir, batch_size, names=(), group_by=''):
     """Logits on the host, figures, columns, scores; of the train split with untrained parameters."""
     config = replace(Config(), {**OPTIONS, 'training.batch_size': batch_size})
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
-    made, mesh, columns = setup(config, data.schema), placement.data_mesh(), data.split('train')
-    state, resident = placement.replicate(initial_state(made), mesh), resident_columns(columns, mesh)
+    setup, mesh, columns = make_setup(config, data.schema), placement.data_mesh(), data.split('train')
+    state, resident = placement.replicate(initial_state(setup), mesh), resident_columns(columns, mesh)
     measured = measures(names, group_by, data.schema)
-    scores = scoring.make_evaluator(made, mesh, keep_logits=measured.keep_logits)(
+    scores = scoring.make_evaluator(setup, mesh, keep_logits=measured.keep_logits)(
         state.variables, state.tables, resident
     )
-    logits = scoring.make_scorer(made, mesh)(state.variables, state.tables, resident)
+    logits = scoring.make_scorer(setup, mesh)(state.variables, state.tables, resident)
     return logits, measured.figures(scores, columns), columns, scores
 
 

@@ -11,13 +11,14 @@ from test_training import losses_of
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS, OptimizerConfig
+from autoint_jax.config.rates import rates_of
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.step.state import initial_state, setup
-from autoint_jax.training.tables.choice import table_optimizer
+from autoint_jax.training.step.state import initial_state, make_setup
+from autoint_jax.training.tables.choice import chosen_table_form, table_optimizer
 from autoint_jax.training.tables.deferred_adam import step_sums
 from autoint_jax.training.tables.optimizer import distinct_rows
 
@@ -45,7 +46,8 @@ def first_table():
 
 def trained(numbers, gradients, *, flush_every=0, form='automatic', **options):
     """Table and slots, flushed, after steps through the seam."""
-    optimizer = table_optimizer(OptimizerConfig(**options), form)
+    config = OptimizerConfig(**options)
+    optimizer = table_optimizer(config, chosen_table_form(config, form), rates_of(Config(optimizer=config)))
 
     @jax.jit
     def step(table, slots, numbers, gradients, count):
@@ -214,17 +216,17 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
         Config(),
         {'optimizer.tables': tables, 'execution.tables_form': form, 'optimizer.l2_rows': 0.1, 'training.batch_size': 5},
     )
-    made = setup(config, schema)
+    setup = make_setup(config, schema)
     ids = np.array([[3, 2], [1, 0], [2, 0]], np.int32)
     columns = Columns(ids, np.zeros((3, 0), np.float32), np.ones(3, np.float32))
-    cut = slices.cut(5, config, schema, mesh)
+    cut = slices.cut(5, setup, mesh)
     ordered = np.full((1, cut.padded_batch), -1, np.int32)
     ordered[0, :2] = 1, 2
-    before = np.asarray(initial_state(made).tables['embedding'])
-    state, _ = steps.make_chunk(made, mesh, cut, max_steps=1)(
-        initial_state(made), resident_columns(columns, mesh), jnp.asarray(ordered), 0, 1
+    before = np.asarray(initial_state(setup).tables['embedding'])
+    state, _ = steps.make_chunk(setup, mesh, cut, max_steps=1)(
+        initial_state(setup), resident_columns(columns, mesh), jnp.asarray(ordered), 0, 1
     )
-    after = np.asarray(steps.make_flush(made)(state).tables['embedding'])
+    after = np.asarray(steps.make_flush(setup)(state).tables['embedding'])
     assert (after != before).any(1).tolist() == [False, True, True, False, True, False, False]
 
 
