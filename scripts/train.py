@@ -1,17 +1,18 @@
-"""Trains a named configuration on prepared data, or goes on with a run that was interrupted.
+"""Trains a named configuration on prepared data, or resumes a run that was interrupted.
 
     python scripts/train.py --config=movielens_100k_autoint
     python scripts/train.py --config=movielens_1m_autoint --config.seed=1 --config.model.num_layers=4
-    python scripts/train.py --config=own_table --config.data.recipe=mine      (a table of your own, declared in mine.yaml)
+    python scripts/train.py --config=own_table --config.data.recipe=mine    (your own table, declared in mine.yaml)
 
-The run folder (runs/NAME-FINGERPRINT, for a table of your own runs/NAME-RECIPE-FINGERPRINT, unless --run_dir is given)
-holds run.json (command, configuration, commit, versions), metrics.jsonl (one line an evaluation), tensorboard/,
-checkpoints/ (latest and best) and, when complete, result.json. Running the same command again goes on from the last checkpoint, exactly, or says that the run is complete.
+The run folder is runs/NAME-FINGERPRINT, for your own table runs/NAME-RECIPE-FINGERPRINT, unless --run_dir is given. It
+holds run.json (command, configuration, commit, versions), metrics.jsonl (one line per evaluation), tensorboard/,
+checkpoints/ (latest and best) and, when the run is complete, result.json. The same command again resumes the run from
+its last checkpoint, with the same values, or says that the run is complete.
 
     python scripts/train.py --config=movielens_1m_autoint --config.replicas.seeds=10
     python scripts/train.py --config=movielens_1m_autoint --config.replicas.learning_rate=1e-4,3e-4,1e-3
 
-trains copies of the run in one program, each a run with a folder of its own, as if it were trained alone.
+trains copies of the run in one program. Each copy is a run with its own folder, as if it were trained alone.
 """
 
 import contextlib

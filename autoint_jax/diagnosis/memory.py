@@ -1,7 +1,7 @@
 """Checks whether the memory plan of a run fits into memory and disk."""
 
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
-from autoint_jax.training.memory.plan import Item, Plan
+from autoint_jax.training.memory.plan import Item, MemoryPlan
 from autoint_jax.training.memory.room import on_cpus
 from autoint_jax.units import shown_bytes
 
@@ -9,7 +9,7 @@ NEARLY_FULL = 0.9
 
 
 def checks(
-    what: Plan, *, copies: int, on_cpu: bool, device_memory: int | None, ram: int | None, disk: int
+    what: MemoryPlan, *, copies: int, on_cpu: bool, device_memory: int | None, ram: int | None, disk: int
 ) -> list[Check]:
     """Returns a line for each item of the plan, then for each place whether its items fit.
 

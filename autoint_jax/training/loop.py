@@ -72,8 +72,8 @@ def say_what_is_special(setup: Setup, reporter: Reporter) -> None:
         reporter.say(f'the compiled kernels are not used: {missed}')
     elif 'cpu_kernel' in (setup.form, setup.table_form) and (sentence := library.not_kept()):
         reporter.say(sentence)
-    if (sentence := dense_tables.advice(setup.config, setup.table_specs)) is not None:
-        reporter.say(sentence)
+    if (advice := dense_tables.advice(setup.config, setup.table_specs)) is not None:
+        reporter.say(advice)
     own, alike = table_values(setup.config.model, setup.schema)
     if own != alike:
         reporter.say(

@@ -135,7 +135,7 @@ class ReplicaLoop:
         )
 
     def _chunks(self, ordered: jax.Array, first: int, stop: int) -> Iterator[Chunk]:
-        """Yields the chunks of the steps from `first` to `stop - 1` of an epoch with orders [r, steps, padded_batch]."""
+        """Yields chunks of the steps from `first` to `stop - 1` of an epoch; `ordered` is [r, steps, padded_batch]."""
         for start in range(first, stop, REPORT_STEPS):
             yield Chunk(self._resident['train'], ordered, start, min(REPORT_STEPS, stop - start))
 

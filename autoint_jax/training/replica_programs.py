@@ -44,8 +44,9 @@ def go_together(mesh: Mesh) -> bool:
 
 
 def _over_copies(function: Callable, mesh: Mesh, *, together: bool, shared: int) -> Callable:
-    """Returns a function of stacked copies over a mesh, made from one of a copy; the last `shared` arguments are
-    common.
+    """Returns a function of stacked copies over a mesh from a function of one copy.
+
+    The last `shared` arguments are common to all copies; the others are stacked.
     """
 
     def on_device(*arguments):
@@ -92,7 +93,7 @@ def make_flush(setup: Setup, mesh: Mesh, *, together: bool) -> Callable:
 def make_evaluator(
     setup: Setup, mesh: Mesh, *, together: bool, keep_logits: bool
 ) -> Callable[[Any, Any, Columns], Scores]:
-    """Returns (variables, tables, resident columns [n]) -> the scores of every copy, [r, ...], for `Measures.figures`."""
+    """Returns (variables, tables, resident columns [n]) -> scores of every copy, [r, ...], for `Measures.figures`."""
 
     def one_copy(variables, tables, columns):
         count = columns.labels.shape[0]

@@ -106,7 +106,8 @@ class Run:
         """
         if not self._record.locked:
             say(
-                'this file system has no locks: do not start a second process in this run folder, because the first would stop'
+                'this file system has no locks: do not start a second process in this run folder, because the first '
+                'would stop'
             )
         if (recorded := self._record.evaluation_count()) and not self._checkpoints.steps():
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
@@ -261,6 +262,6 @@ def check_identity(checkpoints: CheckpointReader, data_hash: str) -> None:
         name, data = progress.get('fingerprint'), progress.get('data_hash')
         if not (name is None or name in names) or not (data is None or data == data_hash):
             raise records.UnusableFolder(
-                f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {name} on data {str(data)[:12]}, '
-                f'not {min(names)} on {data_hash[:12]}): choose another run folder'
+                f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {name} on data '
+                f'{str(data)[:12]}, not {min(names)} on {data_hash[:12]}): choose another run folder'
             )

@@ -62,8 +62,7 @@ def _counted_by_xla(setup: Setup, rows: int) -> int:
 
 
 def activation_bytes(config: Config, num_fields: int) -> int:
-    """Returns the bytes of one row in a backward pass: those of all layers, and twice those of the largest for
-    gradients.
+    """Returns the bytes of one row in a backward pass: all layers, and twice the largest layer for gradients.
 
     An interacting layer keeps its input f d, its projections f p n a and its mixed values f n a in the compute type,
     and its attention weights n f f with their dropout mask in float32. The deep network keeps its hidden values. With

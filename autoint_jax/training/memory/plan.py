@@ -17,30 +17,31 @@ from autoint_jax.training.memory import limits
 from autoint_jax.training.memory.activations import activations
 from autoint_jax.training.step import feed, order, scoring, slices
 from autoint_jax.training.step.columns import bytes_per_row
+from autoint_jax.training.step.placement import platform
 from autoint_jax.training.step.state import Setup, TrainState, make_setup, state_shapes
 
-# Arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and what the optimizer reads for a row.
+# Number of arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and slots of the optimizer.
 ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}
 # Logits, the two sorts of `evaluation.sums` and their running counts, float32 or uint32 each.
 EVALUATION_BYTES_PER_ROW = 32
-CHECKPOINTS = 3  # latest, best, and the one being written
-# Arrays as large as a table that are there while its initial values are drawn: random bits, normal values, the table.
+CHECKPOINTS = 3  # the latest, the best, and one that is being written
+# Arrays as large as a table while its initial values are drawn: random bits, normal values and the table.
 DRAWING_ARRAYS = 4
-# What libraries and compiled programs take beyond what they have when a plan is made: 0.2 GB were measured for small
-# models.
+# Bytes that libraries and compiled programs will take beyond those they have when a plan is made; 0.2 GB were measured
+# for small models.
 PROGRAMS_BYTES = 250_000_000
 
 
 class Item(NamedTuple):
-    """A thing that takes memory.
+    """A part of a plan that takes memory or disk space.
 
     Attributes:
-      name: what it is.
-      bytes: of a device, or of the host.
-      counted: how they were counted.
-      change: what to change for fewer; '' where they follow from others.
-      estimated: whether the bytes may well be fewer.
-      shared: whether CPU devices share one, as they do columns and orders.
+      name: name of the part, for sentences.
+      bytes: bytes on one device, or on the host.
+      counted: says how the bytes were counted.
+      change: options to change for fewer bytes; '' if the bytes follow from other parts.
+      estimated: whether the bytes are an estimate from above.
+      shared: whether all CPU devices share one, as they share columns and orders.
     """
 
     name: str
@@ -51,11 +52,13 @@ class Item(NamedTuple):
     shared: bool = False
 
 
-class Plan(NamedTuple):
-    """Attributes:
-    device: what every device holds.
-    host: what the host's RAM holds beside; where the devices are CPUs, the RAM holds the devices' items too.
-    disk: what the run folder holds.
+class MemoryPlan(NamedTuple):
+    """The items that a run will hold in memory and on disk.
+
+    Attributes:
+      device: the items on every device.
+      host: the other items in RAM. If the devices are CPUs, RAM holds the items of the devices too.
+      disk: the items in the run folder.
     """
 
     device: list[Item]
@@ -72,36 +75,36 @@ def plan(
     copies: int = 1,
     streamed: bool = False,
     compiling: bool = True,
-) -> Plan:
-    """The plan of a run, or of copies that train in one program.
+) -> MemoryPlan:
+    """Returns the plan of a run, or of copies that train in one program. It allocates nothing on the devices.
 
     Args:
-      config: of the run.
-      schema: of its data.
-      rows: of each split, {'train': 1000, ...}; empty where they are not known, then data is not counted.
-      mesh: the devices; no memory of theirs is taken.
-      copies: of the run; the devices share them.
-      streamed: rows are read from disk.
+      config: the configuration of the run.
+      schema: the fields of its data.
+      rows: {split: number of rows}; empty if unknown, and then data is not counted.
+      mesh: the devices.
+      copies: number of copies of the run, which the devices divide.
+      streamed: whether rows are read from disk.
       compiling: activations of models without a formula are counted by compiling them, which takes seconds; else
         roughly.
 
     Raises:
       UsageError: the model is unknown, or a number is above what the programs can count (`limits.check`).
     """
-    setup = make_setup(config, schema)
+    setup = make_setup(config, schema, platform(mesh))
     limits.check(setup, rows, mesh)
-    state, on_cpu = state_shapes(setup), mesh.devices.flat[0].platform == 'cpu'
-    of_device = -(-copies // mesh.devices.size) if copies > 1 else 1
-    at_once = of_device if not on_cpu else 1  # copies of a CPU device take their steps one after the other
+    state, on_cpu = state_shapes(setup), setup.platform == 'cpu'
+    on_device = -(-copies // mesh.devices.size) if copies > 1 else 1
+    at_once = on_device if not on_cpu else 1  # copies of a CPU device take their steps one after the other
     whole, train = _nbytes(state), rows.get('train', config.training.batch_size)
     batch_size = min(config.training.batch_size, train)
     cut = slices.cut(batch_size, setup, mesh)
-    device = [*_state_items(state, config, of_device, at_once), *_step_items(setup, cut, at_once, compiling)]
+    device = [*_state_items(state, config, on_device, at_once), *_step_items(setup, cut, at_once, compiling)]
     if rows:
         places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
-        device += _data_items(schema, rows, of_device * places, cut, shared=copies == 1, streamed=streamed)
+        device += _data_items(schema, rows, on_device * places, cut, shared=copies == 1, streamed=streamed)
     copying = 'one state, while a checkpoint is written' + ('' if on_cpu else ' or the best one read')
-    device.append(Item('second copy of the state', of_device * whole, copying, ''))
+    device.append(Item('second copy of the state', on_device * whole, copying, ''))
     tables = _nbytes(state.tables)
     drawing = (
         (DRAWING_ARRAYS - 1) * tables
@@ -140,27 +143,29 @@ def plan(
             'model.embedding_dim or optimizer.tables',
         )
     ]
-    return Plan(device, host, disk)
+    return MemoryPlan(device, host, disk)
 
 
 def _nbytes(tree: Any) -> int:
+    """Returns the bytes of the arrays of a tree, which may be shapes."""
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def _state_items(state: TrainState, config: Config, of_device: int, at_once: int) -> list[Item]:
+def _state_items(state: TrainState, config: Config, on_device: int, at_once: int) -> list[Item]:
+    """Returns the items of the state for `on_device` copies on a device, `at_once` of which take a step at a time."""
     shapes = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
     smaller, optimizer = 'model.embedding_dim', config.optimizer.tables
-    many = f', {of_device} copies' if of_device > 1 else ''
+    many = f', {on_device} copies' if on_device > 1 else ''
     found = [
         Item(
             'tables',
-            of_device * _nbytes(state.tables),
+            on_device * _nbytes(state.tables),
             f'{shapes} float32{many}' if shapes else 'all fields are numeric',
             smaller,
         ),
         Item(
             "state of the tables' optimizer",
-            of_device * _nbytes(state.slots),
+            on_device * _nbytes(state.slots),
             optimizer + many,
             smaller if optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'",
         ),
@@ -177,7 +182,7 @@ def _state_items(state: TrainState, config: Config, of_device: int, at_once: int
     return found + [
         Item(
             'parameters and their optimizer',
-            of_device * _nbytes((state.params, state.optimizer)),
+            on_device * _nbytes((state.params, state.optimizer)),
             config.optimizer.name + many,
             'model.num_layers, model.head_dim or model.deep_hidden',
         )
@@ -185,6 +190,7 @@ def _state_items(state: TrainState, config: Config, of_device: int, at_once: int
 
 
 def _step_items(setup: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> list[Item]:
+    """Returns the items that a step takes for the rows of a batch and the activations of a slice."""
     arrays = ROW_ARRAYS[setup.config.optimizer.tables]
     values = sum(len(spec.columns) * spec.width for spec in setup.table_specs.values())
     bytes_of_slice, counted = activations(setup, cut.slice_rows, compiling=compiling)
@@ -207,26 +213,28 @@ def _step_items(setup: Setup, cut: slices.Cut, at_once: int, compiling: bool) ->
 
 
 def _row_formula(schema: Schema) -> str:
+    """Returns the formula of the bytes of rows."""
     return f'rows x ({schema.num_slots} ids + {len(schema.numeric_fields)} numbers + 1 label) x 4 bytes'
 
 
 def _data_items(
     schema: Schema, rows: dict[str, int], places: int, cut: slices.Cut, *, shared: bool, streamed: bool
 ) -> list[Item]:
+    """Returns the items of rows, of an order with `places` places, and of evaluation."""
     evaluated = max((count for split, count in rows.items() if split != 'train'), default=0)
-    total, change, of_row = sum(rows.values()), 'the number of rows', bytes_per_row(schema)
+    total, change, row_bytes = sum(rows.values()), 'the number of rows', bytes_per_row(schema)
     if streamed:
-        chunk = max(feed.CHUNK_BYTES, cut.padded_batch * of_row)
-        held = max((feed.READ_AHEAD + 3) * chunk, 2 * scoring.BLOCK_ROWS * of_row)
+        chunk = max(feed.CHUNK_BYTES, cut.padded_batch * row_bytes)
+        held = max((feed.READ_AHEAD + 3) * chunk, 2 * scoring.BLOCK_ROWS * row_bytes)
         data = Item(
             'rows read ahead',
-            min(held, 2 * total * of_row),
+            min(held, 2 * total * row_bytes),
             f'{feed.READ_AHEAD} chunks, and those in use',
             'training.batch_size',
         )
     else:
         data = Item(
-            'data', total * of_row, f'{total:,} {_row_formula(schema)}', 'execution.streaming to true', shared=True
+            'data', total * row_bytes, f'{total:,} {_row_formula(schema)}', 'execution.streaming to true', shared=True
         )
     return [
         data,

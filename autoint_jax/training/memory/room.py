@@ -8,7 +8,7 @@ from jax.sharding import Mesh
 from autoint_jax.errors import UsageError
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.memory.available import device_memory, ram_by_limit
-from autoint_jax.training.memory.plan import Item, Plan
+from autoint_jax.training.memory.plan import Item, MemoryPlan
 from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.step.state import Setup, state_shapes
 from autoint_jax.units import shown_bytes
@@ -38,11 +38,10 @@ class Place(NamedTuple):
         return sum(item.bytes for item in self.items)
 
 
-def places(plan: Plan, mesh: Mesh) -> list[Place]:
+def places(plan: MemoryPlan, mesh: Mesh) -> list[Place]:
     """Returns the memories of this machine with the items of a plan that each will hold."""
     device, by_limit = mesh.devices.flat[0], ram_by_limit()
-    limit = min(by_limit, key=by_limit.get, default='')
-    ram = by_limit.get(limit)
+    limit, ram = min(by_limit.items(), key=lambda item: item[1], default=('', None))
     if device.platform == 'cpu':
         return [Place('RAM', [*on_cpus(plan.device, mesh.devices.size), *plan.host], ram, limit)]
     return [
@@ -101,7 +100,9 @@ def arranged(setup: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1)
     return Arrangement(streamed, sentence, '; '.join(warnings))
 
 
-def fed(setup: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1, compiling: bool) -> tuple[Plan, bool, str]:
+def fed(
+    setup: Setup, rows: dict[str, int], mesh: Mesh, *, copies: int = 1, compiling: bool
+) -> tuple[MemoryPlan, bool, str]:
     """Returns the plan of a run, whether it streams its rows, and a sentence that says why.
 
     The arguments are those of `memory.plan`.
@@ -147,7 +148,7 @@ def _refusal(place: Place, copies: int) -> str:
     fewer = 'train fewer copies at a time, or ' if copies > 1 else ''
     runs = f'these {copies} copies of a run need' if copies > 1 else 'this run needs'
     return (
-        f'{runs} {shown_bytes(place.needed)} of {place.name}, but only {shown_bytes(place.available)} are '
+        f'{runs} {shown_bytes(place.needed)} of {place.name}, but only {shown_bytes(place.available or 0)} are '
         f'{place.limit}, and '
         f'nothing was begun; the largest parts are {parts}; to need less, {fewer}'
         f'{_advice(place)}; scripts/doctor.py shows the whole plan'

@@ -14,8 +14,9 @@ from jax.sharding import Mesh
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Schema
-from autoint_jax.training.step import order, placement
+from autoint_jax.training.step import order
 from autoint_jax.training.step.columns import bytes_per_row, rows_from_disk
+from autoint_jax.training.step.placement import replicate, replicate_array
 from autoint_jax.training.step.schedule import Schedule
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.units import shown_bytes
@@ -34,7 +35,7 @@ class Chunk(NamedTuple):
 
     Attributes:
       columns: columns on the devices.
-      order: int32 [steps, padded_batch], numbers of rows of `columns`; -1 stands for padding.
+      order: int32 [steps, padded_batch] on the devices, numbers of rows of `columns`; -1 stands for padding.
       first: the batch of `order` with which to begin.
       step_count: number of steps to take.
     """
@@ -88,9 +89,11 @@ class ResidentFeed:
     def __init__(self, config: Config, resident: Columns, schedule: Schedule, cut: Cut, mesh: Mesh):
         """Takes the training columns, which are on every device of the mesh."""
         self._resident, self._opening = resident, True
-        self._orders = order.OrderAhead(
-            lambda epoch: placement.replicate(_epoch_order(config, schedule, cut, epoch), mesh), schedule.epochs
-        )
+
+        def order_on_devices(epoch: int) -> jax.Array:
+            return replicate_array(_epoch_order(config, schedule, cut, epoch), mesh)
+
+        self._orders = order.OrderAhead(order_on_devices, schedule.epochs)
 
     def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
         """Yields the chunks of the steps from `first` to `stop - 1` of an epoch.
@@ -131,7 +134,7 @@ class StreamedFeed:
             self._chunks = self._pipeline(epoch * len(self._parts) + self._parts.index(parts[0]))
         for _, count in parts:
             columns, ordered = next(self._chunks)
-            yield Chunk(placement.replicate(columns, self._mesh), placement.replicate(ordered, self._mesh), 0, count)
+            yield Chunk(replicate(columns, self._mesh), replicate_array(ordered, self._mesh), 0, count)
 
     def _pipeline(self, start: int) -> Iterator[tuple[Columns, np.ndarray]]:
         """Yields what `_read` returns for the chunks from number `start` of the run, read ahead by a thread."""

@@ -64,6 +64,11 @@ def platform(mesh: Mesh) -> str:
     return mesh.devices.flat[0].platform
 
 
+def replicate_array(array: np.ndarray, mesh: Mesh) -> jax.Array:
+    """Returns an array copied to every device of the mesh."""
+    return jax.device_put(array, NamedSharding(mesh, EVERYWHERE))
+
+
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
     """Returns a tree of arrays with every array copied to every device of the mesh."""
     return jax.device_put(tree, NamedSharding(mesh, EVERYWHERE))

@@ -1,4 +1,4 @@
-"""Logits and metrics of a whole split as one compiled sweep."""
+"""The logits of a whole split, and the scores from which its metrics are computed, by compiled programs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,15 +17,20 @@ from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, replicate
 from autoint_jax.training.step.slices import Cut, scoring_cut
 from autoint_jax.training.step.state import Setup
 
-# Rows that a streamed evaluation reads at a time.
+# The number of rows that a streamed evaluation reads at a time, about.
 BLOCK_ROWS = 1 << 16
 
 
 def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
-    """(variables, tables, resident columns [n]) -> scores on the devices, for `Measures.figures`; does not wait for them.
+    """Returns a function (variables, tables, columns [n]) -> scores for `Measures.figures`.
 
-    Devices share the rows to score; each then sorts all logits, so that figures do not depend on their number. The
-    logits are returned too if `keep_logits`.
+    Columns and scores are on the devices, and the function does not wait for them. They divide the rows to score; then
+    each sorts all logits, so that metrics do not depend on the number of devices.
+
+    Args:
+      setup: the setup of the run.
+      mesh: the devices, with an axis `data`.
+      keep_logits: whether the scores hold the logits too.
     """
 
     @jax.jit
@@ -39,7 +44,10 @@ def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[
 
 
 def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
-    """As `make_evaluator`, of columns on disk, which are scored block by block; logits and labels stay on the devices."""
+    """Returns a function like that of `make_evaluator` for columns on disk, which it reads and scores block by block.
+
+    Only logits and labels stay on the devices.
+    """
     score = jax.jit(lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns))
     summed = jax.jit(sums.sums)
 
@@ -48,9 +56,8 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
         batch = scoring_cut(min(count, setup.config.training.batch_size), setup, mesh).padded_batch
         block = batch * max(1, BLOCK_ROWS // batch)
         for first in range(0, count, block):
-            rows = np.minimum(
-                np.arange(first, first + block), count - 1
-            )  # the last block repeats a row: one compilation
+            # The last block repeats the last row, so that all blocks have one shape and one compilation.
+            rows = np.minimum(np.arange(first, first + block), count - 1)
             logits.append(score(variables, tables, replicate(rows_from_disk(columns, rows), mesh)))
         scored = jnp.concatenate(logits)[:count]
         return Scores(summed(scored, replicate(np.array(columns.labels), mesh)), scored if keep_logits else None)
@@ -59,16 +66,13 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
 
 
 def make_scorer(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], np.ndarray]:
-    """(variables, tables, resident columns [n]) -> logits, float32 [n] on the host, in row order."""
+    """Returns a function (variables, tables, columns [n] on the devices) -> logits [n] on the host, in row order."""
     score = jax.jit(lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns))
     return lambda variables, tables, columns: np.asarray(score(variables, tables, columns))
 
 
 def _logits(setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns) -> jax.Array:
-    """Logits of all rows, float32 [n].
-
-    Scored in batches of the training size; rows past the end repeat row 0 and are dropped.
-    """
+    """Returns the logits of all rows, float32 [n]. It scores batches of the size of training, the last one padded."""
     count = columns.labels.shape[0]
     part, rows = scored_rows(setup, mesh, count)
     on_devices = jax.shard_map(
@@ -82,24 +86,25 @@ def _logits(setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: C
 
 
 def scored_rows(setup: Setup, mesh: Mesh, count: int) -> tuple[Cut, jax.Array]:
-    """How rows are cut for scoring, and their numbers, int32 [n]: 0 to `count - 1`, then -1 up to whole batches."""
+    """Returns how batches of scored rows are cut, and row numbers, int32 [padded]: 0 to `count - 1`, then -1."""
     part = scoring_cut(min(count, setup.config.training.batch_size), setup, mesh)
     rows = jnp.arange(-(-count // part.padded_batch) * part.padded_batch)
     return part, jnp.where(rows < count, rows, -1)
 
 
 def device_logits(setup: Setup, slice_rows: int) -> Callable:
-    """What each device does: (variables, tables, columns, its rows [n], -1 for none) -> their logits, float32 [n],
-    slice by slice.
+    """Returns a function of one device: (variables, tables, columns, its rows [n], -1 for padding) -> logits [n].
+
+    It takes its rows slice by slice.
     """
 
-    def of_slice(variables, tables, columns, rows):
+    def slice_logits(variables, tables, columns, rows):
         batch = gathered(columns, rows)
         return setup.model.apply(variables, lookup(tables, setup.table_specs, batch), batch, training=None)
 
-    def of_device(variables, tables, columns, rows):
+    def logits_of_device(variables, tables, columns, rows):
         return jax.lax.map(
-            lambda rows: of_slice(variables, tables, columns, rows), rows.reshape(-1, slice_rows)
+            lambda rows: slice_logits(variables, tables, columns, rows), rows.reshape(-1, slice_rows)
         ).reshape(-1)
 
-    return of_device
+    return logits_of_device

@@ -87,8 +87,7 @@ def make_gradients(setup: Setup, mesh: Mesh, slice_rows: int) -> Callable:
 
 
 def make_step(setup: Setup, gradients: Callable, rates: Rates) -> Callable:
-    """Returns a training step: (state, columns, rows [padded_batch]) -> state after the step, loss [] of the batch
-    before it.
+    """Returns a training step: (state, columns, rows [padded_batch]) -> state after the step, loss [] before it.
 
     Devices share the forward and backward pass. Each device then updates its own copy of parameters and tables, all
     alike.
