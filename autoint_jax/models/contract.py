@@ -21,12 +21,12 @@ class Model(nn.Module):
     Attributes:
       config: the options of models; a model reads only those in OPTIONS.
       schema: the fields.
-      form: the form of its interacting layers, which `registry.build` chooses; None for a model without HAS_FORMS.
+      form: the form of its interacting layers, which `registry.build` chooses; '' for a model without HAS_FORMS.
     """
 
     config: ModelConfig
     schema: Schema
-    form: str | None = None
+    form: str = ''
 
     # The options of ModelConfig that the model reads. Setting any other option is an error.
     OPTIONS: ClassVar[tuple[str, ...]] = ()

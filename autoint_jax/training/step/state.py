@@ -69,7 +69,7 @@ class Setup(NamedTuple):
     @property
     def form(self) -> str | None:
         """The form of the interacting layers; None for a model without such layers."""
-        return self.model.form
+        return self.model.form or None
 
     def optimizer(self, rates: Rates | None = None) -> optax.GradientTransformation:
         """Returns the optimizer of parameters, with the rates of the configuration or those given."""
