@@ -13,7 +13,7 @@ from test_layering import ALLOWED, ARROWS, PACKAGE
 from autoint_jax import schema
 from autoint_jax.config import configuration
 from autoint_jax.config.renamed import RENAMED
-from autoint_jax.data.datasets.declaration import fields, splits, table
+from autoint_jax.data.datasets.declaration import fields, form, splits, table
 from autoint_jax.data.encoding import plan
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.text import layout
@@ -98,8 +98,8 @@ def test_all_keys_of_declarations_are_explained():
     for kind in splits.KEYS:
         assert f'**`{kind}`**' in text
     for word in (
-        *table.SEPARATORS,
-        *table.FORMS,
+        *form.SEPARATORS,
+        *form.FORMS,
         *plan.NUMERIC_TRANSFORMS,
         *plan.ID_TRANSFORMS,
         *schema.KINDS,

@@ -9,7 +9,7 @@ from autoint_jax.data.preparation.pipeline import prepare_table
 from autoint_jax.data.preparation.progress import PreparationProgress
 from autoint_jax.data.preparation.splits import authors_split
 from autoint_jax.data.raw.derived import DERIVATIONS, joined_files
-from autoint_jax.data.raw.sources import TextSource
+from autoint_jax.data.raw.text_files import TextSource
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.packed import PACKED

@@ -9,15 +9,16 @@ import polars as pl
 
 from autoint_jax.data.datasets.declaration.splits import FILE_SPLIT
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.raw.rows import BadRow, Raw
-from autoint_jax.data.raw.sources import Source
+from autoint_jax.data.raw.lines import BadRow
+from autoint_jax.data.raw.rows import Raw
+from autoint_jax.data.raw.source import Source
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError
 
 
 class SplitFiles:
-    """A source that reads the sources of the splits one after the other. It is used as `raw.sources.Source`.
+    """A source that reads the sources of the splits one after the other. It is used as `raw.source.Source`.
 
     The column FILE_SPLIT holds the number of each row's split.
     """

@@ -16,9 +16,11 @@ from autoint_jax.data.preparation.origin import Origin, RawFiles
 from autoint_jax.data.preparation.pipeline import prepare_table
 from autoint_jax.data.preparation.progress import PreparationProgress
 from autoint_jax.data.raw.derived import DERIVATIONS
-from autoint_jax.data.raw.libsvm_source import LibsvmSource
-from autoint_jax.data.raw.parquet_source import ParquetSource
-from autoint_jax.data.raw.sources import Source, TextSource, names_in
+from autoint_jax.data.raw.headers import names_in
+from autoint_jax.data.raw.libsvm_files import LibsvmSource
+from autoint_jax.data.raw.parquet_files import ParquetSource
+from autoint_jax.data.raw.source import Source
+from autoint_jax.data.raw.text_files import TextSource
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.text.layout import Layout

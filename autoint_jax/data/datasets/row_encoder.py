@@ -15,10 +15,12 @@ from autoint_jax.data.encoding.encoder import Encoder
 from autoint_jax.data.encoding.fitted import Fitted
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation.pipeline import PLAN_FILE
+from autoint_jax.data.raw.headers import names_in
 from autoint_jax.data.raw.labels import labels_of
-from autoint_jax.data.raw.parquet_source import parquet_schema
-from autoint_jax.data.raw.rows import BadRow, Raw
-from autoint_jax.data.raw.sources import THREADS, names_in
+from autoint_jax.data.raw.lines import BadRow
+from autoint_jax.data.raw.parquet_files import parquet_schema
+from autoint_jax.data.raw.rows import Raw
+from autoint_jax.data.raw.source import THREADS
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.verification import AGAIN

@@ -25,7 +25,7 @@ from autoint_jax.data.preparation.splits import TRAIN
 from autoint_jax.data.raw.bad_rows import BadRows
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.raw.rows import Raw
-from autoint_jax.data.raw.sources import THREADS, Source
+from autoint_jax.data.raw.source import THREADS, Source
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.scratch import unfinished

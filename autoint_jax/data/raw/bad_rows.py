@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import TextIO
 
-from autoint_jax.data.raw.rows import BadRow
+from autoint_jax.data.raw.lines import BadRow
 from autoint_jax.errors import UsageError
 
 SIDE_FILE = 'bad_rows.tsv'

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.raw.cells import Check
-from autoint_jax.data.raw.rows import BadRow, parsed
+from autoint_jax.data.raw.lines import BadRow
+from autoint_jax.data.raw.rows import parsed
 from autoint_jax.data.text.blocks import blocks
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.tally import Tally

@@ -198,7 +198,7 @@ def test_kdd12(raw, tmp_path, recipe):
 )
 def test_small_blocks_and_parts_give_the_same_data(raw, tmp_path, monkeypatch, name, recipe):
     whole = prepared(name, recipe, raw, tmp_path / 'whole')
-    monkeypatch.setattr('autoint_jax.data.raw.sources.BLOCK_BYTES', 97_003)
+    monkeypatch.setattr('autoint_jax.data.raw.text_files.BLOCK_BYTES', 97_003)
     monkeypatch.setattr('autoint_jax.data.encoding.counting.MOST_VALUES', 397)
     monkeypatch.setattr('autoint_jax.data.encoding.counting.ROWS_AT_ONCE', 499)
     monkeypatch.setattr('autoint_jax.data.preparation.pipeline.ROWS_AT_ONCE', 97)

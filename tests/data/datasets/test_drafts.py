@@ -7,8 +7,9 @@ import pytest
 from draft_cases import ROWS, column, drafted, prepared, table
 
 from autoint_jax.data.datasets.declaration.table import load
-from autoint_jax.data.datasets.drafting import header, labels
+from autoint_jax.data.datasets.drafting import labels
 from autoint_jax.data.datasets.drafting.fields import kind_of
+from autoint_jax.data.datasets.drafting.header import header_of
 from autoint_jax.data.datasets.drafting.words import label_rank, names_a_measure, names_a_time, names_ids
 from autoint_jax.data.datasets.row_encoder import encode_files
 from autoint_jax.errors import UsageError
@@ -45,7 +46,7 @@ def test_the_header_is_told_by_the_rows_below_it(case):
     first, rows, expected = HEADERS[case]
     cells = first.split(',')
     columns = [column(cell, texts) for cell, texts in zip(cells, zip(*rows, strict=True), strict=True)]
-    found = header.told(cells, columns)
+    found = header_of(cells, columns)
     assert found.present == expected, found.reason
     assert found.reason
 

@@ -176,7 +176,7 @@ def test_a_split_by_time(folder):
 
 
 def test_parquet_files_with_numbers_as_time_and_a_bad_row(folder, monkeypatch):
-    monkeypatch.setattr('autoint_jax.data.raw.parquet_source.ROWS_AT_ONCE', 100)
+    monkeypatch.setattr('autoint_jax.data.raw.parquet_files.ROWS_AT_ONCE', 100)
     stars = [row % 5 for row in range(1000)]
     stars[733] = None
     pl.DataFrame({'hour': range(1000), 'ad': ['a', 'b'] * 500, 'stars': stars}).write_parquet(folder / 'log.parquet')

@@ -105,7 +105,7 @@ def test_what_is_counted_does_not_depend_on_blocks(tmp_path, monkeypatch):
         for number in range(997)
     ]
     whole = table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.VALUES_KEY]
-    for module in ('raw.sources', 'text.blocks'):
+    for module in ('raw.text_files', 'text.blocks'):
         monkeypatch.setattr(f'autoint_jax.data.{module}.BLOCK_BYTES', 1000)
     assert table(tmp_path, FIELDS.values(), rows).preparation[unknown_values.VALUES_KEY] == whole
 

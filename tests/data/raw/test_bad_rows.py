@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from autoint_jax.data.raw.bad_rows import SIDE_FILE, BadRows
-from autoint_jax.data.raw.rows import BadRow
+from autoint_jax.data.raw.lines import BadRow
 from autoint_jax.errors import UsageError
 
 PATH = pathlib.Path('rows.csv')

@@ -3,7 +3,7 @@
 import pytest
 
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.raw.libsvm_source import LibsvmSource
+from autoint_jax.data.raw.libsvm_files import LibsvmSource
 from autoint_jax.data.text.blocks import blocks
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.tally import Tally

@@ -7,7 +7,7 @@ import decimal
 import polars as pl
 import pytest
 
-from autoint_jax.data.raw.parquet_source import ParquetSource
+from autoint_jax.data.raw.parquet_files import ParquetSource
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 

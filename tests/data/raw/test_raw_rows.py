@@ -9,9 +9,9 @@ from autoint_jax.data.datasets.criteo import CRITEO
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
+from autoint_jax.data.raw.headers import names_in
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.rows import parsed, sound_rows
-from autoint_jax.data.raw.sources import names_in
 from autoint_jax.data.text.blocks import blocks, occurrences
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.tally import Tally

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from backports import zstd
 
+from autoint_jax.data.raw.headers import check_header, names_in
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.rows import _read, parsed, sound_rows
-from autoint_jax.data.raw.sources import check_header, names_in
 from autoint_jax.data.text.blocks import blocks
 from autoint_jax.data.text.decoding import codec
 from autoint_jax.data.text.first_rows import first_rows, first_text

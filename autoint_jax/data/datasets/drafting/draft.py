@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from autoint_jax.data.datasets.declaration.table import FORMS
+from autoint_jax.data.datasets.declaration.form import FORMS
 from autoint_jax.data.datasets.drafting import fields, labels
 from autoint_jax.data.datasets.drafting.columns import Column
 from autoint_jax.data.datasets.drafting.parquet_sample import sample_of_parquet

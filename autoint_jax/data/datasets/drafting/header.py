@@ -21,7 +21,7 @@ class Header(NamedTuple):
     reason: str
 
 
-def told(first: list[str], columns: list[Column]) -> Header:
+def header_of(first: list[str], columns: list[Column]) -> Header:
     """Judges the first row.
 
     Args:

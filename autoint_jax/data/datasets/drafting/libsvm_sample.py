@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from autoint_jax.data.datasets.drafting.columns import Column
 from autoint_jax.data.datasets.drafting.samples import Sample
 from autoint_jax.data.datasets.drafting.yaml_text import shown
-from autoint_jax.data.raw.libsvm_source import LABEL, SEPARATOR
+from autoint_jax.data.raw.libsvm_files import INDEX_SEPARATOR, LABEL
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 
@@ -75,7 +75,7 @@ def _fields(rows: list[list[tuple[int, str, str]]]) -> tuple[list[Column], dict[
         name, single = f'field {field}', max(map(len, own)) == 1
         ones = {value for pairs in own for _, value in pairs} <= _ONE
         if ones or not single:
-            column = Column(name, [SEPARATOR.join(index for index, _ in pairs) for pairs in own], Layout(()))
+            column = Column(name, [INDEX_SEPARATOR.join(index for index, _ in pairs) for pairs in own], Layout(()))
             kinds[name] = (
                 _categorical(column, f'the index of field {field}, whose value is always 1') if single else _MULTIVALUED
             )
@@ -147,7 +147,7 @@ def _ranges(path: pathlib.Path, rows: list[list[tuple[int, str]]]) -> tuple[list
     for part in parts.values():
         first, last = part[0], part[-1]
         name = f'{first}-{last}'
-        texts = [SEPARATOR.join(str(index) for index, _ in row if first <= index <= last) for row in rows]
+        texts = [INDEX_SEPARATOR.join(str(index) for index, _ in row if first <= index <= last) for row in rows]
         columns.append(Column(name, texts, Layout(())))
         kinds[name] = _MULTIVALUED
     columns.sort(key=lambda column: int(column.name.split('-')[0]))

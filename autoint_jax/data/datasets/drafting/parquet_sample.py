@@ -6,7 +6,7 @@ import polars as pl
 
 from autoint_jax.data.datasets.drafting.samples import CELLS, LEAST_ROWS, ROWS, Sample, with_missing
 from autoint_jax.data.datasets.drafting.yaml_text import scalar
-from autoint_jax.data.raw.parquet_source import holds_values, parquet_schema
+from autoint_jax.data.raw.parquet_files import holds_values, parquet_schema
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 

@@ -7,8 +7,8 @@ import pathlib
 import re
 
 from autoint_jax.data.datasets.declaration.values import has_control
-from autoint_jax.data.datasets.drafting import header as headers
 from autoint_jax.data.datasets.drafting.columns import Column, read_at_once
+from autoint_jax.data.datasets.drafting.header import Header, header_of
 from autoint_jax.data.datasets.drafting.libsvm_sample import looks_like_libsvm, sample_of_libsvm
 from autoint_jax.data.datasets.drafting.marks import Marks, marks_of
 from autoint_jax.data.datasets.drafting.samples import CELLS, LEAST_ROWS, ROWS, Sample, with_missing
@@ -163,14 +163,12 @@ def _check_beginning(path: pathlib.Path, line: str, first: list[str], rows: list
     )
 
 
-def _header(first: list[str], body: list[list[str]], layout: Layout, width: int) -> headers.Header:
+def _header(first: list[str], body: list[list[str]], layout: Layout, width: int) -> Header:
     if len(first) != width:
-        return headers.Header(True, f'the first line has {len(first)} cells, the others {width}')
+        return Header(True, f'the first line has {len(first)} cells, the others {width}')
     looked = first[:_HEADER_COLUMNS]
     read_at_once([looked, *(row[:_HEADER_COLUMNS] for row in body)], layout)
-    return headers.told(
-        looked, [Column(cell, [row[place] for row in body], layout) for place, cell in enumerate(looked)]
-    )
+    return header_of(looked, [Column(cell, [row[place] for row in body], layout) for place, cell in enumerate(looked)])
 
 
 def _mark_lines(marks: Marks) -> list[str]:
@@ -194,7 +192,7 @@ def _dialect_lines(cut: Cut, lines: list[str]) -> list[str]:
     return [*found, f'quote: none  # quotes enclose no whole values, as in {shown(example, 60)}']
 
 
-def _names(first: list[str], told: headers.Header, width: int) -> tuple[list[str], list[str]]:
+def _names(first: list[str], told: Header, width: int) -> tuple[list[str], list[str]]:
     """Names of the columns, and the lines that say where they come from."""
     if not told.present:
         names = [f'column_{number}' for number in range(1, width + 1)]

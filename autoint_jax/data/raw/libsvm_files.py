@@ -22,15 +22,16 @@ import polars as pl
 from autoint_jax.data.raw.cells import checked
 from autoint_jax.data.raw.derived import NO_DERIVATION
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.raw.rows import BadRow, Raw
-from autoint_jax.data.raw.sources import TextSource
+from autoint_jax.data.raw.lines import BadRow
+from autoint_jax.data.raw.rows import Raw
+from autoint_jax.data.raw.text_files import TextSource
 from autoint_jax.data.text.blocks import Block
 from autoint_jax.data.text.decoding import as_text
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 
 LABEL, QUERY = 'label', 'qid'
-SEPARATOR = '|'  # between the indices of a range
+INDEX_SEPARATOR = '|'  # between the indices of a range
 _INDEX = r'\d{1,18}'
 _LINE = rf'^[^\s\x00:]+(?: qid:{_INDEX})?(?: (?:{_INDEX}:)?{_INDEX}:[^\s\x00:]+)*$'
 _COLUMN = re.compile(rf'(?P<place>{_INDEX})|(?P<first>{_INDEX})-(?P<last>{_INDEX})|field (?P<field>{_INDEX})')
@@ -129,7 +130,7 @@ def _column(pairs: pl.DataFrame, name: str, kind: str, rows: int, lost: dict[int
                 f'it must be 1, or the field numeric',
             )
     joined = own.group_by('row', maintain_order=True).agg(
-        pl.col('number' if kind == 'real' else 'index').str.join(SEPARATOR)
+        pl.col('number' if kind == 'real' else 'index').str.join(INDEX_SEPARATOR)
     )
     texts: list[str | None] = [None] * rows
     for row, text in joined.iter_rows():

@@ -12,9 +12,10 @@ import polars as pl
 
 from autoint_jax.data.raw.cells import checked
 from autoint_jax.data.raw.labels import LabelPlan
-from autoint_jax.data.raw.rows import BadRow, Raw
-from autoint_jax.data.raw.sources import THREADS
-from autoint_jax.data.text.in_order import in_order
+from autoint_jax.data.raw.lines import BadRow
+from autoint_jax.data.raw.ordered_work import in_order
+from autoint_jax.data.raw.rows import Raw
+from autoint_jax.data.raw.source import THREADS
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError, nearest

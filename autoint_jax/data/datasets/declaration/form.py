@@ -1,0 +1,117 @@
+"""The form of a declared table's files, and how its text is laid out."""
+
+import codecs
+import pathlib
+
+from autoint_jax.data.datasets.declaration.fields import separator
+from autoint_jax.data.datasets.declaration.values import Declared
+from autoint_jax.data.text.layout import Layout
+from autoint_jax.data.text.packed import unpacked_name
+from autoint_jax.errors import UsageError
+
+FORMS = {
+    '.csv': 'csv',
+    '.tsv': 'tsv',
+    '.txt': 'tsv',
+    '.parquet': 'parquet',
+    '.libsvm': 'libsvm',
+    '.libfm': 'libsvm',
+    '.svm': 'libsvm',
+    '.ffm': 'libsvm',
+    '.libffm': 'libsvm',
+}
+SEPARATORS = {'csv': ',', 'tsv': '\t', 'parquet': ',', 'libsvm': ' '}
+QUOTES = {'csv': '"', 'tsv': None}  # by default
+TEXT_KEYS = ('header', 'columns', 'separator', 'quote', 'encoding', 'decimal', 'thousands')
+_THOUSANDS = (',', '.', ' ', "'", '_', '\u00a0', '\u202f', '\u2019')
+
+
+def read_form(content: dict[str, Declared], patterns: list[str], path: pathlib.Path) -> str:
+    if 'form' in content:
+        return content['form'].choice(SEPARATORS)
+    found = {
+        pattern: FORMS.get(pathlib.Path(unpacked_name(pathlib.Path(pattern))).suffix.lower()) for pattern in patterns
+    }
+    first, form = next(iter(found.items()))
+    for pattern, own in found.items():
+        if own is None:
+            raise UsageError(
+                f'{path}: the name {pattern!r} does not say the form of the file: add form, one of '
+                f'{", ".join(SEPARATORS)}'
+            )
+        if own != form:
+            raise UsageError(
+                f'{path}: {first!r} looks like {form} and {pattern!r} like {own}: files of a table have one form, '
+                f'say which by form'
+            )
+    return form
+
+
+def read_layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[Layout, tuple[str, ...]]:
+    """The layout without its columns, and the names of the columns where there is no header."""
+    missing = (
+        content['missing'].texts('a list of values that are missing', none=True, empty=True)
+        if 'missing' in content
+        else ()
+    )
+    infinite = content['infinite'].choice(('bad', 'missing')) if 'infinite' in content else 'bad'
+    if form not in QUOTES:
+        for key in TEXT_KEYS:
+            if key in content:
+                raise content[key].error(f'is not read for files of form {form}: take it out')
+        return Layout((), separator=SEPARATORS[form], strip=True, missing=missing, infinite=infinite), ()
+    columns = content['columns'].texts('a list of the names of all columns') if 'columns' in content else ()
+    header = content['header'].boolean() if 'header' in content else not columns
+    if not header and not columns:
+        raise whole.error('says header: false, so it must list the columns: columns: [a, b, ...]')
+    between = _between(content['separator']) if 'separator' in content else SEPARATORS[form]
+    quote = QUOTES[form]
+    if 'quote' in content:
+        word = content['quote'].choice(('none', '"', "'"))
+        quote = None if word == 'none' else word
+    layout = Layout(
+        (),
+        separator=between,
+        header=header,
+        own_names=header and bool(columns),
+        quote=quote,
+        strip=True,
+        missing=missing,
+        infinite=infinite,
+        encoding=_encoding(content['encoding']) if 'encoding' in content else 'utf-8',
+        decimal=content['decimal'].choice(('.', ',')) if 'decimal' in content else '.',
+        thousands=_thousands(content['thousands']) if 'thousands' in content else '',
+    )
+    if layout.thousands == layout.decimal:
+        raise whole.error(
+            f'has {layout.thousands!r} both as thousands and as decimal, which is "." unless given: they must differ'
+        )
+    for key in ('decimal', 'thousands'):
+        if key in content and quote is None and getattr(layout, key) == between:
+            raise content[key].error(
+                f'is {between!r}, which separates the columns: without quotes, no number can hold it'
+            )
+    return layout, columns
+
+
+def _between(declared: Declared) -> str:
+    text = separator(declared)
+    if any(letter.isalnum() or letter in '"\'' for letter in text):
+        declared.wrong('one or more characters that are no letters, digits or quotes, such as ",", "\\t" or "::"')
+    return text
+
+
+def _encoding(declared: Declared) -> str:
+    name = declared.text('the name of an encoding, such as utf-8, latin-1 or cp1252')
+    try:
+        '\n'.encode(name)
+        return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        declared.wrong('the name of an encoding, such as utf-8, latin-1 or cp1252')
+
+
+def _thousands(declared: Declared) -> str:
+    text = declared.text('a mark between thousands', empty=True)
+    if text and text not in _THOUSANDS:
+        declared.wrong('a mark between thousands: one of "," "." " " "\'" "_"')
+    return text
