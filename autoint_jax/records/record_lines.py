@@ -1,4 +1,4 @@
-"""Lines of the README from records under results/: what is wrong with a record is said with its file."""
+"""Lines of the pages from records under results/; an error about a record names its file."""
 
 import pathlib
 from collections.abc import Callable

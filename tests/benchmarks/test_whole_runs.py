@@ -1,4 +1,4 @@
-"""Times of whole commands, and what the README says of copies."""
+"""Times of whole commands, and what the pages say of copies."""
 
 import json
 import sys

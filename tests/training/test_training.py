@@ -86,7 +86,7 @@ def gradients_of(data_dir):
 
 
 def test_eight_devices_give_the_gradients_of_one(data_dir, on_host_devices):
-    """What the README says: the first step's gradients to 1e-6 of their size. Other dropout bits would change them by a tenth."""
+    """What docs/devices.md says: the first step's gradients to 1e-6 of their size. Other dropout bits would change them by a tenth."""
     loss, *gradients = on_host_devices(8, 'test_training', f't.gradients_of(pathlib.Path({str(data_dir)!r}))')
     alone_loss, *alone = gradients_of(data_dir)
     assert loss == pytest.approx(alone_loss, rel=1e-6)
