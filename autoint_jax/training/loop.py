@@ -105,7 +105,7 @@ def _train(
     cut = slices.cut(schedule.batch_size, setup, mesh)
     chunk, flush = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(setup)
     each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
-    devices = placement.devices_sentence(mesh.devices.flat)
+    devices = placement.devices_sentence(list(mesh.devices.flat))
     reporter.say(f'{devices}; a batch has {schedule.batch_size:,} rows{each}')
     for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
         reporter.say(sentence)

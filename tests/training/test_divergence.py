@@ -1,4 +1,6 @@
-"""A run whose numbers are not finite, or absurd, ends as diverged: never as complete, and never with a checkpoint of them."""
+"""A run whose numbers are not finite, or absurd, ends as diverged: never as complete, and never with a checkpoint of
+them.
+"""
 
 import dataclasses
 import json
@@ -32,7 +34,9 @@ def data(data_dir):
 
 
 def written(folder, *, positives=30, numeric=1.0):
-    """Prepared data of 97 training rows with one categorical and two numeric fields; 'huge' reaches `numeric` in one row."""
+    """Prepared data of 97 training rows with one categorical and two numeric fields; 'huge' reaches `numeric` in one
+    row.
+    """
     schema = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('small', NUMERIC), FieldSpec('huge', NUMERIC)))
     rng = np.random.default_rng(0)
 

@@ -1,4 +1,6 @@
-"""Opening a run costs no more than it must: no initial state, no quantiles again, and rows on the devices only where they have room."""
+"""Opening a run costs no more than it must: no initial state, no quantiles again, and rows on the devices only where
+they have room.
+"""
 
 import json
 

@@ -166,7 +166,9 @@ DAMAGES = {
 
 @pytest.mark.parametrize('damage', DAMAGES)
 def test_a_damaged_checkpoint_is_never_restored_as_something_else(saved, tmp_path, damage, capfd, caplog):
-    """Of every file: the values are those saved, or the checkpoint is said to be damaged; nothing else is raised or printed."""
+    """Of every file: the values are those saved, or the checkpoint is said to be damaged; nothing else is raised or
+    printed.
+    """
     found = set()
     for number, path in enumerate(files(saved / '2')):
         folder = tmp_path / str(number)

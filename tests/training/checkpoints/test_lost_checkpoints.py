@@ -1,4 +1,6 @@
-"""Lost and tied checkpoints: a run finds out when it starts, goes back as far as it must, and ends as if nothing had been."""
+"""Lost and tied checkpoints: a run finds out when it starts, goes back as far as it must, and ends as if nothing had
+been.
+"""
 
 import shutil
 
@@ -106,7 +108,9 @@ def test_what_is_set_aside_is_there_until_the_run_is_complete(data, interrupted,
 
 
 def test_an_older_checkpoint_that_deletion_left_is_gone_on_with(data, complete, interrupted, whole, tmp_path):
-    """Killed after saving, before deleting: of three checkpoints the newest is lost; the one before it needs only what is whole."""
+    """Killed after saving, before deleting: of three checkpoints the newest is lost; the one before it needs only what
+    is whole.
+    """
     folder, other = shutil.copytree(interrupted, tmp_path / 'run'), tmp_path / 'other'
     with pytest.raises(KeyboardInterrupt):
         fit(TINY, data, other, Told(stop_after=5))

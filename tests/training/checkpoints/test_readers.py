@@ -123,7 +123,9 @@ def save_in_a_loop(folder, seconds):
 
 @pytest.mark.parametrize('seconds', [4, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_reader_in_a_loop_beside_a_saver_in_a_loop(tmp_path, seconds):
-    """The saver, in a process of its own, loses nothing and the reader reads whole states of evaluations that only get newer."""
+    """The saver, in a process of its own, loses nothing and the reader reads whole states of evaluations that only get
+    newer.
+    """
     folder = tmp_path / 'checkpoints'
     code = (
         'import pathlib, sys; sys.path.insert(0, sys.argv[1]); import test_readers\n'

@@ -1,4 +1,6 @@
-"""Memory and other limits are asked before anything is begun: what is too much is refused in a sentence, what fits is not."""
+"""Memory and other limits are asked before anything is begun: what is too much is refused in a sentence, what fits is
+not.
+"""
 
 import json
 
