@@ -7,9 +7,11 @@ import struct
 import jax
 import numpy as np
 from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
+from autoint_jax.training.run_folder.events import RATE
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import initial_state, make_setup
 
@@ -73,14 +75,28 @@ def outcome(folder: pathlib.Path, data, config=TINY):
 
 
 def events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
-    """The scalars of a run's event files, in the order of files and records."""
+    """The scalars of evaluations in a run's event files, in the order of files and records, without rates, which are times."""
+    return [one for one in all_events(folder) if one[0] != RATE and not one[0].startswith('test_')]
+
+
+def all_events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
+    """All scalars of a run's event files, in the order of files and records."""
+    return [
+        (value.tag, step, value.simple_value)
+        for step, value in summaries(folder)
+        if value.WhichOneof('value') == 'simple_value'
+    ]
+
+
+def summaries(folder: pathlib.Path) -> list[tuple[int, Summary.Value]]:
+    """All values of a run's event files with their steps, in the order of files and records."""
     found = []
     for path in sorted((folder / 'tensorboard').glob('*tfevents*')):
         content = path.read_bytes()
         while content:
             (length,) = struct.unpack('Q', content[:8])
             event = Event.FromString(content[12 : 12 + length])
-            found += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
+            found += [(event.step, value) for value in event.summary.value]
             content = content[16 + length :]
     return found
 

@@ -11,7 +11,7 @@ from test_docs import PAGES
 BLOCK = re.compile(r'^```(.*?)\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 # Programs and lines that are not this project's.
 OTHERS = {
-    'pip install tensorboard',
+    "pip install -e '.[tensorboard]'",
     'source .venv/bin/activate',
     'tensorboard --logdir=runs',
     'python -m pytest -n 0 tests/models/test_autoint.py',

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.measure import Measurement
 from rich.table import Table
@@ -10,7 +10,9 @@ from rich.table import Table
 from autoint_jax.console import Console
 from autoint_jax.errors import shown
 from autoint_jax.evaluation.metrics import METRICS
-from autoint_jax.records.runs import RunRecord
+
+if TYPE_CHECKING:  # it imports JAX, for which the help of experiments does not wait
+    from autoint_jax.records.runs import RunRecord
 
 MOST_COLUMNS = 1000  # characters that a printed table may be wide
 
@@ -31,7 +33,7 @@ def measured(values: Sequence[float]) -> Measured:
     return Measured(statistics.fmean(values), deviation, len(values))
 
 
-def test_figures(records: Sequence[RunRecord]) -> dict[str, Measured]:
+def test_figures(records: 'Sequence[RunRecord]') -> dict[str, Measured]:
     """{metric: mean and deviation} of the test split, over the records of one configuration's seeds; metrics that all have."""
     return {
         name: measured([record.test[name] for record in records])

@@ -56,6 +56,9 @@ class Run:
         self.evaluations: list[Evaluation] = []
         self.seconds = 0.0
         self._times: list[float] = []  # of evaluations, seconds since 1970
+        self._rates: list[float | None] = []  # rows/s of training before each evaluation
+        self._rows = data.manifest['splits']['train']['rows']
+        self._evaluated_seconds = 0.0  # `seconds` at the last evaluation
         self._unreported = self._taken_over = False
         self._identity = {'fingerprint': fingerprint(setup.config), 'data_hash': data.hash}
         self._checkpoints = Checkpoints(folder / 'checkpoints')
@@ -116,7 +119,9 @@ class Run:
             self.evaluations, self.seconds = of_progress(found.progress), found.progress['seconds']
             unknown = [time.time()] * len(self.evaluations)  # older versions saved no times
             self._times = found.progress.get('times', unknown)
-        self._record.restart(self.evaluations, self._times)
+            self._rates = found.progress.get('rates', [None] * len(self.evaluations))
+            self._evaluated_seconds = self.seconds
+        self._record.restart(self.setup.config, self.evaluations, self._times, self._rates)
         return placement.replicate(initial_state(self.setup), mesh) if found is None else found.state
 
     def evaluated(
@@ -154,6 +159,9 @@ class Run:
             raise diverged
         # The logloss first, as in every file of evaluations there is.
         ordered = {name: valid[name] for name in dict.fromkeys(['logloss', *valid])}
+        epochs = epoch - (self.evaluations[-1].epoch if self.evaluations else 0)
+        self._rates.append(self._rate(epochs))
+        self._evaluated_seconds = self.seconds
         self.evaluations.append(Evaluation(step, epoch, train_logloss, ordered))
         self._times.append(time.time())
         self._checkpoints.save(
@@ -163,6 +171,7 @@ class Run:
                 'evaluations': [evaluation.line() for evaluation in self.evaluations],
                 'seconds': self.seconds,
                 'times': self._times,
+                'rates': self._rates,
                 **self._identity,
             },
             sums,
@@ -170,10 +179,15 @@ class Run:
         )
         self._unreported = True
 
+    def _rate(self, epochs: float) -> float | None:
+        """Returns the rows/s of the training since the last evaluation, which was so many epochs."""
+        seconds = self.seconds - self._evaluated_seconds
+        return epochs * self._rows / seconds if seconds > 0 else None
+
     def report(self, reporter: Reporter, copy: str = '') -> None:
         """Records and shows the last evaluation, unless that has been done; `copy` names the run among copies."""
         if self._unreported:
-            self._record.evaluated(self.evaluations, self._times[-1])
+            self._record.evaluated(self.evaluations, self._times[-1], self._rates[-1])
             reporter.evaluated(
                 self.evaluations[-1],
                 best=self.evaluations[-1] is best_evaluation(self.evaluations, self._monitor),

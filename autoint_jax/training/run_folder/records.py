@@ -133,15 +133,30 @@ class RunRecords:
         path = self._folder / 'metrics.jsonl'
         return path.read_bytes().count(b'\n') if path.exists() else 0
 
-    def restart(self, evaluations: list[Evaluation], times: list[float]) -> None:
-        """Makes metrics.jsonl and the TensorBoard events those of a run that goes on after `evaluations`, made at `times`."""
-        self._metrics(evaluations)
-        self._events.restart(evaluations, times)
+    def restart(
+        self, config: Config, evaluations: list[Evaluation], times: list[float], rates: list[float | None]
+    ) -> None:
+        """Makes metrics.jsonl and the TensorBoard events those of a run that goes on after `evaluations`.
 
-    def evaluated(self, evaluations: list[Evaluation], moment: float) -> None:
-        """Adds the last of a run's evaluations, made at a moment (seconds since 1970), to metrics.jsonl and the events."""
+        Args:
+          config: of the run.
+          evaluations: so far.
+          times: when each was made, seconds since 1970.
+          rates: rows/s of training before each; None where it is unknown.
+        """
         self._metrics(evaluations)
-        self._events.add(evaluations[-1], moment)
+        self._events.restart(config, evaluations, times, rates)
+
+    def evaluated(self, evaluations: list[Evaluation], moment: float, rate: float | None) -> None:
+        """Adds the last of a run's evaluations to metrics.jsonl and the events.
+
+        Args:
+          evaluations: so far.
+          moment: when the last was made, seconds since 1970.
+          rate: rows/s of training before it; None where it is unknown.
+        """
+        self._metrics(evaluations)
+        self._events.add(evaluations[-1], moment, rate)
 
     def _metrics(self, evaluations: list[Evaluation]) -> None:
         """Rewrites metrics.jsonl, one line an evaluation, so that it never holds more than the checkpoint does."""
@@ -159,7 +174,8 @@ class RunRecords:
         write_json(self._folder / 'run.json', stored.to_json(self._run))
 
     def result(self, result: Result) -> None:
-        """Writes result.json."""
+        """Adds the test figures to the TensorBoard events, then writes result.json."""
+        self._events.test(result.best_step, result.test)
         write_json(self._folder / 'result.json', stored.to_json(result))
 
     def close(self) -> None:
