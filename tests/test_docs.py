@@ -192,6 +192,15 @@ def test_the_diagram_shows_the_arrows_of_the_rooms():
         assert f'`{room.replace(".", "/")}`' in text, room
 
 
+def test_names_of_the_page_on_the_design_are_in_their_files():
+    text = (DOCS / 'design.md').read_text()
+    named = re.findall(r'`(\w+)` of\s`(autoint_jax/\S+\.py)`', text)
+    named += re.findall(r'^\|[^|]*\|[^|]*`(\w+)`[^|]*\| `(autoint_jax/\S+\.py)`', text, re.MULTILINE)
+    assert len(named) >= 4
+    for name, path in named:
+        assert re.search(rf'^(?:def|class) {name}\b', (ROOT / path).read_text(), re.MULTILINE), name
+
+
 def test_the_citation_names_the_code_and_the_paper():
     cited = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
     version = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']

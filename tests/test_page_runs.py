@@ -1,0 +1,64 @@
+"""Commands of the pages do what they say, on small data; their flags alone are tested in test_page_commands.py."""
+
+import pathlib
+import re
+import shlex
+
+import pytest
+from test_page_commands import ALL, SCRIPTS
+
+pytestmark = pytest.mark.slow
+# {script: arguments behind those of a page, which make it small}
+SMALL = {
+    'scripts/train.py': '--config.training.epochs=1 --config.training.batch_size=64 --config.model.head_dim=4 '
+    '--config.model.embedding_dim=4',
+    'scripts/evaluate.py': '',
+    'scripts/explain.py': '',
+    'scripts/generate_data.py': '--rows=500',
+    'scripts/prepare_data.py': '',
+}
+# Commands that need data which is not there, or are run as examples of their page; doctor.py and benchmark.py have tests
+# of their own.
+ELSEWHERE = (
+    'movielens_100k',
+    '--config=own_table',
+    'runs/visits',
+    '--schema=',
+    '--infer=',
+    '--dataset=criteo --raw_dir',
+)
+
+
+def small_commands():
+    """The commands that are run here."""
+    for command in ALL:
+        match = SCRIPTS.fullmatch(command)
+        if match and match[1] in SMALL and not any(words in command for words in ELSEWHERE):
+            yield command
+
+
+@pytest.fixture(scope='module')
+def run_dir(data_dir, tmp_path_factory, forks):
+    folder = tmp_path_factory.mktemp('trained')
+    arguments = ['--config=movielens_1m_autoint', *SMALL['scripts/train.py'].split(), f'--data_dir={data_dir}']
+    done = forks.run(['scripts/train.py', *arguments, '--run_dir=run'], folder)
+    assert done.returncode == 0, done.stderr
+    return folder / 'run'
+
+
+@pytest.mark.parametrize('command', list(small_commands()))
+def test_commands_of_the_pages_run(command, forks, data_dir, raw_dir, run_dir, tmp_path):
+    environment = dict(re.findall(r'^([A-Z_]+)=(\S+)', command))
+    script, arguments = SCRIPTS.fullmatch(command).groups()
+    arguments = [
+        argument.replace('RUN_DIR', str(run_dir)).replace('FOLDER', str(raw_dir if 'prepare' in script else tmp_path))
+        for argument in shlex.split(arguments or '')
+    ]
+    if script in ('scripts/train.py', 'scripts/evaluate.py', 'scripts/explain.py'):
+        arguments.append(f'--data_dir={data_dir}')
+    if any('replicas.seeds' in argument for argument in arguments):
+        arguments.append('--config.replicas.seeds=2')
+    done = forks.run([script, *arguments, *SMALL[script].split()], tmp_path, **environment)
+    assert done.returncode == 0, f'{done.stdout}\n{done.stderr}'
+    if script == 'scripts/train.py':
+        assert list(pathlib.Path(tmp_path, 'runs').glob('*/result.json'))
