@@ -82,7 +82,18 @@ def compilation_of_commands() -> None:
 
     Without XLA's optimizations values differ within rounding; where a test is about users' bits, the process is OPTIMIZED.
     """
+    import quick_compilation
+
+    quick_compilation.patch()
     os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
+
+
+@pytest.fixture(scope='module', autouse=True)
+def programs_of_a_module() -> Iterator[None]:
+    """Drops the programs of a module at its end, which would fill gigabytes; what another needs too is read from their folder."""
+    yield
+    if 'jax' in sys.modules:
+        sys.modules['jax'].clear_caches()
 
 
 @pytest.fixture(scope='module')

@@ -19,6 +19,8 @@ import tempfile
 import threading
 from typing import Any, NoReturn
 
+import quick_compilation
+
 import autoint_jax
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -139,6 +141,7 @@ def _main() -> None:
 if __name__ == '__main__':
     for module in pkgutil.walk_packages(autoint_jax.__path__, 'autoint_jax.'):
         importlib.import_module(module.name)
+    quick_compilation.patch()
     gc.collect()
     gc.freeze()
     _main()

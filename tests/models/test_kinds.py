@@ -79,9 +79,13 @@ LOGISTIC = {'model__name': 'lr'}
 AUTOINT = {'model__embedding_dim': 3, 'model__num_layers': 1, 'model__num_heads': 2, 'model__head_dim': 3}
 
 
-@pytest.mark.parametrize('name', MODELS)
+ALL = [pytest.param(list(KINDS), name, marks=pytest.mark.slow, id=f'all-{name}') for name in MODELS]
+
+
 @pytest.mark.parametrize(
-    'kinds', [['numeric'], pytest.param(list(KINDS), marks=pytest.mark.slow)], ids=['numeric', 'all']
+    'kinds, name',
+    [*((['numeric'], name) for name in MODELS), (['categorical', 'one multivalued'], 'autoint'), *ALL],
+    ids=lambda value: '+'.join(value) if isinstance(value, list) else value,
 )
 def test_every_model_learns_from_every_combination_of_kinds(kinds, name):
     """An epoch whose last batch is not full, dropout on; then no part of the state is empty, and tables have moved."""
@@ -133,7 +137,7 @@ def test_streaming_and_copies_give_what_a_run_alone_gives(kind, tmp_path):
     base = config_of(**LOGISTIC, optimizer__tables='deferred_adam', execution__slice_rows=4)
     alone = [fit(replace(base, {'seed': seed}), data, tmp_path / f'alone-{seed}', Silent()) for seed in (0, 1)]
     streamed = fit(replace(base, {'execution.streaming': True}), data, tmp_path / 'streamed', Silent())
-    assert streamed['test'] == alone[0]['test']
+    assert streamed.test == alone[0].test
     folders = [tmp_path / f'copy-{seed}' for seed in (0, 1)]
     together = fit_copies(copies(replace(base, {'replicas.seeds': 2})), data, folders, Silent())
     assert [result.test for result in together] == [result.test for result in alone]

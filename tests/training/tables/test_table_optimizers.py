@@ -22,6 +22,8 @@ from autoint_jax.training.tables.choice import chosen_table_form, table_optimize
 from autoint_jax.training.tables.deferred_adam import step_sums
 from autoint_jax.training.tables.optimizer import distinct_rows
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 V, D, N = 211, 3, 23
 SKEW = 1 / np.arange(1, V + 1) ** 1.3
 
@@ -231,7 +233,7 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
 
 
 @pytest.mark.parametrize('tables', ['deferred_adam', 'rowwise_adagrad'])
-def test_chunk_lengths_change_no_bit(data_dir, form, tables):
+def test_chunk_lengths_change_no_bit(optimized, data_dir, form, tables):
     """More than an epoch, its padded last batch among the steps."""
     whole, parts = (
         losses_of(data_dir, chunks, optimizer__tables=tables, execution__tables_form=form, model__num_layers=0)
