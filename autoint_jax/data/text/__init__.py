@@ -1,1 +1,1 @@
-"""Text files of any encoding and packing: bytes -> blocks of whole lines -> values by a dialect."""
+"""Reads text files of any encoding and compression: bytes become blocks of lines, which a dialect cuts into values."""

@@ -1,4 +1,4 @@
-"""Text files in bounded blocks of whole rows."""
+"""Reads text files in blocks of whole rows, so that memory stays bounded."""
 
 import pathlib
 import re
@@ -15,21 +15,25 @@ from autoint_jax.data.text.quoted import NOTHING_QUOTED, Quoted, Unclosed, quote
 from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError
 
-BLOCK_BYTES = 32 << 20  # memory of larger blocks would go back to the system after each
+# The allocator would return the memory of larger blocks to the system after each block.
+BLOCK_BYTES = 32 << 20
 MAX_ROW_BYTES = 256 << 20
-_CACHED = 1 << 16  # bytes that stay in a core's cache
+_CACHED = 1 << 16  # bytes that fit in a core's cache
 _BLANK_LINES = re.compile(rb'(?:[^\S\n]*\n)*')
 
 
 class Block(NamedTuple):
-    """Whole rows of a file, lines ended by '\\n' but perhaps the last one.
+    """A block is a piece of a text file that holds whole rows.
 
     Attributes:
-      first_line: number in the file of its first line, from 1.
-      text: UTF-8 if the file is, without column names, a byte-order mark or carriage returns at line ends.
-      separator: the byte between columns in `text`; it stands for a separator of several.
-      quoted: rows whose quotes need care.
-      size: bytes of the file it stands for, as they are stored.
+      path: the file.
+      first_line: number of the block's first line in the file; the file's first line is 1.
+      text: the rows in UTF-8, without column names, byte-order mark and carriage returns at line ends. A file that is
+        declared as UTF-8 may hold other bytes; they are not checked here. Every line ends with '\\n', except perhaps
+        the last one.
+      separator: the byte between columns in `text`. If the file's separator has several bytes, this byte replaces it.
+      quoted: the rows whose quotes need care.
+      size: number of bytes of the file that the block took, counted as stored (compressed if the file is).
     """
 
     path: pathlib.Path
@@ -41,7 +45,7 @@ class Block(NamedTuple):
 
 
 class _Lines:
-    """Reads whole lines; counts those of the file."""
+    """A reader that returns whole lines of a file and counts them in a tally."""
 
     def __init__(self, tally: Tally, stream: Direct | Converted, block_bytes: int):
         self._tally, self._stream, self._block_bytes = tally, stream, block_bytes
@@ -49,7 +53,10 @@ class _Lines:
         self.final = False
 
     def more(self) -> bytes:
-        """The next whole lines, after what was kept; at the end of the file, which sets `final`, all that is left."""
+        """Returns the lines that were kept and the next whole lines.
+
+        At the end of the file it returns all that is left and sets `final`. Raises UsageError if a line is too long.
+        """
         if not self.final:
             self._read = self._stream.read(self._block_bytes)
             self._read_lines = occurrences(self._read, NEWLINE)
@@ -68,11 +75,11 @@ class _Lines:
         return _without_returns(text) if b'\r' in text else text
 
     def keep(self, text: bytes) -> None:
-        """Puts lines, the last that were given, before those that are read next."""
+        """Takes back lines that `more` returned last; the next `more` returns them first."""
         self._rest = text + self._rest
 
     def count(self, text: bytes) -> int:
-        """Line ends of lines that were given."""
+        """Number of line ends in lines that `more` returned."""
         return self._read_lines if text is self._read else occurrences(text, NEWLINE)
 
     def _check_length(self) -> None:
@@ -86,15 +93,15 @@ class _Lines:
 def blocks(
     tally: Tally, layout: Layout, *, block_bytes: int = BLOCK_BYTES, sound: Callable[[Sequence[list[str]]], bool] = bool
 ) -> Iterator[Block]:
-    """Blocks of a file in order. Counts its lines, and those up to the end of the column names.
+    """Yields the blocks of a file in order, and counts lines in the tally.
 
     Args:
-      tally: of the file.
-      layout: of the file; with a header, the first row, after blank lines, is no data.
-      block_bytes: read at once; a longer row is kept whole.
-      sound: whether any of some rows, given as cells, can be a row of the table.
+      tally: names the file. `lines`, `header` and `checksum` are counted here.
+      layout: how the file is laid out. With a header, the first row after blank lines holds names and is not yielded.
+      block_bytes: number of bytes that are read at once; a longer row is kept whole.
+      sound: takes rows as lists of cells; returns whether at least one of them can be a row of the table.
 
-    Raises UsageError where a quote is not closed, or the file cannot be unpacked or decoded.
+    Raises UsageError if a quote is not closed, if a line is too long, or if the file cannot be unpacked or decoded.
     """
     path, told, size = tally.path, 0, 0
     with opened(path) as unpacked:
@@ -126,7 +133,7 @@ def blocks(
 
 
 def occurrences(text: bytes, character: bytes) -> int:
-    """`text.count(character)`, which goes byte by byte and keeps other threads waiting, some times faster."""
+    """Returns `text.count(character)`. It is several times faster and lets other threads run."""
     characters = np.frombuffer(text, np.uint8)
     return sum(
         int(np.count_nonzero(characters[start : start + _CACHED] == ord(character)))
@@ -135,7 +142,7 @@ def occurrences(text: bytes, character: bytes) -> int:
 
 
 def _after_header(tally: Tally, lines: _Lines, text: bytes, layout: Layout) -> bytes:
-    """What follows the column names, which are the first row after blank lines."""
+    """Returns the text after the column names, which are the first row that is not blank."""
     while (end := _header_end(tally, text, layout, final=lines.final)) is None:
         lines.keep(text)
         text = lines.more()
@@ -144,8 +151,8 @@ def _after_header(tally: Tally, lines: _Lines, text: bytes, layout: Layout) -> b
 
 
 def _header_end(tally: Tally, text: bytes, layout: Layout, *, final: bool) -> int | None:
-    """Where the first row that is not blank ends; None if more of the text is needed."""
-    start = _BLANK_LINES.match(text).end()
+    """Returns the place after the first row that is not blank, or None if more text is needed to find it."""
+    start = next(_BLANK_LINES.finditer(text)).end()
     end = text.find(NEWLINE, start) + 1
     if not end:
         return len(text) if final else None
@@ -165,13 +172,13 @@ def _header_end(tally: Tally, text: bytes, layout: Layout, *, final: bool) -> in
 def _unclosed(tally: Tally, line: int, quote: str) -> UsageError:
     return UsageError(
         f'{tally.path} line {line} opens a quote {quote} that is not closed within {MAX_LINES:,} lines or to the end '
-        f'of the file: mend the line, or, if quotes are ordinary characters in this file, write quote: none in the '
+        f'of the file: correct the line, or, if quotes are ordinary characters in this file, write quote: none in the '
         f'declaration'
     )
 
 
 def _without_returns(text: bytes) -> bytes:
-    """Lines that end in '\\n' and not in carriage returns."""
+    """Returns the lines with '\\n' as their end, without carriage returns before it."""
     while b'\r\n' in text:
         text = text.replace(b'\r\n', NEWLINE)
     return text.removesuffix(b'\r') + NEWLINE if text.endswith(b'\r') else text

@@ -1,4 +1,4 @@
-"""Bytes of text files in any encoding and with any line ends -> UTF-8 with lines that end in '\\n' or '\\r\\n'."""
+"""Decodes text files of any encoding and any line ends into UTF-8 with lines that end in '\\n' or '\\r\\n'."""
 
 import codecs
 import io
@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from autoint_jax.errors import UsageError
 
-_BEGIN = 1 << 18  # bytes that tell the encoding and the line ends
-_LONG = 1 << 28  # bytes of a line that are read at once
+_BEGIN = 1 << 18  # number of bytes that are looked at to find the byte-order mark and the line ends
+_LONG = 1 << 28  # most bytes of a line that are read at once
 _MARKS = (
     (codecs.BOM_UTF8, 'utf-8'),
     (codecs.BOM_UTF32_LE, 'utf-32-le'),
@@ -22,21 +22,21 @@ _LONE_RETURN = re.compile(r'\r(?=[^\r\n])')
 
 
 class Direct:
-    """UTF-8 with Unix or Windows line ends: bytes are passed on as they are, in whole lines where that is cheap."""
+    """A reader of UTF-8 with Unix or Windows line ends. It returns bytes unchanged, in whole lines if that is cheap."""
 
     def __init__(self, file: BinaryIO, mark: bytes, seen: Callable[[bytes], None]):
         self._file, self._mark, self._seen = file, mark, seen
         self._plain = isinstance(file, io.BufferedReader)
 
     def read(self, size: int) -> bytes:
-        """About `size` bytes; b'' at the end."""
+        """Returns about `size` bytes, and b'' at the end of the file."""
         text = self._whole_lines(size) if self._plain else self._file.read(size) + self._file.readline(_LONG)
         self._seen(text)
         mark, self._mark = self._mark, b''
         return text.removeprefix(mark)
 
     def _whole_lines(self, size: int) -> bytes:
-        """Up to the end of a line, read in one piece, so that no text is copied."""
+        """Returns at least `size` bytes, up to the end of a line, read in one piece so that no text is copied."""
         start = self._file.tell()
         self._file.seek(start + size - 1)
         end = self._file.seek(0, 1) + len(self._file.readline(_LONG))
@@ -45,7 +45,7 @@ class Direct:
 
 
 class Converted:
-    """Text in another encoding, or with the line ends of old Macs; both become UTF-8 with '\\n'."""
+    """A reader of text in another encoding, or with line ends '\\r' as on old Macs. It returns UTF-8 with '\\n'."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Converted:
         self._only_returns, self._pending, self._line, self._ended = only_returns, '', 1, False
 
     def read(self, size: int) -> bytes:
-        """About `size` bytes; b'' at the end. Raises UsageError where bytes are not of the encoding."""
+        """Returns about `size` bytes, and b'' at the end. Raises UsageError if bytes are not of the encoding."""
         while not self._ended:
             stored = self._file.read(max(size, len(self._mark)))
             self._seen(stored)
@@ -90,7 +90,7 @@ class Converted:
     def _in_utf_8(self, text: str) -> bytes:
         try:
             return text.encode()
-        except UnicodeEncodeError as error:  # halves of characters, which some codecs let pass
+        except UnicodeEncodeError as error:  # some codecs let halves of characters pass
             raise _unreadable(self._path, self._encoding, error) from None
 
     def _line_ends(self, text: str) -> list[str]:
@@ -103,15 +103,17 @@ def _nothing(stored: bytes) -> None: ...
 def decoded(
     path: pathlib.Path, file: BinaryIO, encoding: str, seen: Callable[[bytes], None] = _nothing
 ) -> Direct | Converted:
-    """The text of a file that is open at its beginning, without its byte-order mark, which also says the encoding.
+    """Returns a reader of a file's text in UTF-8.
+
+    A byte-order mark is no part of the text. If there is one, it decides the encoding.
 
     Args:
-      path: of the file, for messages.
-      file: its bytes, unpacked.
-      encoding: where there is no mark.
-      seen: called with all bytes of the file, piece by piece.
+      path: the file's path, for error messages.
+      file: the unpacked bytes, open at the beginning.
+      encoding: name of a Python codec, used if there is no byte-order mark.
+      seen: called with all bytes of the file, piece by piece, before they are decoded.
 
-    Raises UsageError where there is no such encoding, or the text is evidently of another.
+    Raises UsageError if there is no such encoding, or if the text is clearly in another one.
     """
     begin = file.read(_BEGIN)
     file.seek(0)
@@ -132,7 +134,7 @@ def decoded(
 
 
 def codec(path: pathlib.Path, encoding: str) -> str:
-    """The name of a codec as Python writes it. Raises UsageError where there is none that decodes text."""
+    """Returns Python's own name of a codec. Raises UsageError if no codec of that name decodes text."""
     try:
         found = codecs.lookup(encoding)
         codecs.getincrementaldecoder(encoding)()
@@ -140,14 +142,14 @@ def codec(path: pathlib.Path, encoding: str) -> str:
             raise LookupError(encoding)
     except (LookupError, ValueError):
         raise UsageError(
-            f'{path} cannot be read with encoding {encoding!r}, which is none: write utf-8, latin-1, cp1252, utf-16 '
+            f'{path} cannot be read, because there is no encoding {encoding!r}: write utf-8, latin-1, cp1252, utf-16 '
             f'or the name of another codec of Python'
         ) from None
     return 'utf-8' if found.name == 'utf-8-sig' else found.name
 
 
 def as_text(path: pathlib.Path, text: bytes, first_line: int) -> str:
-    """UTF-8, whose first line has the number `first_line`, as text. Raises UsageError that names the line which is not."""
+    """Decodes UTF-8 whose first line has the number `first_line`. Raises UsageError that names a line of other bytes."""
     try:
         return text.decode()
     except UnicodeDecodeError as error:
@@ -155,7 +157,7 @@ def as_text(path: pathlib.Path, text: bytes, first_line: int) -> str:
 
 
 def not_of_encoding(path: pathlib.Path, line: int, error: UnicodeDecodeError, encoding: str) -> UsageError:
-    """What to say about bytes of a line that are not of the encoding."""
+    """Returns the error about a line with bytes that are not of the encoding."""
     held = (
         ' '.join(f'0x{byte:02x}' for byte in error.object[error.start : max(error.end, error.start + 1)][:4])
         or 'half a character'
@@ -163,12 +165,12 @@ def not_of_encoding(path: pathlib.Path, line: int, error: UnicodeDecodeError, en
     if encoding.startswith(('utf-16', 'utf-32')):
         return UsageError(
             f'{path} line {line} holds {held}, which is not {encoding.upper()}: the file is damaged there, or in '
-            f'another encoding, which encoding: in the declaration would name'
+            f'another encoding: name that one under encoding: in the declaration'
         )
     other = 'encoding: latin-1 (or cp1252)' if encoding.startswith('utf') else 'another encoding'
     return UsageError(
         f'{path} line {line} holds {held}, which is not {encoding.upper()}: write {other} in the declaration if the '
-        f'file is in that encoding, or mend the line'
+        f'file is in that encoding, or correct the line'
     )
 
 
@@ -179,7 +181,7 @@ def _unreadable(path: pathlib.Path, encoding: str, error: UnicodeError) -> Usage
 
 
 def _refuse_unmarked(path: pathlib.Path, begin: bytes, name: str) -> None:
-    """UTF-16 without a mark is read as letters with NUL characters between them."""
+    """Raises UsageError if a text without a byte-order mark looks like UTF-16: it would be read with NUL characters."""
     head = begin[:64]
     if len(head) < 8 or '16' in name or '32' in name:
         return

@@ -1,11 +1,9 @@
-"""How a line of text is cut into values.
+"""Cuts a line of text into values, by RFC 4180 and by the quotes that click logs have.
 
-By RFC 4180, and by what click logs have:
-
-- A quote opens a quoted value only at the start of the value (after blanks if the layout strips them). Two quotes in it
-  are one. It ends at a quote which the separator or the end of the line follows (after blanks, likewise).
+- A quote opens a quoted value only at the start of the value (after blanks if the layout strips them). Two quotes
+  within the value stand for one. The value ends at a quote before a separator or a line end (blanks may stand between).
 - Any other quote, as in `5" phone`, is an ordinary character.
-- A quoted value may go on over line ends, at most over MAX_LINES of them.
+- A quoted value may hold line ends, at most MAX_LINES of them.
 - A quoted value that ends anywhere else, as in `"a"b`, makes its line a bad row.
 """
 
@@ -14,19 +12,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-MAX_LINES = 1000  # of a quoted value; an unclosed quote would otherwise take in the rest of the file
+# Most line ends in a quoted value; without a limit, a quote that is not closed would take in the rest of the file.
+MAX_LINES = 1000
 NEWLINE = b'\n'
-ORDINARY = 'quote: none in the declaration takes quotes as ordinary characters'
+ORDINARY = 'write quote: none in the declaration if quotes are ordinary characters'
 _STAND_INS = tuple(bytes([code]) for code in (31, 30, 29, 28, *range(1, 9), *range(14, 28)))
 
 
 class Span(NamedTuple):
-    """A row, or what seems to be one, that begins with a line.
+    """A span is the part of a text that seems to be a row.
 
     Attributes:
-      end: of its text, without the line end.
-      fault: why it is none, or ''.
-      open: the text ends within a quoted value.
+      end: place after its last byte, before the line end.
+      fault: why it is not a row, or '' if it is one.
+      open: whether the text ends within a quoted value.
     """
 
     end: int
@@ -35,7 +34,10 @@ class Span(NamedTuple):
 
 
 class Dialect:
-    """Cuts lines of a text in UTF-8 whose columns are separated by one byte."""
+    """A dialect cuts lines of UTF-8 whose columns are separated by one byte.
+
+    `strip` says that blanks round a value are no part of it.
+    """
 
     def __init__(self, separator: bytes, quote: str, strip: bool):
         self._quote = quote
@@ -56,7 +58,7 @@ class Dialect:
         self._separator = separator
 
     def cells(self, row: str) -> list[str]:
-        """The values of a row that is well formed."""
+        """Returns the values of a row that is well formed, without the quotes that enclose them."""
         pair = 2 * self._quote
         return [
             plain or quoted.replace(pair, self._quote)
@@ -64,19 +66,19 @@ class Dialect:
         ]
 
     def is_line(self, text: bytes, start: int) -> bool:
-        """Whether the line that begins at `start` is well formed by itself."""
+        """Returns whether the line that begins at `start` is a well-formed row by itself."""
         return self._line.match(text, start) is not None
 
     def span(self, text: bytes, start: int, limit: int) -> Span:
-        """What begins at `start`; quoted values must end before `limit`."""
+        """Returns the span of the row that begins at `start`; its quoted values must end before `limit`."""
         place = start
         while True:
             found = self._cell.match(text, place, limit)
             if found is None:
-                end = self._opening.match(text, place, limit).end()
+                end = next(self._opening.finditer(text, place, limit)).end()
                 fault = (
-                    f'a value opens a quote {self._quote}, and the quote that ends it is followed by neither separator nor '
-                    f'line end ({ORDINARY})'
+                    f'a value opens a quote {self._quote}, and neither a separator nor a line end follows the '
+                    f'closing quote ({ORDINARY})'
                 )
                 return Span(end, open=True) if end == limit else Span(end, fault)
             place = found.end()
@@ -86,10 +88,10 @@ class Dialect:
 
 
 def one_byte(text: bytes, separator: str) -> tuple[bytes, bytes]:
-    """A text in which one byte separates columns, and that byte.
+    """Returns a text in which one byte separates columns, and that byte.
 
-    A separator of several bytes is replaced by a control character that the text does not have. Raises ValueError where
-    it has all of them.
+    A separator of several bytes is replaced by a control character that does not occur in the text. Raises ValueError
+    if all of them occur.
     """
     stored = separator.encode()
     if len(stored) == 1:
@@ -97,17 +99,19 @@ def one_byte(text: bytes, separator: str) -> tuple[bytes, bytes]:
     for character in _STAND_INS:
         if character not in text:
             return text.replace(stored, character), character
-    raise ValueError(f'the text has all control characters, so none can stand for {separator!r}')
+    raise ValueError(f'the text has all control characters, so none can replace the separator {separator!r}')
 
 
 def regular_lines(text: bytes, ends: np.ndarray, quotes: np.ndarray, separator: bytes) -> np.ndarray:
-    """Which lines have quotes only round whole values, without blanks beside them or quotes within, bool [lines].
+    """Finds the lines whose quotes enclose whole values, without blanks beside the quotes and without quotes in values.
 
     Args:
-      text: of whole lines.
-      ends: places of the line ends [lines].
-      quotes: places of the quotes.
-      separator: of columns.
+      text: whole lines.
+      ends: places of the line ends, ascending [lines].
+      quotes: places of the quotes, ascending [quotes].
+      separator: the byte between columns.
+
+    Returns bool [lines].
     """
     characters = np.frombuffer(text, np.uint8)
     line = np.searchsorted(ends, quotes)

@@ -1,4 +1,4 @@
-"""The first rows of a text file, as the reader of whole files reads them."""
+"""Reads the first rows of a text file in the same way as the whole file."""
 
 import dataclasses
 import pathlib
@@ -10,18 +10,18 @@ from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.packed import opened
 from autoint_jax.data.text.tally import Tally
 
-SAMPLE = 1 << 20  # bytes
+SAMPLE = 1 << 20  # bytes that are read at once
 
 
 def first_text(path: pathlib.Path, encoding: str = 'utf-8', size: int = SAMPLE) -> str:
-    """The first whole lines of a file, about `size` bytes, unpacked and decoded; every line ends with '\\n'.
+    """Returns the first whole lines of a file, about `size` bytes, unpacked and decoded; every line ends with '\\n'.
 
-    A byte-order mark is not part of the text and says the encoding. Raises UsageError where the file cannot be unpacked,
-    or has bytes that are not of the encoding.
+    A byte-order mark is not part of the text; if there is one, it decides the encoding. Raises UsageError if the file
+    cannot be unpacked, or if it has bytes that are not of the encoding.
     """
     with opened(path) as unpacked:
         text = decoded(path, unpacked.file, encoding)
-        sample, more = text.read(size), True
+        sample = more = text.read(size)
         while more and (len(sample) < size or b'\n' not in sample):
             more = text.read(size)
             sample += more
@@ -30,11 +30,11 @@ def first_text(path: pathlib.Path, encoding: str = 'utf-8', size: int = SAMPLE) 
 
 
 def first_rows(path: pathlib.Path, layout: Layout, count: int) -> list[list[str]]:
-    """The cells of the first `count` rows, a line of column names included; `layout.columns` may be empty.
+    """Returns the cells of the first `count` rows. A line of column names counts as a row.
 
-    Blank lines are no rows. Blanks round a value are removed if the layout strips them, and so are quotes that enclose
-    it. Rows may differ in their number of cells; lines whose quotes are wrong are left out, but for the first line, which
-    is then cut at every separator. Raises UsageError where the file cannot be read.
+    Blank lines are no rows. Quotes that enclose a value are removed, and so are blanks round it if the layout strips
+    them. Rows may differ in their number of cells. A line with wrong quotes is left out; if it is the first line, it is
+    cut at every separator instead. `layout.columns` may be empty. Raises UsageError if the file cannot be read.
     """
     rows: list[list[str]] = []
     form = dataclasses.replace(layout, header=False, columns=())

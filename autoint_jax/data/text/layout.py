@@ -1,34 +1,41 @@
-"""How a raw text file is laid out: its columns, their types, what separates them, how its characters are stored."""
+"""The layout of a raw text file: its columns and their types, the separator, the quotes, the encoding."""
 
 import dataclasses
 from typing import Any
 
 import polars as pl
 
-# Types of raw columns. Hexadecimal: exactly eight digits, kept as uint32. An empty cell of any type is missing.
-TYPES = {'hexadecimal': pl.UInt32, 'integer': pl.Int64, 'unsigned': pl.UInt64, 'real': pl.Float64, 'text': pl.String}
+# Types of raw columns. A hexadecimal cell has exactly eight digits and becomes uint32. An empty cell is missing.
+TYPES: dict[str, type[pl.DataType]] = {
+    'hexadecimal': pl.UInt32,
+    'integer': pl.Int64,
+    'unsigned': pl.UInt64,
+    'real': pl.Float64,
+    'text': pl.String,
+}
 INFINITE = ('bad', 'missing')
 QUOTES = ('"', "'")
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """The form of a file.
+    """A layout says how the text of a file is read.
 
     Attributes:
-      columns: (name, type) of every column of the file, in its order.
+      columns: (name, type) of every column in the order of the file; types are the keys of TYPES.
       separator: one or more characters between columns.
-      header: the first line of a file that is not blank holds column names.
-      own_names: the columns are named by the declaration; a header is skipped, and its names are not compared.
-      quote: character that encloses values with separators or line ends in them, or None.
-      strip: blanks round a value are no part of it.
-      missing: values that mean missing, beside the empty one.
-      encoding: name of a Python codec. A file that begins with a byte-order mark has the encoding of its mark.
-      decimal: mark before the fraction of a real number.
-      thousands: mark between thousands of a number, or ''.
-      infinite: whether a row with an infinite number is bad, or the number missing. A number that is too large for
-        float32 counts as infinite.
-      required: columns, beside the label, in which a missing value makes a row bad: the time of a split by time.
+      header: whether the first line that is not blank holds column names.
+      quote: the character that encloses values with separators or line ends in them, or None.
+      strip: whether blanks round a value are removed.
+      missing: values that mean a missing value; the empty one always does.
+      encoding: name of a Python codec. A byte-order mark at the beginning of a file has precedence.
+      decimal: the mark before the fraction of a real number.
+      thousands: the mark between thousands of a number, or ''.
+      infinite: 'bad' if an infinite number makes its row bad, 'missing' if it counts as a missing value. A number that
+        is too large for float32 counts as infinite.
+      required: columns in which a missing value makes a row bad, such as the time of a split by time. The label is
+        always required.
+      own_names: whether the declaration names the columns. A header is then skipped, and its names are not compared.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -45,18 +52,20 @@ class Layout:
     own_names: bool = False
 
     @property
-    def types(self) -> dict[str, pl.DataType]:
+    def types(self) -> dict[str, type[pl.DataType]]:
+        """The type of each column, as Polars names it."""
         return {name: TYPES[kind] for name, kind in self.columns}
 
     def without(self, column: str) -> 'Layout':
-        """The layout of files that lack a column, as unlabelled ones do."""
+        """Returns the layout of files without a column, such as files without labels."""
         return dataclasses.replace(self, columns=tuple(pair for pair in self.columns if pair[0] != column))
 
     def to_json(self) -> dict[str, Any]:
+        """Returns the layout as JSON stores it."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> 'Layout':
-        """A stored layout. Attributes that it lacks, because an earlier version wrote it, have their defaults."""
+        """Reads a stored layout. Attributes that an earlier version did not write get their defaults."""
         value = {name: tuple(content) if isinstance(content, list) else content for name, content in value.items()}
         return cls(**{**value, 'columns': tuple(map(tuple, value['columns']))})

@@ -1,13 +1,14 @@
-"""Files as they are stored: plain, or packed by gzip, Zstandard or zip."""
+"""Opens files that are plain, or packed by gzip, Zstandard or zip."""
 
 import contextlib
 import gzip
+import io
 import lzma
 import pathlib
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from backports import zstd
 
@@ -23,7 +24,7 @@ _DAMAGED = (
     lzma.LZMAError,
     NotImplementedError,
 )
-# How files begin that are no text, whatever their names say.
+# The first bytes of files that are not text, whatever their names say: (bytes, kind, suffix that is read or None).
 _BEGINNINGS = (
     (b'\x1f\x8b', 'gzip', '.gz'),
     (b'\x28\xb5\x2f\xfd', 'Zstandard', '.zst'),
@@ -35,11 +36,11 @@ _BEGINNINGS = (
 
 
 class Unpacked(NamedTuple):
-    """A file that is open.
+    """An open file whose bytes are read unpacked.
 
     Attributes:
-      file: its bytes, unpacked.
-      stored: the bytes as they are stored, whose position tells how much is read.
+      file: the unpacked bytes.
+      stored: the bytes as stored; their position tells how much of the file has been read.
     """
 
     file: BinaryIO
@@ -47,32 +48,32 @@ class Unpacked(NamedTuple):
 
 
 def unpacked_name(path: pathlib.Path) -> str:
-    """The name that a file has when it is unpacked."""
+    """Returns the name of a file without the suffix of its packing."""
     return path.name.removesuffix(path.suffix) if path.suffix.lower() in PACKED else path.name
 
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path) -> Iterator[Unpacked]:
-    """Opens a file, unpacking it where its name ends in one of PACKED.
+    """Opens a file, and unpacks it if its name ends in one of PACKED.
 
-    Raises UsageError where it cannot be unpacked, then or while it is read.
+    Raises UsageError if the file cannot be unpacked, at once or while it is read, or if it is plain but not text.
     """
     suffix = path.suffix.lower()
     with open(path, 'rb') as stored:
         try:
             if suffix == '.gz':
-                yield Unpacked(gzip.GzipFile(fileobj=stored), stored)
+                yield Unpacked(cast(BinaryIO, gzip.GzipFile(fileobj=stored)), stored)
             elif suffix == '.zst':
-                yield Unpacked(zstd.ZstdFile(stored), stored)
+                yield Unpacked(cast(BinaryIO, zstd.ZstdFile(stored)), stored)
             elif suffix == '.zip':
                 with zipfile.ZipFile(stored) as archive, archive.open(_member(path, archive)) as file:
-                    yield Unpacked(file, stored)
+                    yield Unpacked(cast(BinaryIO, file), stored)
             else:
                 _check_text(path, stored)
                 yield Unpacked(stored, stored)
         except _DAMAGED as error:
             kind = {'.gz': 'gzip', '.zst': 'Zstandard', '.zip': 'zip'}[suffix]
-            raise UsageError(f'{path} is damaged or no {kind} file ({error}): fetch or pack it again') from None
+            raise UsageError(f'{path} is damaged or not a {kind} file ({error}): download or pack it again') from None
 
 
 def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -90,9 +91,10 @@ def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     return members[0]
 
 
-def _check_text(path: pathlib.Path, stored: BinaryIO) -> None:
+def _check_text(path: pathlib.Path, stored: io.BufferedReader) -> None:
+    """Raises UsageError if the first bytes are those of a packed file or of a Parquet file."""
     begin = stored.peek(8)[:8]
     for mark, kind, suffix in _BEGINNINGS:
         if begin.startswith(mark):
             how = f'give it a name that ends in {suffix}' if suffix else 'unpack it'
-            raise UsageError(f'{path} is no text but a file of the kind {kind}: {how}')
+            raise UsageError(f'{path} is not text but a file of the kind {kind}: {how}')

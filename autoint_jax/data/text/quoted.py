@@ -1,4 +1,4 @@
-"""Where rows begin and end in a text with quotes."""
+"""Finds where rows begin and end in a text with quotes."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -10,12 +10,13 @@ from autoint_jax.data.text.layout import Layout
 
 
 class Quoted(NamedTuple):
-    """Lines of a text that cannot be cut at every separator. Lines are counted from 0.
+    """The lines of a text that cannot simply be cut at every separator outside quotes. Lines are counted from 0.
 
     Attributes:
-      own_way: the first lines of rows whose quotes need a `Dialect`, ascending; of other rows, quotes enclose whole values.
-      continued: lines that continue the row of the line before, ascending.
-      faults: line -> why it is no row.
+      own_way: int64, ascending: first lines of the rows that only a `Dialect` can cut. In all other rows, quotes
+        enclose whole values.
+      continued: int64, ascending: lines that continue the row of the line before.
+      faults: for each line that is not a row, the reason.
     """
 
     own_way: np.ndarray
@@ -27,10 +28,10 @@ NOTHING_QUOTED = Quoted(np.zeros(0, np.int64), np.zeros(0, np.int64), {})
 
 
 class Unclosed(Exception):
-    """A quoted value does not end.
+    """The error about a quoted value that does not end.
 
     Attributes:
-      line: on which it begins, counted from 0.
+      line: the line on which the value begins, counted from 0.
     """
 
     def __init__(self, line: int):
@@ -43,19 +44,22 @@ def quoted(
 ) -> tuple[Quoted, int]:
     """Finds the rows in a text of whole lines that begins with a row.
 
-    A row that spans lines is believed only if none of its further lines is a sound row by itself. Otherwise its first line
-    is a fault and the next one is looked at anew, so that a stray quote costs one line.
+    A row that spans lines is accepted only if none of its further lines is a sound row by itself. Otherwise its first
+    line is a fault, and the next line is read anew, so that a stray quote costs one line.
 
     Args:
       text: UTF-8.
       separator: the byte between columns.
-      layout: of the rows.
-      sound: whether any of some rows, given as cells, can be a row of the table.
-      final: no text follows.
+      layout: the layout of the rows; it must have a quote.
+      sound: takes rows as lists of cells; returns whether at least one of them can be a row of the table.
+      final: whether the text ends the file.
 
-    Returns the rows and the place in the text up to which they are known; what follows begins with a row that may go on.
-    Raises Unclosed.
+    Returns the rows, and the place in the text up to which they are known. The rest begins with a row that may go on.
+    Raises Unclosed if a quoted value does not end within MAX_LINES lines or at the end of the file, and ValueError if
+    the layout has no quote.
     """
+    if layout.quote is None:
+        raise ValueError(f'{layout.quote=}: the layout must have a quote')
     mark = layout.quote.encode()
     if mark not in text:
         return NOTHING_QUOTED, len(text)
@@ -67,7 +71,10 @@ def quoted(
     places = np.flatnonzero(characters == mark[0])
     regular = regular_lines(text, ends, places, separator)
     dialect = Dialect(separator, layout.quote, layout.strip)
-    own_way, continued, faults, resume = [], [], {}, 0
+    own_way: list[int] = []
+    continued: list[int] = []
+    faults: dict[int, str] = {}
+    resume = 0
     for line in np.flatnonzero(~regular).tolist():
         if line < resume:
             continue
@@ -79,7 +86,7 @@ def quoted(
             if found.open:
                 if last == line + MAX_LINES or final:
                     raise Unclosed(line)
-                return _up_to(line, own_way, continued, faults), start
+                return _as_arrays(own_way, continued, faults), start
             end_line = int(np.searchsorted(ends, found.end))
             fault = found.fault or _suspicion(text, starts, ends, range(line + 1, end_line + 1), layout, dialect, sound)
             if fault:
@@ -88,10 +95,10 @@ def quoted(
             continued += range(line + 1, end_line + 1)
             resume = end_line + 1
         own_way.append(line)
-    return _up_to(len(ends), own_way, continued, faults), len(text)
+    return _as_arrays(own_way, continued, faults), len(text)
 
 
-def _up_to(line: int, own_way: list[int], continued: list[int], faults: dict[int, str]) -> Quoted:
+def _as_arrays(own_way: list[int], continued: list[int], faults: dict[int, str]) -> Quoted:
     return Quoted(np.array(own_way, np.int64), np.array(continued, np.int64), faults)
 
 
@@ -104,7 +111,7 @@ def _suspicion(
     dialect: Dialect,
     sound: Callable[[Sequence[list[str]]], bool],
 ) -> str:
-    """Why a row that spans lines is not believed, or ''."""
+    """Returns why a row that spans lines is not accepted, or '' if it is."""
     rows = [
         dialect.cells(text[starts[line] : ends[line]].decode(errors='replace'))
         for line in further
@@ -113,7 +120,7 @@ def _suspicion(
     rows = [row for row in rows if len(row) == len(layout.columns)]
     if rows and sound(rows):
         return (
-            f'a value opens a quote {layout.quote} that closes on another line, and lines from there on are rows by themselves '
-            f'({ORDINARY})'
+            f'a value opens a quote {layout.quote} that closes on another line, and lines after it are rows by '
+            f'themselves ({ORDINARY})'
         )
     return ''

@@ -1,4 +1,4 @@
-"""What becomes of the lines of a file: every one is counted, so that none can be lost unseen."""
+"""Counts every line of a file by its kind, so that no line can be lost unseen."""
 
 import dataclasses
 import hashlib
@@ -8,8 +8,8 @@ from typing import Any
 
 from autoint_jax.errors import UsageError
 
-SHOWN = 3
-MANY = 10
+SHOWN = 3  # files, or rows that span lines, that are named one by one
+MANY = 10  # most files with something unusual that are named
 
 
 def _number(count: int, noun: str) -> str:
@@ -17,7 +17,10 @@ def _number(count: int, noun: str) -> str:
 
 
 def told(tallies: Sequence['Tally']) -> list[str]:
-    """What to say about files that were read, one sentence each: of many, only about those with anything unusual."""
+    """Returns sentences about files that were read.
+
+    With more than SHOWN files, there is one sentence for all and one for each file with something unusual.
+    """
     warnings = [*(warning for tally in tallies for warning in tally.warnings()), *_copies(tallies)]
     if len(tallies) <= SHOWN:
         return [*map(str, tallies), *warnings]
@@ -38,8 +41,8 @@ def _copies(tallies: Sequence['Tally']) -> list[str]:
         first.setdefault(tally.checksum.hexdigest(), tally)
     pairs = [(first[tally.checksum.hexdigest()], tally) for tally in tallies if tally.rows]
     return [
-        f'WARNING: {one.path} and {other.path} have the same content, so their rows are read twice: if that is not meant, leave '
-        f'one out'
+        f'WARNING: {one.path} and {other.path} have the same content, so their rows are read twice: if that is not '
+        f'meant, leave one out'
         for one, other in pairs
         if one is not other
     ]
@@ -47,20 +50,20 @@ def _copies(tallies: Sequence['Tally']) -> list[str]:
 
 @dataclasses.dataclass
 class Tally:
-    """Counts of one file while it is read. In a Parquet file a row counts as a line.
+    """A tally counts the lines and rows of one file while it is read. In a Parquet file, each row counts as a line.
 
     Attributes:
-      path: of the file.
-      checksum: of its bytes, unpacked.
-      lines: of the file.
-      header: lines up to the end of the column names.
-      rows: that are read.
-      bad: rows that cannot be parsed.
-      blank: lines that are no rows: blank ones, and comments where the form has them.
-      row_lines: lines of the rows that are read; more than `rows` if rows span lines.
-      bad_lines: lines of the bad rows.
-      spanning: (first line, lines) of the first rows that span lines.
-      spanning_rows: how many do.
+      path: the file.
+      checksum: SHA-256 of the unpacked bytes.
+      lines: number of lines of the file.
+      header: number of lines up to the end of the column names.
+      rows: number of rows that were parsed.
+      bad: number of rows that cannot be parsed.
+      blank: number of lines that are no rows: blank lines and comments.
+      row_lines: number of lines of the parsed rows; more than `rows` if rows span lines.
+      bad_lines: number of lines of the bad rows.
+      spanning: (first line, number of lines) of the first SHOWN rows that span lines.
+      spanning_rows: number of rows that span lines.
     """
 
     path: pathlib.Path
@@ -76,7 +79,15 @@ class Tally:
     spanning_rows: int = 0
 
     def add(self, rows: int, bad: int, bad_lines: int, blank: int, spanning: Sequence[tuple[int, int]]) -> None:
-        """Counts a block: its rows, bad rows and their lines, lines that are no rows, and rows that span lines."""
+        """Adds the counts of a block.
+
+        Args:
+          rows: number of rows that were parsed.
+          bad: number of bad rows.
+          bad_lines: number of lines of the bad rows.
+          blank: number of lines that are no rows.
+          spanning: (first line, number of lines) of the parsed rows that span lines.
+        """
         self.rows, self.bad, self.blank = self.rows + rows, self.bad + bad, self.blank + blank
         self.bad_lines += bad_lines
         self.row_lines += rows + sum(lines - 1 for _, lines in spanning)
@@ -84,25 +95,25 @@ class Tally:
         self.spanning_rows += len(spanning)
 
     def check(self) -> None:
-        """Raises UsageError where lines of the file, read to its end, are neither rows nor known to be none."""
+        """Raises UsageError if the counts of a file that was read to its end do not add up to its lines."""
         known = self.header + self.row_lines + self.bad_lines + self.blank
         if known != self.lines:
             raise UsageError(
                 f'{self.path} has {self.lines:,} lines, of which {known:,} were read ({self.header} before the rows, '
                 f'{self.row_lines:,} of rows, {self.bad_lines:,} of bad rows, {self.blank:,} blank): this is a fault '
-                f'of the reader, so nothing is prepared; please report it with the file'
+                f'of this program, so nothing is prepared; please report it with the file'
             )
 
     def warnings(self) -> list[str]:
-        """What may be wrong though it can be read, one sentence each."""
+        """Returns a sentence for each thing that may be wrong although the file can be read."""
         if not self.spanning_rows:
             return []
         places = ', '.join(f'lines {line} to {line + lines - 1}' for line, lines in self.spanning)
         more = ', ...' if self.spanning_rows > len(self.spanning) else ''
         return [
-            f'WARNING: {self.path}: {_number(self.spanning_rows, "row")} with a quoted value that goes on over line ends '
-            f'({places}{more}); if quotes are ordinary characters in this file, write quote: none in the declaration and '
-            f'prepare it again'
+            f'WARNING: {self.path}: {_number(self.spanning_rows, "row")} with a quoted value that goes on over line '
+            f'ends ({places}{more}); if quotes are ordinary characters in this file, write quote: none in the '
+            f'declaration and prepare it again'
         ]
 
     def __str__(self) -> str:
@@ -120,5 +131,6 @@ class Tally:
         return f'{self.path.name}: {_number(self.lines, "line")}: {", ".join(parts)}'
 
     def to_json(self) -> dict[str, Any]:
+        """Returns the counts as a preparation records them."""
         counts = {name: getattr(self, name) for name in ('lines', 'header', 'rows', 'bad', 'blank', 'spanning_rows')}
         return {'file': self.path.name, **counts}
