@@ -1,1 +1,1 @@
-"""Raw files -> typed raw columns: text, Parquet and libsvm sources, labels, derived columns, bad rows."""
+"""Reads raw files of text, Parquet and libsvm into typed columns, with labels, derived columns and bad rows."""

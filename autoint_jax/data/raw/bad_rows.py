@@ -1,7 +1,7 @@
-"""Rows that cannot be parsed: counted, shown, kept in a side file; too many of them stop a preparation.
+"""Counts, shows and stores rows that cannot be parsed; a preparation stops if there are too many.
 
-Too many are more than the share `--max_bad_share` of the rows, but two are never too many, unless the share is 0: in a
-table of less than a thousand rows a share would say nothing.
+More than the share `--max_bad_share` of the rows are too many. Two bad rows are always allowed unless the share is 0,
+because a share says nothing in a table of less than a thousand rows.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from autoint_jax.data.raw.lines import BadRow
 from autoint_jax.errors import UsageError
 
 SIDE_FILE = 'bad_rows.tsv'
-SHOWN = 10
+SHOWN = 10  # bad rows that are named in sentences
 NEVER_TOO_MANY = 2
 _ESCAPED = str.maketrans(
     {'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'}
@@ -23,10 +23,15 @@ _ESCAPED = str.maketrans(
 
 
 class BadRows:
-    """Collects bad rows into `folder/bad_rows.tsv`, which exists only if there are any. Each is one line of it."""
+    """A collector that writes bad rows into `folder/bad_rows.tsv`, one line each; without any, there is no file.
+
+    Attributes:
+      first: the first SHOWN bad rows.
+      count: number of bad rows.
+    """
 
     def __init__(self, folder: pathlib.Path, max_share: float):
-        """Raises UsageError where the share is none."""
+        """Raises UsageError if `max_share` is not from 0 to 1."""
         allowed(max_share, 0)
         self._folder, self._max_share = folder, max_share
         self._file: TextIO | None = None
@@ -35,7 +40,10 @@ class BadRows:
         self._lines = 0
 
     def add(self, bad: Sequence[BadRow]) -> None:
-        if bad and self._file is None:
+        """Counts and writes bad rows."""
+        if not bad:
+            return
+        if self._file is None:
             self._file = open(self._folder / SIDE_FILE, 'w', encoding='utf-8')
             self._file.write('file\tline\treason\ttext\n')
         for path, rows in itertools.groupby(bad, key=lambda row: row.path):
@@ -47,7 +55,7 @@ class BadRows:
 
     def check(self, rows: float) -> None:
         """Raises UsageError if too many of `rows` rows are bad."""
-        if self._lines > allowed(self._max_share, rows):  # a bad row that spans lines may be many
+        if self._lines > allowed(self._max_share, rows):  # a bad row that spans lines may stand for many rows
             share = self.count / max(rows, 1)
             raise UsageError(
                 f'{self.count:,} of {rows:,.0f} rows ({share:.2%}) cannot be parsed, more than --max_bad_share='
@@ -55,7 +63,7 @@ class BadRows:
             )
 
     def lines(self) -> list[str]:
-        """The first few, one sentence for all that are bad for one reason."""
+        """Returns sentences about the first SHOWN bad rows: one for each file and reason."""
         told: dict[tuple[pathlib.Path, str], list[BadRow]] = {}
         for row in self.first:
             told.setdefault((row.path, row.reason), []).append(row)
@@ -70,17 +78,18 @@ class BadRows:
         ]
 
     def close(self) -> None:
+        """Closes the file, if there is one."""
         if self._file is not None:
             self._file.close()
 
 
 def allowed(max_share: float, rows: float) -> float:
-    """How many of `rows` rows may be bad. Raises UsageError where the share is none."""
+    """Returns how many of `rows` rows may be bad. Raises UsageError if `max_share` is not from 0 to 1."""
     if not 0 <= max_share <= 1:
-        raise UsageError(f'--max_bad_share={max_share:g} is no share: it must be from 0 to 1')
+        raise UsageError(f'--max_bad_share={max_share:g} is not a share: it must be from 0 to 1')
     return max(max_share * rows, NEVER_TOO_MANY if max_share > 0 else 0)
 
 
 def escaped(text: str) -> str:
-    """A text on one line without tabs or control characters, which are written as in Python, as \\t."""
+    """Returns a text as one line; tabs, control characters and backslashes are written as in Python, such as \\t."""
     return text if text.isprintable() and '\\' not in text else text.translate(_ESCAPED)

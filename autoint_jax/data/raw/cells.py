@@ -1,4 +1,4 @@
-"""Cells of text -> typed columns, and what is wrong with those that are not of their column's type."""
+"""Turns columns of text into typed columns, and says which cells are not of their column's type."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import polars as pl
 from autoint_jax.data.raw.labels import LabelPlan, labels_of, refusal
 from autoint_jax.data.text.layout import TYPES, Layout
 
-# Typed columns -> {row: why it is bad}, where something is derived from columns that not every value of their type allows.
+# Takes typed columns, and returns {row: why it is bad}. It finds rows from which columns cannot be derived.
 Check = Callable[[pl.DataFrame], dict[int, str]]
 
 _NOUNS = {
@@ -31,14 +31,25 @@ def checked(
     check: Check | None = None,
     unseen: set[str] | None = None,
 ) -> tuple[pl.DataFrame, dict[int, str]]:
-    """Columns of text -> typed columns, and {row: reason} of rows with a cell that is not allowed.
+    """Turns columns of text into typed columns, and finds the rows with a cell that is not allowed.
 
-    Of real columns, `nan` is a missing number. An infinite number, or one too large for float32, is missing if the layout
-    says so, and otherwise makes its row bad. Values that mean missing and occur are taken out of `unseen`.
+    In real columns, `nan` is a missing number. An infinite number, or one too large for float32, is missing if the
+    layout says so; otherwise it makes its row bad.
+
+    Args:
+      frame: the cells as text [n], null or '' where missing.
+      kinds: types by column, as keys of TYPES. Columns are returned in this order.
+      layout: the marks of numbers, the values that mean missing and the required columns.
+      label: the rule of the label, or None if the rows have no labels.
+      check: finds rows from which columns cannot be derived.
+      unseen: values that mean missing and have not occurred yet; those that occur are removed from it.
+
+    Returns the typed columns [n], null where missing, and {row: why it is bad}.
     """
     frame = frame.with_columns(pl.all().str.strip_chars()) if layout.strip else frame
-    for column in frame.iter_columns() if unseen else ():
-        unseen.difference_update(column.filter(column.is_in(list(unseen))).unique())
+    if unseen:
+        for column in frame.iter_columns():
+            unseen.difference_update(column.filter(column.is_in(list(unseen))).unique())
     frame = frame.with_columns(pl.all().replace(dict.fromkeys(('', *layout.missing))))
     typed = frame.select(_typed(name, kind, layout) for name, kind in kinds.items())
     reasons: dict[int, str] = {}
@@ -46,14 +57,14 @@ def checked(
         is_label = label is not None and name == label.column and kind == 'real'
         more = ' (list labels that are words under positive: and negative: in the declaration)' * is_label
         for row, cell in _cells(frame[name], typed[name].is_null() & frame[name].is_not_null()):
-            reasons.setdefault(row, _no(name, cell, kind, layout) + more)
+            reasons.setdefault(row, _wrong_type(name, cell, kind, layout) + more)
         if kind == 'real':
             infinite = infinities(typed[name])
             if layout.infinite == 'bad':
                 for row, cell in _cells(frame[name], infinite):
                     reasons.setdefault(
                         row,
-                        f'column {name!r} holds {cell[:40]!r}, which is infinite or too large for '
+                        f'column {name!r} holds {(cell or "")[:40]!r}, which is infinite or too large for '
                         f'float32 (infinite: missing in the declaration would take it as missing)',
                     )
             typed = typed.with_columns(typed[name].set(infinite | typed[name].is_nan(), None))
@@ -73,12 +84,12 @@ def checked(
 
 
 def infinities(numbers: pl.Series) -> pl.Series:
-    """Which real numbers are infinite in float32, bool [n]; NaN and missing ones are not."""
+    """Returns which real numbers are infinite in float32, bool [n]. NaN and missing numbers are not."""
     return numbers.cast(pl.Float32).is_infinite().fill_null(False)
 
 
 def _cells(texts: pl.Series, wanted: pl.Series) -> Iterator[tuple[int, str | None]]:
-    """Some rows, each with its cell."""
+    """Yields (row, cell) for the rows where `wanted`, bool [n], is true."""
     rows = wanted.arg_true()
     return zip(rows.to_list(), texts.gather(rows).to_list(), strict=True)
 
@@ -94,7 +105,7 @@ def _typed(name: str, kind: str, layout: Layout) -> pl.Expr:
 
 
 def _with_a_point(column: pl.Expr, layout: Layout) -> pl.Expr:
-    """Numbers as computers write them; null where marks are not at their places."""
+    """Returns numbers with a decimal point and without other marks; null where the marks stand at wrong places."""
     mark, point = (
         f'[{_SPACES}]' if layout.thousands == ' ' else pl.escape_regex(layout.thousands),
         pl.escape_regex(layout.decimal),
@@ -105,8 +116,9 @@ def _with_a_point(column: pl.Expr, layout: Layout) -> pl.Expr:
     return pl.when(column.str.contains(form)).then(bare.str.replace(layout.decimal, '.', literal=True))
 
 
-def _no(name: str, cell: str, kind: str, layout: Layout) -> str:
-    """Why a cell is not of its column's type."""
+def _wrong_type(name: str, cell: str | None, kind: str, layout: Layout) -> str:
+    """Returns the reason of a row with a cell that is not of its column's type."""
+    cell = cell or ''
     reason = f'column {name!r} holds {cell[:40]!r}, not {_NOUNS[kind]}'
     if kind == 'real' and _MARKED.fullmatch(cell):
         reason += f' with the decimal mark {layout.decimal!r}'

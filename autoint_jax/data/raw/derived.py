@@ -1,4 +1,4 @@
-"""Columns derived from raw ones: Avazu's calendar, KDD Cup 2012's user profiles."""
+"""Derives columns from raw ones: Avazu's calendar and the user profiles of KDD Cup 2012."""
 
 import datetime
 import pathlib
@@ -18,19 +18,19 @@ from autoint_jax.errors import UsageError
 
 
 class Derivation(NamedTuple):
-    """What is added to raw columns.
+    """A derivation adds columns to raw ones, perhaps by joining files.
 
     Attributes:
-      derive: a block of raw columns -> the same with more columns.
-      types: of those.
-      checksums: of files that are joined.
-      bad: their unreadable rows.
-      check: finds rows of which nothing can be derived, if there can be any.
-      tallies: of the files that are joined.
+      derive: takes a block of raw columns and returns it with more columns.
+      types: the types of the added columns.
+      checksums: SHA-256 of the joined files by name.
+      bad: bad rows of the joined files.
+      check: finds rows from which nothing can be derived; None if there are no such rows.
+      tallies: counts of the joined files.
     """
 
     derive: Callable[[pl.DataFrame], pl.DataFrame]
-    types: dict[str, pl.DataType]
+    types: dict[str, type[pl.DataType]]
     checksums: dict[str, str]
     bad: Sequence[BadRow]
     check: Check | None = None
@@ -41,7 +41,10 @@ NO_DERIVATION = Derivation(lambda frame: frame, {}, {}, ())
 
 
 def avazu_calendar(folder: pathlib.Path) -> Derivation:
-    """From `hour`, YYMMDDHH: the hour of the day, the weekday (0 is Sunday) and whether it is a Saturday or Sunday."""
+    """Derives three columns from `hour`, which is YYMMDDHH: `hour_of_day`, `weekday` (0 is Sunday) and `is_weekend`.
+
+    Rows whose `hour` is not a date and hour are bad. `folder` is not read.
+    """
 
     def derive(frame: pl.DataFrame) -> pl.DataFrame:
         hour = pl.col('hour')
@@ -55,14 +58,14 @@ def avazu_calendar(folder: pathlib.Path) -> Derivation:
         hours = frame['hour']
         wrong = [hour for hour in hours.drop_nulls().unique() if not _is_hour(hour)]
         rows = hours.is_in(wrong).arg_true().to_list() if wrong else []
-        return {row: f"column 'hour' holds {hours[row]}, which is no date and hour, YYMMDDHH" for row in rows}
+        return {row: f"column 'hour' holds {hours[row]}, which is not a date and hour, YYMMDDHH" for row in rows}
 
-    types = dict.fromkeys(('hour_of_day', 'weekday', 'is_weekend'), pl.Int64)
+    types: dict[str, type[pl.DataType]] = dict.fromkeys(('hour_of_day', 'weekday', 'is_weekend'), pl.Int64)
     return NO_DERIVATION._replace(derive=derive, types=types, check=check)
 
 
 def _is_hour(hour: int) -> bool:
-    """Whether a number is YYMMDDHH."""
+    """Returns whether a number is YYMMDDHH."""
     try:
         datetime.datetime(2000 + hour // 1_000_000, hour // 10_000 % 100, hour // 100 % 100, hour % 100)
     except ValueError:
@@ -74,13 +77,18 @@ PROFILE = 'userid_profile.txt'
 
 
 def kdd12_profile(folder: pathlib.Path) -> Derivation:
-    """`Gender` and `Age` of `UserID` by `userid_profile.txt`, missing for users who are not there; the last line counts."""
+    """Joins `Gender` and `Age` by `UserID` from `userid_profile.txt` in the raw folder.
+
+    They are missing for users who are not in the file. If a user has several lines, the last one counts. Raises
+    UsageError if the file does not exist or holds no profile.
+    """
     path = folder / PROFILE
     if not path.is_file():
         raise UsageError(f'{path} does not exist: it has the gender and age of every user')
     names = ('UserID', 'Gender', 'Age')
     layout, tally = Layout(tuple((name, 'integer') for name in names)), Tally(path)
-    frames, bad = [], []
+    frames: list[pl.DataFrame] = []
+    bad: list[BadRow] = []
     for block in blocks(tally, layout):
         raw = parsed(block, layout, names, None, _check_profile)
         tally.add(raw.frame.height, len(raw.bad), sum(row.lines for row in raw.bad), raw.blank, raw.spanning)
@@ -106,17 +114,19 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
 
 
 def _check_profile(frame: pl.DataFrame) -> dict[int, str]:
+    """Finds rows that are not profiles, as a Check does."""
     user = pl.col('UserID')
     wrong = frame.select(
         pl.any_horizontal(user.is_null(), user < 0, pl.col('Gender', 'Age').abs() >= 2**31)
     ).to_series()
     return dict.fromkeys(
-        wrong.arg_true().to_list(), 'it is no profile: UserID is missing or below 0, or Gender or Age is absurdly large'
+        wrong.arg_true().to_list(),
+        'it is not a profile: UserID is missing or below 0, or Gender or Age is 2**31 or more',
     )
 
 
 def joined_files(derivation: str, folder: pathlib.Path) -> list[pathlib.Path]:
-    """The files beside that of the rows which a derivation reads. Raises UsageError where one is not there."""
+    """Returns the files that a derivation joins. Raises UsageError if one of them does not exist."""
     paths = [folder / PROFILE] if derivation == 'kdd12_profile' else []
     for path in paths:
         if not path.is_file():

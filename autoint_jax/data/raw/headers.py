@@ -1,4 +1,4 @@
-"""Headers of text files: the names of columns in the first row, and checks of them."""
+"""Reads and checks headers, the names of columns in the first row of a text file."""
 
 import pathlib
 
@@ -8,7 +8,10 @@ from autoint_jax.errors import UsageError, nearest
 
 
 def names_in(path: pathlib.Path, layout: Layout) -> list[str]:
-    """Column names in a file's header, or the cells of its first row. Raises UsageError where it has none."""
+    """Returns the column names in a file's header, or the cells of its first row.
+
+    Raises UsageError if it has no row.
+    """
     rows = first_rows(path, layout, 1)
     if not rows:
         raise UsageError(f'{path} is empty' + (': it must begin with a line of column names' if layout.header else ''))
@@ -16,7 +19,7 @@ def names_in(path: pathlib.Path, layout: Layout) -> list[str]:
 
 
 def check_header(path: pathlib.Path, layout: Layout) -> None:
-    """Raises UsageError where a file's header does not have the layout's columns in their order."""
+    """Raises UsageError if a file's header does not name the layout's columns in their order."""
     found, wanted = names_in(path, layout), [name for name, _ in layout.columns]
     for name in wanted:
         if name not in found:
@@ -31,7 +34,10 @@ def check_header(path: pathlib.Path, layout: Layout) -> None:
 
 
 def check_headers_alike(path: pathlib.Path, first: pathlib.Path, layout: Layout) -> None:
-    """Raises UsageError where a header that is skipped has the names in another order, or is not that of the first file."""
+    """Raises UsageError if a header that is skipped differs from that of the first file.
+
+    It also raises UsageError if the header has the names of the declaration in another order.
+    """
     found, wanted, others = names_in(path, layout), [name for name, _ in layout.columns], names_in(first, layout)
     if found != wanted and sorted(found) == sorted(wanted):
         raise UsageError(

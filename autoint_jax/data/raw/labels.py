@@ -1,4 +1,4 @@
-"""Labels of raw rows."""
+"""Makes labels 0 and 1 from a raw column."""
 
 import dataclasses
 
@@ -8,10 +8,13 @@ import polars as pl
 
 @dataclasses.dataclass(frozen=True)
 class LabelPlan:
-    """The label: positive where the column is above `above`, or else holds one of `positive`.
+    """A label plan says which values of a column are positive. Rows with any other label, or without one, are bad.
 
-    With `negative`, too, a label must be one of both. With none of these, it must be 0 or 1. Rows with another label, or
-    without one, are bad.
+    Attributes:
+      column: name of the raw column. If no rule below is given, its values must be 0 or 1.
+      above: numbers above this one are positive, all others negative.
+      positive: texts that are positive. All others are negative unless `negative` is given.
+      negative: texts that are negative. A label must then be one of `positive` or `negative`.
     """
 
     column: str
@@ -21,7 +24,7 @@ class LabelPlan:
 
 
 def labels_of(frame: pl.DataFrame, plan: LabelPlan) -> np.ndarray:
-    """Labels float32 [n]; NaN where a row has none that is allowed."""
+    """Returns the labels of rows, float32 [n]: 0 or 1, and NaN where a row has no allowed label."""
     values = frame[plan.column]
     if plan.positive:
         texts = values.cast(pl.String)
@@ -37,7 +40,7 @@ def labels_of(frame: pl.DataFrame, plan: LabelPlan) -> np.ndarray:
 
 
 def refusal(plan: LabelPlan, value: str | None) -> str:
-    """Why a row with a label is bad."""
+    """Returns why a row with the label `value`, or without one (None), is bad."""
     reason = f'its label, column {plan.column!r}, is {"missing" if value is None else repr(value[:40])}'
     if value is None or not plan.negative:
         return reason

@@ -1,7 +1,8 @@
-"""Raw rows of libsvm, libfm and libffm files: `label index:value ...`, as Frappe is distributed, or `label field:index:value ...`.
+"""Reads rows of libsvm and libfm files, `label index:value ...`, and of libffm files, `label field:index:value ...`.
+...`.
 
-Blanks separate pairs; a `#` and what follows it are a comment; lines with nothing else are no rows. `label` is what begins
-a line, `qid` the number of a pair `qid:7` after it. Other columns are:
+Blanks separate pairs. A `#` begins a comment, and lines with nothing else are no rows. Column `label` is the first word
+of a line; column `qid` is the number of a pair `qid:7` after it. Other columns are named so:
 
     column: 3         the index of the third pair is the value of a categorical field
     column: 10-99     the indices from 10 to 99 that a line has: the value, or values, of a field
@@ -9,7 +10,7 @@ a line, `qid` the number of a pair `qid:7` after it. Other columns are:
     column: 40-40     with kind: numeric, the number that goes with the index 40; missing where a line lacks it
     column: field 2   with kind: numeric, the number that goes with the index of the field 2
 
-Where an index is the value of a field, the number that goes with it must be 1: another would be lost.
+If an index is the value of a field, the number that goes with it must be 1, because any other would be lost.
 """
 
 import pathlib
@@ -31,14 +32,17 @@ from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 
 LABEL, QUERY = 'label', 'qid'
-INDEX_SEPARATOR = '|'  # between the indices of a range
+INDEX_SEPARATOR = '|'  # between the indices of a range or field
 _INDEX = r'\d{1,18}'
 _LINE = rf'^[^\s\x00:]+(?: qid:{_INDEX})?(?: (?:{_INDEX}:)?{_INDEX}:[^\s\x00:]+)*$'
 _COLUMN = re.compile(rf'(?P<place>{_INDEX})|(?P<first>{_INDEX})-(?P<last>{_INDEX})|field (?P<field>{_INDEX})')
 
 
 class LibsvmSource(TextSource):
-    """Columns are named by place, range or field; `label` is what begins a line."""
+    """A source of libsvm, libfm or libffm files, whose columns are named by place, range or field.
+
+    UsageError is raised if a column has another name, or if a numeric column can have several numbers.
+    """
 
     def __init__(self, paths: Sequence[pathlib.Path], layout: Layout, columns: Sequence[str]):
         super().__init__(paths, layout, columns, NO_DERIVATION)
@@ -60,11 +64,12 @@ class LibsvmSource(TextSource):
                 )
 
     def parse(self, block: Block, label: LabelPlan | None) -> Raw:
+        """Parses a block into the columns of the source."""
         stored = as_text(block.path, block.text, block.first_line).removesuffix('\n').split('\n')
         lines = pl.Series('line', stored).str.replace(r'#.*$', '').str.replace_all(r'[ \t]+', ' ').str.strip_chars()
         some = (lines != '').to_numpy()
         form = lines.str.contains(_LINE).to_numpy()
-        reason = 'it has not the form label index:value or label field:index:value'
+        reason = 'it does not have the form label index:value or label field:index:value'
         bad = [
             BadRow(block.path, block.first_line + row, reason, stored[row])
             for row in np.flatnonzero(some & ~form).tolist()
@@ -80,11 +85,12 @@ class LibsvmSource(TextSource):
         return Raw(typed.filter(~np.isin(np.arange(typed.height), list(reasons))), sorted(bad), int((~some).sum()))
 
     def _frame(self, lines: pl.Series) -> tuple[pl.DataFrame, dict[int, str]]:
-        """The texts of all columns, and rows of which a number would be lost."""
+        """Returns all columns as text [n], and {row: reason} of the rows of which a number would be lost."""
         parts = lines.str.splitn(' ', 2).struct.unnest()
         rest = parts['field_1'].fill_null('')
         pairs = _pairs(rest)
-        columns, lost = {}, {}
+        columns: dict[str, pl.Series] = {}
+        lost: dict[int, str] = {}
         for name, kind in self._kinds.items():
             if name == LABEL:
                 columns[name] = parts['field_0']
@@ -96,7 +102,7 @@ class LibsvmSource(TextSource):
 
 
 def _pairs(rest: pl.Series) -> pl.DataFrame:
-    """One line for each pair: row, place from 1, field, index and number."""
+    """Returns a table with a line for each pair: its row, place from 1, field, index and number."""
     lists = rest.str.replace(rf'^qid:{_INDEX} ?', '').str.split(' ')
     table = (
         pl.DataFrame({'row': np.arange(len(rest), dtype=np.uint32), 'pair': lists})
@@ -112,8 +118,10 @@ def _pairs(rest: pl.Series) -> pl.DataFrame:
 
 
 def _column(pairs: pl.DataFrame, name: str, kind: str, rows: int, lost: dict[int, str]) -> pl.Series:
-    """The texts of a place, a range or a field. Adds rows to `lost`."""
+    """Returns a place, a range or a field as a column of text. Adds rows to `lost` of which a number would be lost."""
     found = _COLUMN.fullmatch(name)
+    if found is None:
+        raise ValueError(f'{name=} is neither a place nor a range nor a field')
     if found['place']:
         own = pairs.filter(pl.col('place') == int(found['place']))
     elif found['field']:

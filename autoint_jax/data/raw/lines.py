@@ -12,6 +12,16 @@ from autoint_jax.data.text.layout import Layout
 
 
 class BadRow(NamedTuple):
+    """A bad row is a row that cannot be parsed.
+
+    Attributes:
+      path: its file.
+      line: number of its first line in the file, from 1; in a Parquet file, number of the row.
+      reason: why it cannot be parsed.
+      text: the row as stored.
+      lines: number of its lines.
+    """
+
     path: pathlib.Path
     line: int
     reason: str
@@ -20,11 +30,14 @@ class BadRow(NamedTuple):
 
 
 class Lines:
-    """The lines of a block and what each is.
+    """The lines of a block, and which of them are plain rows. Lines are counted from 0.
 
     Attributes:
-      starts, ends: places in the text.
-      plain: rows of one line, to be cut at every separator outside quotes.
+      block: the block.
+      layout: the layout of its rows.
+      starts, ends: int [lines]: places of the first byte of each line and of its line end.
+      plain: bool [lines]: rows of one line that can be cut at every separator outside quotes. Callers clear it for
+        lines that are blank or bad.
     """
 
     def __init__(self, block: Block, layout: Layout):
@@ -42,10 +55,11 @@ class Lines:
         self._heads = np.flatnonzero(whole)
 
     def places(self, character: bytes) -> np.ndarray:
+        """Returns the places of a byte in the text, ascending."""
         return np.flatnonzero(self._text == ord(character))
 
     def counts(self) -> np.ndarray:
-        """Columns of the plain lines [lines]; nothing is said about the others."""
+        """Returns the number of columns of each line, int [lines]; it is right only for plain lines."""
         separators = self.places(self.block.separator)
         if self.layout.quote is not None:
             quotes = self.places(self.layout.quote.encode())
@@ -54,22 +68,22 @@ class Lines:
         return np.searchsorted(separators, self.ends) - np.searchsorted(separators, self.starts) + 1
 
     def heads(self, places: np.ndarray) -> list[int]:
-        """The lines with which the rows begin that have some places."""
+        """Returns the first lines of the rows that contain the given places of the text."""
         return np.unique(
             self._heads[np.searchsorted(self._heads, np.searchsorted(self.ends, places), 'right') - 1]
         ).tolist()
 
     def spans(self, rows: np.ndarray) -> np.ndarray:
-        """How many lines the rows have that begin with some lines."""
+        """Returns the number of lines of each row; `rows` are first lines of rows."""
         return self._heads[np.searchsorted(self._heads, rows) + 1] - rows
 
     def rows(self, rows: np.ndarray) -> list[bytes]:
-        """The texts of the rows that begin with some lines."""
+        """Returns the text of each row; `rows` are first lines of rows."""
         places = zip(self.starts[rows].tolist(), self.ends[rows + self.spans(rows) - 1].tolist(), strict=True)
         return [self.block.text[start:end] for start, end in places]
 
     def bad(self, reasons: Mapping[int, str]) -> list[BadRow]:
-        """Bad rows by the lines with which they begin."""
+        """Returns the bad rows; `reasons` has the reason of each by its first line."""
         separator, first = self.layout.separator.encode(), self.block.first_line
         texts = [text.replace(self.block.separator, separator) for text in self.rows(np.fromiter(reasons, np.int64))]
         return [
@@ -78,7 +92,7 @@ class Lines:
         ]
 
     def kept(self) -> bytes:
-        """The text of the plain lines."""
+        """Returns the text of the plain lines."""
         if self.plain.all():
             return self.block.text
         return self._text[np.repeat(self.plain, np.diff(np.append(self.starts, len(self._text))))].tobytes()

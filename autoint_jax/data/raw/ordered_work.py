@@ -1,8 +1,8 @@
-"""Work on the items of a sequence by threads, results in the order of the items, few of them at once."""
+"""Work of threads whose results come in the order of the items."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 Item = TypeVar('Item')
@@ -12,8 +12,11 @@ Result = TypeVar('Result')
 def in_order(
     threads: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
 ) -> Iterator[Result]:
-    """Like `threads.map`, but takes an item only when fewer than `ahead` results wait, so that memory stays bounded."""
-    waiting = collections.deque()
+    """Yields `function(item)` for each item, in order.
+
+    Unlike `threads.map`, it takes the next item only if fewer than `ahead` results wait, so that memory stays bounded.
+    """
+    waiting: collections.deque[Future[Result]] = collections.deque()
     for item in items:
         waiting.append(threads.submit(function, item))
         if len(waiting) >= ahead:

@@ -1,7 +1,6 @@
-"""Raw rows of Parquet files."""
+"""Reads raw rows of Parquet files."""
 
 import contextlib
-import hashlib
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -21,13 +20,15 @@ from autoint_jax.data.text.tally import Tally
 from autoint_jax.errors import UsageError, nearest
 
 ROWS_AT_ONCE = 100_000
+_PIECE = 1 << 20  # bytes that are read at once for the checksum
 
 
 class ParquetSource:
-    """Parquet files with the columns of a layout, of any type that reads as text.
+    """A source of Parquet files with the columns of a layout.
 
-    Lists and arrays of plain values become text by `separators`, dates and datetimes ISO text, bytes the text that they are
-    in UTF-8; booleans are 0 and 1 where numbers are wanted, else `true` and `false`. Columns of other types are refused.
+    Values of any type are read by way of text. Lists and arrays of plain values are joined by the column's entry in
+    `separators`. Dates and datetimes become ISO text. Bytes must be UTF-8. Booleans become 0 and 1 in numeric columns,
+    and `true` and `false` in others. UsageError is raised if a column is missing or of another type.
     """
 
     def __init__(
@@ -51,10 +52,10 @@ class ParquetSource:
                 self._check(path, name, found[name])
 
     def _check(self, path: pathlib.Path, name: str, dtype: pl.DataType) -> None:
-        """Raises UsageError where a column is of a type that is no value, or not the declared kind of value."""
+        """Raises UsageError if a column's type does not hold values, or holds lists and its field is not multivalued."""
         if not holds_values(dtype):
             raise UsageError(
-                f'{path}: column {name!r} is of the type {_short(dtype)}, which is no value of a field: write its '
+                f'{path}: column {name!r} is of the type {_short(dtype)}, which is not a value of a field: write its '
                 f'parts as columns of text or numbers, or lists of these'
             )
         if isinstance(dtype, (pl.List, pl.Array)) and name not in self._separators:
@@ -63,11 +64,13 @@ class ParquetSource:
             )
 
     def size(self) -> int:
+        """Returns the bytes of all files together."""
         return sum(path.stat().st_size for path in self.paths)
 
     def rows(
         self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]
     ) -> Iterator[tuple[Any, int]]:
+        """Reads the rows block by block, as `Source.rows` says."""
         tallies = [Tally(path) for path in self.paths]
 
         def work(item: tuple[int, tuple[Tally, int, pl.DataFrame, int]]) -> tuple[Tally, int, int, Any, int]:
@@ -95,7 +98,9 @@ class ParquetSource:
         for tally in tallies:
             path, first_row, size = tally.path, 1, tally.path.stat().st_size
             with open(path, 'rb') as file:
-                self.checksums[path.name] = hashlib.file_digest(file, lambda own=tally.checksum: own).hexdigest()
+                while piece := file.read(_PIECE):
+                    tally.checksum.update(piece)
+            self.checksums[path.name] = tally.checksum.hexdigest()
             with _readable(path):
                 tally.lines = _scan(path).select(pl.len()).collect().item()
                 frames = (
@@ -135,13 +140,13 @@ def _plain_texts(path: pathlib.Path, values: pl.Series, *, numbers: bool) -> pl.
         return values.cast(pl.String)
     except pl.exceptions.PolarsError:
         raise UsageError(
-            f'{path}: column {values.name!r} ({_short(values.dtype)}) holds bytes that are no text in UTF-8: leave '
+            f'{path}: column {values.name!r} ({_short(values.dtype)}) holds bytes that are not UTF-8: leave '
             f'the column out, or write it as text'
         ) from None
 
 
 def _scan(path: pathlib.Path) -> pl.LazyFrame:
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False)  # a name may have brackets
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False)  # brackets in a name are no pattern
 
 
 @contextlib.contextmanager
@@ -158,12 +163,12 @@ def _short(dtype: pl.DataType) -> str:
 
 
 def holds_values(dtype: pl.DataType) -> bool:
-    """Whether a column of a type holds values of a field, or lists of them."""
+    """Returns whether a column of this type holds values of a field, or lists of them."""
     inner = dtype.inner if isinstance(dtype, (pl.List, pl.Array)) else dtype
     return not isinstance(inner, (pl.Struct, pl.Duration, pl.Object, pl.List, pl.Array))
 
 
 def parquet_schema(path: pathlib.Path) -> dict[str, pl.DataType]:
-    """The columns of a file. Raises UsageError where it cannot be read."""
+    """Returns the types of a file's columns by name. Raises UsageError if the file cannot be read."""
     with _readable(path):
         return dict(_scan(path).collect_schema())

@@ -1,4 +1,4 @@
-"""Blocks of text -> typed columns. Rows that cannot be parsed are set aside with the reason."""
+"""Parses blocks of text into typed columns. Rows that cannot be parsed are set aside with the reason."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -16,11 +16,13 @@ from autoint_jax.data.text.layout import TYPES, Layout
 
 
 class Raw(NamedTuple):
-    """Rows of a block: typed columns, null where missing, the rows set aside, and what became of the lines.
+    """The parsed rows of a block.
 
     Attributes:
-      blank: lines that are no rows.
-      spanning: (first line, lines) of rows in `frame` that span lines.
+      frame: typed columns [n], null where missing.
+      bad: the rows that cannot be parsed; they are not in `frame`.
+      blank: number of lines that are no rows.
+      spanning: (first line, number of lines) of the rows in `frame` that span lines.
     """
 
     frame: pl.DataFrame
@@ -30,7 +32,7 @@ class Raw(NamedTuple):
 
 
 class _Malformed(Exception):
-    """A block needs the careful way."""
+    """A block that must be parsed cell by cell."""
 
 
 def parsed(
@@ -41,10 +43,20 @@ def parsed(
     check: Check | None = None,
     unseen: set[str] | None = None,
 ) -> Raw:
-    """The named columns of a block; `label` is None where rows have none.
+    """Parses the named columns of a block.
 
-    A sound block is parsed at once. One with anything wrong in it is parsed as text, cell by cell. Values that mean missing
-    and occur are taken out of `unseen` if the layout strips blanks. Raises UsageError where its bytes are not UTF-8.
+    A sound block is parsed at once. A block with anything wrong in it is parsed as text, cell by cell.
+
+    Args:
+      block: whole rows.
+      layout: the layout of the rows.
+      columns: names of the columns to return.
+      label: the rule of the label, or None if the rows have no labels.
+      check: finds rows from which columns cannot be derived.
+      unseen: values that mean missing and have not occurred yet; those that occur are removed from it if the layout
+        strips blanks.
+
+    Raises UsageError if the bytes are not UTF-8.
     """
     if not layout.strip:
         try:
@@ -59,7 +71,7 @@ def parsed(
 def sound_rows(
     layout: Layout, columns: Sequence[str], label: LabelPlan | None
 ) -> Callable[[Sequence[list[str]]], bool]:
-    """Whether any of some rows, given as cells, can be a row of the table."""
+    """Returns a function that takes rows as lists of cells and says whether at least one can be a row of the table."""
 
     def sound(rows: Sequence[list[str]]) -> bool:
         frame = _of_cells(rows, len(layout.columns)).select(_chosen(layout, columns))
@@ -74,6 +86,7 @@ def _kinds(layout: Layout, columns: Sequence[str]) -> dict[str, str]:
 
 
 def _strict(block: Block, layout: Layout, columns: Sequence[str]) -> pl.DataFrame:
+    """Parses a block at once. Raises _Malformed or PolarsError if anything in it may be wrong."""
     text = block.text
     rows = occurrences(text, NEWLINE) + (not text.endswith(NEWLINE))
     if b'\0' in text or (layout.quote is not None and layout.quote.encode() in text):
@@ -83,7 +96,7 @@ def _strict(block: Block, layout: Layout, columns: Sequence[str]) -> pl.DataFram
     # Too few columns would pass as missing values; too many are an error of the parser's own.
     if occurrences(text, block.separator) != rows * (len(layout.columns) - 1):
         raise _Malformed
-    types = [pl.String if kind == 'hexadecimal' else TYPES[kind] for _, kind in layout.columns]
+    types = [TYPES['text'] if kind == 'hexadecimal' else TYPES[kind] for _, kind in layout.columns]
     frame = _read(text, block.separator, None, types).select(_chosen(layout, columns))
     if frame.height != rows:
         raise _Malformed
@@ -109,6 +122,7 @@ def _careful(
     check: Check | None,
     unseen: set[str] | None,
 ) -> Raw:
+    """Parses a block as text, cell by cell, and sets bad rows aside. Raises UsageError if it is not UTF-8."""
     if not block.text.isascii():
         as_text(block.path, block.text, block.first_line)
     lines, wanted, bad, blank = Lines(block, layout), len(layout.columns), dict(block.quoted.faults), 0
@@ -123,7 +137,7 @@ def _careful(
         else:
             blank += 1
     own: dict[int, list[str]] = {}
-    if len(block.quoted.own_way):
+    if layout.quote is not None and len(block.quoted.own_way):
         dialect = Dialect(block.separator, layout.quote, layout.strip)
         own = {
             line: dialect.cells(text.decode())
@@ -150,14 +164,14 @@ def _careful(
 
 
 def _texts(lines: Lines, own: list[list[str]], columns: Sequence[str]) -> pl.DataFrame:
-    """The cells of plain lines, then those that are given, as text."""
+    """Returns columns of text: the cells of the plain lines, then the rows in `own`, which are given as cells."""
     layout, separator = lines.layout, lines.block.separator
     width, expected, kept = len(layout.columns), int(lines.plain.sum()), lines.kept()
     try:
         frame = _read(kept, separator, layout.quote, [pl.String] * width) if expected else _of_cells([], width)
     except pl.exceptions.PolarsError:
         frame = _of_cells([], width)
-    if frame.height != expected:  # never seen; the lines are cut without the parser then
+    if frame.height != expected:  # in case the CSV parser finds other rows than the lines
         cut = (
             Dialect(separator, layout.quote, layout.strip).cells
             if layout.quote
@@ -171,13 +185,13 @@ def _texts(lines: Lines, own: list[list[str]], columns: Sequence[str]) -> pl.Dat
 
 
 def _of_cells(rows: Sequence[list[str]], width: int) -> pl.DataFrame:
-    """Cells of rows by columns, which are named by their places."""
+    """Returns rows, given as cells, as columns of text named by their places."""
     columns = zip(*rows, strict=True) if rows else [()] * width
     return pl.DataFrame({str(place): pl.Series(values, dtype=pl.String) for place, values in enumerate(columns)})
 
 
-def _read(text: bytes, separator: bytes, quote: str | None, types: Sequence[pl.DataType]) -> pl.DataFrame:
-    """Columns, which are named by their places: in a file, two that nobody needs may have one name."""
+def _read(text: bytes, separator: bytes, quote: str | None, types: Sequence[type[pl.DataType]]) -> pl.DataFrame:
+    """Parses rows into columns named by their places, because a file may have two unused columns of one name."""
     schema = {str(place): dtype for place, dtype in enumerate(types)}
     return pl.read_csv(text, has_header=False, separator=separator.decode(), quote_char=quote, schema=schema)
 

@@ -1,4 +1,4 @@
-"""The source of raw rows: the form that text, Parquet and libsvm files share."""
+"""The interface that text, Parquet and libsvm files share as sources of raw rows."""
 
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,23 +12,24 @@ from autoint_jax.data.raw.lines import BadRow
 from autoint_jax.data.raw.rows import Raw
 from autoint_jax.data.text.tally import Tally
 
-THREADS = 2  # of a preparation: more would hold more blocks in memory
+THREADS = 2  # of a preparation; more threads would hold more blocks in memory
 
 
 class Source(Protocol):
-    """Where raw rows come from.
+    """A source reads raw rows from files.
 
     Attributes:
       paths: the files.
-      types: of the raw columns, derived ones included.
-      checksums: of files read whole, by name; of packed ones, those of the files they unpack to.
-      bad_beside: unreadable rows of files that are joined, not counted in `rows`.
-      tallies: of the files read whole, what became of their lines; of files that are joined, too.
-      unseen_missing: values that mean missing, but have not occurred in the rows that are read.
+      types: types of the raw columns, with those of derived columns.
+      checksums: SHA-256 of the files that were read to their end, by unpacked name; that of a packed file is of its
+        unpacked bytes.
+      bad_beside: bad rows of joined files; `rows` does not yield them.
+      tallies: counts of the files that were read to their end, with those of joined files.
+      unseen_missing: values that mean missing and have not occurred in the rows so far.
     """
 
     paths: tuple[pathlib.Path, ...]
-    types: dict[str, pl.DataType]
+    types: dict[str, type[pl.DataType]]
     bad_beside: Sequence[BadRow]
 
     @property
@@ -41,15 +42,20 @@ class Source(Protocol):
     def unseen_missing(self) -> set[str]: ...
 
     def size(self) -> int:
-        """Bytes of all files."""
+        """Returns the bytes of all files together, as stored."""
+        ...
 
     def rows(
         self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]
     ) -> Iterator[tuple[Any, int]]:
-        """Blocks in file order, each with the bytes it stands for.
+        """Reads the rows block by block, in the order of the files.
 
         Args:
-          threads: parse.
-          label: rows without an allowed label are bad; None for unlabelled files.
-          use: called by the threads with the block's number and its rows; its result is what is given.
+          threads: the threads that parse.
+          label: the rule of the label; rows without an allowed label are bad. None if the files have no labels.
+          use: called in the threads with the number of a block, from 0, and its rows.
+
+        Yields (result of `use`, number of stored bytes of the block). Raises UsageError if a file cannot be read, or if
+        the counts of its lines do not add up.
         """
+        ...

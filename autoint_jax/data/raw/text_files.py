@@ -1,4 +1,4 @@
-"""Raw rows of text files, block by block."""
+"""Reads raw rows of text files, block by block."""
 
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,11 @@ from autoint_jax.errors import UsageError
 
 
 class TextSource:
-    """Text files of one layout, one after the other; of their columns those that are asked for, and derived ones."""
+    """A source of text files of one layout, which are read one after the other.
+
+    It yields the columns that are asked for, in the order of the layout, and the columns of the derivation. It raises
+    UsageError if a file does not exist, is empty or has another header than the layout.
+    """
 
     def __init__(
         self,
@@ -49,12 +53,13 @@ class TextSource:
                 check_header(path, layout)
 
     def size(self) -> int:
+        """Returns the bytes of all files together, as stored."""
         return sum(path.stat().st_size for path in self.paths)
 
     def rows(
         self, threads: Executor, label: LabelPlan | None, use: Callable[[int, Raw], Any]
     ) -> Iterator[tuple[Any, int]]:
-        """Raises UsageError also where rows read and bad rows are not all lines of a file."""
+        """Reads the rows block by block, as `Source.rows` says."""
         tallies = [Tally(path) for path in self.paths]
 
         def work(numbered: tuple[int, tuple[Tally, Block]]) -> tuple[Tally, Raw, Any, int]:
@@ -73,6 +78,7 @@ class TextSource:
         self.tallies = [*tallies, *self._derivation.tallies]
 
     def parse(self, block: Block, label: LabelPlan | None) -> Raw:
+        """Parses a block into the columns of the source."""
         return parsed(block, self.layout, self._columns, label, self._derivation.check, self.unseen_missing)
 
     def _blocks(self, tallies: Sequence[Tally], label: LabelPlan | None) -> Iterator[tuple[Tally, Block]]:

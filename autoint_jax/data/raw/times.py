@@ -1,4 +1,4 @@
-"""Times of rows, as text or numbers -> whole numbers in their order."""
+"""Reads the times of rows, as text or numbers, into whole numbers of the same order."""
 
 import datetime
 import itertools
@@ -26,7 +26,7 @@ _DATES = (
     '%Y-%m-%d',
 )
 _CLOCKS = ('', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p', ':%H:%M:%S %z', ':%H:%M:%S')
-# Formats that are offered where times are neither numbers nor ISO dates.
+# Formats that an error suggests if times are neither numbers nor ISO dates.
 FORMATS = (
     *(date + clock for date in _DATES for clock in _CLOCKS),
     '%Y-%m',
@@ -48,17 +48,16 @@ _DAY = 86_400
 
 
 def read_times(values: pl.Series, column: str, format: str | None) -> pl.Series:
-    """Times as int64, of which only the order counts; null where a value is null.
+    """Returns times as int64 [n]; null where a value is null. Only their order has a meaning.
 
-    What the values are is decided over all of them: they are numbers, or ISO dates with or without the time of day, or
-    they are written in `format`.
+    All values must be of one kind: numbers, ISO dates with or without the time of day, or times written in `format`.
 
     Args:
-      values: text, numbers, dates or datetimes [n].
-      column: its name, for messages.
+      values: texts, numbers, dates or datetimes [n].
+      column: name of the column, for error messages.
       format: directives of Python's `datetime.strptime`, as in '%m/%d/%Y %H:%M', or None.
 
-    Raises UsageError that says what to write where a value is neither of these.
+    Raises UsageError, which suggests a format, if a value is of none of these kinds.
     """
     if values.dtype.is_temporal():
         return values.to_physical().cast(pl.Int64)
@@ -67,21 +66,20 @@ def read_times(values: pl.Series, column: str, format: str | None) -> pl.Series:
     if values.dtype.is_integer() and values.dtype != pl.UInt64:
         return values.cast(pl.Int64)
     texts = values.cast(pl.String).str.strip_chars()
-    whole, numbers, iso = (_all(texts, form) for form in (_WHOLE, _NUMBER, _ISO))
-    if whole:
+    if _all(texts, _WHOLE):
         _refuse_dates_in_disguise(texts, column)
         numbers = texts.cast(pl.Int128)
         small = numbers.is_between(-(2**63), 2**63 - 1).all()
         return (numbers if small else numbers.rank('dense')).cast(pl.Int64)
-    if numbers and texts.cast(pl.Float64).is_finite().all():
+    if _all(texts, _NUMBER) and texts.cast(pl.Float64).is_finite().all():
         return texts.cast(pl.Float64).rank('dense').cast(pl.Int64)
-    if iso:
+    if _all(texts, _ISO):
         return _by_iso(texts, column)
     raise _unreadable(texts, column)
 
 
 def formats_that_fit(values: Iterable[str]) -> list[str]:
-    """Those of FORMATS in which all of some values are written."""
+    """Returns those of FORMATS that fit all of the first 100,000 values."""
     fitting = list(FORMATS)
     for value in itertools.islice(values, 100_000):
         fitting = [form for form in fitting if _fits(value, form)]
@@ -130,7 +128,7 @@ def _by_iso(texts: pl.Series, column: str) -> pl.Series:
     )
     if wrong.any():
         raise UsageError(
-            f'column {column!r} holds {texts.filter(wrong)[0]!r}, which is no time: mend it, or leave the row out'
+            f'column {column!r} holds {texts.filter(wrong)[0]!r}, which is not a time: correct it, or leave the row out'
         )
     zones = parts['6']
     if zones.is_null().any() and (zones.is_null() & known).any() and zones.is_not_null().any():
@@ -143,7 +141,7 @@ def _by_iso(texts: pl.Series, column: str) -> pl.Series:
     ahead = ahead * (1 - 2 * zones.str.starts_with('-').fill_null(False).cast(pl.Int64))
     seconds = day * _DAY + hour * 3600 + minute * 60 + second - ahead
     digits = parts['5'].fill_null('')
-    places = 9 if digits.str.len_bytes().max() > 6 else 6
+    places = 9 if (digits.str.len_bytes() > 6).any() else 6
     fraction = digits.str.pad_end(places, '0').cast(pl.Int64)
     if places == 9 and (seconds.abs() > 9_000_000_000).any():
         raise UsageError(
@@ -157,7 +155,7 @@ def _number(texts: pl.Series) -> pl.Series:
 
 
 def _refuse_dates_in_disguise(texts: pl.Series, column: str) -> None:
-    """Raises UsageError where numbers can only be day, month and year, whose order is not that of the numbers."""
+    """Raises UsageError if numbers can only be day, month and year, because their order is then not that of time."""
     if not _all(texts, r'^[0-3]\d[0-3]\d(19|20)\d{2}$') or not texts.drop_nulls().len():
         return
     distinct = texts.drop_nulls().unique()
@@ -193,13 +191,13 @@ def _unreadable(texts: pl.Series, column: str) -> UsageError:
 
 
 def _offer(distinct: pl.Series) -> str:
-    """What to write about some values that are no times."""
+    """Returns the end of an error about values that are not times: what to write."""
     forms = formats_that_fit(distinct)
     if forms:
         return f': write format: {_either(forms)} in the split by time'
     return (
-        ": write its format in the split by time, as in format: '%m/%d/%Y %H:%M', or list values that mean missing under "
-        'missing:'
+        ": write its format in the split by time, as in format: '%m/%d/%Y %H:%M', or list values that mean missing "
+        'under missing:'
     )
 
 

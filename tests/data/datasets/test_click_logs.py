@@ -261,7 +261,7 @@ def test_hours_that_are_no_dates_are_bad_rows(tmp_path):
         'bars', path.parent, tmp_path / 'out', dataset='avazu', max_bad_share=0.01, progress=SilentPreparation()
     )
     assert [(row['line'], row['reason']) for row in data.manifest['first_bad_rows']] == [
-        (line + 1, f"column 'hour' holds {int(hour)}, which is no date and hour, YYMMDDHH")
+        (line + 1, f"column 'hour' holds {int(hour)}, which is not a date and hour, YYMMDDHH")
         for line, hour in hours.items()
     ]
     assert sum(split['rows'] for split in data.manifest['splits'].values()) == 2995
@@ -275,7 +275,7 @@ def test_profiles_of_users_that_are_none_are_named(tmp_path):
     bad = kdd12_profile(tmp_path / 'kdd12').bad
     lines = whole.count('\n')
     assert [row.line for row in bad] == [lines + 1, lines + 2, lines + 3]
-    assert all('it is no profile' in row.reason for row in bad)
+    assert all('it is not a profile' in row.reason for row in bad)
     data = KDD12.prepare(
         'bars', path.parent, tmp_path / 'out', dataset='kdd12', max_bad_share=0.01, progress=SilentPreparation()
     )

@@ -265,7 +265,7 @@ def test_a_smaller_share_of_bad_rows_is_said(folder):
         UsageError, match='9 of 129 rows could not be parsed, which --max_bad_share=0.5 allowed and 0.01 does not'
     ):
         own_of(folder).again(share=0.01)
-    with pytest.raises(UsageError, match='--max_bad_share=5 is no share'):
+    with pytest.raises(UsageError, match='--max_bad_share=5 is not a share'):
         own_of(folder).again(share=5)
 
 

@@ -53,7 +53,7 @@ def test_a_bad_row_weighs_as_many_lines_as_it_has(tmp_path):
 
 @pytest.mark.parametrize('share', [-0.1, 1.5, float('nan'), float('inf')])
 def test_a_share_must_be_one(tmp_path, share):
-    with pytest.raises(UsageError, match='is no share: it must be from 0 to 1'):
+    with pytest.raises(UsageError, match='is not a share: it must be from 0 to 1'):
         BadRows(tmp_path, share)
 
 

@@ -85,7 +85,7 @@ def test_a_number_that_would_be_lost_makes_a_bad_row(tmp_path, column, number):
 )
 def test_lines_of_another_form_are_bad_rows(tmp_path, line):
     rows, bad = read(tmp_path, f'1 3:1\n{line}\n', [('1', 'text')])
-    assert rows == [(1, '3')] and bad == [(2, 'it has not the form label index:value or label field:index:value')]
+    assert rows == [(1, '3')] and bad == [(2, 'it does not have the form label index:value or label field:index:value')]
 
 
 def test_a_query_is_a_column(tmp_path):

@@ -75,11 +75,11 @@ def test_lists_of_multivalued_fields(tmp_path, values, expected):
             r"column 'x' holds lists \(List\(Int64\)\), so its field must have kind: multivalued",
         ),
         (pl.Series([['a,b']]), {'x': ','}, "holds lists with 'a,b', which has the separator ',' of its field in it"),
-        (pl.Series([[[1]]]), {'x': ','}, r'of the type List\(List\(Int64\)\), which is no value of a field'),
+        (pl.Series([[[1]]]), {'x': ','}, r'of the type List\(List\(Int64\)\), which is not a value of a field'),
         (pl.Series([{'p': 1}]), {}, 'of the type Struct'),
         (pl.Series([[{'key': 'a', 'value': 1}]]), {'x': ','}, r'of the type List\(Struct'),
         (pl.Series([datetime.timedelta(1)]), {}, 'of the type Duration'),
-        (pl.Series([b'\xff\xfe']), {}, r"column 'x' \(Binary\) holds bytes that are no text"),
+        (pl.Series([b'\xff\xfe']), {}, r"column 'x' \(Binary\) holds bytes that are not UTF-8"),
     ],
 )
 def test_other_types_are_refused(tmp_path, values, separators, message):

@@ -86,7 +86,7 @@ def test_formats_are_pythons(form):
             "holds 'unknown', beside '1', which is neither .* list values that mean missing under missing",
         ),
         (['1', '2024-01-01'], None, "numbers, such as '1', and dates, such as '2024-01-01'"),
-        (['2024-01-01', '2024-02-30'], None, "'2024-02-30', which is no time"),
+        (['2024-01-01', '2024-02-30'], None, "'2024-02-30', which is not a time"),
         (['2024-01-01T00:00:00Z', '2024-01-01T00:00:00'], None, 'with a zone'),
         (['01122013', '01132014'], None, "not in the order of time: write format: '%m%d%Y'"),
         (['1e400', '1'], None, "'1e400', which is too large"),
