@@ -109,20 +109,28 @@ def _drawn_state(setup: Setup, key: jax.Array) -> TrainState:
     """Returns the state at step 0, drawn with a key."""
     tables = initial_tables(setup.table_specs, jax.random.fold_in(key, 0))
     batch = Batch(
-        ids=np.zeros((1, setup.schema.num_slots), np.int32),
-        numeric=np.zeros((1, len(setup.schema.numeric_fields)), np.float32),
-        labels=np.zeros(1, np.float32),
-        weights=np.ones(1, np.float32),
+        ids=jax.ShapeDtypeStruct((1, setup.schema.num_slots), np.int32),
+        numeric=jax.ShapeDtypeStruct((1, len(setup.schema.numeric_fields)), np.float32),
+        labels=jax.ShapeDtypeStruct((1,), np.float32),
+        weights=jax.ShapeDtypeStruct((1,), np.float32),
     )
-    rows = lookup(tables, setup.table_specs, batch)
-    variables = setup.model.init(jax.random.fold_in(key, 1), rows, batch, training=None)
-    params, of_tables = variables['params'], setup.table_optimizer()
+    rows = jax.eval_shape(lambda tables, batch: lookup(tables, setup.table_specs, batch), tables, batch)
+    # From shapes, so that parameters are drawn and the model is not applied.
+    variables = setup.model.lazy_init(jax.random.fold_in(key, 1), rows, batch, training=None)
+    params, table_optimizer = variables['params'], setup.table_optimizer()
+    # Zeros and counts have the same bits if they are compiled: one program for all instead of one for each shape.
+    optimizer, slots = jax.jit(
+        lambda params, tables: (
+            setup.optimizer().init(params),
+            {name: table_optimizer.init(table) for name, table in tables.items()},
+        )
+    )(params, tables)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
         tables=tables,
-        optimizer=setup.optimizer().init(params),
-        slots={name: of_tables.init(table) for name, table in tables.items()},
+        optimizer=optimizer,
+        slots=slots,
         statistics=variables.get(STATISTICS, {}),
     )
 
