@@ -29,7 +29,7 @@ from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Feed, ResidentFeed, StreamedFeed
 from autoint_jax.training.step.schedule import make_schedule
-from autoint_jax.training.step.state import Setup, TrainState, make_setup
+from autoint_jax.training.step.state import Setup, TrainState, make_setup, state_shapes
 from autoint_jax.training.tables import dense_tables
 from autoint_jax.training.tables.choice import missed_table_kernel
 
@@ -111,6 +111,7 @@ def _train(
         reporter.say(sentence)
     reporter.doing('reading rows and making the state')
     feed: Feed
+    compiling = None
     keep_logits = run.measures.keep_logits
     if arrangement.streamed:
         feed = StreamedFeed(config, splits['train'], setup.schema, schedule, cut, mesh)
@@ -118,6 +119,7 @@ def _train(
     else:
         evaluated = {split: resident_columns(part, mesh) for split, part in splits.items()}
         feed = ResidentFeed(config, evaluated['train'], schedule, cut, mesh)
+        compiling = feed.compiled(chunk, placement.replicated_shapes(state_shapes(setup), mesh))
         evaluator = scoring.make_evaluator(setup, mesh, keep_logits=keep_logits)
 
     def evaluate(state: TrainState, split: str) -> dict[str, float]:
@@ -128,6 +130,9 @@ def _train(
     step, first_step_seconds = int(state.step), None
     if step:
         reporter.say(f'going on from step {step}')
+    if compiling is not None and step < schedule.last_step:
+        reporter.doing('compiling the steps')
+        chunk = compiling.result()
     while step < schedule.last_step and not run.stopped:
         epoch, first = divmod(step, schedule.epoch_steps)
         chunks = feed.chunks(epoch, first, schedule.next_evaluation(first))

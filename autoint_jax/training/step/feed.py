@@ -4,7 +4,8 @@ One keeps the columns on the devices, the other reads the rows of each chunk fro
 the values of a run do not depend on its feed. The position of a feed is the step, so that a run resumes anywhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 import jax
@@ -16,9 +17,10 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Schema
 from autoint_jax.training.step import order
 from autoint_jax.training.step.columns import bytes_per_row, rows_from_disk
-from autoint_jax.training.step.placement import replicate, replicate_array
+from autoint_jax.training.step.placement import replicate, replicate_array, replicated_shapes
 from autoint_jax.training.step.schedule import Schedule
 from autoint_jax.training.step.slices import Cut
+from autoint_jax.training.step.state import TrainState
 from autoint_jax.units import shown_bytes
 
 # Steps of a chunk: few enough that the progress bar moves often, enough that dispatching a chunk costs nothing.
@@ -94,6 +96,21 @@ class ResidentFeed:
             return replicate_array(_epoch_order(config, schedule, cut, epoch), mesh)
 
         self._orders = order.OrderAhead(order_on_devices, schedule.epochs)
+        order_shape = jax.ShapeDtypeStruct((schedule.epoch_steps, cut.padded_batch), np.int32)
+        self._order_shape = replicated_shapes(order_shape, mesh)
+
+    def compiled(self, chunk: Callable, state: TrainState) -> Future:
+        """Begins to compile a chunk of steps in a thread, so that the state can be made or read meanwhile.
+
+        Args:
+          chunk: the function of `steps.make_chunk`.
+          state: shapes, types and placement of the state's arrays.
+
+        Returns:
+          A future of the compiled program, which is called as `chunk` is.
+        """
+        thread = ThreadPoolExecutor(1, thread_name_prefix='compiling')
+        return thread.submit(lambda: chunk.lower(state, self._resident, self._order_shape, 0, 0).compile())
 
     def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
         """Yields the chunks of the steps from `first` to `stop - 1` of an epoch.

@@ -72,3 +72,9 @@ def replicate_array(array: np.ndarray, mesh: Mesh) -> jax.Array:
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
     """Returns a tree of arrays with every array copied to every device of the mesh."""
     return jax.device_put(tree, NamedSharding(mesh, EVERYWHERE))
+
+
+def replicated_shapes(tree: Tree, mesh: Mesh) -> Tree:
+    """Returns the shapes and types of a tree of arrays, or of shapes, as `replicate` places them."""
+    sharding = NamedSharding(mesh, EVERYWHERE)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
