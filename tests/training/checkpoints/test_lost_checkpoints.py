@@ -187,7 +187,7 @@ def test_equal_evaluations_end_with_the_first_of_them(data, tmp_path, train, sto
     if stop_after:
         with pytest.raises(KeyboardInterrupt):
             train_until(stop_after)
-    assert train_until(None)['best_step'] == 4
+    assert train_until(None).best_step == 4
     assert CheckpointReader(folder / 'checkpoints').steps() == [4, 16]
     assert int(open_run(folder, str(data.folder.parents[1]), None).state.step) == 4
 
