@@ -4,7 +4,7 @@ One keeps the columns on the devices, the other reads the rows of each chunk fro
 the values of a run do not depend on its feed. The position of a feed is the step, so that a run resumes anywhere.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
@@ -99,7 +99,7 @@ class ResidentFeed:
         order_shape = jax.ShapeDtypeStruct((schedule.epoch_steps, cut.padded_batch), np.int32)
         self._order_shape = replicated_shapes(order_shape, mesh)
 
-    def compiled(self, chunk: Callable, state: TrainState) -> Future:
+    def compiled(self, chunk: jax.stages.Wrapped, state: TrainState) -> Future:
         """Begins to compile a chunk of steps in a thread, so that the state can be made or read meanwhile.
 
         Args:

@@ -123,7 +123,7 @@ def make_step(setup: Setup, gradients: Callable, rates: Rates) -> Callable:
     return step
 
 
-def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> Callable:
+def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> jax.stages.Wrapped:
     """Returns `steps_in_turn` of a run over a mesh, compiled; it donates the state."""
     step = make_step(setup, make_gradients(setup, mesh, cut.slice_rows), rates_of(setup.config))
     return jax.jit(steps_in_turn(step, max_steps), donate_argnums=0)

@@ -119,5 +119,5 @@ def test_shuffled_blocks_train(data_dir, tmp_path, resident, monkeypatch):
     monkeypatch.setattr(order, 'BLOCK_ROWS', 64)
     monkeypatch.setattr(order, 'WINDOW_BLOCKS', 4)
     result, evaluations = trained(data_dir, tmp_path / 'run', data__shuffle='blocks', execution__streaming=True)
-    assert result.test != resident[0].test
+    assert result['test'] != resident[0]['test']
     assert evaluations[-1]['train_logloss'] < evaluations[0]['train_logloss']
