@@ -43,7 +43,8 @@ def run(forks, command, folder):
     """Runs a line of a page as a reader would, in the folder of the project."""
     words = shlex.split(command)
     assert words[0] == 'python'
-    return forks.run(words[1:], folder)
+    script = words[1] if '/' in words[1] else str(folder / words[1])  # a file that the page itself shows
+    return forks.run([script, *words[2:]], folder)
 
 
 def test_the_example_of_sweeps_runs_as_it_is_written(forks, tmp_path):
