@@ -28,7 +28,7 @@ class SplitFiles:
         self._parts = dict(parts)
         sources = list(self._parts.values())
         self.paths: tuple[pathlib.Path, ...] = tuple(path for source in sources for path in source.paths)
-        self.types = {**sources[0].types, FILE_SPLIT: pl.Int8}
+        self.types = {**sources[0].types, FILE_SPLIT: pl.Int8()}
         self.bad_beside: Sequence[BadRow] = [row for source in sources for row in source.bad_beside]
 
     @property

@@ -30,7 +30,7 @@ class Derivation(NamedTuple):
     """
 
     derive: Callable[[pl.DataFrame], pl.DataFrame]
-    types: dict[str, type[pl.DataType]]
+    types: dict[str, pl.DataType]
     checksums: dict[str, str]
     bad: Sequence[BadRow]
     check: Check | None = None
@@ -60,7 +60,7 @@ def avazu_calendar(folder: pathlib.Path) -> Derivation:
         rows = hours.is_in(wrong).arg_true().to_list() if wrong else []
         return {row: f"column 'hour' holds {hours[row]}, which is not a date and hour, YYMMDDHH" for row in rows}
 
-    types: dict[str, type[pl.DataType]] = dict.fromkeys(('hour_of_day', 'weekday', 'is_weekend'), pl.Int64)
+    types: dict[str, pl.DataType] = dict.fromkeys(('hour_of_day', 'weekday', 'is_weekend'), pl.Int64())
     return NO_DERIVATION._replace(derive=derive, types=types, check=check)
 
 
@@ -109,7 +109,7 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
         return frame.with_columns(columns)
 
     return Derivation(
-        derive, {'Gender': pl.Int64, 'Age': pl.Int64}, {PROFILE: tally.checksum.hexdigest()}, bad, tallies=[tally]
+        derive, {'Gender': pl.Int64(), 'Age': pl.Int64()}, {PROFILE: tally.checksum.hexdigest()}, bad, tallies=[tally]
     )
 
 

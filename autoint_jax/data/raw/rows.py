@@ -168,7 +168,7 @@ def _texts(lines: Lines, own: list[list[str]], columns: Sequence[str]) -> pl.Dat
     layout, separator = lines.layout, lines.block.separator
     width, expected, kept = len(layout.columns), int(lines.plain.sum()), lines.kept()
     try:
-        frame = _read(kept, separator, layout.quote, [pl.String] * width) if expected else _of_cells([], width)
+        frame = _read(kept, separator, layout.quote, [TYPES['text']] * width) if expected else _of_cells([], width)
     except pl.exceptions.PolarsError:
         frame = _of_cells([], width)
     if frame.height != expected:  # in case the CSV parser finds other rows than the lines
@@ -190,7 +190,7 @@ def _of_cells(rows: Sequence[list[str]], width: int) -> pl.DataFrame:
     return pl.DataFrame({str(place): pl.Series(values, dtype=pl.String) for place, values in enumerate(columns)})
 
 
-def _read(text: bytes, separator: bytes, quote: str | None, types: Sequence[type[pl.DataType]]) -> pl.DataFrame:
+def _read(text: bytes, separator: bytes, quote: str | None, types: Sequence[pl.DataType]) -> pl.DataFrame:
     """Parses rows into columns named by their places, because a file may have two unused columns of one name."""
     schema = {str(place): dtype for place, dtype in enumerate(types)}
     return pl.read_csv(text, has_header=False, separator=separator.decode(), quote_char=quote, schema=schema)

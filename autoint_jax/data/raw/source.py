@@ -29,7 +29,7 @@ class Source(Protocol):
     """
 
     paths: tuple[pathlib.Path, ...]
-    types: dict[str, type[pl.DataType]]
+    types: dict[str, pl.DataType]
     bad_beside: Sequence[BadRow]
 
     @property

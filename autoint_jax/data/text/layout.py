@@ -6,12 +6,12 @@ from typing import Any
 import polars as pl
 
 # Types of raw columns. A hexadecimal cell has exactly eight digits and becomes uint32. An empty cell is missing.
-TYPES: dict[str, type[pl.DataType]] = {
-    'hexadecimal': pl.UInt32,
-    'integer': pl.Int64,
-    'unsigned': pl.UInt64,
-    'real': pl.Float64,
-    'text': pl.String,
+TYPES: dict[str, pl.DataType] = {
+    'hexadecimal': pl.UInt32(),
+    'integer': pl.Int64(),
+    'unsigned': pl.UInt64(),
+    'real': pl.Float64(),
+    'text': pl.String(),
 }
 INFINITE = ('bad', 'missing')
 QUOTES = ('"', "'")
@@ -52,7 +52,7 @@ class Layout:
     own_names: bool = False
 
     @property
-    def types(self) -> dict[str, type[pl.DataType]]:
+    def types(self) -> dict[str, pl.DataType]:
         """The type of each column, as Polars names it."""
         return {name: TYPES[kind] for name, kind in self.columns}
 

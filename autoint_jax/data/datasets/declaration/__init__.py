@@ -1,1 +1,1 @@
-"""Declarations of users' own tables: a YAML or JSON file, read strictly."""
+"""Reads declarations of users' own tables, YAML or JSON files, without guesses."""

@@ -1,6 +1,7 @@
-"""Fields and the label of a declaration."""
+"""Reads the fields and the label of a declaration."""
 
 import dataclasses
+from typing import Any
 
 from autoint_jax.data.datasets.declaration.text import Mapping
 from autoint_jax.data.datasets.declaration.values import INT32_MAX, Declared
@@ -16,7 +17,7 @@ _ALWAYS = ('name', 'kind', 'column', 'transform', 'missing_values')
 _VOCABULARY = ('min_count', 'cap', 'shares')
 _EMBEDDED = ('missing', 'embedding_dim')
 _LISTS = ('separator', 'max_values')
-# What a field reads beside _ALWAYS, by kind and transform.
+# The keys that a field reads beside those of _ALWAYS, by its kind and transform.
 _READ = {
     **{(NUMERIC, transform): () for transform in NUMERIC_TRANSFORMS},
     (CATEGORICAL, 'none'): (*_VOCABULARY, *_EMBEDDED),
@@ -29,9 +30,10 @@ _READ = {
 
 
 def read_fields(declared: Declared) -> tuple[FieldPlan, ...]:
-    """The list of fields. Raises UsageError that names the field, its key and the value."""
+    """Reads the list of fields. Raises UsageError that names the field, its key and the value."""
     items = declared.items('a list of fields, each as in {name: city, kind: categorical}')
-    fields, places = [], {}
+    fields: list[FieldPlan] = []
+    places: dict[str, Declared] = {}
     for number, item in enumerate(items, start=1):
         field, place = _field(item.named(f'field {number}'))
         if field.name in places:
@@ -41,7 +43,7 @@ def read_fields(declared: Declared) -> tuple[FieldPlan, ...]:
     by_name = {field.name: field for field in fields}
     for field in fields:
         if field.shares is not None:
-            _check_sharing(field, by_name, places[field.name])
+            _check_sharing(field, field.shares, by_name, places[field.name])
     total = sum(field.buckets for field in fields if field.transform == 'hash')
     if total >= INT32_MAX:
         raise declared.error(
@@ -52,7 +54,7 @@ def read_fields(declared: Declared) -> tuple[FieldPlan, ...]:
 
 
 def read_label(declared: Declared) -> LabelPlan:
-    """The label: the name of its column, or a mapping."""
+    """Reads the label: the name of its column, or a mapping. Raises UsageError that names the key and the value."""
     if not isinstance(declared.node, Mapping):
         return LabelPlan(declared.text('the name of a column, or a mapping as in {column: clicked}'))
     content = declared.mapping(('column', 'above', 'positive', 'negative'))
@@ -68,8 +70,8 @@ def read_label(declared: Declared) -> LabelPlan:
     }
     if above is not None and any(values.values()):
         raise content['above'].error(
-            'stands beside positive or negative: a label is told by a number above which it is '
-            'positive, or by its values, not by both'
+            'stands beside positive or negative: give a number above which the label is positive, or '
+            'lists of values, not both'
         )
     if values['negative'] and not values['positive']:
         raise content['negative'].error("stands alone: list the values that are positive, too, under 'positive'")
@@ -80,8 +82,9 @@ def read_label(declared: Declared) -> LabelPlan:
 
 
 def _field(declared: Declared) -> tuple[FieldPlan, Declared]:
+    """Reads a field. Returns it and its value with the name of the field, for later errors."""
     if not declared.has('name'):
-        declared.mapping(FIELD_KEYS)  # a key like it is more likely the mistake
+        declared.mapping(FIELD_KEYS)  # raises if a key is misspelt, which may be `name`
         raise declared.error('has no name')
     name = _name(declared.value('name'))
     declared = declared.named(f'field {name!r}')
@@ -93,7 +96,7 @@ def _field(declared: Declared) -> tuple[FieldPlan, Declared]:
         if key not in read:
             of = f'a {kind} field' + f' with transform {transform}' * (transform != 'none')
             raise value.error(f'is not read by {of}: take it out (such a field reads {", ".join(read)})')
-    made = {
+    made: dict[str, Any] = {
         'name': name,
         'kind': kind,
         'transform': transform,
@@ -127,7 +130,7 @@ def _field(declared: Declared) -> tuple[FieldPlan, Declared]:
 
 
 def separator(declared: Declared) -> str:
-    """What stands between values: not empty, no line end. Raises UsageError."""
+    """Reads a separator of values. Raises UsageError if it is empty or has a line end."""
     text = declared.text('one or more characters, such as "," or "|"', control=True)
     if '\n' in text or '\r' in text:
         declared.wrong('characters other than line ends')
@@ -159,6 +162,7 @@ def _transform(declared: Declared, kind: str) -> str:
 
 
 def _missing(declared: Declared, kind: str, transform: str) -> str:
+    allowed: tuple[str, ...]
     if kind == MULTIVALUED:
         allowed = ('nothing',)
     elif transform in ('quantiles', 'hash'):
@@ -184,11 +188,12 @@ def _missing_values(declared: Declared, kind: str, transform: str) -> tuple[str,
     return values
 
 
-def _check_sharing(field: FieldPlan, fields: dict[str, FieldPlan], place: Declared) -> None:
-    other = fields.get(field.shares)
+def _check_sharing(field: FieldPlan, shares: str, fields: dict[str, FieldPlan], place: Declared) -> None:
+    """Raises UsageError if a field cannot share the vocabulary of the field named `shares`."""
+    other = fields.get(shares)
     if other is None or not other.has_vocabulary or other.shares:
-        near = nearest(field.shares, [name for name, own in fields.items() if own.has_vocabulary and not own.shares])
-        raise place.error(f'shares {field.shares!r}, which is no field with a vocabulary of its own{near}')
+        near = nearest(shares, [name for name, own in fields.items() if own.has_vocabulary and not own.shares])
+        raise place.error(f'shares {shares!r}, which is not a field with a vocabulary of its own{near}')
     if other.transform != field.transform:
         raise place.error(
             f'has transform {field.transform}, but shares the vocabulary of {other.name!r}, which has transform '

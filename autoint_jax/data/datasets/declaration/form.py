@@ -1,4 +1,4 @@
-"""The form of a declared table's files, and how its text is laid out."""
+"""Reads the form of a declared table's files and the layout of their text."""
 
 import codecs
 import pathlib
@@ -9,6 +9,7 @@ from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.packed import unpacked_name
 from autoint_jax.errors import UsageError
 
+# Forms by the suffixes of file names.
 FORMS = {
     '.csv': 'csv',
     '.tsv': 'tsv',
@@ -20,25 +21,36 @@ FORMS = {
     '.ffm': 'libsvm',
     '.libffm': 'libsvm',
 }
+# Separators by form, unless the declaration gives one.
 SEPARATORS = {'csv': ',', 'tsv': '\t', 'parquet': ',', 'libsvm': ' '}
-QUOTES = {'csv': '"', 'tsv': None}  # by default
+QUOTES = {'csv': '"', 'tsv': None}  # quotes of the forms of text, unless the declaration says otherwise
 TEXT_KEYS = ('header', 'columns', 'separator', 'quote', 'encoding', 'decimal', 'thousands')
 _THOUSANDS = (',', '.', ' ', "'", '_', '\u00a0', '\u202f', '\u2019')
 
 
 def read_form(content: dict[str, Declared], patterns: list[str], path: pathlib.Path) -> str:
+    """Reads the form of the files, or takes it from their names.
+
+    Args:
+      content: values of the declaration by key.
+      patterns: names or patterns of all files.
+      path: the declaration, for error messages.
+
+    Raises UsageError if no form is given and the names do not all say the same one.
+    """
     if 'form' in content:
         return content['form'].choice(SEPARATORS)
-    found = {
-        pattern: FORMS.get(pathlib.Path(unpacked_name(pathlib.Path(pattern))).suffix.lower()) for pattern in patterns
-    }
-    first, form = next(iter(found.items()))
-    for pattern, own in found.items():
-        if own is None:
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        suffix = pathlib.Path(unpacked_name(pathlib.Path(pattern))).suffix.lower()
+        if suffix not in FORMS:
             raise UsageError(
                 f'{path}: the name {pattern!r} does not say the form of the file: add form, one of '
                 f'{", ".join(SEPARATORS)}'
             )
+        found[pattern] = FORMS[suffix]
+    first, form = next(iter(found.items()))
+    for pattern, own in found.items():
         if own != form:
             raise UsageError(
                 f'{path}: {first!r} looks like {form} and {pattern!r} like {own}: files of a table have one form, '
@@ -48,7 +60,16 @@ def read_form(content: dict[str, Declared], patterns: list[str], path: pathlib.P
 
 
 def read_layout(content: dict[str, Declared], form: str, whole: Declared) -> tuple[Layout, tuple[str, ...]]:
-    """The layout without its columns, and the names of the columns where there is no header."""
+    """Reads the layout of the files.
+
+    Args:
+      content: values of the declaration by key.
+      form: csv, tsv, parquet or libsvm.
+      whole: the whole declaration, for error messages.
+
+    Returns the layout without its columns, and the declared names of all columns, which may be none. Raises UsageError
+    that names the key and the value.
+    """
     missing = (
         content['missing'].texts('a list of values that are missing', none=True, empty=True)
         if 'missing' in content

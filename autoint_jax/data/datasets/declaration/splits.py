@@ -1,4 +1,4 @@
-"""How a declaration divides rows into training, validation and test."""
+"""Reads how a declaration divides rows into training, validation and test, and does it."""
 
 import dataclasses
 import datetime
@@ -22,21 +22,20 @@ KEYS = {
     'files': SPLITS,
 }
 MISSING_TIMES = ('bad', *SPLITS)
-FILE_SPLIT = (
-    '\x1fsplit'  # the spooled column of the splits that rows have by their files; no declared column has its name
-)
+# Name of the spooled column with the split that each row has by its file. No declared column can have this name.
+FILE_SPLIT = '\x1fsplit'
 _LARGEST_SEED = 2**63 - 1
 _SHARES = 'a share of the rows, above 0 and below 1'
 
 
 @dataclasses.dataclass(frozen=True)
 class SplitPlan:
-    """The split of a table.
+    """A split plan divides the rows of a table into training, validation and test.
 
     Attributes:
       kind: random, column, time or files.
-      parameters: as declared, with defaults; those that are off by default only where they are given. They are part of the
-        identity of prepared data.
+      parameters: the declared parameters with defaults. Those that are off by default stand here only if they are
+        given. They are part of the identity of prepared data.
     """
 
     kind: str
@@ -49,35 +48,37 @@ class SplitPlan:
 
     @property
     def spooled_column(self) -> str | None:
-        """The column that `__call__` needs."""
+        """The column that `__call__` needs, if any."""
         return FILE_SPLIT if self.kind == 'files' else self.column
 
     @property
     def as_field(self) -> bool:
-        """Whether the split's column is meant to be a field, too."""
+        """Whether a field may be made of the split's column, too."""
         return self.parameters.get('as_field', False)
 
     @property
     def files(self) -> dict[str, tuple[str, ...]]:
-        """Patterns of files by split; empty if files do not say the split."""
+        """Names or patterns of files by split; empty if files do not say the split."""
         if self.kind != 'files':
             return {}
         return {name: patterns for name, patterns in self.parameters.items() if not isinstance(patterns, dict)}
 
     def __call__(self, labels: np.ndarray, column: pl.Series | None) -> np.ndarray:
-        """Number of the split of each row, int8 [n].
+        """Returns the split of each row as an index of SPLITS, int8 [n].
 
         Args:
           labels: [n], 0 or 1.
-          column: [n], the spooled column, if any.
+          column: [n], the column named by `spooled_column`; None if there is none.
 
-        Raises UsageError where values of the column do not go with the declaration.
+        Raises UsageError if values of the column do not fit the declaration, and ValueError if the column is lacking.
         """
         if self.kind == 'random':
             return random_split(labels, **self.parameters)
+        if column is None:
+            raise ValueError(f'{column=}: a split of the kind {self.kind} needs its column')
         if self.kind == 'time':
             shares = {name: self.parameters[name] for name in ('valid', 'test')}
-            return self._by_time(read_times(column, self.column, self.parameters.get('format')), shares)
+            return self._by_time(read_times(column, self.parameters['column'], self.parameters.get('format')), shares)
         if self.kind == 'column':
             return column_split(column, {name: self.parameters[name] for name in SPLITS})
         split = column.to_numpy().copy()
@@ -89,6 +90,7 @@ class SplitPlan:
         return split
 
     def _by_time(self, times: pl.Series, shares: dict[str, float]) -> np.ndarray:
+        """Splits rows by int64 times [n]; rows with a null time go where `missing_time` says."""
         missing = times.is_null().to_numpy()
         if not missing.any():
             return time_split(times.to_numpy(), **shares)
@@ -105,7 +107,10 @@ class SplitPlan:
 
 
 def read_split(declared: Declared | None) -> SplitPlan:
-    """Checks a declared split; None stands for the default, a random one. Raises UsageError."""
+    """Reads a declared split; None means the default, a random one.
+
+    Raises UsageError that names the key and the value.
+    """
     if declared is None:
         return SplitPlan('random', {'seed': 0, 'valid': 0.1, 'test': 0.1})
     content = declared.mapping(tuple(KEYS))
@@ -151,7 +156,7 @@ def _time(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
         'column': _required(declared, content, 'column', 'give the column of times').text('the name of a column')
     }
     if 'format' in content:
-        made['format'] = content['format'].text('a form of times, as in "%d/%m/%Y %H:%M"')
+        made['format'] = content['format'].text('a format of times, as in "%d/%m/%Y %H:%M"')
         if '%' not in made['format'] or not _is_format(made['format']):
             content['format'].wrong('directives of Python\'s strptime, as in "%d/%m/%Y %H:%M"')
     if 'missing_time' in content and content['missing_time'].choice(MISSING_TIMES) != 'bad':
@@ -163,7 +168,7 @@ def _is_format(text: str) -> bool:
     try:
         datetime.datetime.strptime('', text)
     except ValueError as error:
-        return str(error).startswith('time data')  # it is one, which the empty text does not fit
+        return str(error).startswith('time data')  # a format that the empty text does not fit
     except re.error:
         return False
     return True
@@ -205,14 +210,16 @@ def _files(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
 
 
 def check_leaks(split: SplitPlan, path: object, columns: dict[str, list[str]], label: str) -> str | None:
-    """Raises UsageError where the label or the split's column is a field, or the split is told by the label.
+    """Checks that neither the label nor the column of the split is a field.
 
     Args:
-      path: of the declaration.
-      columns: names of the fields made of each column.
-      label: column of the label.
+      split: the split of the table.
+      path: the file of the declaration, for error messages.
+      columns: names of the fields that are made of each column.
+      label: the column of the label.
 
-    Returns a sentence to say aloud where a field is made of the column of a split by time, unless that is said to be meant.
+    Returns a warning if a field is made of the column of a split by time without `as_field`, else None. Raises
+    UsageError if a field is made of the label or of the column of a split by column, or if the label decides the split.
     """
     if label in columns:
         raise UsageError(
@@ -234,6 +241,6 @@ def check_leaks(split: SplitPlan, path: object, columns: dict[str, list[str]], l
         )
     return (
         f'WARNING: {path}: field {field!r} is made of column {split.column!r}, by which the split is made, so times of '
-        'validation and test rows hardly occur in training: take the field out, or write as_field: true in split time if this '
-        'is meant'
+        'validation and test rows hardly occur in training: take the field out, or write as_field: true in split time '
+        'if this is meant'
     )

@@ -1,22 +1,23 @@
-"""A user's own table, declared in a YAML or JSON file.
+"""Reads the declaration of a user's own table, a YAML or JSON file such as
 
-    files: [clicks-*.csv]            # beside this file, or in --raw_dir; text may be packed, .csv.gz
-    form: csv                        # csv, tsv, parquet or libsvm; by default from the files' names
-    header: true                     # or false with `columns: [a, b, ...]`; with both, these names replace those of the header
+    files: [clicks-*.csv]            # beside this file, or in --raw_dir; text may be packed, as .csv.gz
+    form: csv                        # csv, tsv, parquet or libsvm; by default the files' names say it
+    header: true                     # or false with `columns: [a, b, ...]`; with true, `columns` replace its names
     separator: ","                   # of any length
     quote: '"'                       # or "'" or none; by default '"' in CSV, none in TSV
     encoding: utf-8
     decimal: "."                     # or ","
     thousands: ""                    # or the mark between thousands
     missing: ["?", "NA"]             # beside the empty value
-    infinite: bad                    # an infinite number makes its row bad, or is `missing`
+    infinite: bad                    # an infinite number makes its row bad; with `missing`, it counts as missing
     label: {column: clicked}         # 0 or 1; or {column: stars, above: 3};
                                      # or {column: income, positive: [">50K"], negative: ["<=50K"]}
     split:                           # one of
       random: {valid: 0.1, test: 0.1, seed: 0}                 # of each class (the default)
       column: {name: part, train: [a], valid: [b], test: [c]}
       time: {column: hour, valid: 0.1, test: 0.1}              # the latest rows are test, those before them valid
-      files: {train: [a.csv], valid: [b.csv], test: [c.csv]}   # in place of `files` above; or valid: {share: 0.1, seed: 0}
+      files: {train: [a.csv], valid: [b.csv], test: [c.csv]}   # in place of `files` above;
+                                                               # or valid: {share: 0.1, seed: 0}
     fields:
     - {name: age, kind: numeric, transform: standard}          # none, log_square, standard, min_max
     - {name: city, kind: categorical, min_count: 5, cap: 10000}
@@ -24,13 +25,13 @@
     - {name: height, kind: categorical, transform: quantiles, buckets: 20}
     - {name: user, kind: categorical, transform: hash, buckets: 100000}
 
-A field also takes `column` (by default its name), `missing` (unknown, value, nothing), `missing_values`, `embedding_dim`,
-and `shares: FIELD` to use that field's vocabulary. A key that a field's kind and transform do not read is an error. A split
-by time also takes `format`, as in "%d/%m/%Y", and `missing_time`: bad (the default), train, valid or test. `as_field: true`
-in a split by column or time says that a field is made of the same column on purpose.
+A field also takes `column` (by default its name), `missing` (unknown, value, nothing), `missing_values`,
+`embedding_dim`, and `shares: FIELD` to use that field's vocabulary. A key that a field's kind and transform do not read
+is an error. A split by time also takes `format`, as in "%d/%m/%Y", and `missing_time`: bad (the default), train, valid
+or test. `as_field: true` in a split by column or time says that a field is made of the same column on purpose.
 
-Texts are taken as written, with or without quotes: `no`, `01`, `null`, `1e5` and `2020-01-01` are texts where a text is
-meant. Numbers stand without quotes. No key may be given twice.
+Texts are taken as written, with or without quotes: if a text is expected, `no`, `01`, `null`, `1e5` and `2020-01-01`
+are texts. Numbers stand without quotes. No key may be given twice.
 """
 
 import dataclasses
@@ -52,17 +53,17 @@ _KEYS = ('files', 'form', *TEXT_KEYS, 'missing', 'infinite', 'label', 'split', '
 
 @dataclasses.dataclass(frozen=True)
 class TableSchema:
-    """The declaration, checked.
+    """A table schema is a declaration that has been read and checked.
 
     Attributes:
-      path: of the file.
-      files: names or patterns; empty if the split lists them.
+      path: the file of the declaration.
+      files: names or patterns of the table's files; empty if the split lists them.
       form: csv, tsv, parquet or libsvm.
-      columns: names of all columns where there is no header, or in place of those in it.
-      layout: of the files, without its columns, which are known when the files are.
-      split: of the rows.
-      plan: fields and label.
-      remarks: what may be meant, but should be known; a sentence each.
+      columns: declared names of all columns; empty if the header names them.
+      layout: the layout of the files, without its columns, which only the files tell.
+      split: how rows are divided into training, validation and test.
+      plan: the fields and the label.
+      remarks: sentences about things that are allowed but may be mistakes.
     """
 
     path: pathlib.Path
@@ -76,11 +77,15 @@ class TableSchema:
 
     @property
     def split_column(self) -> str | None:
+        """The raw column that says the split, if any."""
         return self.split.column
 
     def types(self) -> dict[str, str]:
-        """Types of the columns that are read. Raises UsageError where a column would have two."""
-        wanted = [
+        """Returns the type of each raw column that is read, real or text.
+
+        Raises UsageError if a column is used as both.
+        """
+        wanted: list[tuple[str, str]] = [
             (
                 field.column,
                 'real' if field.kind == NUMERIC or field.transform in ('quantiles', 'log_square_bucket') else 'text',
@@ -89,7 +94,7 @@ class TableSchema:
         ]
         wanted.append((self.plan.label.column, 'text' if self.plan.label.positive else 'real'))
         if self.split.kind == 'column':
-            wanted.append((self.split.column, 'text'))
+            wanted.append((self.split.parameters['name'], 'text'))
         types: dict[str, str] = {}
         for column, kind in wanted:
             if types.setdefault(column, kind) != kind:
@@ -101,7 +106,7 @@ class TableSchema:
 
 
 def load(path: pathlib.Path) -> TableSchema:
-    """Reads and checks a declaration. Raises UsageError that names what is wrong."""
+    """Reads and checks a declaration. Raises UsageError that names the file, the line, the key and the value."""
     whole = Declared(path, read_tree(path))
     content = whole.mapping(_KEYS)
     split = read_split(content.get('split'))
@@ -131,7 +136,7 @@ def load(path: pathlib.Path) -> TableSchema:
 
 
 def _check_separators(declared: Declared, plan: TablePlan, layout: Layout, form: str) -> None:
-    """Raises UsageError where the values of a multivalued field cannot stand between its separator."""
+    """Raises UsageError if the separator of a multivalued field cannot stand between its values."""
     of_column: dict[str, FieldPlan] = {}
     for field in plan.fields:
         if field.kind != MULTIVALUED:
@@ -149,6 +154,7 @@ def _check_separators(declared: Declared, plan: TablePlan, layout: Layout, form:
 
 
 def _check_label(declared: Declared, plan: TablePlan, layout: Layout, form: str) -> None:
+    """Raises UsageError if the label does not fit the form, or if one of its values cannot occur."""
     label = plan.label
     if form == 'libsvm' and label.column != LABEL:
         raise declared.error(f'names column {label.column!r}: the label of a libsvm file is the column {LABEL!r}')

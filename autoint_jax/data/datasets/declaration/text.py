@@ -1,7 +1,7 @@
-"""The text of a YAML or JSON file -> a tree in which every scalar is as it was written.
+"""Reads a YAML or JSON file into a tree in which every scalar is as it was written.
 
-YAML would read `no` as a boolean, `1e5` as text, `2020-01-01` as a date and `010` as 8. Here nothing is guessed: a scalar is
-its text and whether it stood in quotes, and who reads it decides what it must be.
+YAML would read `no` as a boolean, `1e5` as text, `2020-01-01` as a date and `010` as 8. Here nothing is guessed. A
+scalar is its text and whether it stood in quotes; its reader decides what it must be.
 """
 
 import dataclasses
@@ -13,19 +13,19 @@ import yaml
 
 from autoint_jax.errors import UsageError
 
-LARGEST = 2 << 20  # bytes; a larger file is surely no declaration
+LARGEST = 2 << 20  # most bytes of a declaration; a larger file is surely something else
 _MOST_VALUES = 500_000  # after aliases are written out
 _MERGE = '<<'
 
 
 @dataclasses.dataclass(frozen=True)
 class Scalar:
-    """A text, number, boolean or null.
+    """A scalar is a text, a number, a boolean or null.
 
     Attributes:
-      text: as written, without quotes.
-      quoted: it stood in quotes, or is a YAML block of text.
-      line: of the file, from 1; None in JSON.
+      text: the scalar as written, without quotes.
+      quoted: whether it stood in quotes, or is a YAML block of text.
+      line: its line in the file, from 1; None in JSON.
     """
 
     text: str
@@ -35,7 +35,7 @@ class Scalar:
 
 @dataclasses.dataclass(frozen=True)
 class Items:
-    """A list."""
+    """A list of nodes. `line` is its line in the file, from 1; None in JSON."""
 
     values: tuple['Node', ...]
     line: int | None = None
@@ -43,7 +43,7 @@ class Items:
 
 @dataclasses.dataclass(frozen=True)
 class Mapping:
-    """Keys, as texts, and their values."""
+    """A mapping from texts to nodes. `line` is its line in the file, from 1; None in JSON."""
 
     pairs: dict[str, 'Node']
     line: int | None = None
@@ -53,9 +53,10 @@ Node = Scalar | Items | Mapping
 
 
 def read_tree(path: pathlib.Path) -> Node:
-    """Reads a file; one whose name ends in .json as JSON, any other as YAML.
+    """Reads a file: as JSON if its name ends in .json, else as YAML.
 
-    Raises UsageError where the file cannot be read or is neither, holds a key twice, or has tags or keys that are no text.
+    Raises UsageError if the file cannot be read or parsed, if it holds a key twice, or if it has tags or keys that are
+    not texts.
     """
     text = _text(path)
     if not text.strip():
@@ -81,7 +82,7 @@ def read_tree(path: pathlib.Path) -> Node:
 
 
 def written(node: Node) -> Any:
-    """A tree as JSON in which every scalar is its text."""
+    """Returns a tree as lists, dictionaries and texts; every scalar becomes its text."""
     if isinstance(node, Scalar):
         return node.text
     if isinstance(node, Items):
@@ -97,7 +98,7 @@ def _text(path: pathlib.Path) -> str:
         raise UsageError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from None
     if len(content) > LARGEST:
         raise UsageError(
-            f'{path} has more than {LARGEST:,} bytes, so it is no declaration of a table: is it the table itself?'
+            f'{path} has more than {LARGEST:,} bytes, so it is not a declaration of a table: is it the table itself?'
         )
     encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
     try:
@@ -114,8 +115,8 @@ def _yaml_sentence(path: pathlib.Path, text: str, error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count('\n', 0, error.position) + 1
         return (
-            f'{path} line {line} is neither YAML nor JSON: it holds the character {text[error.position]!r}, which must be '
-            'escaped'
+            f'{path} line {line} is neither YAML nor JSON: it holds the character {text[error.position]!r}, which must '
+            'be escaped'
         )
     mark = getattr(error, 'problem_mark', None)
     where = f' line {mark.line + 1}' if mark is not None else ''
@@ -130,12 +131,14 @@ def _twice(path: pathlib.Path, key: str, lines: tuple[int | None, int | None]) -
 
 
 class _Yaml:
-    """Nodes of PyYAML -> a tree. Aliases are written out, within limits; `<<` merges a mapping."""
+    """A converter of PyYAML's nodes into a tree. It writes aliases out, within limits; `<<` merges a mapping."""
 
     def __init__(self, path: pathlib.Path):
-        self._path, self._values, self._open = path, 0, set()
+        self._path, self._values = path, 0
+        self._open: set[int] = set()
 
     def tree(self, node: yaml.Node) -> Node:
+        """Converts a node and all below it. Raises UsageError at tags, loops and too many values."""
         line = node.start_mark.line + 1
         self._values += 1
         if self._values > _MOST_VALUES:
@@ -180,12 +183,13 @@ class _Yaml:
 
 
 class _Json:
-    """JSON -> a tree. Numbers, true, false and null are scalars without quotes, as in YAML."""
+    """A parser of JSON into a tree. Numbers, true, false and null are scalars without quotes, as in YAML."""
 
     def __init__(self, path: pathlib.Path):
         self._path = path
 
     def read(self, text: str) -> Node:
+        """Parses a text. Raises UsageError if it is not JSON or holds a key twice."""
         plain = lambda written: Scalar(written, False)  # noqa: E731
         try:
             return self._tree(
@@ -195,7 +199,7 @@ class _Json:
             )
         except json.JSONDecodeError as error:
             raise UsageError(
-                f'{self._path} line {error.lineno} is no JSON: {error.msg} at column {error.colno}'
+                f'{self._path} line {error.lineno} is not JSON: {error.msg} at column {error.colno}'
             ) from None
         except RecursionError:
             raise UsageError(f'{self._path} is nested too deeply for a declaration') from None

@@ -1,4 +1,4 @@
-"""Values of a declaration, read by the type that is meant. Every mistake is one sentence with file, line, key and value."""
+"""Reads values of a declaration by their expected types; each error names the file, the line, the key and the value."""
 
 import dataclasses
 import math
@@ -17,13 +17,13 @@ _NUMBER = re.compile(r'[+-]?([0-9][0-9_]*)?(\.[0-9]*)?([eE][+-]?[0-9]{1,4})?')
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
-    """A value of a declaration and where it stands.
+    """A value of a declaration, with its place.
 
     Attributes:
-      path: of the file.
+      path: the file of the declaration.
       node: the value.
-      where: what it is a part of, as in "field 'age'"; empty at the top.
-      key: its key there; empty for the whole.
+      where: the part of the declaration that holds it, as in "field 'age'"; empty at the top.
+      key: its key there; empty for the whole file.
     """
 
     path: pathlib.Path
@@ -32,17 +32,18 @@ class Declared:
     key: str = ''
 
     def error(self, problem: str) -> UsageError:
-        """An error about this value: '<file> line 3: in field 'age', key 'cap' <problem>'."""
+        """Returns an error about this value: '<file> line 3: in field 'age', key 'cap' <problem>'."""
         line = f' line {self.node.line}' if self.node.line is not None and (self.where or self.key) else ''
         parts = [self.where] if self.where and not self.key else [f'in {self.where}'] if self.where else []
         parts += [f'key {self.key!r}'] if self.key else []
         return UsageError(f'{self.path}{line}: {", ".join(parts) or "the file"} {problem}')
 
     def wrong(self, takes: str, suggestion: str = '') -> NoReturn:
-        """Raises the error that this value is not what its key takes."""
+        """Raises UsageError, which says the value and what its key takes, perhaps with a suggestion."""
         raise self.error(f'is {self.shown()}{suggestion}: it takes {takes}')
 
     def shown(self) -> str:
+        """Returns the value in the words of an error."""
         if isinstance(self.node, Items):
             return 'a list'
         if isinstance(self.node, Mapping):
@@ -53,7 +54,10 @@ class Declared:
         return f'{"the text " * self.node.quoted}{text!r}'
 
     def mapping(self, keys: Sequence[str]) -> dict[str, 'Declared']:
-        """Its values by key. Raises UsageError on a key that is none of `keys`."""
+        """Returns its values by key.
+
+        Raises UsageError if it is not a mapping, or has a key that is not among `keys`.
+        """
         if not isinstance(self.node, Mapping):
             self.wrong(f'a mapping with keys among {", ".join(keys)}')
         place = f' in {self.place}' if self.place else ''
@@ -67,19 +71,22 @@ class Declared:
         return {key: self.value(key) for key in self.node.pairs}
 
     def has(self, key: str) -> bool:
+        """Returns whether it is a mapping with this key."""
         return isinstance(self.node, Mapping) and key in self.node.pairs
 
     def value(self, key: str) -> 'Declared':
-        """The value of a key that a mapping has."""
+        """Returns the value of a key that the mapping has. Raises UsageError if it is not a mapping."""
+        if not isinstance(self.node, Mapping):
+            self.wrong('a mapping')
         return Declared(self.path, self.node.pairs[key], self.place, key)
 
     @property
     def place(self) -> str:
-        """How what is inside this value names it."""
+        """The name of this value in errors about its parts."""
         return ' '.join(filter(None, (self.where, self.key)))
 
     def items(self, what: str) -> list['Declared']:
-        """The values of a list that is not empty."""
+        """Returns the values of a list. Raises UsageError, which says `what` it takes, if it is no list or empty."""
         if not isinstance(self.node, Items):
             self.wrong(what)
         if not self.node.values:
@@ -87,19 +94,22 @@ class Declared:
         return [dataclasses.replace(self, node=node) for node in self.node.values]
 
     def named(self, where: str) -> 'Declared':
-        """The same value under another name."""
+        """Returns the same value with `where` as its name in errors."""
         return Declared(self.path, self.node, where)
 
     def is_null(self) -> bool:
+        """Returns whether it is `null` or `~` without quotes."""
         return isinstance(self.node, Scalar) and not self.node.quoted and self.node.text.lower() in _NULL
 
     def text(self, takes: str = 'a text', *, empty: bool = False, control: bool = False) -> str:
-        """A text, as written; quotes or not make no difference.
+        """Returns a text as written, with or without quotes.
 
         Args:
-          takes: what is meant, for the error.
-          empty: the empty text, in quotes, is allowed.
-          control: control characters are allowed.
+          takes: the expected value, for the error.
+          empty: whether the empty text, in quotes, is allowed.
+          control: whether control characters are allowed.
+
+        Raises UsageError if it is not such a text.
         """
         if not isinstance(self.node, Scalar) or (not self.node.text and not (empty and self.node.quoted)):
             self.wrong(takes)
@@ -115,7 +125,16 @@ class Declared:
     def texts(
         self, takes: str = 'a list of texts', *, none: bool = False, empty: bool = False, control: bool = False
     ) -> tuple[str, ...]:
-        """A list of different texts, or one text. `none` allows an empty list, `empty` the empty text."""
+        """Returns the texts of a list, or one text.
+
+        Args:
+          takes: the expected value, for the error.
+          none: whether an empty list is allowed.
+          empty: whether the empty text, in quotes, is allowed.
+          control: whether control characters are allowed.
+
+        Raises UsageError if a value is not such a text, or occurs twice.
+        """
         if isinstance(self.node, Scalar):
             return (self.text(takes, empty=empty, control=control),)
         if none and isinstance(self.node, Items) and not self.node.values:
@@ -129,7 +148,7 @@ class Declared:
         return tuple(found)
 
     def choice(self, options: Collection[str]) -> str:
-        """One of some words."""
+        """Returns one of some words. Raises UsageError, which lists them, at any other value."""
         word = self.node.text if isinstance(self.node, Scalar) else ''
         if word not in options:
             words = [option if option.isidentifier() else repr(option) for option in options]
@@ -137,13 +156,17 @@ class Declared:
         return word
 
     def boolean(self) -> bool:
+        """Returns true or false. Raises UsageError at any other value, and at quotes."""
         word = self.node.text.lower() if isinstance(self.node, Scalar) and not self.node.quoted else ''
         if word not in (*_TRUE, *_FALSE):
             self.wrong('true or false, without quotes')
         return word in _TRUE
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number from `low` to `high`; 100000, 100_000 and 1e5 are the same."""
+        """Returns a whole number from `low` to `high`; 100000, 100_000 and 1e5 are the same.
+
+        Raises UsageError at any other value.
+        """
         takes = f'a whole number from {low:,} to {high:,}'
         number = self._number(takes)
         if not low <= number <= high or number != int(number):
@@ -151,7 +174,10 @@ class Declared:
         return int(number)
 
     def number(self, takes: str, allowed: Callable[[float], bool] = lambda _: True) -> int | float:
-        """A finite number for which `allowed` holds; an int where it is written without a point and an exponent."""
+        """Returns a finite number for which `allowed` is true: an int if it has neither point nor exponent.
+
+        Raises UsageError, which says what it `takes`, at any other value.
+        """
         number = self._number(takes)
         if not allowed(number):
             self.wrong(takes)
@@ -172,7 +198,7 @@ class Declared:
 
 
 def has_control(text: str) -> bool:
-    """Whether a text holds control characters, line ends among them."""
+    """Returns whether a text holds control characters, which include line ends."""
     return any(ord(letter) < 32 or 127 <= ord(letter) < 160 or letter in '\u2028\u2029' for letter in text)
 
 
