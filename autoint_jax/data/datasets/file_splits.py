@@ -18,7 +18,7 @@ from autoint_jax.errors import UsageError
 
 
 class SplitFiles:
-    """A source that reads the sources of the splits one after the other. It is used as `raw.source.Source`.
+    """A source that reads the sources of the splits one after the other. It serves as a `raw.source.Source`.
 
     The column FILE_SPLIT holds the number of each row's split.
     """
