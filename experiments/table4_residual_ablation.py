@@ -75,7 +75,7 @@ def main(argv: list[str]) -> int:
             'paper_logloss': published[residual][1],
             'logloss': ours[residual]['logloss'].mean,
             'logloss_deviation': ours[residual]['logloss'].deviation,
-            'seeds': ours[residual]['auc'].count,
+            'seeds': ours[residual]['auc'].size,
             'verdict': comparison.verdict(passed[residual]),
             'runs': [record.run for record in found[residual]],
         }

@@ -21,6 +21,7 @@ import json
 import pathlib
 import subprocess
 import sys
+from typing import NoReturn
 
 import numpy as np
 from absl import app, flags
@@ -138,7 +139,7 @@ def commit() -> str:
     ).stdout.strip()
 
 
-def stop(sentence: str) -> None:
+def stop(sentence: str) -> NoReturn:
     """Ends the command with an error that the user can fix, as other commands of this project do."""
     print(f'error: {sentence}', file=sys.stderr)
     sys.exit(2)
@@ -163,7 +164,7 @@ def main(argv: list[str]) -> None:
     }
     for split in splits.values():
         split[0], split[2] = split[0].long(), split[2].float()
-    model = {'nfm': NFM, 'afm': AFM}[_MODEL.value](fields)
+    model: NFM | AFM = NFM(fields) if _MODEL.value == 'nfm' else AFM(fields)
     optimizer = torch.optim.Adam(model.parameters(), lr=_RATE.value)
     ids, numbers, labels = splits['train']
     evaluations, tests = [], []

@@ -54,7 +54,7 @@ from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import placement
 
 # {model: options that replace those of its configuration in all runs}
-COMMON = {
+COMMON: dict[str, dict[str, object]] = {
     'nfm': {
         'training.epochs': 25,
         'training.stop_after_increases': 3,
@@ -66,10 +66,10 @@ COMMON = {
     },
     'afm': {'training.epochs': 15, 'training.stop_after_increases': 3},
 }
-_LONGER = {'training.epochs': 100, 'training.stop_after_increases': 8}
+_LONGER: dict[str, object] = {'training.epochs': 100, 'training.stop_after_increases': 8}
 _DROPOUT_AND_L2 = {'replicas.embedding_dropout': (0.0, 0.3), 'replicas.l2_rows': (0.0, 3e-5)}
 # {model: {grid: options that are replaced, and lists of values for config.replicas}}
-GRIDS = {
+GRIDS: dict[str, dict[str, dict[str, object]]] = {
     'nfm': {
         'regularisation': {
             'replicas.learning_rate': (3e-4, 1e-3, 3e-3),
@@ -115,7 +115,7 @@ def main(argv: list[str]) -> None:
             f'it has: {", ".join(GRIDS)}'
         )
     base = configuration.replace(common.base_config(_MODEL.value), COMMON[_MODEL.value])
-    quick = {'training.epochs': 1} if common.QUICK.value else {}
+    quick: dict[str, object] = {'training.epochs': 1} if common.QUICK.value else {}
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
     placement.split_cpu(placement.usable_cores())
     options = dict.fromkeys(

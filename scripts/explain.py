@@ -70,14 +70,14 @@ def main(argv: list[str]) -> None:
     drawn, within = [names[field] for field in shown], np.ix_(shown, shown)
     written = [folder / f'{_SPLIT.value}_average.png', folder / f'{_SPLIT.value}_average_mean.png']
     title = f'attention averaged over {len(columns):,} {_SPLIT.value} rows'
-    heatmaps.save_grid(average[(..., *within)], drawn, title, written[0])
-    heatmaps.save_mean(average[(..., *within)], drawn, title, written[1])
+    heatmaps.save_grid(average[..., within[0], within[1]], drawn, title, written[0])
+    heatmaps.save_mean(average[..., within[0], within[1]], drawn, title, written[1])
     for row in rows:
         single = attention.of_rows(run.setup, run.state, columns, [row])
         written.append(folder / f'{_SPLIT.value}_row_{row}.png')
         title = f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}'
         heatmaps.save_grid(
-            single.attention[0][(..., *within)],
+            single.attention[0][..., within[0], within[1]],
             drawn,
             f'{title}, predicted probability {probabilities(single.logits)[0]:.2f}',
             written[-1],

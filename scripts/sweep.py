@@ -176,7 +176,7 @@ def _task(folder: SweepFolder, *, wait: bool) -> WorkerTask:
         os.path.abspath(_DATA_DIR.value),
         pathlib.Path(_RESULTS_DIR.value).absolute(),
         wait,
-        jax.config.jax_compilation_cache_dir or '',
+        jax.config.values['jax_compilation_cache_dir'] or '',
         _TOGETHER.value,
         _WORKERS.value,
     )

@@ -36,7 +36,7 @@ class Clock:
       first_rate: the rows per second of the first chunk.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.ended: list[tuple[int, float]] = []
         self.first_rate = 0.0
 

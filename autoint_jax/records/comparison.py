@@ -20,7 +20,7 @@ MOST_COLUMNS = 1000  # characters that a printed table may be wide
 class Measured(NamedTuple):
     mean: float
     deviation: float | None  # of the sample; None for a single value
-    count: int
+    size: int  # number of the values
 
     def __str__(self) -> str:
         spread = '' if self.deviation is None else f' ± {self.deviation:.4f}'

@@ -26,7 +26,7 @@ def cache_compilations(folder: str) -> str | None:
       Where the folder cannot be written, or others can write programs into it, a sentence that says so; then nothing is
       kept, and nothing else changes.
     """
-    if jax.config.jax_compilation_cache_dir is not None:
+    if jax.config.values['jax_compilation_cache_dir'] is not None:
         return None
     try:
         private_folder(pathlib.Path(os.path.abspath(folder)))

@@ -123,7 +123,7 @@ def _row(item: str, found: Sequence[RunRecord], base: Sequence[RunRecord]) -> di
         f'{path}={value:g}' if isinstance(value, float) else f'{path}={value}'
         for path, value in ITEMS.get(item, {}).items()
     )
-    row: dict[str, Any] = {'item': item, 'change': change, 'seeds': ours['auc'].count}
+    row: dict[str, Any] = {'item': item, 'change': change, 'seeds': ours['auc'].size}
     seeds = {record.seed for record in found} & {record.seed for record in base}
     tests = (
         significance.compared(

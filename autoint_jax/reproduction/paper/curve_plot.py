@@ -41,7 +41,7 @@ def save(
             color=OURS,
             marker='o',
             capsize=3,
-            label=_account([one.count for one in measured]),
+            label=_account([one.size for one in measured]),
         )
         if paper is not None:
             axes.plot(

@@ -150,7 +150,7 @@ def _row(
         'paper_logloss': paper.logloss,
         'logloss': logloss.mean,
         'logloss_deviation': logloss.deviation,
-        'seeds': auc.count,
+        'seeds': auc.size,
         'parameters': found[0].parameters,
         'tolerance': tolerance,
         'verdict': comparison.verdict(auc.mean >= paper.auc - tolerance),

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from autoint_jax.data.raw.cells import checked
@@ -51,6 +52,21 @@ class Numbers(NamedTuple):
     infinite: tuple[str, ...]
     others: dict[str, int]
 
+    @property
+    def least(self) -> float:
+        """The smallest of the values, of which there must be one."""
+        return float(self.values.to_numpy().min())
+
+    @property
+    def greatest(self) -> float:
+        """The largest of the values, of which there must be one."""
+        return float(self.values.to_numpy().max())
+
+    @property
+    def median(self) -> float:
+        """The median of the values, of which there must be one."""
+        return float(np.median(self.values.to_numpy()))
+
 
 class Column:
     """One column. `layout` has the marks of numbers and the words for missing values; `texts` are cells without blanks round them,
@@ -80,7 +96,8 @@ class Column:
         read = _Reader.of(self._layout).read(self.counts)
         others = {text: self.counts[text] for text in self.counts if read[text] is None}
         infinite = tuple(text for text in self.counts if read[text] == math.inf)
-        finite = [read[text] for text in self.known if text not in others and math.isfinite(read[text])]
+        numbers = [number for text in self.known if (number := read[text]) is not None]
+        finite = [number for number in numbers if math.isfinite(number)]
         return Numbers(
             pl.Series(finite, dtype=pl.Float64), bool(finite) and all(map(float.is_integer, finite)), infinite, others
         )

@@ -128,7 +128,7 @@ def _split(label: labels.Label | None, times: list[Times]) -> list[str]:
         lines[0] += (
             f'  # these rows have only {label.rarer} of the rarer class, too few for training, validation and test'
         )
-    elif share != _SHARES[0]:
+    elif label is not None and share != _SHARES[0]:
         lines[0] += f'  # these rows have only {label.rarer} of the rarer class, so the shares are larger than usual'
     for found in times:
         keys = [f'column: {scalar(found.column)}', f'valid: {share}', f'test: {share}']

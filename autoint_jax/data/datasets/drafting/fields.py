@@ -128,13 +128,13 @@ def _counts_rows(column: Column) -> bool:
     values = column.numbers.values
     if len(column.known) < 3 or not len(column.texts) == len(column.known) == len(column.counts):
         return False
-    return abs(values[-1] - values[0]) == len(values) - 1 == values.max() - values.min()
+    return abs(values[-1] - values[0]) == len(values) - 1 == column.numbers.greatest - column.numbers.least
 
 
 def _is_skewed(column: Column) -> bool:
     """Counts: most are small, a few are large."""
-    values = column.numbers.values
-    return {1.0, 2.0, 3.0} <= set(values.unique()) and values.max() > 20 * max(values.median(), 1)
+    numbers = column.numbers
+    return {1.0, 2.0, 3.0} <= set(numbers.values.unique()) and numbers.greatest > 20 * max(numbers.median, 1)
 
 
 def _are_long(column: Column) -> bool:

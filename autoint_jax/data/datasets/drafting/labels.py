@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import polars as pl
+import numpy as np
 
 from autoint_jax.data.datasets.drafting.columns import Column
 from autoint_jax.data.datasets.drafting.words import has_a_label_word, label_rank, names_ids
@@ -73,8 +73,8 @@ def not_found(columns: Sequence[Column]) -> list[str]:
         if column.is_numeric
         and column.numbers.whole
         and 2 < len(column.counts) < _RATED
-        and 0 <= column.numbers.values.min()
-        and column.numbers.values.max() < _RATED
+        and 0 <= column.numbers.least
+        and column.numbers.greatest < _RATED
         and not names_ids(column.name)
     ]
     binary = [column.name for column in columns if _is_binary(column)]
@@ -91,7 +91,10 @@ def not_found(columns: Sequence[Column]) -> list[str]:
 
 
 def _made(column: Column, why: str) -> Label:
-    rule, reason, rarer = _rule(column)
+    told = _rule(column)
+    if told is None:
+        raise ValueError(f'column {column.name!r} has no rule of a label')
+    rule, reason, rarer = told
     return Label(column.name, f'{{column: {scalar(column.name)}{rule}}}', f'{why}; {reason}', rarer)
 
 
@@ -176,13 +179,13 @@ def _above(column: Column) -> tuple[str, str, int] | None:
     distinct = values.unique().sort()
     if len(distinct) < 2:
         return None
-    if distinct[0] == 0 and column.numbers.whole and (values == 0).mean() > 0.5:
+    if distinct[0] == 0 and column.numbers.whole and 2 * int((values == 0).sum()) > len(values):
         bound, told = 0.0, 'a guess: any number above 0 is positive'
     elif column.numbers.whole and distinct[-1] == 5 and 1 <= distinct[0] < 4:
         bound, told = _FIVE_STARS, 'a guess: four and five stars are positive'
     else:
         below = values.sort().search_sorted(distinct, side='right')[:-1]  # rows up to each value but the largest
-        bound = distinct[int((below.cast(pl.Float64) / len(values) - 0.5).abs().arg_min())]
+        bound = distinct[int(np.abs(below.to_numpy() / len(values) - 0.5).argmin())]
         told = f'a guess: the middle of {len(distinct):,} values'
     above = int((values > bound).sum())
     reason = f'{told}, {_share(above, len(values))} of these rows'

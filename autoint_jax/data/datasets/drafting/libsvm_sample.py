@@ -54,9 +54,8 @@ def sample_of_libsvm(path: pathlib.Path, lines: Sequence[str]) -> Sample:
         )
     else:
         rows = [[(int(index), value) for index, _, value in row] for row in found]
-        columns, kinds = _places(rows) if len({len(row) for row in rows}) == 1 else (None, {})
-        if columns is None:
-            columns, kinds = _ranges(path, rows)
+        places = _places(rows) if len({len(row) for row in rows}) == 1 else None
+        columns, kinds = _ranges(path, rows) if places is None else places
     labels = Column(LABEL, [line.split()[0] for line in sound], Layout(()))
     return Sample('libsvm', [], [labels, *columns], len(sound), kinds=kinds)
 
@@ -103,7 +102,7 @@ def _without_constants(columns: Sequence[Column], kinds: dict[str, Kind]) -> dic
     return kinds
 
 
-def _places(rows: list[list[tuple[int, str]]]) -> tuple[list[Column] | None, dict[str, Kind]]:
+def _places(rows: list[list[tuple[int, str]]]) -> tuple[list[Column], dict[str, Kind]] | None:
     """A field for each place of a line: the index there, if its value is 1, or the value, if its index is the same in all lines.
 
     None where a place has both.
@@ -119,10 +118,10 @@ def _places(rows: list[list[tuple[int, str]]]) -> tuple[list[Column] | None, dic
             column = Column(f'{indices[0]}-{indices[0]}', values, Layout(()))
             kinds[column.name] = _NUMERIC
         else:
-            return None, {}
+            return None
         columns.append(column)
     if len({column.name for column in columns}) < len(columns):
-        return None, {}
+        return None
     return columns, _without_constants(columns, kinds)
 
 

@@ -38,7 +38,7 @@ def marks_of(columns: Sequence[Sequence[str]], separator: str) -> Marks:
     order += [(',', '.')] + [(decimal, thousands) for thousands in _THOUSANDS[2:] for decimal in '.,']
     base = _numeric(looked, '.', '')
     best, score = ('.', ''), base
-    alike = []
+    alike: list[tuple[str, str]] = []
     for decimal, thousands in order:
         found = _numeric(looked, decimal, thousands)
         if found > score:

@@ -34,7 +34,8 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
         raise UsageError(f'{path} cannot be read as Parquet ({str(error).splitlines()[0]})') from None
     if not frame.height:
         raise UsageError(f'{path} has no rows to draft a declaration from')
-    cells, kinds = [], {}
+    cells: list[list[str]] = []
+    kinds: dict[str, tuple[str | None, str]] = {}
     for name, dtype in readable.items():
         values = frame[name]
         if isinstance(dtype, (pl.List, pl.Array)):

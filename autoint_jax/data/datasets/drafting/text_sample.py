@@ -200,7 +200,7 @@ def _names(first: list[str], told: Header, width: int) -> tuple[list[str], list[
     trouble = _trouble(first, width)
     if trouble is None:
         return first, [f'header: true  # {told.reason}']
-    names: list[str] = []
+    names = []
     for number in range(width):
         name = first[number] if number < len(first) and not has_control(first[number]) else ''
         names.append(name if name and name not in names else _new(f'{name or "column"}_{number + 1}', [*names, *first]))

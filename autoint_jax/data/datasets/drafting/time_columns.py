@@ -64,7 +64,7 @@ def _numbers(column: Column) -> str | None:
     named = names_a_time(column.name)
     if not column.numbers.whole or (names_ids(column.name) and not named and words_of(column.name)[-1] not in _SPANS):
         return None
-    low, high = values.min(), values.max()
+    low, high = column.numbers.least, column.numbers.greatest
     if any(first <= low and high <= last for first, last in _EPOCHS):
         return 'numbers as large as times since 1970'
     texts = list(column.counts)[:_VALUES]
