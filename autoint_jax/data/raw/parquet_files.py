@@ -52,7 +52,7 @@ class ParquetSource:
                 self._check(path, name, found[name])
 
     def _check(self, path: pathlib.Path, name: str, dtype: pl.DataType) -> None:
-        """Raises UsageError if a column's type does not hold values, or holds lists and its field is not multivalued."""
+        """Raises UsageError if a column's type does not hold values, or holds lists for a field of another kind."""
         if not holds_values(dtype):
             raise UsageError(
                 f'{path}: column {name!r} is of the type {_short(dtype)}, which is not a value of a field: write its '

@@ -149,7 +149,10 @@ def codec(path: pathlib.Path, encoding: str) -> str:
 
 
 def as_text(path: pathlib.Path, text: bytes, first_line: int) -> str:
-    """Decodes UTF-8 whose first line has the number `first_line`. Raises UsageError that names a line of other bytes."""
+    """Decodes UTF-8 whose first line has the number `first_line`.
+
+    Raises UsageError that names a line of other bytes.
+    """
     try:
         return text.decode()
     except UnicodeDecodeError as error:

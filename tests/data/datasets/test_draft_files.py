@@ -1,4 +1,4 @@
-"""Drafts of files of all forms: marks, separators, quotes, encodings, packs, libsvm, Parquet, and what is no table."""
+"""Drafts of files of all forms: marks, separators, quotes, encodings, packs, libsvm, Parquet, and files that are not tables."""
 
 import datetime
 import pathlib
@@ -222,7 +222,7 @@ def test_names_of_files_are_patterns_of_themselves(tmp_path):
     assert prepared(tmp_path).schema.names == ['city', 'x']
 
 
-# --- What is no table.
+# --- Files that are not tables.
 
 
 @pytest.mark.parametrize(
@@ -303,5 +303,5 @@ def test_a_folder_and_nothing_are_said(tmp_path):
         draft(tmp_path / 'none.csv')
     with pytest.raises(UsageError, match='does not exist: name one file'):
         draft(tmp_path / 'part-*.csv')
-    with pytest.raises(UsageError, match='no regular file'):
+    with pytest.raises(UsageError, match='not a regular file'):
         draft(pathlib.Path('/dev/zero'))

@@ -1,1 +1,1 @@
-"""Drafts of declarations: what the first rows of a table tell about it, each guess with its reason."""
+"""Drafts declarations from the first rows of tables, and gives a reason for each guess."""

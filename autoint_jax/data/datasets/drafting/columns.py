@@ -1,4 +1,4 @@
-"""A column of the first rows of a table, as text, and plain facts about it."""
+"""Columns of the first rows of a table, as text, with plain facts about them."""
 
 import collections
 import dataclasses
@@ -32,19 +32,19 @@ MISSING = (
     'NaT',
     '\\N',
 )
-FEW_WORDS = 3  # so many different words among numbers may mean a missing value
-_FEW_SHARE = 0.05
-_ENOUGH = 20  # known values from which shares mean something
+FEW_WORDS = 3  # most different words among numbers that may mean a missing value
+_FEW_SHARE = 0.05  # most cells, as a share, that hold such words
+_ENOUGH = 20  # known values from which a share means something
 
 
 class Numbers(NamedTuple):
-    """How a column reads as numbers.
+    """The cells of a column, read as numbers.
 
     Attributes:
       values: float64, the cells that are finite numbers, in the order of the rows.
-      whole: all of them are whole numbers.
-      infinite: the cells that are infinite, or too large for float32.
-      others: the cells that are no numbers, and how often each occurs.
+      whole: whether there are finite numbers and all of them are whole.
+      infinite: the different cells that are infinite, or too large for float32.
+      others: the cells that are not numbers, and how often each occurs.
     """
 
     values: pl.Series
@@ -69,19 +69,24 @@ class Numbers(NamedTuple):
 
 
 class Column:
-    """One column. `layout` has the marks of numbers and the words for missing values; `texts` are cells without blanks round them,
-    '' where missing."""
+    """A column of the first rows.
+
+    Attributes:
+      name: its name.
+      texts: its cells without blanks round them, '' where missing. The layout may name more words for missing values.
+    """
 
     def __init__(self, name: str, texts: list[str], layout: Layout):
+        """`layout` has the marks of numbers and the words that mean a missing value."""
         self.name, self.texts, self._layout = name, texts, layout
 
     def with_texts(self, texts: list[str]) -> 'Column':
-        """A column of the same name and marks with other cells."""
+        """Returns a column of the same name and layout with other cells."""
         return Column(self.name, texts, self._layout)
 
     @functools.cached_property
     def known(self) -> list[str]:
-        """Cells that are not missing."""
+        """The cells that are not missing, in the order of the rows."""
         missing = set(self._layout.missing)
         return [text for text in self.texts if text and text not in missing]
 
@@ -92,7 +97,7 @@ class Column:
 
     @functools.cached_property
     def numbers(self) -> Numbers:
-        """The column read as numbers, as a preparation reads them."""
+        """The column read as numbers, in the same way as in a preparation."""
         read = _Reader.of(self._layout).read(self.counts)
         others = {text: self.counts[text] for text in self.counts if read[text] is None}
         infinite = tuple(text for text in self.counts if read[text] == math.inf)
@@ -104,18 +109,18 @@ class Column:
 
     @property
     def is_numeric(self) -> bool:
-        """All known values are numbers."""
+        """Whether there are known values and all of them are numbers."""
         return bool(self.known) and not self.numbers.others
 
     def missing_words(self) -> list[str]:
-        """Words among numbers that can only mean a missing value: few, and seldom beside the numbers."""
+        """Returns words among numbers that can only mean a missing value, because they are few and rare."""
         others = self.numbers.others
         seldom = 0 < sum(others.values()) <= max(_FEW_SHARE * len(self.known), 2)
         return sorted(others) if seldom and len(others) <= FEW_WORDS and len(self.known) >= _ENOUGH else []
 
 
 class _Reader:
-    """Reads texts as numbers, as a preparation does, and each only once: a wide table has thousands of columns."""
+    """A reader of texts as numbers. It reads each text only once, because a wide table has thousands of columns."""
 
     def __init__(self, layout: Layout):
         self._layout = dataclasses.replace(layout, columns=(), missing=(), infinite='missing', required=())
@@ -123,11 +128,15 @@ class _Reader:
 
     @classmethod
     def of(cls, layout: Layout) -> '_Reader':
-        """The reader for the marks of a layout."""
+        """Returns the reader for the marks of a layout."""
         return _reader(layout.decimal, layout.thousands)
 
     def read(self, texts: Iterable[str]) -> Mapping[str, float | None]:
-        """The number of each text, infinity for those that are infinite in float32, NaN for a missing one, None for no number."""
+        """Returns numbers by text.
+
+        A number is infinity if the text is infinite in float32, NaN if it is missing, and None if it is not a
+        number.
+        """
         new = [text for text in texts if text not in self._known]
         if new:
             typed, bad = checked(
@@ -145,5 +154,8 @@ def _reader(decimal: str, thousands: str) -> _Reader:
 
 
 def read_at_once(columns: Iterable[Iterable[str]], layout: Layout) -> Mapping[str, float | None]:
-    """Reads the numbers of all columns together, which is faster than one column after the other; None where a text is none."""
+    """Reads the numbers of all columns together, which is faster than one column after the other.
+
+    Returns numbers by text, as `Numbers` takes them; None if a text is not a number.
+    """
     return _Reader.of(layout).read(dict.fromkeys(text for texts in columns for text in texts if text))

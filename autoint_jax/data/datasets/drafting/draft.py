@@ -1,4 +1,4 @@
-"""A draft of a table's declaration from a look at its first rows: what each guess is based on stands beside it."""
+"""Drafts a table's declaration from its first rows; the reason of each guess stands beside it."""
 
 import pathlib
 import re
@@ -16,7 +16,7 @@ from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.text.packed import unpacked_name
 from autoint_jax.errors import UsageError
 
-# Files that are tables, but of a kind that is not read.
+# Suffixes of tables that are of a kind that is not read.
 _OTHER_TABLES = {
     '.xlsx': 'an Excel workbook',
     '.xls': 'an Excel workbook',
@@ -42,12 +42,16 @@ _OTHER_TABLES = {
     '.rds': 'R',
     '.tfrecord': 'TFRecord',
 }
-_ENOUGH = 20  # rows in which two columns agree not by chance
-_SHARES = (0.1, 0.15, 0.2, 0.25, 0.33)  # of the rows, in valid and in test: the first that leaves both classes in each
+_ENOUGH = 20  # rows from which two columns that agree do so not by chance
+# Shares of the rows for each of valid and test. The first is taken that leaves rows of both classes in every split.
+_SHARES = (0.1, 0.15, 0.2, 0.25, 0.33)
 
 
 def draft(path: pathlib.Path) -> str:
-    """The text of a declaration, with the reason of each guess as a comment. Raises UsageError where a file is no table."""
+    """Returns the text of a declaration, with the reason of each guess as a comment.
+
+    Raises UsageError if the file is not a table that can be read, or has no column to learn from.
+    """
     sample = _sample(path)
     named = sample.named and sample.form != 'libsvm'
     label = labels.found(sample.columns, named=named or sample.form == 'libsvm')
@@ -81,6 +85,7 @@ def draft(path: pathlib.Path) -> str:
 
 
 def _sample(path: pathlib.Path) -> Sample:
+    """Reads the first rows of a file of any form. Raises UsageError if it is not a table that can be read."""
     if path.is_dir():
         files = sorted(file.name for file in path.iterdir() if file.is_file())
         named = f', such as {path / files[0]}' if files else ''
@@ -92,7 +97,7 @@ def _sample(path: pathlib.Path) -> Sample:
         several = ': name one file' if re.search(r'[*?\[]', path.name) else ''
         raise UsageError(f'{path} does not exist{several}')
     if not path.is_file():
-        raise UsageError(f'{path} is no regular file: write the table to a file first, which can be read again')
+        raise UsageError(f'{path} is not a regular file: write the table to a file first, which can be read again')
     suffix = pathlib.Path(unpacked_name(path)).suffix.lower()
     if suffix in _OTHER_TABLES:
         raise UsageError(f'{path} is {_OTHER_TABLES[suffix]}, which is not read: write the table as CSV or Parquet')
@@ -103,6 +108,7 @@ def _sample(path: pathlib.Path) -> Sample:
 
 
 def _label(label: labels.Label | None, columns: list[Column]) -> list[str]:
+    """Returns the lines of the label, or comments that say what to write if none was found."""
     if label is None:
         return labels.not_found(columns)
     texts = next(column for column in columns if column.name == label.column)
@@ -119,17 +125,17 @@ def _label(label: labels.Label | None, columns: list[Column]) -> list[str]:
 
 
 def _split(label: labels.Label | None, times: list[Times]) -> list[str]:
-    """The random split, and a split by time as a comment. With few rows of a class, shares are larger."""
-    share = (
-        _SHARES[0] if label is None else next((share for share in _SHARES if _divides(label.rarer, share)), _SHARES[0])
-    )
+    """Returns the lines of a random split, with splits by time as comments.
+
+    The shares are larger if the rarer class has few rows.
+    """
+    rarer = None if label is None else label.rarer
+    share = next((share for share in _SHARES if rarer is not None and _divides(rarer, share)), _SHARES[0])
     lines = ['split:', f'  random: {{valid: {share}, test: {share}, seed: 0}}']
-    if label is not None and not _divides(label.rarer, share):
-        lines[0] += (
-            f'  # these rows have only {label.rarer} of the rarer class, too few for training, validation and test'
-        )
-    elif label is not None and share != _SHARES[0]:
-        lines[0] += f'  # these rows have only {label.rarer} of the rarer class, so the shares are larger than usual'
+    if rarer is not None and not _divides(rarer, share):
+        lines[0] += f'  # these rows have only {rarer} of the rarer class, too few for training, validation and test'
+    elif share != _SHARES[0]:
+        lines[0] += f'  # these rows have only {rarer} of the rarer class, so the shares are larger than usual'
     for found in times:
         keys = [f'column: {scalar(found.column)}', f'valid: {share}', f'test: {share}']
         if found.format is not None:
@@ -143,28 +149,38 @@ def _split(label: labels.Label | None, times: list[Times]) -> list[str]:
 
 
 def _divides(rows: int, share: float) -> bool:
-    """Whether so many rows of a class leave some for each split, as `folds.random_split` draws them."""
+    """Returns whether each split gets some of so many rows of a class, as `splits.random_split` draws them."""
     test, both = round(share * rows), round(2 * share * rows)
     return 0 < test < both < rows
 
 
 def _infinite(columns: list[Column], kinds: dict[str, fields.Kind]) -> list[str]:
-    """What becomes of infinite numbers, where a numeric field has some."""
+    """Returns the line about infinite numbers if a numeric field has some."""
     for column in columns:
         if column.numbers.infinite and 'numeric' in (kinds[column.name].rule or ''):
             return [
-                f'infinite: missing  # column {scalar(column.name)} holds {shown(column.numbers.infinite[0])}, which is '
-                'infinite in float32; with `bad`, such rows are left out'
+                f'infinite: missing  # column {scalar(column.name)} holds {shown(column.numbers.infinite[0])}, which '
+                'is infinite in float32; with `bad`, such rows are left out'
             ]
     return []
 
 
 def _kind(column: Column, sample: Sample, named: bool, times: list[Times], answer: Column | None) -> fields.Kind:
+    """Returns what a column is as a field.
+
+    Args:
+      column: the column.
+      sample: the first rows.
+      named: whether the names of columns are the file's own.
+      times: the columns of times.
+      answer: the column of the label, if there is one.
+    """
     if column.name in sample.kinds:
         return fields.Kind(*sample.kinds[column.name])
     if any(found.column == column.name for found in times):
         return fields.Kind(
-            None, 'left out: times of new rows are new; hour or weekday in columns of their own can be learnt from'
+            None,
+            'left out: new rows have new times; put the hour or the weekday in a column of its own to learn from it',
         )
     if answer is not None and _gives_away(column, answer):
         return fields.Kind(None, f'left out: it tells the label, {scalar(answer.name)}, in every row')
@@ -177,7 +193,7 @@ def _kind(column: Column, sample: Sample, named: bool, times: list[Times], answe
 
 
 def _leave_out_copies(columns: list[Column], kinds: dict[str, fields.Kind]) -> None:
-    """Of columns that are the same in every row, all but the first are left out."""
+    """Leaves out all but the first of columns that are the same in every row."""
     seen: dict[tuple[str, ...], str] = {}
     for column in columns:
         if kinds[column.name].rule is None:
@@ -188,14 +204,14 @@ def _leave_out_copies(columns: list[Column], kinds: dict[str, fields.Kind]) -> N
 
 
 def _gives_away(column: Column, answer: Column) -> bool:
-    """Each value of the column stands beside one value of the label only, and the other way round."""
+    """Returns whether each value of the column goes with one value of the label, and the other way round."""
     if len(column.counts) != len(answer.counts) or len(column.counts) < 2 or len(column.known) < _ENOUGH:
         return False
     return len(set(zip(column.texts, answer.texts, strict=True))) == len(answer.counts)
 
 
 def _field_names(columns: list[str]) -> list[str]:
-    """Names of fields: those of the columns, without slashes, each once."""
+    """Returns names of fields: those of the columns, without slashes, each only once."""
     found: list[str] = []
     for column in columns:
         name = re.sub(r'[/\\]', '_', column)

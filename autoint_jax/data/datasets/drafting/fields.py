@@ -1,4 +1,4 @@
-"""The line of a field in a draft: its kind, what it needs, and why."""
+"""Writes the line of a field in a draft: its kind, its keys, and why."""
 
 import re
 from typing import NamedTuple
@@ -7,24 +7,24 @@ from autoint_jax.data.datasets.drafting.columns import Column
 from autoint_jax.data.datasets.drafting.words import names_a_measure, names_a_time, names_ids
 from autoint_jax.data.datasets.drafting.yaml_text import quoted, scalar, shown
 
-_FEW = 20  # different whole numbers: as many categories
-_REPEATED = 5  # rows of a value, on average
-_MANY = 1000  # different values: rare ones are better left out
-_LONG = 60  # characters of a text, on average, that is written to be read
-_FEW_BAD = 0.0005  # of cells that are no numbers: half of the bad rows that a preparation allows
-_LONG_LIST = 100  # values: in longer ones the last are left out
-_LIST_SHARE = 0.1  # of values that hold a separator of lists
+_FEW = 20  # most different whole numbers that are surely categories
+_REPEATED = 5  # rows of each value, on average, from which whole numbers are categories
+_MANY = 1000  # different values from which rare ones are better left out
+_LONG = 60  # characters, on average, from which a text is written for readers
+_FEW_BAD = 0.0005  # most cells of numbers, as a share, that may be words: half of the bad rows that are allowed
+_LONG_LIST = 100  # values of a list from which the last ones are left out
+_LIST_SHARE = 0.1  # least share of cells with a separator in a column of lists
 _SEPARATORS = ('|', ';', '\x02', '\x03', ',', ' ', '/')
 _ALWAYS_LISTS = ('|', ';', '\x02', '\x03')
 _WITH_UNIT = re.compile(r'[^\w\s.,+-]?\s?[+-]?\d[\d.,]*\s?[^\d\s]{0,3}')  # $92.13, 12%, 3 kg
 
 
 class Kind(NamedTuple):
-    """What a column is as a field.
+    """A kind says what field a column becomes.
 
     Attributes:
-      rule: keys of the field after its name, or None where the draft leaves the column out.
-      reason: why, as a comment.
+      rule: the keys of the field after its name, or None if the draft leaves the column out.
+      reason: why, for a comment.
     """
 
     rule: str | None
@@ -32,14 +32,14 @@ class Kind(NamedTuple):
 
 
 def line(name: str, column: Column, kind: Kind) -> str:
-    """The line of a field, a comment where the draft leaves its column out."""
+    """Returns the line of a field; it is a comment if the draft leaves the column out."""
     place = '' if name == column.name else f', column: {scalar(column.name)}'
     key = f'- {{name: {scalar(name)}{place}, {kind.rule or "kind: categorical"}}}'
     return ('# ' if kind.rule is None else '') + f'{key}  # {kind.reason}; {_seen(column)}'
 
 
 def kind_of(column: Column, *, names_tell: bool = True) -> Kind:
-    """What a column is. `names_tell`: its name is the table's own."""
+    """Returns what field a column becomes. `names_tell` says that its name is the table's own."""
     distinct, rows = len(column.counts), len(column.texts)
     if not column.known:
         return Kind(None, 'left out: it is empty in all these rows')
@@ -53,7 +53,7 @@ def kind_of(column: Column, *, names_tell: bool = True) -> Kind:
         if kind.rule and 'numeric' in kind.rule:
             words = ', '.join(shown(word) for word in sorted(others)[:3])
             return kind._replace(
-                reason=f'{kind.reason}; cells that are no numbers, such as {words}, make their rows bad'
+                reason=f'{kind.reason}; cells that are not numbers, such as {words}, make their rows bad'
             )
     return _of_text(column)
 
@@ -104,7 +104,7 @@ def _of_text(column: Column) -> Kind:
         words = ', '.join(shown(word) for word in sorted(others)[:3])
         return _categorical(
             column,
-            f'mostly numbers, but {len(others):,} values are none ({words}): list these under `missing` to '
+            f'mostly numbers, but {len(others):,} values are not ({words}): list these under `missing` to '
             'make it numeric',
         )
     if all(map(_WITH_UNIT.fullmatch, column.counts)) and not any(map(str.isalnum, column.counts)):
@@ -124,7 +124,7 @@ def _categorical(column: Column, why: str) -> Kind:
 
 
 def _counts_rows(column: Column) -> bool:
-    """Whole numbers that grow by one from row to row, as an index does."""
+    """Returns whether whole numbers grow or fall by one from row to row, as an index does."""
     values = column.numbers.values
     if len(column.known) < 3 or not len(column.texts) == len(column.known) == len(column.counts):
         return False
@@ -132,19 +132,19 @@ def _counts_rows(column: Column) -> bool:
 
 
 def _is_skewed(column: Column) -> bool:
-    """Counts: most are small, a few are large."""
+    """Returns whether most numbers are small and a few are large, as counts are."""
     numbers = column.numbers
     return {1.0, 2.0, 3.0} <= set(numbers.values.unique()) and numbers.greatest > 20 * max(numbers.median, 1)
 
 
 def _are_long(column: Column) -> bool:
-    """All have the same number of digits, seven or more, as amounts have not."""
+    """Returns whether all values have the same length, seven or more, which amounts do not have."""
     sizes = {len(value) for value in column.counts}
     return len(sizes) == 1 and min(sizes) >= 7
 
 
 def _list_separator(column: Column) -> str | None:
-    """What stands between the values of a list, where the column holds lists."""
+    """Returns what stands between the values of lists, or None if the column does not hold lists."""
     for separator in _SEPARATORS:
         texts = [value for value in column.counts if separator in value]
         rows = sum(column.counts[value] for value in texts)
@@ -161,7 +161,7 @@ def _list_separator(column: Column) -> str | None:
 
 
 def _at_most(column: Column, separator: str) -> str:
-    """Slots for all but the longest of a thousand lists, where there are very long ones."""
+    """Returns the key `max_values` if there are very long lists. It covers all but one of a thousand lists."""
     lengths = sorted(value.count(separator) + 1 for value in column.known)
     if lengths[-1] <= _LONG_LIST:
         return ''
@@ -169,7 +169,7 @@ def _at_most(column: Column, separator: str) -> str:
 
 
 def _varies(tokens: list[list[str]]) -> bool:
-    """Lists differ in length, or hold the same values in different places."""
+    """Returns whether lists differ in length, or hold the same values in different places."""
     if len({len(parts) for parts in tokens}) > 1:
         return True
     return any(
@@ -178,7 +178,7 @@ def _varies(tokens: list[list[str]]) -> bool:
 
 
 def _seen(column: Column) -> str:
-    """What the rows show, for a comment."""
+    """Returns the number of values, the share of missing cells and some examples, for a comment."""
     rows = max(len(column.texts), 1)
     missing = 1 - len(column.known) / rows
     share = f', {missing:.0%} missing' if missing >= 0.005 else ', few missing' if missing else ''

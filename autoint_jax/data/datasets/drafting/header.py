@@ -1,7 +1,7 @@
-"""Whether the first row of a table holds names: told by the rows below it.
+"""Decides by the rows below whether the first row of a table is a header, a row of names.
 
-Each column weighs the two readings of its first cell. Words above numbers are names. A cell that other rows repeat is a
-value; one that no row repeats, in a column where values do repeat, is a name.
+Each column gives a weight for its first cell as a name. Words above numbers are names. A cell that other rows repeat is
+a value. A cell that no row repeats is a name if other values of the column do repeat.
 """
 
 import math
@@ -10,23 +10,23 @@ from typing import NamedTuple
 from autoint_jax.data.datasets.drafting.columns import MISSING, Column
 from autoint_jax.data.datasets.drafting.yaml_text import shown
 
-_SURE = 20.0  # outweighs what a dozen columns of repeated text can say
-_NUMBERED = 3  # columns from which 0, 1, 2, ... in the first row are taken for numbers of columns
+_SURE = 20.0  # a weight that outweighs a dozen columns of repeated text
+_NUMBERED = 3  # columns from which 0, 1, 2, ... in the first row are numbers of columns
 
 
 class Header(NamedTuple):
-    """Whether there is a header, and why, as a comment."""
+    """A decision about the header: whether it is present, and why, for a comment."""
 
     present: bool
     reason: str
 
 
 def header_of(first: list[str], columns: list[Column]) -> Header:
-    """Judges the first row.
+    """Decides whether the first row is a header.
 
     Args:
-      first: its cells.
-      columns: the rows below it, a column for each cell.
+      first: the cells of the first row.
+      columns: the rows below it, with a column for each cell.
     """
     if not any(column.known for column in columns):
         return Header(True, 'there are no rows below it')
@@ -54,7 +54,10 @@ def header_of(first: list[str], columns: list[Column]) -> Header:
 
 
 def _weight(cell: str, column: Column) -> float:
-    """The logarithm of how much likelier the cell is as a name than as a value."""
+    """Returns the logarithm of how much likelier the cell is a name than a value.
+
+    The chance that another value would be new is estimated as Good and Turing do, by the values that occur once.
+    """
     rows = len(column.known)
     if not rows:
         return 0.1 if cell else 0.0
@@ -70,12 +73,15 @@ def _weight(cell: str, column: Column) -> float:
     if _is_number(cell, column) and not column.missing_words():
         return 0.0
     single = sum(count == 1 for count in column.counts.values())
-    unseen = (single + 1) / (rows + 1)  # Good and Turing: how likely another value would be new
+    unseen = (single + 1) / (rows + 1)
     return math.log(0.9 / unseen)
 
 
 def _counts_columns(first: list[str], columns: list[Column]) -> bool:
-    """The first row is 0, 1, 2, ... or 1, 2, 3, ..., perhaps after an index without a name, and no column goes on so."""
+    """Returns whether the first row is 0, 1, 2, ... or 1, 2, 3, ... and the columns below do not have these values.
+
+    An index without a name may stand before the numbers.
+    """
     cells = first[1:] if first and not first[0] else first
     if len(cells) < _NUMBERED or not all(
         cell.isascii() and cell.isdigit() and cell == str(int(cell)) for cell in cells

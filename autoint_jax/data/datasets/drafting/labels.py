@@ -1,4 +1,4 @@
-"""Which column a model should predict, and which of its values are positive: by its name, then by its values."""
+"""Finds the column that a model should predict, and its positive values: by its name, then by its values."""
 
 import re
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ _POSITIVE = frozenset(
 )
 _NEGATIVE = frozenset('0 -1 no n false f negative neg bad off nein non não nao nie нет 否'.split())
 _DENIALS = ('no', 'not', 'non', 'un', 'never', 'without')
-_MOST_SPELLINGS = 20  # of a label in words
+_MOST_SPELLINGS = 20  # most different values of a label in words
 _FIVE_STARS = 3.0  # as MovieLens is read for click prediction: four and five stars are positive
-_RATED = 11  # so many different whole numbers may be a grade
+_RATED = 11  # grades have fewer different whole numbers, all below this one
 
 
 class Label(NamedTuple):
-    """The label.
+    """A label for a draft.
 
     Attributes:
-      column: its name.
+      column: name of its column.
       rule: the mapping of the declaration that makes it 0 or 1.
-      reason: of both, as a comment.
-      rarer: rows of the rarer class.
+      reason: why this column and this rule, for a comment.
+      rarer: number of rows of the rarer class.
     """
 
     column: str
@@ -38,14 +38,14 @@ class Label(NamedTuple):
 
 
 def found(columns: Sequence[Column], *, named: bool) -> Label | None:
-    """The label, or None where no column looks like one.
+    """Returns the label, or None if no column looks like one.
 
     Args:
-      columns: of the table.
-      named: the names are the file's own and so tell something.
+      columns: all columns of the table.
+      named: whether the names are the file's own, so that they tell something.
     """
     usable = [column for column in columns if column.known and len(column.counts) > 0]
-    ranked = [(label_rank(column.name), column) for column in usable if named and label_rank(column.name) is not None]
+    ranked = [(rank, column) for column in usable if named and (rank := label_rank(column.name)) is not None]
     for wanted in (_is_binary, _may_be_binary, lambda column: _rule(column) is not None):
         candidates = sorted(((rank, order) for order, (rank, column) in enumerate(ranked) if wanted(column)))
         if candidates:
@@ -66,7 +66,7 @@ def found(columns: Sequence[Column], *, named: bool) -> Label | None:
 
 
 def not_found(columns: Sequence[Column]) -> list[str]:
-    """Lines that say what to write where no label was found, with the column that may be meant."""
+    """Returns comments that say what to write if no label was found, with the column that is most likely the label."""
     graded = [
         column
         for column in columns
@@ -103,7 +103,7 @@ def _is_binary(column: Column) -> bool:
 
 
 def _is_telling(column: Column) -> bool:
-    """Of two values one says no, by its word or its number."""
+    """Returns whether the two values of a column are such as no and yes, by their words or numbers."""
     meanings = set(_groups(column))
     return meanings in ({'0', '1'}, {'-1', '1'}) or _by_word(*meanings) is not None
 
@@ -113,7 +113,7 @@ def _may_be_binary(column: Column) -> bool:
 
 
 def _groups(column: Column) -> dict[str, list[str]]:
-    """Values by what they mean: `Yes`, `yes` and `yes.` are one."""
+    """Returns values by their meaning: `Yes`, `yes` and `yes.` have one."""
     found: dict[str, list[str]] = {}
     for value in list(column.counts)[: _MOST_SPELLINGS + 1]:
         found.setdefault(_meaning(value), []).append(value)
@@ -128,7 +128,10 @@ def _meaning(value: str) -> str:
 
 
 def _rule(column: Column) -> tuple[str, str, int] | None:
-    """The rule's part of the YAML after the column, what it says, and the rows of the rarer class; None where there is no rule."""
+    """Returns the keys of the label after its column, their reason, and the number of rows of the rarer class.
+
+    Returns None if the column cannot be a label.
+    """
     groups, rows = _groups(column), len(column.known)
     count = {meaning: sum(column.counts[value] for value in values) for meaning, values in groups.items()}
     if set(groups) <= {'0', '1'} and all(re.fullmatch(r'\+?0*[01](\.0*)?', value) for value in column.counts):
@@ -150,7 +153,10 @@ def _rule(column: Column) -> tuple[str, str, int] | None:
 
 
 def _positive(count: dict[str, int]) -> tuple[str, str]:
-    """The meaning that is positive, and why: by its word, or else because it is the rarest."""
+    """Returns the positive meaning, and why. `count` has the rows of each meaning.
+
+    A meaning is positive by its word, or else because it is the rarest.
+    """
     word = _by_word(*count) if len(count) == 2 else None
     if word is not None:
         return word, 'its word says so'
@@ -162,7 +168,7 @@ def _positive(count: dict[str, int]) -> tuple[str, str]:
 
 
 def _by_word(first: str, second: str) -> str | None:
-    """Which of two meanings is positive, if a word says it: yes beside no, click beside no click or noclick."""
+    """Returns which of two meanings is positive by its word, as yes beside no, or click beside noclick; else None."""
     for one, other in ((first, second), (second, first)):
         words = other.split()
         denied = (len(words) > 1 and words[0] in _DENIALS and one == ' '.join(words[1:])) or any(
@@ -174,7 +180,7 @@ def _by_word(first: str, second: str) -> str | None:
 
 
 def _above(column: Column) -> tuple[str, str, int] | None:
-    """A threshold among numbers: three stars of five, 0 for counts, or else near the middle."""
+    """Returns a rule `above` for numbers, as `_rule` does: 3 for stars of five, 0 for counts, else near the middle."""
     values = column.numbers.values
     distinct = values.unique().sort()
     if len(distinct) < 2:

@@ -1,4 +1,4 @@
-"""The first rows of a libsvm, libfm or libffm file: which of its places or indices make fields."""
+"""Reads the first rows of a libsvm, libfm or libffm file, and decides which places or indices become fields."""
 
 import bisect
 import pathlib
@@ -15,16 +15,19 @@ from autoint_jax.errors import UsageError
 _LINE = re.compile(r'[^\s:]+(\s+qid:\d+)?(\s+\d+:(\d+:)?[^\s:]+)*')
 _PAIRS = re.compile(r'(?<!\S)(\d+):(?:(\d+):)?([^\s:]+)')
 _NUMBER = re.compile(r'[+-]?\d+(\.\d*)?(\s|$)')
-_LOOKED = 50  # lines that tell whether a file is of this form
-_MOST_NUMBERS = 1000  # indices with numbers of their own that become fields
+_LOOKED = 50  # lines that are looked at to tell whether a file is of this form
+_MOST_NUMBERS = 1000  # most indices with numbers that become fields of their own
 _ONE = {'1', '1.0', '+1'}
-Kind = tuple[str | None, str]  # keys of a field after its name, or None where it is left out, and the reason
+Kind = tuple[str | None, str]  # the keys of a field after its name, or None if it is left out, and the reason
 _NUMERIC = ('kind: numeric, transform: standard', 'its values are numbers, not only 1')
 _MULTIVALUED = ('kind: multivalued', 'indices that a line may have or not')
 
 
 def looks_like_libsvm(lines: Sequence[str]) -> bool:
-    """Whether lines have a number, the label, and then pairs with a colon, more than one on average: `1 10:30` may be a time."""
+    """Returns whether lines have a number, the label, and then pairs with a colon.
+
+    There must be more than one pair on average, because `1 10:30` may be a time.
+    """
     looked = _bare(lines[:_LOOKED])
     return bool(looked) and (
         all(map(_LINE.fullmatch, looked))
@@ -34,16 +37,21 @@ def looks_like_libsvm(lines: Sequence[str]) -> bool:
 
 
 def sample_of_libsvm(path: pathlib.Path, lines: Sequence[str]) -> Sample:
-    """Fields of a libffm file; else places where all lines are alike; else indices that have numbers, and ranges of the others.
+    """Reads the first lines of a file.
 
-    Raises UsageError where hardly a line has the form, or too many indices have numbers.
+    A libffm file has a column for each field. In other files, a column is made of each place if all lines are alike;
+    else of each index with numbers, and of each range of the other indices.
+
+    Raises UsageError if more than a tenth of the lines have another form, if no line has a pair, or if too many indices
+    have numbers.
     """
     bare = _bare(lines)
     sound = [line for line in bare if _LINE.fullmatch(line)]
     if not sound or len(sound) < 0.9 * len(bare):
         wrong = next((line for line in bare if not _LINE.fullmatch(line)), lines[0])
         raise UsageError(
-            f'{path} has not the form libsvm, label index:value index:value ..., as its line {shown(wrong, 60)} shows'
+            f'{path} does not have the form libsvm, label index:value index:value ..., as its line {shown(wrong, 60)} '
+            'shows'
         )
     found = [_PAIRS.findall(line) for line in sound]
     if not any(found):
@@ -61,12 +69,12 @@ def sample_of_libsvm(path: pathlib.Path, lines: Sequence[str]) -> Sample:
 
 
 def _bare(lines: Sequence[str]) -> list[str]:
-    """Lines without comments; those with nothing else are left out."""
+    """Returns lines without comments; lines with nothing else are left out."""
     return [bare for line in lines if (bare := line.partition('#')[0].strip())]
 
 
 def _fields(rows: list[list[tuple[int, str, str]]]) -> tuple[list[Column], dict[str, Kind]]:
-    """A field for each field of a libffm file: its index, its indices, or its number."""
+    """Returns a column for each field of a libffm file, with its index, its indices or its number, and their kinds."""
     columns: list[Column] = []
     kinds: dict[str, Kind] = {}
     for field in sorted({field for row in rows for field, _, _ in row}):
@@ -95,7 +103,7 @@ def _categorical(column: Column, reason: str) -> Kind:
 
 
 def _without_constants(columns: Sequence[Column], kinds: dict[str, Kind]) -> dict[str, Kind]:
-    """Columns that are the same in all rows are left out."""
+    """Leaves columns out that are the same in all rows. Returns the kinds."""
     for column in columns:
         if len(column.counts) == 1 < len(column.texts) == len(column.known):
             kinds[column.name] = None, 'left out: it is the same in all these lines, so there is nothing to learn'
@@ -103,9 +111,10 @@ def _without_constants(columns: Sequence[Column], kinds: dict[str, Kind]) -> dic
 
 
 def _places(rows: list[list[tuple[int, str]]]) -> tuple[list[Column], dict[str, Kind]] | None:
-    """A field for each place of a line: the index there, if its value is 1, or the value, if its index is the same in all lines.
+    """Returns a column for each place of a line, and their kinds.
 
-    None where a place has both.
+    A column holds the indices at its place if all values there are 1, or the values if all lines have the same index
+    there. Returns None if a place has neither, or if two places have the same index.
     """
     columns: list[Column] = []
     kinds: dict[str, Kind] = {}
@@ -126,7 +135,11 @@ def _places(rows: list[list[tuple[int, str]]]) -> tuple[list[Column], dict[str, 
 
 
 def _ranges(path: pathlib.Path, rows: list[list[tuple[int, str]]]) -> tuple[list[Column], dict[str, Kind]]:
-    """A numeric field for each index with numbers, and a multivalued one for each range of indices between them."""
+    """Returns a numeric column for each index with numbers, a multivalued one for each range of indices between them,
+    and their kinds.
+
+    Raises UsageError if too many indices have numbers.
+    """
     numbers = sorted({index for row in rows for index, value in row if value not in _ONE})
     if len(numbers) > _MOST_NUMBERS:
         raise UsageError(

@@ -1,19 +1,21 @@
-"""The marks in numbers, before the fraction and between thousands: those by which most columns read as numbers."""
+"""Finds the marks before the fraction and between thousands of numbers."""
 
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_VALUES = 1000  # of a column that are looked at
+_VALUES = 1000  # most values of a column that are looked at
 _THOUSANDS = (',', '.', ' ', "'", '\u00a0', '\u202f', '\u2019')
 
 
 class Marks(NamedTuple):
-    """Attributes:
-    decimal: '.' or ','.
-    thousands: a mark, or ''.
-    example: a number that shows them.
-    sure: False if the numbers could be read by other marks as well.
+    """The marks in numbers.
+
+    Attributes:
+      decimal: '.' or ','.
+      thousands: a mark, or ''.
+      example: a number that shows them.
+      sure: False if the numbers could also be read with other marks.
     """
 
     decimal: str = '.'
@@ -23,11 +25,11 @@ class Marks(NamedTuple):
 
 
 def marks_of(columns: Sequence[Sequence[str]], separator: str) -> Marks:
-    """The marks of numbers in some columns of text.
+    """Returns the marks with which most columns read as numbers.
 
     Args:
-      columns: cells; '' where missing.
-      separator: of columns. Beside a comma, `1,234` is more likely a thousand; beside a semicolon, a fraction.
+      columns: the cells of each column, '' where missing.
+      separator: the separator of columns. If it is a comma, `1,234` is more likely a thousand, else a fraction.
     """
     looked = [list(dict.fromkeys(cell for cell in cells if any(map(str.isdigit, cell))))[:_VALUES] for cells in columns]
     looked = [cells for cells in looked if cells]
@@ -66,6 +68,6 @@ def _plain() -> re.Pattern:
 
 
 def _form(decimal: str, thousands: str) -> re.Pattern:
-    """Numbers with these marks; thousands are grouped by three."""
+    """Returns a pattern of numbers with these marks; thousands are groups of three digits."""
     whole = rf'(?:\d+|\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+)' if thousands else r'\d+'
     return re.compile(rf'[+-]?(?:{whole}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)(?:[eE][+-]?\d+)?')

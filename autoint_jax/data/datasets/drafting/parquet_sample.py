@@ -1,4 +1,4 @@
-"""The first rows of a Parquet file."""
+"""Reads the first rows of a Parquet file."""
 
 import pathlib
 
@@ -14,11 +14,14 @@ _LIST_SEPARATORS = ('|', ',', ';')
 
 
 def sample_of_parquet(path: pathlib.Path) -> Sample:
-    """Reads the first rows; lists become text. Raises UsageError where the file is no Parquet, has no rows or no columns."""
+    """Reads the first rows; lists become text.
+
+    Raises UsageError if the file cannot be read as Parquet, or has no rows or no column that can be read.
+    """
     schema = parquet_schema(path)
     readable = {name: dtype for name, dtype in schema.items() if _is_readable(dtype)}
     unreadable = tuple(
-        f'# - {{name: {scalar(name)}}}  # left out: its type {_shown(dtype)} is no value of a field, or bytes: '
+        f'# - {{name: {scalar(name)}}}  # left out: its type {_shown(dtype)} is not a value of a field, or bytes: '
         'write its parts as columns of their own'
         for name, dtype in schema.items()
         if name not in readable
@@ -56,7 +59,7 @@ def sample_of_parquet(path: pathlib.Path) -> Sample:
 
 
 def _is_readable(dtype: pl.DataType) -> bool:
-    """Whether a draft may offer a column: bytes may be text, but a few rows do not tell."""
+    """Returns whether a draft may offer a column. Bytes may be text, but a few rows do not tell."""
     return holds_values(dtype) and pl.Binary not in (dtype, getattr(dtype, 'inner', None))
 
 

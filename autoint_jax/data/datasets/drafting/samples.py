@@ -1,4 +1,4 @@
-"""The first rows of a file of any form, as columns of text."""
+"""The first rows of a file of any form, as columns of text: what a draft is made from."""
 
 import dataclasses
 
@@ -6,23 +6,23 @@ from autoint_jax.data.datasets.drafting.columns import FEW_WORDS, MISSING, Colum
 from autoint_jax.data.datasets.drafting.words import label_rank
 from autoint_jax.data.text.layout import Layout
 
-ROWS = 20_000
-CELLS = 1_000_000  # fewer rows of wide tables, but at least LEAST_ROWS
+ROWS = 20_000  # most rows that are read
+CELLS = 1_000_000  # most cells that are read: a wide table has fewer rows, but at least LEAST_ROWS
 LEAST_ROWS = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """What was read of a file.
+    """A sample is the first rows of a file, and what they tell about it.
 
     Attributes:
       form: csv, tsv, parquet or libsvm.
       head: lines of the declaration that say how the file is read, with their reasons.
-      columns: of its rows.
-      rows: how many were read.
-      named: the names of the columns are the file's own.
-      unreadable: lines, comments all, about columns that no declaration can read.
-      kinds: of columns whose kind the form of the file says, {name: (rule, reason)}.
+      columns: the columns of the rows.
+      rows: number of rows that were read.
+      named: whether the names of the columns are the file's own.
+      unreadable: comments about columns that no declaration can read.
+      kinds: {name: (rule, reason)}, as in `fields.Kind`, of columns whose kind the form of the file decides.
     """
 
     form: str
@@ -35,8 +35,15 @@ class Sample:
 
 
 def with_missing(names: list[str], cells: list[list[str]], layout: Layout) -> tuple[list[Column], tuple[str, ...]]:
-    """Columns of cells, and the words in them that mean a missing value."""
-    words, classes = set(), set()
+    """Returns columns of cells, and the words in them that mean a missing value.
+
+    Args:
+      names: the names of the columns.
+      cells: the cells of each column, '' where missing.
+      layout: the marks of numbers.
+    """
+    words: set[str] = set()
+    classes: set[str] = set()
     for name, values in zip(names, map(set, cells), strict=True):
         if len(values - {'', *MISSING}) > 1:  # `None` beside one other value may be a class
             words |= values & set(MISSING)

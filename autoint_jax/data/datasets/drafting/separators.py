@@ -1,4 +1,4 @@
-"""What separates the columns of a text, and which quotes enclose values: what cuts most lines into equally many cells."""
+"""Finds the separator and the quotes that cut most lines of a text into equally many cells."""
 
 import collections
 import re
@@ -7,27 +7,27 @@ from typing import NamedTuple
 
 from autoint_jax.data.text.dialect import Dialect, one_byte
 
-_LINES = 400  # that are looked at to find the separator
+_LINES = 400  # lines that are looked at to find the separator
 _SINGLE = ('\t', '\x01', '\x02', '\x1f', ';', '|', ',', '^', '~', '\u00a6', ':', ' ')
-SELDOM = ('^', '~', '\u00a6', ':', ' ')  # taken if nothing else cuts the lines alike
+SELDOM = ('^', '~', '\u00a6', ':', ' ')  # taken only if nothing else cuts the lines alike
 _RUN = re.compile(r'[^\w\s"\'.+\-()\[\]{}/\\]{2,4}')
 _WITH_COMMA = re.compile(r'[+-]?[\d.]*,[\d.,]*\d')
-_ALIKE = 0.9  # of the lines have one number of cells
-_PERHAPS = 0.5
-_MOSTLY = 0.8
+_ALIKE = 0.9  # share of lines with the same number of cells that makes a cut sure
+_PERHAPS = 0.5  # the share that makes a cut possible
+_MOSTLY = 0.8  # share of runs of a character that tells whether the run is one separator
 
 
 class Cut(NamedTuple):
-    """How lines are cut.
+    """A cut is a way to cut lines into cells, with counts of how well it does.
 
     Attributes:
-      separator: between columns.
+      separator: the separator between columns.
       quote: '"', "'" or None.
-      width: cells of most lines.
-      alike: lines that have so many.
-      lines: that were looked at.
-      first: the first line, which may be a header, has so many, too.
-      enclosed: cells that stand in quotes.
+      width: number of cells of most lines.
+      alike: number of lines with so many cells.
+      lines: number of lines that were looked at.
+      first: whether the first line, which may be a header, has so many cells, too.
+      enclosed: number of cells that stand in quotes.
     """
 
     separator: str
@@ -40,7 +40,10 @@ class Cut(NamedTuple):
 
 
 def cells_of(line: str, separator: str, quote: str | None) -> list[str] | None:
-    """The cells of a line, without blanks and quotes round them; None where its quotes do not enclose whole values in the line."""
+    """Returns the cells of a line, without blanks and quotes round them.
+
+    Returns None if the quotes of the line do not enclose whole values.
+    """
     if quote is None or quote not in line:
         return [cell.strip() for cell in line.split(separator)]
     text, part = one_byte(line.encode(), separator)
@@ -49,7 +52,7 @@ def cells_of(line: str, separator: str, quote: str | None) -> list[str] | None:
 
 
 def best_cut(lines: Sequence[str]) -> Cut | None:
-    """How the lines of a text are best cut; None where nothing cuts most of them alike. Blank lines must be left out."""
+    """Returns the best cut of lines, or None if nothing cuts most of them alike. There must be no blank lines."""
     head = lines[:_LINES]
     cuts = [cut for separator in _candidates(head) if (cut := _cut(head, separator)) is not None]
     for least in (_ALIKE, _PERHAPS):
@@ -60,7 +63,7 @@ def best_cut(lines: Sequence[str]) -> Cut | None:
 
 
 def _candidates(lines: Sequence[str]) -> list[str]:
-    """Single characters and longer separators that occur in the first lines."""
+    """Returns the single characters and longer separators that occur in most lines."""
     found = [mark for mark in _SINGLE if sum(mark in line for line in lines) >= _PERHAPS * len(lines)]
     runs = collections.Counter(run for line in lines[:20] for run in set(_RUN.findall(line)))
     longer = [run for run, count in runs.items() if count >= 0.8 * min(len(lines), 20) and not set(run) & {',', '\t'}]
@@ -68,9 +71,9 @@ def _candidates(lines: Sequence[str]) -> list[str]:
 
 
 def _is_one(run: str, cuts: Sequence[Cut], lines: Sequence[str]) -> bool:
-    """Whether a run such as `||` is one separator, and not two with an empty cell between them.
+    """Returns whether a run such as `||` is one separator, and not two with an empty cell between them.
 
-    It is if `|` does not cut the lines alike, or if it seldom occurs alone; likewise for longer runs.
+    It is one if `|` does not cut the lines alike, or if `|` seldom occurs alone; the same holds for longer runs.
     """
     if len(set(run)) > 1 or not {run[:size] for size in range(1, len(run))} & {cut.separator for cut in cuts}:
         return True
@@ -79,7 +82,7 @@ def _is_one(run: str, cuts: Sequence[Cut], lines: Sequence[str]) -> bool:
 
 
 def _cut(lines: Sequence[str], separator: str) -> Cut | None:
-    """The cut by a separator with the quotes that make most lines alike."""
+    """Returns the cut by a separator with the quotes that make most lines alike, or None if it cuts no line."""
     best: Cut | None = None
     for quote in (None, '"', "'") if separator == '\t' else ('"', None, "'"):
         if quote is not None and best is not None and not any(quote in line for line in lines):
@@ -101,13 +104,13 @@ def _cut(lines: Sequence[str], separator: str) -> Cut | None:
 
 
 def _enclosed(line: str, separator: str, quote: str) -> int:
-    """Cells of a line that stand in quotes."""
+    """Returns the number of cells of a line that stand in quotes."""
     cells = [cell.strip() for cell in line.split(separator)] if quote in line else []
     return sum(len(cell) > 1 and cell[0] == quote == cell[-1] for cell in cells)
 
 
 def _chosen(cuts: Sequence[Cut], lines: Sequence[str]) -> Cut | None:
-    """The likeliest of several cuts that all cut the lines alike."""
+    """Returns the likeliest of several cuts that all cut the lines alike, or None if there are none."""
     cuts = [cut for cut in cuts if cut.first] or cuts
     usual = [cut for cut in cuts if cut.separator not in SELDOM]
     longer = [cut for cut in usual if len(cut.separator) > 1 and _is_one(cut.separator, cuts, lines)]
@@ -131,7 +134,7 @@ def _chosen(cuts: Sequence[Cut], lines: Sequence[str]) -> Cut | None:
 
 
 def _are_decimals(lines: Sequence[str], cut: Cut) -> bool:
-    """Of the cells of a cut, all with a comma are numbers."""
+    """Returns whether some cells of a cut have commas and all of these are numbers."""
     rows = [cells_of(line, cut.separator, cut.quote) or [] for line in lines[1:]]
     with_comma = [cell for row in rows for cell in row if ',' in cell]
     return bool(with_comma) and all(map(_WITH_COMMA.fullmatch, with_comma))

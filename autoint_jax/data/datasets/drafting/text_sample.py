@@ -1,4 +1,4 @@
-"""The first rows of a text file: its encoding, its separator and quotes, its header, its marks of numbers."""
+"""Reads the first rows of a text file: its encoding, separator, quotes, header and marks of numbers."""
 
 import codecs
 import collections
@@ -19,8 +19,8 @@ from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.packed import opened
 from autoint_jax.errors import UsageError
 
-BYTES = 8 << 20
-_HEADER_COLUMNS = 200  # that tell whether there is one
+BYTES = 8 << 20  # most bytes that are looked at
+_HEADER_COLUMNS = 200  # columns that are looked at to tell whether there is a header
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _FORMS = {',': 'csv', '\t': 'tsv'}
 
@@ -29,10 +29,10 @@ def sample_of_text(path: pathlib.Path, *, libsvm: bool) -> Sample:
     """Reads the first rows of a text file.
 
     Args:
-      path: of the file.
-      libsvm: the file's name says that it is of that form; others are if they look like it.
+      path: the file.
+      libsvm: whether the file's name says that it has that form. Files of other names may have it, too.
 
-    Raises UsageError where the file is empty, no text, or no table.
+    Raises UsageError if the file is empty, is not text, or is not a table.
     """
     head, encoding = _encoding(path)
     text = first_text(path, encoding, BYTES)
@@ -46,11 +46,11 @@ def sample_of_text(path: pathlib.Path, *, libsvm: bool) -> Sample:
 
 
 def _encoding(path: pathlib.Path) -> tuple[list[str], str]:
-    """The encoding of a file, and the line of the draft that says it, if it must."""
+    """Returns the lines of the draft that say the encoding of a file, if they must, and the encoding."""
     with opened(path) as unpacked:
         begin = unpacked.file.read(BYTES)
     if begin.startswith(_MARKS):
-        return [], 'utf-8'  # the mark says which
+        return [], 'utf-8'  # the byte-order mark has precedence
     odd, even = begin[1:256:2], begin[0:256:2]
     for zeros, letters, name in ((odd, even, 'utf-16-le'), (even, odd, 'utf-16-be')):
         if len(begin) > 8 and not any(zeros) and all(letters):
@@ -64,19 +64,19 @@ def _encoding(path: pathlib.Path) -> tuple[list[str], str]:
         line = begin[: error.start].count(b'\n') + 1
         if _mostly_utf8(begin):
             return [
-                f'# Line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8, though other letters are: it may be '
-                'damaged. Mend it and delete the next line.',
+                f'# Line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8, though other letters are: '
+                'it may be damaged. Correct it and delete the next line.',
                 'encoding: latin-1',
             ], 'latin-1'
         name = 'cp1252' if re.search(rb'[\x80-\x9f]', begin) and _decodes(begin, 'cp1252') else 'latin-1'
         return [
-            f'encoding: {name}  # a guess: line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8; another '
-            'encoding, such as gb18030 or shift_jis, gives other letters'
+            f'encoding: {name}  # a guess: line {line} holds byte {begin[error.start]:#04x}, which is not UTF-8; '
+            'another encoding, such as gb18030 or shift_jis, gives other letters'
         ], name
 
 
 def _mostly_utf8(content: bytes) -> bool:
-    """Whether more letters outside ASCII are UTF-8 than not."""
+    """Returns whether more letters outside ASCII are UTF-8 than not."""
     text = content.decode('utf-8', 'replace')
     return sum(letter > '\x7f' and letter != '\ufffd' for letter in text) > text.count('\ufffd')
 
@@ -90,17 +90,19 @@ def _decodes(content: bytes, encoding: str) -> bool:
 
 
 def _check_text(path: pathlib.Path, lines: list[str]) -> None:
+    """Raises UsageError if lines have NUL characters, or look like JSON, XML or a web page."""
     if any('\0' in line for line in lines):
         raise UsageError(
-            f'{path} holds NUL characters, so it is no table of text: name a file of text or a Parquet file'
+            f'{path} holds NUL characters, so it is not a table of text: name a file of text or a Parquet file'
         )
     if lines[0].lstrip()[:1] in ('{', '[') and lines[0].rstrip()[-1:] in ('}', '{', '[', ']', ','):
         raise UsageError(f'{path} looks like JSON, which is not read: write it as CSV or Parquet')
     if re.match(r'\s*<(\?xml|!doctype|html)', lines[0], re.IGNORECASE):
-        raise UsageError(f'{path} looks like a web page or XML, not like a table: fetch the table itself')
+        raise UsageError(f'{path} looks like a web page or XML, not like a table: download the table itself')
 
 
 def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str]) -> Sample:
+    """Reads the first rows of a table with separators; `head` has the lines about its encoding."""
     cut = _cut(path, lines, encoding)
     if cut is None:
         raise UsageError(
@@ -121,7 +123,9 @@ def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str])
             'declaration from'
         )
     body = body[:ROWS] if told.present else [first, *body][:ROWS]
-    if len(first) == width - 1 and len({row[0] for row in body}) == len(body):  # R writes no name for the names of rows
+    if len(first) == width - 1 and len({row[0] for row in body}) == len(
+        body
+    ):  # R writes no name above the names of rows
         first = ['', *first]
     names, lines_of_names = _names(first, told, width)
     columns, missing = with_missing(names, [[row[place] for row in body] for place in range(width)], layout)
@@ -132,7 +136,7 @@ def _table(path: pathlib.Path, lines: list[str], encoding: str, head: list[str])
 
 
 def _cut(path: pathlib.Path, lines: list[str], encoding: str) -> Cut | None:
-    """The best cut of lines, or, where quoted values go on over line ends, of rows."""
+    """Returns the best cut of lines, or of rows if quoted values hold line ends; None if there is none."""
     cut = best_cut(lines)
     sure = cut is not None and cut.alike >= 0.9 * cut.lines and cut.separator not in SELDOM
     if sure or not any('"' in line for line in lines):
@@ -143,7 +147,7 @@ def _cut(path: pathlib.Path, lines: list[str], encoding: str) -> Cut | None:
         except UsageError:  # a quote that is not closed
             continue
         width = collections.Counter(map(len, rows)).most_common(1)[0][0]
-        alike = sum(1 + sum(cell.count('\n') for cell in row) for row in rows if len(row) == width)  # lines of rows
+        alike = sum(1 + sum(cell.count('\n') for cell in row) for row in rows if len(row) == width)  # counted in lines
         better = cut is None or cut.separator in SELDOM or alike > cut.alike
         if better and width > 1 and alike >= 0.9 * len(lines):
             cut = Cut(separator, '"', width, alike, len(lines), len(rows[0]) == width, len(rows))
@@ -151,7 +155,7 @@ def _cut(path: pathlib.Path, lines: list[str], encoding: str) -> Cut | None:
 
 
 def _check_beginning(path: pathlib.Path, line: str, first: list[str], rows: list[list[str]], width: int) -> None:
-    """Raises UsageError where the first line is no header and no row: a title, a comment, Excel's `sep=;`."""
+    """Raises UsageError if the first line is neither a header nor a row, but a title, a comment or Excel's `sep=;`."""
     if re.fullmatch(r'"?sep=.{1,3}', line.strip()):
         raise UsageError(f'{path} begins with the line {shown(line.strip())}, which only Excel reads: delete it')
     if len(first) == width or (abs(len(first) - width) == 1 < len(first) and not line.startswith('#')):
@@ -180,7 +184,7 @@ def _mark_lines(marks: Marks) -> list[str]:
 
 
 def _dialect_lines(cut: Cut, lines: list[str]) -> list[str]:
-    """The separator, and the quotes where they are not the form's own."""
+    """Returns the lines about the separator, and about the quotes if they are not those of the form."""
     found = [f'separator: {quoted(cut.separator)}  # cuts {cut.alike:,} of {cut.lines:,} lines into {cut.width} cells']
     usual = None if cut.separator == '\t' else '"'
     if cut.quote == usual:
@@ -193,7 +197,7 @@ def _dialect_lines(cut: Cut, lines: list[str]) -> list[str]:
 
 
 def _names(first: list[str], told: Header, width: int) -> tuple[list[str], list[str]]:
-    """Names of the columns, and the lines that say where they come from."""
+    """Returns the names of the columns, and the lines that say where they come from."""
     if not told.present:
         names = [f'column_{number}' for number in range(1, width + 1)]
         return names, [f'header: false  # {told.reason}', f'columns: {listed(names)}']
@@ -209,12 +213,12 @@ def _names(first: list[str], told: Header, width: int) -> tuple[list[str], list[
 
 
 def _new(name: str, taken: list[str]) -> str:
-    """The name, made longer until none of those that are taken is the same."""
+    """Returns the name, made longer until it is not among those that are taken."""
     return name if name not in taken else _new(name + '_', taken)
 
 
 def _trouble(first: list[str], width: int) -> str | None:
-    """Why the names of a header cannot be used."""
+    """Returns why the names of a header cannot be used, or None if they can."""
     if len(first) != width:
         return 'there are not as many as columns'
     if '' in first:

@@ -1,4 +1,4 @@
-"""Columns that hold times, by which rows can be split."""
+"""Finds columns of times, by which rows can be split."""
 
 import math
 import re
@@ -12,11 +12,11 @@ from autoint_jax.data.datasets.drafting.yaml_text import shown
 from autoint_jax.data.raw.times import formats_that_fit, read_times
 from autoint_jax.errors import UsageError
 
-_VALUES = 2000  # different values that are looked at
-# Seconds, milli-, micro- and nanoseconds since 1970, from 1995 to 2040.
+_VALUES = 2000  # most different values that are looked at
+# (first, last) of the years 1995 to 2039 in seconds, milliseconds, microseconds and nanoseconds since 1970.
 _EPOCHS = tuple((788_918_400 * scale, 2_208_988_800 * scale) for scale in (1, 10**3, 10**6, 10**9))
-_SPANS = ('hour', 'month')  # may be 14102100 and 201410, too
-_LEAST = 3  # different times: fewer cannot be split
+_SPANS = ('hour', 'month')  # names of spans that may also hold points in time, such as 14102100 and 201410
+_LEAST = 3  # different times; fewer cannot be split
 
 
 class Times(NamedTuple):
@@ -24,10 +24,10 @@ class Times(NamedTuple):
 
     Attributes:
       column: its name.
-      format: how they are written, where neither numbers nor ISO dates; the first of several that fit.
+      format: the first format that fits, or None if the times are numbers or ISO dates.
       others: other formats that fit as well.
-      seen: what tells that they are times, as a comment.
-      missing: rows without a time.
+      seen: why they are times, for a comment.
+      missing: number of rows without a time.
     """
 
     column: str
@@ -38,7 +38,7 @@ class Times(NamedTuple):
 
 
 def times_of(column: Column) -> Times | None:
-    """The column as times, or None if it holds none."""
+    """Returns the column as times, or None if it does not hold times."""
     values = list(column.counts)[:_VALUES]
     if len(values) < _LEAST:
         return None
@@ -59,7 +59,10 @@ def times_of(column: Column) -> Times | None:
 
 
 def _numbers(column: Column) -> str | None:
-    """Why numbers are times, if they are: counted since 1970, digits of dates, or growing under a name of times."""
+    """Returns why numbers are times, or None if they are not.
+
+    They are if they count from 1970, if they are digits of dates, or if they grow and have a name of times.
+    """
     values = column.numbers.values
     named = names_a_time(column.name)
     if not column.numbers.whole or (names_ids(column.name) and not named and words_of(column.name)[-1] not in _SPANS):
@@ -75,7 +78,7 @@ def _numbers(column: Column) -> str | None:
 
 
 def _are_digits_of_dates(texts: list[str]) -> bool:
-    """20241031, 2024103123 with an hour, 202410312359, 20241031235959, or 14102100 as in Avazu."""
+    """Returns whether texts are such as 20241031, 2024103123, 202410312359, 20241031235959, or 14102100 as in Avazu."""
     if len({len(text) for text in texts}) > 1:
         return False
     month, day, hour, sixty = '(0[1-9]|1[0-2])', '(0[1-9]|[12][0-9]|3[01])', '([01][0-9]|2[0-3])', '[0-5][0-9]'

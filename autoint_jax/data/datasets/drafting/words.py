@@ -1,10 +1,10 @@
-"""What the name of a column tells: whether it names ids, a measure, a time, or what a model should predict."""
+"""Tells by the name of a column whether it holds ids, a measure, a time or a label."""
 
 import re
 
 _WORDS = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+')
 
-# Things that numbers name. A column named after one holds ids, as in `item`, `item_id`, `itemid` or `itemId`.
+# Things that have ids. A column named after one holds ids, as in `item`, `item_id`, `itemid` or `itemId`.
 _THINGS = frozenset(
     """
     user member customer client visitor account person people item product article goods sku movie film song track
@@ -17,7 +17,7 @@ _THINGS = frozenset(
     currency network supplier warehouse bucket""".split()
 )
 _IDS = frozenset('id ids key code codes uid pid aid cid sid iid gid vid mid tid nid uuid guid fid oid'.split())
-# What is counted or measured. The last word of a name tells, so `item_price` is a price.
+# Things that are counted or measured. The last word of a name decides, so `item_price` is a price.
 _MEASURES = frozenset(
     """
     age price cost amount amt count counts cnt num nb total sum avg average mean median min max std var rate ratio ctr
@@ -29,7 +29,7 @@ _MEASURES = frozenset(
 )
 _TIMES = frozenset('time timestamp ts date datetime day when dt at created updated'.split())
 
-# Names of labels, without regard to case and to what is no letter; the first are the surest.
+# Names of labels, in lower case and without marks between words.
 _LABELS = (
     'label',
     'labels',
@@ -52,8 +52,8 @@ _LABEL_WORDS = frozenset(
     diagnosis delinquent returned refunded renewed retained completed finished watched followed risk""".split()
 )
 _GRADES = frozenset('rating ratings stars star grade income score'.split())
-_COUNTS = ('clicks', 'conversions', 'purchases', 'installs', 'orders')  # alone, what a row of sums has
-# Words that make another thing of a label's name, as in `click_count` or `purchase_time`.
+_COUNTS = ('clicks', 'conversions', 'purchases', 'installs', 'orders')  # labels only as whole names
+# Words beside which a word of labels does not name a label, as in `click_count` or `purchase_time`.
 _NO_LABEL = (
     _MEASURES
     | _TIMES
@@ -68,12 +68,12 @@ _NO_LABEL = (
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a name in lower case: 'userId', 'user_id' and 'User ID' are ['user', 'id']."""
+    """Returns the words of a name in lower case: 'userId', 'user_id' and 'User ID' are ['user', 'id']."""
     return [word.lower() for word in _WORDS.findall(name)]
 
 
 def names_ids(name: str) -> bool:
-    """Whether the name is one of things, or of their ids."""
+    """Returns whether the name is that of a thing, or of its ids."""
     words = words_of(name)
     if not words or words[-1] in _MEASURES:
         return False
@@ -81,7 +81,7 @@ def names_ids(name: str) -> bool:
 
 
 def names_a_measure(name: str) -> bool:
-    """Whether the name is one of an amount, so that 20 is between 10 and 30."""
+    """Returns whether the name is that of an amount, so that 20 is between 10 and 30."""
     words = [word for word in words_of(name) if not word.isdigit()]
     return bool(words) and (
         words[-1] in _MEASURES or words[0] in ('num', 'n', 'nb', 'count', 'avg', 'total', 'mean', 'sum')
@@ -89,14 +89,14 @@ def names_a_measure(name: str) -> bool:
 
 
 def names_a_time(name: str) -> bool:
-    """Whether the name is one of a point in time."""
+    """Returns whether the name is that of a point in time."""
     return any(word in _TIMES or _joined(word, ('time', 'date')) for word in words_of(name)) and not names_a_measure(
         name
     )
 
 
 def label_rank(name: str) -> int | None:
-    """How well a name fits a label, 0 for the best; None if it does not."""
+    """Returns how well a name fits a label, from 0 for the best to 2; None if it does not fit."""
     plain, words = re.sub(r'[\W_]', '', name).lower(), words_of(name)
     if plain in _LABELS:
         return 0
@@ -107,12 +107,12 @@ def label_rank(name: str) -> int | None:
 
 
 def has_a_label_word(name: str) -> bool:
-    """Whether a word of the name is one of labels, perhaps among others, as in `default.payment.next.month`."""
+    """Returns whether any word of the name is one of labels, as in `default.payment.next.month`."""
     return any(word in _LABEL_WORDS for word in words_of(name))
 
 
 def _joined(word: str, endings: tuple[str, ...]) -> bool:
-    """Whether a word is a thing and an ending in one, as `userid` is, and `paid` is not."""
+    """Returns whether a word is a thing joined with an ending, as `userid` is and `paid` is not."""
     return any(
         word.endswith(ending) and word[: -len(ending)] in _THINGS | {'ad', 'up', 'start', 'end', 'event', 'order'}
         for ending in endings

@@ -1,30 +1,30 @@
-"""Texts of foreign files as YAML: whatever they are, a strict reader gets them back, and no line or comment breaks."""
+"""Writes texts of unknown files as YAML, so that a strict reader gets them back and no line or comment breaks."""
 
 import re
 from collections.abc import Iterable
 
-# Words that some reader of YAML takes for something else than a text.
+# Words that some readers of YAML do not take for texts.
 _RESERVED = frozenset('y n yes no on off true false null none nan inf'.split())
 _PLAIN = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
 
 
 def scalar(text: str) -> str:
-    """A text as a YAML scalar, in quotes unless it is a plain name."""
+    """Returns a text as a YAML scalar, in quotes unless it is a plain name."""
     return text if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED else quoted(text)
 
 
 def quoted(text: str) -> str:
-    """A text as a YAML scalar in double quotes; characters that are not printable are escaped."""
+    """Returns a text as a YAML scalar in double quotes; characters that are not printable are escaped."""
     return '"' + ''.join(map(_escaped, text)) + '"'
 
 
 def listed(texts: Iterable[str]) -> str:
-    """Texts as a YAML list in one line."""
+    """Returns texts as a YAML list in one line."""
     return '[' + ', '.join(map(scalar, texts)) + ']'
 
 
 def shown(text: str, longest: int = 20) -> str:
-    """A value of the table in a comment, in quotes and cut to a length; safe for a terminal."""
+    """Returns a value for a comment, in quotes, cut to a length of `longest` characters and safe for a terminal."""
     return quoted(text if len(text) <= longest else text[: longest - 3] + '...')
 
 
