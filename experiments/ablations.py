@@ -45,6 +45,7 @@ from autoint_jax.reproduction.paper import ablations
 from autoint_jax.training.progress import Bar
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     for item in _ITEMS.value:
         if item not in ITEMS:

@@ -3,7 +3,12 @@
 Functions import modules that take long to import, so that --help does not wait for them.
 """
 
+import functools
+import json
+import os
 import pathlib
+import shutil
+from collections.abc import Callable
 from typing import Any
 
 from absl import flags
@@ -13,8 +18,14 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError, nearest
 
+QUICK_ROWS, QUICK_SEEDS = 2048, 2  # with --quick: of each split; at most
 DATASET = flags.DEFINE_string('dataset', 'movielens_1m', 'Data set of the experiment, which must be prepared.')
-QUICK = flags.DEFINE_boolean('quick', False, 'One epoch each, to see that everything works; recorded in RUNS_DIR only.')
+QUICK = flags.DEFINE_boolean(
+    'quick',
+    False,
+    f'Try the experiment out: one epoch of the first {QUICK_ROWS:,} rows, at most {QUICK_SEEDS} seeds, no verdict. Its '
+    'records lie in RUNS_DIR/quick/results.',
+)
 DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 RUNS_DIR = flags.DEFINE_string('runs_dir', 'runs', 'Folder of run folders.')
 RESULTS_DIR = flags.DEFINE_string(
@@ -46,8 +57,51 @@ def base_config(model: str) -> Config:
 
 
 def results_dir() -> pathlib.Path:
-    """Returns the folder of records. With --quick it is a folder below RUNS_DIR."""
-    return pathlib.Path(RUNS_DIR.value, 'quick_results') if QUICK.value else pathlib.Path(RESULTS_DIR.value)
+    """Returns the folder of records."""
+    return pathlib.Path(RESULTS_DIR.value)
+
+
+def experiment(main: Callable[[list[str]], int | None]) -> Callable[[list[str]], int | None]:
+    """Decorates the `main` of an experiment: with --quick it is only tried out, judges nothing, and returns 0."""
+
+    @functools.wraps(main)
+    def tried_out(argv: list[str]) -> int | None:
+        if not QUICK.value:
+            return main(argv)
+        from autoint_jax.records import comparison
+
+        _shorten()
+        with comparison.without_verdicts():
+            main(argv)
+        print('quick: no verdict')
+        return 0
+
+    return tried_out
+
+
+def _shorten() -> None:
+    """Sets the flags of an experiment that is only tried out: few rows and seeds, and folders of its own in RUNS_DIR."""
+    import jax
+
+    from autoint_jax.data.store.first_rows import ROWS_OF, write_first_rows
+    from autoint_jax.data.store.opening import open_prepared
+
+    # Programs compile faster than they could be made fast; commands that the experiment starts do the same.
+    os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
+    jax.config.update('jax_disable_most_optimizations', True)
+    folder = pathlib.Path(RUNS_DIR.value, 'quick')
+    for path in sorted(pathlib.Path(DATA_DIR.value, DATASET.value).glob('*/manifest.json')):
+        data = open_prepared(DATA_DIR.value, DATASET.value, path.parent.name)
+        short = folder / 'data' / DATASET.value / path.parent.name
+        if short.exists() and json.loads((short / 'manifest.json').read_text())[ROWS_OF] != data.hash:
+            shutil.rmtree(folder)  # runs of other rows are in the way
+        if not short.exists():
+            write_first_rows(data, QUICK_ROWS, short)
+        flags.FLAGS['data_dir'].value = str(folder / 'data')
+    flags.FLAGS['runs_dir'].value = str(folder / 'runs')
+    flags.FLAGS['results_dir'].value = str(folder / 'results')
+    if 'seeds' in flags.FLAGS:
+        flags.FLAGS['seeds'].value = min(flags.FLAGS['seeds'].value, QUICK_SEEDS)
 
 
 def define_seeds() -> flags.FlagHolder:

@@ -54,6 +54,7 @@ VARIANTS: dict[str, dict[str, object]] = {
 AUC_TOLERANCE, SHARE_SAVED = 0.002, 0.5
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     common.start(_SEEDS.value)
     base = common.base_config('autoint_widths')

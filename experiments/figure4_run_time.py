@@ -46,6 +46,7 @@ from autoint_jax.training.run_folder import provenance
 TIMING, QUICK_TIMING = Timing(windows=5, seconds=2.0), Timing(windows=1, seconds=0.1)
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     common.start_cache()
     machine = report.machine()  # read before the windows, which make the machine busy

@@ -61,6 +61,7 @@ from autoint_jax.training.trained import TrainedRun, open_run
 STRONGEST = 5  # so many of the strongest pairs are shown beside those that the paper names
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     if not all(row.isdecimal() and len(row) < 16 for row in _ROWS.value):
         raise UsageError(f'--rows={",".join(_ROWS.value)} is not a list of row numbers such as 0,17,42')

@@ -33,6 +33,7 @@ if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 
+@curve_flags.common.experiment
 def main(argv: list[str]) -> int:
     return curve_flags.completed(curve_options.HEADS, _VALUES.value)
 

@@ -56,6 +56,7 @@ GOAL_COPIES = 10
 QUICK = 2, 3, 1  # copies, epochs, rounds
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     most, epochs, rounds = QUICK if common.QUICK.value else (_COPIES.value, _EPOCHS.value, _ROUNDS.value)
     base = common.base_config('autoint')

@@ -34,6 +34,7 @@ from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import data_statistics
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     chosen = DATASETS if common.DATASET.value == 'all' else common.DATASET.value.split(',')
     shown, written, passed = [], [], True

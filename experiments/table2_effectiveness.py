@@ -33,6 +33,7 @@ if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     return common.model_table(
         'Table 2',

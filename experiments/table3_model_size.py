@@ -43,6 +43,7 @@ CRITERION = (
 NO_CRITERION = 'The paper has no figures for this shape'
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     dataset = common.DATASET.value
     model_size.shape(dataset)  # raises an error for a mistyped name before configurations are read

@@ -41,6 +41,7 @@ AUC_TOLERANCE = 0.003
 SHARE_OF_LOSS = 0.5
 
 
+@common.experiment
 def main(argv: list[str]) -> int:
     common.start(_SEEDS.value)
     published = {residual: common.published(figures) for residual, figures in RESIDUAL.items()}

@@ -53,6 +53,7 @@ from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import placement
 
+QUICK_GRIDS, QUICK_COPIES = 2, 2  # with --quick: grids, and settings of each
 # {model: options that replace those of its configuration in all runs}
 COMMON: dict[str, dict[str, object]] = {
     'nfm': {
@@ -107,6 +108,7 @@ GRIDS: dict[str, dict[str, dict[str, object]]] = {
 }
 
 
+@common.experiment
 def main(argv: list[str]) -> None:
     common.start_cache()
     if _MODEL.value not in GRIDS:
@@ -122,8 +124,8 @@ def main(argv: list[str]) -> None:
         OF_COPIES.get(path.removeprefix('replicas.'), path) for grid in GRIDS[_MODEL.value].values() for path in grid
     )
     rows, diverged, paper = [], 0, EFFECTIVENESS[_MODEL.value][common.DATASET.value]
-    for name, grid in GRIDS[_MODEL.value].items():
-        configs = copies(configuration.replace(base, grid | quick))
+    for name, grid in list(GRIDS[_MODEL.value].items())[: QUICK_GRIDS if common.QUICK.value else None]:
+        configs = copies(configuration.replace(base, grid | quick))[: QUICK_COPIES if common.QUICK.value else None]
         found = [{'grid': name} | row for row in _trained(configs, list(options), data)]
         diverged += len(configs) - len(found)
         rows += sorted(found, key=lambda row: row['valid_logloss'])

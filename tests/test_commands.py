@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,10 +100,7 @@ def test_copies_are_runs_with_folders_of_their_own(command, data_dir, tmp_path):
     ]
     done = command(*arguments, '--runs_dir=copies')
     assert done.returncode == 0, done.stderr
-    assert (
-        'learning_rate=0.01 seed=1  valid AUC 0.' in done.stdout
-        and len(list((tmp_path / 'copies').glob('*/result.json'))) == 4
-    )
+    assert re.search(r'│ 1 +│ 0\.01 +│', done.stdout) and len(list((tmp_path / 'copies').glob('*/result.json'))) == 4
     fails(command(*arguments, '--run_dir=one'), '--run_dir names the folder of one run', '--runs_dir')
     fails(command(*arguments, '--config.replicas.learning_rate=fast'), "'replicas.learning_rate' cannot be ['fast']")
 
@@ -190,25 +188,30 @@ def test_preparation_shows_the_papers_figures_and_is_not_repeated(command, raw_d
     assert 'already prepared' in command('scripts/prepare_data.py', *arguments).stdout
 
 
-def test_table4_runs_what_is_missing_and_judges(command, data_dir, tmp_path):
+def test_table4_runs_what_is_missing_and_is_not_judged_if_quick(command, data_dir, tmp_path):
     arguments = ['--seeds=1', '--quick', f'--data_dir={data_dir}']
     done = command('experiments/table4_residual_ablation.py', *arguments)
-    assert done.returncode == 3, done.stderr  # one epoch of made-up data: FAIL
+    assert done.returncode == 0, done.stderr
     assert done.stdout.count('run movielens_1m_autoint') == 2
-    assert '0.8460' in done.stdout and 'FAIL' in done.stdout
-    (record,) = (tmp_path / 'runs' / 'quick_results').glob('table4_*.json')
-    assert json.loads(record.read_text())['dataset'] == 'movielens_1m'
+    assert '0.8460' in done.stdout and done.stdout.endswith('\nquick: no verdict\n')
+    assert not re.search('PASS|FAIL', done.stdout)
+    (record,) = (tmp_path / 'runs' / 'quick' / 'results').glob('table4_*.json')
+    found = json.loads(record.read_text())
+    assert found['dataset'] == 'movielens_1m' and {row['verdict'] for row in found['rows']} == {'no verdict'}
+    assert not (tmp_path / 'results').exists()
     again = command('experiments/table4_residual_ablation.py', *arguments)
-    assert 'run movielens_1m' not in again.stdout and 'FAIL' in again.stdout
+    assert 'run movielens_1m' not in again.stdout and again.returncode == 0
     fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
 
 
 def test_a_table_of_models_shows_the_papers_figure_beside_ours(command, data_dir):
     arguments = ['--seeds=2', '--quick', f'--data_dir={data_dir}']
     done = command('experiments/table2_effectiveness.py', '--models=lr,hofm', *arguments)
-    assert done.returncode == 3, done.stderr  # one epoch of made-up data: FAIL
+    assert done.returncode == 0, done.stderr
     assert done.stdout.count('2 copies in one program') == 2
     assert '0.7716' in done.stdout and '0.8304' in done.stdout and 'less 0.002 (autoint), 0.005 (others)' in done.stdout
+    judged = command('experiments/table2_effectiveness.py', '--models=lr', '--seeds=1', f'--data_dir={data_dir}')
+    assert judged.returncode == 3 and 'FAIL' in judged.stdout and 'quick' not in judged.stdout  # made-up data
     fails(command('experiments/table2_effectiveness.py', '--models=fn', *arguments), "no model 'fn'", 'fm')
     fails(command('experiments/table5_joint.py', '--dataset=criteo2', *arguments), "no data set 'criteo2'")
 
@@ -232,7 +235,7 @@ def test_exactness_compares_seed_by_seed(command, data_dir):
         f'--data_dir={data_dir}',
     )
     assert done.returncode == 0, done.stdout + done.stderr  # after one short epoch the optimizers agree
-    assert done.stdout.count('run movielens_1m_autoint') == 3 and 'PASS' in done.stdout
+    assert done.stdout.count('run movielens_1m_autoint') == 3 and 'dense Adam' in done.stdout
 
 
 def test_the_paper_goes_on_after_a_part_that_fails(command, tmp_path):

@@ -1,7 +1,9 @@
 """The published figure beside ours: mean, standard deviation over seeds, PASS or FAIL."""
 
+import contextlib
+import contextvars
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.measure import Measurement
@@ -14,6 +16,8 @@ from autoint_jax.evaluation.metrics import METRICS
 if TYPE_CHECKING:  # it imports JAX, for which the help of experiments does not wait
     from autoint_jax.records.runs import RunRecord
 
+NO_VERDICT = 'no verdict'
+_judging = contextvars.ContextVar('judging', default=True)
 MOST_COLUMNS = 1000  # characters that a printed table may be wide
 
 
@@ -43,7 +47,18 @@ def test_figures(records: 'Sequence[RunRecord]') -> dict[str, Measured]:
 
 
 def verdict(passed: bool) -> str:
-    return 'PASS' if passed else 'FAIL'
+    """Returns the verdict on a criterion: 'PASS' or 'FAIL', or NO_VERDICT within `without_verdicts`."""
+    return ('PASS' if passed else 'FAIL') if _judging.get() else NO_VERDICT
+
+
+@contextlib.contextmanager
+def without_verdicts() -> Iterator[None]:
+    """Within this context nothing is judged, because the figures are those of a trial with few rows."""
+    token = _judging.set(False)
+    try:
+        yield
+    finally:
+        _judging.reset(token)
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

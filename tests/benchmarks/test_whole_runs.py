@@ -41,14 +41,12 @@ def test_a_command_that_fails_is_an_error_with_its_last_words(code, said):
 def test_the_command_times_a_run_alone_and_copies(command, data_dir, tmp_path):
     done = command('experiments/replica_cost.py', '--quick', f'--data_dir={data_dir}')
     assert done.returncode == 0, done.stderr
-    record = json.loads((tmp_path / 'runs' / 'quick_results' / 'replica_cost_movielens_1m.json').read_text())
+    record = json.loads((tmp_path / 'runs' / 'quick' / 'results' / 'replica_cost_movielens_1m.json').read_text())
     assert [row['copies'] for row in record['rows']] == [1, 2] and record['verdict'] == ''
     alone, together = record['rows']
     assert record['ratios']['epoch'] == together['epoch_seconds'] / alone['epoch_seconds']
     assert '--config.replicas.seeds=2' in record['commands'][1] and '--config.replicas' not in record['commands'][0]
-    assert [path.name for path in (tmp_path / 'runs').iterdir()] == [
-        'quick_results'
-    ]  # the runs themselves are thrown away
+    assert list((tmp_path / 'runs' / 'quick' / 'runs').iterdir()) == []  # the runs themselves are thrown away
 
 
 def test_the_pages_say_what_copies_cost(tmp_path):

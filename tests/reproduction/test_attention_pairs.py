@@ -126,7 +126,7 @@ def test_the_experiment_draws_maps_and_one_seed_proves_nothing(command, data_dir
         f'--data_dir={data_dir}',
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    results = tmp_path / 'runs' / 'quick_results'
+    results = tmp_path / 'runs' / 'quick' / 'results'
     assert {path.name for path in results.glob('*.png')} == {
         f'figure7_attention_movielens_1m_{part}.png' for part in ('mean', 'heads', 'row_2')
     }

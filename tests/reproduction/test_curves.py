@@ -267,8 +267,10 @@ def test_the_command_trains_what_is_chosen(command, data_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (
         'not judged' in done.stdout
-        and (tmp_path / 'runs' / 'quick_results' / 'figure5_depth_movielens_1m.png').exists()
+        and (tmp_path / 'runs' / 'quick' / 'results' / 'figure5_depth_movielens_1m.png').exists()
     )
-    (row,) = json.loads((tmp_path / 'runs' / 'quick_results' / 'figure5_depth_movielens_1m.json').read_text())['rows']
-    record = json.loads((tmp_path / 'runs' / 'quick_results' / 'runs' / f'{row["runs"][0]}.json').read_text())
+    (row,) = json.loads((tmp_path / 'runs' / 'quick' / 'results' / 'figure5_depth_movielens_1m.json').read_text())[
+        'rows'
+    ]
+    record = json.loads((tmp_path / 'runs' / 'quick' / 'results' / 'runs' / f'{row["runs"][0]}.json').read_text())
     assert row['auc'] == record['test']['auc'] and record['config']['model']['num_layers'] == 0

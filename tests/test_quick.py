@@ -1,0 +1,37 @@
+"""--quick of experiments: a trial that ends soon and judges nothing."""
+
+import re
+
+import pytest
+
+QUICKEST = ['table1_statistics', 'table3_model_size']
+OTHERS = [
+    'ablations',
+    'figure4_run_time',
+    'figure5_depth',
+    'figure6_embedding_size',
+    'figure7_attention',
+    'heads',
+    'table5_joint',
+    'tuning',
+]
+
+
+def tried_out(command, data_dir, script):
+    done = command(f'experiments/{script}.py', '--quick', f'--data_dir={data_dir}', timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith('quick: no verdict\n')
+    assert not re.search(r'\b(PASS|FAIL)\b', done.stdout)
+
+
+@pytest.mark.parametrize('script', QUICKEST)
+def test_the_quickest_experiments_judge_nothing(command, data_dir, tmp_path, script):
+    tried_out(command, data_dir, script)
+    assert list((tmp_path / 'runs' / 'quick' / 'results').glob('table*.json')) and not (tmp_path / 'results').exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('script', [*OTHERS, 'paper'])
+def test_an_experiment_judges_nothing(command, data_dir, tmp_path, script):
+    tried_out(command, data_dir, script)
+    assert not (tmp_path / 'results').exists() and {path.name for path in (tmp_path / 'runs').iterdir()} == {'quick'}
