@@ -95,6 +95,7 @@ def _cells(texts: pl.Series, wanted: pl.Series) -> Iterator[tuple[int, str | Non
 
 
 def _typed(name: str, kind: str, layout: Layout) -> pl.Expr:
+    """Returns the expression that turns a column of text into its type; cells of another type become null."""
     column = pl.col(name)
     if kind == 'hexadecimal':
         eight = pl.when(column.str.len_bytes() == 8).then(column)

@@ -95,6 +95,7 @@ class ParquetSource:
         self.tallies = tallies
 
     def _frames(self, tallies: Sequence[Tally]) -> Iterator[tuple[Tally, int, pl.DataFrame, int]]:
+        """Yields (tally, number of the first row, rows, stored bytes) of each piece of the files."""
         for tally in tallies:
             path, first_row, size = tally.path, 1, tally.path.stat().st_size
             with open(path, 'rb') as file:
@@ -115,9 +116,11 @@ class ParquetSource:
                 first_row += frame.height
 
     def _as_text(self, path: pathlib.Path, frame: pl.DataFrame) -> pl.DataFrame:
+        """Turns all columns of a piece into text."""
         return pl.DataFrame({name: self._texts(path, frame[name]) for name in frame.columns})
 
     def _texts(self, path: pathlib.Path, values: pl.Series) -> pl.Series:
+        """Turns a column into text; lists are joined by the separator of its field."""
         name = values.name
         if isinstance(values.dtype, pl.Array):
             values = values.arr.to_list()
@@ -134,6 +137,7 @@ class ParquetSource:
 
 
 def _plain_texts(path: pathlib.Path, values: pl.Series, *, numbers: bool) -> pl.Series:
+    """Turns plain values into text; booleans become 0 and 1 if `numbers`. Raises UsageError if bytes are not UTF-8."""
     if values.dtype == pl.Boolean and numbers:
         values = values.cast(pl.Int8)
     try:
@@ -146,11 +150,13 @@ def _plain_texts(path: pathlib.Path, values: pl.Series, *, numbers: bool) -> pl.
 
 
 def _scan(path: pathlib.Path) -> pl.LazyFrame:
+    """Opens one file; its name is no pattern."""
     return pl.scan_parquet(path, glob=False, hive_partitioning=False)  # brackets in a name are no pattern
 
 
 @contextlib.contextmanager
 def _readable(path: pathlib.Path) -> Iterator[None]:
+    """Turns errors of reading Parquet into UsageError."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -158,6 +164,7 @@ def _readable(path: pathlib.Path) -> Iterator[None]:
 
 
 def _short(dtype: pl.DataType) -> str:
+    """Returns the name of a type, cut to 60 characters."""
     text = str(dtype)
     return text if len(text) <= 60 else f'{text[:57]}...'
 

@@ -81,6 +81,7 @@ def sound_rows(
 
 
 def _kinds(layout: Layout, columns: Sequence[str]) -> dict[str, str]:
+    """Returns the types of the named columns, in the order of the layout."""
     wanted = set(columns)
     return {name: kind for name, kind in layout.columns if name in wanted}
 
@@ -197,5 +198,6 @@ def _read(text: bytes, separator: bytes, quote: str | None, types: Sequence[pl.D
 
 
 def _chosen(layout: Layout, columns: Sequence[str]) -> list[pl.Expr]:
+    """Returns expressions that choose the named columns by their places and name them."""
     places = {name: place for place, (name, _) in enumerate(layout.columns)}
     return [pl.col(str(places[name])).alias(name) for name in columns]

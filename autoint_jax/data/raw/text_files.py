@@ -82,6 +82,7 @@ class TextSource:
         return parsed(block, self.layout, self._columns, label, self._derivation.check, self.unseen_missing)
 
     def _blocks(self, tallies: Sequence[Tally], label: LabelPlan | None) -> Iterator[tuple[Tally, Block]]:
+        """Yields the blocks of all files, each with the tally of its file."""
         sound = sound_rows(self.layout, self._columns, label)
         block_bytes = BLOCK_BYTES if self.layout.quote is None else BLOCK_BYTES // 4  # places of quotes take memory
         for tally in tallies:

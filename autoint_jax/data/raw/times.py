@@ -89,10 +89,12 @@ def formats_that_fit(values: Iterable[str]) -> list[str]:
 
 
 def _all(texts: pl.Series, form: str) -> bool:
+    """Returns whether all texts that are not null have a form."""
     return bool(texts.str.contains(form).all(ignore_nulls=True))
 
 
 def _fits(value: str, form: str) -> bool:
+    """Returns whether a value is written in a format of `datetime.strptime`."""
     try:
         datetime.datetime.strptime(value, form)
     except ValueError:
@@ -101,6 +103,7 @@ def _fits(value: str, form: str) -> bool:
 
 
 def _by_format(texts: pl.Series, column: str, form: str) -> pl.Series:
+    """Reads times in a format, as int64 microseconds since 1970 [n]. Raises UsageError if one does not fit."""
     texts = texts.str.strip_chars()
     distinct = texts.drop_nulls().unique()
     parsed = []
@@ -119,6 +122,7 @@ def _by_format(texts: pl.Series, column: str, form: str) -> pl.Series:
 
 
 def _by_iso(texts: pl.Series, column: str) -> pl.Series:
+    """Reads ISO dates, as int64 microseconds since 1970 [n], or nanoseconds if any has more than six digits."""
     parts = texts.str.extract_groups(_ISO).struct.unnest()
     day = parts['1'].str.to_date('%Y-%m-%d', strict=False).to_physical().cast(pl.Int64)
     hour, minute, second = (parts[name].cast(pl.Int64).fill_null(0) for name in '234')
@@ -151,6 +155,7 @@ def _by_iso(texts: pl.Series, column: str) -> pl.Series:
 
 
 def _number(texts: pl.Series) -> pl.Series:
+    """Reads texts as whole numbers; 0 if there is none."""
     return texts.cast(pl.Int64, strict=False).fill_null(0)
 
 
@@ -168,6 +173,7 @@ def _refuse_dates_in_disguise(texts: pl.Series, column: str) -> None:
 
 
 def _unreadable(texts: pl.Series, column: str) -> UsageError:
+    """Returns the error about values that are not all times of one kind."""
     known = texts.drop_nulls()
     distinct = known.unique(maintain_order=True)
     kinds = [distinct.filter(distinct.str.contains(form)) for form in (_NUMBER, _ISO)]
@@ -202,6 +208,7 @@ def _offer(distinct: pl.Series) -> str:
 
 
 def _either(forms: Sequence[str]) -> str:
+    """Returns formats joined by "or"; several are followed by a note to choose."""
     both = (
         ' (the values fit both: choose)'
         if len(forms) == 2

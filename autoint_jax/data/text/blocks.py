@@ -83,6 +83,7 @@ class _Lines:
         return self._read_lines if text is self._read else occurrences(text, NEWLINE)
 
     def _check_length(self) -> None:
+        """Raises UsageError if the line that is being read is too long."""
         if len(self._rest) > MAX_ROW_BYTES:
             raise UsageError(
                 f'{self._tally.path} has a line of more than {MAX_ROW_BYTES:,} bytes after line '
@@ -170,6 +171,7 @@ def _header_end(tally: Tally, text: bytes, layout: Layout, *, final: bool) -> in
 
 
 def _unclosed(tally: Tally, line: int, quote: str) -> UsageError:
+    """Returns the error about a quote that is not closed."""
     return UsageError(
         f'{tally.path} line {line} opens a quote {quote} that is not closed within {MAX_LINES:,} lines or to the end '
         f'of the file: correct the line, or, if quotes are ordinary characters in this file, write quote: none in the '

@@ -88,12 +88,14 @@ class Converted:
         return b''
 
     def _in_utf_8(self, text: str) -> bytes:
+        """Encodes text. Raises UsageError if it holds halves of characters."""
         try:
             return text.encode()
         except UnicodeEncodeError as error:  # some codecs let halves of characters pass
             raise _unreadable(self._path, self._encoding, error) from None
 
     def _line_ends(self, text: str) -> list[str]:
+        """Returns the line ends in a text, for the number of a line."""
         return re.findall('\r\n|\n|\r' if self._only_returns else '\n', text)
 
 
@@ -178,6 +180,7 @@ def not_of_encoding(path: pathlib.Path, line: int, error: UnicodeDecodeError, en
 
 
 def _unreadable(path: pathlib.Path, encoding: str, error: UnicodeError) -> UsageError:
+    """Returns the error about a text that the codec cannot decode."""
     return UsageError(
         f'{path} cannot be read with encoding {encoding!r} ({error}): write another encoding in the declaration'
     )

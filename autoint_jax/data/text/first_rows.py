@@ -46,6 +46,7 @@ def first_rows(path: pathlib.Path, layout: Layout, count: int) -> list[list[str]
 
 
 def _cells(block: Block, layout: Layout, count: int, *, first: bool) -> list[list[str]]:
+    """Returns the cells of the first `count` rows of a block; `first` says that the block begins the file."""
     separator, stored = block.separator.decode(), as_text(block.path, block.text, block.first_line)
     dialect = Dialect(block.separator, layout.quote, layout.strip) if layout.quote is not None else None
     lines, continued = stored.removesuffix('\n').split('\n'), set(block.quoted.continued.tolist())

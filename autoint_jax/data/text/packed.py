@@ -77,6 +77,7 @@ def opened(path: pathlib.Path) -> Iterator[Unpacked]:
 
 
 def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """Returns the only file of an archive. Raises UsageError if there are several, or a password."""
     members = [
         member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith('__MACOSX/')
     ]

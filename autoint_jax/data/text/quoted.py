@@ -99,6 +99,7 @@ def quoted(
 
 
 def _as_arrays(own_way: list[int], continued: list[int], faults: dict[int, str]) -> Quoted:
+    """Returns the lines as arrays."""
     return Quoted(np.array(own_way, np.int64), np.array(continued, np.int64), faults)
 
 

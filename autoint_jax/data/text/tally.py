@@ -13,6 +13,7 @@ MANY = 10  # most files with something unusual that are named
 
 
 def _number(count: int, noun: str) -> str:
+    """Returns a count with its noun, in the plural unless the count is 1."""
     return f'{count:,} {noun}' if count == 1 else f'{count:,} {noun.replace(" or", "s or")}s'
 
 
@@ -36,6 +37,7 @@ def told(tallies: Sequence['Tally']) -> list[str]:
 
 
 def _copies(tallies: Sequence['Tally']) -> list[str]:
+    """Returns a warning for each file with the same content as an earlier one."""
     first: dict[str, Tally] = {}
     for tally in tallies:
         first.setdefault(tally.checksum.hexdigest(), tally)

@@ -1,4 +1,4 @@
-"""Drafts of files of all forms: marks, separators, quotes, encodings, packs, libsvm, Parquet, and files that are not tables."""
+"""Drafts of files: marks, separators, quotes, encodings, packed files, libsvm, Parquet, and other files."""
 
 import datetime
 import pathlib

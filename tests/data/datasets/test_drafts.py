@@ -73,7 +73,7 @@ def test_a_header_whose_names_cannot_be_used_gives_a_draft_that_prepares(tmp_pat
 
 
 def test_names_in_place_of_those_of_a_header(tmp_path):
-    """They are for columns at their places; where the header shows another order, or another file's columns, it is an error."""
+    """They name the columns at their places. A header in another order, or of another file, is an error."""
     declare = lambda columns: (tmp_path / 'draft.yaml').write_text(  # noqa: E731
         f'files: [a.csv, b.csv]\nheader: true\n{columns}label: {{column: y}}\nfields: [{{name: city}}]\n'
     )

@@ -74,8 +74,8 @@ def test_a_number_that_would_be_lost_makes_a_bad_row(tmp_path, column, number):
     assert bad == [
         (
             2,
-            f"column '{column}' takes the index of '0:3:{number}', and the number {number} would be lost: it must be 1, "
-            'or the field numeric',
+            f"column '{column}' takes the index of '0:3:{number}', and the number {number} would be lost: it must be "
+            '1, or the field numeric',
         )
     ]
 

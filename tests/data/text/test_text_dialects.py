@@ -182,7 +182,7 @@ def test_a_stray_quote_costs_its_own_line(tmp_path, lines, reason, block_bytes):
 
 @pytest.mark.parametrize('seed', range(60))
 def test_stray_quotes_cost_no_other_line(tmp_path, seed):
-    """Quotes at random places of some lines: the lines without one are read, all of them, or an error says what to do."""
+    """Quotes at random places of some lines: all lines without one are read, or an error says what to do."""
     rng = random.Random(seed)
     lines, clean = [], []
     for number in range(rng.randint(1, 200)):

@@ -77,7 +77,7 @@ def read_label(declared: Declared) -> LabelPlan:
         raise content['negative'].error("stands alone: list the values that are positive, too, under 'positive'")
     for value in values['positive']:
         if value in values['negative']:
-            raise content['negative'].error(f'lists {value!r}, which is also listed under positive: leave one')
+            raise content['negative'].error(f'lists {value!r}, which is also listed under positive: keep it in one')
     return LabelPlan(column, above, **values)
 
 
@@ -140,6 +140,7 @@ def separator(declared: Declared) -> str:
 
 
 def _name(declared: Declared) -> str:
+    """Reads the name of a field."""
     name = declared.text('a text, the name of the field')
     if name != name.strip():
         declared.wrong('a name without blanks at its ends')
@@ -151,6 +152,7 @@ def _name(declared: Declared) -> str:
 
 
 def _transform(declared: Declared, kind: str) -> str:
+    """Reads a transform. Raises UsageError if the kind of the field does not have it."""
     known = [transform for own, transform in _READ if own == kind]
     text = declared.text(f'one of {", ".join(known)}')
     if text not in known:
@@ -162,6 +164,7 @@ def _transform(declared: Declared, kind: str) -> str:
 
 
 def _missing(declared: Declared, kind: str, transform: str) -> str:
+    """Reads what becomes of missing values. Raises UsageError if the kind and transform do not allow it."""
     allowed: tuple[str, ...]
     if kind == MULTIVALUED:
         allowed = ('nothing',)
@@ -173,6 +176,7 @@ def _missing(declared: Declared, kind: str, transform: str) -> str:
 
 
 def _missing_values(declared: Declared, kind: str, transform: str) -> tuple[str, ...]:
+    """Reads values that mean missing; they must be numbers if the column is read as numbers."""
     values = declared.texts('a list of values that are missing', none=True, empty=True)
     if kind == NUMERIC or transform in ('quantiles', 'log_square_bucket'):
         for value in values:

@@ -116,6 +116,7 @@ def read_layout(content: dict[str, Declared], form: str, whole: Declared) -> tup
 
 
 def _between(declared: Declared) -> str:
+    """Reads the separator of columns, which holds no letters, digits or quotes."""
     text = separator(declared)
     if any(letter.isalnum() or letter in '"\'' for letter in text):
         declared.wrong('one or more characters that are no letters, digits or quotes, such as ",", "\\t" or "::"')
@@ -123,6 +124,7 @@ def _between(declared: Declared) -> str:
 
 
 def _encoding(declared: Declared) -> str:
+    """Reads the name of an encoding. Returns Python's own name of it."""
     name = declared.text('the name of an encoding, such as utf-8, latin-1 or cp1252')
     try:
         '\n'.encode(name)
@@ -132,6 +134,7 @@ def _encoding(declared: Declared) -> str:
 
 
 def _thousands(declared: Declared) -> str:
+    """Reads the mark between thousands, or the empty text."""
     text = declared.text('a mark between thousands', empty=True)
     if text and text not in _THOUSANDS:
         declared.wrong('a mark between thousands: one of "," "." " " "\'" "_"')

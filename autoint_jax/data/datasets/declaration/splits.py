@@ -129,6 +129,7 @@ def read_split(declared: Declared | None) -> SplitPlan:
 
 
 def _shares(declared: Declared, content: dict[str, Declared]) -> dict[str, int | float]:
+    """Reads the shares of validation and test rows, by default 0.1. Raises UsageError if none is left for training."""
     shares = {
         name: content[name].number(_SHARES, lambda share: 0 < share < 1) if name in content else 0.1
         for name in ('valid', 'test')
@@ -142,16 +143,19 @@ def _shares(declared: Declared, content: dict[str, Declared]) -> dict[str, int |
 
 
 def _required(declared: Declared, content: dict[str, Declared], key: str, what: str) -> Declared:
+    """Returns the value of a key. Raises UsageError, which says `what` to do, if it is lacking."""
     if key not in content:
         raise declared.error(f'has no {key!r}: {what}')
     return content[key]
 
 
 def _as_field(content: dict[str, Declared]) -> dict[str, bool]:
+    """Reads `as_field`; it is a parameter only if it is true."""
     return {'as_field': True} if 'as_field' in content and content['as_field'].boolean() else {}
 
 
 def _time(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
+    """Reads the parameters of a split by time, apart from the shares."""
     made: dict[str, Any] = {
         'column': _required(declared, content, 'column', 'give the column of times').text('the name of a column')
     }
@@ -165,6 +169,7 @@ def _time(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
 
 
 def _is_format(text: str) -> bool:
+    """Returns whether a text is a format of `datetime.strptime`."""
     try:
         datetime.datetime.strptime('', text)
     except ValueError as error:
@@ -175,6 +180,7 @@ def _is_format(text: str) -> bool:
 
 
 def _column(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
+    """Reads the parameters of a split by a column. Raises UsageError if two splits list the same value."""
     made: dict[str, Any] = {
         'name': _required(declared, content, 'name', 'give the column whose values say the split').text(
             'the name of a column'
@@ -194,6 +200,7 @@ def _column(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
 
 
 def _files(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
+    """Reads the parameters of a split by files."""
     made: dict[str, Any] = {}
     for name in SPLITS:
         drawn = ', or draw it from the training files by valid: {share: 0.1, seed: 0}' if name == 'valid' else ''

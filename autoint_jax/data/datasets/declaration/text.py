@@ -91,6 +91,7 @@ def written(node: Node) -> Any:
 
 
 def _text(path: pathlib.Path) -> str:
+    """Reads a file as text, UTF-8 or UTF-16 with a byte-order mark. Raises UsageError if that is impossible."""
     try:
         with open(path, 'rb') as file:
             content = file.read(LARGEST + 1)
@@ -112,6 +113,7 @@ def _text(path: pathlib.Path) -> str:
 
 
 def _yaml_sentence(path: pathlib.Path, text: str, error: yaml.YAMLError) -> str:
+    """Returns the sentence about an error of the YAML parser."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count('\n', 0, error.position) + 1
         return (
@@ -126,8 +128,9 @@ def _yaml_sentence(path: pathlib.Path, text: str, error: yaml.YAMLError) -> str:
 
 
 def _twice(path: pathlib.Path, key: str, lines: tuple[int | None, int | None]) -> UsageError:
+    """Returns the error about a key that occurs twice, with its lines if they are known."""
     where = '' if lines[1] is None else f', in line {lines[0]}' + f' and line {lines[1]}' * (lines[0] != lines[1])
-    return UsageError(f'{path} has the key {key[:60]!r} twice{where}: leave one')
+    return UsageError(f'{path} has the key {key[:60]!r} twice{where}: keep one')
 
 
 class _Yaml:
@@ -144,7 +147,7 @@ class _Yaml:
         if self._values > _MOST_VALUES:
             raise UsageError(f'{self._path} holds more than {_MOST_VALUES:,} values once its aliases are written out')
         if id(node) in self._open:
-            raise UsageError(f'{self._path} line {line}: an alias refers to what it is a part of')
+            raise UsageError(f'{self._path} line {line}: an alias refers to a value that contains the alias')
         kind = {yaml.ScalarNode: 'str', yaml.SequenceNode: 'seq', yaml.MappingNode: 'map'}[type(node)]
         if node.tag not in ('!', f'tag:yaml.org,2002:{kind}'):
             tag = node.tag.replace('tag:yaml.org,2002:', '!!')
@@ -160,6 +163,7 @@ class _Yaml:
         return made
 
     def _mapping(self, node: yaml.MappingNode, line: int) -> Mapping:
+        """Converts a mapping and merges those under `<<`; its own keys have precedence."""
         pairs: dict[str, Node] = {}
         lines: dict[str, int] = {}
         merged: dict[str, Node] = {}
@@ -205,6 +209,7 @@ class _Json:
             raise UsageError(f'{self._path} is nested too deeply for a declaration') from None
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Mapping:
+        """Makes a mapping of the keys and values of an object. Raises UsageError if a key occurs twice."""
         made: dict[str, Node] = {}
         for key, value in pairs:
             if key in made:
@@ -213,6 +218,7 @@ class _Json:
         return Mapping(made)
 
     def _tree(self, value: Any) -> Node:
+        """Converts a value of the JSON parser."""
         if isinstance(value, list):
             return Items(tuple(map(self._tree, value)))
         if isinstance(value, str):

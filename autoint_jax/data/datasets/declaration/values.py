@@ -143,7 +143,7 @@ class Declared:
         for item in self.items(takes):
             text = item.text(takes, empty=empty, control=control)
             if text in found:
-                raise item.error(f'lists {text[:60]!r} twice: leave one')
+                raise item.error(f'lists {text[:60]!r} twice: keep one')
             found[text] = None
         return tuple(found)
 
@@ -184,6 +184,7 @@ class Declared:
         return number
 
     def _number(self, takes: str) -> int | float:
+        """Reads a finite number without quotes. Raises UsageError, which says what it `takes`, at any other value."""
         if not isinstance(self.node, Scalar) or not _is_number(self.node.text):
             self.wrong(takes)
         if self.node.quoted:
@@ -203,4 +204,5 @@ def has_control(text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
+    """Returns whether a text is a decimal number, perhaps with underscores and an exponent."""
     return bool(_NUMBER.fullmatch(text)) and any(letter.isdigit() for letter in text.lower().split('e')[0])

@@ -150,6 +150,7 @@ class _Reader:
 
 @functools.lru_cache(maxsize=8)
 def _reader(decimal: str, thousands: str) -> _Reader:
+    """Returns the one reader for these marks."""
     return _Reader(Layout((), strip=True, decimal=decimal, thousands=thousands))
 
 

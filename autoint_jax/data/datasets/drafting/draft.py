@@ -222,4 +222,5 @@ def _field_names(columns: list[str]) -> list[str]:
 
 
 def _in_comment(name: str) -> str:
+    """Returns the name of a file for a comment, quoted if it is not printable."""
     return name if name.isprintable() else quoted(name)

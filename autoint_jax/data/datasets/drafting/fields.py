@@ -59,6 +59,7 @@ def kind_of(column: Column, *, names_tell: bool = True) -> Kind:
 
 
 def _of_numbers(column: Column, names_tell: bool) -> Kind:
+    """Returns the kind of a column of numbers."""
     numeric, distinct, known = 'kind: numeric, transform: standard', len(column.counts), len(column.known)
     ids, measure = (names_tell and told(column.name) for told in (names_ids, names_a_measure))
     if any(re.fullmatch(r'0\d+', value) for value in column.counts):
@@ -88,6 +89,7 @@ def _of_numbers(column: Column, names_tell: bool) -> Kind:
 
 
 def _of_text(column: Column) -> Kind:
+    """Returns the kind of a column with cells that are not numbers."""
     distinct, known = len(column.counts), len(column.known)
     separator = _list_separator(column)
     if separator is not None:
@@ -117,6 +119,7 @@ def _of_text(column: Column) -> Kind:
 
 
 def _categorical(column: Column, why: str) -> Kind:
+    """Returns the kind of a categorical field, or of a column left out if no value repeats."""
     distinct, known = len(column.counts), len(column.known)
     if distinct == known > _FEW:
         return Kind(None, f'left out ({why}): every row has a value of its own, so there is nothing to learn')

@@ -94,8 +94,10 @@ def _counts_columns(first: list[str], columns: list[Column]) -> bool:
 
 
 def _is_number(cell: str, column: Column) -> bool:
+    """Returns whether a cell reads as a number by the marks of the column."""
     return column.with_texts([cell]).is_numeric
 
 
 def _may_be_missing(cell: str) -> bool:
+    """Returns whether a cell may mean a missing value."""
     return cell in MISSING or not any(letter.isalpha() for letter in cell)

@@ -91,6 +91,7 @@ def not_found(columns: Sequence[Column]) -> list[str]:
 
 
 def _made(column: Column, why: str) -> Label:
+    """Returns a column as the label. Raises ValueError if it cannot be one."""
     told = _rule(column)
     if told is None:
         raise ValueError(f'column {column.name!r} has no rule of a label')
@@ -99,6 +100,7 @@ def _made(column: Column, why: str) -> Label:
 
 
 def _is_binary(column: Column) -> bool:
+    """Returns whether the values of a column have two meanings."""
     return len(_groups(column)) == 2
 
 
@@ -109,6 +111,7 @@ def _is_telling(column: Column) -> bool:
 
 
 def _may_be_binary(column: Column) -> bool:
+    """Returns whether a column holds only 0 or only 1, so that other rows may hold the other."""
     return len(column.counts) == 1 and set(column.counts) <= {'0', '1', '0.0', '1.0'}
 
 
@@ -121,6 +124,7 @@ def _groups(column: Column) -> dict[str, list[str]]:
 
 
 def _meaning(value: str) -> str:
+    """Returns what a value means, without its spelling: lower case, plain numbers, one blank between words."""
     plain = value.lower().rstrip('. ')
     if re.fullmatch(r'[+-]?\d+(\.0*)?', plain):
         return str(int(float(plain)))
@@ -199,4 +203,5 @@ def _above(column: Column) -> tuple[str, str, int] | None:
 
 
 def _share(rows: int, all_rows: int) -> str:
+    """Returns a share of rows as a percentage."""
     return f'{rows / max(all_rows, 1):.1%}'

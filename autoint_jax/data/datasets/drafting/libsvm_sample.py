@@ -99,6 +99,7 @@ def _fields(rows: list[list[tuple[int, str, str]]]) -> tuple[list[Column], dict[
 
 
 def _categorical(column: Column, reason: str) -> Kind:
+    """Returns the kind of a categorical field."""
     return f'kind: categorical, min_count: {5 if len(column.counts) > 1000 else 1}', reason
 
 

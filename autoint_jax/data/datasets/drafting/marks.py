@@ -59,11 +59,13 @@ def marks_of(columns: Sequence[Sequence[str]], separator: str) -> Marks:
 
 
 def _numeric(columns: Sequence[Sequence[str]], decimal: str, thousands: str) -> int:
+    """Returns the number of columns whose cells are all numbers with these marks."""
     form = _form(decimal, thousands)
     return sum(all(map(form.fullmatch, cells)) for cells in columns)
 
 
 def _plain() -> re.Pattern:
+    """Returns the pattern of numbers with a decimal point and without marks between thousands."""
     return _form('.', '')
 
 

@@ -64,5 +64,6 @@ def _is_readable(dtype: pl.DataType) -> bool:
 
 
 def _shown(dtype: pl.DataType) -> str:
+    """Returns the name of a type, cut to 60 characters."""
     text = str(dtype)
     return text if len(text) <= 60 else text[:57] + '...'

@@ -82,6 +82,7 @@ def _mostly_utf8(content: bytes) -> bool:
 
 
 def _decodes(content: bytes, encoding: str) -> bool:
+    """Returns whether bytes can be decoded."""
     try:
         content.decode(encoding)
     except UnicodeDecodeError:
@@ -168,6 +169,7 @@ def _check_beginning(path: pathlib.Path, line: str, first: list[str], rows: list
 
 
 def _header(first: list[str], body: list[list[str]], layout: Layout, width: int) -> Header:
+    """Decides whether the first row is a header, by its number of cells or by the rows below it."""
     if len(first) != width:
         return Header(True, f'the first line has {len(first)} cells, the others {width}')
     looked = first[:_HEADER_COLUMNS]
@@ -176,6 +178,7 @@ def _header(first: list[str], body: list[list[str]], layout: Layout, width: int)
 
 
 def _mark_lines(marks: Marks) -> list[str]:
+    """Returns the lines about the marks of numbers."""
     doubt = '' if marks.sure else '; a guess, for the numbers could also be read with . and , the other way round'
     found = [f'decimal: {quoted(marks.decimal)}  # as in {shown(marks.example)}{doubt}'] if marks.decimal != '.' else []
     return found + (

@@ -29,6 +29,7 @@ def shown(text: str, longest: int = 20) -> str:
 
 
 def _escaped(character: str) -> str:
+    """Returns a character as YAML writes it within double quotes."""
     if character in '"\\':
         return '\\' + character
     if character == '\t':
