@@ -28,7 +28,11 @@ def test_help_has_groups_and_the_values_of_the_chosen_configuration(command):
         ['name', *MODELS['hofm'].OPTIONS], key=_place
     )
     assert 'num_heads' in parts['options of other models'] and 'order' not in parts['options of other models']
-    assert re.search(r'^  --config\.optimizer\.learning_rate=0\.25  +step size$', parts['optimizer'], re.MULTILINE)
+    assert re.search(
+        r'^  --config\.optimizer\.learning_rate=0\.25  +learning rate of both optimizers$',
+        parts['optimizer'],
+        re.MULTILINE,
+    )
     assert '--config=movielens_1m_hofm' in parts['run'] and '--config.seed=0' in parts['run']
 
 

@@ -1,4 +1,4 @@
-"""The configuration of a run: typed, frozen, strict. Defaults stand here and in the groups' files, nowhere else."""
+"""The configuration of a run, typed and frozen. Only this file and the files of its groups have defaults."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ from autoint_jax.errors import UsageError, nearest
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The configuration of a run. What a run computes is a function of this value and of the prepared data."""
+    """The configuration of a run. It and the prepared data decide everything that the run computes."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -30,7 +30,7 @@ class Config:
     training: TrainingConfig = TrainingConfig()
     replicas: ReplicasConfig = ReplicasConfig()
     execution: ExecutionConfig = ExecutionConfig()
-    seed: int = option(0, 'seed of initialisation, row order and dropout')
+    seed: int = option(0, 'seed of the initial parameters, the order of rows and dropout')
 
     def __post_init__(self):
         check(
@@ -52,7 +52,7 @@ class Leaf(typing.NamedTuple):
 
 
 def leaves(cls: Any = Config, prefix: str = '') -> list[Leaf]:
-    """All options of a configuration class, in order."""
+    """Returns all options of a configuration class, in order."""
     found = []
     for field in dataclasses.fields(cls):
         path = prefix + field.name
@@ -69,7 +69,7 @@ def _known() -> dict[str, Leaf]:
 
 
 def replace(config: Config, values: dict[str, Any]) -> Config:
-    """`config` with options replaced, {'model.num_layers': 4}. Raises UsageError on unknown names or wrong values."""
+    """Returns `config` with new values, {'model.num_layers': 4}. Raises UsageError on unknown names or wrong values."""
     known = _known()
     nested: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
@@ -87,7 +87,7 @@ def replace(config: Config, values: dict[str, Any]) -> Config:
 
 
 def load(path: str | pathlib.Path) -> Config:
-    """Reads a TOML file that holds what differs from the defaults. Raises UsageError."""
+    """Reads a TOML file of the options that differ from their defaults. Raises UsageError."""
     path = pathlib.Path(path)
     tree = stored.read_toml(path, 'configuration')
     try:
@@ -97,32 +97,32 @@ def load(path: str | pathlib.Path) -> Config:
 
 
 def from_tree(tree: dict[str, Any]) -> Config:
-    """The configuration in a stored record: nested tables, as `to_tree` gives them, or with parts left at their defaults.
+    """Returns the configuration of a stored record, which has nested tables, as `to_tree` returns them.
 
-    Options may have the names that earlier versions gave them. Raises UsageError.
+    Missing options get their defaults. Options may have the names of earlier versions. Raises UsageError.
     """
     return replace(Config(), renamed(_flatten(tree)))
 
 
 def to_tree(config: Config) -> dict[str, Any]:
-    """The whole effective configuration as nested dictionaries of JSON values."""
+    """Returns all options, with their values, as nested dictionaries of JSON values."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
 def value(config: Config, path: str) -> Any:
-    """The value of an option, by its dotted path."""
+    """Returns the value of an option, by its dotted path."""
     group, _, name = path.rpartition('.')
     return getattr(getattr(config, group) if group else config, name)
 
 
 def differing(one: Config, other: Config) -> dict[str, tuple[Any, Any]]:
-    """The options in which two configurations differ, with both values."""
+    """Returns {option: (value in `one`, value in `other`)} of the options in which two configurations differ."""
     first, second = _flatten(to_tree(one)), _flatten(to_tree(other))
     return {path: (first[path], second[path]) for path in first if first[path] != second[path]}
 
 
 def difference(one: Config, other: Config) -> list[str]:
-    """The same as 'model.num_layers: 3 / 4'."""
+    """Returns the differing options of two configurations as lines such as 'model.num_layers: 3 / 4'."""
     return [f'{path}: {first} / {second}' for path, (first, second) in differing(one, other).items()]
 
 
@@ -134,7 +134,7 @@ def _flatten(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is a number that a computation can use: infinities, NaN and what no float holds are none."""
+    """Returns whether a value is a finite number that fits a float."""
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 

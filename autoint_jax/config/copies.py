@@ -1,4 +1,4 @@
-"""Copies of a run: the configurations that `replicas` asks for."""
+"""Copies of a run: the configurations that the options of `replicas` ask for."""
 
 import dataclasses
 import itertools
@@ -10,15 +10,15 @@ from autoint_jax.errors import UsageError
 
 
 def copies(config: Config) -> list[Config]:
-    """The runs that `config.replicas` asks for, each as it would be configured alone. Raises UsageError on wrong values."""
+    """Returns the configurations that `config.replicas` asks for, each as that of a run alone. Raises UsageError."""
     lists = {'seed': range(config.seed, config.seed + config.replicas.seeds)} | {
         path: getattr(config.replicas, name) for name, path in OF_COPIES.items() if getattr(config.replicas, name)
     }
     count = math.prod(map(len, lists.values()))
     if count > MOST_COPIES:
         raise UsageError(
-            f"options of 'replicas' ask for {count:,} copies of a run in one program, but {MOST_COPIES:,} are the most: "
-            'a sweep (scripts/sweep.py) trains as many in groups'
+            f"options of 'replicas' ask for {count:,} copies of a run, but one program trains at most "
+            f'{MOST_COPIES:,}: use a sweep (scripts/sweep.py), which trains them in groups'
         )
     alone = dataclasses.replace(config, replicas=ReplicasConfig())
     return [replace(alone, dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]

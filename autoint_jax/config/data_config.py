@@ -7,14 +7,16 @@ from autoint_jax.config.options import check, option
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which prepared data a run is trained on."""
+    """The options of a run's data: which prepared data it reads, and how each epoch is shuffled."""
 
-    dataset: str = option('movielens_100k', 'data set, as named by scripts/prepare_data.py')
-    recipe: str = option('with_ids', 'how the raw files were turned into fields, vocabularies and splits')
+    dataset: str = option('movielens_100k', 'name of the data set, as given to scripts/prepare_data.py')
+    recipe: str = option(
+        'with_ids', 'name of the recipe by which the raw files were turned into fields, vocabularies and splits'
+    )
     shuffle: str = option(
         'rows',
-        "order of an epoch: 'rows' (every order is as likely) or 'blocks' (blocks of neighbouring rows, "
-        'then rows of many blocks at a time), for data larger than memory',
+        "how rows are shuffled in every epoch: 'rows' (every order is equally likely) or 'blocks' (shuffles blocks of "
+        'neighbouring rows, then the rows of many blocks together), for data larger than memory',
     )
 
     def __post_init__(self):

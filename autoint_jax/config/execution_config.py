@@ -10,34 +10,32 @@ TABLE_FORMS = (AUTOMATIC, 'xla', 'cpu_kernel')
 
 @dataclasses.dataclass(frozen=True)
 class ExecutionConfig:
-    """How a run is computed. It is no part of the run's identity, so a run may go on with other values on another machine.
+    """The options of how a run is computed. They are not part of its identity, so it may resume with other values.
 
     Attributes:
-      form: of the interacting layers; a model without such layers refuses another than 'automatic'.
-      tables_form: of the sparse optimizers of tables.
-      slice_rows: rows of a slice, 0 where it is chosen.
-      streaming: whether rows are read from disk even where they fit in memory.
+      form: form of the interacting layers. A model without such layers accepts only 'automatic'.
+      tables_form: form of the sparse optimizers of tables.
+      slice_rows: rows of a slice; 0 if the size is chosen automatically.
+      streaming: whether rows are read from disk even if they fit in memory.
     """
 
     form: str = option(
         AUTOMATIC,
-        'form in which the interacting layers are computed, by its name in '
-        "autoint_jax/models/interacting/forms.py; all give the same values; 'automatic' is the fastest for the device",
+        "how the interacting layers are computed: 'automatic' (the fastest for the device), or a name in "
+        'autoint_jax/models/interacting/forms.py; all forms give the same values',
     )
     tables_form: str = option(
         AUTOMATIC,
-        "form of the sparse optimizers of tables: 'xla', 'cpu_kernel' (compiled), or "
-        "'automatic', the fastest for the device; both give the same values",
+        "how the sparse optimizers of tables are computed: 'automatic' (the fastest for the device), 'xla' or "
+        "'cpu_kernel' (compiled C++); both give the same values",
     )
     slice_rows: int = option(
         0,
-        'rows whose gradients are taken at a time on each device, so that activations stay '
-        'in its cache; 0 = chosen from the schema and the device',
+        'rows whose gradients are computed at a time on each device, so that activations stay in its cache '
+        '(0 = chosen from the schema and the device)',
     )
     streaming: bool = option(
-        False,
-        'read rows through a pipeline from disk instead of keeping them on the device, where they '
-        'are kept if they fit; changes no value',
+        False, 'read rows from disk while training, even if they fit in the memory of the device; this changes no value'
     )
 
     def __post_init__(self):

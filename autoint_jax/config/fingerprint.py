@@ -9,16 +9,16 @@ from autoint_jax.config.configuration import Config, leaves, to_tree, value
 from autoint_jax.config.execution_config import ExecutionConfig
 from autoint_jax.config.renamed import OLD_NAMES
 
-EXECUTION = 'execution'  # the group that is no part of a run's identity
+EXECUTION = 'execution'  # the group of options that are not part of a run's identity
 
 
 def identity(config: Config) -> Config:
-    """The configuration with default options of 'execution': the same for all configurations of one run."""
+    """Returns the configuration with default options of 'execution'. It is equal for all starts of a run."""
     return dataclasses.replace(config, execution=ExecutionConfig())
 
 
 def identity_tree(config: Config) -> dict[str, Any]:
-    """The configuration as nested dictionaries of JSON values, without the group 'execution'."""
+    """Returns the configuration as nested dictionaries of JSON values, without the group 'execution'."""
     tree = to_tree(config)
     del tree[EXECUTION]
     return tree
@@ -27,8 +27,8 @@ def identity_tree(config: Config) -> dict[str, Any]:
 def fingerprint(config: Config) -> str:
     """Returns twelve hexadecimal digits that name a run, whatever its options of 'execution' are.
 
-    They are made from what differs from the defaults, so that an option added later, off by default, leaves older runs
-    their names. A default is therefore never changed.
+    They are made from the options that differ from their defaults. So older runs keep their names when an option is
+    added that is off by default. A default is therefore never changed.
     """
     return _digits({path: chosen for path, chosen in _chosen(config).items() if not path.startswith(f'{EXECUTION}.')})
 
@@ -42,7 +42,7 @@ def former_fingerprint(config: Config) -> str:
 
 
 def _chosen(config: Config) -> dict[str, Any]:
-    """The options that differ from their defaults, with their values."""
+    """Returns {option: value} of the options that differ from their defaults."""
     return {leaf.path: chosen for leaf in leaves() if (chosen := value(config, leaf.path)) != leaf.default}
 
 

@@ -1,10 +1,10 @@
-"""The options of models. A model reads some of them (its `OPTIONS`); setting another is an error, not a silence."""
+"""The options of models. A model reads some of them (its `OPTIONS`); setting any other one is an error."""
 
 import dataclasses
 
 from autoint_jax.config.options import check, option
 
-# Options that name a choice, and their values. 'model' is what the model's paper says, for AutoInt what its variant says.
+# Options that name a choice, and their values. 'model' follows the model's paper, or in AutoInt the chosen variant.
 CHOICES = {
     'variant': ('paper', 'authors'),
     'compute_dtype': ('float32', 'bfloat16'),
@@ -30,7 +30,7 @@ AT_LEAST_ONE = (
 SHARES = ('attention_dropout', 'embedding_dropout', 'deep_dropout', 'feedforward_dropout', 'residual_dropout')
 WIDTHS = ('head_hidden', 'deep_hidden', 'second_hidden', 'gate_hidden', 'cin_widths', 'unit_widths')
 ABOVE_ZERO = ('embedding_stddev', 'periodic_scale', 'mask_ratio', 'feedforward_ratio')
-# The largest values, generous beside any published model: beyond them a program compiles for hours or does not fit anywhere.
+# The largest values, far above those of published models. Beyond them a program compiles for hours or fits nowhere.
 AT_MOST = {
     'num_layers': 256,
     'num_heads': 256,
@@ -52,53 +52,60 @@ AT_LEAST_ZERO = ('num_layers', 'cross_rank', 'width_scale', 'width_power')
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    name: str = option('autoint', 'model, by its name in autoint_jax/models/registry.py')
+    """The options of all models. The help of an option names its model if only one model reads it."""
+
+    name: str = option('autoint', 'name of the model, one of those in autoint_jax/models/registry.py')
     variant: str = option(
         'paper',
-        "'paper' (the equations) or 'authors' (the published code: ReLU and bias on the "
-        'projections, scaled scores, LayerNorm)',
+        "version of AutoInt: 'paper' (its equations) or 'authors' (their published code, with ReLU and bias on the "
+        'projections, scaled scores and LayerNorm)',
     )
     embedding_dim: int = option(16, 'embedding dimension d of every field')
     num_layers: int = option(
-        3, 'interacting layers, cross layers, blocks; in AutoInt 0 leaves the output layer on the embeddings'
+        3, 'number of layers or blocks of the model; with 0, the output layer of AutoInt reads the embeddings'
     )
-    num_heads: int = option(2, 'attention heads of a layer')
+    num_heads: int = option(2, 'number of attention heads in a layer')
     head_dim: int = option(32, "width d' of a head; a layer's output is num_heads * head_dim wide")
     residual: bool = option(True, 'add W_Res e_m before the activation (Eq. 8)')
-    attention_dropout: float = option(0.0, 'share of attention weights dropped in training')
+    attention_dropout: float = option(0.0, 'fraction of attention weights dropped in training')
     embedding_dropout: float = option(
         0.0,
-        'share of embedding values dropped in training; in FM, AFM, NFM and HOFM, of the summed products of embeddings',
+        'fraction of embedding values dropped in training; FM, AFM, NFM and HOFM drop values of the summed products of '
+        'embeddings instead',
     )
-    head_hidden: tuple[int, ...] = option((), 'hidden widths of the output layer; none = linear, as in Eq. 9')
+    head_hidden: tuple[int, ...] = option(
+        (), 'widths of hidden layers before the output (empty = a linear output, as in Eq. 9)'
+    )
     deep_hidden: tuple[int, ...] = option(
-        (), 'hidden widths of the deep network, alone or beside another part; none = off'
+        (), 'widths of the hidden layers of the deep network (empty = no deep network)'
     )
-    deep_dropout: float = option(0.0, 'share of hidden values dropped in the deep network')
+    deep_dropout: float = option(0.0, 'fraction of the hidden values of the deep network dropped in training')
     compute_dtype: str = option(
         'float32',
-        "type of the interacting layers' products: 'float32' or 'bfloat16'; sums, softmax, "
-        'tables, parameters and optimizer are float32 in both',
+        "number type of the products in interacting layers: 'float32' or 'bfloat16'; sums, softmax, tables, "
+        'parameters and optimizer are float32 with both',
     )
     # Embeddings.
-    embedding_stddev: float = option(0.01, 'standard deviation of initial embeddings; the authors 0.01, BARS 1e-4')
+    embedding_stddev: float = option(0.01, 'standard deviation of initial embeddings; the authors use 0.01, BARS 1e-4')
     combiner: str = option(
         'mean',
-        "of the q values of a multivalued field: 'mean' (Eq. 3; where values are features of their own, "
-        "x_i = 1 / q) or 'sum' (x_i = 1)",
+        "how the embeddings of the q values of a multivalued field are combined: 'mean' (Eq. 3; if values are "
+        "features of their own, x_i = 1 / q) or 'sum' (x_i = 1)",
     )
     width_scale: float = option(
         0.0,
-        "a of a field's own embedding dimension a * cardinality ** b, rounded up to a power of "
-        'two, at most embedding_dim; 0 = off',
+        'a in a * cardinality ** b, from which each field gets its own embedding dimension: rounded up to a power of '
+        'two, at most embedding_dim (0 = all fields have embedding_dim)',
     )
-    width_power: float = option(0.25, 'b of the same')
+    width_power: float = option(0.25, 'b in the formula of model.width_scale')
     numeric_encoding: str = option(
         'scaled',
-        "numeric fields: 'scaled' (v_m * x_m, Eq. 4), 'buckets' (a vector a quantile "
-        "bucket), 'piecewise_linear' or 'periodic' (Gorishniy et al., 2022)",
+        "how numeric fields are embedded: 'scaled' (v_m * x_m, Eq. 4), 'buckets' (one vector for each quantile "
+        "bucket), 'piecewise_linear' or 'periodic' (both of Gorishniy et al., 2022)",
     )
-    numeric_bins: int = option(16, 'quantile bins of a numeric field, or its frequencies if periodic')
+    numeric_bins: int = option(
+        16, 'number of quantile bins of a numeric field, or of frequencies if its encoding is periodic'
+    )
     periodic_scale: float = option(0.1, 'standard deviation of initial frequencies of periodic encodings')
     # What implementations of AutoInt differ in.
     score_scale: str = option(
@@ -107,26 +114,31 @@ class ModelConfig:
         "one in AutoInt's paper variant, head_dim in the authors'",
     )
     projection_activation: str = option(
-        'model', "on query, key, value and residual: 'none', 'relu' or as the model has it"
+        'model',
+        "activation of query, key, value and residual: 'none', 'relu', or 'model' (as in the model's paper or variant)",
     )
-    projection_bias: str = option('model', "bias of the projections: 'off', 'on' or as the model has it")
+    projection_bias: str = option(
+        'model', "bias of the projections: 'off', 'on', or 'model' (as in the model's paper or variant)"
+    )
     layer_norm: str = option(
         'model',
-        "LayerNorm of an interacting layer: 'off', 'before_activation' (FuxiCTR), "
-        "'after_activation' (the authors' code) or as the model has it",
+        "LayerNorm of an interacting layer: 'off', 'before_activation' (FuxiCTR), 'after_activation' (the authors' "
+        "code), or 'model' (as in the model's paper or variant)",
     )
     residual_projection: str = option(
-        'always', "W_Res in every layer ('always', the paper) or only where widths differ ('where_needed', FuxiCTR)"
+        'always',
+        "which layers have W_Res: 'always' (every layer, as in the paper) or 'where_needed' (only layers whose input "
+        'and output widths differ, as in FuxiCTR)',
     )
     wide: bool = option(False, 'add the first-order part, w^T x, to the logits')
     deep_output: str = option(
         'sum',
-        "deep network beside AutoInt: logits are added ('sum', the authors) or one output layer "
-        "reads both parts ('concatenated', DeepCTR)",
+        "how AutoInt and the deep network are joined: 'sum' (adds their logits, as the authors do) or 'concatenated' "
+        '(one output layer reads both, as in DeepCTR)',
     )
     # Deep networks.
     deep_batch_norm: bool = option(
-        False, 'batch normalisation before the activation of hidden layers, with running statistics'
+        False, 'normalise over the batch before the activation of hidden layers; evaluations use running statistics'
     )
     unit_widths: tuple[int, ...] = option((100, 100, 100, 100), 'Deep Crossing: hidden widths of the residual units')
     # Pairs and higher orders.
@@ -135,24 +147,32 @@ class ModelConfig:
     cin_widths: tuple[int, ...] = option((200, 200, 200), 'CIN: feature maps of each layer')
     cin_split: bool = option(
         True,
-        'CIN: half of the maps of a layer but the last go to the output, the other half to the '
-        "next layer, as in its authors' code; off = all go to both",
+        'CIN: in each layer but the last, half of the maps go to the output and half to the next layer, as in the '
+        "authors' code (off = all maps go to both)",
     )
-    cross_rank: int = option(0, 'DCN-V2: rank of the cross matrices; 0 = full')
-    cross_experts: int = option(1, 'DCN-V2: experts of a low-rank cross layer')
-    cross_stacked: bool = option(False, 'DCN-V2: the deep network reads the cross layers; off = it stands beside them')
+    cross_rank: int = option(0, 'DCN-V2: rank of the cross matrices (0 = full rank)')
+    cross_experts: int = option(1, 'DCN-V2: number of experts in a low-rank cross layer')
+    cross_stacked: bool = option(
+        False, 'DCN-V2: the deep network reads the output of the cross layers (off = it reads the embeddings)'
+    )
     # Recent models.
-    second_hidden: tuple[int, ...] = option((), 'FinalMLP: hidden widths of the second stream; none = as deep_hidden')
-    gate_hidden: tuple[int, ...] = option((), 'FinalMLP: hidden widths of the feature gates; none = no gates')
-    fusion_heads: int = option(1, 'FinalMLP: heads of the bilinear fusion')
-    mask_width: int = option(64, 'MaskNet: output width of a block')
-    mask_ratio: float = option(2.0, "MaskNet: width of a mask's aggregation layer over that of its output")
-    mask_parallel: bool = option(True, 'MaskNet: blocks side by side on the embeddings; off = one after the other')
-    feedforward_ratio: float = option(
-        4 / 3, 'FT-Transformer: width of the feed-forward layer over the embedding dimension'
+    second_hidden: tuple[int, ...] = option(
+        (), 'FinalMLP: hidden widths of the second stream (empty = the same as deep_hidden)'
     )
-    feedforward_dropout: float = option(0.0, 'FT-Transformer: share of feed-forward values dropped in training')
-    residual_dropout: float = option(0.0, 'FT-Transformer: share of values dropped before a residual sum in training')
+    gate_hidden: tuple[int, ...] = option((), 'FinalMLP: hidden widths of the feature gates (empty = no gates)')
+    fusion_heads: int = option(1, 'FinalMLP: number of heads of the bilinear fusion')
+    mask_width: int = option(64, 'MaskNet: output width of a block')
+    mask_ratio: float = option(2.0, "MaskNet: width of a mask's aggregation layer, divided by the width of the mask")
+    mask_parallel: bool = option(
+        True, 'MaskNet: all blocks read the embeddings (off = each block reads the one before)'
+    )
+    feedforward_ratio: float = option(
+        4 / 3, 'FT-Transformer: width of the feed-forward layer, divided by the embedding dimension'
+    )
+    feedforward_dropout: float = option(0.0, 'FT-Transformer: fraction of feed-forward values dropped in training')
+    residual_dropout: float = option(
+        0.0, 'FT-Transformer: fraction of values dropped before each residual sum in training'
+    )
 
     def __post_init__(self):
         for name, values in CHOICES.items():
@@ -196,5 +216,5 @@ class ModelConfig:
 
 
 def _short(widths: tuple[int, ...]) -> tuple[int, ...] | str:
-    """Widths for a message."""
+    """Returns the widths as an error sentence shows them: the first two if there are many."""
     return widths if len(widths) <= 8 else f'{len(widths)} widths, {widths[0]}, {widths[1]}, ...'

@@ -9,22 +9,22 @@ TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'lazy_adam', 'rowwise_adagrad')
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """How parameters and tables follow from their gradients."""
+    """The options of the optimizer of parameters and of the optimizer of embedding tables."""
 
     name: str = option('adam', "optimizer of parameters, 'adam'")
     tables: str = option(
         'adam',
-        "optimizer of tables: 'adam' (dense and exact), 'deferred_adam' (touches a batch's "
-        "rows and makes up for the steps a row missed when it is next read, so it follows 'adam'), "
-        "'lazy_adam' (touches a batch's rows and forgets the steps a row missed, so it is not 'adam') "
-        "or 'rowwise_adagrad' (touches a batch's rows; one accumulator a row)",
+        "optimizer of embedding tables: 'adam' (updates every row at every step), or one that updates only the rows of "
+        "the batch, which is 'deferred_adam' (when a row is read again, makes up for the steps it missed, so it "
+        "follows 'adam'), 'lazy_adam' (forgets the steps a row missed, so it differs from 'adam') or "
+        "'rowwise_adagrad' (keeps one accumulator for each row)",
     )
-    learning_rate: float = option(1e-3, 'step size')
-    b1: float = option(0.9, "decay of Adam's first moment")
-    b2: float = option(0.999, "decay of Adam's second moment")
-    epsilon: float = option(1e-8, 'added to the root of the second moment')
-    l2_rows: float = option(0.0, 'times a row, added to the gradient of each row of a batch, once a row')
-    l2_tables: float = option(0.0, "times a table, added to the gradient of whole tables; needs tables 'adam'")
+    learning_rate: float = option(1e-3, 'learning rate of both optimizers')
+    b1: float = option(0.9, "decay of Adam's first moment at each step")
+    b2: float = option(0.999, "decay of Adam's second moment at each step")
+    epsilon: float = option(1e-8, 'number added to the square root of the second moment')
+    l2_rows: float = option(0.0, 'factor of the L2 penalty on the table rows of a batch, each of which counts once')
+    l2_tables: float = option(0.0, "factor of the L2 penalty on all rows of tables at each step (needs tables 'adam')")
 
     def __post_init__(self):
         check(self.name == 'adam', 'optimizer.name', self.name, "'adam'")

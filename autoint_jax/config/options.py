@@ -1,4 +1,4 @@
-"""Options of a configuration: how a dataclass declares one with its help, and how a wrong value is refused."""
+"""Options of a configuration: how a dataclass declares an option with its help, and how it refuses a wrong value."""
 
 import dataclasses
 from typing import Any
@@ -10,12 +10,12 @@ MOST_PLACES = 2**30
 
 
 def option(default: Any, help_text: str) -> Any:
-    """A field of a configuration's dataclass."""
+    """Returns a field of a configuration's dataclass, with its default and its help text."""
     return dataclasses.field(default=default, metadata={'help': help_text})
 
 
 def is_on(value: Any) -> bool:
-    """Whether an option that is off at 0 is on. One in which copies of a run differ is an array by then, and on."""
+    """Returns whether an option that is off at 0 is on. An array is on: copies of a run differ in that option."""
     return not isinstance(value, (int, float)) or value != 0
 
 

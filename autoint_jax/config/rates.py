@@ -1,25 +1,28 @@
 """The numbers of a run that its copies in one program may vary."""
 
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autoint_jax.config import configuration
-from autoint_jax.config.configuration import Config
-from autoint_jax.config.replicas_config import OF_COPIES
+if TYPE_CHECKING:  # the options of copies, which are part of the configuration, are made from OPTIONS
+    from autoint_jax.config.configuration import Config
+
+# {name in `Rates`: option}
+OPTIONS = {
+    'seed': 'seed',
+    'learning_rate': 'optimizer.learning_rate',
+    'l2_rows': 'optimizer.l2_rows',
+    'l2_tables': 'optimizer.l2_tables',
+    'embedding_dropout': 'model.embedding_dropout',
+    'attention_dropout': 'model.attention_dropout',
+    'deep_dropout': 'model.deep_dropout',
+}
 
 
 class Rates(NamedTuple):
     """The seed and the rates of a run. None of them changes a shape, so copies of a run in one program may vary them.
 
-    Each is a number, or an array [] in a program of copies that vary it.
-
-    Attributes:
-      seed: option `seed`; in the program it decides dropout.
-      learning_rate: option `optimizer.learning_rate`.
-      l2_rows: option `optimizer.l2_rows`.
-      l2_tables: option `optimizer.l2_tables`.
-      embedding_dropout: option `model.embedding_dropout`.
-      attention_dropout: option `model.attention_dropout`.
-      deep_dropout: option `model.deep_dropout`.
+    Each attribute is the value of its option in OPTIONS: a number, or an array [] in a program of copies that vary it.
+    Within the program, `seed` decides dropout.
     """
 
     seed: Any
@@ -31,10 +34,6 @@ class Rates(NamedTuple):
     deep_dropout: Any
 
 
-# {name in `Rates`: option}
-OPTIONS = {'seed': 'seed', **OF_COPIES}
-
-
-def rates_of(config: Config) -> Rates:
+def rates_of(config: 'Config') -> Rates:
     """Returns the rates of a configuration, as numbers."""
-    return Rates(**{name: configuration.value(config, OPTIONS[name]) for name in Rates._fields})
+    return Rates(**{name: attrgetter(OPTIONS[name])(config) for name in Rates._fields})

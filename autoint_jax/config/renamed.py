@@ -1,4 +1,4 @@
-"""Options that had another name before: stored configurations keep the old one, and are still read."""
+"""Options that were renamed. Stored configurations with the old names can still be read."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ OLD_NAMES = {name: old for old, name in RENAMED.items()}
 
 
 def renamed(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of options, {'model.form': 'heads'}, with each option under its present name."""
+    """Returns values of options, such as {'model.form': 'heads'}, with each option under its present name."""
     return {RENAMED.get(path, path): value for path, value in values.items()}
 
 
 def hint(path: str) -> str:
-    """A clause for a sentence about an unknown option: its present name, if it was renamed, else an empty text."""
+    """Returns a clause for an error about an unknown option: its new name if it was renamed, else an empty text."""
     return f'; it was renamed to {RENAMED[path]!r}' if path in RENAMED else ''

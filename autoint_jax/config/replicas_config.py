@@ -3,32 +3,26 @@
 import dataclasses
 
 from autoint_jax.config.options import check, option
+from autoint_jax.config.rates import OPTIONS
 
-# Options in which copies of a run may differ that train in one program: none changes a shape.
-OF_COPIES = {
-    'learning_rate': 'optimizer.learning_rate',
-    'l2_rows': 'optimizer.l2_rows',
-    'l2_tables': 'optimizer.l2_tables',
-    'embedding_dropout': 'model.embedding_dropout',
-    'attention_dropout': 'model.attention_dropout',
-    'deep_dropout': 'model.deep_dropout',
-}
+# {name in `ReplicasConfig`: option} of the rates that may be listed; for seeds their number is given.
+OF_COPIES = {name: path for name, path in OPTIONS.items() if name != 'seed'}
 
-# Copies of a run at most: a program of more compiles and steps for hours, and an interruption takes back all of them.
+# The most copies in one program: a larger program compiles and steps for hours, and an interruption stops all copies.
 MOST_COPIES = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class ReplicasConfig:
-    """Copies of a run, trained in one program: every combination of what is listed. Each is a run of its own."""
+    """The options of copies of a run that train in one program: one copy for every combination of the listed values."""
 
-    seeds: int = option(1, 'copies with seeds from seed on')
-    learning_rate: tuple[float, ...] = option((), 'copies with these values of optimizer.learning_rate')
-    l2_rows: tuple[float, ...] = option((), 'copies with these values of optimizer.l2_rows')
-    l2_tables: tuple[float, ...] = option((), 'copies with these values of optimizer.l2_tables')
-    embedding_dropout: tuple[float, ...] = option((), 'copies with these values of model.embedding_dropout')
-    attention_dropout: tuple[float, ...] = option((), 'copies with these values of model.attention_dropout')
-    deep_dropout: tuple[float, ...] = option((), 'copies with these values of model.deep_dropout')
+    seeds: int = option(1, 'number of seeds, from the seed of the run on; one copy is trained for each')
+    learning_rate: tuple[float, ...] = option((), 'values of optimizer.learning_rate; one copy is trained for each')
+    l2_rows: tuple[float, ...] = option((), 'values of optimizer.l2_rows; one copy is trained for each')
+    l2_tables: tuple[float, ...] = option((), 'values of optimizer.l2_tables; one copy is trained for each')
+    embedding_dropout: tuple[float, ...] = option((), 'values of model.embedding_dropout; one copy is trained for each')
+    attention_dropout: tuple[float, ...] = option((), 'values of model.attention_dropout; one copy is trained for each')
+    deep_dropout: tuple[float, ...] = option((), 'values of model.deep_dropout; one copy is trained for each')
 
     def __post_init__(self):
         check(1 <= self.seeds <= MOST_COPIES, 'replicas.seeds', self.seeds, f'at least 1 and at most {MOST_COPIES:,}')

@@ -9,23 +9,25 @@ from autoint_jax.evaluation.metrics import ALWAYS, METRICS, chosen, needed
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """How long a run trains, on how many rows a step, and how it is judged on the way."""
+    """The options of the training loop: how long it runs, how many rows a step has, and how it is evaluated."""
 
-    batch_size: int = option(1024, 'rows of a step, over all devices')
-    epochs: int = option(50, 'passes over the training split, at most')
-    evaluations_per_epoch: int = option(1, 'how often an epoch is evaluated on the validation split and saved')
+    batch_size: int = option(1024, 'rows of a training step, all devices together')
+    epochs: int = option(50, 'most passes over the training split')
+    evaluations_per_epoch: int = option(
+        1, 'how many times in an epoch the run is evaluated on the validation split and saved'
+    )
     stop_after_increases: int = option(
         0,
-        'stop after so many successive evaluations that were each worse than the one before by training.monitor '
-        '(increases of the logloss); 0 = never',
+        'stop after this many evaluations in a row that were each worse than the one before, by training.monitor '
+        '(0 = never)',
     )
     monitor: str = option(
         'logloss', 'metric of the validation split that decides which checkpoint is the best, and when to stop early'
     )
     metrics: tuple[str, ...] = option(
-        (), f'metrics of every evaluation beside {" and ".join(ALWAYS)}, of {", ".join(METRICS)}'
+        (), f'further metrics of every evaluation, besides {" and ".join(ALWAYS)} (known: {", ".join(METRICS)})'
     )
-    group_by: str = option('', 'categorical field whose value groups rows for group metrics, such as UserID')
+    group_by: str = option('', 'categorical field, such as UserID, whose value groups the rows for group metrics')
 
     def __post_init__(self):
         for name in ('batch_size', 'epochs', 'evaluations_per_epoch', 'stop_after_increases'):
@@ -43,7 +45,7 @@ class TrainingConfig:
             METRICS[self.monitor].better is not None,
             'training.monitor',
             self.monitor,
-            'a metric of which higher or lower is better',
+            'a metric for which higher or lower is better',
         )
         grouped = needed(self.evaluated) == GROUPS
         check(
@@ -55,5 +57,5 @@ class TrainingConfig:
 
     @property
     def evaluated(self) -> tuple[str, ...]:
-        """The names of all metrics of an evaluation."""
+        """The names of all metrics that an evaluation computes."""
         return chosen((*self.metrics, self.monitor))

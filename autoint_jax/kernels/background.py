@@ -1,22 +1,20 @@
-"""Whether a run may need the compiled kernels, known before any library is imported, so that their compilation can
-begin first.
-"""
+"""Early start of the kernels' compilation. It begins before the slow imports, if a run may need the kernels."""
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.kernels import library
 
-MODELS = ('autoint',)  # those with forms; a test compares them with the registry
+MODELS = ('autoint',)  # the models with interacting layers; a test compares them with the registry
 FORMS = ('automatic', 'cpu_kernel')
 
 
 def begin(config: Config) -> None:
-    """Begins to compile the kernels if a run of `config` uses them on a CPU, and they are not built."""
+    """Begins to compile the kernels if a run of `config` needs them on a CPU and they are not compiled yet."""
     if needed(config):
         library.begin()
 
 
 def needed(config: Config) -> bool:
-    """Returns whether a run of `config` uses the kernels where its default device is a CPU."""
+    """Returns whether a run of `config` uses the kernels if its default device is a CPU."""
     model, execution = config.model, config.execution
     of_layers = model.name in MODELS and model.compute_dtype == 'float32' and execution.form in FORMS
     of_tables = config.optimizer.tables != 'adam' and execution.tables_form in FORMS

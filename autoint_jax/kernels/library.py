@@ -1,9 +1,9 @@
-"""Compiles the C++ kernels for this machine's CPU, once, and registers them with XLA.
+"""Compiles the C++ kernels once for the CPU of this machine, and registers them with XLA.
 
-The library lies in the user's cache folder, which must be private (`cache_folder`). Its name has a digest of the
-sources, the compiler, the processor and jaxlib, so that another machine, compiler or version gets its own, and a digest
-of the library itself: one that is cut short or replaced has another, and is compiled again. A compiler that fails is
-not tried again until one of these changes.
+The compiled library is kept in the user's cache folder, which must be private (`cache_folder`). Its file name has two
+digests. The first is of the sources, the compiler, the processor and jaxlib, so each combination gets its own library.
+The second is of the library itself: if the file is damaged or replaced, its digest differs, and the library is compiled
+again. If the compiler fails, it is not tried again until one of the things in the first digest changes.
 """
 
 import atexit
@@ -24,7 +24,7 @@ import jaxlib
 from autoint_jax.cache_folder import Unsafe, cache_home, is_private_file, private_folder
 
 SOURCES = pathlib.Path(__file__).parent
-HEADERS = pathlib.Path(jaxlib.__file__).parent / 'include'  # of XLA, for its C interface
+HEADERS = pathlib.Path(jaxlib.__file__).parent / 'include'  # the headers of XLA's C interface
 HANDLERS = (
     'interacting_forward',
     'interacting_backward',
@@ -44,18 +44,18 @@ FLAGS = (
     '-fno-signed-zeros',
     '-fPIC',
 )
-MOST_SECONDS = 600  # of a compilation
-# What compilers say of a machine that is full; then they are tried again at the next start.
+MOST_SECONDS = 600  # that one compilation may take
+# If a compiler prints one of these, the machine is short of space or memory: the next start tries again.
 PASSING = ('no space left', 'killed', 'out of memory', 'cannot allocate memory', 'disk quota', 'input/output error')
 
 
 class Unavailable(Exception):
-    """The kernels cannot be had on this machine; the text says why and what would help."""
+    """The kernels are unavailable on this machine. The message gives the reason and what would help."""
 
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """The library, its handlers registered with XLA for the CPU. Raises Unavailable."""
+    """Returns the library, after its handlers are registered with XLA for the CPU. Raises Unavailable."""
     import jax  # not at the top, so that a compilation can begin before JAX is imported
 
     _wait()
@@ -74,7 +74,7 @@ def library() -> ctypes.CDLL:
 
 @functools.cache
 def unavailable() -> str:
-    """Why the kernels cannot be had, or an empty text where they can."""
+    """Returns the reason why the kernels are unavailable, or an empty text if they are available."""
     try:
         library()
     except Unavailable as error:
@@ -83,7 +83,7 @@ def unavailable() -> str:
 
 
 def not_kept() -> str:
-    """Why the kernels are compiled anew at every start, as a sentence, or an empty text where they are kept."""
+    """Returns a sentence that says why the library cannot be kept between starts, or an empty text if it can."""
     try:
         private_folder(cache_home())
     except Unsafe as error:
@@ -91,16 +91,16 @@ def not_kept() -> str:
     return ''
 
 
-# Builds the library and ends; the argument is the folder of the package.
+# A program that compiles the library. Its argument is the folder of the package.
 _PROGRAM = 'import sys; sys.path.insert(0, sys.argv[1]); from autoint_jax.kernels import library; library.built()'
 
 
 @functools.cache
 def begin() -> subprocess.Popen | None:
-    """Begins to compile the library in a process of its own, unless it is built; `library` waits for that process.
+    """Begins to compile the library in another process, unless it is compiled; `library` waits for that process.
 
-    Returns the process, or None if nothing was begun: the library is there, or is unavailable, or could not be kept.
-    The process completes the library even if this one ends before.
+    Returns the process. Returns None if none was started, because the library exists, is unavailable or cannot be kept.
+    The process completes the library even if this one ends earlier.
     """
     if not_kept():
         return None
@@ -120,7 +120,7 @@ def _wait() -> None:
 
 
 def built() -> pathlib.Path:
-    """The library's file, compiled if it is not there yet or is not what was compiled (a few seconds).
+    """Returns the library's file. It is compiled first (a few seconds) if it does not exist or is damaged.
 
     Raises Unavailable.
     """
@@ -136,7 +136,7 @@ def built() -> pathlib.Path:
 
 
 def _compiler() -> str:
-    """The path of the C++ compiler. Raises Unavailable."""
+    """Returns the path of the C++ compiler. Raises Unavailable."""
     compiler = next(
         (path for name in (os.environ.get('CXX'), 'g++', 'clang++') if name and (path := shutil.which(name))), None
     )
@@ -146,7 +146,7 @@ def _compiler() -> str:
 
 
 def _kept(compiler: str) -> pathlib.Path | None:
-    """The library's file if it is there and is what was compiled. Raises Unavailable."""
+    """Returns the library's file if it exists and is not damaged, else None. Raises Unavailable."""
     digest = _digest(compiler)
     for kept in sorted(_folder().glob(f'kernels-{digest}-*.so')):
         if is_private_file(kept) and kept.stem.endswith(f'-{_content(kept)}'):
@@ -155,7 +155,7 @@ def _kept(compiler: str) -> pathlib.Path | None:
 
 
 def _folder() -> pathlib.Path:
-    """The cache folder, or a folder of this process alone where that is not private or cannot be written.
+    """Returns the cache folder. If it is not private or cannot be written, returns a temporary folder of this process.
 
     Raises Unavailable.
     """
@@ -201,7 +201,7 @@ def _digest(compiler: str) -> str:
 
 
 def _compiled(compiler: str, folder: pathlib.Path, digest: str, failure: pathlib.Path) -> pathlib.Path:
-    """Compiles aside, all sources at once, and renames when complete, so that no process loads a half-written library."""
+    """Compiles all sources at once in a temporary folder, then renames the library, so no process loads half of it."""
     sources = sorted(SOURCES.glob('*.cc'))
     try:
         with tempfile.TemporaryDirectory(dir=folder) as aside, ThreadPoolExecutor(len(sources)) as threads:
@@ -219,9 +219,9 @@ def _compiled(compiler: str, folder: pathlib.Path, digest: str, failure: pathlib
             os.replace(made, kept)
             return kept
     except subprocess.TimeoutExpired:
-        raise Unavailable(f'{compiler} does not compile the kernels within {MOST_SECONDS} seconds') from None
+        raise Unavailable(f'{compiler} did not compile the kernels within {MOST_SECONDS} seconds') from None
     except OSError as error:
-        raise Unavailable(f'{compiler} does not compile the kernels: {error.strerror} ({folder})') from None
+        raise Unavailable(f'{compiler} cannot compile the kernels: {error.strerror} ({folder})') from None
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess:
@@ -229,15 +229,15 @@ def _run(command: list[str]) -> subprocess.CompletedProcess:
 
 
 def _check(compiler: str, done: subprocess.CompletedProcess, written: pathlib.Path, failure: pathlib.Path) -> None:
-    """Raises Unavailable if a compiler failed, or did not write its file."""
+    """Raises Unavailable if the compiler failed or did not write its file."""
     if done.returncode or not written.exists():
         raise Unavailable(_failed(compiler, done, failure))
 
 
 def _failed(compiler: str, done: subprocess.CompletedProcess, failure: pathlib.Path) -> str:
-    """A sentence about a compiler that failed, which is remembered unless the machine may be at fault."""
+    """Returns a sentence about a compiler that failed. It is kept in `failure` unless the machine may be at fault."""
     first = next((line for line in done.stderr.splitlines() if 'error' in line), 'no error line')
-    sentence = f'{compiler} does not compile the kernels: {first.strip()[:300]}'
+    sentence = f'{compiler} cannot compile the kernels: {first.strip()[:300]}'
     if done.returncode >= 0 and not any(word in done.stderr.lower() for word in PASSING):
         unfinished = failure.with_suffix(f'.{os.getpid()}')
         unfinished.write_text(sentence + '\n')

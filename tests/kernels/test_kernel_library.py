@@ -203,7 +203,7 @@ def test_compilers_at_once_leave_whole_libraries(cache, compiler):
 
 def test_a_compiler_that_fails_is_remembered_until_it_changes(cache, compiler):
     calls = compiler('echo "error: no such option" >&2; exit 1')
-    with pytest.raises(library.Unavailable, match='fake.. does not compile the kernels: error: no such option$'):
+    with pytest.raises(library.Unavailable, match='fake.. cannot compile the kernels: error: no such option$'):
         library.built()
     with pytest.raises(
         library.Unavailable, match='no such option .found at an earlier start; to try again, delete .*failed-'

@@ -213,7 +213,7 @@ def test_copies_are_counted_before_they_are_made():
     config = replace(
         Config(), {'replicas.seeds': 1000, 'replicas.learning_rate': (1e-3, 1e-2), 'replicas.l2_rows': (0.0, 1e-6)}
     )
-    with pytest.raises(UsageError, match='ask for 4,000 copies .* but 1,024 are the most'):
+    with pytest.raises(UsageError, match='ask for 4,000 copies .* at most 1,024'):
         copies(config)
 
 
