@@ -44,7 +44,7 @@ if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 from autoint_jax.evaluation.measures import Measures, measures
-from autoint_jax.training.progress import Heartbeat
+from autoint_jax.heartbeat import Heartbeat
 from autoint_jax.training.trained import TrainedRun, open_run
 
 

@@ -43,7 +43,7 @@ import numpy as np
 from autoint_jax.explain import attention, excerpt, heatmaps
 from autoint_jax.explain.labels import labels
 from autoint_jax.explain.rows import probabilities, row_numbers
-from autoint_jax.training.progress import Heartbeat
+from autoint_jax.heartbeat import Heartbeat
 from autoint_jax.training.trained import open_run
 
 

@@ -17,6 +17,7 @@ ARROWS = {
     'errors': 'interruptions',
     'cache_folder': '',
     'units': '',
+    'heartbeat': '',
     'console': 'errors',
     'names': 'errors',
     'stored': 'errors',
@@ -30,7 +31,7 @@ ARROWS = {
     'data.raw': 'errors data.text',
     'data.store': 'errors names schema stored',
     'data.encoding': 'errors schema data.raw data.store',
-    'data.preparation': 'errors console stored data.text data.raw data.store data.encoding',
+    'data.preparation': 'errors console heartbeat stored data.text data.raw data.store data.encoding',
     'data.datasets.declaration': 'errors schema stored data.text data.raw data.store data.encoding data.preparation',
     'data.datasets.drafting': 'errors data.text data.raw data.preparation data.datasets.declaration',
     'data.datasets': 'errors schema stored data.text data.raw data.store data.encoding data.preparation data.datasets.declaration',
@@ -43,7 +44,7 @@ ARROWS = {
     'training.checkpoints': 'errors evaluation training.step',
     'training.run_folder': 'errors config stored data.store evaluation training.step',
     'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
-    'training': 'errors cache_folder console schema config kernels data.store models.layers models.interacting models evaluation '
+    'training': 'errors cache_folder console heartbeat schema config kernels data.store models.layers models.interacting models evaluation '
     'training.tables training.step training.checkpoints training.run_folder training.memory',
     'explain': 'errors schema config data.store models.layers models evaluation training.step training',
     'diagnosis': 'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 
+from autoint_jax import heartbeat
 from autoint_jax.training import progress
 from autoint_jax.training.progress import Bar
 
@@ -20,7 +21,7 @@ def test_each_run_has_a_bar(monkeypatch, capsys):
 
 def test_silence_is_broken_by_what_goes_on(monkeypatch):
     """No sleep proves it: the body waits for the second sentence."""
-    monkeypatch.setattr(progress, 'QUIET_SECONDS', 0.01)
+    monkeypatch.setattr(heartbeat, 'QUIET_SECONDS', 0.01)
     said, twice, others = [], threading.Event(), threading.enumerate()
 
     def say(sentence):
@@ -28,7 +29,7 @@ def test_silence_is_broken_by_what_goes_on(monkeypatch):
         if len(said) == 2:
             twice.set()
 
-    with contextlib.closing(progress.Heartbeat(say)) as beat:
+    with contextlib.closing(heartbeat.Heartbeat(say)) as beat:
         beat.doing('compiling')
         assert twice.wait(60)
         beat.doing('evaluating')
@@ -42,20 +43,20 @@ def test_silence_is_broken_by_what_goes_on(monkeypatch):
 def test_what_is_said_often_is_not_said_again(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(progress.time, 'monotonic', lambda: clock[0])
-    monkeypatch.setattr(progress.threading.Thread, 'start', lambda thread: None)
-    beat = progress.Heartbeat(None)
+    monkeypatch.setattr(heartbeat.threading.Thread, 'start', lambda thread: None)
+    beat = heartbeat.Heartbeat(None)
     beat.doing('training')
     clock[0] = 5.0
     beat.heard()
     beat.doing('evaluating')
-    assert beat.quiet_until() == 5.0 + progress.QUIET_SECONDS  # from the last sentence on, whatever goes on
+    assert beat.quiet_until() == 5.0 + heartbeat.QUIET_SECONDS  # from the last sentence on, whatever goes on
 
 
 def test_a_pipe_gets_a_line_with_epoch_rate_and_time_left(monkeypatch, capsys):
     """By a clock that the test moves: never more than 30 seconds without a line, and no line while others are printed."""
     clock = [0.0]
     monkeypatch.setattr(progress.time, 'monotonic', lambda: clock[0])
-    monkeypatch.setattr(progress.threading.Thread, 'start', lambda thread: None)
+    monkeypatch.setattr(heartbeat.threading.Thread, 'start', lambda thread: None)
     assert progress.PIPE_SECONDS <= 30
     bar = Bar(epochs=20)
     bar.steps(64, 1000, 123.4)
