@@ -20,8 +20,8 @@ LISTS = {
 _NAME = flags.DEFINE_string(
     'config',
     'movielens_100k_autoint',
-    f'A named configuration, one of {", ".join(sorted(path.stem for path in CONFIGS.glob("*.toml")))}, or the path of a '
-    'TOML file. The options below replace its values.',
+    f'A named configuration, one of {", ".join(sorted(path.stem for path in CONFIGS.glob("*.toml")))}, or the path '
+    'of a TOML file. The options below replace its values.',
 )
 
 

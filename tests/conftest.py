@@ -23,7 +23,8 @@ GENRES = ['Action', 'Comedy', 'Drama', 'Horror', 'Romance', 'War', 'Western']
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keeps compiled programs in a folder of the tests, not in the user's, for this process, its workers and all processes of theirs.
+    """Keeps compiled programs in a folder of the tests, not in the user's, for this process, its workers and all
+    processes of theirs.
 
     What one test has compiled is read by the others. JAX reads the variables when it is imported.
     """
@@ -41,7 +42,8 @@ def write_raw(folder: pathlib.Path, *, users: int, movies: int, ratings: int) ->
     genders = {user: rng.choice('MF') for user in range(1, users + 1)}
     (folder / 'users.dat').write_text(
         ''.join(
-            f'{user}::{genders[user]}::{rng.choice([1, 18, 25, 35])}::{rng.randrange(5)}::{rng.randrange(10000, 10011)}\n'
+            f'{user}::{genders[user]}::{rng.choice([1, 18, 25, 35])}::'
+            f'{rng.randrange(5)}::{rng.randrange(10000, 10011)}\n'
             for user in genders
         )
     )
@@ -80,7 +82,8 @@ def data_dir(tmp_path_factory, raw_dir) -> pathlib.Path:
 def compilation_of_commands() -> None:
     """Processes compile small programs quickly.
 
-    Without XLA's optimizations values differ within rounding; where a test is about users' bits, the process is OPTIMIZED.
+    Without XLA's optimizations values differ within rounding; where a test is about users' bits, the process is
+    OPTIMIZED.
     """
     import quick_compilation
 
@@ -90,7 +93,9 @@ def compilation_of_commands() -> None:
 
 @pytest.fixture(scope='module', autouse=True)
 def programs_of_a_module() -> Iterator[None]:
-    """Drops the programs of a module at its end, which would fill gigabytes; what another needs too is read from their folder."""
+    """Drops the programs of a module at its end, which would fill gigabytes; what another needs too is read from their
+    folder.
+    """
     yield
     if 'jax' in sys.modules:
         sys.modules['jax'].clear_caches()

@@ -1,7 +1,7 @@
 """Runs commands in forks of one process that has imported what all of them import, so that each starts at once.
 
-A fork is a process of its own: it sets its folder, environment, arguments and streams, runs the script as the main module and ends
-as the interpreter ends. Only the imports are shared, which no device and no thread of JAX's precedes.
+A fork is a process of its own: it sets its folder, environment, arguments and streams, runs the script as the main
+module and ends as the interpreter ends. Only the imports are shared, which no device and no thread of JAX's precedes.
 """
 
 import atexit
@@ -46,7 +46,8 @@ class Forks:
     ) -> subprocess.CompletedProcess:
         """Runs a script of the project, the first of `arguments`, in `folder`, or `python -c CODE ARGUMENTS`.
 
-        A command that takes `timeout` seconds is ended by SIGALRM. `environment` changes variables of the tests' environment.
+        A command that takes `timeout` seconds is ended by SIGALRM. `environment` changes variables of the tests'
+        environment.
         """
         wanted = dict(os.environ) | environment
         if self._server is None:

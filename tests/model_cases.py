@@ -1,4 +1,5 @@
-"""What tests of models share: a schema of all kinds of fields, a batch, drawn parameters, and plain NumPy parts of references.
+"""What tests of models share: a schema of all kinds of fields, a batch, drawn parameters, and plain NumPy parts of
+references.
 
 References are written from the equations, with loops over rows, fields and values, in float64.
 """
@@ -77,7 +78,9 @@ def batch(rows: int = ROWS, seed: int = 0) -> Batch:
 def made(
     config: ModelConfig, form: str = 'automatic', *, seed: int = 0, schema: Schema = SCHEMA, rows: Batch | None = None
 ):
-    """A model, tables and variables, all drawn N(0, 0.4^2), so that biases and norms count (variances: their squares + 0.5)."""
+    """A model, tables and variables, all drawn N(0, 0.4^2), so that biases and norms count (variances: their squares +
+    0.5).
+    """
     model, specs = registry.build(config, schema, form)
     rows = batch() if rows is None else rows
     tables = initial_tables(specs, jax.random.key(seed))
@@ -139,7 +142,9 @@ def reference_embeddings(table, vectors, ids, values) -> list[np.ndarray]:
 
 
 def reference_features(table, vectors, ids, values) -> list[np.ndarray | None]:
-    """x_i v_i of a, x, the three tag slots (x_i = 1 / number of tags), y, b; None where a row does not have the feature."""
+    """x_i v_i of a, x, the three tag slots (x_i = 1 / number of tags), y, b; None where a row does not have the
+    feature.
+    """
     a, x, _, y, b = reference_embeddings(table, vectors, ids, values)
     table, count = np.float64(table), len(tags_of(ids))
     tags = [table[OFFSETS['tags'] + tag] / count if tag > 0 else None for tag in ids[1:4]]

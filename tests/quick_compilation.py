@@ -11,8 +11,8 @@ from jax._src import compiler
 def patch() -> None:
     """From here on programs that are compiled with jax_disable_most_optimizations have no fusions emitted by MLIR.
 
-    Their emitters take as long as all else of such a compilation. JAX has no public option that reaches every program of a process
-    and not those that are compiled as users do.
+    Their emitters take as long as all else of such a compilation. JAX has no public option that reaches every program
+    of a process and not those that are compiled as users do.
     """
     compiler.get_compile_options = functools.partial(_options, compiler.get_compile_options)
 

@@ -75,7 +75,9 @@ def outcome(folder: pathlib.Path, data, config=TINY):
 
 
 def events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
-    """The scalars of evaluations in a run's event files, in the order of files and records, without rates, which are times."""
+    """The scalars of evaluations in a run's event files, in the order of files and records, without rates, which are
+    times.
+    """
     return [one for one in all_events(folder) if one[0] != RATE and not one[0].startswith('test_')]
 
 

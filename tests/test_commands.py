@@ -253,7 +253,7 @@ def test_the_paper_goes_on_after_a_part_that_fails(command, tmp_path):
 
 
 def test_the_paper_ends_the_part_that_runs(tmp_path):
-    """SIGTERM comes to experiments/paper.py alone; a part in place of Table 1 says when it runs and when it has ended."""
+    """Only experiments/paper.py gets SIGTERM; a part in place of Table 1 says when it runs and when it has ended."""
     for script in ('paper', 'experiment_flags'):
         shutil.copy(ROOT / 'experiments' / f'{script}.py', tmp_path)
     (tmp_path / 'table1_statistics.py').write_text(

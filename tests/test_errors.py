@@ -1,4 +1,6 @@
-"""What a user, a file or the system is to blame for is one sentence and an exit status; control characters never reach a terminal."""
+"""What a user, a file or the system is to blame for is one sentence and an exit status; control characters never reach
+a terminal.
+"""
 
 import errno
 import os
@@ -138,7 +140,8 @@ def test_a_command_ends_with_one_line(body, status, said):
     'body',
     [
         'from autoint_jax.records import comparison; comparison.show("t", ["a"], [["b"]] * 99)',
-        'from autoint_jax.data.preparation.progress import PreparationBar\n    with PreparationBar() as bar:\n        bar.say("x" * 100000)',
+        'from autoint_jax.data.preparation.progress import PreparationBar\n'
+        '    with PreparationBar() as bar:\n        bar.say("x" * 100000)',
     ],
 )
 def test_tables_and_bars_that_nobody_reads_end_a_command_alike(body):
@@ -318,7 +321,7 @@ GIVEN_ALL = 'scripts/sweep.py', 'scripts/train.py', 'experiments/paper.py'
 
 
 def given_to(script):
-    """{arguments: exit status}: all of GIVEN, or those that say whether a script defines its flags and opens the door."""
+    """{arguments: exit status}: all of GIVEN, or those that say whether a script defines its flags."""
     return GIVEN if script in GIVEN_ALL else {given: GIVEN[given] for given in ('--help', '--dta_dir=x')}
 
 

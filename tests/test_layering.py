@@ -10,8 +10,8 @@ import sys
 import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / 'autoint_jax'
-# Rooms, and single modules beside them, from the lowest to the highest. Each names the rooms that it may import; those are above it
-# in this list, so that no circle can be.
+# Rooms, and single modules beside them, from the lowest to the highest. Each names the rooms that it may import; those
+# are above it in this list, so that no circle can be.
 ARROWS = {
     'interruptions': '',
     'errors': 'interruptions',
@@ -34,27 +34,41 @@ ARROWS = {
     'data.preparation': 'errors console heartbeat stored data.text data.raw data.store data.encoding',
     'data.datasets.declaration': 'errors schema stored data.text data.raw data.store data.encoding data.preparation',
     'data.datasets.drafting': 'errors data.text data.raw data.preparation data.datasets.declaration',
-    'data.datasets': 'errors schema stored data.text data.raw data.store data.encoding data.preparation data.datasets.declaration',
+    'data.datasets': (
+        'errors schema stored data.text data.raw data.store data.encoding data.preparation data.datasets.declaration'
+    ),
     'data.generated': '',
     'models.layers': 'errors schema config',
     'models.interacting': 'errors config kernels models.layers',
     'models': 'errors schema config models.layers models.interacting',
     'training.tables': 'errors config kernels models.layers',
-    'training.step': 'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables',
+    'training.step': (
+        'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables'
+    ),
     'training.checkpoints': 'errors evaluation training.step',
     'training.run_folder': 'errors config stored data.store evaluation training.step',
     'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
     'training': 'errors cache_folder console heartbeat schema config kernels data.store models.layers models.interacting models evaluation '
     'training.tables training.step training.checkpoints training.run_folder training.memory',
     'explain': 'errors schema config data.store models.layers models evaluation training.step training',
-    'diagnosis': 'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '
-    'training.step training.memory training',
+    'diagnosis': (
+        'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '
+        'training.step training.memory training'
+    ),
     'records': 'errors console stored evaluation config data.store training.run_folder training',
-    'sweeps': 'errors names stored terminal config data.store models evaluation training.step training.run_folder training records',
-    'reproduction.paper': 'errors schema stored config data.store data.datasets models evaluation explain training.step training.run_folder '
-    'training records',
+    'sweeps': (
+        'errors names stored terminal config data.store models evaluation training.step training.run_folder training '
+        'records'
+    ),
+    'reproduction.paper': (
+        'errors schema stored config data.store data.datasets models evaluation explain training.step '
+        'training.run_folder training records'
+    ),
     'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',
-    'benchmarks': 'errors schema config data.store models.layers models.interacting models evaluation training.step training.run_folder training',
+    'benchmarks': (
+        'errors schema config data.store models.layers models.interacting models evaluation training.step '
+        'training.run_folder training'
+    ),
 }
 # `units` may be used everywhere below it.
 ALLOWED = {
@@ -133,9 +147,10 @@ def settings():
     loggers = {name: log for name, log in logging.root.manager.loggerDict.items() if isinstance(log, logging.Logger)}
     return {
         'matplotlib': {name: str(value) for name, value in dict.items(matplotlib.rcParams)},
-        'logging': ({name: (log.level, log.propagate, log.disabled, [str(handler) for handler in log.handlers])
-                     for name, log in loggers.items() if log.level or log.handlers or log.disabled or not log.propagate},
-                    logging.root.level, [str(handler) for handler in logging.root.handlers], logging.root.manager.disable),
+        'logging': (
+            {name: (log.level, log.propagate, log.disabled, [str(handler) for handler in log.handlers])
+             for name, log in loggers.items() if log.level or log.handlers or log.disabled or not log.propagate},
+            logging.root.level, [str(handler) for handler in logging.root.handlers], logging.root.manager.disable),
         'warnings': ([str(entry) for entry in warnings.filters], str(warnings.showwarning)),
         'environment': dict(os.environ), 'signals': {each.name: str(signal.getsignal(each)) for each in signal.Signals},
         'random states': (str(random.getstate()), str(numpy.random.get_state()), str(numpy.geterr())),
@@ -162,7 +177,9 @@ def _is_module(name):
 
 
 def test_importing_everything_changes_nobodys_settings():
-    """Matplotlib, logging, warnings, environment, signals, random states, JAX's options; other packages are imported before."""
+    """Matplotlib, logging, warnings, environment, signals, random states, JAX's options; other packages are imported
+    before.
+    """
     ours = [
         '.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts) for path in FILES if path.name != '__init__.py'
     ]

@@ -17,8 +17,8 @@ SMALL = {
     'scripts/generate_data.py': '--rows=500',
     'scripts/prepare_data.py': '',
 }
-# Commands that need data which is not there, or are run as examples of their page; doctor.py and benchmark.py have tests
-# of their own.
+# Commands that need data which is not there, or are run as examples of their page; doctor.py and benchmark.py have
+# tests of their own.
 ELSEWHERE = (
     'movielens_100k',
     '--config=own_table',

@@ -38,8 +38,8 @@ class Reporter(Protocol):
 class Bar:
     """A progress bar with the time left, and a line for each evaluation.
 
-    In a pipe or file there is no bar. There a line every PIPE_SECONDS has the epoch, rows/s and the time left. A `Heartbeat`
-    says what goes on if it takes long, such as compiling and evaluating.
+    In a pipe or file there is no bar. There a line every PIPE_SECONDS has the epoch, rows/s and the time left. A
+    `Heartbeat` says what goes on if it takes long, such as compiling and evaluating.
     """
 
     def __init__(self, epochs: int | None = None):

@@ -1,4 +1,6 @@
-"""Figures of attention: any field name is drawn as it is written, and any number of fields, layers and heads in bounded size."""
+"""Figures of attention: any field name is drawn as it is written, and any number of fields, layers and heads in bounded
+size.
+"""
 
 import warnings
 

@@ -1,4 +1,6 @@
-"""The compiled kernels in the user's cache folder: private, whole, compiled once, and a compiler that fails is tried once."""
+"""The compiled kernels in the user's cache folder: private, whole, compiled once, and a compiler that fails is tried
+once.
+"""
 
 import os
 import pathlib

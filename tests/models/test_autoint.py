@@ -193,8 +193,9 @@ def test_parameter_counts_equal_the_published(fields, authors, with_deep, paper)
         assert parameter_count(made(config, schema=schema, rows=rows)[2]) == count
 
 
-# The published counts of two runs of BARS on Frappe_x1 (paper.md 3.2), less 5,389 embeddings of width 10. Its hidden layers
-# have biases before their batch normalisation, which has no use for them: 1,200 parameters that the networks here do without.
+# The published counts of two runs of BARS on Frappe_x1 (paper.md 3.2), less 5,389 embeddings of width 10. Its hidden
+# layers have biases before their batch normalisation, which has no use for them: 1,200 parameters that the networks
+# here do without.
 BARS_LAYER = {'embedding_dim': 10, 'num_heads': 4, 'head_dim': 32, 'residual_projection': 'where_needed'}
 BARS = {
     'AutoInt': (ModelConfig(num_layers=6, **BARS_LAYER), 306_051),

@@ -141,7 +141,8 @@ def test_dropout_acts_on_embeddings_and_hidden_values(config, sites):
     np.testing.assert_allclose(trained, reference(config, tables, variables, batch(), masks), rtol=1e-5, atol=1e-5)
 
 
-# On Criteo's 13 + 26 fields with d = 16: inputs of 624 (all fields as vectors) or 429 (plain numbers) and a 400, 400 network.
+# On Criteo's 13 + 26 fields with d = 16: inputs of 624 (all fields as vectors) or 429 (plain numbers) and a 400, 400
+# network.
 COUNTS = {
     'dnn': (ModelConfig(name='dnn', deep_hidden=(400, 400)), 624 * 400 + 400 + 400 * 400 + 400 + 401),
     'deepfm': (ModelConfig(name='deepfm', deep_hidden=(400, 400)), 624 * 400 + 400 + 400 * 400 + 400 + 401),

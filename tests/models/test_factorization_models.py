@@ -225,7 +225,7 @@ def test_orders_of_hofm_have_tables_of_their_own_beside_those_of_narrow_fields()
 
 
 def test_afm_begins_as_fm_of_averaged_pairs_where_attention_is_even():
-    """h = 0 makes attention even, and p = 1 at the start; the pairs' sum is then FM's over the number of a row's pairs."""
+    """h = 0 makes attention even, and p = 1 at the start: the pairs' sum is FM's over the number of a row's pairs."""
     model, specs = build(options('afm'), made(options('afm'))[0].schema)
     _, tables, _ = made(options('afm'))
     rows = batch()

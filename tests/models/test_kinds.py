@@ -167,7 +167,8 @@ def test_commands_of_a_table_of_numbers(command, tmp_path):
         '- {name: height, kind: numeric, transform: min_max}\n'
     )
     (tmp_path / 'tiny.toml').write_text(
-        "[data]\ndataset = 'csv'\nrecipe = 'numbers'\n[model]\nembedding_dim = 4\nnum_layers = 1\nnum_heads = 1\nhead_dim = 4\n"
+        "[data]\ndataset = 'csv'\nrecipe = 'numbers'\n"
+        '[model]\nembedding_dim = 4\nnum_layers = 1\nnum_heads = 1\nhead_dim = 4\n'
         '[training]\nbatch_size = 64\nepochs = 1\n'
     )
     for script, *options in (

@@ -1,4 +1,6 @@
-"""NaN in an embedding, a weight or a table stays NaN: in every form, exactly where the equations have it, forward and backward."""
+"""NaN in an embedding, a weight or a table stays NaN: in every form, exactly where the equations have it, forward and
+backward.
+"""
 
 import itertools
 

@@ -95,7 +95,9 @@ def test_the_generator_is_threefry_and_its_words_stay():
 
 @pytest.fixture
 def keys_drawn_with(monkeypatch):
-    """The keys, as pairs of words, of everything that JAX's functions and `two_words` draw at once; and how many values of each."""
+    """The keys, as pairs of words, of everything that JAX's functions and `two_words` draw at once; and how many values
+    of each.
+    """
     drawn_with = []
 
     def watched(function):
@@ -240,7 +242,9 @@ def test_seeds_of_copies_are_apart_and_end_at_the_last_one():
 
 @pytest.mark.parametrize('rows, batch_size', [(23, 5), (20, 5), (3, 3)])
 def test_the_mean_of_batches_counts_rows(rows, batch_size):
-    """A made-up loss of every row, averaged by batches of an order, then over the rows of an epoch or of its second half."""
+    """A made-up loss of every row, averaged by batches of an order, then over the rows of an epoch or of its second
+    half.
+    """
     of_row, counts = np.random.default_rng(0).random(rows).astype(np.float32), []
     ordered = order.epoch_order(0, 0, rows=rows, batch_size=batch_size, padded_batch=batch_size)
     means = np.array([of_row[batch[batch >= 0]].mean() for batch in ordered])

@@ -31,7 +31,7 @@ SMALL = [
 
 
 def test_the_configuration_of_own_tables_is_neutral():
-    """It says what the defaults say, but for the data set and the early stop: nothing of the quick start comes with it."""
+    """It has the defaults, but for the data set and the early stop: nothing of the quick start comes with it."""
     assert set(configuration.differing(configuration.Config(), OWN)) == {
         'data.dataset',
         'data.recipe',

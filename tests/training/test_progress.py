@@ -53,7 +53,7 @@ def test_what_is_said_often_is_not_said_again(monkeypatch):
 
 
 def test_a_pipe_gets_a_line_with_epoch_rate_and_time_left(monkeypatch, capsys):
-    """By a clock that the test moves: never more than 30 seconds without a line, and no line while others are printed."""
+    """The test moves the clock: never 30 seconds pass without a line, and no line comes while others are printed."""
     clock = [0.0]
     monkeypatch.setattr(progress.time, 'monotonic', lambda: clock[0])
     monkeypatch.setattr(heartbeat.threading.Thread, 'start', lambda thread: None)

@@ -84,7 +84,10 @@ def gradients_of(data_dir):
 
 
 def test_eight_devices_give_the_gradients_of_one(data_dir, on_host_devices):
-    """What docs/devices.md says: the first step's gradients to 1e-6 of their size. Other dropout bits would change them by a tenth."""
+    """What docs/devices.md says: the first step's gradients to 1e-6 of their size.
+
+    Other dropout bits would change them by a tenth.
+    """
     loss, *gradients = on_host_devices(8, 'test_training', f't.gradients_of(pathlib.Path({str(data_dir)!r}))')
     alone_loss, *alone = gradients_of(data_dir)
     assert loss == pytest.approx(alone_loss, rel=1e-6)
@@ -95,7 +98,10 @@ def test_eight_devices_give_the_gradients_of_one(data_dir, on_host_devices):
 
 
 def test_eight_devices_give_the_losses_of_one_for_some_steps(data_dir, on_host_devices):
-    """50 steps, dropout on, an epoch's padded last batch among them. Later on rounding grows, as it does between forms and slices."""
+    """50 steps, dropout on, an epoch's padded last batch among them.
+
+    Later on rounding grows, as it does between forms and slices.
+    """
     losses = on_host_devices(8, 'test_training', f't.losses_of(pathlib.Path({str(data_dir)!r}), [50])[0].tolist()')
     np.testing.assert_allclose(losses, losses_of(data_dir, [50])[0], rtol=0, atol=1e-5)
 

@@ -33,7 +33,8 @@ class Description:
 
     Attributes:
       fingerprint: of its configuration.
-      config: the configuration as nested dictionaries; without 'execution', but in version 1 with it, under its old names.
+      config: the configuration as nested dictionaries; without 'execution', but in version 1 with it, under its old
+        names.
       data_hash: of the data that it is trained on.
       boundaries: quantile boundaries by numeric field, not checked; None in records of versions that took none.
       starts: in order.

@@ -1,5 +1,5 @@
-"""TensorBoard events of a run: its hyper-parameters, its evaluations so far, each once, as in metrics.jsonl, and its test
-figures.
+"""TensorBoard events of a run: its hyper-parameters, its evaluations so far, each once, as in metrics.jsonl, and its
+test figures.
 """
 
 import os
@@ -40,7 +40,10 @@ def hyper_parameters(config: Config) -> dict[str, bool | float | str]:
 
 
 class Events:
-    """The event file of a run. Every start writes all events so far to a file of its own, which replaces older files."""
+    """The event file of a run.
+
+    Every start writes all events so far to a file of its own, which replaces older files.
+    """
 
     def __init__(self, folder: pathlib.Path):
         """Args:

@@ -18,8 +18,8 @@ class AlreadyHeld(Exception):
 class Holding:
     """A run folder that this process holds, by a lock on a file in it.
 
-    Some file systems refuse locks, or grant them to everybody. So the file also names its holder: a process that comes later
-    overwrites the name, and who finds another name there than its own stops.
+    Some file systems refuse locks, or grant them to everybody. So the file also names its holder: a process that comes
+    later overwrites the name, and who finds another name there than its own stops.
 
     Attributes:
       locked: whether the file system took the lock.

@@ -100,8 +100,8 @@ def processor() -> str:
 def commit() -> str | None:
     """The commit of this code, with '+changes' where the working tree differs.
 
-    None outside a git checkout, where git is missing or refuses, and where the checkout is of something else: this code may be
-    installed within a repository of its user, whose commit says nothing of it.
+    None outside a git checkout, where git is missing or refuses, and where the checkout is of something else: this code
+    may be installed within a repository of its user, whose commit says nothing of it.
     """
     # A hook of git sets variables that name another repository.
     own = {

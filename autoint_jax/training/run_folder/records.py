@@ -39,7 +39,9 @@ def run_name(name: str, config: Config) -> str:
 
 
 class UnusableFolder(UsageError):
-    """A run folder cannot be used; the sentence ends with the advice to choose another, and a command adds by which flag."""
+    """A run folder cannot be used; the sentence ends with the advice to choose another, and a command adds by which
+    flag.
+    """
 
 
 class FolderInUse(UnusableFolder):
@@ -58,7 +60,9 @@ class RunRecords:
     """
 
     def __init__(self, folder: pathlib.Path):
-        """Raises FolderInUse where another process trains in the folder, UnusableFolder where the folder cannot be a run's."""
+        """Raises FolderInUse where another process trains in the folder, UnusableFolder where the folder cannot be a
+        run's.
+        """
         _check_run_json(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -81,10 +85,12 @@ class RunRecords:
         copies: int,
         boundaries: dict[str, list[float]],
     ) -> Result | None:
-        """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and the number of
-        runs in its program. A new run.json has the quantile boundaries of numeric fields too, so that readers need not take them.
+        """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and
+        the number of runs in its program. A new run.json has the quantile boundaries of numeric fields too, so that
+        readers need not take them.
 
-        Returns the result if the run is complete; then nothing is written. Raises UnusableFolder as `matching_result` does.
+        Returns the result if the run is complete; then nothing is written. Raises UnusableFolder as `matching_result`
+        does.
         """
         result = matching_result(self._folder, config, data)
         if result is not None:
@@ -119,7 +125,9 @@ class RunRecords:
         return None
 
     def check_held(self) -> None:
-        """Raises FolderInUse where another process has begun to train in the folder, which a file system without locks lets it."""
+        """Raises FolderInUse where another process has begun to train in the folder, which a file system without locks
+        lets it.
+        """
         try:
             self._holding.check()
         except AlreadyHeld as holder:
@@ -186,8 +194,8 @@ class RunRecords:
 def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) -> Result | None:
     """The result of a run in its folder, or None where the run is not complete or not begun. Reads only.
 
-    Raises UnusableFolder where the folder's run, or its result, is of another configuration or other data, or where it cannot be
-    known what it is of.
+    Raises UnusableFolder where the folder's run, or its result, is of another configuration or other data, or where it
+    cannot be known what it is of.
     """
     _check_run_json(folder)
     if not (folder / 'run.json').exists():
@@ -214,7 +222,9 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
 
 
 def _check_run_json(folder: pathlib.Path) -> None:
-    """Raises UnusableFolder where a folder has prepared data, or what a run leaves, but no run.json that says which run."""
+    """Raises UnusableFolder where a folder has prepared data, or what a run leaves, but no run.json that says which
+    run.
+    """
     if (folder / 'manifest.json').exists() and (folder / 'schema.json').exists():
         raise UnusableFolder(
             f'{folder} holds prepared data, which could not be prepared again with a run in it: choose another run '
@@ -245,7 +255,8 @@ def read_config(folder: pathlib.Path) -> Config:
 
 
 def run_fingerprints(folder: pathlib.Path) -> set[str]:
-    """The fingerprints by which the files of a run folder may name its run: the present one, and that of earlier versions.
+    """The fingerprints by which the files of a run folder may name its run: the present one, and that of earlier
+    versions.
 
     Raises UsageError where run.json cannot be read.
     """

@@ -221,8 +221,8 @@ def test_copies_of_files(folder, form):
     heard = Heard()
     prepare(folder / 'mine.yaml', heard)
     assert [sentence for sentence in heard.sentences if 'same content' in sentence] == [
-        f'WARNING: {folder}/part-2.{form} and {folder}/held.{form} have the same content, so their rows are read twice: if that is '
-        'not meant, leave one out'
+        f'WARNING: {folder}/part-2.{form} and {folder}/held.{form} have the same content, so their rows are read '
+        'twice: if that is not meant, leave one out'
     ]
 
 
@@ -255,7 +255,10 @@ def test_a_name_twice_in_a_header(folder):
         'files: twice.csv\nlabel: y\nfields: [{name: x}]'
     )  # one that nothing uses does no harm
     assert len(prepare(folder / 'mine.yaml').vocabularies()['x'].values) == 32
-    text = 'files: twice.csv\nheader: true\ncolumns: [label, first, x, second, e, f]\nlabel: label\nfields: [{name: second}]\n'
+    text = (
+        'files: twice.csv\nheader: true\ncolumns: [label, first, x, second, e, f]\n'
+        'label: label\nfields: [{name: second}]\n'
+    )
     (folder / 'mine.yaml').write_text(text)
     data = prepare(folder / 'mine.yaml')
     assert data.vocabularies()['second'].values == ('t0', 't1', 't2')

@@ -316,7 +316,8 @@ def test_a_draft_of_what_is_not_there(tmp_path):
 
 
 def test_the_identity_of_prepared_data_is_what_it_has_been(folder):
-    # Computed before a declaration had the keys negative, format, missing_time, as_field and files: none may enter unasked.
+    # Computed before a declaration had the keys negative, format, missing_time, as_field and files: none may enter
+    # unasked.
     (folder / 'stars.csv').write_text(
         'day,ad,stars\n' + ''.join(f'2024-01-{1 + row // 50:02d},{row % 3},{row % 5}\n' for row in range(1000))
     )

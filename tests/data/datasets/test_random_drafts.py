@@ -108,7 +108,9 @@ def test_drafts_of_random_tables_prepare(tmp_path, seed):
 
 
 def lines_with_marks(rng: random.Random):
-    """Lines of a log with marks in its numbers, stray quotes and a few lines that are no rows; how many those are, and the labels."""
+    """Lines of a log with marks in its numbers, stray quotes and a few lines that are no rows; how many those are, and
+    the labels.
+    """
     separator = rng.choice([',', '\t', ';', '|', '::', ' '])
     decimal = ',' if separator in ';\t|' and rng.random() < 0.5 else '.'
     thousands = {'.': ',', ',': '.'}[decimal]

@@ -21,8 +21,8 @@ def test_one_long_row_is_said_with_what_it_costs_and_what_would_do():
         "field 'tags' takes 5,000 slots in every row, as many as its longest row has values, 240.0 MB in all; "
     )
     assert note.endswith(
-        '99.9% of the rows with values have at most 7: max_values: 7 in the declaration takes 0.3 MB and keeps the first '
-        '7 of each row'
+        '99.9% of the rows with values have at most 7: max_values: 7 in the declaration takes 0.3 MB and keeps '
+        'the first 7 of each row'
     )
     assert slots_of('tags', [np.array([1] * 2000 + [4])], 10)[1]  # cheap, and far longer
     assert not slots_of('tags', [np.array([1] * 2000 + [3])], 10)[1]

@@ -1,7 +1,8 @@
 """Planted interactions: which models find a label that depends on one pair or one triple of fields, and which cannot.
 
-Every id of the planted fields has a sign, as many of each; the label is the product of the signs, flipped in one row of twenty. No
-field, and for the triple no pair, says anything of the label on its own. Every model trains sparsely (deferred Adam).
+Every id of the planted fields has a sign, as many of each; the label is the product of the signs, flipped in one row of
+twenty. No field, and for the triple no pair, says anything of the label on its own. Every model trains sparsely
+(deferred Adam).
 """
 
 import dataclasses

@@ -63,8 +63,8 @@ REFUSED = [
     # values that no row has
     (
         f'label: {{column: answer, positive: [Yes]}}\n{FIELDS}',
-        "the label, column 'answer', is 'Yes' in no row, but label lists it under positive: it holds 'no' \\(40 rows: train, "
-        "valid, test\\), 'yes' \\(40 rows",
+        "the label, column 'answer', is 'Yes' in no row, but label lists it under positive: it holds 'no' \\(40 rows: "
+        "train, valid, test\\), 'yes' \\(40 rows",
     ),
     (f'label: {{column: answer, positive: [yes, Y]}}\n{FIELDS}', "is 'Y' in no row"),
     (
@@ -82,8 +82,8 @@ REFUSED = [
     # spellings
     (
         f'label: {{column: stars, positive: [3, 4]}}\n{FIELDS}',
-        "has 5 spellings, and label lists '3', '4' as positive: list the negative spellings, too, under negative; rows with "
-        "any other spelling are bad rows; it holds '0' \\(16 rows",
+        "has 5 spellings, and label lists '3', '4' as positive: list the negative spellings, too, under negative; "
+        "rows with any other spelling are bad rows; it holds '0' \\(16 rows",
     ),
     (
         f'label: {{column: day, positive: [20240101]}}\n{FIELDS}',
@@ -199,7 +199,8 @@ def test_values_that_mean_missing_and_occur_nowhere_are_said(folder, form):
 def test_buckets_that_most_rows_cannot_fill_are_said(folder):
     text = 'label: y\nfields: [{name: a, transform: hash, buckets: 2e9}]\n'
     assert prepare(folder, text)[1] == [
-        "WARNING: field 'a' has 2,000,000,000 hash buckets, but the table has 80 rows: most embeddings would take memory and "
+        "WARNING: field 'a' has 2,000,000,000 hash buckets, but the table has 80 rows: most embeddings would take "
+        'memory and '
         'never be trained, so give fewer buckets'
     ]
     assert prepare(folder, text.replace('2e9', '1e6'))[1] == []
@@ -219,7 +220,8 @@ def test_named_negatives_make_other_labels_bad_rows(folder):
     (folder / 'a.csv').write_text('\n'.join([lines[0], *lines[1:] * 30, *bad]) + '\n')
     data, _ = prepare(folder, f'label: {{column: answer, positive: [yes], negative: [no]}}\n{FIELDS}')
     assert data.manifest['bad_rows'] == 2 and [row['reason'] for row in data.manifest['first_bad_rows']] == [
-        "its label, column 'answer', is 'maybe', which is listed neither under positive nor under negative: 'yes', 'no'",
+        "its label, column 'answer', is 'maybe', "
+        "which is listed neither under positive nor under negative: 'yes', 'no'",
         "its label, column 'answer', is missing",
     ]
 

@@ -23,7 +23,8 @@ def test_a_generated_log_is_prepared_beside_the_papers_figures(command, tmp_path
 
 def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, tmp_path):
     rows = [
-        f'{row % 83},{"<=50K" if (row % 5 > 2) == (row % 7 > 3) else ">50K"},c{row % 5},d{row % 7},"t{row % 3},t{row % 4}"'
+        f'{row % 83},{"<=50K" if (row % 5 > 2) == (row % 7 > 3) else ">50K"},'
+        f'c{row % 5},d{row % 7},"t{row % 3},t{row % 4}"'
         for row in range(1200)
     ]
     (tmp_path / 'census.csv').write_text('\n'.join(['age,income,city,job,tags', *rows, '1,2']) + '\n')

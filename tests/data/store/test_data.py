@@ -81,7 +81,8 @@ def test_preparing_twice_gives_the_same_hash(raw_dir, data_dir, tmp_path):
 def test_two_processes_preparing_at_once_leave_whole_data(raw_dir, tmp_path):
     code = (
         'import pathlib, sys; from autoint_jax.data.datasets import registry\n'
-        'for _ in range(3): registry.prepare("movielens_1m", "with_ids", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))'
+        'for _ in range(3): '
+        'registry.prepare("movielens_1m", "with_ids", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))'
     )
     both = [
         subprocess.Popen([sys.executable, '-c', code, str(raw_dir), str(tmp_path)], stderr=subprocess.PIPE, text=True)

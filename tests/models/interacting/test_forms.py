@@ -16,8 +16,9 @@ from autoint_jax.models.layers.dropout import Drawn
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
-# rows, fields, embedding, layers, heads, head width: the shapes of the data sets, and sizes that divide nothing. 163 fields are
-# an odd number of the CPU kernel's vectors of eight, of which a block of one example would not fill its wide ones.
+# rows, fields, embedding, layers, heads, head width: the shapes of the data sets, and sizes that divide nothing. 163
+# fields are an odd number of the CPU kernel's vectors of eight, of which a block of one example would not fill its wide
+# ones.
 SIZES = {
     'criteo': (11, 39, 16, 3, 2, 32),
     'movielens': (23, 7, 16, 2, 2, 32),

@@ -1,4 +1,6 @@
-"""Batch normalisation: statistics of a whole batch, over devices and without padded rows; running statistics at evaluation."""
+"""Batch normalisation: statistics of a whole batch, over devices and without padded rows; running statistics at
+evaluation.
+"""
 
 import pathlib
 

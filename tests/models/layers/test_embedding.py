@@ -161,7 +161,10 @@ def test_buckets_are_vectors_of_quantile_bins():
 
 
 def test_piecewise_linear_encoding():
-    """Gorishniy et al. (2022), Eq. 1: e_t = 0 below its bin (t > 1), 1 above it (t < T), else (x - b_{t-1}) / (b_t - b_{t-1})."""
+    """Eq. 1 of Gorishniy et al. (2022).
+
+    e_t = 0 below its bin (t > 1), 1 above it (t < T), else (x - b_{t-1}) / (b_t - b_{t-1}).
+    """
     out, params = encoded('piecewise_linear')
     for row, values in zip(out, VALUES, strict=True):
         for field, x in enumerate(values):

@@ -82,7 +82,7 @@ def test_a_lost_best_checkpoint_is_named_with_what_to_do(saved, tmp_path, comple
 
 
 def test_a_step_that_vanishes_is_looked_up_again(saved, tmp_path, monkeypatch):
-    """The trainer deletes what the reader was about to restore, again and again; the reader then finds the newest best."""
+    """The trainer deletes what the reader is about to restore, again and again; the reader finds the newest best."""
     folder, moves = tmp_path / 'checkpoints', []
     shutil.copytree(saved, folder)
     restore = CheckpointReader.restore
