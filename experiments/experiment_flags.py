@@ -101,7 +101,7 @@ def _shorten() -> None:
     flags.FLAGS['runs_dir'].value = str(folder / 'runs')
     flags.FLAGS['results_dir'].value = str(folder / 'results')
     if 'seeds' in flags.FLAGS:
-        flags.FLAGS['seeds'].value = min(flags.FLAGS['seeds'].value, QUICK_SEEDS)
+        flags.FLAGS['seeds'].value = min(flags.FLAGS.seeds, QUICK_SEEDS)
 
 
 def define_seeds() -> flags.FlagHolder:
