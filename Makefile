@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 
 help:
 	@echo 'make train      environment, MovieLens-100k, training, test AUC and logloss; RAW_DIR=FOLDER uses files that you have'
-	@echo 'make lint       environment, ruff and formatting'
+	@echo 'make lint       environment, ruff, formatting and types'
 	@echo 'make test       environment, fast tests'
 	@echo 'make test-slow  the tests that take minutes each'
 	@echo 'make bench      every benchmark that a CPU can run, about thirty minutes; PEER="COMMAND" is measured beside it'
@@ -23,6 +23,7 @@ train: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow"

@@ -80,7 +80,7 @@ def experiment(main: Callable[[list[str]], int | None]) -> Callable[[list[str]],
 
 
 def _shorten() -> None:
-    """Sets the flags of an experiment that is only tried out: few rows and seeds, and folders of its own in RUNS_DIR."""
+    """Sets the flags of an experiment that is only tried out: few rows and seeds, and other folders in RUNS_DIR."""
     import jax
 
     from autoint_jax.data.store.first_rows import ROWS_OF, write_first_rows

@@ -48,8 +48,10 @@ ARROWS = {
     'training.checkpoints': 'errors evaluation training.step',
     'training.run_folder': 'errors config stored data.store evaluation training.step',
     'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
-    'training': 'errors cache_folder console heartbeat schema config kernels data.store models.layers models.interacting models evaluation '
-    'training.tables training.step training.checkpoints training.run_folder training.memory',
+    'training': (
+        'errors cache_folder console heartbeat schema config kernels data.store models.layers models.interacting '
+        'models evaluation training.tables training.step training.checkpoints training.run_folder training.memory'
+    ),
     'explain': 'errors schema config data.store models.layers models evaluation training.step training',
     'diagnosis': (
         'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '

@@ -1,10 +1,10 @@
 """The pending trials that a worker claims: a group that trains in one program, as copies of a run, or one trial.
 
-Trials can share a program if they differ only in the seed and the options of `replicas_config.OF_COPIES`, because none of these
-changes a shape. A worker claims an equal part of the trials that have not ended, so that every worker gets some. It
-claims at most as many as fit, and a multiple of its number of devices if there are enough. On accelerators all trials
-of a group step at the same time, and memory limits the group. On a CPU each core is a device that steps its copies in
-turn. More copies on a core only save compilations there, and all of them end late, so a core has at most
+Trials can share a program if they differ only in the seed and the options of `replicas_config.OF_COPIES`, because none
+of these changes a shape. A worker claims an equal part of the trials that have not ended, so that every worker gets
+some. It claims at most as many as fit, and a multiple of its number of devices if there are enough. On accelerators all
+trials of a group step at the same time, and memory limits the group. On a CPU each core is a device that steps its
+copies in turn. More copies on a core only save compilations there, and all of them end late, so a core has at most
 COPIES_OF_A_CORE.
 
 Some trials train alone. In a search, each suggestion follows from the figures before it. Streamed rows cannot be

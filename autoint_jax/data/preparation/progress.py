@@ -43,8 +43,8 @@ class SilentPreparation:
 class PreparationBar:
     """A bar for each pass, with its speed and the time left, and a line at its end. It is a context manager.
 
-    In a pipe or file there is no bar. There a line every `heartbeat.PIPE_SECONDS` says how far the pass is, or what ended
-    last and how long ago.
+    In a pipe or file there is no bar. There a line every `heartbeat.PIPE_SECONDS` says how far the pass is, or what
+    ended last and how long ago.
     """
 
     def __init__(self):
