@@ -153,7 +153,8 @@ def _after_header(tally: Tally, lines: _Lines, text: bytes, layout: Layout) -> b
 
 def _header_end(tally: Tally, text: bytes, layout: Layout, *, final: bool) -> int | None:
     """Returns the place after the first row that is not blank, or None if more text is needed to find it."""
-    start = next(_BLANK_LINES.finditer(text)).end()
+    blank = _BLANK_LINES.match(text)
+    start = 0 if blank is None else blank.end()
     end = text.find(NEWLINE, start) + 1
     if not end:
         return len(text) if final else None

@@ -75,7 +75,8 @@ class Dialect:
         while True:
             found = self._cell.match(text, place, limit)
             if found is None:
-                end = next(self._opening.finditer(text, place, limit)).end()
+                opened = self._opening.match(text, place, limit)
+                end = limit if opened is None else opened.end()
                 fault = (
                     f'a value opens a quote {self._quote}, and neither a separator nor a line end follows the '
                     f'closing quote ({ORDINARY})'
