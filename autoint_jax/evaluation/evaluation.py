@@ -24,7 +24,7 @@ class Evaluation:
     valid: dict[str, float]
 
     def line(self) -> dict[str, Any]:
-        """The evaluation as checkpoints and metrics.jsonl hold it: {'step', 'epoch', 'train_logloss', 'valid_logloss', ...}."""
+        """Returns the evaluation as checkpoints and metrics.jsonl hold it: {'step', 'epoch', 'train_logloss', ...}."""
         values = {f'{VALID}{name}': value for name, value in self.valid.items()}
         return {'step': self.step, 'epoch': self.epoch, 'train_logloss': self.train_logloss, **values}
 

@@ -38,7 +38,7 @@ def measured(values: Sequence[float]) -> Measured:
 
 
 def test_figures(records: 'Sequence[RunRecord]') -> dict[str, Measured]:
-    """{metric: mean and deviation} of the test split, over the records of one configuration's seeds; metrics that all have."""
+    """Returns {metric: mean and deviation} of the test split, for the metrics that all records have."""
     return {
         name: measured([record.test[name] for record in records])
         for name in METRICS

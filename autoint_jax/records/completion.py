@@ -51,11 +51,14 @@ def completed_seeds(
     results_dir: pathlib.Path,
     reporter: Reporter,
 ) -> list[RunRecord]:
-    """The records of a configuration's runs with seeds 0 to `seeds - 1`; those that have none train together, as copies in one program.
+    """Returns the records of a configuration's runs with seeds 0 to `seeds - 1`, after it trains the missing ones.
 
-    As many train at once as fit in memory and share the devices evenly; the rest after them. One trains as `completed` does it, also
-    where rows must be streamed. Raises UsageError as `runs.recorded` does, before anything is trained; as `fit_copies`
-    does; and where training diverged, or one that trains alone cannot be trained, after the others are recorded.
+    Missing runs train as copies in one program, as many at once as fit in memory and share the devices evenly. A single
+    run trains as in `completed`, which can also stream rows from disk.
+
+    Raises:
+      UsageError: a record is refused, before anything is trained; `fit_copies` raises it; or some runs diverged or
+        could not be trained, after the others are recorded.
     """
     configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
     ids = [f'{name}-{fingerprint(one)}' for one in configs]

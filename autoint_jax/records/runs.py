@@ -1,4 +1,4 @@
-"""Records of runs under results/runs: they are written when a run is complete, and believed only if they are of the run asked for."""
+"""Records of runs under results/runs. A record is written when a run is complete, and is checked when it is read."""
 
 import dataclasses
 import pathlib
@@ -76,16 +76,15 @@ def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathl
     found = read_record(path)
     theirs = configuration.from_tree(found.config)
     if identity(theirs) != identity(config):
-        raise UsageError(
-            f'{path} is a record of another configuration ({"; ".join(configuration.difference(identity(theirs), identity(config)))}): {MEND}'
-        )
+        difference = '; '.join(configuration.difference(identity(theirs), identity(config)))
+        raise UsageError(f'{path} is a record of another configuration ({difference}): {MEND}')
     return found
 
 
 def read_record(path: pathlib.Path) -> RunRecord:
-    """A record in RESULTS_DIR/runs that is whole and agrees with itself: its name, fingerprint, seed, data set and configuration.
+    """Reads a record in RESULTS_DIR/runs, and checks that its name, fingerprint, seed, data and configuration agree.
 
-    Raises UsageError, which names the file, where it is not.
+    Raises UsageError, which names the file, if it is damaged or they do not agree.
     """
     found = stored.read_record(path, RunRecord, mend=MEND)
     stored.checked(
@@ -106,8 +105,8 @@ def read_record(path: pathlib.Path) -> RunRecord:
     ):
         if theirs != expected:
             raise UsageError(
-                f'{path} contradicts itself: its {what} is {theirs!r}, but its configuration and name say {expected!r}; it '
-                f'was edited or renamed: {MEND}'
+                f'{path} contradicts itself: its {what} is {theirs!r}, but its configuration and name say '
+                f'{expected!r}; it was edited or renamed: {MEND}'
             )
     for split, figures in (('valid', found.valid), ('test', found.test)):
         if not all(METRICS[name].possible(value) for name, value in figures.items() if name in METRICS):
