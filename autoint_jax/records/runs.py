@@ -84,7 +84,7 @@ def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathl
 def read_record(path: pathlib.Path) -> RunRecord:
     """Reads a record in RESULTS_DIR/runs, and checks that its name, fingerprint, seed, data and configuration agree.
 
-    Raises UsageError, which names the file, if it is damaged or they do not agree.
+    Raises UsageError, which names the file, if the record is damaged or contradicts itself.
     """
     found = stored.read_record(path, RunRecord, mend=MEND)
     stored.checked(
