@@ -11,7 +11,7 @@ _FOLDER = flags.DEFINE_string(
 
 
 def start_cache() -> None:
-    """Keeps compiled programs where the flag says. Says so where that cannot be."""
+    """Keeps compiled programs in the folder of the flag, or prints why they cannot be kept there."""
     from autoint_jax.training import compilation  # imports JAX, for which --help does not wait
 
     folder = compilation.default_folder() if _FOLDER.value is None else _FOLDER.value

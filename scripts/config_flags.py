@@ -42,12 +42,12 @@ _LEAVES = {leaf.path: (leaf, _define(leaf)) for leaf in configuration.leaves()}
 
 
 def config_name() -> str:
-    """The configuration's name, for the run folder. Raises UsageError where it can be none."""
+    """Returns the configuration's name, for the run folder. Raises UsageError if it cannot name a folder."""
     return checked_name(_path().stem, 'a configuration')
 
 
 def _path() -> pathlib.Path:
-    """Of the configuration's file. Raises UsageError."""
+    """Returns the path of the configuration's file. Raises UsageError."""
     path = pathlib.Path(_NAME.value)
     if path.suffix == '.toml' and not path.exists() and (CONFIGS / path.name).exists():
         raise UsageError(f'there is no file {path}; the named configuration is --config={path.stem}, without .toml')
@@ -59,7 +59,7 @@ def _path() -> pathlib.Path:
 
 
 def chosen_config() -> Config:
-    """The configuration the flags ask for. Raises UsageError."""
+    """Returns the configuration that the flags ask for. Raises UsageError."""
     return configuration.replace(
         configuration.load(_path()),
         {
@@ -71,7 +71,7 @@ def chosen_config() -> Config:
 
 
 def _listed(kind: type, items: list[str]) -> tuple[int | float | str, ...] | list[str]:
-    """['400', '400'] -> (400, 400); anything else is left for the configuration to refuse."""
+    """Returns ['400', '400'] as (400, 400). Wrong items are returned unchanged, and the configuration refuses them."""
     try:
         return tuple(kind(item) for item in items if item)
     except ValueError:

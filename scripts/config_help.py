@@ -27,7 +27,7 @@ def text() -> str:
     lines = [
         *(sys.modules['__main__'].__doc__ or '').rstrip().splitlines(),
         '',
-        f'Flags, with the values of {chosen}. --helpfull tells all flags, and all about each.',
+        f'Flags, with the values of {chosen}. --helpfull describes all flags in full.',
         '',
         'run',
     ]

@@ -64,7 +64,7 @@ def main(argv: list[str]) -> None:
 
 
 def _measures(run: TrainedRun) -> Measures:
-    """What the flags ask for; the run's own choice in place of a flag that is not given. Raises UsageError."""
+    """Returns the measures that the flags ask for. Without a flag, the run's own choice counts. Raises UsageError."""
     training = run.setup.config.training
     names = metrics.chosen(training.evaluated if _METRICS.value is None else _METRICS.value)
     if _GROUP_BY.value and metrics.needed(names) != GROUPS:

@@ -4,8 +4,9 @@
     python scripts/explain.py --run_dir=... --split=valid --rows=0,17,42
     python scripts/explain.py --run_dir=... --fields=Gender,Genre,Age
 
-Row f of a map says how much field f attends to every field; each row sums to 1 (in DESTINE to 2: pairwise and unary
-weights). Figures go to RUN_DIR/attention. They show all fields, or of more than 48 those that are attended to most.
+Row f of a map says how much field f attends to every field. Each row sums to 1, or in DESTINE to 2, because it has
+pairwise and unary weights. Figures go to RUN_DIR/attention. They show all fields; if there are more than 48, they show
+those that get most attention.
 """
 
 import contextlib

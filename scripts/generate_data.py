@@ -29,14 +29,14 @@ _SEED = flags.DEFINE_integer('seed', 0, 'Seed of the generator.', lower_bound=0)
 def main(argv: list[str]) -> None:
     if _DATASET.value is None:
         raise UsageError(
-            f'say which shape the files shall have: --dataset={"|".join(SHAPES)}, and where: --raw_dir=FOLDER'
+            f'say which shape the files should have: --dataset={"|".join(SHAPES)}, and where: --raw_dir=FOLDER'
         )
     if _DATASET.value not in SHAPES:
         raise UsageError(
-            f'--dataset={_DATASET.value} is none of {", ".join(SHAPES)}{nearest(str(_DATASET.value), list(SHAPES))}'
+            f'--dataset={_DATASET.value} is not one of {", ".join(SHAPES)}{nearest(str(_DATASET.value), list(SHAPES))}'
         )
     if _RAW_DIR.value is None:
-        raise UsageError('say where the files shall go: --raw_dir=FOLDER')
+        raise UsageError('say where to write the files: --raw_dir=FOLDER')
     if _ROWS.value < 1:
         raise UsageError(f'--rows={_ROWS.value} must be at least 1')
     there = [path for name in FILES[_DATASET.value] if (path := pathlib.Path(_RAW_DIR.value, name)).exists()]

@@ -1,4 +1,4 @@
-"""Commands that are printed as next steps, as they can be pasted into a shell in the current folder."""
+"""Commands that are printed as next steps. They can be pasted into a shell in the current folder."""
 
 import os
 import shlex
@@ -6,7 +6,7 @@ import sys
 
 
 def shell_line(script: str, *arguments: str) -> str:
-    """The command that runs a script of this folder by the same Python."""
+    """Returns the command that runs a script of this folder by the same Python."""
     python, scripts = (
         min(path, os.path.relpath(path), key=len) for path in (sys.executable, os.path.dirname(__file__))
     )

@@ -63,7 +63,7 @@ def _dataset_and_recipe() -> tuple[str, str]:
         )
     if _DATASET.value not in _NAMES:
         raise UsageError(
-            f'--dataset={_DATASET.value} is none of {", ".join(_NAMES)}{nearest(str(_DATASET.value), _NAMES)}'
+            f'--dataset={_DATASET.value} is not one of {", ".join(_NAMES)}{nearest(str(_DATASET.value), _NAMES)}'
         )
     if _DATASET.value != OWN_TABLE:
         return _DATASET.value, registry.recipe_name(_DATASET.value, _RECIPE.value)

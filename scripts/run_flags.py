@@ -7,14 +7,14 @@ from absl import flags
 
 from autoint_jax.errors import UsageError
 
-RUNS = pathlib.Path('runs')  # where scripts/train.py puts runs by default
-SHOWN = 5  # runs that are named where none is chosen
+RUNS = pathlib.Path('runs')  # the default folder of runs of scripts/train.py
+SHOWN = 5  # the most runs that the error names
 
 _RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
 
 
 def run_dir() -> pathlib.Path:
-    """The chosen run folder. Raises UsageError that names runs if none is chosen."""
+    """Returns the chosen run folder. If none is chosen, raises a UsageError that names the latest runs."""
     if _RUN_DIR.value is not None:
         return pathlib.Path(_RUN_DIR.value)
     there = sorted(RUNS.glob('*/run.json'), key=os.path.getmtime, reverse=True)

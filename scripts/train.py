@@ -4,7 +4,7 @@
     python scripts/train.py --config=movielens_1m_autoint --config.seed=1 --config.model.num_layers=4
     python scripts/train.py --config=own_table --config.data.recipe=mine    (your own table, declared in mine.yaml)
 
-The run folder is runs/NAME-FINGERPRINT, for your own table runs/NAME-RECIPE-FINGERPRINT, unless --run_dir is given. It
+The run folder is runs/NAME-FINGERPRINT (runs/NAME-RECIPE-FINGERPRINT for your own table) unless --run_dir is given. It
 holds run.json (command, configuration, commit, versions), metrics.jsonl (one line per evaluation), tensorboard/,
 checkpoints/ (latest and best) and, when the run is complete, result.json. The same command again resumes the run from
 its last checkpoint, with the same values, or says that the run is complete.
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
 
 
 def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathlib.Path]) -> None:
-    """Raises UsageError after all when one diverged."""
+    """Trains copies of a run. Raises UsageError after all have ended if one of them diverged."""
     if _RUN_DIR.value:
         raise UsageError('--run_dir names the folder of one run, but config.replicas asks for copies: name --runs_dir')
     placement.split_cpu(len(configs))
@@ -114,7 +114,7 @@ def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
 
 
 def _next_steps(config: Config, run_dir: pathlib.Path) -> list[str]:
-    """Commands that are possible for a finished run."""
+    """Returns lines with commands that can follow on a finished run."""
     where = [f'--run_dir={run_dir}'] + (
         [f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value != _DATA_DIR.default else []
     )

@@ -14,7 +14,7 @@ MISSING = {
     'prepare_data --dataset=avazu': ['download it from https://www.kaggle.com', '--raw_dir=FOLDER with train'],
     'prepare_data --dataset=csv': ['needs --schema=FILE', '--infer=TABLE'],
     'generate_data': ['--dataset=criteo|avazu|kdd12|movielens_1m', '--raw_dir=FOLDER'],
-    'generate_data --dataset=criteo': ['say where the files shall go: --raw_dir=FOLDER'],
+    'generate_data --dataset=criteo': ['say where to write the files: --raw_dir=FOLDER'],
     'publish_tfds': ['--dataset=movielens_100k|movielens_1m', 'scripts/prepare_data.py prepares it'],
     'train': ['no prepared data', 'run scripts/prepare_data.py --dataset=movielens_100k'],
     'train --config=own_table': ['--config.data.recipe=NAME', 'none; scripts/prepare_data.py --dataset=csv'],

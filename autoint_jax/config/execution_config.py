@@ -1,4 +1,4 @@
-"""The options that choose only how a run is computed: its values are the same but for rounding."""
+"""The options that choose how a run is computed. They change its values only by rounding."""
 
 import dataclasses
 

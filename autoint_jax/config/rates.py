@@ -1,4 +1,4 @@
-"""The numbers of a run that its copies in one program may vary."""
+"""The seed and the rates of a run, in which copies of the run in one program may differ."""
 
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple

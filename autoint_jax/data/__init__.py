@@ -1,1 +1,1 @@
-"""Raw files -> prepared, memory-mapped columns -> batches."""
+"""Turns raw files into prepared data, which is columns on disk that training reads from memory maps."""

@@ -1,1 +1,1 @@
-"""Logits + labels -> metrics of whole splits, on the devices or in NumPy."""
+"""Metrics of whole splits from logits and labels, computed on the devices or in NumPy."""

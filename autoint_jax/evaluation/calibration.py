@@ -1,4 +1,4 @@
-"""Metrics of the predicted probabilities: the logloss, and how near predictions are to the rates that are observed."""
+"""Metrics of predicted probabilities: the logloss, and how close predictions are to observed rates."""
 
 import math
 
@@ -12,13 +12,13 @@ POSITIVE = (0.0, math.inf)  # the bounds of a loss or a ratio
 
 
 def mean_loss(totals: Totals) -> float:
-    """The logloss (Eq. 10), in nats; NaN without rows."""
+    """Returns the logloss (Eq. 10), in nats; NaN without rows."""
     rows = totals.positives + totals.negatives
     return totals.loss / rows if rows else float('nan')
 
 
 def logloss(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The logloss in NumPy: the mean of -log p(label) (Eq. 10), in nats, in float64, without clipping.
+    """Computes the logloss in NumPy: the mean of -log p(label) (Eq. 10), in nats, in float64, without clipping.
 
     Args:
       logits: [rows].
@@ -29,9 +29,9 @@ def logloss(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def normalized_entropy(totals: Totals) -> float:
-    """The logloss over that of the constant prediction of the split's own rate of positives (He et al., ADKDD 2014).
+    """Returns the logloss divided by that of a constant prediction, the split's rate of positives.
 
-    Below 1 is better than the constant prediction. NaN if only one class is present.
+    Below 1, the model is better than the constant prediction (He et al., ADKDD 2014). NaN if only one class is present.
     """
     rows = totals.positives + totals.negatives
     shares = [count / rows for count in (totals.positives, totals.negatives) if count]
@@ -39,12 +39,12 @@ def normalized_entropy(totals: Totals) -> float:
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-    """[rows] -> predicted probabilities of label 1, float64 [rows]."""
+    """Returns the predicted probabilities of label 1, float64 [rows], from logits [rows]."""
     return np.exp(-np.logaddexp(0, -np.asarray(logits, np.float64)))
 
 
 def calibration(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The mean predicted probability over the observed rate of positives (He et al., ADKDD 2014): 1 is best.
+    """Returns the mean predicted probability divided by the rate of positives (He et al., ADKDD 2014); 1 is best.
 
     Args:
       logits: [rows].
@@ -58,7 +58,7 @@ def calibration(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
-    """The expected calibration error in bins of equally many rows (Nixon et al., CVPR workshops 2019).
+    """Returns the expected calibration error in bins of equally many rows (Nixon et al., CVPR workshops 2019).
 
     It is the mean over rows of |mean prediction - rate of positives| of the row's bin. Rows are put into bins by their
     rank, and rows of the same score, which share their mean rank, into the same bin: the order of rows changes nothing.
@@ -66,7 +66,7 @@ def calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) 
     Args:
       logits: [rows].
       labels: [rows], 0 or 1.
-      bins: how many.
+      bins: the number of bins.
 
     Returns:
       The error, from 0 to 1, or NaN without rows.

@@ -12,9 +12,9 @@ class Evaluation:
     """One evaluation of a run on the validation split.
 
     Attributes:
-      step: after which the run was evaluated.
-      epoch: the same in passes over the training split.
-      train_logloss: mean training logloss since the evaluation before, in nats.
+      step: the number of steps before the evaluation.
+      epoch: the same, in passes over the training split.
+      train_logloss: mean training logloss since the previous evaluation, in nats.
       valid: {name of a metric: value} of the validation split.
     """
 
@@ -30,11 +30,11 @@ class Evaluation:
 
 
 def of_line(line: Mapping[str, Any]) -> Evaluation:
-    """The evaluation that a line holds. Raises KeyError where it lacks a key."""
+    """Returns the evaluation of a line of metrics.jsonl. Raises KeyError if the line lacks a key."""
     valid = {name.removeprefix(VALID): value for name, value in line.items() if name.startswith(VALID)}
     return Evaluation(line['step'], line['epoch'], line['train_logloss'], valid)
 
 
 def of_progress(progress: Mapping[str, Any]) -> list[Evaluation]:
-    """The evaluations of a run in the progress that is saved with a checkpoint. Raises KeyError as `of_line` does."""
+    """Returns the evaluations of a run from the progress that a checkpoint holds. Raises KeyError as `of_line` does."""
     return [of_line(line) for line in progress['evaluations']]

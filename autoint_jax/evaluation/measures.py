@@ -1,4 +1,4 @@
-"""What an evaluation measures: from the scores of a split to its figures."""
+"""The metrics that an evaluation measures, and their computation from the scores of a split."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class Measures:
     """The metrics of an evaluation.
 
     Attributes:
-      names: of the metrics.
+      names: the names of the metrics.
       slot: the id slot of the field that groups rows; None if no metric needs groups.
     """
 
@@ -37,15 +37,15 @@ class Measures:
 
     @property
     def keep_logits(self) -> bool:
-        """Whether the logits of a split must come to the host: some metric needs more than the sums of the devices."""
+        """Whether the logits must be copied to the host, because a metric needs more than the sums of the devices."""
         return metrics.needed(self.names) != TOTALS
 
     def figures(self, scores: Scores, rows: Rows) -> dict[str, float]:
-        """{name: value} of a split from its scores on the devices, for which it waits.
+        """Returns {name: value} of a split. It waits for the devices to compute the scores.
 
         Args:
-          scores: with logits if `keep_logits`.
-          rows: of the split, in the order of the logits.
+          scores: the scores of the split, with logits if `keep_logits`.
+          rows: the rows of the split, in the order of the logits.
         """
         return metrics.figures(
             self.names,
@@ -59,12 +59,12 @@ class Measures:
 
 
 def measures(names: Iterable[str], group_by: str, schema: Schema) -> Measures:
-    """The measures of an evaluation: the metrics that every evaluation has, and some more.
+    """Returns the measures of an evaluation: the metrics that every evaluation has, and further ones.
 
     Args:
-      names: of further metrics.
+      names: the names of further metrics.
       group_by: the name of the categorical field whose value groups rows; '' for none.
-      schema: of the data.
+      schema: the schema of the data.
 
     Raises:
       UsageError: there is no such metric or no such field, or a metric needs groups and no field is named.
@@ -76,7 +76,7 @@ def measures(names: Iterable[str], group_by: str, schema: Schema) -> Measures:
 
 
 def _slot(group_by: str, schema: Schema, needing: str) -> int:
-    """The id slot of a categorical field."""
+    """Returns the id slot of a categorical field. Raises UsageError if the data has no such field."""
     known = [field.name for field in schema.id_fields if field.kind == CATEGORICAL]
     if group_by not in known:
         said = f'{group_by!r} is none{nearest(group_by, known)}' if group_by else 'none is named'

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 HIGHER, LOWER = 'higher', 'lower'
-# What a metric is computed from, from the cheapest to the dearest; each has the ones before it too.
+# Inputs that a metric is computed from, the cheapest first. Each includes those before it.
 TOTALS, LOGITS, GROUPS = NEEDS = ('totals', 'logits', 'groups')
 
 NOTHING = np.zeros(0)
@@ -35,7 +35,7 @@ class Scored:
     """The rows of a split with the scores that a model gave them.
 
     Attributes:
-      totals: the sums that metrics of need TOTALS are computed from.
+      totals: the sums of the rows, for metrics that need TOTALS.
       labels: [rows], 0 or 1.
       logits: float32 [rows]; empty if no metric needs LOGITS.
       groups: int [rows], the key by which rows are grouped, 0 for a row without a known key; empty if no metric needs
@@ -46,10 +46,10 @@ class Scored:
     labels: np.ndarray
     logits: np.ndarray = dataclasses.field(default_factory=lambda: NOTHING)
     groups: np.ndarray = dataclasses.field(default_factory=lambda: NOTHING)
-    _parts: dict[Callable, Any] = dataclasses.field(default_factory=dict)  # what `by_groups` has computed
+    _parts: dict[Callable, Any] = dataclasses.field(default_factory=dict)  # results of `by_groups`
 
     def by_groups(self, function: Callable[[np.ndarray, np.ndarray, np.ndarray], Any]) -> Any:
-        """function(logits, labels, groups), computed once however many metrics ask for it."""
+        """Returns function(logits, labels, groups). It is computed once, even if several metrics ask for it."""
         if function not in self._parts:
             self._parts[function] = function(self.logits, self.labels, self.groups)
         return self._parts[function]
@@ -81,35 +81,36 @@ class Metric:
 
     @property
     def higher_is_better(self) -> bool:
+        """Whether a higher value is better."""
         return self.better == HIGHER
 
     def rank(self, value: float) -> float:
-        """A number that is lower where `value` is better; `value` itself if neither direction is better."""
+        """Returns a number that is lower if `value` is better; `value` itself if neither direction is better."""
         return -value if self.higher_is_better else value
 
     def possible(self, value: float) -> bool:
-        """Whether the metric can have this value. NaN is none."""
+        """Returns whether the metric can have this value; NaN is not possible."""
         return self.bounds[0] <= value <= self.bounds[1]
 
     def shown(self, value: float, more_digits: int = 0) -> str:
-        """'0.8456', or the reason why it is not defined."""
+        """Returns the value as a text, such as '0.8456', or the reason why it is not defined."""
         if math.isnan(value):
             return f'not defined ({self.undefined})'
         return f'{value:.{self.digits + more_digits}f}'
 
 
 def of_totals(function: Callable[[Totals], float]) -> Callable[[Scored], float]:
-    """`Metric.of` by a function of totals."""
+    """Returns a `Metric.of` that calls a function of totals."""
     return lambda scored: function(scored.totals)
 
 
 def of_logits(function: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[Scored], float]:
-    """`Metric.of` by a function of logits and labels."""
+    """Returns a `Metric.of` that calls a function of logits and labels."""
     return lambda scored: function(scored.logits, scored.labels)
 
 
 def of_groups(
     function: Callable[[np.ndarray, np.ndarray, np.ndarray], Any], figure: Callable[[Any], float]
 ) -> Callable[[Scored], float]:
-    """`Metric.of` by a figure of what a function of logits, labels and groups returns, which metrics share."""
+    """Returns a `Metric.of` that takes a figure from the result of `function`, which metrics share."""
     return lambda scored: figure(scored.by_groups(function))

@@ -1,6 +1,6 @@
 """Metrics of the order of rows: the areas under the ROC and the precision-recall curve, of a split and of its groups.
 
-They do not change under any increasing map of the scores, and are exact: tied scores are counted, not broken.
+They depend only on the order of the scores. They are exact, and rows with the same score count as tied.
 """
 
 from typing import NamedTuple
@@ -23,14 +23,16 @@ UNIT = (0.0, 1.0)  # the bounds of an area or a share
 
 
 def auc_of_totals(totals: Totals) -> float:
-    """Area under the ROC curve: P(a positive scores above a negative), ties count one half; exact to the last bit of a
-    float64, or NaN if only one class is present."""
+    """Returns the area under the ROC curve, P(a positive scores above a negative), in which a tie counts one half.
+
+    It is exact to the last bit of a float64. NaN if only one class is present.
+    """
     pairs = totals.positives * totals.negatives
     return totals.won / (2 * pairs) if pairs else float('nan')
 
 
 def auc(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The area under the ROC curve in NumPy, by the ranks of the rows (Mann-Whitney U).
+    """Computes the area under the ROC curve in NumPy, by the ranks of the rows (Mann-Whitney U).
 
     Args:
       logits: [rows], any real scores.
@@ -50,7 +52,7 @@ def auc(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def average_precision(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Area under the precision-recall curve, as the sum over thresholds of precision times the gain in recall.
+    """Returns the area under the precision-recall curve: the sum over thresholds of precision times recall gained.
 
     Rows with the same score pass a threshold together. There is no interpolation between thresholds, which would be
     too optimistic (Davis and Goadrich, ICML 2006).
@@ -102,12 +104,12 @@ class GroupAreas(NamedTuple):
 
 
 def group_areas(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> GroupAreas:
-    """The exact area under the ROC curve within each group that has both classes.
+    """Returns the exact area under the ROC curve within each group that has both classes.
 
     Args:
       logits: [rows], any real scores.
       labels: [rows], 0 or 1.
-      groups: int [rows], the group of each row; 0 is the unknown value of a field, which is no group.
+      groups: int [rows], the group of each row; 0, the unknown value of a field, is not a group.
     """
     known = np.flatnonzero(np.asarray(groups) != 0)
     group, score = np.asarray(groups)[known], np.asarray(logits)[known]

@@ -1,4 +1,4 @@
-"""Sums of a whole split, from logits on the devices: a few numbers, from which the AUC and the logloss follow."""
+"""Sums of a whole split, computed on the devices. The AUC and the logloss follow from these few numbers."""
 
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ class Sums(NamedTuple):
 
     Attributes:
       classes: int32 [2], rows of label 0 and of label 1.
-      won: uint32 [2, blocks], low and high 16 bits of, summed over positives, twice the number of negatives scored
-        lower plus the number of those tied; exact.
+      won: uint32 [2, blocks], for each positive twice the number of negatives scored lower plus the number of those
+        tied; its low and high 16 bits are summed apart, and are exact.
       losses: float32 [blocks], -log p(label) summed over rows.
     """
 
@@ -31,7 +31,7 @@ class Scores(NamedTuple):
     """The scores of a split on the devices.
 
     Attributes:
-      sums: of the split.
+      sums: the sums of the split.
       logits: float32 [rows], or None if the sums are enough.
     """
 
@@ -40,7 +40,7 @@ class Scores(NamedTuple):
 
 
 def sums(logits: jax.Array, labels: jax.Array) -> Sums:
-    """The sums of a split; for use under `jit`.
+    """Returns the sums of a split; for use under `jit`.
 
     Args:
       logits: float32 [rows], from 1 to 2**30 of them.
@@ -55,10 +55,10 @@ def sums(logits: jax.Array, labels: jax.Array) -> Sums:
 
 
 def _sorted(logits: jax.Array, positive: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Rows by logit, negatives first among equals, as uint32 [rows]: the logit's magnitude in 31 bits, then the label.
+    """Returns the rows sorted by logit, uint32 [rows], and the number of logits below 0. Ties have negatives first.
 
-    Logits below 0 come first and are sorted apart from the others, so that a row fits one word: sorting words of their
-    own is several times faster than sorting pairs. Returns the number of them too.
+    Each word has the magnitude of a logit in 31 bits, then the label. Logits below 0 come first. They are sorted apart
+    from the others, so that a row fits one word, because sorting words is several times faster than sorting pairs.
     """
     logits = jnp.where(logits == 0, 0.0, logits)  # -0 is 0
     below = logits < 0
@@ -72,7 +72,7 @@ def _sorted(logits: jax.Array, positive: jax.Array) -> tuple[jax.Array, jax.Arra
 
 
 def _won(words: jax.Array, below: jax.Array) -> jax.Array:
-    """`Sums.won` of rows as `_sorted` gives them."""
+    """Returns `Sums.won` of the rows that `_sorted` returns."""
     negative = 1 - (words & 1)
     negatives = jnp.cumsum(negative, dtype=jnp.uint32)
     magnitude, place = words >> 1, jnp.arange(len(words), dtype=jnp.int32)
@@ -84,7 +84,7 @@ def _won(words: jax.Array, below: jax.Array) -> jax.Array:
 
 
 def _losses(logits: jax.Array, positive: jax.Array) -> jax.Array:
-    """`Sums.losses`. Adding in pairs keeps the relative error of a sum within 27 roundings, 1.6e-6; 1e-8 is usual."""
+    """Returns `Sums.losses`. Adding in pairs keeps their relative error within 27 roundings, 1.6e-6; 1e-8 is usual."""
     losses = _blocks(jax.nn.softplus(jnp.where(positive, -logits, logits)))
     losses = losses.reshape(len(losses), 16, -1).sum(1)
     while half := losses.shape[1] // 2:
@@ -93,12 +93,12 @@ def _losses(logits: jax.Array, positive: jax.Array) -> jax.Array:
 
 
 def _blocks(values: jax.Array) -> jax.Array:
-    """[rows] -> [blocks, BLOCK], padded with 0."""
+    """Returns values [rows] as [blocks, BLOCK], padded with 0."""
     return jnp.pad(values, (0, -len(values) % BLOCK)).reshape(-1, BLOCK)
 
 
 def totals(of_split: Sums) -> Totals:
-    """The totals of a split, in Python numbers, from its sums on the devices or the host. Waits for the devices."""
+    """Returns the totals of a split, as Python numbers, from its sums. It waits for the devices."""
     of_split = jax.device_get(of_split)
     negatives, positives = (int(count) for count in of_split.classes)
     low, high = (int(half.sum(dtype=np.uint64)) for half in of_split.won)

@@ -1,1 +1,1 @@
-"""Trained model -> what its attention learned."""
+"""Shows what the attention of a trained model learned."""

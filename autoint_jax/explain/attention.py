@@ -1,4 +1,4 @@
-"""What attention learned: attention weights of a trained run, over a split and for single rows (paper section 5.4)."""
+"""The attention weights of a trained run, over a split and for single rows (paper section 5.4)."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

@@ -1,1 +1,1 @@
-"""Kernels for CPUs in C++, compiled when first needed."""
+"""Kernels for CPUs in C++. They are compiled when they are first needed."""

@@ -11,7 +11,7 @@
 
 namespace autoint {
 
-// An array of XLA's: its values, row by row, and its shape.
+// An array of XLA: its values in row-major order, and its shape.
 template <typename T>
 struct Array {
   T* data;
@@ -32,7 +32,7 @@ class Threads {
     return failed(api_->XLA_FFI_ThreadPool_NumThreads(&query)) ? 0 : count;
   }
 
-  // Runs a copy of `work` on one of the threads, or at once where they take no work.
+  // Runs a copy of `work` on one of the threads, or at once if they take no work.
   template <typename Work>
   void run(const Work& work) const {
     XLA_FFI_Task* task = [](void* copy) {
@@ -56,8 +56,8 @@ class Threads {
   XLA_FFI_ExecutionContext* context_;
 };
 
-// What a kernel reads in turn: first its arguments, in order, then its results, and attributes by name. Where one is missing or has
-// another type, `wrong` says so, and what was read must not be used.
+// Reads the values of a call: first the arguments, in order, then the results, and attributes by name. If one is missing or
+// has another type, `wrong` is set, and the values must not be used.
 class Call {
  public:
   const Threads threads;
@@ -103,7 +103,7 @@ class Call {
   int64_t argument_ = 0, result_ = 0;
 };
 
-// What XLA calls: answers a question about the interface's version, or runs the kernel.
+// The function that XLA calls. It reports the interface's version, or runs the kernel.
 inline XLA_FFI_Error* answer(XLA_FFI_CallFrame* frame, void (*kernel)(Call&), const char* mistake) {
   if (frame->extension_start && frame->extension_start->type == XLA_FFI_Extension_Metadata) {
     XLA_FFI_Metadata* metadata = reinterpret_cast<XLA_FFI_Metadata_Extension*>(frame->extension_start)->metadata;

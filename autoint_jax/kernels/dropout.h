@@ -1,4 +1,4 @@
-// Factors of attention weights that dropout leaves, as `models/layers/dropout.py` computes them: the same bits.
+// The factors by which dropout multiplies attention weights, bit for bit as in `models/layers/dropout.py`.
 
 #ifndef AUTOINT_JAX_KERNELS_DROPOUT_H_
 #define AUTOINT_JAX_KERNELS_DROPOUT_H_
@@ -20,15 +20,15 @@ inline UnsignedVector mixed(UnsignedVector x, uint32_t one, uint32_t other) {
 
 // Dropout of the attention weights of a layer.
 struct Dropout {
-  const uint32_t* words;  // [b][n][2], or null where nothing is dropped
-  uint32_t least;         // bits from here on keep a value
-  float kept;             // factor of those that are kept
+  const uint32_t* words;  // [b][n][2], or null if nothing is dropped
+  uint32_t least;         // a value is kept if its bits are at least this
+  float kept;             // the factor of kept values
 
   Dropout() = default;
   Dropout(const uint32_t* words, float rate)
       : words(words), least(static_cast<uint32_t>(rate * 4294967296.0f)), kept(1.0f / (1.0f - rate)) {}
 
-  // Of query fields f to f + 7 and key g; `own` are the words of an example and head.
+  // Returns the factors of query fields f to f + 7 and key g; `own` are the words of an example and head.
   Vector factors(const uint32_t* own, long fields, long f, long g) const {
     const UnsignedVector lane = {0, 1, 2, 3, 4, 5, 6, 7};
     const UnsignedVector place = (lane + static_cast<uint32_t>(f)) * static_cast<uint32_t>(fields) + static_cast<uint32_t>(g);

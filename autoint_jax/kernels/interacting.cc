@@ -12,7 +12,7 @@
 
 namespace autoint {
 
-// The options of a stack of which `x` is an input [b][f][d].
+// Reads the options of a stack with the input `x` [b][f][d].
 static Stack stack_of(Call& call, const Floats& x) {
   Stack s = {};
   s.layers = call.whole("layers");
@@ -33,7 +33,7 @@ static Stack stack_of(Call& call, const Floats& x) {
   return s;
 }
 
-// The weights of layer after layer, which are the arguments that follow.
+// Reads the weights of all layers in order, which are the next arguments.
 static std::vector<Weights> weights_of(Call& call, const Stack& s) {
   std::vector<Weights> all(s.layers);
   for (Weights& layer : all) {
@@ -109,7 +109,7 @@ static void interacting_backward(Call& call) {
 AUTOINT_KERNEL(interacting_forward)
 AUTOINT_KERNEL(interacting_backward)
 
-// Sizes that the caller needs to make room: floats kept of a block, examples of a block.
+// The sizes by which the caller allocates memory: the floats that a block keeps, and its number of examples.
 extern "C" int64_t interacting_block_floats(int64_t fields, int64_t input, int64_t layers, int64_t heads, int64_t head_width,
                                             bool residual, bool identity_residual, bool norm) {
   return autoint::Stack{fields, input, layers, heads, head_width, residual, identity_residual, 1, 0, false, false, norm}

@@ -85,7 +85,7 @@ inline void masked(const Stack& s, const Dropout& dropout, long example, long he
     }
 }
 
-// out = LayerNorm of what is at s.unnormed(z); mean and inverse deviation are kept.
+// out = LayerNorm of the values at s.unnormed(z); mean and inverse deviation are kept.
 inline void forward_norm(const Stack& s, const Weights& w, float* z, float* out) {
   const long columns = s.columns(), width = s.width();
   float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
@@ -107,7 +107,7 @@ inline void forward_norm(const Stack& s, const Weights& w, float* z, float* out)
   }
 }
 
-// A projection's bias and ReLU.
+// Adds a projection's bias and applies its ReLU.
 struct Projected {
   const float* bias;
   bool relu;
@@ -118,7 +118,7 @@ struct Projected {
   }
 };
 
-// Gradient of a projection before its ReLU, from that after it; `values` are what came out of it.
+// Turns the gradient after a projection's ReLU into the gradient before it; `values` are the outputs of the ReLU.
 struct ThroughRelu {
   const float* values;
   template <typename V>
@@ -153,11 +153,11 @@ inline void forward_layer(const Stack& s, const Weights& w, long layer, const fl
   if (s.norm) forward_norm(s, w, z, out);
 }
 
-// Gradient of a LayerNorm's input, in place; adds those of its scale and offset. `spare` holds two rows of columns.
+// Computes the gradient of a LayerNorm's input, in place, and adds the gradients of its scale and offset. `spare` holds two rows of columns.
 inline void backward_norm(const Stack& s, const Weights& w, float* z, float* gradient, const Gradients& to, float* spare) {
   const long columns = s.columns(), width = s.width();
   const float *unnormed = s.unnormed(z), *mean = s.statistics(z), *inverse = mean + columns;
-  float *sum = spare, *along = spare + columns;  // of what reaches the normed values; of its products with them
+  float *sum = spare, *along = spare + columns;  // sums of the gradient of normed values, and of its products with them
   std::fill(sum, sum + 2 * columns, 0.0f);
   for (long i = 0; i < width; ++i) {
     Wide of_scale{}, of_offset{};
@@ -181,7 +181,7 @@ inline void backward_norm(const Stack& s, const Weights& w, float* z, float* gra
     }
 }
 
-// `gradient` of the layer's output is used up; `of_x` gets that of its input. `spare` holds 4 attention matrices and two rows of
+// `gradient`, that of the layer's output, is overwritten; `of_x` gets the gradient of its input. `spare` holds 4 attention matrices and two rows of
 // columns.
 inline void backward_layer(const Stack& s, const Weights& w, long layer, const float* x, float* z, const float* out,
                            float* gradient, float* of_z, float* of_x, const Gradients& to, long first, long count,
@@ -222,7 +222,7 @@ inline void backward_layer(const Stack& s, const Weights& w, long layer, const f
       product(key, columns, 1, of_scores, padded, of_z + at, columns, a, s.fields, padded, through(query));
       product(query, columns, 1, of_scores_t, padded, of_z + at + next, columns, a, s.fields, padded, through(key));
     }
-  if (s.projection_relu)  // W_Res; its gradient was needed as it was
+  if (s.projection_relu)  // for W_Res, whose gradient was needed unchanged until here
     for (long i = 3 * width * columns; i < projected * columns; i += kWideLanes)
       store(of_z + i, load<Wide>(z + i) > Wide{} ? load<Wide>(of_z + i) : Wide{});
   if (s.bias) add_row_sums(of_z, projected, columns, to.bias);

@@ -1,5 +1,5 @@
 // Deferred Adam, lazy Adam and row-wise Adagrad on the rows of a batch, in place, for CPUs (`training/tables/deferred_adam.py`,
-// `lazy_adam.py` and `table_optimizers.py` say what they compute).
+// `lazy_adam.py` and `optimizer.py` say what they compute).
 //
 // Rows of one number are found by a stable radix sort, so their gradients are added in the batch's order: the result does
 // not depend on the number of threads.
@@ -19,7 +19,7 @@ struct Place {
   uint32_t row, place;
 };
 
-// The places of a batch sorted by row, those past the table's end left out.
+// Returns the places of a batch sorted by row, without rows past the table's end.
 static std::vector<Place>& sorted_places(const int32_t* numbers, long count, long table_rows) {
   static thread_local std::vector<Place> sorted, other;
   sorted.clear();
@@ -42,7 +42,7 @@ static std::vector<Place>& sorted_places(const int32_t* numbers, long count, lon
 template <typename Work>
 static void each_row(const Threads& threads, const std::vector<Place>& sorted, const Work& work) {
   const long size = sorted.size();
-  auto start = [&](long task) {  // of a task: where a new row begins
+  auto start = [&](long task) {  // the first place of a task, which is where a new row begins
     long at = size * task / kTasks;
     while (at > 0 && at < size && sorted[at].row == sorted[at - 1].row) ++at;
     return at;
@@ -72,7 +72,7 @@ struct Adam {
   int32_t last_sum;
   float b1, b2, epsilon;
 
-  // What the steps missed between `last` and `step` do to a row: value -= size * m / (sqrt(nu) + epsilon), m *= .., nu *= ..
+  // Applies to a row the steps that it missed between `last` and `step`: value -= size * m / (sqrt(nu) + epsilon), m *= .., nu *= ..
   struct Missed {
     float size, epsilon, m, nu;
   };
@@ -151,7 +151,7 @@ static void deferred_adam_update(Call& call) {
   });
 }
 
-// Every row as of `step`, in the arguments' own memory.
+// Brings every row up to date with `step`, in the arguments' own memory.
 static void deferred_adam_flush(Call& call) {
   call.floats(), call.floats(), call.floats(), call.integers();  // the results, in whose memory they lie
   const Integers step = call.integers();

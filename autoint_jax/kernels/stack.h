@@ -1,4 +1,4 @@
-// What a stack of interacting layers is, and where a block of examples keeps its values.
+// The shape of a stack of interacting layers, and the places of a block's values in memory.
 //
 // Letters: f, g field as query and key; d width of a layer's input; n heads of a values, w = n * a; p projections (query,
 // key, value, residual). Within a block every matrix is [rows][columns], columns = examples * padded fields, a
@@ -24,7 +24,7 @@ struct Gradients {
 
 struct Stack {
   long fields, input, layers, heads, head_width;
-  bool residual, identity_residual;  // W_Res e_m is added; e_m itself where widths match
+  bool residual, identity_residual;  // adds W_Res e_m; adds e_m itself if widths match
   float scale, norm_epsilon;
   bool bias, projection_relu, norm, norm_first, dropout;  // norm_first: LayerNorm before the activation
 
@@ -34,9 +34,10 @@ struct Stack {
   bool projects_residual(long layer) const { return residual && !adds_input(layer); }
   long projected(long layer) const { return (projects_residual(layer) ? 4 : 3) * width(); }
   long padded() const { return (fields + kLanes - 1) / kLanes * kLanes; }
-  // Keys whose scores are made, those past the fields of no use: in fours, since a tile of one or two rows waits for its own sums.
+  // Number of keys whose scores are computed, a multiple of four; scores past the fields are not used. Smaller tiles of one
+  // or two rows would be slow, because each sum waits for the one before.
   long whole_keys() const { return (fields + 3) / 4 * 4; }
-  // Examples of a block: about 160 columns, so that the values of a layer fit half a second-level cache, in wide vectors.
+  // Number of examples in a block. It has about 160 columns, so that the values of a layer fit in half of the L2 cache.
   long examples() const {
     const long fit = std::max<long>(1, 160 / padded());
     return fit * padded() % kWideLanes ? fit + 1 : fit;
@@ -44,16 +45,16 @@ struct Stack {
   long columns() const { return examples() * padded(); }
   long blocks(long rows) const { return (rows + examples() - 1) / examples(); }
 
-  // What a block keeps: the inputs of all layers and the output, then for each layer projections, attention weights and,
-  // with LayerNorm, its input, mean and inverse deviation.
+  // A block keeps the inputs of all layers and the output, then for each layer its projections, its attention weights and,
+  // with LayerNorm, the input, mean and inverse deviation of the norm.
   long input_size() const { return std::max(input, width()) * columns(); }
   long attention_size() const { return padded() * padded(); }
-  long layer_size() const {  // room for the widest
+  long layer_size() const {  // large enough for the widest layer
     return most_projected() * columns() + examples() * heads * attention_size() + (norm ? (width() + 2) * columns() : 0);
   }
   long most_projected() const { return std::max(projected(0), projected(layers - 1)); }
   long block_size() const { return (layers + 1) * input_size() + layers * layer_size(); }
-  long working_size() const { return 2 * input_size() + layer_size(); }  // without keeping
+  long working_size() const { return 2 * input_size() + layer_size(); }  // size if no values are kept for the backward pass
 
   float* x(float* block, long layer, bool keep) const { return block + (keep ? layer : layer % 2) * input_size(); }
   float* z(float* block, long layer, bool keep) const {

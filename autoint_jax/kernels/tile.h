@@ -13,7 +13,7 @@
 
 namespace autoint {
 
-// Accumulators that fit the registers, by vectors of columns.
+// The number of accumulators that fit in the registers, by vectors of columns.
 #ifdef __AVX512VL__
 constexpr int kTileRows[6] = {0, 8, 8, 8, 4, 4};
 constexpr int kInnerRows = 4;
@@ -22,7 +22,7 @@ constexpr int kTileRows[6] = {0, 8, 4, 4, 2, 2};
 constexpr int kInnerRows = 2;
 #endif
 
-// What becomes of an entry of a product, at row i and in a vector of columns `at` floats from the product's corner, before it is stored.
+// Changes entries of a product before they are stored: those of row i, in a vector that begins `at` floats from the corner.
 struct Unchanged {
   template <typename V>
   V operator()(V sum, long, long) const {

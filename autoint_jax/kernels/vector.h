@@ -40,13 +40,13 @@ template <typename V = Vector>
 inline V all(float x) {
   return x - V{};
 }
-// The larger of a and b; b where one of the two is no number. Processors have this as one instruction, so the operands' order says
-// whose NaN is kept.
+// The larger of a and b; b if either is NaN. Processors have one instruction for this, in which the order of the operands
+// decides whose NaN is kept.
 template <typename V>
 inline V larger_or_second(V a, V b) {
   return a > b ? a : b;
 }
-// ReLU; NaN stays NaN.
+// The ReLU of a vector; NaN stays NaN.
 template <typename V>
 inline V rectified(V x) {
   return larger_or_second(V{}, x);

@@ -1,1 +1,1 @@
-"""Schema + configuration -> logits. Pure Flax Linen: no files, no flags, no data sets."""
+"""The models, which turn rows into logits. They are Flax Linen modules and know no files, flags or data sets."""

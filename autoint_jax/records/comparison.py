@@ -1,4 +1,4 @@
-"""The published figure beside ours: mean, standard deviation over seeds, PASS or FAIL."""
+"""Comparison of measured figures with published ones: mean and deviation over seeds, and PASS or FAIL."""
 
 import contextlib
 import contextvars
@@ -13,7 +13,7 @@ from autoint_jax.console import Console
 from autoint_jax.errors import shown
 from autoint_jax.evaluation.metrics import METRICS
 
-if TYPE_CHECKING:  # it imports JAX, for which the help of experiments does not wait
+if TYPE_CHECKING:  # this import takes seconds, because of JAX, and --help of experiments would wait for it
     from autoint_jax.records.runs import RunRecord
 
 NO_VERDICT = 'no verdict'
@@ -22,8 +22,16 @@ MOST_COLUMNS = 1000  # characters that a printed table may be wide
 
 
 class Measured(NamedTuple):
+    """The mean and the deviation of a figure over runs.
+
+    Attributes:
+      mean: the mean.
+      deviation: the sample standard deviation; None for a single value.
+      count: how many values there are.
+    """
+
     mean: float
-    deviation: float | None  # of the sample; None for a single value
+    deviation: float | None
     size: int  # number of the values
 
     def __str__(self) -> str:
@@ -32,7 +40,7 @@ class Measured(NamedTuple):
 
 
 def measured(values: Sequence[float]) -> Measured:
-    """Mean and sample standard deviation."""
+    """Returns the mean and the sample standard deviation of some values."""
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return Measured(statistics.fmean(values), deviation, len(values))
 
@@ -47,6 +55,7 @@ def test_figures(records: 'Sequence[RunRecord]') -> dict[str, Measured]:
 
 
 def verdict(passed: bool) -> str:
+    """Returns 'PASS' or 'FAIL'."""
     """Returns the verdict on a criterion: 'PASS' or 'FAIL', or NO_VERDICT within `without_verdicts`."""
     return ('PASS' if passed else 'FAIL') if _judging.get() else NO_VERDICT
 
@@ -62,7 +71,7 @@ def without_verdicts() -> Iterator[None]:
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table, wider than the terminal rather than with figures cut off."""
+    """Prints a table. It may become wider than the terminal, so that no figure is cut off."""
     table = Table(title=shown(title))
     for column in columns:
         table.add_column(shown(column))

@@ -1,4 +1,4 @@
-"""Completion of an experiment's runs: what has a record is read, what has none is trained and recorded."""
+"""Completion of an experiment's runs: a run that has a record is read, any other is trained and recorded."""
 
 import pathlib
 
@@ -26,10 +26,10 @@ def completed(
     results_dir: pathlib.Path,
     reporter: Reporter,
 ) -> RunRecord:
-    """The record of a run, run (or gone on with) if RESULTS_DIR/runs has none for this configuration and data.
+    """Returns the record of a run. The run is trained or resumed first if RESULTS_DIR/runs has no record of it.
 
-    The record is result.json with run.json's account of configuration, command, commit, versions and device. It is
-    written when the run is complete, so a long experiment can be interrupted and committed piece by piece.
+    The record joins result.json with the configuration, command, commit, versions and device of run.json. It is written
+    when the run is complete, so a long experiment can be interrupted and resumed.
 
     Raises UsageError as `runs.recorded` and `fit` do.
     """

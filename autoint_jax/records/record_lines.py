@@ -1,4 +1,4 @@
-"""Lines of the pages from records under results/; an error about a record names its file."""
+"""Lines of pages, made from the records under results/. An error about a record names its file."""
 
 import pathlib
 from collections.abc import Callable
@@ -11,14 +11,14 @@ MEND = 'restore the record, or run what writes it again'
 
 
 def read(path: pathlib.Path) -> Record:
-    """A record of a table, a figure or a benchmark. Raises UsageError."""
+    """Reads a record of a table, a figure or a benchmark. Raises UsageError."""
     return stored.read_json(path, mend=MEND)
 
 
 def lines_of(folder: pathlib.Path, pattern: str, lines: Callable[[Record, pathlib.Path], list[str]]) -> list[str]:
-    """The lines of all records that a pattern finds in a folder, in order of their names.
+    """Returns the lines of all records in a folder whose names match a pattern, in order of their names.
 
-    Raises UsageError where one cannot be read, or has not what `lines` takes from it.
+    Raises UsageError if a record cannot be read, or lacks something that `lines` needs.
     """
     found = []
     for path in sorted(folder.glob(pattern)):

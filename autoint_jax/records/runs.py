@@ -29,13 +29,13 @@ class DataName:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunRecord(Result):
-    """The record of a complete run: its result, and all that says which run it is and how it came about.
+    """The record of a complete run: its result, its configuration and its starts.
 
     Attributes:
-      run: its name, NAME-FINGERPRINT, as that of its file.
-      data: that it was trained on.
-      config: as in its description.
-      starts: as in its description.
+      run: the name of the run, NAME-FINGERPRINT, which is also the name of its file.
+      data: the name of the data that it was trained on.
+      config: the configuration, as in `Description`.
+      starts: the starts, as in `Description`.
     """
 
     run: str
@@ -47,7 +47,7 @@ class RunRecord(Result):
 def recorded_seeds(
     name: str, config: Config, seeds: int, data: PreparedData, results_dir: pathlib.Path
 ) -> list[RunRecord]:
-    """The records there are of a configuration's runs with seeds 0 to `seeds - 1`, in this order; nothing is run.
+    """Returns the existing records of a configuration's runs with seeds 0 to `seeds - 1`, in order. Trains nothing.
 
     Raises UsageError as `recorded` does.
     """
@@ -57,12 +57,12 @@ def recorded_seeds(
 
 
 def recorded(run_id: str, config: Config, data: PreparedData, results_dir: pathlib.Path) -> RunRecord | None:
-    """The record of a run; None where RESULTS_DIR/runs has none.
+    """Returns the record of a run; None if RESULTS_DIR/runs has none.
 
-    A record is believed only if it is of this run: of its name, its effective configuration and this data.
+    The record must have the name and the configuration of this run, and must be of a run on this data.
 
     Raises:
-      UsageError: the record is of another run or other data, is damaged, or lacks a figure.
+      UsageError: the record is of another run or other data, or is damaged, or lacks a figure.
     """
     path = found_path(run_id, config, results_dir)
     if path is None:
@@ -122,7 +122,7 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunR
       folder: its run folder.
       results_dir: folder of records.
 
-    Raises UsageError where the run is not complete.
+    Raises UsageError if the run is not complete.
     """
     run, config, result = records.read_run(folder), records.read_config(folder), records.read_result(folder)
     if result is None:
@@ -145,12 +145,12 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunR
 
 
 def record_path(run_id: str, results_dir: pathlib.Path) -> pathlib.Path:
-    """Where the record of a run is, or would be."""
+    """Returns the path of the record of a run, whether it exists or not."""
     return results_dir / 'runs' / f'{run_id}.json'
 
 
 def found_path(run_id: str, config: Config, results_dir: pathlib.Path) -> pathlib.Path | None:
-    """Where the record of a run is; None if there is none. Records of earlier versions may have the run's former name.
+    """Returns the path of a run's record; None if it has no record. Older records may have the run's former name.
 
     Raises UsageError if the folder cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Tables of results/: rows and what they are about, as JSON and as CSV."""
+"""Tables of results/, written as JSON and as CSV."""
 
 import csv
 import dataclasses
@@ -16,13 +16,14 @@ def write_table(
     about: dict[str, Any],
     libraries: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes PATH.json (rows, what they are about, and their provenance) and PATH.csv (rows).
+    """Writes PATH.json (rows, further values and their provenance) and PATH.csv (rows).
 
     Args:
-      path: without suffix.
-      rows: a dictionary for each, with the same keys; a list in one is written to the CSV file with spaces between.
-      about: JSON values by name.
-      libraries: versions of further libraries that take part, by name.
+      path: the path of both files, without suffix.
+      rows: one dictionary for each row, all with the same keys; the CSV file has the items of a list with spaces
+        between.
+      about: {name: JSON value} about all rows.
+      libraries: {name: version} of further libraries that take part.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     made = dataclasses.asdict(provenance(libraries=libraries))

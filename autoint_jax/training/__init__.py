@@ -1,1 +1,1 @@
-"""State, steps, loop, checkpoints: a configuration and prepared data -> a trained run."""
+"""Training: the steps, the loop and the checkpoints that turn a configuration and prepared data into a trained run."""

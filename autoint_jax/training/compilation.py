@@ -1,4 +1,4 @@
-"""Compiled programs kept on disk, so that what was compiled once is not compiled again by a later start."""
+"""The folder of compiled programs. A later start reads a program from it instead of compiling the program again."""
 
 import os
 import pathlib
@@ -7,24 +7,24 @@ import jax
 
 from autoint_jax.cache_folder import Unsafe, cache_home, private_folder
 
-# Every program is kept. A start has dozens of small ones, and to read one back takes a fraction of its compilation.
+# Every program is kept: a start has dozens of small ones, and reading a program is much faster than compiling it.
 KEPT_FROM_SECONDS = 0.0
 
 
 def default_folder() -> str:
-    """jax-VERSION in this project's folder of the user's cache folder."""
+    """Returns the path of jax-VERSION in this project's folder in the user's cache folder."""
     return str(cache_home() / f'jax-{jax.__version__}')
 
 
 def cache_compilations(folder: str) -> str | None:
-    """Makes JAX keep what it compiles in `folder`, and take from there what it has compiled before.
+    """Makes JAX keep compiled programs in `folder`, and read programs from it that were compiled before.
 
-    A folder that the user gave to JAX (JAX_COMPILATION_CACHE_DIR) is used instead. To be called before anything is
-    compiled. JAX tells programs apart by code, options, versions and the kind of device, so results do not change.
+    If the user has set JAX_COMPILATION_CACHE_DIR, that folder is used instead. Call this before anything is compiled.
+    JAX tells programs apart by code, options, versions and the kind of device, so results do not change.
 
     Returns:
-      Where the folder cannot be written, or others can write programs into it, a sentence that says so; then nothing is
-      kept, and nothing else changes.
+      None, or a sentence that says why no programs are kept: the folder cannot be written, or other users can write to
+      it.
     """
     if jax.config.values['jax_compilation_cache_dir'] is not None:
         return None

@@ -157,7 +157,7 @@ class Run:
         if diverged is not None:
             self._record.diverged(str(diverged))
             raise diverged
-        # The logloss first, as in every file of evaluations there is.
+        # The logloss comes first, as in the files of older versions.
         ordered = {name: valid[name] for name in dict.fromkeys(['logloss', *valid])}
         epochs = epoch - (self.evaluations[-1].epoch if self.evaluations else 0)
         self._rates.append(self._rate(epochs))
@@ -258,13 +258,13 @@ class Run:
 
 
 def check_identity(checkpoints: CheckpointReader, data_hash: str) -> None:
-    """Raises UnusableFolder where a checkpoint says that it is of another run than run.json of its run folder.
+    """Raises UnusableFolder if a checkpoint belongs to another run than run.json of its run folder.
 
-    Checkpoints of older versions do not say of which run they are.
+    Checkpoints of older versions do not name their run.
 
     Args:
-      checkpoints: of a run folder.
-      data_hash: of the data that the run is trained on.
+      checkpoints: the checkpoints of a run folder.
+      data_hash: the hash of the data that the run is trained on.
     """
     steps = checkpoints.steps()
     names = records.run_fingerprints(checkpoints.folder.parent) if steps else set()

@@ -1,1 +1,1 @@
-"""Raw columns -> ids and numbers: plans, counting and fitting of values, encoding."""
+"""Turns raw columns into ids and numbers: plans, counting and fitting of values, encoding."""

@@ -1,4 +1,4 @@
-"""Encodes rows: raw columns -> ids and numbers, by a plan and what was fitted."""
+"""Encodes raw columns as ids and numbers, by a plan and the values that were fitted to it."""
 
 from collections.abc import Mapping
 from concurrent.futures import Executor

@@ -1,4 +1,4 @@
-"""What is fitted to the rows: vocabularies, parameters of transforms, and slots. They give the schema of the data."""
+"""The values fitted to the rows: vocabularies, parameters of transforms, and slots. The schema follows from them."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Raw tables of any size -> prepared data, in bounded memory and in the order of the rows.
+"""Turns raw tables of any size into prepared data, in bounded memory and in the order of the rows.
 
 Rows are parsed once and spooled to disk. Each row is assigned to a split. Vocabularies are fitted one column at a time.
 Then the rows are encoded, block by block, and appended to their splits.

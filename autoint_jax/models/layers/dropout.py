@@ -56,7 +56,7 @@ def layer_site(layer: int, place: int = 0) -> int:
 
 
 class Training(NamedTuple):
-    """What a model needs only in a training step; at evaluation it gets None instead.
+    """The values that a model needs only in a training step; in an evaluation it gets None instead.
 
     Attributes:
       keys: a key for each row [b], from `row_keys`.

@@ -1,4 +1,4 @@
-"""Where a run resumes: at the newest whole checkpoint, provided that its best checkpoint is whole too."""
+"""Finds the checkpoint at which a run resumes: the newest one that is whole and whose best checkpoint is whole too."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What a run will hold in memory and on disk, before anything is allocated.
+"""The plan of the memory and disk space that a run will use, made before anything is allocated.
 
 Tables, parameters and optimizers are counted exactly, from the shapes that training will make; batches, activations and
 what is held for a while only are estimated by the formulas that stand beside them.

@@ -1,1 +1,1 @@
-"""The folder of a run: its records, events, provenance and who holds it."""
+"""The folder of a run: its records, its TensorBoard events, its provenance and its lock."""

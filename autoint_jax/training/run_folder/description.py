@@ -1,4 +1,4 @@
-"""The description of a run, as run.json holds it: which run it is, and how it was started."""
+"""The description of a run in run.json: its configuration, its data and its starts."""
 
 import dataclasses
 from typing import Any, ClassVar
@@ -8,15 +8,15 @@ from autoint_jax.training.run_folder.provenance import Provenance
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Start(Provenance):
-    """One start of a run, with its provenance. Defaults are for starts by versions that did not record a field.
+    """One start of a run, with its provenance. Older versions did not record the fields with defaults.
 
     Attributes:
-      time: of the start, UTC.
-      forms: of the interacting layers and of the optimizer of tables.
-      execution: the options of 'execution'; None where they stand in the configuration.
-      compilation_cache: the folder that keeps compiled programs; None without.
-      copies: how many runs shared its program.
-      diverged: a sentence where training diverged.
+      time: time of the start, UTC.
+      forms: the forms of the interacting layers and of the optimizer of tables.
+      execution: the options of 'execution'; None if the configuration still includes them (version 1).
+      compilation_cache: the folder that keeps compiled programs; None if none are kept.
+      copies: the number of runs that shared its program.
+      diverged: a sentence about the divergence of training; empty if it did not diverge.
     """
 
     time: str
@@ -29,17 +29,16 @@ class Start(Provenance):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a run is.
+    """The description of a run.
 
     Attributes:
-      fingerprint: of its configuration.
-      config: the configuration as nested dictionaries; without 'execution', but in version 1 with it, under its old
-        names.
-      data_hash: of the data that it is trained on.
-      boundaries: quantile boundaries by numeric field, not checked; None in records of versions that took none.
-      starts: in order.
-      seed: of the run; None where an older version did not say.
-      version: of this record.
+      fingerprint: the fingerprint of its configuration.
+      config: the configuration as nested dictionaries, without 'execution'. Version 1 includes it, under old names.
+      data_hash: the hash of the data that it is trained on.
+      boundaries: {numeric field: quantile boundaries}, not checked; None in older records.
+      starts: the starts, in order.
+      seed: the seed of the run; None in older records.
+      version: the version of this record.
     """
 
     VERSION: ClassVar[int] = 2

@@ -1,4 +1,4 @@
-"""Who trains in a run folder: a lock, and a name in it for file systems that keep no locks."""
+"""The lock of a run folder. Its file also names the process, for file systems that have no locks."""
 
 import fcntl
 import json
@@ -12,17 +12,17 @@ LOCK = '.lock'
 
 
 class AlreadyHeld(Exception):
-    """Another process holds the folder. The message says which, as far as is known, such as ' (pid 17 on a host)'."""
+    """Another process holds the folder. The message names it if it is known, such as ' (pid 17 on a host)'."""
 
 
 class Holding:
     """A run folder that this process holds, by a lock on a file in it.
 
-    Some file systems refuse locks, or grant them to everybody. So the file also names its holder: a process that comes
-    later overwrites the name, and who finds another name there than its own stops.
+    Some file systems refuse locks, or give the same lock to several processes. So each process writes its name to the
+    file when it starts to train. A process that later finds another name in the file stops.
 
     Attributes:
-      locked: whether the file system took the lock.
+      locked: whether the file system has locks.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -48,7 +48,7 @@ class Holding:
         self._file.flush()
 
     def check(self) -> None:
-        """Raises AlreadyHeld where another process has signed since. Where the file is gone, it is made again."""
+        """Raises AlreadyHeld if another process has written its name since. A missing file is made again."""
         named = self._named()
         if named is None and not self._path.exists():
             self._file.close()
@@ -58,6 +58,7 @@ class Holding:
             raise AlreadyHeld(_shown(named))
 
     def close(self) -> None:
+        """Releases the folder."""
         self._file.close()
 
     def _named(self) -> dict[str, Any] | None:

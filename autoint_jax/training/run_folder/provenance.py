@@ -1,4 +1,4 @@
-"""Where a number comes from: the commit of this code, the versions of libraries, the machine."""
+"""The provenance of a number: the commit of this code, the versions of libraries and the machine."""
 
 import dataclasses
 import os
@@ -28,10 +28,10 @@ class Device:
 
     Attributes:
       platform: 'cpu', 'gpu' or 'tpu'.
-      kind: as JAX calls it.
-      devices: how many there were.
-      cpus: of the host; None where the system does not say.
-      processor: the model of the CPU; older records do not say.
+      kind: the kind of device, as JAX names it.
+      devices: the number of devices.
+      cpus: the number of CPUs of the host; None if it is unknown.
+      processor: the model of the CPU; empty in older records.
     """
 
     platform: str
@@ -43,13 +43,13 @@ class Device:
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """Where a record comes from.
+    """The provenance of a record.
 
     Attributes:
-      command: that was given, with its flags.
-      commit: of this code, see `commit`.
-      versions: of Python and the libraries.
-      device: that computed it.
+      command: the command, with its flags.
+      commit: the commit of this code, see `commit`.
+      versions: the versions of Python and the libraries.
+      device: the devices that computed the record.
     """
 
     command: tuple[str, ...]
@@ -62,8 +62,8 @@ def provenance(*, libraries: Mapping[str, str] | None = None, alone: bool = Fals
     """Returns the provenance of what this process computes.
 
     Args:
-      libraries: versions of further libraries that take part, by name.
-      alone: whether only the devices of a run alone take part, see `device`.
+      libraries: {name: version} of further libraries that take part.
+      alone: whether only the devices that a single run uses take part, see `device`.
     """
     return Provenance(tuple(sys.argv), commit(), versions() | dict(libraries or {}), device(alone=alone))
 
@@ -82,13 +82,13 @@ def versions() -> dict[str, str]:
 
 
 def device(*, alone: bool = False) -> Device:
-    """Returns the devices of this host, or those that a run alone takes."""
+    """Returns the devices of this host; if `alone`, only those that a single run uses."""
     devices = devices_of_a_run() if alone else jax.local_devices()
     return Device(devices[0].platform, devices[0].device_kind, len(devices), os.cpu_count(), processor())
 
 
 def processor() -> str:
-    """The model of the CPU, as the system calls it."""
+    """Returns the model of the CPU, as the system names it."""
     try:
         lines = pathlib.Path('/proc/cpuinfo').read_text(errors='replace').splitlines()
     except OSError:
@@ -98,12 +98,12 @@ def processor() -> str:
 
 
 def commit() -> str | None:
-    """The commit of this code, with '+changes' where the working tree differs.
+    """Returns the commit of this code, with '+changes' if the working tree differs from it.
 
-    None outside a git checkout, where git is missing or refuses, and where the checkout is of something else: this code
-    may be installed within a repository of its user, whose commit says nothing of it.
+    Returns None outside a git checkout, if git is missing or fails, and if the checkout does not track this file: this
+    code may be installed inside a repository of its user, whose commit says nothing about it.
     """
-    # A hook of git sets variables that name another repository.
+    # Git sets variables for its hooks, which would name another repository.
     own = {
         name: value
         for name, value in os.environ.items()

@@ -26,29 +26,27 @@ from autoint_jax.training.run_folder.result import Result, read_result_file
 
 
 def run_name(name: str, config: Config) -> str:
-    """The name of a run's folder: NAME-FINGERPRINT, or NAME-RECIPE-FINGERPRINT for a user's own table.
+    """Returns the name of a run's folder: NAME-FINGERPRINT, or NAME-RECIPE-FINGERPRINT for a user's own table.
 
-    A configuration of a published data set is named after it, but one for own tables serves any of them.
+    A configuration of a published data set has its name, but one configuration serves all tables of a user.
 
     Args:
-      name: of the configuration file.
-      config: of the run.
+      name: the name of the configuration file.
+      config: the configuration of the run.
     """
     table = f'{config.data.recipe}-' if config.data.dataset == OWN_TABLE else ''
     return f'{name}-{table}{fingerprint(config)}'
 
 
 class UnusableFolder(UsageError):
-    """A run folder cannot be used; the sentence ends with the advice to choose another, and a command adds by which
-    flag.
-    """
+    """A run folder cannot be used. The message ends with advice to choose another folder; commands add the flag."""
 
 
 class FolderInUse(UnusableFolder):
     """Another process trains in a run folder."""
 
 
-# What a run leaves in its folder after run.json, which it writes first.
+# Files and folders of a run beside run.json, which is written first.
 OF_A_RUN = ('checkpoints', 'metrics.jsonl', 'result.json')
 
 
@@ -56,18 +54,16 @@ class RunRecords:
     """The records of one run. Opening locks the folder, so that two processes never train one run.
 
     Attributes:
-      locked: whether the file system keeps locks; where it does not, a process that is joined by another one stops.
+      locked: whether the file system has locks. Without them, this process stops if another one starts in the folder.
     """
 
     def __init__(self, folder: pathlib.Path):
-        """Raises FolderInUse where another process trains in the folder, UnusableFolder where the folder cannot be a
-        run's.
-        """
+        """Raises FolderInUse if another process trains in the folder, UnusableFolder if it cannot be a run folder."""
         _check_run_json(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise UnusableFolder(f'{folder} is no folder: choose another run folder') from None
+            raise UnusableFolder(f'{folder} is not a folder: choose another run folder') from None
         self._folder = folder
         try:
             self._holding = Holding(folder)
@@ -85,12 +81,19 @@ class RunRecords:
         copies: int,
         boundaries: dict[str, list[float]],
     ) -> Result | None:
-        """Opens the run of a configuration on some data: writes run.json, or adds this start to it, with its forms and
-        the number of runs in its program. A new run.json has the quantile boundaries of numeric fields too, so that
-        readers need not take them.
+        """Starts or resumes a run: writes run.json, or adds this start to it.
 
-        Returns the result if the run is complete; then nothing is written. Raises UnusableFolder as `matching_result`
-        does.
+        Args:
+          config: the configuration of the run.
+          data: the data that it is trained on.
+          forms: the forms of the interacting layers and of the optimizer of tables.
+          copies: the number of runs in its program.
+          boundaries: quantile boundaries of numeric fields, which a new run.json keeps, so that they are computed once.
+
+        Returns:
+          The result if the run is complete, else None. If it is complete, nothing is written.
+
+        Raises UnusableFolder as `matching_result` does.
         """
         result = matching_result(self._folder, config, data)
         if result is not None:
@@ -125,9 +128,7 @@ class RunRecords:
         return None
 
     def check_held(self) -> None:
-        """Raises FolderInUse where another process has begun to train in the folder, which a file system without locks
-        lets it.
-        """
+        """Raises FolderInUse if another process has begun to train in the folder, as is possible without locks."""
         try:
             self._holding.check()
         except AlreadyHeld as holder:
@@ -137,20 +138,20 @@ class RunRecords:
             ) from None
 
     def evaluation_count(self) -> int:
-        """How many evaluations metrics.jsonl has; 0 where there is none."""
+        """Returns the number of evaluations in metrics.jsonl; 0 if the file does not exist."""
         path = self._folder / 'metrics.jsonl'
         return path.read_bytes().count(b'\n') if path.exists() else 0
 
     def restart(
         self, config: Config, evaluations: list[Evaluation], times: list[float], rates: list[float | None]
     ) -> None:
-        """Makes metrics.jsonl and the TensorBoard events those of a run that goes on after `evaluations`.
+        """Writes metrics.jsonl and the TensorBoard events of a run that resumes after `evaluations`.
 
         Args:
-          config: of the run.
-          evaluations: so far.
-          times: when each was made, seconds since 1970.
-          rates: rows/s of training before each; None where it is unknown.
+          config: the configuration of the run.
+          evaluations: the evaluations so far.
+          times: the time of each evaluation, in seconds since 1970.
+          rates: rows/s of training before each evaluation; None if unknown.
         """
         self._metrics(evaluations)
         self._events.restart(config, evaluations, times, rates)
@@ -159,9 +160,9 @@ class RunRecords:
         """Adds the last of a run's evaluations to metrics.jsonl and the events.
 
         Args:
-          evaluations: so far.
-          moment: when the last was made, seconds since 1970.
-          rate: rows/s of training before it; None where it is unknown.
+          evaluations: the evaluations so far.
+          moment: the time of the last evaluation, in seconds since 1970.
+          rate: rows/s of training before it; None if unknown.
         """
         self._metrics(evaluations)
         self._events.add(evaluations[-1], moment, rate)
@@ -173,11 +174,11 @@ class RunRecords:
         )
 
     def diverged(self, sentence: str) -> None:
-        """Adds to run.json how this start ended."""
+        """Adds a sentence about the divergence of this start to run.json."""
         self._write((*self._run.starts[:-1], dataclasses.replace(self._run.starts[-1], diverged=sentence)))
 
     def _write(self, starts: tuple[Start, ...]) -> None:
-        """Writes run.json with other starts."""
+        """Writes run.json with the given starts."""
         self._run = dataclasses.replace(self._run, starts=starts)
         write_json(self._folder / 'run.json', stored.to_json(self._run))
 
@@ -187,15 +188,15 @@ class RunRecords:
         write_json(self._folder / 'result.json', stored.to_json(result))
 
     def close(self) -> None:
+        """Closes the event file, and releases the folder."""
         self._events.close()
         self._holding.close()
 
 
 def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) -> Result | None:
-    """The result of a run in its folder, or None where the run is not complete or not begun. Reads only.
+    """Returns the result of the run in a folder; None if the run is not complete or not begun. It only reads.
 
-    Raises UnusableFolder where the folder's run, or its result, is of another configuration or other data, or where it
-    cannot be known what it is of.
+    Raises UnusableFolder if the run or its result is of another configuration or other data, or if that is unknown.
     """
     _check_run_json(folder)
     if not (folder / 'run.json').exists():
@@ -222,13 +223,11 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
 
 
 def _check_run_json(folder: pathlib.Path) -> None:
-    """Raises UnusableFolder where a folder has prepared data, or what a run leaves, but no run.json that says which
-    run.
-    """
+    """Raises UnusableFolder if a folder has prepared data, or if it has files of a run but no run.json."""
     if (folder / 'manifest.json').exists() and (folder / 'schema.json').exists():
         raise UnusableFolder(
-            f'{folder} holds prepared data, which could not be prepared again with a run in it: choose another run '
-            'folder'
+            f'{folder} holds prepared data, which cannot be prepared again once a run is in its folder: choose another '
+            'run folder'
         )
     left = [name for name in OF_A_RUN if (folder / name).exists()]
     if left and not (folder / 'run.json').exists():
@@ -239,7 +238,7 @@ def _check_run_json(folder: pathlib.Path) -> None:
 
 
 def read_run(folder: pathlib.Path) -> Description:
-    """run.json of a run folder. Raises UsageError."""
+    """Reads run.json of a run folder. Raises UsageError."""
     path = folder / 'run.json'
     if not path.exists():
         raise UsageError(f'{folder} is not a run folder (it has no run.json): scripts/train.py makes one')
@@ -250,22 +249,21 @@ def read_run(folder: pathlib.Path) -> Description:
 
 
 def read_config(folder: pathlib.Path) -> Config:
-    """The configuration of a run folder's run. Raises UsageError."""
+    """Reads the configuration of the run in a folder. Raises UsageError."""
     return _config_of(folder, read_run(folder))
 
 
 def run_fingerprints(folder: pathlib.Path) -> set[str]:
-    """The fingerprints by which the files of a run folder may name its run: the present one, and that of earlier
-    versions.
+    """Returns the fingerprints that the files of a run folder may have: the present one, and that of earlier versions.
 
-    Raises UsageError where run.json cannot be read.
+    Raises UsageError if run.json cannot be read.
     """
     first = _understood(folder, read_run(folder).config)
     return {fingerprint(first), former_fingerprint(first)}
 
 
 def _config_of(folder: pathlib.Path, run: Description) -> Config:
-    """The configuration of a run, with the options of 'execution' of its last start."""
+    """Returns the configuration of a run, with the options of 'execution' of its last start."""
     execution = run.starts[-1].execution if run.starts else None
     return _understood(folder, run.config | ({} if execution is None else {'execution': execution}))
 
@@ -281,7 +279,7 @@ def _understood(folder: pathlib.Path, tree: dict[str, Any]) -> Config:
 
 
 def read_result(folder: pathlib.Path) -> Result | None:
-    """result.json of a run folder, or None where the run is not complete. Raises UsageError."""
+    """Reads result.json of a run folder; returns None if the run is not complete. Raises UsageError."""
     path = folder / 'result.json'
     if not path.exists():
         return None
@@ -294,7 +292,7 @@ def read_result(folder: pathlib.Path) -> Result | None:
 
 
 def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
-    """Writes JSON so that the file is never seen half written."""
+    """Writes JSON to a file. A reader never sees a half-written file."""
     _replace(path, json.dumps(value, indent=2) + '\n')
 
 
@@ -306,6 +304,6 @@ def _replace(path: pathlib.Path, text: str) -> None:
         os.fsync(file.fileno())
     os.replace(unfinished, path)
     folder = os.open(path.parent, os.O_RDONLY)
-    with contextlib.suppress(OSError):  # some file systems cannot
+    with contextlib.suppress(OSError):  # some file systems cannot do this
         os.fsync(folder)  # so that the name is on disk too
     os.close(folder)

@@ -1,4 +1,4 @@
-"""The result of a complete run, as result.json holds it."""
+"""The result of a complete run, which result.json holds."""
 
 import dataclasses
 import pathlib
@@ -15,22 +15,22 @@ class Result:
     """The result of a complete run.
 
     Attributes:
-      fingerprint: of the run's configuration.
-      data_hash: of the data that it was trained on.
-      seed: of the run.
-      test: metrics of the test split, of the best state.
-      valid: metrics of the validation split, of the best state.
-      best_step, best_epoch: when the best state was evaluated.
-      steps, epochs: when training ended.
-      parameters: of the model, without its embeddings.
-      embedding_parameters: of the embeddings.
-      first_step_seconds: from the last start to its first step; None where no step was left.
-      train_seconds: of training, over all starts.
-      train_rows_per_second: over `train_seconds`.
-      version: of this record.
+      fingerprint: the fingerprint of the run's configuration.
+      data_hash: the hash of the data that it was trained on.
+      seed: the seed of the run.
+      test: {name: value} of the metrics of the best state on the test split.
+      valid: {name: value} of the metrics of the best state on the validation split.
+      best_step, best_epoch: steps and epochs before the evaluation of the best state.
+      steps, epochs: steps and epochs of the whole training.
+      parameters: the number of parameters of the model, without its embeddings.
+      embedding_parameters: the number of parameters of the embeddings.
+      first_step_seconds: seconds from the last start to its first step; None if no step was left.
+      train_seconds: seconds of training, over all starts.
+      train_rows_per_second: the mean rows/s over `train_seconds`.
+      version: the version of this record.
     """
 
-    VERSION: ClassVar[int] = 2  # 1 had no number; the fields are the same
+    VERSION: ClassVar[int] = 2  # records of version 1 have no version; their fields are the same
 
     fingerprint: str
     data_hash: str
@@ -49,12 +49,12 @@ class Result:
     version: int = VERSION
 
 
-# Keys of metrics that every result has, with their form.
+# {metric that every result has: its type}
 FIGURES = dict.fromkeys(ALWAYS, float)
 
 
 def read_result_file(path: pathlib.Path, *, mend: str) -> Result:
-    """Reads a result. Raises UsageError where it is none, or lacks a metric of FIGURES."""
+    """Reads a result. Raises UsageError if the file holds no result, or lacks a metric of FIGURES."""
     found = stored.read_record(path, Result, mend=mend)
     stored.checked(
         {'test': found.test, 'valid': found.valid}, {'test': FIGURES, 'valid': FIGURES}, str(path), mend=mend

@@ -49,7 +49,7 @@ class Chunk(NamedTuple):
 
 
 class Feed(Protocol):
-    """What hands the rows of a run to the training step."""
+    """The interface of objects that hand the rows of a run to the training step."""
 
     def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
         """Yields the chunks of the steps from `first` to `stop - 1` of an epoch; an evaluation follows step `stop`."""

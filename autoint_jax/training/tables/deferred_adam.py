@@ -90,7 +90,7 @@ class DeferredAdamSlots(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What `read` leaves for `update`: the distinct rows, with values and moments after catching up."""
+    """The values that `read` passes to `update`: the distinct rows, with values and moments after catching up."""
 
     rows: DistinctRows
     values: jax.Array  # [n, d]

@@ -35,7 +35,7 @@ class LazyAdamSlots(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What `read` leaves for `update`: the distinct rows, their values and their moments."""
+    """The values that `read` passes to `update`: the distinct rows, their values and their moments."""
 
     rows: DistinctRows
     values: jax.Array  # [n, d]

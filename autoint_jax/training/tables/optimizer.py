@@ -127,7 +127,7 @@ def summed(gradients: jax.Array, rows: DistinctRows) -> jax.Array:
 
 
 class _Read(NamedTuple):
-    """What `read` leaves for `update`: the distinct rows, their values and their accumulators."""
+    """The values that `read` passes to `update`: the distinct rows, their values and their accumulators."""
 
     rows: DistinctRows
     values: jax.Array  # [n, d]

@@ -177,7 +177,7 @@ def test_a_configuration_of_another_version_is_named(data, folder):
 def test_a_file_is_no_run_folder(data, tmp_path):
     (tmp_path / 'file').write_text('mine')
     for path in (tmp_path / 'file', tmp_path / 'file' / 'run'):
-        with pytest.raises(UnusableFolder, match=f'{path} is no folder: choose another run folder'):
+        with pytest.raises(UnusableFolder, match=f'{path} is not a folder: choose another run folder'):
             fit(TINY, data, path, Told())
     assert (tmp_path / 'file').read_text() == 'mine'
 
