@@ -100,6 +100,7 @@ def test_copies_are_runs_with_folders_of_their_own(command, data_dir, tmp_path):
     ]
     done = command(*arguments, '--runs_dir=copies')
     assert done.returncode == 0, done.stderr
+    assert re.search(r'^seed=1 learning_rate=0\.01  epoch +1\.00 .* valid AUC 0\.', done.stdout, re.MULTILINE)
     assert re.search(r'│ 1 +│ 0\.01 +│', done.stdout) and len(list((tmp_path / 'copies').glob('*/result.json'))) == 4
     fails(command(*arguments, '--run_dir=one'), '--run_dir names the folder of one run', '--runs_dir')
     fails(command(*arguments, '--config.replicas.learning_rate=fast'), "'replicas.learning_rate' cannot be ['fast']")

@@ -280,7 +280,10 @@ def test_no_device_is_bad(command, monkeypatch):
 
 @pytest.mark.parametrize(
     'arguments, part',
-    [(['--rows=100'], '--rows belongs to'), (['--schema=a', '--cardinalities=5'], 'give one of them')],
+    [
+        (['--rows=100'], '--rows needs --schema or --cardinalities'),
+        (['--schema=a', '--cardinalities=5'], 'give one of them'),
+    ],
 )
 def test_mistakes(command, arguments, part):
     done = command('scripts/doctor.py', *arguments)
