@@ -169,7 +169,7 @@ def alone(data, configs, tmp_path_factory):
 
 
 def outcome(result, folder):
-    untimed = {name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))}
+    untimed = {name: value for name, value in vars(result).items() if not name.startswith(('train_', 'first_step_'))}
     return untimed, (folder / 'metrics.jsonl').read_text()
 
 
