@@ -187,7 +187,8 @@ def test_sites_of_a_model_are_apart_however_large_it_is(name, monkeypatch):
     if name == 'autoint':
         monkeypatch.setattr('autoint_jax.models.autoint.drawn', watched)
     rows = batch()
-    model, specs = make_setup(replace(Config(model=config), {}), SCHEMA)[2:4]
+    setup = make_setup(replace(Config(model=config), {}), SCHEMA)
+    model, specs = setup.model, setup.table_specs
     keys = row_keys(0, jnp.asarray(0), jnp.arange(ROWS))
 
     def run():
