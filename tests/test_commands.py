@@ -106,6 +106,7 @@ def test_copies_are_runs_with_folders_of_their_own(command, data_dir, tmp_path):
     fails(command(*arguments, '--config.replicas.learning_rate=fast'), "'replicas.learning_rate' cannot be ['fast']")
 
 
+@pytest.mark.slow
 def test_compiled_programs_are_kept_and_change_no_bit(command, data_dir, kept, run_dir, tmp_path, monkeypatch):
     """The run of the fixture kept its programs; one that reads them and one that has none end with its bits."""
     before = sorted(kept.glob('*-cache'))

@@ -38,6 +38,7 @@ def test_a_command_that_fails_is_an_error_with_its_last_words(code, said):
         whole_run([sys.executable, '-c', code], epochs=3)
 
 
+@pytest.mark.slow
 def test_the_command_times_a_run_alone_and_copies(command, data_dir, tmp_path):
     done = command('experiments/replica_cost.py', '--quick', f'--data_dir={data_dir}')
     assert done.returncode == 0, done.stderr

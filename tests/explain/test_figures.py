@@ -99,7 +99,9 @@ def test_long_and_equal_names_stay_apart():
     assert len(set(found)) == 6 and max(map(len, found)) == labels.LONGEST
 
 
-@pytest.mark.parametrize('fields, layers, heads', [(1, 1, 1), (3, 40, 3), (excerpt.MOST_FIELDS, 2, 4)])
+@pytest.mark.parametrize(
+    'fields, layers, heads', [(1, 1, 1), (3, 40, 3), pytest.param(excerpt.MOST_FIELDS, 2, 4, marks=pytest.mark.slow)]
+)
 def test_figures_are_bounded(fields, layers, heads, tmp_path):
     names = [f'field number {number} of a wide table' for number in range(fields)]
     heatmaps.save_grid(attention_of(fields, layers, heads), names, 'title', tmp_path / 'grid.png')

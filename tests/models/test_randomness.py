@@ -63,7 +63,10 @@ def bits(seed):
             'FLAX_FIX_RNG_SEPARATOR': '1',
             'JAX_ENABLE_CUSTOM_PRNG': '1',
         },
-        {'JAX_DEFAULT_PRNG_IMPL': 'unsafe_rbg', 'JAX_ENABLE_CUSTOM_PRNG': '0', 'JAX_NUMPY_RANK_PROMOTION': 'warn'},
+        pytest.param(
+            {'JAX_DEFAULT_PRNG_IMPL': 'unsafe_rbg', 'JAX_ENABLE_CUSTOM_PRNG': '0', 'JAX_NUMPY_RANK_PROMOTION': 'warn'},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=['all', 'unsafe'],
 )
@@ -114,7 +117,7 @@ def keys_drawn_with(monkeypatch):
     return drawn_with
 
 
-@pytest.mark.parametrize('seed', [0, LAST_SEED])
+@pytest.mark.parametrize('seed', [0, pytest.param(LAST_SEED, marks=pytest.mark.slow)])
 def test_no_two_draws_of_a_run_have_the_same_key(seed, keys_drawn_with):
     """Tables, parameters of all models, and dropout of the first three steps at all kinds of sites."""
     places = [

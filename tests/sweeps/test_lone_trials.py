@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 from conftest import OPTIMIZED, ROOT
 from sweep_cases import opened, task
 
@@ -33,6 +34,7 @@ def swept(tmp_path, data_dir):
     work(task(folder, data_dir, together=True), 'worker')
 
 
+@pytest.mark.slow
 def test_a_trial_alone_is_the_run_of_train_py(tmp_path, data_dir):
     environment = os.environ | dict([OPTIMIZED])
     code = (

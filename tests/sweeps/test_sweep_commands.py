@@ -108,6 +108,7 @@ class Killed:
                 )
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_workers_are_killed_ends_with_every_trial(tmp_path, data_dir):
     sweep = Killed(tmp_path, data_dir, seeds=2, rates='[1e-3, 1e-2, 3e38]', rng=random.Random(5))
     deadline = time.monotonic() + 120

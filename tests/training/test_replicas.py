@@ -67,7 +67,7 @@ class Silent:
     [
         pytest.param('adam', 'xla', 'l2_tables', False, marks=pytest.mark.slow),
         ('deferred_adam', 'cpu_kernel', 'l2_rows', False),
-        ('deferred_adam', 'xla', 'l2_rows', True),
+        pytest.param('deferred_adam', 'xla', 'l2_rows', True, marks=pytest.mark.slow),
     ],
 )
 def test_copies_are_what_they_are_alone(request, tables, form, l2, together):

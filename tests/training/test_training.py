@@ -97,6 +97,7 @@ def test_eight_devices_give_the_gradients_of_one(data_dir, on_host_devices):
             assert difference <= 1e-6 * np.linalg.norm(np.concatenate(ours)), difference
 
 
+@pytest.mark.slow
 def test_eight_devices_give_the_losses_of_one_for_some_steps(data_dir, on_host_devices):
     """50 steps, dropout on, an epoch's padded last batch among them.
 
@@ -106,6 +107,7 @@ def test_eight_devices_give_the_losses_of_one_for_some_steps(data_dir, on_host_d
     np.testing.assert_allclose(losses, losses_of(data_dir, [50])[0], rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_alone_trains_alike_in_a_process_whose_cpu_was_split_for_copies(data_dir):
     """A trial that is left over trains as scripts/train.py would: bit for bit, with automatic slices."""
     code = (
