@@ -5,7 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jaxlib
 from jax._src import compiler
+
+KNOWS_THE_OPTION = tuple(map(int, jaxlib.__version__.split('.')[:2])) < (0, 11)  # later versions refuse it
 
 
 def patch() -> None:
@@ -14,7 +17,8 @@ def patch() -> None:
     Their emitters take as long as all else of such a compilation. JAX has no public option that reaches every program
     of a process and not those that are compiled as users do.
     """
-    compiler.get_compile_options = functools.partial(_options, compiler.get_compile_options)
+    if KNOWS_THE_OPTION:
+        compiler.get_compile_options = functools.partial(_options, compiler.get_compile_options)
 
 
 def _options(options: Callable, *, env_options_overrides: dict[str, Any] | None = None, **named: Any) -> Any:
