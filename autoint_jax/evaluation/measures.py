@@ -79,10 +79,9 @@ def _slot(group_by: str, schema: Schema, needing: str) -> int:
     """Returns the id slot of a categorical field. Raises UsageError if the data has no such field."""
     known = [field.name for field in schema.id_fields if field.kind == CATEGORICAL]
     if group_by not in known:
-        said = f'{group_by!r} is none{nearest(group_by, known)}' if group_by else 'none is named'
+        said = f'{group_by!r} is not one{nearest(group_by, known)}' if group_by else 'none is named'
         raise UsageError(
             f'the metric {needing!r} groups rows by a categorical field of the data, and {said}: '
             f'choose one of {", ".join(known) or "no field: this data has none"}'
         )
-    slots = np.cumsum([0, *(field.max_values for field in schema.id_fields)])
-    return int(slots[[field.name for field in schema.id_fields].index(group_by)])
+    return schema.slots[group_by].start

@@ -1,7 +1,8 @@
 """Training of copies of a run in one compiled program. Copies differ in options that change no shape, such as the seed.
 
 Each copy is a run like any other, with its own folder, order of rows, initial state, dropout, early stop, best state
-and result. On a CPU its numbers equal those of the run alone, bit for bit, if both cut batches into the same slices.
+and result. On one CPU device its numbers equal those of the run alone, bit for bit, if both have the same slices. On
+several devices, as scripts/train.py makes one for each core, they differ by rounding.
 """
 
 import contextlib

@@ -203,7 +203,7 @@ def test_groups_are_the_values_of_a_categorical_field():
     assert not measures((), '', FIELDS).keep_logits and measures(('pr_auc',), '', FIELDS).keep_logits
     for name in ('genres', 'age', 'userid'):
         with pytest.raises(
-            UsageError, match=f"'group_auc' groups rows by .* and {name!r} is none.*: choose one of UserID"
+            UsageError, match=f"'group_auc' groups rows by .* and {name!r} is not one.*: choose one of UserID"
         ):
             measures(('group_auc',), name, FIELDS)
     with pytest.raises(UsageError, match='and none is named: choose one of UserID, MovieID'):

@@ -79,7 +79,8 @@ def test_a_resumed_run_and_a_copy_obey_the_monitor(data, tmp_path):
 
 
 def test_a_field_that_cannot_group_is_refused_before_anything_is_written(data, tmp_path):
-    with pytest.raises(UsageError, match="'group_auc' groups rows by .* 'Genre' is none.*: choose one of Gender, Age"):
+    sentence = "'group_auc' groups rows by .* 'Genre' is not one.*: choose one of Gender, Age"
+    with pytest.raises(UsageError, match=sentence):
         fit(replace(MONITORED, {'training.group_by': 'Genre'}), data, tmp_path / 'run', Told())
     assert not (tmp_path / 'run').exists()
 

@@ -1,5 +1,4 @@
 """Reads rows of libsvm and libfm files, `label index:value ...`, and of libffm files, `label field:index:value ...`.
-...`.
 
 Blanks separate pairs. A `#` begins a comment, and lines with nothing else are no rows. Column `label` is the first word
 of a line; column `qid` is the number of a pair `qid:7` after it. Other columns are named so:
