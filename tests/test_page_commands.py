@@ -15,6 +15,7 @@ OTHERS = {
     'source .venv/bin/activate',
     'tensorboard --logdir=runs',
     'python -m pytest -n 0 tests/models/test_autoint.py',
+    'JAX_PLATFORMS=cuda python -m pytest -n 0 tests/models/interacting/test_interacting_pallas.py',
 }
 # Parses the flags of a script as the script does, then asks for what they choose, and runs nothing.
 DOOR = """

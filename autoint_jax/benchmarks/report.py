@@ -89,5 +89,6 @@ def write_record(path: pathlib.Path, title: str, figures: dict[str, Any], comman
             **dataclasses.asdict(provenance()),
             'command': [without_paths(part) for part in command],
             'machine': machine(),
+            'xla_flags': os.environ.get('XLA_FLAGS', ''),
         },
     )

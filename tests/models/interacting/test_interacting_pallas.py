@@ -1,4 +1,7 @@
-"""The fused kernels of the interacting layer: against plain einsum, interpreted, and lowered for a GPU."""
+"""The fused kernels of the interacting layer: against plain einsum, and lowered for a GPU.
+
+The kernels are interpreted, unless JAX runs on a GPU: there the tests run what users run.
+"""
 
 import contextlib
 
@@ -11,6 +14,8 @@ from autoint_jax.models.interacting import pallas, pallas_block
 from autoint_jax.models.interacting.pallas import interacting_layer, supported
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
+
+INTERPRET = jax.default_backend() != 'gpu'
 
 
 def reference(x, kernel, bias, mask, *, scale, residual, projection_relu):
@@ -62,7 +67,7 @@ def assert_equal_einsum(sizes, *, residual, bias, mask, relu, dtype, tolerance):
     options = {'scale': sizes[-1] ** -0.5, 'residual': residual, 'projection_relu': relu}
     out = reference(*arrays, **options)
     of_out = jnp.where(out > 2 * tolerance * out.max(), of_out, 0.0).astype(dtype).astype(jnp.float32)
-    fused = output_and_gradients(interacting_layer, *arrays, of_out, {**options, 'interpret': True})
+    fused = output_and_gradients(interacting_layer, *arrays, of_out, {**options, 'interpret': INTERPRET})
     for value, expected in zip(fused, output_and_gradients(reference, *arrays, of_out, options), strict=True):
         np.testing.assert_allclose(value, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
@@ -102,7 +107,7 @@ def test_few_programs_take_turns(monkeypatch):
 
 def test_examples_do_not_see_each_other():
     x, kernel, bias, mask, _ = drawn(6, 5, 6, 2, 4, residual=True, bias=True, mask=True, dtype=jnp.float32)
-    options = {'scale': 1.0, 'residual': True, 'projection_relu': False, 'interpret': True}
+    options = {'scale': 1.0, 'residual': True, 'projection_relu': False, 'interpret': INTERPRET}
     whole = interacting_layer(x, kernel, bias, mask, **options)
     other = interacting_layer(x.at[3].set(1e3), kernel, bias, mask, **options)
     changed = np.any(np.asarray(whole != other), axis=(1, 2))
@@ -112,7 +117,7 @@ def test_examples_do_not_see_each_other():
 def test_number_of_projections_goes_with_residual():
     x, kernel, *_ = drawn(2, 5, 6, 2, 4, residual=True, bias=False, mask=False, dtype=jnp.float32)
     with pytest.raises(ValueError, match='3 projections with residual=False'):
-        interacting_layer(x, kernel, None, None, scale=1.0, residual=False, projection_relu=False, interpret=True)
+        interacting_layer(x, kernel, None, None, scale=1.0, residual=False, projection_relu=False, interpret=INTERPRET)
 
 
 def test_supported():
