@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import absl.logging
 
-from autoint_jax import interruptions
+from autoint_jax import interruptions, packages
 
 # Exit statuses of every command, beside 0 and those in a command's own documentation.
 SYSTEM, USAGE, BROKEN_PIPE, TERMINATED = 1, 2, 141, 143
@@ -94,10 +94,9 @@ def _harmful(character: str) -> bool:
 def reported(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> Callable[[list[str]], None]:
     """Wraps a command's `main`, so that errors of the user or the system become one line on stderr and a status.
 
-    Exit statuses: 2 for a `UsageError`; 1 if the system refuses something (a file, permissions, a full disk, memory);
-      130 for
-    an interruption; 143 for SIGTERM; 141, without a sentence, if nobody reads the output any more. Any other error is a
-    defect of this project and keeps its traceback.
+    Exit statuses: 2 for a `UsageError`; 1 if the system refuses something (a file, permissions, a full disk, memory) or
+    lacks an optional package; 130 for an interruption; 143 for SIGTERM; 141, without a sentence, if nobody reads the
+    output any more. Any other error is a defect of this project and keeps its traceback.
 
     Args:
       main: (name of the command and its arguments) -> exit status; None = 0.
@@ -148,6 +147,8 @@ def described(error: BaseException) -> tuple[str, int] | None:
             f'there is not enough memory{f" ({said})" if said else ""}: use a smaller batch, fewer copies or '
             'workers, or narrower tables; scripts/doctor.py shows what a configuration needs'
         ), SYSTEM
+    if isinstance(error, ImportError) and (sentence := packages.sentence(error)):
+        return sentence, SYSTEM
     if isinstance(error, OSError):
         return system_sentence(error), SYSTEM
     if isinstance(error, UnicodeError):

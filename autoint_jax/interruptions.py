@@ -1,4 +1,4 @@
-"""Handles Ctrl-C while a command imports its libraries, and when Python would lose the interruption."""
+"""Handles Ctrl-C and missing packages while a command imports its libraries, and Ctrl-C that Python would lose."""
 
 from __future__ import annotations  # doctor.py imports this before it refuses old versions of Python
 
@@ -10,6 +10,8 @@ import sys
 import threading
 from types import TracebackType
 from typing import Any, NoReturn
+
+from autoint_jax import packages
 
 SENTENCE = 'interrupted: run the same command again to go on from the last checkpoint, if it was training'
 INTERRUPTED = 130  # the exit status
@@ -23,6 +25,8 @@ def handle() -> None:
 
     During the imports Ctrl-C ends the process at once: there is nothing to tidy up, and some libraries cannot handle an
     exception when they are half imported. If Ctrl-C is ignored, as under nohup, it stays ignored.
+
+    An optional package that the imports do not find ends the process with one sentence, too.
 
     Later, an interruption may arrive in a callback whose errors Python can only print, such as a finalizer or a hook of
     the garbage collector. It would be lost, and the command would run on, so it is raised again shortly afterwards.
@@ -49,6 +53,9 @@ def _end(number: int, frame: Any) -> NoReturn:
 def _unhandled(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         _end(signal.SIGINT, None)
+    if isinstance(error, ImportError) and (sentence := packages.sentence(error)):
+        print(f'error: {sentence}', file=sys.stderr, flush=True)  # Python ends the process with status 1
+        return
     sys.__excepthook__(kind, error, traceback)
 
 

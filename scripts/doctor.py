@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
     config = config_flags.chosen_config()
     pinned = versions.pins(ROOT / 'requirements.txt')
     backend, problem = _backend()
-    found = versions.checks(pinned, versions.installed(list(pinned)), versions.needed(), gpu=backend == 'gpu')
+    found = versions.checks(pinned, versions.installed(list(pinned)), gpu=backend == 'gpu')
     bad = _shown('versions', found)
     if problem:
         return _summary(bad + _shown('devices', [problem]))

@@ -13,8 +13,9 @@ PACKAGE = pathlib.Path(__file__).parents[1] / 'autoint_jax'
 # Rooms, and single modules beside them, from the lowest to the highest. Each names the rooms that it may import; those
 # are above it in this list, so that no circle can be.
 ARROWS = {
-    'interruptions': '',
-    'errors': 'interruptions',
+    'packages': '',
+    'interruptions': 'packages',
+    'errors': 'interruptions packages',
     'cache_folder': '',
     'units': '',
     'heartbeat': '',
@@ -46,7 +47,7 @@ ARROWS = {
         'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables'
     ),
     'training.checkpoints': 'errors evaluation training.step',
-    'training.run_folder': 'errors config stored data.store evaluation training.step',
+    'training.run_folder': 'errors packages config stored data.store evaluation training.step',
     'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
     'training': (
         'errors cache_folder console heartbeat schema config kernels data.store models.layers models.interacting '
@@ -54,8 +55,8 @@ ARROWS = {
     ),
     'explain': 'errors schema config data.store models.layers models evaluation training.step training',
     'diagnosis': (
-        'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '
-        'training.step training.memory training'
+        'errors packages schema config kernels data.store models.layers models.interacting models evaluation '
+        'training.tables training.step training.memory training'
     ),
     'records': 'errors console stored evaluation config data.store training.run_folder training',
     'sweeps': (

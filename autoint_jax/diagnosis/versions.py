@@ -7,12 +7,15 @@ import platform
 import re
 from typing import NamedTuple
 
+from autoint_jax import packages
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 
 REQUIREMENT = re.compile(
     r'([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;]+)\s*'
     r'(?:;\s*python_version\s*(<=|<|>=|>|==)\s*"([\d.]+)")?'
 )
+# Packages that every run needs; `packages.OPTIONAL` has those that some tasks need.
+NEEDED = ('jax', 'jaxlib', 'flax', 'numpy', 'optax', 'scipy', 'orbax-checkpoint', 'absl-py', 'rich', 'PyYAML')
 COMPARISONS = {'<': operator.lt, '<=': operator.le, '>=': operator.ge, '>': operator.gt, '==': operator.eq}
 
 
@@ -106,16 +109,17 @@ def installed(names: list[str]) -> dict[str, str | None]:
     return found
 
 
-def needed() -> set[str] | None:
-    """Returns the packages that autoint_jax requires; None if its own metadata is not installed."""
-    try:
-        return {
-            re.split(r'[^A-Za-z0-9_.-]', line)[0]
-            for line in importlib.metadata.requires('autoint_jax') or []
-            if 'extra ==' not in line
-        } | {'jaxlib'}
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _missing(name: str, version: str) -> Check:
+    """Returns a check that says who needs a package that is not installed; BAD if every run needs it."""
+    install = f'pip install "{name}=={version}"'
+    if name in NEEDED:
+        return Check(BAD, f'{name} is not installed: {install}')
+    for package in packages.OPTIONAL.values():
+        if package.distribution == name:
+            return Check(
+                NOTE, f'{name} is not installed; {package.without or f"{package.purpose} needs it"}: {install}'
+            )
+    return Check(NOTE, f'{name} is not installed; only tests need it: {install}')
 
 
 def known_bad(found: dict[str, str | None], *, gpu: bool) -> list[Check]:
@@ -130,24 +134,19 @@ def known_bad(found: dict[str, str | None], *, gpu: bool) -> list[Check]:
     ]
 
 
-def checks(
-    pinned: dict[str, str], found: dict[str, str | None], required: set[str] | None, *, gpu: bool
-) -> list[Check]:
+def checks(pinned: dict[str, str], found: dict[str, str | None], *, gpu: bool) -> list[Check]:
     """Checks each pinned package, then known bad versions.
 
     Args:
       pinned: the result of `pins`.
       found: the result of `installed`.
-      required: the result of `needed`. If another package is missing, which only tests use, this is a note. None
-        requires all.
       gpu: whether JAX computes on a GPU.
     """
     result = [Check(OK, f'python {found["python"]}')]
     for name, version in pinned.items():
         present = found[name]
         if present is None:
-            verdict = BAD if required is None or name in required else NOTE
-            result.append(Check(verdict, f'{name} is not installed: pip install "{name}=={version}"'))
+            result.append(_missing(name, version))
         elif number(present) == number(version):
             result.append(Check(OK, f'{name} {present}'))
         else:

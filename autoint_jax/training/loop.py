@@ -24,6 +24,7 @@ from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.memory.room import Arrangement, arranged
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
+from autoint_jax.training.run_folder import events
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
@@ -64,8 +65,10 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
 
 
 def say_what_is_special(setup: Setup, reporter: Reporter) -> None:
-    """Reports compiled kernels that are unavailable, a slow table optimizer, and fields of different widths."""
+    """Reports what this machine lacks (kernels, packages), a slow table optimizer, and fields of different widths."""
     config = setup.config
+    if sentence := events.not_written():
+        reporter.say(sentence)
     missed = missed_kernel(config.execution.form, config.model, setup.platform) if setup.form else ''
     missed = missed or missed_table_kernel(config.optimizer, config.execution.tables_form, setup.platform)
     if missed:

@@ -69,7 +69,7 @@ def test_wrong_and_missing_versions_are_named(monkeypatch):
 
     monkeypatch.setattr(versions.importlib.metadata, 'version', version)
     pinned = versions.pins(ROOT / 'requirements.txt')
-    found = versions.checks(pinned, versions.installed(list(pinned)), versions.needed(), gpu=False)
+    found = versions.checks(pinned, versions.installed(list(pinned)), gpu=False)
     assert texts(found, BAD) == [f'optax is not installed: pip install "optax=={pinned["optax"]}"']
     assert f'flax 0.10.4 is installed, requirements.txt pins {pinned["flax"]}' in texts(found, NOTE)
     assert any(text.startswith('scikit-learn is not installed') for text in texts(found, NOTE))  # only tests use it

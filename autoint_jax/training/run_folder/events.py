@@ -2,19 +2,23 @@
 test figures.
 """
 
+from __future__ import annotations
+
 import os
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
 
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-from tensorboardX.proto.summary_pb2 import Summary
-from tensorboardX.summary import hparams, scalar
-
+from autoint_jax import packages
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.evaluation.evaluation import Evaluation
+
+if WRITTEN := packages.is_installed('tensorboardX'):
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.proto.summary_pb2 import Summary
+    from tensorboardX.summary import hparams, scalar
 
 RATE = 'train_rows_per_second'  # not in metrics.jsonl, because runs with the same figures differ in it
 # Hyper-parameters that every run has; of the other options it has those that differ from their defaults.
@@ -39,8 +43,13 @@ def hyper_parameters(config: Config) -> dict[str, bool | float | str]:
     return found
 
 
+def not_written() -> str:
+    """Returns a sentence that says why runs write no events; '' if they write them."""
+    return '' if WRITTEN else 'no TensorBoard events are written, because the package tensorboardX is not installed'
+
+
 class Events:
-    """The event file of a run.
+    """The event file of a run. It does nothing where tensorboardX is not installed.
 
     Every start writes all events so far to a file of its own, which replaces older files.
     """
@@ -64,6 +73,8 @@ class Events:
           times: when each was made, seconds since 1970.
           rates: rows/s of training before each; None where it is unknown.
         """
+        if not WRITTEN:
+            return
         _, self._parameters, _ = hparams(hyper_parameters(config), {})
         older = list(self._folder.glob('events.out.tfevents.*'))
         for evaluation, moment, rate in zip(evaluations, times, rates, strict=True):
@@ -75,10 +86,13 @@ class Events:
 
     def add(self, evaluation: Evaluation, moment: float, rate: float | None) -> None:
         """Adds an evaluation; it is on disk when this returns."""
-        self._evaluated(evaluation, moment, rate).flush()
+        if WRITTEN:
+            self._evaluated(evaluation, moment, rate).flush()
 
     def test(self, step: int, figures: Mapping[str, float]) -> None:
         """Adds the metrics of the test split, of the state after `step`; they are on disk when this returns."""
+        if not WRITTEN:
+            return
         writer = self._opened(step)
         for name, value in figures.items():
             _write(writer, time.time(), step, scalar(f'test_{name}', value))

@@ -1,0 +1,56 @@
+"""Packages that only some tasks need, and the sentence that names one of them if it is missing."""
+
+from __future__ import annotations  # doctor.py imports this before it refuses old versions of Python
+
+import importlib.util
+from typing import NamedTuple
+
+
+class Optional(NamedTuple):
+    """A package that only some tasks need.
+
+    Attributes:
+      distribution: its name for pip.
+      purpose: the task that needs it, as the subject of a sentence.
+      without: what happens where it is missing; '' if the task is then refused.
+    """
+
+    distribution: str
+    purpose: str
+    without: str = ''
+
+
+# By the name under which Python imports them. Every task needs JAX, Flax, Optax, Orbax and
+# absl; Flax itself needs Rich and PyYAML.
+OPTIONAL = {
+    'tensorboardX': Optional('tensorboardX', 'writing TensorBoard events', 'runs write no events'),
+    'polars': Optional('polars', 'preparing data'),
+    'backports': Optional('backports.zstd', 'reading files packed by Zstandard'),
+    'grain': Optional('grain', 'streaming rows from disk'),
+    'optuna': Optional('optuna', 'searching for options in a sweep'),
+    'matplotlib': Optional('matplotlib', 'drawing figures'),
+    'tensorflow_datasets': Optional('tensorflow-datasets', 'publishing a TensorFlow Dataset'),
+    'importlib_resources': Optional('importlib_resources', 'publishing a TensorFlow Dataset'),
+}
+
+
+def is_installed(name: str) -> bool:
+    """Returns whether Python can import a package; nothing is imported."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # ValueError: another program has put something else in its place
+        return False
+
+
+def sentence(error: ImportError) -> str:
+    """Returns a sentence that says which optional package is missing and how to get it.
+
+    Returns '' if the error is about anything else.
+    """
+    package = OPTIONAL.get((error.name or '').partition('.')[0])
+    if package is None:
+        return ''
+    return (
+        f'{package.purpose} needs the package {package.distribution}, which cannot be imported: '
+        f'pip install "{package.distribution}"'
+    )
