@@ -211,8 +211,8 @@ def _optimizer(name: str) -> OperationResult:
     def ours(table):
         slots = optimizer.init(table)
         for step, (numbers, gradients) in enumerate(batches):
-            _, was = optimizer.read(table, slots, jnp.asarray(numbers), jnp.int32(step))
-            table, slots = optimizer.update(table, slots, was, jnp.asarray(gradients), jnp.int32(step))
+            rows = optimizer.named(jnp.asarray(numbers), len(table))
+            table, slots = optimizer.update(table, slots, rows, jnp.asarray(gradients), jnp.int32(step))
         return optimizer.flush(table, slots, jnp.int32(len(batches)))[0]
 
     theirs = references.optimized_table(config, table.astype(np.float64), batches)

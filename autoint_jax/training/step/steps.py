@@ -100,12 +100,13 @@ def make_step(setup: Setup, gradients: Callable, rates: Rates) -> Callable:
     optimizer, table_optimizer = setup.optimizer(rates), setup.table_optimizer(rates)
 
     def step(state: TrainState, columns: Columns, rows: jax.Array) -> tuple[TrainState, jax.Array]:
-        ids, read = columns.ids[jnp.maximum(rows, 0)], {}
+        ids, named = columns.ids[jnp.maximum(rows, 0)], {}
         looked_up: Rows = empty_rows(setup.table_specs, len(rows))
         for name, table in state.tables.items():
             numbers = table_rows(setup.table_specs[name], ids)  # [b, slots of the table]
             in_batch = jnp.where(rows[:, None] >= 0, numbers, len(table)).reshape(-1)
-            values, read[name] = table_optimizer.read(table, state.slots[name], in_batch, state.step)
+            named[name] = table_optimizer.named(in_batch, len(table))
+            values = table_optimizer.read(table, state.slots[name], named[name], state.step)
             looked_up[name] = values.reshape(*numbers.shape, table.shape[1])
 
         loss, grad_params, grad_rows, statistics = gradients(
@@ -116,7 +117,7 @@ def make_step(setup: Setup, gradients: Callable, rates: Rates) -> Callable:
         tables, slots = {}, {}
         for name, table in state.tables.items():
             tables[name], slots[name] = table_optimizer.update(
-                table, state.slots[name], read[name], grad_rows[name].reshape(-1, table.shape[1]), state.step
+                table, state.slots[name], named[name], grad_rows[name].reshape(-1, table.shape[1]), state.step
             )
         return TrainState(state.step + 1, params, tables, optimizer_state, slots, statistics), loss
 

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoint_jax.training.tables.optimizer import DistinctRows, TableOptimizer, distinct_rows, gather, put, summed
+from autoint_jax.training.tables.optimizer import TableOptimizer, distinct_rows, gather, put, summed
 
 # If b2^s is at most this, 1 - b2^s is 1 in float32.
 NEGLIGIBLE = 1e-9
@@ -89,16 +89,6 @@ class DeferredAdamSlots(NamedTuple):
     last: jax.Array
 
 
-class _Read(NamedTuple):
-    """The values that `read` passes to `update`: the distinct rows, with values and moments after catching up."""
-
-    rows: DistinctRows
-    values: jax.Array  # [n, d]
-    m: jax.Array  # [n, d]
-    nu: jax.Array  # [n, d]
-    last: jax.Array  # [n], before catching up
-
-
 def deferred_adam(
     learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
@@ -129,26 +119,29 @@ def deferred_adam(
     def init(table):
         return DeferredAdamSlots(jnp.zeros_like(table), jnp.zeros_like(table), jnp.zeros(len(table), jnp.int32))
 
-    def read(table, slots, numbers, step):
-        rows = distinct_rows(numbers, len(table))
+    def rows_as_of(table, slots, rows, step):
+        """Returns distinct rows with their moments as of `step`, and the step up to which they were up to date."""
         m, nu, last = (gather(slot, rows) for slot in slots)
-        values, m, nu = caught_up(gather(table, rows), m, nu, last, step)
-        return values[rows.index_in_batch], _Read(rows, values, m, nu, last)
+        return *caught_up(gather(table, rows), m, nu, last, step), last
 
-    def update(table, slots, was, gradients, step):
-        gradient = summed(gradients, was.rows) + l2_rows * was.values
+    def read(table, slots, rows, step):
+        return rows_as_of(table, slots, rows, step)[0][rows.index_in_batch]
+
+    def update(table, slots, rows, gradients, step):
+        values, m, nu, last = rows_as_of(table, slots, rows, step)
+        gradient = summed(gradients, rows) + l2_rows * values
         count = (step + 1).astype(jnp.float32)
-        m = b1 * was.m + (1 - b1) * gradient
-        nu = b2 * was.nu + (1 - b2) * gradient**2
+        m = b1 * m + (1 - b1) * gradient
+        nu = b2 * nu + (1 - b2) * gradient**2
         direction = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
         # The maximum is step + 1. It makes the write depend on the read; otherwise XLA writes to a copy of the array.
-        last = jnp.maximum(was.last, step + 1)
-        return put(table, was.rows, was.values - learning_rate * direction), DeferredAdamSlots(
-            put(slots.m, was.rows, m), put(slots.nu, was.rows, nu), put(slots.last, was.rows, last)
+        last = jnp.maximum(last, step + 1)
+        return put(table, rows, values - learning_rate * direction), DeferredAdamSlots(
+            put(slots.m, rows, m), put(slots.nu, rows, nu), put(slots.last, rows, last)
         )
 
     def flush(table, slots, step):
         table, m, nu = caught_up(table, *slots, step)
         return table, DeferredAdamSlots(m, nu, jnp.full_like(slots.last, step))
 
-    return TableOptimizer(init, read, update, flush)
+    return TableOptimizer(init, distinct_rows, read, update, flush)

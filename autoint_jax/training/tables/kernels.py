@@ -10,7 +10,7 @@ import numpy as np
 from autoint_jax.kernels.library import library
 from autoint_jax.training.tables.deferred_adam import DeferredAdamSlots, deferred_adam, scaled_sums
 from autoint_jax.training.tables.lazy_adam import LazyAdamSlots, lazy_adam
-from autoint_jax.training.tables.optimizer import TableOptimizer, rowwise_adagrad
+from autoint_jax.training.tables.optimizer import TableOptimizer, by_number, rows_as_stored, rowwise_adagrad
 
 
 def deferred_adam_kernel(
@@ -23,10 +23,9 @@ def deferred_adam_kernel(
 
     def read(table, slots, numbers, step):
         rows = jax.ShapeDtypeStruct((len(numbers), table.shape[1]), jnp.float32)
-        values = jax.ffi.ffi_call('autoint_deferred_adam_read', rows, vmap_method='sequential')(
+        return jax.ffi.ffi_call('autoint_deferred_adam_read', rows, vmap_method='sequential')(
             table, *slots, numbers, step.reshape(1), *scaled_sums(learning_rate, b1, b2), **constants
         )
-        return values, numbers
 
     def update(table, slots, numbers, gradients, step):
         call = jax.ffi.ffi_call(
@@ -57,7 +56,7 @@ def deferred_adam_kernel(
         table, *slots = call(table, *slots, step.reshape(1), *scaled_sums(learning_rate, b1, b2), **constants)
         return table, DeferredAdamSlots(*slots)
 
-    return plain._replace(read=read, update=update, flush=flush)
+    return plain._replace(named=by_number, read=read, update=update, flush=flush)
 
 
 def lazy_adam_kernel(
@@ -80,7 +79,7 @@ def lazy_adam_kernel(
         )
         return table, LazyAdamSlots(*slots)
 
-    return plain._replace(read=_rows_as_stored, update=update)
+    return plain._replace(named=by_number, read=rows_as_stored, update=update)
 
 
 def rowwise_adagrad_kernel(
@@ -101,14 +100,7 @@ def rowwise_adagrad_kernel(
             call(table, accumulator, numbers, gradients, rates(learning_rate, l2_rows), epsilon=np.float32(epsilon))
         )
 
-    return plain._replace(read=_rows_as_stored, update=update)
-
-
-def _rows_as_stored(
-    table: jax.Array, slots: object, numbers: jax.Array, step: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Returns the rows and their numbers: the `read` of optimizers whose rows are always up to date."""
-    return table.at[numbers].get(mode='clip'), numbers
+    return plain._replace(named=by_number, read=rows_as_stored, update=update)
 
 
 def _like(*arrays: jax.Array) -> list[jax.ShapeDtypeStruct]:

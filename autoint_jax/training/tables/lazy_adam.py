@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.training.tables.optimizer import (
-    DistinctRows,
     TableOptimizer,
+    distinct_as_stored,
     distinct_rows,
     gather,
     put,
@@ -32,15 +32,6 @@ class LazyAdamSlots(NamedTuple):
 
     m: jax.Array
     nu: jax.Array
-
-
-class _Read(NamedTuple):
-    """The values that `read` passes to `update`: the distinct rows, their values and their moments."""
-
-    rows: DistinctRows
-    values: jax.Array  # [n, d]
-    m: jax.Array  # [n, d]
-    nu: jax.Array  # [n, d]
 
 
 def lazy_adam(
@@ -62,19 +53,15 @@ def lazy_adam(
     def init(table):
         return LazyAdamSlots(jnp.zeros_like(table), jnp.zeros_like(table))
 
-    def read(table, slots, numbers, step):
-        rows = distinct_rows(numbers, len(table))
+    def update(table, slots, rows, gradients, step):
         values = gather(table, rows)
-        return values[rows.index_in_batch], _Read(rows, values, gather(slots.m, rows), gather(slots.nu, rows))
-
-    def update(table, slots, was, gradients, step):
-        gradient = summed(gradients, was.rows) + l2_rows * was.values
+        gradient = summed(gradients, rows) + l2_rows * values
         count = (step + 1).astype(jnp.float32)
-        m = b1 * was.m + (1 - b1) * gradient
-        nu = b2 * was.nu + (1 - b2) * gradient**2
+        m = b1 * gather(slots.m, rows) + (1 - b1) * gradient
+        nu = b2 * gather(slots.nu, rows) + (1 - b2) * gradient**2
         direction = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
-        return put(table, was.rows, was.values - learning_rate * direction), LazyAdamSlots(
-            put(slots.m, was.rows, m), put(slots.nu, was.rows, nu)
+        return put(table, rows, values - learning_rate * direction), LazyAdamSlots(
+            put(slots.m, rows, m), put(slots.nu, rows, nu)
         )
 
-    return TableOptimizer(init, read, update, up_to_date)
+    return TableOptimizer(init, distinct_rows, distinct_as_stored, update, up_to_date)

@@ -14,9 +14,10 @@ from autoint_jax.config.options import is_on
 
 
 class TableOptimizer(NamedTuple):
-    """An optimizer of a table [v, d] as four functions.
+    """An optimizer of a table [v, d] as five functions.
 
-    A step calls `read`, then the model's forward and backward pass, then `update`.
+    A step calls `named` and `read`, then the model's forward and backward pass, then `update`, which may be given other
+    rows than `read`.
 
     Row numbers, int32 [n], may repeat. A number of v or more stands for padding: `read` returns any row for it, and
     `update` drops its gradient. A row whose gradient is zero, such as the padding id of a multivalued field, still
@@ -24,15 +25,27 @@ class TableOptimizer(NamedTuple):
 
     Attributes:
       init: table -> slots, which are the arrays that the optimizer keeps for the table.
-      read: (table, slots, numbers [n], step) -> rows [n, d] as of `step` steps, and the values that `update` needs.
-      update: (table, slots, values from `read`, gradients [n, d], step) -> table and slots as of `step + 1` steps.
+      named: (numbers [n], v) -> the rows with these numbers in the form that `read` and `update` take.
+      read: (table, slots, rows from `named`, step) -> rows [n, d] as of `step` steps.
+      update: (table, slots, rows from `named`, gradients [n, d], step) -> table and slots as of `step + 1` steps.
       flush: (table, slots, step) -> table and slots, every row as of `step` steps.
     """
 
     init: Callable[[jax.Array], Any]
-    read: Callable[[jax.Array, Any, jax.Array, jax.Array], tuple[jax.Array, Any]]
+    named: Callable[[jax.Array, int], Any]
+    read: Callable[[jax.Array, Any, Any, jax.Array], jax.Array]
     update: Callable[[jax.Array, Any, Any, jax.Array, jax.Array], tuple[jax.Array, Any]]
     flush: Callable[[jax.Array, Any, jax.Array], tuple[jax.Array, Any]]
+
+
+def by_number(numbers: jax.Array, table_rows: int) -> jax.Array:
+    """Returns its first argument: the `named` of optimizers that take row numbers as they are."""
+    return numbers
+
+
+def rows_as_stored(table: jax.Array, slots: Any, numbers: jax.Array, step: jax.Array) -> jax.Array:
+    """Returns rows [n, d] of the table: the `read` of optimizers whose rows are always up to date."""
+    return table.at[numbers].get(mode='clip')
 
 
 def up_to_date(table: jax.Array, slots: Any, step: jax.Array) -> tuple[jax.Array, Any]:
@@ -54,9 +67,6 @@ def dense(
         which FuxiCTR and BARS use.
     """
 
-    def read(table, slots, numbers, step):
-        return table.at[numbers].get(mode='clip'), numbers
-
     def update(table, slots, numbers, gradients, step):
         gradient = jnp.zeros_like(table).at[numbers].add(gradients, mode='drop')
         if is_on(l2_rows):
@@ -67,7 +77,7 @@ def dense(
         updates, slots = optimizer.update(gradient, slots, table)
         return optax.apply_updates(table, updates), slots
 
-    return TableOptimizer(optimizer.init, read, update, up_to_date)
+    return TableOptimizer(optimizer.init, by_number, rows_as_stored, update, up_to_date)
 
 
 class DistinctRows(NamedTuple):
@@ -111,6 +121,11 @@ def gather(array: jax.Array, rows: DistinctRows) -> jax.Array:
     return array.at[rows.numbers].get(mode='clip', unique_indices=True, indices_are_sorted=True)
 
 
+def distinct_as_stored(table: jax.Array, slots: Any, rows: DistinctRows, step: jax.Array) -> jax.Array:
+    """Returns the rows of all places of a batch, [n, d], as `rows_as_stored` does; it reads each distinct row once."""
+    return gather(table, rows)[rows.index_in_batch]
+
+
 def put(array: jax.Array, rows: DistinctRows, values: jax.Array) -> jax.Array:
     """Returns the array [v, ...] with `values` [n, ...] in its distinct rows; values past the end are dropped.
 
@@ -124,14 +139,6 @@ def summed(gradients: jax.Array, rows: DistinctRows) -> jax.Array:
     return jax.ops.segment_sum(
         gradients[rows.order], rows.index_in_order, num_segments=len(rows.order), indices_are_sorted=True
     )
-
-
-class _Read(NamedTuple):
-    """The values that `read` passes to `update`: the distinct rows, their values and their accumulators."""
-
-    rows: DistinctRows
-    values: jax.Array  # [n, d]
-    accumulated: jax.Array  # [n]
 
 
 def rowwise_adagrad(learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
@@ -151,15 +158,11 @@ def rowwise_adagrad(learning_rate: float | jax.Array, *, epsilon: float, l2_rows
     def init(table):
         return jnp.zeros(len(table), table.dtype)
 
-    def read(table, accumulator, numbers, step):
-        rows = distinct_rows(numbers, len(table))
+    def update(table, accumulator, rows, gradients, step):
         values = gather(table, rows)
-        return values[rows.index_in_batch], _Read(rows, values, gather(accumulator, rows))
-
-    def update(table, accumulator, was, gradients, step):
-        gradient = summed(gradients, was.rows) + l2_rows * was.values
-        accumulated = was.accumulated + jnp.mean(gradient**2, axis=1)
+        gradient = summed(gradients, rows) + l2_rows * values
+        accumulated = gather(accumulator, rows) + jnp.mean(gradient**2, axis=1)
         scale = learning_rate / (jnp.sqrt(accumulated) + epsilon)
-        return put(table, was.rows, was.values - scale[:, None] * gradient), put(accumulator, was.rows, accumulated)
+        return put(table, rows, values - scale[:, None] * gradient), put(accumulator, rows, accumulated)
 
-    return TableOptimizer(init, read, update, up_to_date)
+    return TableOptimizer(init, distinct_rows, distinct_as_stored, update, up_to_date)

@@ -47,19 +47,24 @@ def first_table():
 
 
 def trained(numbers, gradients, *, flush_every=0, form='automatic', **options):
-    """Table and slots, flushed, after steps through the seam."""
+    """Table and slots, flushed, after steps through the seam; rows that were read are those of a flushed table."""
     config = OptimizerConfig(**options)
     optimizer = table_optimizer(config, chosen_table_form(config, form), rates_of(Config(optimizer=config)))
 
     @jax.jit
     def step(table, slots, numbers, gradients, count):
-        _, kept = optimizer.read(table, slots, numbers, count)
-        return optimizer.update(table, slots, kept, gradients, count)
+        rows = optimizer.named(numbers, V)
+        as_read = optimizer.read(table, slots, rows, count)
+        return optimizer.update(table, slots, rows, gradients, count), as_read
 
     flush, table = jax.jit(optimizer.flush), first_table()
     slots = optimizer.init(table)
     for count, (of_batch, gradient) in enumerate(zip(numbers, gradients, strict=True)):
-        table, slots = step(table, slots, of_batch, gradient, jnp.int32(count))
+        as_flushed = flush(table, slots, jnp.int32(count))[0] if count % 50 == 49 else None
+        (table, slots), as_read = step(table, slots, of_batch, gradient, jnp.int32(count))
+        if as_flushed is not None:
+            present = of_batch < V
+            np.testing.assert_allclose(as_read[present], as_flushed[of_batch[present]], rtol=1e-5, atol=1e-9)
         if flush_every and count % flush_every == 0:
             table, slots = flush(table, slots, jnp.int32(count + 1))
     return flush(table, slots, jnp.int32(len(numbers)))
