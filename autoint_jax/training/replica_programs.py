@@ -24,6 +24,7 @@ from autoint_jax.training.step.steps import device_gradients, flushed, make_step
 from autoint_jax.training.tables.optimizer import up_to_date
 
 REPLICA_AXIS = 'replica'
+TOGETHER = 'together'  # the copies of a device that go together
 BY_COPY = PartitionSpec(REPLICA_AXIS)
 
 
@@ -52,7 +53,7 @@ def _over_copies(function: Callable, mesh: Mesh, *, together: bool, shared: int)
     def on_device(*arguments):
         stacked_ones, common = arguments[: len(arguments) - shared], arguments[len(arguments) - shared :]
         if together:
-            return jax.vmap(lambda *own: function(*own, *common))(*stacked_ones)
+            return jax.vmap(lambda *own: function(*own, *common), axis_name=TOGETHER)(*stacked_ones)
         return jax.lax.map(lambda own: function(*own, *common), stacked_ones)
 
     def on_mesh(*arguments):
@@ -73,9 +74,36 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, together: 
     def one_copy(state, varied, order, count, columns, first):
         rates = rates_of(setup.config)._replace(**varied)
         step = make_step(setup, device_gradients(setup, cut.slice_rows, rates), rates)
-        return steps_in_turn(step, max_steps)(state, columns, order, first, count)
+        if not together:
+            return steps_in_turn(step, max_steps)(state, columns, order, first, count)
+        return _steps_together(setup, step, max_steps)(state, columns, order, first, count)
 
     return jax.jit(_over_copies(one_copy, mesh, together=together, shared=2), donate_argnums=0)
+
+
+def _steps_together(setup: Setup, step: Callable, max_steps: int) -> Callable:
+    """Returns `steps_in_turn` for the copies that `vmap` takes together.
+
+    All copies loop as often as the one with most steps. A loop whose length differed between copies would select whole
+    tables at every step, and so make every optimizer dense. A copy that has taken its steps sees padding instead of its
+    batch, so that a sparse optimizer leaves its tables alone. The rest of its state, and tables of dense Adam, which
+    that rewrites anyway, are selected.
+    """
+    dense = setup.config.optimizer.tables == 'adam'
+
+    def chunk(state, columns, order, first, count):
+        def body(number, carry):
+            state, losses = carry
+            going = number < count
+            after, loss = step(state, columns, jnp.where(going, order[first + number], -1))
+            if not dense:
+                state = state._replace(tables=after.tables, slots=after.slots)
+            after = jax.tree.map(lambda new, old: new if new is old else jnp.where(going, new, old), after, state)
+            return after, losses.at[number].set(jnp.where(going, loss, 0.0))
+
+        return jax.lax.fori_loop(0, jax.lax.pmax(count, TOGETHER), body, (state, jnp.zeros(max_steps)))
+
+    return chunk
 
 
 def make_flush(setup: Setup, mesh: Mesh, *, together: bool) -> Callable:
