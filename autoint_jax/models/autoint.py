@@ -13,7 +13,6 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.forms import interacting_stack
 from autoint_jax.models.interacting.stack import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
 from autoint_jax.models.layers.dropout import (
-    DEEP_SITE,
     EMBEDDING_SITE,
     HEAD_SITE,
     Drawn,
@@ -25,7 +24,7 @@ from autoint_jax.models.layers.dropout import (
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
-from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.mlp import MLP, deep_network
 from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
@@ -139,15 +138,8 @@ class AutoInt(Model):
         x = self._interact(embedded, training).reshape(b, -1)
         deep = None
         if config.deep_hidden:
-            deep = MLP(
-                config.deep_hidden,
-                dropout_rate('deep_dropout', config, training),
-                random_bias,
-                DEEP_SITE,
-                config.deep_batch_norm,
-                output=summed,
-                name='deep',
-            )(embedded.reshape(b, -1), training=training)  # [b], or the last hidden layer [b, h]
+            network = deep_network(config, training, random_bias=random_bias, output=summed)
+            deep = network(embedded.reshape(b, -1), training=training)  # [b], or the last hidden layer [b, h]
             x = x if summed else jnp.concatenate([x, deep], 1)
         logits = MLP(config.head_hidden, 0.0, random_bias, HEAD_SITE, name='head')(x, training=training)
         if deep is not None and summed:

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate
+from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
-from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
@@ -83,14 +83,7 @@ class DCNV2(Model):
         x = first = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         for layer in range(config.num_layers):
             x = MatrixCrossLayer(config.cross_rank, config.cross_experts, name=f'cross_{layer}')(first, x)
-        deep = MLP(
-            config.deep_hidden,
-            dropout_rate('deep_dropout', config, training),
-            False,
-            DEEP_SITE,
-            config.deep_batch_norm,
-            name='deep',
-        )
+        deep = deep_network(config, training)
         if config.cross_stacked or not config.deep_hidden:
             return deep(x, training=training)
         normal = nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5)

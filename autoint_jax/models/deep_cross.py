@@ -6,9 +6,9 @@ import jax
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.crossnet import CrossLayers
-from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate
+from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
-from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
@@ -33,14 +33,7 @@ class DeepCross(Model):
         config = self.config
         x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         crossed = CrossLayers(config.num_layers, name='cross')(x)
-        deep = MLP(
-            config.deep_hidden,
-            dropout_rate('deep_dropout', config, training),
-            False,
-            DEEP_SITE,
-            config.deep_batch_norm,
-            name='deep',
-        )
+        deep = deep_network(config, training)
         normal = nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5)
         return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(crossed)[:, 0] + deep(
             x, training=training

@@ -15,18 +15,10 @@ from autoint_jax.models.interacting.stack import (
     projections,
     sums_type,
 )
-from autoint_jax.models.layers.dropout import (
-    DEEP_SITE,
-    EMBEDDING_SITE,
-    HEAD_SITE,
-    Training,
-    dropout_rate,
-    dropped,
-    layer_site,
-)
+from autoint_jax.models.layers.dropout import EMBEDDING_SITE, HEAD_SITE, Training, dropout_rate, dropped, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
-from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.mlp import MLP, deep_network
 from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
@@ -135,14 +127,7 @@ class DESTINE(Model):
             self.sow('intermediates', 'attention', jnp.stack(attention, 1))  # [b, l, n, f, g]
         logits = MLP((), 0.0, False, HEAD_SITE, name='head')(x.reshape(b, -1), training=training)
         if config.deep_hidden:
-            logits = logits + MLP(
-                config.deep_hidden,
-                dropout_rate('deep_dropout', config, training),
-                False,
-                DEEP_SITE,
-                config.deep_batch_norm,
-                name='deep',
-            )(embedded.reshape(b, -1), training=training)
+            logits = logits + deep_network(config, training)(embedded.reshape(b, -1), training=training)
         if config.wide:
             logits = logits + FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)
         return logits  # [b]

@@ -5,9 +5,9 @@ import jax
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropout_rate, dropped
+from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
-from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
@@ -29,11 +29,4 @@ class DNN(Model):
         embedded = dropped(
             embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
         )
-        return MLP(
-            config.deep_hidden,
-            dropout_rate('deep_dropout', config, training),
-            random_bias=False,
-            site=DEEP_SITE,
-            batch_norm=config.deep_batch_norm,
-            name='deep',
-        )(embedded.reshape(embedded.shape[0], -1), training=training)
+        return deep_network(config, training)(embedded.reshape(embedded.shape[0], -1), training=training)

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropout_rate, dropped, layer_site
+from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
-from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
@@ -103,12 +103,5 @@ class MaskNet(Model):
             outputs.append(out)
             x = x if config.mask_parallel else out
         x = jnp.concatenate(outputs, 1) if config.mask_parallel else x
-        deep = MLP(
-            config.deep_hidden,
-            dropout_rate('deep_dropout', config, training),
-            False,
-            DEEP_SITE,
-            config.deep_batch_norm,
-            name='deep',
-        )
+        deep = deep_network(config, training)
         return deep(x, training=training)

@@ -7,10 +7,10 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.fm import bi_interaction
 from autoint_jax.models.layers.batch_norm import BatchNorm
-from autoint_jax.models.layers.dropout import DEEP_SITE, EMBEDDING_SITE, Training, dropout_rate, dropped
+from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
-from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
@@ -44,12 +44,5 @@ class NFM(Model):
         pooled = dropped(
             pooled, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
         )
-        deep = MLP(
-            config.deep_hidden,
-            dropout_rate('deep_dropout', config, training),
-            random_bias=False,
-            site=DEEP_SITE,
-            batch_norm=config.deep_batch_norm,
-            name='deep',
-        )(pooled, training=training)
+        deep = deep_network(config, training)(pooled, training=training)
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + deep

@@ -5,10 +5,10 @@ import jax
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate
+from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
-from autoint_jax.models.layers.mlp import MLP
+from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
 from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
@@ -36,12 +36,5 @@ class WideDeep(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
-        deep = MLP(
-            config.deep_hidden,
-            dropout_rate('deep_dropout', config, training),
-            random_bias=False,
-            site=DEEP_SITE,
-            batch_norm=config.deep_batch_norm,
-            name='deep',
-        )(x, training=training)
+        deep = deep_network(config, training)(x, training=training)
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + deep

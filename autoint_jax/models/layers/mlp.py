@@ -1,10 +1,14 @@
-"""The multi-layer perceptron with ReLU and a linear output of width 1, initialised as in the authors' code."""
+"""The multi-layer perceptron with ReLU and a linear output of width 1, initialised as in the authors' code.
+
+`deep_network` is the one that a model's options `deep_...` describe.
+"""
 
 import flax.linen as nn
 import jax
 
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.layers.batch_norm import BatchNorm
-from autoint_jax.models.layers.dropout import Training, dropped, hidden_site
+from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate, dropped, hidden_site
 
 
 class MLP(nn.Module):
@@ -45,3 +49,28 @@ class MLP(nn.Module):
         kernel = nn.initializers.normal(stddev)
         drawn = nn.initializers.normal(1.0 if last else stddev) if self.random_bias else nn.initializers.zeros
         return nn.Dense(width, use_bias=bias, kernel_init=kernel, bias_init=drawn, name=name)(x)
+
+
+def deep_network(
+    config: ModelConfig, training: Training | None, *, random_bias: bool = False, output: bool = True
+) -> MLP:
+    """Returns the deep network of a model, with the parameters `deep`. It is called within the model's `__call__`.
+
+    Its widths are `deep_hidden`, and it has the dropout and the batch normalisation that the options `deep_dropout` and
+    `deep_batch_norm` say.
+
+    Args:
+      config: the configuration of the model.
+      training: of the step; None at evaluation.
+      random_bias: whether initial biases are random, as in the authors' code.
+      output: whether it ends in the linear output layer.
+    """
+    return MLP(
+        config.deep_hidden,
+        dropout_rate('deep_dropout', config, training),
+        random_bias=random_bias,
+        site=DEEP_SITE,
+        batch_norm=config.deep_batch_norm,
+        output=output,
+        name='deep',
+    )
