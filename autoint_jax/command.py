@@ -11,7 +11,8 @@ from absl import app, flags
 
 from autoint_jax import interruptions
 from autoint_jax.config.renamed import RENAMED
-from autoint_jax.errors import BROKEN_PIPE, USAGE, UsageError, fail, nearest, reported, terminate
+from autoint_jax.errors import UsageError, nearest
+from autoint_jax.exits import BROKEN_PIPE, USAGE, fail, reported, terminate
 from autoint_jax.terminal import Harmless
 
 HELP = ('--help', '-help', '-h', '--helpshort', '-?')
@@ -54,7 +55,7 @@ def _parsed_once() -> list[str]:
 
 
 def run(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> None:
-    """Parses the flags, unless that is done, and calls `main` with what is left, as `errors.reported` says."""
+    """Parses the flags, unless that is done, and calls `main` with what is left, as `exits.reported` says."""
     parse()
     signal.signal(signal.SIGTERM, terminate)
     interruptions.imported()

@@ -1,6 +1,7 @@
 """Checks names that become files or folders: of data sets, recipes, configurations, runs and sweeps."""
 
-from autoint_jax.errors import UsageError, shown
+from autoint_jax.errors import UsageError
+from autoint_jax.terminal import shown
 
 # Most bytes of a name. File systems allow 255, and files of a run add endings to the name.
 LONGEST = 150

@@ -41,9 +41,9 @@ from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.opening import OWN_TABLE, folder_of, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.verification import AGAIN
-from autoint_jax.errors import UsageError, nearest, shown
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import Schema
-from autoint_jax.terminal import Harmless
+from autoint_jax.terminal import Harmless, shown
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
 _DATASET = flags.DEFINE_string('dataset', None, f'Data set: {", ".join(_NAMES)}; {OWN_TABLE} is a table of your own.')

@@ -14,8 +14,10 @@ from conftest import ROOT
 
 from autoint_jax import stored
 from autoint_jax.data.preparation.progress import PreparationBar
-from autoint_jax.errors import Terminated, UsageError, described, reported, shown, system_sentence
+from autoint_jax.errors import UsageError, system_sentence
+from autoint_jax.exits import Terminated, described, reported
 from autoint_jax.records import comparison
+from autoint_jax.terminal import shown
 from autoint_jax.training import progress
 
 

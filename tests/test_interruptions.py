@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from autoint_jax.errors import described
+from autoint_jax.exits import described
 
 SCRIPTS = sorted(
     path

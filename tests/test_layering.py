@@ -15,18 +15,19 @@ PACKAGE = pathlib.Path(__file__).parents[1] / 'autoint_jax'
 ARROWS = {
     'packages': '',
     'interruptions': 'packages',
-    'errors': 'interruptions packages',
-    'cache_folder': '',
+    'terminal': '',
     'units': '',
+    'errors': '',
+    'exits': 'interruptions packages errors',
+    'cache_folder': '',
     'heartbeat': '',
     'console': 'errors',
     'names': 'errors',
     'stored': 'errors',
-    'terminal': 'errors',
     'schema': '',
     'evaluation': 'errors schema',
     'config': 'errors stored evaluation',
-    'command': 'errors interruptions terminal config',
+    'command': 'errors exits interruptions config',
     'kernels': 'cache_folder config',
     'data.text': 'errors',
     'data.raw': 'errors data.text',
@@ -60,7 +61,7 @@ ARROWS = {
     ),
     'records': 'errors console stored evaluation config data.store training.run_folder training',
     'sweeps': (
-        'errors names stored terminal config data.store models evaluation training.step training.run_folder training '
+        'errors exits names stored config data.store models evaluation training.step training.run_folder training '
         'records'
     ),
     'reproduction.paper': (
@@ -73,9 +74,10 @@ ARROWS = {
         'training.run_folder training'
     ),
 }
-# `units` may be used everywhere below it.
+# These may be used everywhere below them.
+EVERYWHERE = {'terminal', 'units'}
 ALLOWED = {
-    room: set(named.split()) | ({'units'} if number > list(ARROWS).index('units') else set())
+    room: set(named.split()) | (EVERYWHERE & set(list(ARROWS)[:number]))
     for number, (room, named) in enumerate(ARROWS.items())
 }
 DOOR = 'command'  # where flags are parsed; scripts define them

@@ -10,8 +10,8 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from autoint_jax.console import Console
-from autoint_jax.errors import shown
 from autoint_jax.evaluation.metrics import METRICS
+from autoint_jax.terminal import shown
 
 if TYPE_CHECKING:  # this import takes seconds, because of JAX, and --help of experiments would wait for it
     from autoint_jax.records.runs import RunRecord

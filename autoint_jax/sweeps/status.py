@@ -6,12 +6,12 @@ import pathlib
 import statistics
 from typing import Any, NamedTuple
 
-from autoint_jax.errors import shown
 from autoint_jax.evaluation.metrics import in_order, line
 from autoint_jax.sweeps import suggestions, trials
 from autoint_jax.sweeps.claims import Holder
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trials import Trial
+from autoint_jax.terminal import shown
 
 LOG_LINES = 12
 

@@ -15,7 +15,8 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.errors import UsageError, described
+from autoint_jax.errors import UsageError
+from autoint_jax.exits import described
 from autoint_jax.records import runs
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.trial_reporter import Pruned, TrialReporter, output_to, printed_to

@@ -6,10 +6,10 @@ from typing import Protocol
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from autoint_jax.console import Console
-from autoint_jax.errors import shown
 from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.metrics import in_order, line
 from autoint_jax.heartbeat import PIPE_SECONDS, QUIET_SECONDS, Heartbeat
+from autoint_jax.terminal import shown
 from autoint_jax.units import shown_seconds
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from autoint_jax.data.encoding.unknown_values import Record
 from autoint_jax.data.store.columns import SPLITS
-from autoint_jax.errors import shown
+from autoint_jax.terminal import shown
 
 # There is a warning if the share of unknown values in a split is above LARGE and exceeds the share in training by MORE,
 # or if the shares of missing values in a split and in training differ by LARGE.

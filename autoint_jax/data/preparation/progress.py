@@ -7,8 +7,8 @@ import rich.progress
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from autoint_jax.console import Console
-from autoint_jax.errors import shown
 from autoint_jax.heartbeat import PIPE_SECONDS, QUIET_SECONDS, Heartbeat
+from autoint_jax.terminal import shown
 from autoint_jax.units import shown_seconds
 
 

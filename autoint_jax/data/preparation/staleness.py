@@ -26,7 +26,8 @@ from autoint_jax.data.store.listener import Say
 from autoint_jax.data.store.prepared import LARGE, PreparedData
 from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.data.text.packed import PACKED, unpacked_name
-from autoint_jax.errors import UsageError, shown
+from autoint_jax.errors import UsageError
+from autoint_jax.terminal import shown
 
 SHOWN = 5  # most differences in a sentence
 # So many bytes of raw files are compared by checksum without being asked, if an earlier version recorded no times.

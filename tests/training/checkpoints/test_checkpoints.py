@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.errors import UsageError, reported
+from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import best_evaluation
+from autoint_jax.exits import reported
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.checkpoints import checkpoints as module
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
