@@ -63,7 +63,8 @@ from autoint_jax.models.registry import shows_attention
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder import contents
+from autoint_jax.training.run_folder.naming import run_name
 from autoint_jax.training.step import placement
 
 
@@ -72,13 +73,13 @@ def main(argv: list[str]) -> None:
     config = config_flags.chosen_config()
     data = data_flags.verified(open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe))
     configs = copies(config)
-    folders = [pathlib.Path(_RUNS_DIR.value, records.run_name(config_flags.config_name(), one)) for one in configs]
+    folders = [pathlib.Path(_RUNS_DIR.value, run_name(config_flags.config_name(), one)) for one in configs]
     try:
         if len(configs) > 1:
             _train_copies(configs, data, folders)
         else:
             _train(configs[0], data, pathlib.Path(_RUN_DIR.value) if _RUN_DIR.value else folders[0])
-    except records.UnusableFolder as error:
+    except contents.UnusableFolder as error:
         raise UsageError(f'{error} by {"--runs_dir" if len(configs) > 1 else "--run_dir"}') from None
 
 
@@ -97,7 +98,7 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
 
 
 def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
-    complete = run_dir.exists() and records.read_result(run_dir) is not None
+    complete = run_dir.exists() and contents.read_result(run_dir) is not None
     result = fit(config, data, run_dir, Bar(config.training.epochs))
     if complete:
         print('This run is complete; nothing was trained again.')

@@ -3,13 +3,13 @@
 import json
 import pathlib
 
+from autoint_jax import stored
 from autoint_jax.config import configuration
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.config.folder import CONFIGS
 from autoint_jax.sweeps import sweep_file
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.worker_task import WorkerTask
-from autoint_jax.training.run_folder import records
 
 BASE = "base = 'movielens_1m_lr'\n[options]\ntraining.epochs = 3\ntraining.batch_size = 512\n"
 STALE = 60.0
@@ -69,7 +69,7 @@ def finish(task, trial, reporter=None):
         'test': {'auc': 0.5 + off, 'logloss': 0.7},
         **OF_TRAINING,
     }
-    records.write_json(path / 'result.json', result)
+    stored.write_json(path / 'result.json', result)
 
 
 def write_record(folder, name, config, data_hash, auc):

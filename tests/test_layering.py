@@ -21,9 +21,10 @@ ARROWS = {
     'exits': 'interruptions packages errors',
     'cache_folder': '',
     'heartbeat': '',
-    'console': 'errors',
+    'console': '',
     'names': 'errors',
     'stored': 'errors',
+    'stored_records': 'errors stored',
     'schema': '',
     'evaluation': 'errors schema',
     'config': 'errors stored evaluation',
@@ -48,7 +49,7 @@ ARROWS = {
         'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables'
     ),
     'training.checkpoints': 'errors evaluation training.step',
-    'training.run_folder': 'errors packages config stored data.store evaluation training.step',
+    'training.run_folder': 'errors packages config stored stored_records data.store evaluation training.step',
     'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
     'training': (
         'errors cache_folder console heartbeat schema config kernels data.store models.layers models.interacting '
@@ -59,10 +60,10 @@ ARROWS = {
         'errors packages schema config kernels data.store models.layers models.interacting models evaluation '
         'training.tables training.step training.memory training'
     ),
-    'records': 'errors console stored evaluation config data.store training.run_folder training',
+    'records': 'errors console stored stored_records evaluation config data.store training.run_folder training',
     'sweeps': (
-        'errors exits names stored config data.store models evaluation training.step training.run_folder training '
-        'records'
+        'errors exits names stored stored_records config data.store models evaluation training.step '
+        'training.run_folder training records'
     ),
     'reproduction.paper': (
         'errors schema stored config data.store data.datasets models evaluation explain training.step '
@@ -70,7 +71,7 @@ ARROWS = {
     ),
     'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',
     'benchmarks': (
-        'errors schema config data.store models.layers models.interacting models evaluation training.step '
+        'errors stored schema config data.store models.layers models.interacting models evaluation training.step '
         'training.run_folder training'
     ),
 }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from autoint_jax.training.run_folder import records
+from autoint_jax import stored
 from autoint_jax.training.run_folder.provenance import processor, provenance
 from autoint_jax.training.step.placement import usable_cores
 
@@ -81,7 +81,7 @@ def write_record(path: pathlib.Path, title: str, figures: dict[str, Any], comman
       command: the command line.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    records.write_json(
+    stored.write_json(
         path,
         {
             'benchmark': title,

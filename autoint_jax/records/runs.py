@@ -4,14 +4,14 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from autoint_jax import stored
+from autoint_jax import stored, stored_records
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity, identity_tree
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.evaluation.metrics import ALWAYS, METRICS
-from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder import contents
 from autoint_jax.training.run_folder.description import Start
 from autoint_jax.training.run_folder.result import Result
 
@@ -86,7 +86,7 @@ def read_record(path: pathlib.Path) -> RunRecord:
 
     Raises UsageError, which names the file, if the record is damaged or contradicts itself.
     """
-    found = stored.read_record(path, RunRecord, mend=MEND)
+    found = stored_records.read_record(path, RunRecord, mend=MEND)
     stored.checked(
         {'test': found.test, 'valid': found.valid}, {'test': FIGURES, 'valid': FIGURES}, str(path), mend=MEND
     )
@@ -124,7 +124,7 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunR
 
     Raises UsageError if the run is not complete.
     """
-    run, config, result = records.read_run(folder), records.read_config(folder), records.read_result(folder)
+    run, config, result = contents.read_run(folder), contents.read_config(folder), contents.read_result(folder)
     if result is None:
         raise UsageError(f'{folder} holds a run that is not complete: train it first')
     made = RunRecord(
@@ -140,7 +140,7 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunR
     )
     path = record_path(run_id, results_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
-    records.write_json(path, stored.to_json(made))
+    stored.write_json(path, stored_records.to_json(made))
     return made
 
 

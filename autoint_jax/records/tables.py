@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoint_jax.training.run_folder import records
+from autoint_jax import stored
 from autoint_jax.training.run_folder.provenance import provenance
 
 
@@ -27,7 +27,7 @@ def write_table(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     made = dataclasses.asdict(provenance(libraries=libraries))
-    records.write_json(path.with_name(f'{path.name}.json'), {**about, **made, 'rows': list(rows)})
+    stored.write_json(path.with_name(f'{path.name}.json'), {**about, **made, 'rows': list(rows)})
     with open(path.with_name(f'{path.name}.csv'), 'w', newline='') as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()

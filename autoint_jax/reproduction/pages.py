@@ -4,7 +4,6 @@ A page marks each such part, a section, by a line before it and one after it (`B
 is written by hand.
 """
 
-import os
 import pathlib
 import re
 from typing import Any
@@ -213,7 +212,4 @@ def updated(text: str, parts: dict[str, str], page: str) -> str:
 
 def update(path: pathlib.Path, parts: dict[str, str]) -> None:
     """Replaces the sections of a page, by a file beside it that is renamed. Raises UsageError as `updated` does."""
-    text = updated(stored.read_text(path), parts, str(path))
-    unfinished = path.with_name(path.name + '.unfinished')
-    unfinished.write_text(text)
-    os.replace(unfinished, path)
+    stored.write_text(path, updated(stored.read_text(path), parts, str(path)))

@@ -15,7 +15,6 @@ from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.search_space import Choices, Search
 from autoint_jax.sweeps.sweep_file import Sweep
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training.run_folder import records
 
 SUGGESTION = 'suggestion.json'
 IDENTITY = 'search.json'
@@ -77,8 +76,8 @@ def write_suggestion(
     path = suggestion_path(folder, trial)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not number:
-        records.write_json(folder / IDENTITY, _identity(sweep))
-    records.write_json(path, {'number': number, 'values': values, 'params': params})
+        stored.write_json(folder / IDENTITY, _identity(sweep))
+    stored.write_json(path, {'number': number, 'values': values, 'params': params})
 
 
 def suggestion_path(folder: pathlib.Path, trial: Trial) -> pathlib.Path:

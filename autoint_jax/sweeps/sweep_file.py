@@ -41,7 +41,7 @@ from autoint_jax.sweeps.listed_values import listed_values
 from autoint_jax.sweeps.option_tables import Values, checked_table, option_values, shortened
 from autoint_jax.sweeps.search_space import Search, parsed_search
 from autoint_jax.sweeps.trials import Trial
-from autoint_jax.training.run_folder.records import run_name
+from autoint_jax.training.run_folder.naming import run_name
 
 PARTS = ('base', 'objective', 'seeds', 'options', 'grid', 'zip', 'list', 'search')
 

@@ -11,12 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from autoint_jax import stored
 from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import should_stop
 from autoint_jax.sweeps import trials
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.run_folder import records
 
 # progress.json is written at most once in so many seconds.
 PROGRESS_SECONDS = 5.0
@@ -86,7 +86,7 @@ class TrialReporter:
             raise KeyboardInterrupt
         if time.monotonic() - self._written >= PROGRESS_SECONDS:
             self._written = time.monotonic()
-            records.write_json(self._folder / 'progress.json', {'step': done, 'steps': total, 'rows_per_second': rate})
+            stored.write_json(self._folder / 'progress.json', {'step': done, 'steps': total, 'rows_per_second': rate})
 
     def evaluated(self, evaluation: Evaluation, *, best: bool, copy: str) -> None:
         """Writes an evaluation to the log. Raises Pruned if the search ends the trial."""

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autoint_jax import stored
+from autoint_jax import stored, stored_records
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
@@ -25,7 +25,6 @@ from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.run_folder import records
 from autoint_jax.training.run_folder.records import FolderInUse
 
 Train = Callable[[WorkerTask, Trial, Reporter], None]
@@ -45,7 +44,7 @@ def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
         reporter.say(f'{task.results_dir} has a record of this run: nothing is trained')
         # A record by an earlier version may have another name for the same run.
         named = dataclasses.replace(record, run=trial.id, fingerprint=fingerprint(trial.config))
-        records.write_json(folder / 'record.json', stored.to_json(named))
+        stored.write_json(folder / 'record.json', stored_records.to_json(named))
         return
     fit(trial.config, data, folder, reporter)
     runs.record(trial.id, folder, task.results_dir)
@@ -97,7 +96,7 @@ def train_claimed(
             train(task, trial, TrialReporter(folder, trial.config.training, stopping, should_prune))
         except Pruned as pruned:
             print(f'pruned {pruned}')
-            records.write_json(folder / 'pruned.json', {'pruned': str(pruned), **held, 'time': trials.utc()})
+            stored.write_json(folder / 'pruned.json', {'pruned': str(pruned), **held, 'time': trials.utc()})
         except KeyboardInterrupt:
             print('interrupted')
             raise

@@ -15,13 +15,12 @@ import pathlib
 import time
 from typing import Any, NamedTuple
 
-from autoint_jax import stored
+from autoint_jax import stored, stored_records
 from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.evaluation import Evaluation, of_line
 from autoint_jax.evaluation.metrics import ALWAYS
 from autoint_jax.sweeps import claims
-from autoint_jax.training.run_folder import records
 from autoint_jax.training.run_folder.result import Result
 
 PENDING, RUNNING, DONE, FAILED, PRUNED = STATES = ('pending', 'running', 'done', 'failed', 'pruned')
@@ -99,7 +98,7 @@ def result(folder: pathlib.Path) -> Result:
       UsageError: the result is damaged, lacks a figure, or belongs to another run than the name of the folder says.
     """
     path = folder / ('record.json' if (folder / 'record.json').exists() else 'result.json')
-    found = stored.read_record(path, Result, mend=MEND)
+    found = stored_records.read_record(path, Result, mend=MEND)
     stored.checked({'valid': found.valid, 'test': found.test}, RESULT, str(path), mend=MEND)
     fingerprint = folder.name.rpartition('-')[2]
     if found.fingerprint != fingerprint:
@@ -120,7 +119,7 @@ def fail(folder: pathlib.Path, error: str, held: dict[str, Any]) -> None:
       error: the error, one line.
       held: {'host': ..., 'pid': ...} of the process that trained it.
     """
-    records.write_json(folder / 'failure.json', {'error': error, **held, 'time': utc()})
+    stored.write_json(folder / 'failure.json', {'error': error, **held, 'time': utc()})
 
 
 def too_many_deaths(folder: pathlib.Path) -> str | None:

@@ -11,7 +11,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import NUMERIC, Schema
-from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder import contents
 
 QUANTILE_ENCODINGS = ('buckets', 'piecewise_linear')
 
@@ -46,7 +46,7 @@ def fitted_schema(config: Config, data: PreparedData, recorded: Any = None) -> S
 def recorded_boundaries(folder: pathlib.Path, data_hash: str) -> Any:
     """Returns the quantile boundaries in run.json of a run on data of that hash, unchecked; None if there are none."""
     try:
-        run = records.read_run(folder)
+        run = contents.read_run(folder)
     except (UsageError, OSError):  # opening the run raises it again
         return None
     return run.boundaries if run.data_hash == data_hash else None

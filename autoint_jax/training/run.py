@@ -19,7 +19,7 @@ from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.divergence import divergence
 from autoint_jax.training.fields import boundaries
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder import contents, records
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.schedule import Schedule
@@ -63,7 +63,7 @@ class Run:
         self._identity = {'fingerprint': fingerprint(setup.config), 'data_hash': data.hash}
         self._checkpoints = Checkpoints(folder / 'checkpoints')
         self._open_record: records.RunRecords | None = None
-        self.result = records.matching_result(folder, setup.config, data)
+        self.result = contents.matching_result(folder, setup.config, data)
         if self.result is None:
             check_identity(self._checkpoints, data.hash)
             self._open_record = records.RunRecords(folder)
@@ -267,7 +267,7 @@ def check_identity(checkpoints: CheckpointReader, data_hash: str) -> None:
       data_hash: the hash of the data that the run is trained on.
     """
     steps = checkpoints.steps()
-    names = records.run_fingerprints(checkpoints.folder.parent) if steps else set()
+    names = contents.run_fingerprints(checkpoints.folder.parent) if steps else set()
     for step in steps:
         try:
             progress = checkpoints.progress(step)
@@ -275,7 +275,7 @@ def check_identity(checkpoints: CheckpointReader, data_hash: str) -> None:
             continue
         name, data = progress.get('fingerprint'), progress.get('data_hash')
         if not (name is None or name in names) or not (data is None or data == data_hash):
-            raise records.UnusableFolder(
+            raise contents.UnusableFolder(
                 f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {name} on data '
                 f'{str(data)[:12]}, not {min(names)} on {data_hash[:12]}): choose another run folder'
             )

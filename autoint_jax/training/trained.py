@@ -17,7 +17,7 @@ from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.memory import room
 from autoint_jax.training.memory.plan import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.run import check_identity
-from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder import contents
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import bytes_per_row, resident_columns
 from autoint_jax.training.step.feed import chosen_feed
@@ -74,8 +74,8 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
 
     Raises UsageError if the folder holds no run or no such checkpoint, or the data is not that of the training.
     """
-    run = records.read_run(run_dir)
-    config = records.read_config(run_dir)
+    run = contents.read_run(run_dir)
+    config = contents.read_config(run_dir)
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
     if data.hash != run.data_hash:
         raise UsageError(

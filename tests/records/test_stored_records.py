@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import ROOT
 
-from autoint_jax import stored
+from autoint_jax import stored_records
 from autoint_jax.records.runs import RunRecord, read_record
 from autoint_jax.training.run_folder.provenance import Device, Provenance
 
@@ -30,7 +30,7 @@ def test_records_of_runs_are_typed():
 
 @pytest.mark.parametrize('path', TABLES + BENCHMARKS, ids=lambda path: path.stem)
 def test_tables_and_benchmarks_say_where_they_come_from(path):
-    found = stored.read_record(path, Table)
+    found = stored_records.read_record(path, Table)
     assert found.command and found.commit and found.versions.keys() >= {'python', 'jax'} and found.device.devices >= 1
     record = json.loads(path.read_text())
     assert 'benchmark' in record if path in BENCHMARKS else isinstance(record['rows'], list) and record['rows']
@@ -46,5 +46,5 @@ def test_every_run_that_a_table_names_has_a_record():
 def test_a_record_survives_being_written():
     path = sorted((RESULTS / 'runs').glob('*.json'))[0]
     record = read_record(path)
-    again = stored.record_of(stored.to_json(record), RunRecord, 'x')
+    again = stored_records.record_of(stored_records.to_json(record), RunRecord, 'x')
     assert again == record and type(again.starts) is tuple and type(again.test['auc']) is float

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sweep_cases import write_record
 
+from autoint_jax import stored
 from autoint_jax.config import configuration
 from autoint_jax.config.folder import CONFIGS
 from autoint_jax.data.store.opening import open_prepared
@@ -14,7 +15,6 @@ from autoint_jax.explain.pairs import rank_correlations, ranked_pairs
 from autoint_jax.explain.rows import rows_with
 from autoint_jax.reproduction.paper import attention
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.run_folder import records
 
 NAMES = ['a', 'b', 'c', 'd', 'e']
 
@@ -100,7 +100,7 @@ def test_a_run_is_trained_where_only_its_record_is_left(data_dir, tmp_path):
     config = configuration.load(CONFIGS / 'movielens_1m_lr.toml')
     config = configuration.replace(config, {'training.epochs': 1})
     record = write_record(tmp_path / 'results', 'lr', config, data.hash, 0.8)
-    records.write_json(record, json.loads(record.read_text()) | {'of': 'an earlier commit'})
+    stored.write_json(record, json.loads(record.read_text()) | {'of': 'an earlier commit'})
 
     def trained():
         (folder,) = attention.trained_seeds(

@@ -11,6 +11,7 @@ import time
 import pytest
 from sweep_cases import BASE, OF_TRAINING, STALE, evaluate, finish, load, opened, task, write_record
 
+from autoint_jax import stored
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
@@ -225,7 +226,7 @@ def test_trials_and_records_on_other_data_are_not_counted_nor_replaced(tmp_path,
 
     def began(trial, data_hash):
         finish(told, trial)
-        records.write_json(folder.of(trial) / 'run.json', {'data_hash': data_hash})
+        stored.write_json(folder.of(trial) / 'run.json', {'data_hash': data_hash})
 
     began(one, data.hash)
     check_data(told)
@@ -271,7 +272,7 @@ def test_a_report_has_means_over_the_seeds_that_are_done(tmp_path):
     for trial in folder.trials()[:-1]:
         finish(task(folder), trial)
     evaluate(folder.of(folder.trials()[-1]), [0.1, 0.3])
-    records.write_json(folder.of(folder.trials()[-1]) / 'pruned.json', {})
+    stored.write_json(folder.of(folder.trials()[-1]) / 'pruned.json', {})
     made = report.report(folder)
     assert made.options == ['optimizer.learning_rate']
     best, other = made.settings
@@ -340,7 +341,7 @@ def test_the_result_of_another_run_is_not_believed(tmp_path):
     one, two, _ = folder.trials()
     finish(task(folder), one)
     record = json.loads((folder.of(one) / 'result.json').read_text()) | {'fingerprint': one.id.rpartition('-')[2]}
-    records.write_json(folder.of(one) / 'result.json', record)
+    stored.write_json(folder.of(one) / 'result.json', record)
     assert trials.result(folder.of(one)).test == record['test']
     os.rename(folder.of(one), folder.of(two))
     with pytest.raises(UsageError, match=f'{two.id}/result.json is the result of another run'):

@@ -17,7 +17,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.layers.tables import TableSpec, lookup
 from autoint_jax.training import loop
-from autoint_jax.training.run_folder.records import run_name
+from autoint_jax.training.run_folder.naming import run_name
 from autoint_jax.training.step.state import make_setup
 from autoint_jax.training.tables import dense_tables
 

@@ -17,7 +17,7 @@ from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.paper.markdown import table
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.run_folder import records
+from autoint_jax.training.run_folder import contents
 
 LEAST_CORRELATION = 0.5
 ONE_SEED = 'ONE SEED'  # stands in place of a verdict
@@ -65,7 +65,7 @@ def about(folder: pathlib.Path) -> dict[str, Any]:
 
     Raises ValueError if the run is not complete.
     """
-    result, run = records.read_result(folder), records.read_run(folder)
+    result, run = contents.read_result(folder), contents.read_run(folder)
     if result is None:
         raise ValueError(f'{folder} has no result: its run is not complete')
     return {

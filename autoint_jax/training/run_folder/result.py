@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from typing import ClassVar
 
-from autoint_jax import stored
+from autoint_jax import stored, stored_records
 from autoint_jax.evaluation.metrics import ALWAYS
 
 Figures = dict[str, float]
@@ -55,7 +55,7 @@ FIGURES = dict.fromkeys(ALWAYS, float)
 
 def read_result_file(path: pathlib.Path, *, mend: str) -> Result:
     """Reads a result. Raises UsageError if the file holds no result, or lacks a metric of FIGURES."""
-    found = stored.read_record(path, Result, mend=mend)
+    found = stored_records.read_record(path, Result, mend=mend)
     stored.checked(
         {'test': found.test, 'valid': found.valid}, {'test': FIGURES, 'valid': FIGURES}, str(path), mend=mend
     )

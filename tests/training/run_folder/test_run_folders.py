@@ -11,7 +11,7 @@ from run_cases import BEST, STEPS, TINY, Told, all_events, events, events_of, ou
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 from test_readers import tree
 
-from autoint_jax import stored
+from autoint_jax import stored, stored_records
 from autoint_jax.config.configuration import replace, to_tree
 from autoint_jax.config.execution_config import ExecutionConfig
 from autoint_jax.config.fingerprint import fingerprint, former_fingerprint
@@ -20,9 +20,10 @@ from autoint_jax.errors import UsageError
 from autoint_jax.training import run as runs_of_training
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
-from autoint_jax.training.run_folder import holding, records
+from autoint_jax.training.run_folder import contents, holding, records
+from autoint_jax.training.run_folder.contents import UnusableFolder
 from autoint_jax.training.run_folder.events import RATE
-from autoint_jax.training.run_folder.records import FolderInUse, RunRecords, UnusableFolder
+from autoint_jax.training.run_folder.records import FolderInUse, RunRecords
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -111,7 +112,7 @@ def test_a_run_goes_on_with_other_options_of_execution(data, folder, complete):
     run = json.loads((folder / 'run.json').read_text())
     assert [start['execution']['slice_rows'] for start in run['starts']] == [512, 0]
     assert (
-        records.read_config(folder) == replace(TINY, {'execution.slice_rows': 0}) and 'execution' not in run['config']
+        contents.read_config(folder) == replace(TINY, {'execution.slice_rows': 0}) and 'execution' not in run['config']
     )
     refused(data, folder, '\\(model.embedding_dim: 3 / 5\\)', replace(TINY, {'model.embedding_dim': 5}))
 
@@ -133,15 +134,15 @@ def test_a_folder_of_a_version_that_counted_options_of_execution_is_read_and_gon
     run = json.loads((tmp_path / 'run.json').read_text())
     del run['starts'][0]['execution']
     (tmp_path / 'run.json').write_text(json.dumps(run))
-    assert run['fingerprint'] == former != fingerprint(TINY) and records.read_config(tmp_path) == TINY
+    assert run['fingerprint'] == former != fingerprint(TINY) and contents.read_config(tmp_path) == TINY
     assert open_run(tmp_path, str(data.folder.parents[1]), None).setup.config == TINY
     elsewhere = replace(TINY, {'execution.slice_rows': 0})
     told = Told()
     result = fit(elsewhere, data, tmp_path, told)
     assert told.seen == STEPS[6:] and result.fingerprint == fingerprint(TINY) and result.best_step == BEST
-    (tmp_path / 'result.json').write_text(json.dumps(stored.to_json(result) | {'fingerprint': former}))
+    (tmp_path / 'result.json').write_text(json.dumps(stored_records.to_json(result) | {'fingerprint': former}))
     assert fit(TINY, data, tmp_path, Told()).best_step == BEST
-    assert records.read_config(tmp_path).execution == ExecutionConfig()
+    assert contents.read_config(tmp_path).execution == ExecutionConfig()
 
 
 def test_a_folder_of_prepared_data_is_no_run_folder(data):
@@ -193,12 +194,12 @@ def test_names_of_records_are_on_disk_before_anything_follows(data, tmp_path, mo
     """A record is renamed into place and its folder synchronised, run.json before there is a checkpoint."""
     order = []
     monkeypatch.setattr(
-        records.os,
+        stored.os,
         'replace',
-        lambda one, other, replace=records.os.replace: (order.append(other.name), replace(one, other)),
+        lambda one, other, replace=stored.os.replace: (order.append(other.name), replace(one, other)),
     )
     monkeypatch.setattr(
-        records.os, 'fsync', lambda number, fsync=records.os.fsync: (order.append('synchronised'), fsync(number))
+        stored.os, 'fsync', lambda number, fsync=stored.os.fsync: (order.append('synchronised'), fsync(number))
     )
     with pytest.raises(KeyboardInterrupt):
         fit(TINY, data, tmp_path, Told(stop_after=1))
