@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from autoint_jax.data.datasets.declaration.splits import FILE_SPLIT
+from autoint_jax.data.datasets.declaration.split_plan import FILE_SPLIT
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.lines import BadRow
 from autoint_jax.data.raw.rows import Raw

@@ -1,19 +1,13 @@
-"""Reads how a declaration divides rows into training, validation and test, and does it."""
+"""Reads how a declaration divides rows into training, validation and test."""
 
-import dataclasses
 import datetime
 import re
 from typing import Any
 
-import numpy as np
-import polars as pl
-
+from autoint_jax.data.datasets.declaration.split_plan import SplitPlan
 from autoint_jax.data.datasets.declaration.text import Mapping
 from autoint_jax.data.datasets.declaration.values import Declared
-from autoint_jax.data.preparation.splits import TRAIN, VALID, column_split, random_split, time_split
-from autoint_jax.data.raw.times import read_times
 from autoint_jax.data.store.columns import SPLITS
-from autoint_jax.errors import UsageError
 
 KEYS = {
     'random': ('valid', 'test', 'seed'),
@@ -22,88 +16,8 @@ KEYS = {
     'files': SPLITS,
 }
 MISSING_TIMES = ('bad', *SPLITS)
-# Name of the spooled column with the split that each row has by its file. No declared column can have this name.
-FILE_SPLIT = '\x1fsplit'
 _LARGEST_SEED = 2**63 - 1
 _SHARES = 'a share of the rows, above 0 and below 1'
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitPlan:
-    """A split plan divides the rows of a table into training, validation and test.
-
-    Attributes:
-      kind: random, column, time or files.
-      parameters: the declared parameters with defaults. Those that are off by default stand here only if they are
-        given. They are part of the identity of prepared data.
-    """
-
-    kind: str
-    parameters: dict[str, Any]
-
-    @property
-    def column(self) -> str | None:
-        """The raw column that says the split, if any."""
-        return {'column': self.parameters.get('name'), 'time': self.parameters.get('column')}.get(self.kind)
-
-    @property
-    def spooled_column(self) -> str | None:
-        """The column that `__call__` needs, if any."""
-        return FILE_SPLIT if self.kind == 'files' else self.column
-
-    @property
-    def as_field(self) -> bool:
-        """Whether a field may be made of the split's column, too."""
-        return self.parameters.get('as_field', False)
-
-    @property
-    def files(self) -> dict[str, tuple[str, ...]]:
-        """Names or patterns of files by split; empty if files do not say the split."""
-        if self.kind != 'files':
-            return {}
-        return {name: patterns for name, patterns in self.parameters.items() if not isinstance(patterns, dict)}
-
-    def __call__(self, labels: np.ndarray, column: pl.Series | None) -> np.ndarray:
-        """Returns the split of each row as an index of SPLITS, int8 [n].
-
-        Args:
-          labels: [n], 0 or 1.
-          column: [n], the column named by `spooled_column`; None if there is none.
-
-        Raises UsageError if values of the column do not fit the declaration, and ValueError if the column is lacking.
-        """
-        if self.kind == 'random':
-            return random_split(labels, **self.parameters)
-        if column is None:
-            raise ValueError(f'{column=}: a split of the kind {self.kind} needs its column')
-        if self.kind == 'time':
-            shares = {name: self.parameters[name] for name in ('valid', 'test')}
-            return self._by_time(read_times(column, self.parameters['column'], self.parameters.get('format')), shares)
-        if self.kind == 'column':
-            return column_split(column, {name: self.parameters[name] for name in SPLITS})
-        split = column.to_numpy().copy()
-        drawn = self.parameters['valid']
-        if isinstance(drawn, dict):
-            rows = np.flatnonzero(split == TRAIN)
-            valid = random_split(labels[rows], valid=drawn['share'], test=0.0, seed=drawn['seed']) == VALID
-            split[rows[valid]] = VALID
-        return split
-
-    def _by_time(self, times: pl.Series, shares: dict[str, float]) -> np.ndarray:
-        """Splits rows by int64 times [n]; rows with a null time go where `missing_time` says."""
-        missing = times.is_null().to_numpy()
-        if not missing.any():
-            return time_split(times.to_numpy(), **shares)
-        if missing.all():
-            raise UsageError(f'column {self.column!r} of the split by time holds no time')
-        if 'missing_time' not in self.parameters:
-            raise UsageError(
-                f'column {self.column!r} of the split by time holds no time in {missing.sum():,} rows: write '
-                'missing_time: train, valid or test in the split by time'
-            )
-        split = np.full(len(times), SPLITS.index(self.parameters['missing_time']), np.int8)
-        split[~missing] = time_split(times.drop_nulls().to_numpy(), **shares)
-        return split
 
 
 def read_split(declared: Declared | None) -> SplitPlan:
@@ -214,40 +128,3 @@ def _files(declared: Declared, content: dict[str, Declared]) -> dict[str, Any]:
         else:
             made[name] = value.texts(f'names or patterns of files{drawn}')
     return made
-
-
-def check_leaks(split: SplitPlan, path: object, columns: dict[str, list[str]], label: str) -> str | None:
-    """Checks that neither the label nor the column of the split is a field.
-
-    Args:
-      split: the split of the table.
-      path: the file of the declaration, for error messages.
-      columns: names of the fields that are made of each column.
-      label: the column of the label.
-
-    Returns a warning if a field is made of the column of a split by time without `as_field`, else None. Raises
-    UsageError if a field is made of the label or of the column of a split by column, or if the label decides the split.
-    """
-    if label in columns:
-        raise UsageError(
-            f'{path}: field {columns[label][0]!r} is made of column {label!r}, which is the label: a model would '
-            'learn to copy it, so take the field out'
-        )
-    if split.column == label:
-        raise UsageError(
-            f'{path}: column {label!r} is both the label and the column of the split: rows must be split by another'
-        )
-    if split.column not in columns or split.as_field:
-        return None
-    field = columns[split.column][0]
-    if split.kind == 'column':
-        raise UsageError(
-            f'{path}: field {field!r} is made of column {split.column!r}, whose values say the split, so no value of '
-            'validation or test rows occurs in training: take the field out, or write as_field: true in split '
-            'column if this is meant'
-        )
-    return (
-        f'WARNING: {path}: field {field!r} is made of column {split.column!r}, by which the split is made, so times of '
-        'validation and test rows hardly occur in training: take the field out, or write as_field: true in split time '
-        'if this is meant'
-    )

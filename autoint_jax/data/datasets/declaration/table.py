@@ -39,7 +39,9 @@ import pathlib
 
 from autoint_jax.data.datasets.declaration.fields import read_fields, read_label
 from autoint_jax.data.datasets.declaration.form import QUOTES, TEXT_KEYS, read_form, read_layout
-from autoint_jax.data.datasets.declaration.splits import SplitPlan, check_leaks, read_split
+from autoint_jax.data.datasets.declaration.leaks import check_leaks
+from autoint_jax.data.datasets.declaration.split_plan import SplitPlan
+from autoint_jax.data.datasets.declaration.splits import read_split
 from autoint_jax.data.datasets.declaration.text import read_tree
 from autoint_jax.data.datasets.declaration.values import Declared
 from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
