@@ -1,190 +1,14 @@
-"""Drafts of declarations: what they guess of the header, the label, kinds and times, each on small tables."""
+"""Drafts of declarations: what they guess of the kinds of columns, missing values and times."""
 
 import re
 
 import numpy as np
 import pytest
-from draft_cases import ROWS, column, drafted, prepared, table
+from draft_cases import column, drafted, prepared, table
 
 from autoint_jax.data.datasets.declaration.table import load
-from autoint_jax.data.datasets.drafting import labels
 from autoint_jax.data.datasets.drafting.fields import kind_of
-from autoint_jax.data.datasets.drafting.header import header_of
 from autoint_jax.data.datasets.drafting.words import label_rank, names_a_measure, names_a_time, names_ids
-from autoint_jax.data.datasets.row_encoder import encode_files
-from autoint_jax.errors import UsageError
-
-# --- The header.
-
-HEADERS = {
-    'words above numbers': ('clicked,city,age', ROWS, True),
-    'the first name is empty, as pandas writes an index': (
-        ',clicked,age',
-        [[i, *row[::2]] for i, row in enumerate(ROWS)],
-        True,
-    ),
-    'names that repeat': ('clicked,city,city', ROWS, True),
-    'numbers of columns as names': ('0,1,2', ROWS, True),
-    'numbers of columns from 1': ('1,2,3,4', [[*row, row[1]] for row in ROWS], True),
-    'an index and numbers of columns': (',0,1,2', [[i, *row] for i, row in enumerate(ROWS)], True),
-    'years as names beside a word': ('label,2019,2020', [[i % 2, i * 7 % 13, i * 5 % 11] for i in range(60)], True),
-    'words only': ('sex,job,buys', [['fm'[i % 2], f'j{i % 5}', ['no', 'yes'][i % 3 == 0]] for i in range(60)], True),
-    'a row of data': ('1,c0,3.5', ROWS, False),
-    'a row of data with a missing number': ('1,c0,?', ROWS, False),
-    'a row of data with an empty cell': ('1,c0,', ROWS, False),
-    'a row of words that repeat': (
-        'f,j1,no',
-        [['fm'[i % 2], f'j{i % 5}', ['no', 'yes'][i % 3 == 0]] for i in range(60)],
-        False,
-    ),
-    'numbers only': ('1,2,4', [[i % 2, i * 7 % 13, i * 5 % 11] for i in range(60)], False),
-}
-
-
-@pytest.mark.parametrize('case', HEADERS)
-def test_the_header_is_told_by_the_rows_below_it(case):
-    first, rows, expected = HEADERS[case]
-    cells = first.split(',')
-    columns = [column(cell, texts) for cell, texts in zip(cells, zip(*rows, strict=True), strict=True)]
-    found = header_of(cells, columns)
-    assert found.present == expected, found.reason
-    assert found.reason
-
-
-@pytest.mark.parametrize(
-    'first, names',
-    [
-        ('clicked,city,city', ['clicked', 'city', 'city_3']),
-        (',city,age', None),
-        ('clicked,,', ['clicked', 'column_2', 'column_3']),
-        ('clicked,city', ['clicked', 'city', 'column_3']),
-    ],
-)
-def test_a_header_whose_names_cannot_be_used_gives_a_draft_that_prepares(tmp_path, first, names):
-    """Names that repeat, are empty or too few are replaced; the header is skipped and never read as a row."""
-    rows = ROWS if names else [[i, *row[:2]] for i, row in enumerate(ROWS)]
-    first, names = (first, names) if names else (',clicked,city', ['column_1', 'clicked', 'city'])
-    text, schema = drafted(tmp_path, 'a.csv', first + '\n' + table(*[rows[0], rows[1:]]))
-    assert list(schema.columns) == names and 'in place of the names in the file' in text
-    data = prepared(tmp_path)
-    assert (
-        sum(split['rows'] for split in data.manifest['splits'].values()) == len(rows) and not data.manifest['bad_rows']
-    )
-
-
-def test_names_in_place_of_those_of_a_header(tmp_path):
-    """They name the columns at their places. A header in another order, or of another file, is an error."""
-    declare = lambda columns: (tmp_path / 'draft.yaml').write_text(  # noqa: E731
-        f'files: [a.csv, b.csv]\nheader: true\n{columns}label: {{column: y}}\nfields: [{{name: city}}]\n'
-    )
-    for name in ('a', 'b'):
-        (tmp_path / f'{name}.csv').write_text('y,x,x\n' + table(ROWS[0], ROWS[1:]))
-    declare('columns: [y, city, age]\n')
-    data = prepared(tmp_path)
-    assert sum(split['rows'] for split in data.manifest['splits'].values()) == 120 and not data.manifest['bad_rows']
-    (tmp_path / 'new.csv').write_text('x,x\nc1,2.5\n')
-    assert encode_files(data, [tmp_path / 'new.csv']).columns.ids.tolist() == [[2]]
-    declare('')
-    with pytest.raises(
-        UsageError, match=r"a.csv has two columns named 'x'.*header: true, as in columns: \[\"y\", \"x\", \"x_3\"\]"
-    ):
-        prepared(tmp_path)
-    declare('columns: [y, city, age]\n')
-    (tmp_path / 'b.csv').write_text('y,city,age\n' + table(ROWS[0], ROWS[1:]))
-    with pytest.raises(UsageError, match='b.csv has another header than .*a.csv'):
-        prepared(tmp_path)
-    (tmp_path / 'a.csv').write_text('y,age,city\n' + table(ROWS[0], ROWS[1:]))
-    with pytest.raises(
-        UsageError, match='a.csv has the columns that the declaration names, but in another order: y, age, city'
-    ):
-        prepared(tmp_path)
-
-
-# --- The label.
-
-
-@pytest.mark.parametrize(
-    'values, rule',
-    [
-        ('0 1 0 0', ''),
-        ('0.0 1.0 0.0', ''),
-        ('1 1 1 0', ''),
-        ('-1 1 -1', ', above: 0'),
-        ('-1 +1 -1', ', above: 0'),
-        ('no yes no', ', positive: ["yes"], negative: ["no"]'),
-        ('yes yes yes no', ', positive: ["yes"], negative: ["no"]'),
-        ('False True', ', positive: ["True"], negative: ["False"]'),
-        ('n y n', ', positive: ["y"], negative: ["n"]'),
-        ('<=50K >50K <=50K', ', positive: [">50K"], negative: ["<=50K"]'),
-        ('<=50K >50K. >50K <=50K. <=50K', ', positive: [">50K", ">50K."], negative: ["<=50K", "<=50K."]'),
-        ('Yes no YES No no no', ', positive: [YES, Yes], negative: [No, no]'),
-        ('click noclick click', ', positive: [click], negative: [noclick]'),
-        ('2 1 1 1', ', positive: ["2"], negative: ["1"]'),
-        ('1 2 2 2', ', positive: ["1"], negative: ["2"]'),
-        ('good bad bad good good', ', positive: [good], negative: [bad]'),
-        ('non oui oui', ', positive: [oui], negative: [non]'),
-        ('nein ja ja', ', positive: [ja], negative: [nein]'),
-        ('a a b a', ', positive: [b], negative: [a]'),
-        ('x x y y z', ', positive: [z], negative: [x, "y"]'),
-    ],
-)
-def test_the_rarer_class_is_positive_unless_its_word_says_otherwise(values, rule):
-    found = labels.found([column('label', values.split())], named=True)
-    assert found.rule.replace('"', '') == f'{{column: label{rule}}}'.replace('"', '')
-
-
-@pytest.mark.parametrize(
-    'names, label',
-    [
-        (['click_count', 'click'], 'click'),
-        (['user_label_id', 'label'], 'label'),
-        (['is_weekend', 'is_click'], 'is_click'),
-        (['gender', 'converted'], 'converted'),
-        (['clicks_total', 'Purchased'], 'Purchased'),
-        (['smoker', 'isClicked'], 'isClicked'),
-        (['installed', 'install_time'], 'installed'),
-        (['SEX', 'default.payment.next.month'], 'default.payment.next.month'),
-        (['x', 'Y'], 'Y'),
-        (['last_click', 'has_bought'], 'has_bought'),
-    ],
-)
-def test_the_label_is_told_by_its_words(names, label):
-    assert labels.found([column(name, [0, 1, 0] * 10) for name in names], named=True).column == label
-
-
-def test_a_label_with_two_values_comes_before_a_name_with_many():
-    titanic = [column('class', [1, 2, 3] * 20), column('survived', [0, 1, 0] * 20)]
-    assert labels.found(titanic, named=True).column == 'survived'
-    stars = labels.found([column('gender', list('mf') * 30), column('rating', [1, 2, 3, 4, 5, 5] * 10)], named=True)
-    assert stars.rule == '{column: rating, above: 3}' and 'a guess' in stars.reason
-
-
-@pytest.mark.parametrize(
-    'columns, label',
-    [
-        ([('c1', 'ab' * 9), ('c2', '01' * 9)], 'c2'),
-        ([('c1', '01' * 9), ('c2', '010' * 6)], 'c1'),
-        ([('c1', 'abc' * 6), ('c2', 'ab' * 9)], 'c2'),
-    ],
-)
-def test_without_names_a_column_with_two_values_is_a_guess(columns, label):
-    found = labels.found([column(name, texts) for name, texts in columns], named=False)
-    assert found.column == label and 'a guess' in found.reason
-
-
-def test_counts_are_a_label_if_nothing_else_is():
-    clicks = column('clicks', [0, 0, 0, 2, 1] * 9)
-    assert labels.found([clicks, column('cost', [1.5, 2] * 22 + [3])], named=True).rule == '{column: clicks, above: 0}'
-    assert labels.found([clicks, column('converted', [0, 1, 0] * 15)], named=True).column == 'converted'
-
-
-def test_other_outcomes_are_pointed_out(tmp_path):
-    rows = [[f'u{i % 7}', i % 2, int(i % 5 == 0)] for i in range(90)]
-    text, schema = drafted(tmp_path, 'a.csv', table(['user', 'is_click', 'is_like'], rows))
-    assert schema.plan.label.column == 'is_click'
-    assert re.search(
-        r'name: is_like, .*its name is that of a label, too: leave it out if it is known only afterwards', text
-    )
 
 
 def test_numbers_with_a_unit_are_pointed_out():
@@ -194,50 +18,11 @@ def test_numbers_with_a_unit_are_pointed_out():
         assert 'numbers with a unit' not in kind_of(column('x', texts * 20)).reason
 
 
-def test_no_label_is_said_where_none_is_found(tmp_path):
-    rows = [[f'u{i % 7}', f'i{i % 11}', 1 + i % 5, 880000000 + 977 * i] for i in range(90)]
-    text, schema = drafted(tmp_path, 'u.data.tsv', table(rows[0], rows[1:], '\t'))
-    assert schema is None and '# No label found' in text and '# label: {column: column_3, above: 3}' in text
-    (tmp_path / 'draft.yaml').write_text(
-        text.replace('# label: {column: column_3', 'label: {column: column_3').replace(
-            '- {name: column_3', '# - {name: column_3'
-        )
-    )
-    assert prepared(tmp_path).schema.names == ['column_1', 'column_2']
-    (tmp_path / 'draft.yaml').write_text(text)
-    with pytest.raises(UsageError, match="has no 'label'"):
-        load(tmp_path / 'draft.yaml')
-
-
-def test_a_copy_of_the_label_is_no_field(tmp_path):
-    rows = [[i % 2, f'c{i % 3}', ['no', 'yes'][i % 2]] for i in range(60)]
-    text, schema = drafted(tmp_path, 'a.csv', table(['click', 'city', 'bought'], rows))
-    assert [field.name for field in schema.plan.fields] == ['city']
-    assert 'left out: it tells the label, click, in every row' in text
-
-
 def test_a_copy_of_a_column_is_no_field(tmp_path):
     text, schema = drafted(
         tmp_path, 'a.csv', table(['click', 'city', 'town'], [[i % 2, f'c{i % 3}', f'c{i % 3}'] for i in range(60)])
     )
     assert [field.name for field in schema.plan.fields] == ['city'] and 'it is the same as city in every row' in text
-
-
-def test_labels_that_are_missing_are_said(tmp_path):
-    rows = [['' if i % 10 == 0 else i % 2, f'c{i % 3}'] for i in range(200)]
-    text, _ = drafted(tmp_path, 'a.csv', table(['click', 'city'], rows))
-    (share,) = re.findall(r'20 rows have none and are bad: allow them by --max_bad_share=([\d.]+)', text)
-    assert prepared(tmp_path, float(share)).manifest['bad_rows'] == 20
-
-
-def test_few_rows_of_a_class_get_larger_shares(tmp_path):
-    rows = [[int(i % 9 == 0), f'c{i % 3}'] for i in range(60)]
-    text, _ = drafted(tmp_path, 'a.csv', table(['click', 'city'], rows))
-    assert 'random: {valid: 0.15, test: 0.15, seed: 0}' in text and 'only 7 of the rarer class' in text
-    assert all(split['positives'] for split in prepared(tmp_path).manifest['splits'].values())
-
-
-# --- Kinds.
 
 
 @pytest.mark.parametrize(
@@ -313,21 +98,11 @@ def test_words_for_missing_values_are_told(tmp_path):
     assert data.vocabularies()['city'].values == ('a', 'b') and not data.manifest['bad_rows']
 
 
-def test_a_class_of_the_label_is_no_missing_value(tmp_path):
-    rows = [[['None', 'Bought'][i % 3 == 0], ['None', 'a', 'b'][i % 3]] for i in range(90)]
-    text, schema = drafted(tmp_path, 'a.csv', table(['outcome', 'city'], rows))
-    assert schema.plan.label.positive == ('Bought',) and schema.plan.label.negative == ('None',)
-    assert sum(split['rows'] for split in prepared(tmp_path).manifest['splits'].values()) == 90
-
-
 def test_infinite_numbers_are_told(tmp_path):
     rows = [[i % 2, 'inf' if i == 7 else 1.5 * i] for i in range(100)]
     text, schema = drafted(tmp_path, 'a.csv', table(['click', 'x'], rows))
     assert schema.layout.infinite == 'missing' and 'holds "inf"' in text
     assert np.isfinite(prepared(tmp_path).split('train').numeric).mean() > 0.9
-
-
-# --- Times.
 
 
 @pytest.mark.parametrize(

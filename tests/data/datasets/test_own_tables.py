@@ -1,81 +1,25 @@
 """Users' own tables: CSV, TSV, Parquet and libsvm by a declaration, against a naive reading."""
 
 import collections
-import csv
 import gzip
 import json
 import pathlib
-import random
 import statistics
 import zlib
 
 import numpy as np
 import polars as pl
 import pytest
+from own_table_cases import DECLARATION, NAMES, own_table, prepare, rows_of
 
 from autoint_jax.data.datasets.drafting.draft import draft
-from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.datasets.row_encoder import encode_files
-from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.errors import UsageError
-
-TAGS = ('red', 'green', 'blue', 'x y')
-DECLARATION = """
-files: [part-*.csv]
-missing: ["?"]
-label: {column: income, positive: [">50K"]}
-split: {column: {name: part, train: [a, b], valid: [c], test: [d]}}
-fields:
-- {name: age, kind: numeric, transform: standard}
-- {name: hours, kind: numeric, transform: min_max}
-- {name: gain, kind: numeric, transform: log_square}
-- {name: age_bucket, column: age, transform: quantiles, buckets: 5}
-- {name: city, min_count: 3, cap: 21}
-- {name: street, column: city, missing: nothing, min_count: 2}
-- {name: town, column: city, missing: value, embedding_dim: 4}
-- {name: hashed, column: city, transform: hash, buckets: 11}
-- {name: tags, kind: multivalued, separator: ",", max_values: 2, min_count: 2}
-- {name: likes, kind: multivalued, separator: ",", shares: tags}
-"""
-NAMES = ['age', 'income', 'hours', 'gain', 'city', 'tags', 'likes', 'part']
-
-
-def rows_of(number, seed=1):
-    rng = random.Random(seed)
-    blank = lambda value, share=0.1: rng.choice(['', '?', ' ']) if rng.random() < share else value  # noqa: E731
-    for _ in range(number):
-        yield [
-            blank(str(rng.randint(17, 90))),
-            rng.choice(['<=50K', '>50K']),
-            blank(f'{rng.random() * 60:.2f}'),
-            blank(str(rng.choice([0, 0, rng.randint(1, 99999)]))),
-            blank(f'{rng.choice("abcdefgh")}{int(rng.expovariate(0.4))}'),
-            ','.join(rng.sample(TAGS, rng.randint(0, 3))),
-            ','.join(rng.choices((*TAGS, 'grey'), k=rng.randint(0, 2))),
-            rng.choice('aaabcd'),
-        ]
 
 
 @pytest.fixture
 def folder(tmp_path):
-    rows = list(rows_of(1009))
-    for number, part in enumerate((rows[:400], rows[400:])):
-        with open(tmp_path / f'part-{number}.csv', 'w', newline='') as file:
-            csv.writer(file).writerows([NAMES, *part])
-    (tmp_path / 'mine.yaml').write_text(DECLARATION)
-    return tmp_path
-
-
-def prepare(schema, max_bad_share=0.001):
-    return prepare_own(
-        schema,
-        None,
-        schema.parent / 'out' / schema.stem,
-        dataset='csv',
-        recipe=schema.stem,
-        max_bad_share=max_bad_share,
-        progress=SilentPreparation(),
-    )
+    return own_table(tmp_path)
 
 
 def text(value):
@@ -212,71 +156,6 @@ def test_libsvm_places_and_ranges(folder):
     assert encoded.ids[:4].tolist() == [[1, 2, 0], [2, 1, 3], [1, 0, 0], [2, 2, 0]]
     np.testing.assert_array_equal(encoded.numeric[:4, 0], np.float32([0.5, np.nan, np.nan, 2]))
     assert encoded.labels[:4].tolist() == [1, 0, 1, 0]
-
-
-MISTAKES = {
-    'unknown key': ('files:', 'file:', "unknown key 'file' \\(did you mean 'files'\\?\\)"),
-    'unknown key of a field': (
-        'cap: 21',
-        'caps: 21',
-        "line 11: unknown key 'caps' in field 'city' \\(did you mean 'cap'",
-    ),
-    'unknown kind': (
-        'kind: multivalued, separator: ",", shares',
-        'kind: multivalue, shares',
-        "field 'likes', key 'kind' is 'multivalue' \\(did you mean 'multivalued'",
-    ),
-    'unknown transform': (
-        'transform: standard',
-        'transform: standart',
-        "'transform' is 'standart' \\(did you mean 'standard'.* one of none",
-    ),
-    'no such column': (
-        'name: hours',
-        'name: hour',
-        "uses column 'hour', which .*part-0.csv does not have \\(did you mean 'hours'",
-    ),
-    'no such file': (
-        'part-*.csv',
-        'parts-0.csv',
-        "parts-0.csv, named in .*does not exist \\(did you mean 'part-0.csv'",
-    ),
-    'no buckets': ('transform: quantiles, buckets: 5', 'transform: quantiles', 'how many buckets'),
-    'no such field to share': ('shares: tags', 'shares: tag', "shares 'tag'.*did you mean 'tags'"),
-    'a field twice': ('name: town', 'name: city', "two fields are named 'city'"),
-    'two splits': ('split: {column', 'split: {random: {}, column', 'split must be one of'),
-    'a value of no split': (
-        'train: [a, b]',
-        'train: [a]',
-        "split column 'part' holds 'b', which is a value of no split, in 169 rows",
-    ),
-    'not YAML': ('fields:', 'fields: [', 'neither YAML nor JSON'),
-    'text as number': ('name: hours, kind', 'name: hours, column: city, kind', "'city' is used as numbers and as text"),
-}
-
-
-@pytest.mark.parametrize('mistake', MISTAKES)
-def test_mistakes_are_named(folder, mistake):
-    old, new, message = MISTAKES[mistake]
-    assert old in DECLARATION
-    (folder / 'mine.yaml').write_text(DECLARATION.replace(old, new))
-    with pytest.raises(UsageError, match=message):
-        prepare(folder / 'mine.yaml')
-
-
-def test_a_column_that_is_needed_must_have_a_name_of_its_own(folder):
-    for number in range(2):
-        path = folder / f'part-{number}.csv'
-        path.write_text(path.read_text().replace('likes', 'hours', 1))
-    with pytest.raises(UsageError, match="part-0.csv has two columns named 'hours'"):
-        prepare(folder / 'mine.yaml')
-
-
-def test_other_columns_in_a_second_file_are_named(folder):
-    path = folder / 'part-1.csv'
-    path.write_text(path.read_text().replace('gain', 'gains', 1))
-    with pytest.raises(UsageError, match="part-1.csv has no column 'gain' \\(did you mean 'gains'"):
-        prepare(folder / 'mine.yaml')
 
 
 @pytest.mark.parametrize('name', ['clicks.csv', 'packed.tsv.gz', 'clicks.parquet', 'a.libfm'])

@@ -1,4 +1,4 @@
-"""Prepared data that was damaged, swapped or edited is refused with one sentence that names the file and what to do."""
+"""Prepared data whose arrays were damaged or swapped is refused with a sentence that names the file and what to do."""
 
 import json
 import os
@@ -7,29 +7,24 @@ import shutil
 
 import numpy as np
 import pytest
+from verification_cases import ROWS, columns_of, reopened, written
 
 from autoint_jax.data.datasets import registry
-from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.store import scratch, verification
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.manifest import PREPARATION, UNHASHED, identity_of
-from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.diagnosis import prepared_data
 from autoint_jax.errors import UsageError
-from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
+from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 
-SCHEMA = Schema(
-    (
-        FieldSpec('city', CATEGORICAL, 7),
-        FieldSpec('age', NUMERIC),
-        FieldSpec('tags', MULTIVALUED, 5, max_values=2),
-        FieldSpec('hours', NUMERIC),
-    )
-)
-ROWS = {'train': 101, 'valid': 13, 'test': 13}
+
+@pytest.fixture
+def data(tmp_path):
+    return written(tmp_path)
+
+
 # Hashes of data as it was prepared before manifests told how it was made.
 PINNED = {
     ('movielens_1m', 'autoint_all_rows'): '9083b9cb9f9ea92014eefaa3c386717d6801500de454578770e57c91ea61345f',
@@ -40,29 +35,6 @@ PINNED = {
     ('avazu', 'bars'): '91a42dafc072d83321a892c1343e16035b3dc18a183215a4f33e8c14b8471a5e',
     ('kdd12', 'autoint'): 'e4eb381949e7950a860a23975d9084f82508148c30c52c768f49c1e30c9ff613',
 }
-
-
-def columns_of(rows, seed):
-    rng = np.random.default_rng(seed)
-    numeric = rng.random((rows, 2)).astype(np.float32)
-    numeric[0, 1] = np.nan
-    ids = np.concatenate([rng.integers(0, 7, (rows, 1)), rng.integers(0, 5, (rows, 2))], 1)
-    return Columns(ids.astype(np.int32), numeric, rng.integers(0, 2, rows).astype(np.float32))
-
-
-@pytest.fixture
-def data(tmp_path):
-    return write_prepared(
-        tmp_path / 'csv' / 'mine',
-        schema=SCHEMA,
-        vocabularies={'city': Vocabulary(tuple('abcdef'))},
-        splits={name: columns_of(rows, seed) for seed, (name, rows) in enumerate(ROWS.items())},
-        description={'dataset': 'csv', 'recipe': 'mine'},
-    )
-
-
-def reopened(data):
-    return open_prepared(data.folder.parents[1], 'csv', 'mine')
 
 
 def edit(data, split, column, at, value, *, keep_times=False):
@@ -211,82 +183,6 @@ def test_an_array_that_may_not_be_read_is_not_to_be_prepared_again(data, monkeyp
         UsageError, match='train/ids.npy: permission is denied: change its permissions, or name another path$'
     ):
         again.split('train')
-
-
-@pytest.mark.parametrize(
-    'name, text, sentence',
-    [
-        ('manifest.json', '{"format": 1', 'manifest.json is damaged'),
-        ('manifest.json', '[1, 2]', 'manifest.json has another form'),
-        ('manifest.json', '7', 'manifest.json has another form'),
-        ('manifest.json', '[' * 100_000, 'manifest.json is damaged'),
-        ('manifest.json', b'\xff\xfe\x00', 'manifest.json is not a text'),
-        ('manifest.json', '', 'manifest.json is damaged'),
-        ('manifest.json', '{"format": 2}', 'has format 2, this version reads 1'),
-        ('manifest.json', '{"format": 1}', 'do not give the hash of the data'),
-        ('schema.json', '{"fields": []}', 'do not give the hash of the data'),
-        ('schema.json', '{', 'schema.json is damaged'),
-        ('schema.json', '[]', 'schema.json has another form'),
-    ],
-)
-def test_damaged_descriptions_are_a_sentence(data, name, text, sentence):
-    path = data.folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(UsageError, match=f'{sentence}.*prepare the data again with --overwrite'):
-        reopened(data)
-
-
-@pytest.mark.parametrize(
-    'preparation', [[], {}, {'samples': {}, 'files_sha256': {}}, {'samples': 7, 'files_sha256': {}}]
-)
-def test_how_data_was_made_has_a_form(data, preparation):
-    path = data.folder / 'manifest.json'
-    path.write_text(json.dumps({**json.loads(path.read_text()), PREPARATION: preparation}))
-    with pytest.raises(UsageError, match='manifest.json has another form.*with --overwrite'):
-        reopened(data)
-
-
-def test_a_missing_schema_is_named(data):
-    (data.folder / 'schema.json').unlink()
-    with pytest.raises(UsageError, match='schema.json.*does not exist'):
-        reopened(data)
-
-
-@pytest.mark.parametrize(
-    'name, old, new',
-    [
-        ('schema.json', '"cardinality": 7', '"cardinality": 70'),
-        ('schema.json', '"name": "age"', '"name": "Age"'),
-        ('manifest.json', '"rows": 101', '"rows": 100'),
-        ('manifest.json', '"recipe": "mine"', '"recipe": "yours"'),
-    ],
-)
-def test_descriptions_edited_by_hand_are_refused(data, name, old, new):
-    path = data.folder / name
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(UsageError, match='was changed or damaged after it was written'):
-        reopened(data)
-
-
-@pytest.mark.parametrize('text', ['{', '{"city": ["a", "b", "c", "d", "e", "g"]}', '[]'])
-def test_a_changed_vocabulary_is_refused(data, text):
-    (data.folder / 'vocabularies.json').write_text(text)
-    opened = reopened(data)
-    with pytest.raises(UsageError, match='vocabularies.json was changed or damaged'):
-        opened.vocabularies()
-    with pytest.raises(UsageError, match='vocabularies.json was changed or damaged'):
-        opened.check_whole(lambda sentence: None)
-
-
-def test_a_changed_plan_encodes_nothing(tmp_path):
-    shapes.SHAPES['criteo'](tmp_path / 'raw', 300, 5)
-    data = registry.prepare('criteo', 'autoint', tmp_path / 'raw', tmp_path)
-    path = data.folder / 'plan.json'
-    path.write_text(path.read_text().replace('log_square', 'none'))
-    for use in (RowEncoder, lambda data: data.check_whole(lambda sentence: None)):
-        with pytest.raises(UsageError, match='plan.json was changed or damaged'):
-            use(data)
 
 
 def test_large_files_are_sampled_and_compared_whole_on_demand(data, monkeypatch):
