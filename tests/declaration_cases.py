@@ -31,16 +31,19 @@ SHORT = 'files: a.csv\nlabel: y\nfields: [{name: a}]\n'
 
 
 def read(tmp_path, text, name='mine.yaml'):
+    """Returns what `load` reads from a file with this text."""
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return load(path)
 
 
 def field(tmp_path, text):
+    """Returns the plan of a field that is declared by `text`."""
     return read(tmp_path, f'files: a.csv\nlabel: y\nfields: [{{{text}}}]\n').plan.fields[0]
 
 
 def refusal(tmp_path, text, name='mine.yaml'):
+    """Returns the sentence that refuses a file with this text, without the folder of its path."""
     with pytest.raises(UsageError) as error:
         read(tmp_path, text, name)
     sentence = str(error.value)

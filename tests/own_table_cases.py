@@ -28,6 +28,7 @@ NAMES = ['age', 'income', 'hours', 'gain', 'city', 'tags', 'likes', 'part']
 
 
 def rows_of(number, seed=1):
+    """Yields random rows of NAMES; some values are missing."""
     rng = random.Random(seed)
     blank = lambda value, share=0.1: rng.choice(['', '?', ' ']) if rng.random() < share else value  # noqa: E731
     for _ in range(number):
@@ -54,6 +55,7 @@ def own_table(tmp_path):
 
 
 def prepare(schema, max_bad_share=0.001):
+    """Prepares the table of a declaration and returns the data."""
     return prepare_own(
         schema,
         None,

@@ -17,7 +17,7 @@ CSV = Layout(COLUMNS, separator=',', quote='"', strip=True)
 
 
 def read(path, layout, *, block_bytes=1 << 20, columns=None):
-    """Rows of a file, bad rows as (line, reason), and the tally, which is checked."""
+    """Reads a file: returns its rows, its bad rows as (line, reason), and the tally, after checking it."""
     columns, label = columns or [name for name, _ in layout.columns], LabelPlan('y')
     tally, rows, bad = Tally(path), [], []
     for block in blocks(tally, layout, block_bytes=block_bytes, sound=sound_rows(layout, columns, label)):
@@ -30,12 +30,14 @@ def read(path, layout, *, block_bytes=1 << 20, columns=None):
 
 
 def read_text(tmp_path, text, layout=CSV, **options):
+    """Writes a text, or bytes, to rows.csv and reads it as `read` does."""
     path = tmp_path / 'rows.csv'
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return read(path, layout, **options)
 
 
 def pack(path, content):
+    """Writes a file, packed as the suffix of its name says."""
     if path.suffix == '.zip':
         with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
             archive.writestr('inside/table.csv', content)

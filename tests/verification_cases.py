@@ -20,6 +20,7 @@ ROWS = {'train': 101, 'valid': 13, 'test': 13}
 
 
 def columns_of(rows, seed):
+    """Returns random rows of SCHEMA; a number of the first row is missing."""
     rng = np.random.default_rng(seed)
     numeric = rng.random((rows, 2)).astype(np.float32)
     numeric[0, 1] = np.nan
@@ -39,4 +40,5 @@ def written(tmp_path):
 
 
 def reopened(data):
+    """Opens prepared data again, as a command does."""
     return open_prepared(data.folder.parents[1], 'csv', 'mine')

@@ -46,7 +46,7 @@ def prepared(name, recipe, raw, folder, **options):
 
 
 def assert_equal(data, names, ids, numeric, labels, split):
-    """`ids` and `numeric` are columns in order."""
+    """Compares data with expected columns; `ids` and `numeric` are lists of columns, in order."""
     assert data.schema.names == names
     ids, numeric = np.array(ids, np.int32).T, np.array(numeric, np.float32).T.reshape(len(labels), len(numeric))
     for number, name in enumerate(SPLITS):

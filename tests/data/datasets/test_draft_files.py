@@ -186,7 +186,7 @@ def test_parquet_of_all_types(tmp_path):
 
 
 def test_any_name_is_a_column(tmp_path):
-    """Names that YAML takes for something else come back as they are, in the label, in fields, in values."""
+    """Names that YAML takes for something else come back as they are, in the label, in fields and in values."""
     names = ['click', *NASTY]
     quote = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731
     rows = [[i % 2, *(f'{place}-{i * (place % 4 + 1) % 5}' for place in range(len(NASTY)))] for i in range(60)]
@@ -271,7 +271,7 @@ def test_what_stands_above_the_table_is_said(tmp_path, above, parts):
 
 
 def test_a_header_without_a_name_for_row_names(tmp_path):
-    """As R writes it."""
+    """R writes such headers."""
     lines = PLAIN.splitlines()
     text = '\n'.join(
         [lines[0].replace(',', ' '), *(f'"{number}" {line.replace(",", " ")}' for number, line in enumerate(lines[1:]))]

@@ -64,7 +64,10 @@ def test_a_header_whose_names_cannot_be_used_gives_a_draft_that_prepares(tmp_pat
 
 
 def test_names_in_place_of_those_of_a_header(tmp_path):
-    """They name the columns at their places. A header in another order, or of another file, is an error."""
+    """Declared names are those of the columns at their places.
+
+    Another header in a second file, and these names in another order, are errors.
+    """
     declare = lambda columns: (tmp_path / 'draft.yaml').write_text(  # noqa: E731
         f'files: [a.csv, b.csv]\nheader: true\n{columns}label: {{column: y}}\nfields: [{{name: city}}]\n'
     )

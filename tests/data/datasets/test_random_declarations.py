@@ -64,14 +64,14 @@ VALUES = [
 
 
 def paths(node, path=()):
-    """Where the values of a tree of dictionaries and lists are."""
+    """Yields the places of all values in a tree of dictionaries and lists."""
     yield path
     for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
         yield from paths(value, (*path, key))
 
 
 def written(node):
-    """A tree as flow YAML; a tuple is text to be taken as it is."""
+    """Returns a tree as flow YAML. A tuple is a text that is taken as it is."""
     if isinstance(node, tuple):
         return node[0]
     if isinstance(node, dict):

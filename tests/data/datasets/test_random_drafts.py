@@ -8,7 +8,7 @@ from draft_cases import NASTY, drafted, packed, prepared
 
 
 def random_table(rng: random.Random):
-    """Names, rows of text, the positive rows, and the kind that is expected of each column that is sure."""
+    """Returns names, rows of text, the positive rows, and the expected kind of each column that is sure."""
     rows = rng.randint(60, 300)
     positive = [rng.random() < 0.3 for _ in range(rows)]
     positive[:12] = [True, False] * 6
@@ -59,7 +59,7 @@ def random_table(rng: random.Random):
 
 
 def written(rng: random.Random, names, rows, header_row: bool):
-    """A file with such rows, and its name."""
+    """Writes a file with such rows and returns its name."""
     separator = rng.choice([',', ',', '\t', ';', '::', '||', '~'])
     separator = ',' if separator == '||' and any('|' in name for name in names) else separator  # |||a is ambiguous
     enclose = rng.choice(['needed', 'all'])
@@ -108,8 +108,9 @@ def test_drafts_of_random_tables_prepare(tmp_path, seed):
 
 
 def lines_with_marks(rng: random.Random):
-    """Lines of a log with marks in its numbers, stray quotes and a few lines that are no rows; how many those are, and
-    the labels.
+    """Returns lines of a log, the number of those that are no rows, and the labels.
+
+    Its numbers have marks, and some lines have stray quotes.
     """
     separator = rng.choice([',', '\t', ';', '|', '::', ' '])
     decimal = ',' if separator in ';\t|' and rng.random() < 0.5 else '.'

@@ -29,7 +29,7 @@ def small_blocks(monkeypatch):
 
 @pytest.fixture(scope='module')
 def raw(tmp_path_factory, raw_dir):
-    """Raw files: name of a data set -> folder."""
+    """Returns {name of a data set: folder of its raw files}."""
     folder = tmp_path_factory.mktemp('raw')
     for name, rows in ROWS.items():
         shapes.SHAPES[name](folder / name, rows, 5)
@@ -38,7 +38,7 @@ def raw(tmp_path_factory, raw_dir):
 
 @pytest.fixture
 def prepared(tmp_path, raw):
-    """The project's own preparation of a recipe."""
+    """Returns a function that prepares a recipe as the project's own command does."""
 
     def run(dataset, recipe):
         return registry.prepare(dataset, recipe, raw[dataset], tmp_path / 'prepared')

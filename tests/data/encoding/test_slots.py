@@ -37,7 +37,7 @@ def test_more_slots_than_a_row_may_have_are_refused():
 
 
 def test_of_few_rows_the_longest_is_no_usual_one():
-    """The offered number of slots can be declared, and leaves out the longest row where there is another."""
+    """The offered number of slots can be declared. It leaves out the longest row if there is another."""
     with pytest.raises(
         UsageError, match='239 of 240 rows with values have at most 2: max_values: 2 in the declaration keeps'
     ):

@@ -121,7 +121,9 @@ def test_movielens_is_counted_too(raw_dir, tmp_path):
 
 
 def counts(**shares):
-    """Counts of 10,000 rows a split from shares in per cent: train, valid, test, and missing of each."""
+    """Returns counts of 10,000 rows in each split, from shares in per cent: train, valid, test, and the missing rows of
+    each.
+    """
     return {
         split: {
             'rows': 10_000,
@@ -189,7 +191,7 @@ def test_nothing_to_say():
 
 
 def numbers(folder, transform, train, test=('1', '2')):
-    """Prepares one numeric column; the label alternates."""
+    """Prepares one numeric column. Labels alternate."""
     rows = [
         (part, '', '', value, number % 2)
         for part, values in (('a', train), ('b', ('1', '2')), ('c', test))

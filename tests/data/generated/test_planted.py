@@ -54,7 +54,7 @@ TRIPLE = {
 
 
 def planted(order: int, seed: int) -> Columns:
-    """Rows whose label depends on the first `order` fields together."""
+    """Returns rows whose label depends on the first `order` fields together."""
     rng = np.random.default_rng(seed)
     ids = rng.integers(0, IDS, (ROWS, FIELDS)).astype(np.int32)
     positive = np.prod(np.where(ids[:, :order] % 2, 1, -1), 1) > 0
@@ -62,7 +62,7 @@ def planted(order: int, seed: int) -> Columns:
 
 
 def auc_of(name: str, options: dict, order: int, epochs: int = 40) -> float:
-    """AUC on fresh rows after training."""
+    """Returns the AUC on fresh rows after training."""
     model = (
         dataclasses.replace(ModelConfig(name=name), embedding_stddev=0.3, embedding_dim=8, **options)
         if name != 'lr'

@@ -19,6 +19,7 @@ def folder(tmp_path):
 
 
 def named(dataset, recipe, raw_dir, data_dir, *, verify=False):
+    """Returns what is said if the data of a recipe is up to date. Raises UsageError if it is not."""
     said = []
     data = open_prepared(data_dir, dataset, recipe)
     staleness.check(

@@ -8,8 +8,9 @@ from autoint_jax.errors import UsageError
 
 
 def restated(labels, folds, seed):
-    """StratifiedKFold._make_test_folds of scikit-learn 0.19.1, re-stated with lists: a KFold of every class with one
-    seed.
+    """Returns what StratifiedKFold._make_test_folds of scikit-learn 0.19.1 returns, made with lists.
+
+    That is a KFold of each class, all with one seed.
     """
     fold_of = [None] * len(labels)
     for label in sorted(set(labels)):

@@ -5,7 +5,7 @@ from autoint_jax.data.preparation.progress import PreparationBar
 
 
 def test_a_pipe_gets_a_line_in_time_whatever_goes_on(monkeypatch, capsys):
-    """By a clock that the test moves, in place of the thread."""
+    """The test moves the clock, and it asks in place of the thread."""
     clock = [0.0]
     monkeypatch.setattr(heartbeat.time, 'monotonic', lambda: clock[0])
     monkeypatch.setattr(heartbeat.threading.Thread, 'start', lambda thread: None)

@@ -11,7 +11,7 @@ from autoint_jax.errors import UsageError
 
 
 def read(tmp_path, text, columns):
-    """Rows and (line, reason) of bad ones; `columns` are names and types beside the label's."""
+    """Returns rows, and bad rows as (line, reason). `columns` has names and types of all columns but the label."""
     path = tmp_path / 'rows.libsvm'
     path.write_text(text)
     layout = Layout((('label', 'real'), *columns), separator=' ', strip=True)

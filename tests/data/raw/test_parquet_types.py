@@ -15,7 +15,7 @@ DAY, MOMENT = datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31, 12, 0, 
 
 
 def read(tmp_path, values, kind='text', separators=None):
-    """A column of a file, read as a type of the layout; the file has 'a' for the other column."""
+    """Returns a column of a file, read as a type of the layout. All values of the other column are 'a'."""
     path = tmp_path / 'table.parquet'
     pl.DataFrame({'x': values, 'a': ['a'] * len(values)}).write_parquet(path)
     source = ParquetSource([path], Layout((('x', kind), ('a', 'text')), strip=True), ['x', 'a'], separators or {})

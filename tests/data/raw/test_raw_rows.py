@@ -24,7 +24,7 @@ SIZES = [7, 64, 1000]
 
 
 def read(tmp_path, text, layout=TABS, *, block_bytes=1000, label=None, packed=False):
-    """Rows of a file and (line, reason) of bad ones."""
+    """Returns the rows of a file, and its bad rows as (line, reason)."""
     path = tmp_path / ('rows.txt.gz' if packed else 'rows.txt')
     path.write_bytes(gzip.compress(text) if packed else text)
     tally, rows, bad = Tally(path), [], []

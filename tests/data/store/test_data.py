@@ -18,7 +18,7 @@ def prepared(data_dir):
 
 
 def naive_rows(raw_dir):
-    """Kept rows of the raw files as plain values, in file order."""
+    """Returns the kept rows of the raw files as plain values, in the order of the files."""
     lines = lambda name: [line.split('::') for line in (raw_dir / name).read_text(encoding='latin-1').splitlines()]  # noqa: E731
     users = {user[0]: user[1:] for user in lines('users.dat')}
     movies = {movie[0]: movie[1:] for movie in lines('movies.dat')}

@@ -17,7 +17,7 @@ HERE = scratch_owner.this_process()
 
 
 def left(parent, owner, *, purpose='unfinished', name='mine', age=0.0):
-    """A scratch folder with some bytes, by whom and how long ago is given."""
+    """Makes a scratch folder with some bytes, left by a given process some time ago, and returns it."""
     folder = parent / f'.{name}-{purpose}-abcd_ef1'
     (folder / 'spool').mkdir(parents=True)
     (folder / 'spool' / 'block').write_bytes(bytes(1000))
@@ -30,7 +30,7 @@ def left(parent, owner, *, purpose='unfinished', name='mine', age=0.0):
 
 
 def after(parent, name='mine'):
-    """What the next preparation says; its own scratch folder is gone afterwards."""
+    """Returns what the next preparation says. Its own scratch folder is gone afterwards."""
     said = []
     with scratch.unfinished(parent / name, said.append) as own:
         (own / 'manifest.json').touch()

@@ -38,6 +38,7 @@ PINNED = {
 
 
 def edit(data, split, column, at, value, *, keep_times=False):
+    """Changes values of an array on disk; `keep_times` also keeps the times of its file."""
     path = data.folder / split / f'{column}.npy'
     before = path.stat()
     array = np.load(path, mmap_mode='r+')

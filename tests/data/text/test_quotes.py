@@ -37,7 +37,7 @@ def test_quotes_within_a_line(tmp_path, line, row, block_bytes):
     ],
 )
 def test_a_stray_quote_costs_its_own_line(tmp_path, lines, reason, block_bytes):
-    """Of what follows, lines that are rows are read, and none is merged with it."""
+    """Lines after it that are rows are read, and none is merged with it."""
     whole = [*ROWS, *lines, *ROWS]
     rows, bad, tally = read_text(tmp_path, '\n'.join([*whole, '']), block_bytes=block_bytes)
     assert bad[0][0] == 3 and reason in bad[0][1]
@@ -47,7 +47,7 @@ def test_a_stray_quote_costs_its_own_line(tmp_path, lines, reason, block_bytes):
 
 @pytest.mark.parametrize('seed', range(60))
 def test_stray_quotes_cost_no_other_line(tmp_path, seed):
-    """Quotes at random places of some lines: all lines without one are read, or an error says what to do."""
+    """Quotes stand at random places of some lines. All other lines are read, or an error says what to do."""
     rng = random.Random(seed)
     lines, clean = [], []
     for number in range(rng.randint(1, 200)):

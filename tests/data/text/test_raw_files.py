@@ -22,7 +22,7 @@ FIELDS = (
 
 
 class Heard(SilentPreparation):
-    """Keeps what is said."""
+    """A progress that keeps what is said."""
 
     def __init__(self):
         self.sentences = []

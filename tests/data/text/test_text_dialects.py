@@ -36,12 +36,16 @@ PIECES = [
 
 
 def random_value(rng, quote):
+    """Returns a random value. Without quotes it holds no separator, no line end and no quote."""
     value = ''.join(rng.choices(PIECES, k=rng.randint(0, 4)))
     return value if quote else ''.join(character for character in value if character not in ',;|\t:\n"')
 
 
 def written(rows, separator, quote, quoting, end):
-    """The text of a table by the csv module; a separator of several characters replaces one that values do not have."""
+    """Returns the text of a table as the csv module writes it.
+
+    A separator of several characters takes the place of one that no value has.
+    """
     one = separator if len(separator) == 1 else '\x1f'
     file = io.StringIO()
     writer = csv.writer(file, delimiter=one, quotechar=quote or '"', quoting=quoting, lineterminator=end)
@@ -52,7 +56,7 @@ def written(rows, separator, quote, quoting, end):
 
 @pytest.mark.parametrize('seed', range(60))
 def test_what_the_csv_module_writes_is_read(tmp_path, seed):
-    """Values of all kinds in dialects of all kinds."""
+    """Random values in random dialects come back as they were written."""
     rng = random.Random(seed)
     quote = rng.choice(['"', '"', "'", None])
     separator = rng.choice([',', ';', '|', '\t', '::', '||', '§', '\x01', ', '])
