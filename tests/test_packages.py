@@ -11,8 +11,8 @@ from conftest import ROOT
 from autoint_jax import packages
 from autoint_jax.config.configuration import Config
 from autoint_jax.diagnosis import versions
-from autoint_jax.errors import described
 from autoint_jax.evaluation.evaluation import Evaluation
+from autoint_jax.exits import described
 from autoint_jax.training.run_folder import events
 
 # Makes the packages of the first argument missing, then runs a script with the other arguments.

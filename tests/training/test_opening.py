@@ -126,7 +126,7 @@ def test_copies_record_their_quantiles_too(data, tmp_path):
     configs = [replace(Config(), {**OPTIONS, 'seed': seed}) for seed in (0, 1)]
     fit_copies(configs, data, [tmp_path / 'a', tmp_path / 'b'], Told())
     for folder in ('a', 'b'):
-        assert trained.records.read_run(tmp_path / folder).boundaries.keys() == {'x', 'y'}
+        assert trained.contents.read_run(tmp_path / folder).boundaries.keys() == {'x', 'y'}
         assert opened(data, tmp_path / folder).setup.schema.numeric_fields[0].boundaries
 
 
