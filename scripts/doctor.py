@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
 
     asked = _planned(config)
     runs_dir, compiled = pathlib.Path(_RUNS_DIR.value), pathlib.Path(compilation.default_folder())
-    bad += _shown('devices', hardware.device_checks(config))
+    bad += _shown('devices', hardware.device_checks(config, len(asked.schema.fields) if asked else None))
     bad += _shown('disk', hardware.disk_checks({'runs': runs_dir, 'compiled programs': compiled}))
     bad += _shown('speed of scatter-add', [scatter.check()])
     bad += _shown('operations against NumPy', operations.checks())

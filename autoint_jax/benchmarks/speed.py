@@ -30,7 +30,7 @@ def described(config: Config, shape: str) -> dict[str, str | int]:
         'shape': shape,
         'batch': config.training.batch_size,
         'tables': config.optimizer.tables,
-        'form': chosen_form(config.execution.form, config.model),
+        'form': chosen_form(config.execution.form, config.model, fields=len(SHAPES[shape].cardinalities)),
         'dtype': config.model.compute_dtype,
         'variant': config.model.variant,
     }

@@ -28,8 +28,13 @@ VARIABLES = (
 LITTLE_DISK = 1_000_000_000
 
 
-def device_checks(config: Config) -> list[Check]:
-    """Checks devices, cores and RAM, and shows which form of the interacting layers a configuration uses on them."""
+def device_checks(config: Config, fields: int | None = None) -> list[Check]:
+    """Checks devices, cores and RAM, and shows which form of the interacting layers a configuration uses on them.
+
+    Args:
+      config: the configuration.
+      fields: number of fields of its data; None if unknown.
+    """
     devices = jax.local_devices()
     kinds = sorted({device.device_kind for device in devices})
     memory = (
@@ -51,7 +56,7 @@ def device_checks(config: Config) -> list[Check]:
                 'GPU build',
             )
         )
-    return found + [_kernels(devices[0].platform), _form(config), *_variables()]
+    return found + [_kernels(devices[0].platform), _form(config, fields), *_variables()]
 
 
 def disk_checks(folders: dict[str, pathlib.Path]) -> list[Check]:
@@ -84,10 +89,10 @@ def _kernels(platform: str) -> Check:
     return Check(OK, f'compiled CPU kernels: {library.built()}')
 
 
-def _form(config: Config) -> Check:
+def _form(config: Config, fields: int | None) -> Check:
     asked = config.execution.form
     try:
-        chosen = chosen_form(asked, config.model)
+        chosen = chosen_form(asked, config.model, fields=fields)
     except UsageError as error:
         return Check(BAD, str(error))
     meant = '' if asked == chosen else f', for {asked!r}'

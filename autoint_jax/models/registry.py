@@ -106,7 +106,7 @@ def build(
       UsageError: as `model_class` and `interacting.forms.chosen_form` do.
     """
     model = model_class(config, form)
-    chosen = chosen_form(form, config, platform) if model.HAS_FORMS else ''
+    chosen = chosen_form(form, config, platform, len(schema.fields)) if model.HAS_FORMS else ''
     return model(config, schema, chosen), model.table_specs(config, schema)
 
 

@@ -8,8 +8,8 @@ from autoint_jax.config.execution_config import AUTOMATIC
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.kernels import library
+from autoint_jax.models.interacting import gpu
 from autoint_jax.models.interacting.cpu import cpu_stack
-from autoint_jax.models.interacting.gpu import gpu_stack
 from autoint_jax.models.interacting.heads import heads_stack
 from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec, einsum_stack
 
@@ -17,8 +17,9 @@ FORMS: dict[str, Callable[[jax.Array, tuple[LayerWeights, ...], Masks, StackSpec
     'einsum': einsum_stack,
     'heads': heads_stack,
     'cpu_kernel': cpu_stack,
-    'gpu_kernel': gpu_stack,
+    'gpu_kernel': gpu.gpu_stack,
 }
+GPUS = ('gpu', 'cuda')  # the names of the platform of GPUs
 
 
 def lacking(name: str, config: ModelConfig) -> str:
@@ -32,34 +33,50 @@ def lacking(name: str, config: ModelConfig) -> str:
     return ''
 
 
-def chosen_form(name: str, config: ModelConfig, platform: str | None = None) -> str:
+def absent(name: str, config: ModelConfig, platform: str, fields: int | None) -> str:
+    """Returns a clause that says why a form does not run on devices of a platform; empty if it runs.
+
+    The arguments are those of `chosen_form`.
+    """
+    if name == 'cpu_kernel':
+        return library.unavailable() if platform == 'cpu' else f'it runs on CPUs, not on {platform}'
+    if name == 'gpu_kernel':
+        if platform not in GPUS:
+            return f'it runs on GPUs, not on {platform}'
+        return gpu.unavailable() or ('' if fields is None else gpu.misfit(config, fields))
+    return ''
+
+
+def chosen_form(name: str, config: ModelConfig, platform: str | None = None, fields: int | None = None) -> str:
     """Returns the form in which the interacting layers of a model are computed on devices of a platform.
 
     Args:
       name: option `execution.form`. 'automatic' means, on a CPU in float32, the compiled kernel if there is a C++
-        compiler, else head by head. On other devices it means einsum: on an H200 the GPU kernel was faster in
-        bfloat16, but not on every shape in float32.
+        compiler, else head by head. On a GPU in bfloat16 it means the GPU kernel, if it has the model's options and
+        fits its sizes: on an H200 that was 1.6 to 1.9 times as fast as einsum. Everywhere else it means einsum: on
+        the H200 in float32 the kernel was 0.66 to 1.14 times as fast.
       config: the options of the model.
       platform: 'cpu', 'gpu' and so on; by default that of JAX's default device.
+      fields: number of fields; None if it is unknown, and then every number is taken to fit.
 
     Raises:
       UsageError: the form is unknown, or cannot run on this device or with the configuration's options.
     """
     platform = platform or jax.default_backend()
+
+    def reason(form: str) -> str:
+        return lacking(form, config) or absent(form, config, platform, fields)
+
     if name == AUTOMATIC:
-        if platform != 'cpu':
-            return 'einsum'
-        return 'heads' if lacking('cpu_kernel', config) or library.unavailable() else 'cpu_kernel'
+        if platform == 'cpu':
+            return 'heads' if reason('cpu_kernel') else 'cpu_kernel'
+        kernel = platform in GPUS and config.compute_dtype == 'bfloat16' and not reason('gpu_kernel')
+        return 'gpu_kernel' if kernel else 'einsum'
     if name not in FORMS:
         known = [AUTOMATIC, *FORMS]
         raise UsageError(f"option 'execution.form' is {name!r}{nearest(name, known)}; known: {', '.join(known)}")
-    reason = lacking(name, config)
-    if not reason and name == 'cpu_kernel':
-        reason = library.unavailable() if platform == 'cpu' else f'it runs on CPUs, not on {platform}'
-    if not reason and name == 'gpu_kernel' and platform not in ('gpu', 'cuda'):
-        reason = f'it runs on GPUs, not on {platform}'
-    if reason:
-        raise UsageError(f"option 'execution.form' is {name!r}, but {reason}; use 'automatic'")
+    if why := reason(name):
+        raise UsageError(f"option 'execution.form' is {name!r}, but {why}; use 'automatic'")
     return name
 
 

@@ -1,11 +1,50 @@
-"""The form of the stack that is one fused GPU kernel for each layer (`pallas.py`)."""
+"""The form of the stack that is one fused GPU kernel for each layer (`pallas.py`).
+
+Pallas is imported only where a kernel is asked about or used: later versions of JAX may come without its Triton
+backend.
+"""
 
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
-from autoint_jax.models.interacting.pallas import interacting_layer, supported
 from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec, layer_norm, mask_factors
+
+LEAST_CAPABILITY = 8.0  # the compute capability of the first NVIDIA GPUs with TF32 and bfloat16
+
+
+def unavailable() -> str:
+    """Returns why no kernel runs on the GPUs of this machine, as a clause; '' if they run."""
+    try:
+        from autoint_jax.models.interacting import pallas  # noqa: F401
+    except (ImportError, AttributeError) as error:
+        return f'jax {jax.__version__} has no Triton backend of Pallas here ({error})'
+    for device in jax.local_devices():
+        if device.platform == 'gpu':
+            capability = str(getattr(device, 'compute_capability', ''))
+            if not capability.replace('.', '', 1).isdecimal() or float(capability) < LEAST_CAPABILITY:
+                return (
+                    f'it needs NVIDIA GPUs of compute capability {LEAST_CAPABILITY} or more, and {device.device_kind} '
+                    f'has {capability or "none"}'
+                )
+    return ''
+
+
+def misfit(config: ModelConfig, fields: int) -> str:
+    """Returns which layer of a model is too large for the kernels, as a clause; '' if all fit.
+
+    Args:
+      config: the options of the model.
+      fields: number of fields, f.
+    """
+    from autoint_jax.models.interacting.pallas import supported
+
+    heads, head_dim = config.num_heads, config.head_dim
+    for width in (config.embedding_dim, heads * head_dim)[: config.num_layers]:
+        if not supported(fields, width, heads, head_dim):
+            return f'its kernels do not fit {fields} fields, inputs of width {width} and {heads} heads of {head_dim}'
+    return ''
 
 
 def gpu_stack(
@@ -15,6 +54,8 @@ def gpu_stack(
 
     Raises UsageError if the shapes of a layer do not fit the kernel.
     """
+    from autoint_jax.models.interacting.pallas import interacting_layer, supported
+
     for layer, mask in zip(layers, masks, strict=True):
         f, d = x.shape[1:]
         if not supported(f, d, spec.num_heads, spec.head_dim):

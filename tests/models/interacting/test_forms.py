@@ -1,6 +1,9 @@
 """All forms of the stack of interacting layers give one function's values and gradients."""
 
+import dataclasses
 import functools
+import sys
+import types
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +13,7 @@ import pytest
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
-from autoint_jax.models.interacting import forms
+from autoint_jax.models.interacting import forms, gpu
 from autoint_jax.models.interacting.stack import LayerWeights, StackSpec, einsum_stack
 from autoint_jax.models.layers.dropout import Drawn
 
@@ -194,6 +197,47 @@ def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
             forms.FORMS['gpu_kernel'](*case)
     with pytest.raises(UsageError, match="did you mean 'einsum'"):
         forms.chosen_form('einsun', ModelConfig(compute_dtype='float32'))
+
+
+def test_automatic_form_on_accelerators(monkeypatch):
+    half, full = ModelConfig(compute_dtype='bfloat16'), ModelConfig()
+    assert (
+        forms.chosen_form('automatic', half, 'gpu', 39) == forms.chosen_form('automatic', half, 'cuda') == 'gpu_kernel'
+    )
+    assert (
+        forms.chosen_form('automatic', full, 'gpu', 39) == forms.chosen_form('automatic', half, 'tpu', 39) == 'einsum'
+    )
+    assert forms.chosen_form('automatic', half, 'gpu', 65) == 'einsum'  # more fields than a block has rows
+    for options in ({'num_heads': 3}, {'layer_norm': 'before_activation'}, {'embedding_dim': 128}):
+        assert forms.chosen_form('automatic', dataclasses.replace(half, **options), 'gpu', 39) == 'einsum'
+    with pytest.raises(UsageError, match="'gpu_kernel', but its kernels do not fit 39 fields, inputs of width 128"):
+        forms.chosen_form('gpu_kernel', ModelConfig(embedding_dim=128), 'gpu', 39)
+    turing = types.SimpleNamespace(platform='gpu', device_kind='T4', compute_capability='7.5')
+    monkeypatch.setattr(gpu.jax, 'local_devices', lambda: [turing])
+    assert forms.chosen_form('automatic', half, 'gpu', 39) == 'einsum'
+    with pytest.raises(UsageError, match='it needs NVIDIA GPUs of compute capability 8.0 or more, and T4 has 7.5'):
+        forms.chosen_form('gpu_kernel', full, 'gpu', 39)
+
+
+def test_a_jax_without_the_triton_backend_lacks_the_gpu_kernel(monkeypatch):
+    for module in ('pallas', 'pallas_block'):
+        monkeypatch.delitem(sys.modules, f'autoint_jax.models.interacting.{module}', raising=False)
+        monkeypatch.delattr(f'autoint_jax.models.interacting.{module}', raising=False)
+    monkeypatch.setitem(sys.modules, 'jax.experimental.pallas', None)
+    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='bfloat16'), 'gpu', 39) == 'einsum'
+    with pytest.raises(UsageError, match="'gpu_kernel', but jax .* has no Triton backend of Pallas here"):
+        forms.chosen_form('gpu_kernel', ModelConfig(), 'gpu', 39)
+
+
+def test_copies_that_go_together_have_the_gpu_kernel_too():
+    x, layers, _, spec = drawn((3, 5, 4, 1, 2, 3), authors=True, residual=True, dropout=False)
+    xs = jnp.stack([x, 2 * x])
+
+    def values(stack):
+        return jax.jit(jax.vmap(jax.value_and_grad(lambda x: jnp.sum(stack(x, layers, (None,), spec) ** 2))))(xs)
+
+    for ours, theirs in zip(values(stack_of('gpu_kernel')), values(einsum_stack), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * float(jnp.abs(theirs).max()))
 
 
 def test_an_option_that_a_form_lacks_is_named():
