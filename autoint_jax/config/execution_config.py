@@ -17,6 +17,7 @@ class ExecutionConfig:
       tables_form: form of the sparse optimizers of tables.
       slice_rows: rows of a slice; 0 if the size is chosen automatically.
       streaming: whether rows are read from disk even if they fit in memory.
+      deterministic: whether a GPU computes sums in one order, so that the same run has the same bits.
     """
 
     form: str = option(
@@ -36,6 +37,11 @@ class ExecutionConfig:
     )
     streaming: bool = option(
         False, 'read rows from disk while training, even if they fit in the memory of the device; this changes no value'
+    )
+    deterministic: bool = option(
+        True,
+        'on a GPU, compute sums in one order, so that the same run has the same bits, resumed or not; without this, '
+        'steps may be faster by a half (CPUs always have one order)',
     )
 
     def __post_init__(self):

@@ -109,7 +109,7 @@ def _train(
     chunk, flush = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(setup)
     each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
     devices = placement.devices_sentence(list(mesh.devices.flat))
-    reporter.say(f'{devices}; a batch has {schedule.batch_size:,} rows{each}')
+    reporter.say(f'{devices}; a batch has {schedule.batch_size:,} rows{each}{setup.repeatable}')
     for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
         reporter.say(sentence)
     reporter.doing('reading rows and making the state')

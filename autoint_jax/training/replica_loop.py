@@ -60,7 +60,7 @@ class ReplicaLoop:
             reporter.say(arrangement.warning)
         reporter.say(
             f'{arrangement.sentence}; {len(runs)} copies in one program, on '
-            f'{placement.devices_sentence(list(self._mesh.devices.flat))}'
+            f'{placement.devices_sentence(list(self._mesh.devices.flat))}{self._setup.repeatable}'
         )
         self._resident = {split: resident_columns(part, self._mesh) for split, part in splits.items()}
         self._cut = slices.cut(self._schedule.batch_size, self._setup, self._mesh)

@@ -78,7 +78,8 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, together: 
             return steps_in_turn(step, max_steps)(state, columns, order, first, count)
         return _steps_together(setup, step, max_steps)(state, columns, order, first, count)
 
-    return jax.jit(_over_copies(one_copy, mesh, together=together, shared=2), donate_argnums=0)
+    program = _over_copies(one_copy, mesh, together=together, shared=2)
+    return jax.jit(program, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
 def _steps_together(setup: Setup, step: Callable, max_steps: int) -> Callable:
@@ -115,7 +116,8 @@ def make_flush(setup: Setup, mesh: Mesh, *, together: bool) -> Callable:
         rates = rates_of(setup.config)._replace(**varied)
         return flushed(state, setup.table_optimizer(rates).flush)
 
-    return jax.jit(_over_copies(one_copy, mesh, together=together, shared=0), donate_argnums=0)
+    program = _over_copies(one_copy, mesh, together=together, shared=0)
+    return jax.jit(program, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
 def make_evaluator(
@@ -129,7 +131,8 @@ def make_evaluator(
         logits = device_logits(setup, cut.slice_rows)(variables, tables, columns, rows)[:count]
         return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
 
-    return jax.jit(_over_copies(one_copy, mesh, together=together, shared=1))
+    program = _over_copies(one_copy, mesh, together=together, shared=1)
+    return jax.jit(program, compiler_options=setup.compiler_options)
 
 
 def stacked(states: list[TrainState], mesh: Mesh) -> TrainState:

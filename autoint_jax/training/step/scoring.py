@@ -1,5 +1,6 @@
 """The logits of a whole split, and the scores from which its metrics are computed, by compiled programs."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +34,7 @@ def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[
       keep_logits: whether the scores hold the logits too.
     """
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=setup.compiler_options)
     def evaluate(variables, tables, columns):
         logits = jax.lax.with_sharding_constraint(
             _logits(setup, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE)
@@ -48,8 +49,8 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
 
     Only logits and labels stay on the devices.
     """
-    score = jax.jit(lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns))
-    summed = jax.jit(sums.sums)
+    score = _compiled_logits(setup, mesh)
+    summed = jax.jit(sums.sums, compiler_options=setup.compiler_options)
 
     def evaluate(variables, tables, columns):
         count, logits = len(columns), []
@@ -67,8 +68,16 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
 
 def make_scorer(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], np.ndarray]:
     """Returns a function (variables, tables, columns [n] on the devices) -> logits [n] on the host, in row order."""
-    score = jax.jit(lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns))
+    score = _compiled_logits(setup, mesh)
     return lambda variables, tables, columns: np.asarray(score(variables, tables, columns))
+
+
+def _compiled_logits(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], jax.Array]:
+    """Returns `_logits` as a compiled function (variables, tables, columns)."""
+    return jax.jit(
+        lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns),
+        compiler_options=setup.compiler_options,
+    )
 
 
 def _logits(setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns) -> jax.Array:

@@ -14,6 +14,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.rates import Rates, rates_of
 from autoint_jax.models import registry
 from autoint_jax.models.contract import Model
+from autoint_jax.models.interacting.forms import GPUS
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.randomness import pinned, seed_key
 from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables, lookup
@@ -70,6 +71,21 @@ class Setup(NamedTuple):
     def form(self) -> str | None:
         """The form of the interacting layers; None for a model without such layers."""
         return self.model.form or None
+
+    @property
+    def compiler_options(self) -> dict[str, bool]:
+        """Options of XLA for every program of the run; on a GPU `execution.deterministic` sets one."""
+        ordered = self.platform in GPUS and self.config.execution.deterministic
+        return {'xla_gpu_deterministic_ops': True} if ordered else {}
+
+    @property
+    def repeatable(self) -> str:
+        """A clause for the line about devices: whether a GPU gives the same bits each time; '' on other devices."""
+        if self.platform not in GPUS:
+            return ''
+        if self.config.execution.deterministic:
+            return '; the same run has the same bits (execution.deterministic)'
+        return '; sums are in no fixed order, so that the same run differs by rounding (execution.deterministic=false)'
 
     def optimizer(self, rates: Rates | None = None) -> optax.GradientTransformation:
         """Returns the optimizer of parameters, with the rates of the configuration or those given."""

@@ -127,7 +127,7 @@ def make_step(setup: Setup, gradients: Callable, rates: Rates) -> Callable:
 def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> jax.stages.Wrapped:
     """Returns `steps_in_turn` of a run over a mesh, compiled; it donates the state."""
     step = make_step(setup, make_gradients(setup, mesh, cut.slice_rows), rates_of(setup.config))
-    return jax.jit(steps_in_turn(step, max_steps), donate_argnums=0)
+    return jax.jit(steps_in_turn(step, max_steps), donate_argnums=0, compiler_options=setup.compiler_options)
 
 
 def steps_in_turn(step: Callable, max_steps: int) -> Callable:
@@ -157,7 +157,7 @@ def make_flush(setup: Setup) -> Callable[[TrainState], TrainState]:
     table_optimizer = setup.table_optimizer()
     if table_optimizer.flush is up_to_date:
         return lambda state: state
-    flush_table = jax.jit(table_optimizer.flush, donate_argnums=(0, 1))
+    flush_table = jax.jit(table_optimizer.flush, donate_argnums=(0, 1), compiler_options=setup.compiler_options)
     return lambda state: flushed(state, flush_table)
 
 
