@@ -189,7 +189,7 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 
 def _there(path: pathlib.Path) -> bool:
-    """Whether there is such a file. True also if this cannot be determined; then `read_text` raises the reason."""
+    """Returns whether there is such a file. It is true if that is unknown; `read_text` then raises the reason."""
     try:
         path.stat()
         return True

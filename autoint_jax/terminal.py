@@ -21,7 +21,7 @@ def shown(text: Any) -> str:
 
 
 def _harmful(character: str) -> bool:
-    """Whether a terminal may act on a character.
+    """Returns whether a terminal may act on a character.
 
     These are control, format (such as bidi marks) and surrogate characters, and line and paragraph separators. The
     joiners U+200C and U+200D are format characters, too, but ordinary words and pictures contain them.

@@ -21,10 +21,10 @@ from autoint_jax.schema import Batch, Schema
 
 
 class AttentionalPairs(nn.Module):
-    """Feature embeddings [b, f, d] -> sum_{i<j} a_ij e_i * e_j, [b, d], over the pairs of features that a row has.
+    """The attentional pooling of pairs of features: [b, f, d] -> sum_{i<j} a_ij e_i * e_j, [b, d].
 
-    `present` [b, f] says which features a row has. The weights a are a softmax over these pairs of h^T ReLU(W (e_i *
-    e_j) + b). W and h are drawn as in the authors' code; b starts at zero and is not drawn.
+    `present` [b, f] says which features a row has; other pairs are left out. The weights a are a softmax over the pairs
+    of h^T ReLU(W (e_i * e_j) + b). W and h are drawn as in the authors' code; b starts at zero and is not drawn.
 
     Attributes:
       width: width of the attention network.
@@ -47,10 +47,11 @@ class AttentionalPairs(nn.Module):
 
 
 class AFM(Model):
-    """w_0 + w^T x + p^T sum_{i<j} a_ij e_i * e_j over single features as in `FM`; p starts at 1.
+    """AFM is an FM whose pairs are weighted by attention: w_0 + w^T x + p^T sum_{i<j} a_ij e_i * e_j.
 
-    Dropout acts as in the authors' code: on attention weights (`attention_dropout`), which drops whole pairs, and on
-    the pooled vector (`embedding_dropout`). The paper's L2 penalty on W is left out.
+    Pairs are of single features, as in `FM`, and p starts at 1. Dropout acts as in the authors' code: on attention
+    weights (`attention_dropout`), which drops whole pairs, and on the pooled vector (`embedding_dropout`). The paper's
+    L2 penalty on W is left out.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'attention_dim', 'attention_dropout')

@@ -77,11 +77,13 @@ def resolved(config: ModelConfig) -> Resolved:
 
 
 class AutoInt(Model):
-    """Field embeddings -> stacked interacting layers -> output layer. AutoInt+ adds the logits of a deep network.
+    """AutoInt lets the embeddings of fields interact by stacked attention layers, before one linear output layer.
 
-    `variant='paper'` is Eqs. 1-9. `variant='authors'` follows the published code, which departs from them: ReLU and
-    bias on all projections, scores scaled by 1 / sqrt(a), LayerNorm after each layer, random initial biases of the
-    output layers. Other options give what other implementations have. `wide` adds w^T x (FuxiCTR, DeepCTR).
+    AutoInt+ adds the logits of a deep network. `variant='paper'` is Eqs. 1-9. `variant='authors'` follows the published
+    code, which departs from them: ReLU and bias on all projections, scores scaled by 1 / sqrt(a), LayerNorm after each
+    layer, random initial biases of the output layers.
+
+    Other options give what other implementations have. `wide` adds w^T x (FuxiCTR, DeepCTR).
     `deep_output='concatenated'` gives one output layer both the attention output and the last hidden layer of the deep
     network (DeepCTR). `layer_norm='before_activation'` with `residual_projection='where_needed'` is FuxiCTR's layer.
     """

@@ -21,11 +21,12 @@ def passed_on(widths: tuple[int, ...], split: bool) -> list[int]:
 
 
 class CompressedInteractions(nn.Module):
-    """Field embeddings [b, f, d] -> w^T p, [b], where p are the sum-pooled feature maps (Lian et al., 2018, Eq. 6).
+    """The layers of a CIN: field embeddings [b, f, d] -> w^T p, [b], where p are the sum-pooled feature maps.
 
-    X^k_h = sum_ij W^{k,h}_ij (X^{k-1}_i * X^0_j), [b, h, d], without activation or bias, as the paper found best. p is
-    the sum over d of the maps of all layers. With `split`, as in the authors' code, the first half of a layer's maps
-    goes to the next layer and the rest to the output; the middle one of an odd number goes to the next layer.
+    X^k_h = sum_ij W^{k,h}_ij (X^{k-1}_i * X^0_j), [b, h, d] (Lian et al., 2018, Eq. 6), without activation or bias, as
+    the paper found best. p is the sum over d of the maps of all layers. With `split`, as in the authors' code, the
+    first half of a layer's maps goes to the next layer and the rest to the output; the middle one of an odd number goes
+    to the next layer.
 
     A map that only the output reads is never computed, because w_h sum_d X^k_h = sum_ijd (w_h W^{k,h}_ij) X^{k-1}_i
     X^0_j. All such maps of a layer together take one product of X^0 with the matrix [i, j] sum_h w_h W^{k,h}, then one
@@ -67,7 +68,7 @@ class CompressedInteractions(nn.Module):
 
 
 class CIN(Model):
-    """CIN over field embeddings -> output layer."""
+    """CIN compresses the pairs of field embeddings layer by layer; its output is linear in the pooled maps."""
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'cin_widths', 'cin_split')
     NEEDS = ('cin_widths',)

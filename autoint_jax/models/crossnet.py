@@ -15,7 +15,7 @@ from autoint_jax.schema import Batch, Schema
 
 
 class CrossLayers(nn.Module):
-    """x_{l+1} = x_0 (x_l^T w_l) + b_l + x_l (Wang et al., 2017, Eq. 3): [b, h] -> [b, h].
+    """The cross layers of DCN: x_{l+1} = x_0 (x_l^T w_l) + b_l + x_l (Wang et al., 2017, Eq. 3), [b, h] -> [b, h].
 
     Each x_l is a_l x_0 + c_l, with a number a_l for each row and a vector c_l that all rows share. So one product of
     x_0 with the w_l of all layers is enough: a_{l+1} = a_l + a_l (x_0^T w_l) + c_l^T w_l and c_{l+1} = c_l + b_l.
@@ -41,7 +41,7 @@ class CrossLayers(nn.Module):
 
 
 class CrossNet(Model):
-    """Cross layers over stacked embeddings and numbers -> w^T x_L + b."""
+    """CrossNet is a stack of cross layers on stacked embeddings and numbers, with the output w^T x_L + b."""
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'num_layers')
 

@@ -15,12 +15,12 @@ from autoint_jax.schema import Batch, Schema
 
 
 class MatrixCrossLayer(nn.Module):
-    """x_{l+1} = x_0 * (W x_l + b) + x_l (Wang et al., 2021, Eqs. 1-4): (x_0 [b, h], x_l [b, h]) -> [b, h].
+    """A cross layer of DCN-V2: x_{l+1} = x_0 * (W x_l + b) + x_l, (x_0 [b, h], x_l [b, h]) -> [b, h].
 
-    Rank 0 means a full W (Eq. 1), rank r means W = U V^T (Eq. 2). Several experts replace W x_l by sum_i G_i(x_l) U_i
-    g(C_i g(V_i^T x_l)), where g is tanh (Eqs. 3 and 4, which do not fix g). All experts share the bias, which stands
-    outside the sum because the gates sum to one. The gates are a softmax of a linear map of x_l without a bias; each
-    layer has its own map (TorchRec shares one among layers).
+    These are Eqs. 1-4 of Wang et al. (2021). Rank 0 means a full W (Eq. 1), rank r means W = U V^T (Eq. 2). Several
+    experts replace W x_l by sum_i G_i(x_l) U_i g(C_i g(V_i^T x_l)), where g is tanh (Eqs. 3 and 4, which do not fix g).
+    All experts share the bias, which stands outside the sum because the gates sum to one. The gates are a softmax of a
+    linear map of x_l without a bias; each layer has its own map (TorchRec shares one among layers).
 
     Attributes:
       rank: r, or 0 for a full matrix.
@@ -54,10 +54,10 @@ class MatrixCrossLayer(nn.Module):
 
 
 class DCNV2(Model):
-    """Cross layers with a deep network that reads x_L (`cross_stacked`) or stands beside them; without one, w^T x_L +
-    b.
+    """DCN-V2 joins cross layers and a deep network on stacked embeddings and numbers.
 
-    Side by side, the output layer over both is computed as the sum of an output layer over each. Its bias, which the
+    The deep network reads x_L (`cross_stacked`) or stands beside the cross layers; without one the output is w^T x_L +
+    b. Side by side, the output layer over both is computed as the sum of an output layer over each. Its bias, which the
     paper does not have, is that of the deep network.
     """
 

@@ -15,7 +15,7 @@ from autoint_jax.schema import Batch, Schema
 
 
 class DeepCross(Model):
-    """A cross network and a deep network side by side on stacked embeddings and numbers.
+    """DCN is a cross network and a deep network side by side on stacked embeddings and numbers.
 
     The output layer over both (Wang et al., 2017, Eq. 5) is computed as the sum of an output layer over each. Its bias,
     which the paper does not have, is that of the deep network.

@@ -14,7 +14,7 @@ from autoint_jax.schema import Batch, Schema
 
 
 class ResidualUnit(nn.Module):
-    """[b, h] -> ReLU(W_1 ReLU(W_0 x + b_0) + b_1 + x), [b, width].
+    """A residual unit of two layers: [b, h] -> ReLU(W_1 ReLU(W_0 x + b_0) + b_1 + x), [b, width].
 
     If h is not `width`, a projection with a bias maps x.
     """
@@ -33,7 +33,7 @@ class ResidualUnit(nn.Module):
 
 
 class DeepCrossing(Model):
-    """Stacked input -> residual units of `unit_widths` -> linear output.
+    """Deep Crossing passes the stacked input through residual units of `unit_widths` to a linear output layer.
 
     In Shan et al. the inner layer of a unit has its own width, and all units keep the width of the input. Here both
     layers of a unit have the unit's width, and a unit that changes the width projects its shortcut. The AutoInt paper's

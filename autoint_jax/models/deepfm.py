@@ -15,9 +15,10 @@ from autoint_jax.schema import Batch, Schema
 
 
 class DeepFM(Model):
-    """FM(x) + MLP([e_1 ; ... ; e_f]), both on the same embeddings (Guo et al., 2017, Eqs. 1-4).
+    """DeepFM adds an FM and a deep network on the same embeddings: FM(x) + MLP([e_1 ; ... ; e_f]).
 
-    The bias is that of the MLP's output layer. Dropout on embeddings acts before both parts.
+    These are Eqs. 1-4 of Guo et al. (2017). The bias is that of the MLP's output layer. Dropout on embeddings acts
+    before both parts.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')

@@ -24,12 +24,13 @@ from autoint_jax.schema import Batch, Schema
 
 
 class DisentangledAttention(nn.Module):
-    """x [b, f, d] -> [b, f, w] and the attention weights [b, n, f, g], whose rows sum to 2; w = n * a.
+    """An attention layer of DESTINE: x [b, f, d] -> [b, f, w] and the attention weights [b, n, f, g]; w = n * a.
 
     For each head, weight_fg = softmax_g((q_f - mean q)^T (k_g - mean k)) + softmax_g(u^T x_g), with means over the
-    fields. The first part says how much two fields matter to each other, the second how much field g matters to all.
-    The output is sum_g weight_fg v_g + W_Res x_f. The unary scores have their own projection u, as in the authors'
-    code, where the paper derives them from (mean q)^T k_g. It has no bias, because the softmax would cancel it.
+    fields, so the weights of a field sum to 2. The first part says how much two fields matter to each other, the second
+    how much field g matters to all. The output is sum_g weight_fg v_g + W_Res x_f. The unary scores have their own
+    projection u, as in the authors' code, where the paper derives them from (mean q)^T k_g. It has no bias, because the
+    softmax would cancel it.
 
     Attributes:
       spec: heads, residual and scale. W_Res is in every layer, and a bias in every projection.
@@ -64,13 +65,13 @@ class DisentangledAttention(nn.Module):
 
 
 class DESTINE(Model):
-    """Field embeddings -> disentangled attention layers -> linear output layer; plus w^T x and the logits of a deep
-    network.
+    """DESTINE passes field embeddings through disentangled attention layers to a linear output layer.
 
-    Each layer has a residual, and the output layer reads the last layer without an activation. This follows FuxiCTR,
-    whose published figures are higher; the authors' code by default adds one projected residual of the embeddings after
-    all layers, then a ReLU. As by default in both, scores are unscaled and projections linear (`score_scale`,
-    `projection_activation` change that). Both add w^T x by default; here `wide` does.
+    With options it adds w^T x and the logits of a deep network. Each layer has a residual, and the output layer reads
+    the last layer without an activation. This follows FuxiCTR, whose published figures are higher; the authors' code by
+    default adds one projected residual of the embeddings after all layers, then a ReLU. As by default in both, scores
+    are unscaled and projections linear (`score_scale`, `projection_activation` change that). Both add w^T x by default;
+    here `wide` does.
     """
 
     OPTIONS = (

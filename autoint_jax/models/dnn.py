@@ -13,7 +13,10 @@ from autoint_jax.schema import Batch, Schema
 
 
 class DNN(Model):
-    """MLP([e_1 ; ... ; e_f]): the deep network of AutoInt+ alone. A numeric field is a vector v_m x_m here too."""
+    """DNN is the deep network of AutoInt+ alone: MLP([e_1 ; ... ; e_f]).
+
+    A numeric field is a vector v_m x_m here too.
+    """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')
     NEEDS = ('deep_hidden',)

@@ -28,7 +28,7 @@ def stream_widths(config: ModelConfig) -> tuple[tuple[int, ...], tuple[int, ...]
 
 
 class FeatureGate(nn.Module):
-    """2 sigmoid(MLP(context)), [1, h], which multiplies the features [b, h] of a stream; it is the same for all rows.
+    """A gate that multiplies the features [b, h] of a stream by 2 sigmoid(MLP(context)), [1, h], the same for all rows.
 
     The context is a learned vector, the paper's choice for a stream without user or item fields. It starts from small
     random values, because from zero, as in the authors' code, no gradient would pass the hidden layers of the gate.
@@ -54,10 +54,10 @@ class FeatureGate(nn.Module):
 
 
 class BilinearFusion(nn.Module):
-    """Streams o_1 [b, p], o_2 [b, q] -> b + w_1^T o_1 + w_2^T o_2 + sum_n o_1n^T W_n o_2n, [b], n heads of each.
+    """The fusion of two streams o_1 [b, p], o_2 [b, q]: b + w_1^T o_1 + w_2^T o_2 + sum_n o_1n^T W_n o_2n, [b].
 
     Attributes:
-      heads: number of heads into which the outputs of both streams are cut.
+      heads: number of heads n into which the outputs of both streams are cut.
     """
 
     heads: int
@@ -76,7 +76,10 @@ class BilinearFusion(nn.Module):
 
 
 class FinalMLP(Model):
-    """Gated embeddings -> two streams -> bilinear fusion (Mao et al., 2023). Without gate widths there are no gates."""
+    """FinalMLP passes gated embeddings through two perceptrons, its streams, and fuses both bilinearly.
+
+    Without gate widths there are no gates. Source: Mao et al., 2023.
+    """
 
     OPTIONS = (
         *EMBEDDING_OPTIONS,

@@ -29,11 +29,11 @@ def bi_interaction(x: jax.Array) -> jax.Array:
 
 
 class FM(Model):
-    """w_0 + w^T x + sum_{i<j} <e_i, e_j> (Rendle, 2010, Eq. 1).
+    """FM adds the products of all pairs of features to a linear model: w_0 + w^T x + sum_{i<j} <e_i, e_j>.
 
-    e_i = x_i v_i for single features, as in the paper. A multivalued field of q values has q features, each with x_i =
-    1 / q, or x_i = 1 if `combiner` is 'sum'; pairs of them are summed too. Dropout, which the paper does not have, acts
-    on the summed products, as He and Chua (2017) regularise FM.
+    This is Eq. 1 of Rendle (2010), with e_i = x_i v_i for single features. A multivalued field of q values has q
+    features, each with x_i = 1 / q, or x_i = 1 if `combiner` is 'sum'; pairs of them are summed too. Dropout, which the
+    paper does not have, acts on the summed products, as He and Chua (2017) regularise FM.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout')

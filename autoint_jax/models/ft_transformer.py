@@ -31,8 +31,7 @@ def feedforward_width(config: ModelConfig) -> int:
 
 
 class Tokens(nn.Module):
-    """Field embeddings [b, f, d] -> tokens [b, 1 + f, d]: the [CLS] token, then each field's embedding plus its bias
-    vector.
+    """The tokens of a row: [b, f, d] -> [b, 1 + f, d]: [CLS], then each embedding plus the bias of its field.
 
     The [CLS] token and the biases are drawn uniformly from +-1 / sqrt(d), as in the paper's code. That code draws
     embeddings so too; here `embedding_stddev` applies to them. The module's name must end in `_embedding`, so that its
@@ -51,7 +50,7 @@ class Tokens(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention, biases and an output projection: [b, t, d] -> [b, t, d], [b, 1, d] if `cls`."""
+    """Multi-head self-attention with biases and an output projection: [b, t, d] -> [b, t, d], or [b, 1, d] if `cls`."""
 
     num_heads: int
     dropout: float | jax.Array
@@ -80,7 +79,10 @@ class SelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """W_2 dropout(reglu(W_1 x)), [b, t, d] -> [b, t, d]; reglu(u, v) = u * ReLU(v) of two halves (Shazeer, 2020)."""
+    """The feed-forward layer of a block: W_2 dropout(reglu(W_1 x)), [b, t, d] -> [b, t, d].
+
+    reglu(u, v) = u * ReLU(v) of the two halves of W_1 x (Shazeer, 2020).
+    """
 
     hidden: int
     dropout: float | jax.Array
@@ -94,7 +96,7 @@ class FeedForward(nn.Module):
 
 
 class FTTransformer(Model):
-    """Tokens -> pre-norm blocks -> Linear(ReLU(LayerNorm([CLS]))).
+    """FT-Transformer passes tokens through pre-norm blocks; the output is Linear(ReLU(LayerNorm([CLS]))).
 
     A block is x <- x + dropout(attention(LayerNorm(x))), then x <- x + dropout(feed-forward(LayerNorm(x))). The first
     block lacks its first LayerNorm, which the paper found easier to train. The last block computes only the [CLS] row,

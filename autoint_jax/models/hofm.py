@@ -33,11 +33,11 @@ def order_tables(order: int) -> dict[int, str]:
 
 
 class HOFM(Model):
-    """w_0 + w^T x + sum_{m=2..order} sum_{i_1<...<i_m} <e^m_{i_1}, ..., e^m_{i_m}> (Blondel et al., 2016).
+    """HOFM is an FM of any order: w_0 + w^T x + sum_{m=2..order} sum_{i_1<...<i_m} <e^m_{i_1}, ..., e^m_{i_m}>.
 
-    e_i = x_i v_i for single features, as in `FM`. Every order has its own embeddings, all of the same dimension.
-    Gradients train all orders at once, where the paper uses coordinate descent. Dropout, which the paper does not have,
-    acts on the summed products of each order, as in `FM`.
+    Source: Blondel et al., 2016. e_i = x_i v_i for single features, as in `FM`. Every order has its own embeddings, all
+    of the same dimension. Gradients train all orders at once, where the paper uses coordinate descent. Dropout, which
+    the paper does not have, acts on the summed products of each order, as in `FM`.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'order')

@@ -22,9 +22,10 @@ def mask_hidden(width: int, ratio: float) -> int:
 
 
 class MaskBlock(nn.Module):
-    """(embeddings [b, e], x [b, h]) -> [b, width]: ReLU(LN(W (mask * x))), mask = W_2 ReLU(W_1 embeddings + b_1) + b_2.
+    """A mask block: (embeddings [b, e], x [b, h]) -> ReLU(LN(W (mask * x))), [b, width].
 
-    x is the layer-normalised embeddings or the output of another block, and the mask is as wide as x.
+    The mask is W_2 ReLU(W_1 embeddings + b_1) + b_2 and as wide as x; x is the layer-normalised embeddings or the
+    output of another block.
 
     Attributes:
       width: width of the output.
@@ -48,7 +49,7 @@ class MaskBlock(nn.Module):
 
 
 class MaskNet(Model):
-    """Mask blocks on field embeddings -> deep network -> output layer.
+    """MaskNet passes field embeddings through mask blocks, a deep network and an output layer.
 
     Blocks stand side by side (`mask_parallel`), or each reads the one before. Before blocks read it, the embedding of
     each field passes a LayerNorm with its own scale and bias. Masks are made from embeddings without that LayerNorm, so

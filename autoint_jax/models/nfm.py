@@ -16,11 +16,11 @@ from autoint_jax.schema import Batch, Schema
 
 
 class NFM(Model):
-    """w_0 + w^T x + h^T MLP(f_BI), where f_BI is the bi-interaction pooling of the features' x_i v_i.
+    """NFM is a deep network on the pooled pairs of features, beside a linear model: w_0 + w^T x + h^T MLP(f_BI).
 
-    w_0 is the bias of the MLP's output layer. With `deep_batch_norm` f_BI is normalised like the hidden layers, before
-    its dropout (`embedding_dropout`), as in the paper. Without hidden layers the model is NFM-0: FM with a weight h for
-    each dimension.
+    f_BI is the bi-interaction pooling of the features' x_i v_i, and w_0 is the bias of the MLP's output layer. With
+    `deep_batch_norm` f_BI is normalised like the hidden layers, before its dropout (`embedding_dropout`), as in the
+    paper. Without hidden layers the model is NFM-0: FM with a weight h for each dimension.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')

@@ -15,10 +15,10 @@ from autoint_jax.schema import Batch, Schema
 
 
 class WideDeep(Model):
-    """w^T x + MLP([embeddings ; numbers]) (Cheng et al., 2016, Eq. 3); b is the bias of the MLP's output layer.
+    """Wide & Deep adds a linear model and a deep network: w^T x + MLP([embeddings ; numbers]).
 
-    The wide part reads single features and none of that paper's hand-made cross products, as in Table 5 of the AutoInt
-    paper.
+    This is Eq. 3 of Cheng et al. (2016); its b is the bias of the MLP's output layer. The wide part reads single
+    features and none of that paper's hand-made cross products, as in Table 5 of the AutoInt paper.
     """
 
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'deep_hidden', 'deep_dropout', 'deep_batch_norm')

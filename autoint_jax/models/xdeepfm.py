@@ -15,7 +15,10 @@ from autoint_jax.schema import Batch, Schema
 
 
 class XDeepFM(Model):
-    """w^T x + w_cin^T p + w_deep^T h + b (Lian et al., 2018, Eq. 10); both networks read the same embeddings."""
+    """xDeepFM adds a linear model, CIN and a deep network on the same embeddings: w^T x + w_cin^T p + w_deep^T h + b.
+
+    Source: Lian et al., 2018, Eq. 10.
+    """
 
     OPTIONS = (
         *EMBEDDING_OPTIONS,
