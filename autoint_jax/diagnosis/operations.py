@@ -24,7 +24,7 @@ from autoint_jax.models.interacting.forms import FORMS, chosen_form, interacting
 from autoint_jax.models.interacting.stack import LayerWeights, StackSpec, attention_weights
 from autoint_jax.models.layers.tables import lookup, table_of
 from autoint_jax.schema import CATEGORICAL, Batch, FieldSpec, Schema
-from autoint_jax.training.step.steps import summed_logloss
+from autoint_jax.training.step.loss import summed_logloss
 from autoint_jax.training.tables.choice import chosen_table_form, table_optimizer
 from autoint_jax.training.tables.optimizer import distinct_rows, summed
 
