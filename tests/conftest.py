@@ -1,5 +1,6 @@
 """Small raw data in MovieLens-1M's format, prepared once for all tests."""
 
+import gc
 import json
 import os
 import pathlib
@@ -19,6 +20,33 @@ ROOMS = sorted({str(path.parent) for path in (ROOT / 'tests').rglob('test_*.py')
 sys.path.extend(ROOMS)
 os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [os.environ.get('PYTHONPATH'), *ROOMS]))
 OPTIMIZED = ('JAX_DISABLE_MOST_OPTIMIZATIONS', '0')  # the environment of a process that compiles as users do
+# Test files that take more than ten seconds, from the longest to the shortest.
+LONGEST = (
+    'test_kinds.py',
+    'test_replicas.py',
+    'test_randomness.py',
+    'test_contract.py',
+    'test_commands.py',
+    'test_lost_checkpoints.py',
+    'test_table_optimizers.py',
+    'test_training.py',
+    'test_checkpoints.py',
+    'test_resume.py',
+    'test_run_folders.py',
+    'test_planted.py',
+    'test_attention_models.py',
+    'test_docs.py',
+    'test_doctor.py',
+    'test_memory.py',
+    'test_feed.py',
+    'test_sweeps.py',
+    'test_benchmarks.py',
+    'test_curves.py',
+    'test_attention_pairs.py',
+    'test_search.py',
+)
+MOST_BYTES = 1_500_000_000  # of a worker that keeps its programs from one module to the next
+UNOPTIMIZED = pytest.StashKey[bool]()  # whether programs without optimizations are kept
 GENRES = ['Action', 'Comedy', 'Drama', 'Horror', 'Romance', 'War', 'Western']
 
 
@@ -33,6 +61,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
         os.environ['JAX_COMPILATION_CACHE_DIR'] = folder.name
         os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what has been imported out of every later garbage collection, and makes these rare."""
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest files first, so that no worker begins one when the other has no more."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 def write_raw(folder: pathlib.Path, *, users: int, movies: int, ratings: int) -> pathlib.Path:
@@ -92,13 +132,22 @@ def compilation_of_commands() -> None:
 
 
 @pytest.fixture(scope='module', autouse=True)
-def programs_of_a_module() -> Iterator[None]:
-    """Drops the programs of a module at its end, which would fill gigabytes; what another needs too is read from their
-    folder.
+def programs_of_a_module(request) -> Iterator[None]:
+    """Drops the programs of all modules when they fill too much memory, and those without optimizations before a
+    module that compiles as users do; what another needs too is read from their folder.
     """
-    yield
-    if 'jax' in sys.modules:
+    unoptimized = 'quick_compilation' in request.fixturenames
+    if 'jax' in sys.modules and request.config.stash.get(UNOPTIMIZED, unoptimized) and not unoptimized:
         sys.modules['jax'].clear_caches()
+    request.config.stash[UNOPTIMIZED] = unoptimized
+    yield
+    if 'jax' in sys.modules and resident_bytes() > MOST_BYTES:
+        sys.modules['jax'].clear_caches()
+
+
+def resident_bytes() -> int:
+    """The memory of this process."""
+    return int(pathlib.Path('/proc/self/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 @pytest.fixture(scope='module')

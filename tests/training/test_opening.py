@@ -73,6 +73,7 @@ def opened(data, run_dir):
 
 def test_no_initial_state_is_made_to_read_one(data, run_dir, monkeypatch):
     keys = []
+    state._state_shapes.cache_clear()
     drawn = state.initial_tables
     monkeypatch.setattr(state, 'initial_tables', lambda specs, key: (keys.append(key), drawn(specs, key))[1])
     assert int(opened(data, run_dir).state.step) == 4

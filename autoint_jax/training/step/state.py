@@ -3,6 +3,7 @@
 The state holds no random keys: what is random is a function of the seed and the step.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -153,4 +154,19 @@ def _drawn_state(setup: Setup, key: jax.Array) -> TrainState:
 
 def state_shapes(setup: Setup) -> TrainState:
     """Returns the state at step 0 as shapes and types; it allocates nothing."""
+    specs = tuple(setup.table_specs.items())
+    return _state_shapes(setup.config, setup.schema, setup.platform, setup.model, specs, setup.table_form)
+
+
+@functools.lru_cache(maxsize=16)
+def _state_shapes(
+    config: Config,
+    schema: Schema,
+    platform: str,
+    model: Model,
+    table_specs: tuple[tuple[str, TableSpec], ...],
+    table_form: str,
+) -> TrainState:
+    """Returns the shapes of a state. A start asks for them several times, and each time the model would be traced."""
+    setup = Setup(config, schema, platform, model, dict(table_specs), table_form)
     return jax.eval_shape(lambda: initial_state(setup))
