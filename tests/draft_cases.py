@@ -14,6 +14,7 @@ from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.text.layout import Layout
 
+PLAIN = 'click,city,x\n' + ''.join(f'{i % 2},{["Zürich", "Köln", "Århus"][i % 3]},{i}.5\n' for i in range(60))
 NASTY = [
     'yes',
     'no',
