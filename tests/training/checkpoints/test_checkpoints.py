@@ -1,6 +1,7 @@
 """Checkpoints: what is kept, what a reader leaves alone, and damage of every kind."""
 
 import errno
+import functools
 import gc
 import pathlib
 import shutil
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from autoint_jax.config.configuration import Config
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import best_evaluation
@@ -23,8 +24,11 @@ from autoint_jax.training.step.placement import data_mesh
 from autoint_jax.training.step.state import initial_state, make_setup
 
 
+@functools.cache
 def small_state(cardinality=5):
-    return initial_state(make_setup(Config(), Schema((FieldSpec('a', CATEGORICAL, cardinality),))))
+    """A state of few arrays: a table and an output layer."""
+    config = replace(Config(), {'model.num_layers': 0})
+    return initial_state(make_setup(config, Schema((FieldSpec('a', CATEGORICAL, cardinality),))))
 
 
 def evaluated(step, loss):

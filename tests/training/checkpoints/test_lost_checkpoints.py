@@ -74,8 +74,21 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize('lose, train', [*((lose, alone) for lose in LOSSES), ('values', with_another_copy)])
-@pytest.mark.parametrize('lost', [[BEST], [24], [BEST, 24]], ids=str)
+WAYS = [*((lose, alone) for lose in LOSSES), ('values', with_another_copy)]
+# Every way to lose the best checkpoint, and two ways to lose others.
+LOST = [
+    pytest.param(
+        lost,
+        *way,
+        id=f'{lost}-{way[0]}-{way[1].__name__}',
+        marks=[] if lost == [BEST] or way in (('folder', alone), ('values', alone)) else [pytest.mark.slow],
+    )
+    for lost in ([BEST], [24], [BEST, 24])
+    for way in WAYS
+]
+
+
+@pytest.mark.parametrize('lost, lose, train', LOST)
 def test_a_lost_checkpoint_is_found_at_the_start_and_made_up_for(data, interrupted, whole, tmp_path, lost, lose, train):
     folder = shutil.copytree(interrupted, tmp_path / 'run')
     for step in lost:
