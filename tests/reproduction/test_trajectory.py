@@ -9,6 +9,8 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.reproduction import trajectory
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 CONFIG = replace(Config(), {**OPTIONS, 'model.num_layers': 1})
 
 

@@ -144,7 +144,7 @@ def next_steps(command, folder, *options):
 
 
 def test_every_next_step_of_attention_is_possible(command, forks, folder, tmp_path):
-    steps = next_steps(command, folder, '--config.model.num_layers=1')
+    steps = next_steps(command, folder, *(f'--config.model.{option}' for option in ('num_layers=1', 'num_heads=1')))
     assert ['explain.py' in step for step in steps] == [True, False]
     for step in steps:
         done = forks.run(shlex.split(step, comments=True)[1:], tmp_path)

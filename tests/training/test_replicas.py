@@ -27,9 +27,7 @@ from autoint_jax.training.step.state import initial_state, make_setup
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
 SMALL = {
-    'model.num_layers': 1,
-    'model.num_heads': 1,
-    'model.head_dim': 4,
+    'model.name': 'fm',
     'model.embedding_dim': 4,
     'execution.slice_rows': 16,
     'data.dataset': 'movielens_1m',
@@ -99,30 +97,29 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
         )
         for seed, rate, weight, attention, embedding, deep in [
             (0, 1e-3, 0.0, 0.0, 0.2, 0.0),
-            (7, 3e-3, 0.01, 0.4, 0.0, 0.1),
-            (0, 1e-2, 0.3, 0.1, 0.5, 0.6),
+            (7, 3e-3, 0.3, 0.4, 0.0, 0.1),
         ]
     ]
     schema, columns = made_up(Shape((3, 17)), 24, seed=1)
     varied = {
         name: jnp.asarray(values)
         for name, values in {
-            'seed': [0, 7, 0],
-            'learning_rate': [1e-3, 3e-3, 1e-2],
-            l2: [0.0, 0.01, 0.3],
-            'attention_dropout': [0.0, 0.4, 0.1],
-            'embedding_dropout': [0.2, 0.0, 0.5],
-            'deep_dropout': [0.0, 0.1, 0.6],
+            'seed': [0, 7],
+            'learning_rate': [1e-3, 3e-3],
+            l2: [0.0, 0.3],
+            'attention_dropout': [0.0, 0.4],
+            'embedding_dropout': [0.2, 0.0],
+            'deep_dropout': [0.0, 0.1],
         }.items()
     }
-    setup, mesh = make_setup(configs[0], schema), replica_programs.replica_mesh(3, jax.local_devices()[:1])
+    setup, mesh = make_setup(configs[0], schema), replica_programs.replica_mesh(2, jax.local_devices()[:1])
     alone_on = placement.data_mesh(jax.local_devices()[:1])
     cut = slices.cut(6, setup, mesh)
     order = jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
-    orders = jnp.stack([order, order[::-1], jnp.roll(order, 1, 0)])
+    orders = jnp.stack([order, order[::-1]])
     resident = resident_columns(columns, mesh)
     states = replica_programs.stacked([initial_state(make_setup(config, schema)) for config in configs], mesh)
-    counts = jnp.array([3, 2, 3])
+    counts = jnp.array([3, 2])
     states, losses = replica_programs.make_chunk(setup, mesh, cut, max_steps=3, together=together)(
         states, varied, orders, counts, resident, 1
     )
@@ -200,14 +197,7 @@ def test_copies_go_on_after_an_interruption_and_with_runs_begun_alone(data, conf
 
 def test_copies_with_lazy_adam_go_on_after_an_interruption(data, tmp_path):
     base = replace(
-        Config(),
-        SMALL
-        | {
-            'model.num_layers': 0,
-            'optimizer.tables': 'lazy_adam',
-            'training.epochs': 1,
-            'training.evaluations_per_epoch': 2,
-        },
+        Config(), SMALL | {'optimizer.tables': 'lazy_adam', 'training.epochs': 1, 'training.evaluations_per_epoch': 2}
     )
     configs = copies(replace(base, {'replicas.learning_rate': (1e-3, 1e-2)}))
     folders, again = [tmp_path / str(number) for number in range(2)], Silent()
@@ -228,8 +218,8 @@ def test_a_copy_that_diverges_leaves_the_others(data, tmp_path):
 
 
 def test_copies_that_share_no_program_are_refused(data, tmp_path):
-    one, other = (replace(Config(), SMALL | {'model.num_layers': layers}) for layers in (1, 2))
-    with pytest.raises(UsageError, match='cannot differ in model.num_layers'):
+    one, other = (replace(Config(), SMALL | {'model.embedding_dim': size}) for size in (3, 4))
+    with pytest.raises(UsageError, match='cannot differ in model.embedding_dim'):
         fit_copies([one, other], data, [tmp_path / 'one', tmp_path / 'other'], Silent())
     streamed = [replace(one, {'execution.streaming': True, 'seed': seed}) for seed in (0, 1)]
     with pytest.raises(UsageError, match='execution.streaming asks: copies of a run cannot'):

@@ -21,6 +21,7 @@ from autoint_jax.training.trained import open_run
 
 TRAIN = [
     '--config=movielens_1m_autoint',
+    '--config.model.num_layers=1',
     '--config.model.head_dim=5',
     '--config.training.batch_size=64',
     '--config.training.epochs=24',
@@ -29,16 +30,16 @@ TRAIN = [
 ]
 
 
+def options(data_dir, run_dir, tables):
+    """The script that trains the run, and its flags."""
+    flags = [*TRAIN, f'--data_dir={data_dir}', f'--run_dir={run_dir}', f'--config.optimizer.tables={tables}']
+    return ['scripts/train.py', *flags]
+
+
 def start(data_dir, run_dir, tables):
+    script, *flags = options(data_dir, run_dir, tables)
     return subprocess.Popen(
-        [
-            sys.executable,
-            str(ROOT / 'scripts/train.py'),
-            *TRAIN,
-            f'--data_dir={data_dir}',
-            f'--run_dir={run_dir}',
-            f'--config.optimizer.tables={tables}',
-        ],
+        [sys.executable, str(ROOT / script), *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -108,10 +109,11 @@ def alone(data_dir, tmp_path_factory, tables):
     return final(data_dir, run_dir)
 
 
-def test_killed_run_ends_as_the_run_left_alone(data_dir, tmp_path, tables, alone):
+def test_killed_run_ends_as_the_run_left_alone(data_dir, tmp_path, tables, alone, command):
     assert kill_and_finish(data_dir, tmp_path / 'run', tables, [0.0, 0.11]) == 2
     assert_equal(final(data_dir, tmp_path / 'run'), alone)
-    assert 'nothing was trained again' in finished(data_dir, tmp_path / 'run', tables)
+    done = command(*options(data_dir, tmp_path / 'run', tables))
+    assert done.returncode == 0 and 'nothing was trained again' in done.stdout
 
 
 @pytest.mark.slow

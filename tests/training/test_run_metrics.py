@@ -40,13 +40,20 @@ def data(data_dir):
     return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
 
 
+@pytest.fixture(scope='module')
+def alone(data, tmp_path_factory):
+    """The folder and the result of a run that was left alone."""
+    folder = tmp_path_factory.mktemp('alone')
+    return folder, fit(MONITORED, data, folder, Told())
+
+
 def lines(folder):
     return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
 
 
-def test_the_monitor_chooses_the_best_state_and_ends_training(data, data_dir, tmp_path):
-    result = fit(MONITORED, data, tmp_path / 'alone', Told())
-    found = lines(tmp_path / 'alone')
+def test_the_monitor_chooses_the_best_state_and_ends_training(data, data_dir, alone):
+    folder, result = alone
+    found = lines(folder)
     areas = [line['valid_group_auc'] for line in found]
     best = found[int(np.argmax(areas))]
     assert result.best_step == best['step'] and result.valid['group_auc'] == max(areas)
@@ -54,7 +61,7 @@ def test_the_monitor_chooses_the_best_state_and_ends_training(data, data_dir, tm
     assert list(result.test) == list(result.valid) == ['auc', 'logloss', 'calibration', 'group_auc']
     assert areas[-3] > areas[-2] > areas[-1] and len(found) < MONITORED.training.epochs
 
-    run, columns = open_run(tmp_path / 'alone', data_dir, None), data.split('test')
+    run, columns = open_run(folder, data_dir, None), data.split('test')
     assert int(run.state.step) == best['step'] and run.figures(columns) == result.test
     scorer = scoring.make_scorer(run.setup, placement.data_mesh())
     logits = scorer(run.state.variables, run.state.tables, resident_columns(columns, placement.data_mesh()))
@@ -64,17 +71,16 @@ def test_the_monitor_chooses_the_best_state_and_ends_training(data, data_dir, tm
     assert result.test['calibration'] == calibration.calibration(logits, columns.labels)
 
 
-def test_a_resumed_run_and_a_copy_obey_the_monitor(data, tmp_path):
-    fit(MONITORED, data, tmp_path / 'alone', Told())
+def test_a_resumed_run_and_a_copy_obey_the_monitor(data, alone, tmp_path):
+    folder, _ = alone
     with pytest.raises(KeyboardInterrupt):
         fit(MONITORED, data, tmp_path / 'resumed', Told(stop_after=3))
     fit(MONITORED, data, tmp_path / 'resumed', Told())
     configs = [MONITORED, replace(MONITORED, {'seed': 1})]
     fit_copies(configs, data, [tmp_path / 'copy', tmp_path / 'other'], Told())
-    alone = outcome(tmp_path / 'alone', data, MONITORED)
-    assert outcome(tmp_path / 'resumed', data, MONITORED) == alone
-    assert lines(tmp_path / 'copy') == lines(tmp_path / 'alone') != lines(tmp_path / 'other')
-    one, other = (json.loads((tmp_path / name / 'result.json').read_text()) for name in ('alone', 'copy'))
+    assert outcome(tmp_path / 'resumed', data, MONITORED) == outcome(folder, data, MONITORED)
+    assert lines(tmp_path / 'copy') == lines(folder) != lines(tmp_path / 'other')
+    one, other = (json.loads((of / 'result.json').read_text()) for of in (folder, tmp_path / 'copy'))
     assert one['test'] == other['test'] and one['best_step'] == other['best_step']
 
 

@@ -20,6 +20,8 @@ from autoint_jax.training.step.columns import gathered, resident_columns
 from autoint_jax.training.step.schedule import evaluation_steps
 from autoint_jax.training.step.state import initial_state, make_setup
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 OPTIONS = {
     'data.dataset': 'movielens_1m',
     'data.recipe': 'autoint_all_rows',
@@ -27,7 +29,7 @@ OPTIONS = {
     'model.attention_dropout': 0.3,
     'model.embedding_dropout': 0.1,
     'model.head_dim': 5,
-    'model.num_layers': 2,
+    'model.num_layers': 1,
     'training.batch_size': 61,
 }
 
@@ -143,7 +145,7 @@ def test_slices_do_not_change_the_losses(data_dir):
     )
 
 
-def test_chunk_lengths_change_no_bit(data_dir):
+def test_chunk_lengths_change_no_bit(optimized, data_dir):
     whole, parts = losses_of(data_dir, [12]), losses_of(data_dir, [5, 7])
     np.testing.assert_array_equal(whole[0], parts[0])
     for one, other in zip(jax.tree.leaves(whole[1]), jax.tree.leaves(parts[1]), strict=True):

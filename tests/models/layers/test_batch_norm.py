@@ -15,9 +15,11 @@ from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.batch_norm import EPSILON, MOMENTUM, STATISTICS, BatchNorm
 from autoint_jax.models.layers.dropout import Training
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 X = np.random.default_rng(0).normal(3, 2, (7, 5)).astype(np.float32)
 WEIGHTS = np.array([1, 1, 0, 1, 1, 1, 0], np.float32)
-OPTIONS = {'model__deep_hidden': (7,), 'model__deep_batch_norm': True, 'training__batch_size': 61}
+OPTIONS = {'model__deep_hidden': (7,), 'model__deep_batch_norm': True, 'model__num_layers': 0}
 
 
 def test_training_takes_the_batchs_statistics_and_evaluation_the_running_ones():

@@ -5,8 +5,11 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from autoint_jax.models.layers.dropout import drawn, factors, row_keys, scaled_mask
+
+pytestmark = pytest.mark.usefixtures('quick_compilation')
 
 ROWS, PLACES, RATE = 1009, 101, 0.4
 

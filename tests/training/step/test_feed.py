@@ -65,15 +65,15 @@ def resident(data_dir, tmp_path_factory):
     return trained(data_dir, tmp_path_factory.mktemp('resident') / 'run')
 
 
-@pytest.mark.parametrize('chunk_bytes', [feed.CHUNK_BYTES, 5_000])
-def test_streamed_rows_train_as_resident_ones(data_dir, tmp_path, resident, monkeypatch, chunk_bytes):
-    monkeypatch.setattr(feed, 'CHUNK_BYTES', chunk_bytes)
+def test_rows_streamed_in_small_chunks_train_as_resident_ones(data_dir, tmp_path, resident, monkeypatch):
+    monkeypatch.setattr(feed, 'CHUNK_BYTES', 5_000)
     said = Said()
     assert trained(data_dir, tmp_path / 'run', said, execution__streaming=True) == resident
     assert any('streamed from disk, as execution.streaming asks' in sentence for sentence in said.sentences)
 
 
 def test_a_streamed_run_stopped_within_an_epoch_goes_on_exactly(data_dir, tmp_path, resident):
+    """In chunks of the usual size, of which an epoch here is one."""
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             trained(data_dir, tmp_path / 'run', Said(stop_after=1), execution__streaming=True)

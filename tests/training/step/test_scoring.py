@@ -11,6 +11,8 @@ from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, make_setup
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 OPTIONS = {
     'data.dataset': 'movielens_1m',
     'data.recipe': 'autoint_all_rows',
