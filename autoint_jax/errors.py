@@ -37,7 +37,12 @@ class UsageError(Exception):
     """An error that the user can fix.
 
     Its message is one sentence that names the file, field or value, and what to do.
+
+    Attributes:
+      status: the exit status of a command that ends with it.
     """
+
+    status = 2
 
 
 def system_sentence(error: OSError) -> str:

@@ -16,7 +16,7 @@ from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.terminal import shown
 
 # Exit statuses of every command, beside 0 and those in a command's own documentation.
-SYSTEM, USAGE, BROKEN_PIPE, TERMINATED = 1, 2, 141, 143
+SYSTEM, USAGE, BROKEN_PIPE, TERMINATED = 1, UsageError.status, 141, 143
 LONGEST = 4000  # most characters of a sentence; a longer one, with a value of millions, is cut in the middle
 
 
@@ -64,7 +64,7 @@ def described(error: BaseException) -> tuple[str, int] | None:
     The sentence is '' if nobody is left to read it.
     """
     if isinstance(error, UsageError):
-        return str(error), USAGE
+        return str(error), error.status
     if isinstance(error, Terminated):
         return (
             'ended by SIGTERM: run the same command again to go on from the last checkpoint, if it was training',

@@ -15,6 +15,7 @@ interruptions.handle()
 
 import compilation_flags
 import data_flags
+import process_flags
 import run_flags
 from absl import flags
 
@@ -38,6 +39,7 @@ _GROUP_BY = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
+flags.adopt_module_key_flags(process_flags)
 flags.adopt_module_key_flags(run_flags)
 
 if __name__ == '__main__':
@@ -45,10 +47,16 @@ if __name__ == '__main__':
 
 from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.heartbeat import Heartbeat
+from autoint_jax.training.processes import group
 from autoint_jax.training.trained import TrainedRun, open_run
 
 
 def main(argv: list[str]) -> None:
+    with process_flags.joined():
+        _main()
+
+
+def _main() -> None:
     run_dir = run_flags.run_dir()
     metrics.chosen(_METRICS.value or ())  # an unknown name is refused before the run is read
     compilation_flags.start_cache()
@@ -58,9 +66,13 @@ def main(argv: list[str]) -> None:
     if not len(columns):
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
-        beat.doing(f'evaluating on {len(columns):,} rows')
+        if group.is_first():
+            beat.doing(f'evaluating on {len(columns):,} rows')
         figures = run.figures(columns, measured)
-    print(f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, {metrics.line(figures, more_digits=2)}')
+    if group.is_first():
+        print(
+            f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, {metrics.line(figures, more_digits=2)}'
+        )
 
 
 def _measures(run: TrainedRun) -> Measures:

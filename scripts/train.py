@@ -26,6 +26,7 @@ import compilation_flags
 import config_flags
 import config_help
 import data_flags
+import process_flags
 from absl import flags
 from next_steps import shell_line
 
@@ -48,6 +49,7 @@ _RUN_DIR = flags.DEFINE_string(
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
+flags.adopt_module_key_flags(process_flags)
 
 if __name__ == '__main__':
     command.parse(config_help.text)  # --help and wrong flags are answered before the imports that take seconds
@@ -61,7 +63,8 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.metrics import line
 from autoint_jax.models.registry import shows_attention
 from autoint_jax.training.loop import fit
-from autoint_jax.training.progress import Bar
+from autoint_jax.training.processes import group
+from autoint_jax.training.progress import Bar, Silent
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.run_folder.naming import run_name
@@ -69,6 +72,11 @@ from autoint_jax.training.step import placement
 
 
 def main(argv: list[str]) -> None:
+    with process_flags.joined():
+        _main()
+
+
+def _main() -> None:
     compilation_flags.start_cache()
     config = config_flags.chosen_config()
     data = data_flags.verified(open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe))
@@ -99,6 +107,9 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
 
 def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
     complete = run_dir.exists() and contents.read_result(run_dir) is not None
+    if not group.is_first():
+        fit(config, data, run_dir, Silent())
+        return
     result = fit(config, data, run_dir, Bar(config.training.epochs))
     if complete:
         print('This run is complete; nothing was trained again.')

@@ -45,15 +45,20 @@ ARROWS = {
     'models.interacting': 'errors config kernels models.layers',
     'models': 'errors schema config models.layers models.interacting',
     'training.tables': 'errors config kernels models.layers',
+    'training.processes': 'errors exits',
     'training.step': (
-        'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables'
+        'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '
+        'training.processes'
     ),
-    'training.checkpoints': 'errors evaluation training.step',
-    'training.run_folder': 'errors packages config stored stored_records data.store evaluation training.step',
+    'training.checkpoints': 'errors evaluation training.processes training.step',
+    'training.run_folder': (
+        'errors packages config stored stored_records data.store evaluation training.processes training.step'
+    ),
     'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
     'training': (
         'errors cache_folder console heartbeat schema config kernels data.store models.layers models.interacting '
-        'models evaluation training.tables training.step training.checkpoints training.run_folder training.memory'
+        'models evaluation training.tables training.processes training.step training.checkpoints training.run_folder '
+        'training.memory'
     ),
     'explain': 'errors schema config data.store models.layers models evaluation training.step training',
     'diagnosis': (

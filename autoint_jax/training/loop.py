@@ -14,14 +14,17 @@ import numpy as np
 from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.registry import table_values
-from autoint_jax.training.fields import fitted_schema, recorded_boundaries
+from autoint_jax.training.fields import boundaries, fitted_schema, recorded_boundaries
 from autoint_jax.training.memory.room import Arrangement, arranged
+from autoint_jax.training.processes.decisions import agreed, decided
+from autoint_jax.training.processes.group import moved
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
 from autoint_jax.training.run_folder import events
@@ -52,16 +55,25 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     began = time.perf_counter()
     with contextlib.closing(reporter):
         reporter.doing('computing quantiles of numeric fields and planning memory')
-        schema = fitted_schema(config, data, recorded_boundaries(run_dir, data.hash))
         mesh, splits = placement.data_mesh(), open_splits(data)
-        setup = make_setup(config, schema, placement.platform(mesh))
-        complete = (run_dir / 'result.json').exists()
-        arrangement = None if complete else arranged(setup, split_rows(splits), mesh)  # before anything is written
+        agreed('configuration', fingerprint(config))
+        agreed('data', data.hash)
+        quantiles = decided(lambda: boundaries(fitted_schema(config, data, recorded_boundaries(run_dir, data.hash))))
+        setup = make_setup(config, fitted_schema(config, data, quantiles), placement.platform(mesh))
+        agreed('form', [setup.form, setup.table_form])
+        agreed('number of devices', len(mesh.local_devices))
+        complete = decided(lambda: (run_dir / 'result.json').exists())
+        arrangement = None if complete else _arranged(setup, splits, mesh)  # before anything is written
         with contextlib.closing(Run(setup, data, run_dir)) as run:
             if run.result is None:
                 say_what_is_special(run.setup, reporter)
-                _train(run, splits, arrangement or arranged(setup, split_rows(splits), mesh), mesh, reporter, began)
+                _train(run, splits, arrangement or _arranged(setup, splits, mesh), mesh, reporter, began)
             return run.finished_result()
+
+
+def _arranged(setup: Setup, splits: dict[str, Columns], mesh: Mesh) -> Arrangement:
+    """Returns how the run fits into memory, by that of the first process."""
+    return Arrangement(*decided(lambda: arranged(setup, split_rows(splits), mesh)))
 
 
 def say_what_is_special(setup: Setup, reporter: Reporter) -> None:
@@ -127,7 +139,8 @@ def _train(
 
     def evaluate(state: TrainState, split: str) -> dict[str, float]:
         reporter.doing(f'evaluating on the {split} split')
-        return run.measures.figures(evaluator(state.variables, state.tables, evaluated[split]), splits[split])
+        scores = evaluator(state.variables, state.tables, evaluated[split])
+        return decided(lambda: run.measures.figures(scores, splits[split]))
 
     state = run.latest(mesh, reporter.say)
     step, first_step_seconds = int(state.step), None
@@ -145,6 +158,7 @@ def _train(
         for state, chunk_losses, count in dispatched(chunk, state, chunks):
             run.report(reporter)
             losses.append(np.asarray(chunk_losses)[:count])
+            moved()
             now, step = time.perf_counter(), step + count
             first_step_seconds = first_step_seconds or now - fit_began
             reporter.steps(step, schedule.last_step, count * schedule.batch_size / (now - before))

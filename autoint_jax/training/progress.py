@@ -35,6 +35,25 @@ class Reporter(Protocol):
         """Ends the display of a run; another run may follow."""
 
 
+class Silent:
+    """A reporter that shows nothing, for processes beside the first one of a run."""
+
+    def doing(self, what: str) -> None:
+        pass
+
+    def steps(self, done: int, total: int, rate: float) -> None:
+        pass
+
+    def evaluated(self, evaluation: Evaluation, *, best: bool, copy: str) -> None:
+        pass
+
+    def say(self, sentence: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 class Bar:
     """A progress bar with the time left, and a line for each evaluation.
 

@@ -16,6 +16,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.loop import open_splits, say_what_is_special, split_rows
 from autoint_jax.training.memory.room import arranged
+from autoint_jax.training.processes import group
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_loop import ReplicaLoop
 from autoint_jax.training.replica_options import varying_options
@@ -46,9 +47,14 @@ def fit_copies(
       own: one reporter per run, which is told about its run in place of `reporter`, as if the run trained alone.
 
     Raises:
-      UsageError: configurations differ in an option that may change a shape; a folder belongs to another run; or the
-        rows must be streamed, which copies cannot share because each has its own order.
+      UsageError: configurations differ in an option that may change a shape; a folder belongs to another run; the
+        rows must be streamed, which copies cannot share because each has its own order; or there are other processes.
     """
+    if group.count() > 1:
+        raise UsageError(
+            f'{len(configs)} copies of a run train in one process, and here are {group.count()}: start one process, '
+            'or one run without config.replicas'
+        )
     began = time.perf_counter()
     varying = varying_options(configs)
     recorded = next(

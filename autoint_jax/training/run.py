@@ -18,9 +18,12 @@ from autoint_jax.training.checkpoints.resuming import resumed
 from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.divergence import divergence
 from autoint_jax.training.fields import boundaries
+from autoint_jax.training.processes.decisions import PeerEnded, decided
+from autoint_jax.training.processes.group import is_first
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import contents, records
 from autoint_jax.training.run_folder.result import Result
+from autoint_jax.training.run_folder.sharing import check_shared, decided_result
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.schedule import Schedule
 from autoint_jax.training.step.state import Setup, TrainState, initial_state, state_shapes
@@ -63,25 +66,31 @@ class Run:
         self._identity = {'fingerprint': fingerprint(setup.config), 'data_hash': data.hash}
         self._checkpoints = Checkpoints(folder / 'checkpoints')
         self._open_record: records.RunRecords | None = None
-        self.result = contents.matching_result(folder, setup.config, data)
+        self.result = decided_result(lambda: contents.matching_result(folder, setup.config, data))
         if self.result is None:
             check_identity(self._checkpoints, data.hash)
-            self._open_record = records.RunRecords(folder)
-            try:
-                self.result = self._record.start(
-                    setup.config,
-                    data,
-                    {'interacting': setup.form, 'tables': setup.table_form},
-                    copies,
-                    boundaries(setup.schema),
-                )
-            except BaseException:
-                self._record.close()
-                raise
+            self.result = decided_result(lambda: self._started(folder, copies))
+            check_shared(folder / 'run.json')
+
+    def _started(self, folder: pathlib.Path, copies: int) -> Result | None:
+        """Opens the record of the run and writes this start; returns the result if the run is complete by now."""
+        setup = self.setup
+        self._open_record = records.RunRecords(folder)
+        try:
+            return self._record.start(
+                setup.config,
+                self._data,
+                {'interacting': setup.form, 'tables': setup.table_form},
+                copies,
+                boundaries(setup.schema),
+            )
+        except BaseException:
+            self._record.close()
+            raise
 
     @property
     def _record(self) -> records.RunRecords:
-        """The record of the run, which is open unless the run was complete."""
+        """The record of the run, which is open in the first process unless the run was complete."""
         if self._open_record is None:
             raise RuntimeError('this run is complete')
         return self._open_record
@@ -107,12 +116,12 @@ class Run:
         It also sets the evaluations and seconds so far. `say` is called with a sentence about lost checkpoints, and
         about a file system without locks.
         """
-        if not self._record.locked:
+        if is_first() and not self._record.locked:
             say(
                 'this file system has no locks: do not start a second process in this run folder, because the first '
                 'would stop'
             )
-        if (recorded := self._record.evaluation_count()) and not self._checkpoints.steps():
+        if not self._checkpoints.steps() and (recorded := decided(lambda: self._record.evaluation_count())):
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
         found = resumed(self._checkpoints, state_shapes(self.setup), mesh, say, self._monitor)
         if found is not None:
@@ -121,7 +130,8 @@ class Run:
             self._times = found.progress.get('times', unknown)
             self._rates = found.progress.get('rates', [None] * len(self.evaluations))
             self._evaluated_seconds = self.seconds
-        self._record.restart(self.setup.config, self.evaluations, self._times, self._rates)
+        if is_first():
+            self._record.restart(self.setup.config, self.evaluations, self._times, self._rates)
         return placement.replicate(initial_state(self.setup), mesh) if found is None else found.state
 
     def evaluated(
@@ -141,8 +151,8 @@ class Run:
           FolderInUse: another process has taken over the folder.
         """
         try:
-            self._record.check_held()
-        except records.FolderInUse:
+            decided(lambda: self._record.check_held())
+        except (records.FolderInUse, PeerEnded):
             self._taken_over = True
             raise
         sums = state_sums(state._asdict())
@@ -155,7 +165,8 @@ class Run:
             not_finite=sums.not_finite,
         )
         if diverged is not None:
-            self._record.diverged(str(diverged))
+            if is_first():
+                self._record.diverged(str(diverged))
             raise diverged
         # The logloss comes first, as in the files of older versions.
         ordered = {name: valid[name] for name in dict.fromkeys(['logloss', *valid])}
@@ -186,7 +197,7 @@ class Run:
 
     def report(self, reporter: Reporter, copy: str = '') -> None:
         """Records and shows the last evaluation, unless that has been done; `copy` names the run among copies."""
-        if self._unreported:
+        if self._unreported and is_first():
             self._record.evaluated(self.evaluations, self._times[-1], self._rates[-1])
             reporter.evaluated(
                 self.evaluations[-1],
@@ -239,7 +250,8 @@ class Run:
             train_seconds=self.seconds,
             train_rows_per_second=steps / schedule.epoch_steps * schedule.rows / self.seconds,
         )
-        self._record.result(self.result)
+        if is_first():
+            self._record.result(self.result)
         self._checkpoints.discard_aside()
 
     def close(self) -> None:

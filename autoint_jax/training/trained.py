@@ -16,6 +16,7 @@ from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Damag
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.memory import room
 from autoint_jax.training.memory.plan import EVALUATION_BYTES_PER_ROW
+from autoint_jax.training.processes.decisions import decided
 from autoint_jax.training.run import check_identity
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.step import placement, scoring
@@ -54,14 +55,15 @@ class TrainedRun(NamedTuple):
         measured = self.measures if measured is None else measured
         config, mesh = self.setup.config, placement.data_mesh()
         needed = len(columns) * bytes_per_row(self.setup.schema)
-        streamed, _ = chosen_feed(config, needed, room.available(mesh), beside=len(columns) * EVALUATION_BYTES_PER_ROW)
+        beside = len(columns) * EVALUATION_BYTES_PER_ROW
+        streamed, _ = decided(lambda: chosen_feed(config, needed, room.available(mesh), beside=beside))
         if streamed:
             evaluate = scoring.make_streamed_evaluator(self.setup, mesh, keep_logits=measured.keep_logits)
             scores = evaluate(self.state.variables, self.state.tables, columns)
         else:
             evaluate = scoring.make_evaluator(self.setup, mesh, keep_logits=measured.keep_logits)
             scores = evaluate(self.state.variables, self.state.tables, resident_columns(columns, mesh))
-        return measured.figures(scores, columns)
+        return decided(lambda: measured.figures(scores, columns))
 
 
 def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedRun:

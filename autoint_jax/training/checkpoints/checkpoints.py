@@ -19,6 +19,8 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 from autoint_jax.errors import UsageError
 from autoint_jax.training.checkpoints.patient_loops import patient_loops
 from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
+from autoint_jax.training.processes.decisions import decided, of_all
+from autoint_jax.training.processes.group import is_first
 from autoint_jax.training.step.placement import EVERYWHERE
 from autoint_jax.training.step.state import TrainState
 
@@ -36,11 +38,12 @@ class DamagedCheckpoint(UsageError):
 
     Attributes:
       step: the step of the checkpoint.
+      state: the end of the sentence, such as 'missing'.
     """
 
     def __init__(self, folder: pathlib.Path, step: int, state: str):
         super().__init__(f'checkpoint {folder / str(step)} is {state}')
-        self.step = step
+        self.step, self.state = step, state
 
 
 class CheckpointReader:
@@ -57,14 +60,10 @@ class CheckpointReader:
     def steps(self) -> list[int]:
         """Returns the steps of all checkpoints, ascending.
 
-        A checkpoint that is being written is left out, a damaged one may not be.
+        A checkpoint that is being written is left out, a damaged one may not be. All processes of a run get those that
+        the first one sees.
         """
-        try:
-            return sorted(
-                int(path.name) for path in self.folder.iterdir() if re.fullmatch('[0-9]+', path.name) and path.is_dir()
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return decided(lambda: _steps(self.folder))
 
     def progress(self, step: int) -> dict[str, Any]:
         """Returns the progress of the run that was saved at a step. Raises DamagedCheckpoint."""
@@ -97,18 +96,18 @@ class CheckpointReader:
                 f'checkpoint {path.parent} is of another model or version ({name} is {there} there and {here} here): '
                 'use the version that made it, or choose another run folder'
             )
-        with self._damage_named(step), contextlib.closing(ocp.Checkpointer(ocp.StandardCheckpointHandler())) as reader:
+        with self._damage_named(step), contextlib.closing(_reader(ocp.StandardCheckpointHandler())) as reader:
             state = TrainState(**reader.restore(path, args=ocp.args.StandardRestore(target)))
         if sums is not None:
             found = state_sums(state).sums
             changed = [name for name in found if found[name] != sums.get(name)]
-            if changed:
-                raise DamagedCheckpoint(self.folder, step, f'damaged (values of {changed[0]} are not those saved)')
+            if damaged := next(filter(None, of_all(changed)), None):
+                raise DamagedCheckpoint(self.folder, step, f'damaged (values of {damaged[0]} are not those saved)')
         return state, progress
 
     def _sealed(self, step: int) -> tuple[dict[str, Any], dict[str, int] | None]:
         """Returns the progress of a checkpoint and the checksums of its state; None if an older version saved none."""
-        with self._damage_named(step), contextlib.closing(ocp.Checkpointer(ocp.JsonCheckpointHandler())) as reader:
+        with self._damage_named(step), contextlib.closing(_reader(ocp.JsonCheckpointHandler())) as reader:
             found = reader.restore(self.folder / str(step) / 'progress')
             seal = found.pop('seal', None)
             if seal is not None and seal['sha256'] != _sha256(found, seal['sums']):
@@ -119,7 +118,22 @@ class CheckpointReader:
 
     @contextlib.contextmanager
     def _damage_named(self, step: int) -> Iterator[None]:
-        """Turns the exceptions by which Orbax reports damage, which are of many kinds, into DamagedCheckpoint."""
+        """Turns the exceptions by which Orbax reports damage, which are of many kinds, into DamagedCheckpoint.
+
+        All processes of a run raise it if one of them finds damage.
+        """
+        found = None
+        try:
+            with self._own_damage_named(step):
+                yield
+        except DamagedCheckpoint as error:
+            found = error.state
+        if damage := next(filter(None, of_all(found)), None):
+            raise DamagedCheckpoint(self.folder, step, damage)
+
+    @contextlib.contextmanager
+    def _own_damage_named(self, step: int) -> Iterator[None]:
+        """Turns the exceptions by which Orbax reports damage to this process into DamagedCheckpoint."""
         path = self.folder / str(step)
         if not path.is_dir():
             raise DamagedCheckpoint(self.folder, step, 'missing')
@@ -138,8 +152,25 @@ class CheckpointReader:
             raise DamagedCheckpoint(self.folder, step, f'damaged ({reason})') from None
 
 
+def _steps(folder: pathlib.Path) -> list[int]:
+    """Returns the steps of the checkpoints in a folder, ascending."""
+    try:
+        return sorted(
+            int(path.name) for path in folder.iterdir() if re.fullmatch('[0-9]+', path.name) and path.is_dir()
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _reader(handler: ocp.CheckpointHandler) -> ocp.Checkpointer:
+    """Returns Orbax's reader. Each process reads by itself and waits for no other, which may have found damage."""
+    own = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
 class Checkpoints(CheckpointReader):
-    """The checkpoints of the run that this process trains.
+    """The checkpoints of the run that this process trains, alone or together with others that all call it.
 
     Saving is asynchronous. A half-written checkpoint is never restored. If a killed process left one, the run replaces
     it when it comes to the same step again.
@@ -171,7 +202,7 @@ class Checkpoints(CheckpointReader):
             return
         needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + SPARE_BYTES
         self.folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(self.folder).free < needed:
+        if decided(lambda: shutil.disk_usage(self.folder).free < needed):
             raise OSError(errno.ENOSPC, 'no space left', str(self.folder))
         self._kept.clear()
         self._kept |= {step, keep}
@@ -192,15 +223,20 @@ class Checkpoints(CheckpointReader):
         Call it before the first `save`.
         """
         aside = self._aside / str(step)
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.parent.mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            (self.folder / str(step)).rename(aside)
+
+        def move() -> None:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                (self.folder / str(step)).rename(aside)
+
+        decided(move)
         return aside
 
     def discard_aside(self) -> None:
         """Deletes the checkpoints that were set aside. Call it when the run has taken their steps again."""
-        shutil.rmtree(self._aside, ignore_errors=True)
+        if is_first():
+            shutil.rmtree(self._aside, ignore_errors=True)
 
     def wait(self) -> None:
         """Waits until everything is saved. Raises the error of a save that failed."""

@@ -40,10 +40,10 @@ class Place(NamedTuple):
 
 def places(plan: MemoryPlan, mesh: Mesh) -> list[Place]:
     """Returns the memories of this machine with the items of a plan that each will hold."""
-    device, by_limit = mesh.devices.flat[0], ram_by_limit()
+    device, by_limit = mesh.local_devices[0], ram_by_limit()
     limit, ram = min(by_limit.items(), key=lambda item: item[1], default=('', None))
     if device.platform == 'cpu':
-        return [Place('RAM', [*on_cpus(plan.device, mesh.devices.size), *plan.host], ram, limit)]
+        return [Place('RAM', [*on_cpus(plan.device, len(mesh.local_devices)), *plan.host], ram, limit)]
     return [
         Place('memory of a device', plan.device, device_memory(device), 'that JAX may use'),
         Place('RAM', plan.host, ram, limit),
@@ -52,7 +52,7 @@ def places(plan: MemoryPlan, mesh: Mesh) -> list[Place]:
 
 def available(mesh: Mesh) -> int | None:
     """Returns the bytes available where rows are kept, a device's memory or RAM for CPUs; None if unknown."""
-    device = mesh.devices.flat[0]
+    device = mesh.local_devices[0]
     return min(ram_by_limit().values(), default=None) if device.platform == 'cpu' else device_memory(device)
 
 
@@ -126,7 +126,7 @@ def check_reading(setup: Setup, mesh: Mesh, what: str) -> None:
     """
     state = state_shapes(setup)
     needed = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    needed *= mesh.devices.size if mesh.devices.flat[0].platform == 'cpu' else 1
+    needed *= len(mesh.local_devices) if mesh.devices.flat[0].platform == 'cpu' else 1
     there = available(mesh)
     if there is not None and needed > there:
         tables = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())

@@ -16,6 +16,7 @@ class Start(Provenance):
       execution: the options of 'execution'; None if the configuration still includes them (version 1).
       compilation_cache: the folder that keeps compiled programs; None if none are kept.
       copies: the number of runs that shared its program.
+      processes: the number of processes that shared the run.
       diverged: a sentence about the divergence of training; empty if it did not diverge.
     """
 
@@ -24,6 +25,7 @@ class Start(Provenance):
     execution: dict[str, Any] | None = None
     compilation_cache: str | None = None
     copies: int = 1
+    processes: int = 1
     diverged: str = ''
 
 

@@ -12,6 +12,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint, identity_tree
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.evaluation import Evaluation
+from autoint_jax.training.processes import group
 from autoint_jax.training.run_folder.contents import UnusableFolder, check_run_json, matching_result, read_run
 from autoint_jax.training.run_folder.description import Description, Start
 from autoint_jax.training.run_folder.events import Events
@@ -97,6 +98,7 @@ class RunRecords:
             compilation_cache=jax.config.values['jax_compilation_cache_dir'],
             forms=forms,
             copies=copies,
+            processes=group.count(),
         )
         self._write((*self._run.starts, start))
         return None

@@ -6,12 +6,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.step import aligned
-from autoint_jax.training.step.placement import replicate
+from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, is_shared, replicate
 
 jax.tree_util.register_dataclass(Columns, ['ids', 'numeric', 'labels'], [])
 
@@ -29,6 +29,45 @@ def resident_columns(columns: Columns, mesh: Mesh) -> Columns:
 def rows_from_disk(columns: Columns, rows: np.ndarray) -> Columns:
     """Returns rows [n] of memory-mapped columns, read into memory."""
     return jax.tree.map(lambda column: np.take(column, rows, axis=0, mode='clip'), columns)
+
+
+class SharedRows:
+    """Rows of columns on disk, of which each process reads its share before they go to all devices of a mesh.
+
+    A process that trains alone reads all of them.
+    """
+
+    def __init__(self, columns: Columns, mesh: Mesh):
+        """Takes memory-mapped columns, which are the same in every process."""
+        self._columns, self._mesh = columns, mesh
+        self._split, everywhere = NamedSharding(mesh, BY_ROW), NamedSharding(mesh, EVERYWHERE)
+        self._joined = jax.jit(lambda columns: columns, out_shardings=everywhere)
+
+    def read(self, rows: np.ndarray) -> Columns:
+        """Returns this process' share of rows [n] of the columns, in memory. It may be called from a thread.
+
+        Without other processes n is any number, otherwise a multiple of the number of devices.
+        """
+        if not is_shared(self._mesh):
+            return rows_from_disk(self._columns, rows)
+        each = len(rows) // self._mesh.size
+        mine = {device.id for device in self._mesh.local_devices}
+        parts = [number for number, device in enumerate(self._mesh.devices.flat) if device.id in mine]
+        return rows_from_disk(self._columns, rows.reshape(-1, each)[parts].reshape(-1))
+
+    def on_devices(self, share: Columns, count: int) -> Columns:
+        """Returns the `count` rows of which this process has read a share, on every device of the mesh.
+
+        All processes must call it, in the same order.
+        """
+        if not is_shared(self._mesh):
+            return replicate(share, self._mesh)
+        return self._joined(
+            jax.tree.map(
+                lambda column: jax.make_array_from_process_local_data(self._split, column, (count, *column.shape[1:])),
+                share,
+            )
+        )
 
 
 def gathered(columns: Columns, rows: jax.Array) -> Batch:

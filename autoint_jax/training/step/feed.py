@@ -16,8 +16,8 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Schema
 from autoint_jax.training.step import order
-from autoint_jax.training.step.columns import bytes_per_row, rows_from_disk
-from autoint_jax.training.step.placement import replicate, replicate_array, replicated_shapes
+from autoint_jax.training.step.columns import SharedRows, bytes_per_row
+from autoint_jax.training.step.placement import replicate_array, replicated_shapes
 from autoint_jax.training.step.schedule import Schedule
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import TrainState
@@ -133,7 +133,7 @@ class StreamedFeed:
 
     def __init__(self, config: Config, columns: Columns, schema: Schema, schedule: Schedule, cut: Cut, mesh: Mesh):
         """Takes the memory-mapped training columns."""
-        self._columns, self._mesh, self._schedule, self._cut = columns, mesh, schedule, cut
+        self._rows, self._mesh, self._schedule, self._cut = SharedRows(columns, mesh), mesh, schedule, cut
         self._steps = max(1, min(REPORT_STEPS, CHUNK_BYTES // (cut.padded_batch * bytes_per_row(schema))))
         stops = schedule.evaluated_after
         self._parts = [  # (first step, steps) of the chunks of an epoch
@@ -151,7 +151,7 @@ class StreamedFeed:
             self._chunks = self._pipeline(epoch * len(self._parts) + self._parts.index(parts[0]))
         for _, count in parts:
             columns, ordered = next(self._chunks)
-            yield Chunk(replicate(columns, self._mesh), replicate_array(ordered, self._mesh), 0, count)
+            yield Chunk(self._rows.on_devices(columns, ordered.size), replicate_array(ordered, self._mesh), 0, count)
 
     def _pipeline(self, start: int) -> Iterator[tuple[Columns, np.ndarray]]:
         """Yields what `_read` returns for the chunks from number `start` of the run, read ahead by a thread."""
@@ -161,14 +161,15 @@ class StreamedFeed:
         return iter(chunks.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=READ_AHEAD)))
 
     def _read(self, number: int) -> tuple[Columns, np.ndarray]:
-        """Returns the rows of a chunk, batch after batch, and their numbers [steps, padded_batch]; -1 stands for
-        padding.
+        """Returns this process' share of the rows of a chunk, batch after batch, and the numbers of all of them.
+
+        The numbers are [steps, padded_batch]; -1 stands for padding.
         """
         epoch, part = divmod(number, len(self._parts))
         first, count = self._parts[part]
         places = np.full((self._steps, self._cut.padded_batch), -1, np.int32)
         places[:count] = self._orders.order(epoch)[first : first + count]
-        columns = rows_from_disk(self._columns, np.maximum(places, 0).reshape(-1))
+        columns = self._rows.read(np.maximum(places, 0).reshape(-1))
         return columns, np.where(places >= 0, np.arange(places.size, dtype=np.int32).reshape(places.shape), -1)
 
 

@@ -38,12 +38,12 @@ def split_cpu(copies: int) -> None:
 
 
 def devices_of_a_run() -> list[jax.Device]:
-    """Returns the devices that share the batches of a single run: all visible devices of this host.
+    """Returns the devices that share the batches of a single run: all visible devices, of all processes of the run.
 
     After `split_cpu` it is only the first CPU device, whose operations use all cores. So a run that is left over beside
     copies trains exactly as it does in a process of its own.
     """
-    visible = jax.local_devices()
+    visible = jax.devices()
     return visible[:1] if _cpu_is_split and visible[0].platform == 'cpu' else visible
 
 
@@ -64,14 +64,31 @@ def platform(mesh: Mesh) -> str:
     return mesh.devices.flat[0].platform
 
 
-def replicate_array(array: np.ndarray, mesh: Mesh) -> jax.Array:
-    """Returns an array copied to every device of the mesh."""
-    return jax.device_put(array, NamedSharding(mesh, EVERYWHERE))
+def is_shared(mesh: Mesh) -> bool:
+    """Whether devices of other processes are in the mesh, too."""
+    return mesh.is_multi_process
 
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
-    """Returns a tree of arrays with every array copied to every device of the mesh."""
-    return jax.device_put(tree, NamedSharding(mesh, EVERYWHERE))
+    """Returns a tree of arrays with every array copied to every device of the mesh.
+
+    Every process must have the same values. Each puts its own on its own devices.
+    """
+    if not is_shared(mesh):
+        return jax.device_put(tree, NamedSharding(mesh, EVERYWHERE))
+    return jax.tree.map(lambda array: _of_every_process(np.asarray(array), mesh), tree)
+
+
+def replicate_array(array: np.ndarray, mesh: Mesh) -> jax.Array:
+    """Returns an array copied to every device of the mesh. Every process must have the same values."""
+    if not is_shared(mesh):
+        return jax.device_put(array, NamedSharding(mesh, EVERYWHERE))
+    return _of_every_process(array, mesh)
+
+
+def _of_every_process(array: np.ndarray, mesh: Mesh) -> jax.Array:
+    """Returns an array that each process puts on its own devices; `device_put` would compare it over the network."""
+    return jax.make_array_from_callback(array.shape, NamedSharding(mesh, EVERYWHERE), lambda place: array[place])
 
 
 def replicated_shapes(tree: Tree, mesh: Mesh) -> Tree:

@@ -13,7 +13,8 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import sums
 from autoint_jax.evaluation.sums import Scores
 from autoint_jax.models.layers.tables import Tables, lookup
-from autoint_jax.training.step.columns import gathered, rows_from_disk
+from autoint_jax.training.processes.group import moved
+from autoint_jax.training.step.columns import SharedRows, gathered
 from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, replicate
 from autoint_jax.training.step.slices import Cut, scoring_cut
 from autoint_jax.training.step.state import Setup
@@ -51,16 +52,18 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
     """
     score = _compiled_logits(setup, mesh)
     summed = jax.jit(sums.sums, compiler_options=setup.compiler_options)
+    joined = jax.jit(jnp.concatenate, out_shardings=NamedSharding(mesh, EVERYWHERE))
 
     def evaluate(variables, tables, columns):
-        count, logits = len(columns), []
+        count, logits, shared = len(columns), [], SharedRows(columns, mesh)
         batch = scoring_cut(min(count, setup.config.training.batch_size), setup, mesh).padded_batch
         block = batch * max(1, BLOCK_ROWS // batch)
         for first in range(0, count, block):
             # The last block repeats the last row, so that all blocks have one shape and one compilation.
             rows = np.minimum(np.arange(first, first + block), count - 1)
-            logits.append(score(variables, tables, replicate(rows_from_disk(columns, rows), mesh)))
-        scored = jnp.concatenate(logits)[:count]
+            logits.append(score(variables, tables, shared.on_devices(shared.read(rows), block)))
+            moved()
+        scored = joined(logits)[:count]
         return Scores(summed(scored, replicate(np.array(columns.labels), mesh)), scored if keep_logits else None)
 
     return evaluate

@@ -8,6 +8,7 @@ from jax.sharding import Mesh
 
 from autoint_jax.kernels.library import library
 from autoint_jax.models import registry
+from autoint_jax.training.processes.decisions import decided
 from autoint_jax.training.step.placement import DATA_AXIS, usable_cores
 from autoint_jax.training.step.state import Setup
 
@@ -46,7 +47,7 @@ def cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
     """
     if setup.config.model.deep_batch_norm:
         return _cut(rows, 0, mesh)
-    return _cut(rows, setup.config.execution.slice_rows or _automatic_slice_rows(rows, setup, mesh), mesh)
+    return _cut(rows, setup.config.execution.slice_rows or _decided_slice_rows(rows, setup, mesh), mesh)
 
 
 def scoring_cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
@@ -56,7 +57,7 @@ def scoring_cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
     """
     slice_rows = setup.config.execution.slice_rows
     if not slice_rows and setup.form != 'cpu_kernel':
-        slice_rows = _automatic_slice_rows(rows, setup, mesh)
+        slice_rows = _decided_slice_rows(rows, setup, mesh)
     return _cut(rows, slice_rows, mesh)
 
 
@@ -66,6 +67,11 @@ def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
     per_device = -(-rows // devices)
     slice_rows = min(slice_rows, per_device) if slice_rows else per_device
     return Cut(slice_rows, -(-per_device // slice_rows) * slice_rows * devices)
+
+
+def _decided_slice_rows(rows: int, setup: Setup, mesh: Mesh) -> int:
+    """Returns what `_automatic_slice_rows` returns in the first process, because hosts may have different caches."""
+    return decided(lambda: _automatic_slice_rows(rows, setup, mesh))
 
 
 def _automatic_slice_rows(rows: int, setup: Setup, mesh: Mesh) -> int:
@@ -79,7 +85,7 @@ def _automatic_slice_rows(rows: int, setup: Setup, mesh: Mesh) -> int:
     row_bytes = 4 * registry.model_class(config.model).row_floats(config.model, schema)
     if setup.form != 'cpu_kernel':
         return _fitting_power_of_two(HEADS_SLICE_BYTES, row_bytes)
-    cores = max(1, usable_cores() // mesh.size)
+    cores = max(1, usable_cores() // len(mesh.local_devices))
     cache, per_device = int(KERNEL_CACHE_FRACTION * second_level_cache()) * cores, -(-rows // mesh.shape[DATA_AXIS])
     block_rows = library().interacting_block_examples(len(schema.fields))
     if cores == 1:

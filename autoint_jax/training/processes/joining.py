@@ -1,0 +1,102 @@
+"""Joins the processes of a run, and parts from them at the end, in order or with an error."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import jax
+
+from autoint_jax.errors import UsageError
+from autoint_jax.exits import SYSTEM, described, fail
+from autoint_jax.training.processes import group, watch
+from autoint_jax.training.processes.decisions import PeerEnded, of_all
+from autoint_jax.training.processes.launchers import Launch
+from autoint_jax.training.processes.relay import Relay
+
+# Seconds that a process waits for the others at the start.
+START_SECONDS = 300
+# JAX would end the process itself, with a text of its own, after so many seconds; a `Watch` is faster.
+JAX_SECONDS = 300
+SHUTDOWN_SECONDS = 60
+# Seconds that a process which ends with an error waits for the others to read it.
+LAST_WORD_SECONDS = 3.0
+
+
+@contextlib.contextmanager
+def joined(place: Launch | None, hang_seconds: float) -> Iterator[None]:
+    """Inside this context the processes of a launch are one run; if one ends with an error, all others end too.
+
+    It must be entered before JAX starts its devices.
+
+    Args:
+      place: the place of this process; None if it trains alone, and then nothing is done.
+      hang_seconds: seconds without any move after which this process ends.
+
+    Raises UsageError if the others do not come within START_SECONDS.
+    """
+    if place is None:
+        yield
+        return
+    relay = None if place.process == 0 else Relay(place.coordinator, watch.DEAD_SECONDS, _first_is_lost)
+    _join(place, place.coordinator if relay is None else relay.address)
+    guard = watch.Watch(hang_seconds, fail)
+    guard.start()
+    if relay is not None:
+        relay.guard()
+    try:
+        yield
+        of_all(None)  # none leaves before all are here
+    except BaseException as error:
+        _tell(error, guard)
+        raise
+    guard.stop()
+    if relay is not None:
+        relay.release()
+    jax.distributed.shutdown()
+
+
+def _join(place: Launch, address: str) -> None:
+    """Connects this process with the others, at the address of the first or of a relay. Raises UsageError."""
+    # Otherwise JAX takes over SIGTERM, and no handler of Python would see it.
+    jax.config.update('jax_enable_preemption_service', False)
+    try:
+        jax.distributed.initialize(
+            address,
+            place.processes,
+            place.process,
+            local_device_ids=place.device,
+            cluster_detection_method='deactivate',
+            initialization_timeout=START_SECONDS,
+            heartbeat_timeout_seconds=JAX_SECONDS,
+            shutdown_timeout_seconds=SHUTDOWN_SECONDS,
+            coordinator_bind_address=f'[::]:{place.coordinator.rpartition(":")[2]}',
+        )
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(
+            f'process {place.process} of {place.processes} did not meet the others at {place.coordinator} within '
+            f'{START_SECONDS} s ({str(error).splitlines()[0]}): start all of them with the same --coordinator and '
+            '--processes, and see that the port is free and can be reached'
+        ) from None
+
+
+def _first_is_lost() -> None:
+    """Ends this process because the first one is lost."""
+    fail(f'process 0 of this run has died or is stopped, or its host cannot be reached: {watch.GO_ON}', SYSTEM)
+
+
+def _tell(error: BaseException, guard: watch.Watch) -> None:
+    """Tells the others that this process ends with an error.
+
+    An error that is none of the user or the system may come from the loss of another process. Then the watch finds out
+    which one it is and ends this process, for which it gets the time here.
+    """
+    found = described(error)
+    if found is None and not isinstance(error, SystemExit):
+        guard.suspect()
+        time.sleep(watch.SUSPECT_SECONDS + 3 * watch.LOOK_SECONDS)
+        found = f'{type(error).__name__}: {error}', 1
+    with contextlib.suppress(jax.errors.JaxRuntimeError):
+        if found is not None and not isinstance(error, PeerEnded):
+            watch.tell_end(*found)
+    if group.is_first():  # with it ends the store
+        time.sleep(LAST_WORD_SECONDS)
