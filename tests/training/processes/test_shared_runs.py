@@ -1,0 +1,174 @@
+"""A run by two processes over loopback, by the commands of docs/devices.md: its bits, the death of one, a restart."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import OPTIMIZED, ROOT
+from test_launcher_files import block
+from test_local_processes import free_port
+
+CONFIG = """
+[data]
+dataset = 'movielens_1m'
+recipe = 'autoint_all_rows'
+[model]
+name = 'fm'
+embedding_dim = 3
+[training]
+batch_size = 256
+epochs = 8
+[optimizer]
+learning_rate = 0.1
+[execution]
+slice_rows = 64
+"""
+EVALUATIONS = 8
+SECONDS = 240  # the most that a run takes
+
+
+class Runs:
+    """Starts runs of one configuration."""
+
+    def __init__(self, folder, data_dir):
+        self._folder, self._data_dir = folder, data_dir
+        (folder / 'tiny.toml').write_text(CONFIG)
+
+    def flags(self, name):
+        return ['--config=tiny.toml', f'--data_dir={self._data_dir}', f'--run_dir={name}']
+
+    def start(self, words, devices):
+        forced = f'--xla_force_host_platform_device_count={devices}'
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / words[0]), *words[1:]],
+            cwd=self._folder,
+            env=os.environ | dict([OPTIMIZED]) | {'XLA_FLAGS': forced},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def by_hand(self, name, *further):
+        """Starts the two commands of the page with a run of this test."""
+        coordinator = f'--coordinator=localhost:{free_port()}'
+        started = []
+        for line in block('by-hand').splitlines():
+            _, script, *flags = shlex.split(line)
+            kept = [flag for flag in flags if not flag.startswith(('--config=', '--coordinator='))]
+            started.append(self.start([script, *self.flags(name), coordinator, *kept, *further], 1))
+        return started
+
+    def alone(self, name, *further):
+        done = self.start(['scripts/train.py', *self.flags(name), *further], 2)
+        out, error = done.communicate(timeout=SECONDS)
+        assert done.returncode == 0, error
+        return out
+
+    def outcome(self, name):
+        """Metrics, result and checksums of checkpoints of a complete run, without times."""
+        run = self._folder / name
+        result = json.loads((run / 'result.json').read_text())
+        kept = {name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))}
+        seals = {
+            path.parts[-3]: json.loads(path.read_text())['seal']['sums']
+            for path in run.glob('checkpoints/*/progress/metadata')
+        }
+        assert len(seals) in (1, 2)
+        return kept, (run / 'metrics.jsonl').read_text(), seals
+
+    def evaluations(self, name):
+        path = self._folder / name / 'metrics.jsonl'
+        return path.read_text().count('\n') if path.exists() else 0
+
+    def starts(self, name):
+        """The number of processes of each start of a run, and of its devices."""
+        starts = json.loads((self._folder / name / 'run.json').read_text())['starts']
+        return [(start['processes'], start['device']['devices']) for start in starts]
+
+
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory, data_dir):
+    runs = Runs(tmp_path_factory.mktemp('runs'), data_dir)
+    runs.alone('alone')
+    return runs
+
+
+def ended(started):
+    return [(*process.communicate(timeout=SECONDS), process.returncode) for process in started]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('further', [(), ('--config.execution.streaming',)], ids=['resident', 'streamed'])
+def test_two_processes_have_the_bits_of_two_devices(runs, further):
+    name = f'two{len(further)}'
+    (out, error, status), (other, other_error, other_status) = ended(runs.by_hand(name, *further))
+    assert (status, other_status) == (0, 0), error + other_error
+    assert runs.outcome(name) == runs.outcome('alone')
+    assert runs.starts(name) == [(2, 2)]
+    assert '2 devices (cpu)' in out and 'test AUC' in out and 'epoch' not in other  # the first alone says it
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('victim', [0, 1])
+def test_a_killed_process_ends_the_other_and_the_run_goes_on_with_one(runs, victim):
+    name = f'killed{victim}'
+    started = runs.by_hand(name, '--config.training.epochs=400')
+    until = time.monotonic() + SECONDS
+    while runs.evaluations(name) < 2:
+        assert time.monotonic() < until and started[0].poll() is None
+        time.sleep(0.02)
+    started[victim].send_signal(signal.SIGKILL)
+    killed_at = time.monotonic()
+    _, error, status = ended(started)[1 - victim]
+    assert time.monotonic() - killed_at < 60
+    assert status == 1
+    assert error.splitlines()[-1].startswith(f'error: process {victim} of this run has died or is stopped')
+    assert error.endswith('run the same command again to go on from the last checkpoint\n')
+
+
+@pytest.mark.slow
+def test_two_then_one_then_two_processes(runs):
+    """Each stop is a kill of all; the end has the bits of a run that was never stopped."""
+    for processes in (2, 1):
+        before = runs.evaluations('changing')
+        started = (
+            runs.by_hand('changing')
+            if processes == 2
+            else [runs.start(['scripts/train.py', *runs.flags('changing')], 2)]
+        )
+        until = time.monotonic() + SECONDS
+        while runs.evaluations('changing') < before + 2:
+            assert time.monotonic() < until and started[0].poll() is None
+            time.sleep(0.005)
+        for process in started:
+            process.kill()
+        ended(started)
+        assert runs.evaluations('changing') < EVALUATIONS
+    assert [status for _, _, status in ended(runs.by_hand('changing'))] == [0, 0]
+    assert runs.outcome('changing') == runs.outcome('alone')
+    assert runs.starts('changing') == [(2, 2), (1, 2), (2, 2)]
+
+
+@pytest.mark.slow
+def test_evaluation_by_two_processes_says_what_one_says(runs):
+    coordinator = f'--coordinator=localhost:{free_port()}'
+    words = ['scripts/evaluate.py', '--run_dir=alone', runs.flags('')[1], '--split=valid', '--metrics=pr_auc']
+    one = runs.start(words, 2).communicate(timeout=SECONDS)[0]
+    together = [runs.start([*words, coordinator, '--processes=2', f'--process={number}'], 1) for number in (0, 1)]
+    (out, error, _), (other, _, _) = ended(together)
+    assert 'PR-AUC' in one and one in out and 'PR-AUC' not in other, error
+
+
+@pytest.mark.slow
+def test_what_processes_cannot_share_is_refused(runs):
+    for further, sentence in (
+        (('--config.replicas.seeds=2',), '2 copies of a run train in one process, and here are 2'),
+        (('--config.data.recipe=none',), 'none'),
+    ):
+        for _, error, status in ended(runs.by_hand('refused', *further)):
+            assert status == 2 and sentence in error and len(error.splitlines()) == 1
