@@ -11,7 +11,9 @@ import time
 import pytest
 from conftest import OPTIMIZED, ROOT
 from test_launcher_files import block
-from test_local_processes import free_port
+
+sys.path.append(str(ROOT / 'scripts'))
+from local_processes import free_port
 
 CONFIG = """
 [data]
