@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help train lint test test-slow bench install
+.PHONY: help train lint test test-slow bench gpu install
 
 help:
 	@echo 'make train      environment, MovieLens-100k, training, test AUC and logloss; RAW_DIR=FOLDER uses files that you have'
@@ -10,6 +10,7 @@ help:
 	@echo 'make test       environment, fast tests'
 	@echo 'make test-slow  the tests that take minutes each'
 	@echo 'make bench      every benchmark that a CPU can run, about thirty minutes; PEER="COMMAND" is measured beside it'
+	@echo 'make gpu        checks and measures a GPU in less than eight minutes; PYTHON=python3 names one that has JAX for CUDA'
 	@echo 'make install    environment only, in .venv'
 	@echo
 	@echo 'PYTHON=python3.12 chooses the Python of the environment: 3.11, 3.12 or 3.13.'
@@ -49,6 +50,19 @@ bench: $(INSTALLED)
 	$(BENCHMARK)/batch_growth_criteo.json --suite=batch_growth --shape=criteo --batches=256,1024,4096
 	$(BENCHMARK)/replicas_ml1m.json --suite=replicas
 	$(BENCHMARK)/data_criteo.json --suite=data --shape=criteo
+
+# Checks and measures the GPU of this machine, in less than eight minutes. It needs no network and installs nothing: it
+# takes $(PYTHON) if that has JAX, Flax, Optax, Orbax and absl, else the environment. Each part is recorded when it is
+# done. QUICK=1 is small, and runs on a CPU too.
+GPU_RECORD ?= $(if $(QUICK),runs/gpu_quick.json,results/benchmarks/gpu.json)
+gpu:
+	@for chosen in $(PYTHON) $(BIN)/python ''; do \
+	  "$$chosen" -c 'import absl, flax, jax, optax, orbax.checkpoint' 2>/dev/null && break; done; \
+	if [ -z "$$chosen" ]; then \
+	  echo 'error: $(PYTHON) has no JAX, Flax, Optax, Orbax and absl: name another by PYTHON=, or give "make install"' >&2; \
+	  exit 2; fi; \
+	PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" "$$chosen" scripts/benchmark.py --suite=gpu \
+	  --record=$(GPU_RECORD) $(if $(QUICK),--quick --windows=1 --seconds=0.01)
 
 install: $(INSTALLED)
 

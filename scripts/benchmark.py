@@ -7,16 +7,16 @@
 
 Suites: step (a whole training step), inference (scoring), epoch (the training loop beside the step), table_growth (step
 time and memory by number of table rows), batch_growth (step time by batch size), replicas (copies in one program), data
-(making batches), gpu (everything about a GPU, in less than eight minutes). A peer is a command that prints a JSON line
-with `examples_per_second`. Candidates are measured in turn, so nothing else should run on the machine, and figures are
-medians of windows. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields, 1,000,000 features). The model is
-AutoInt as in the paper: d = 16, 3 layers, 2 heads of 32.
+(making batches), gpu (checks and everything about a GPU, in less than eight minutes; also as `make gpu`). A peer is a
+command that prints a JSON line with `examples_per_second`. Candidates are measured in turn, so nothing else should run
+on the machine, and figures are medians of windows. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields,
+1,000,000 features). The model is AutoInt as in the paper: d = 16, 3 layers, 2 heads of 32.
 """
 
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autoint_jax import interruptions
 
@@ -36,6 +36,9 @@ _BATCH = flags.DEFINE_integer(
 _FORM = flags.DEFINE_string('form', 'automatic', 'Form of the interacting layers, as in --config.execution.form.')
 _DTYPE = flags.DEFINE_string('dtype', 'float32', 'Type of their products, as in --config.model.compute_dtype.')
 _TABLES = flags.DEFINE_string('tables', 'deferred_adam', 'Optimizer of tables, as in --config.optimizer.tables.')
+_DETERMINISTIC = flags.DEFINE_boolean(
+    'deterministic', True, 'Whether a GPU sums in one order, as in --config.execution.deterministic.'
+)
 _VARIANT = flags.DEFINE_string('variant', 'paper', 'Variant of AutoInt, as in --config.model.variant.')
 _PEER = flags.DEFINE_multi_string('peer', [], 'Command of a peer to measure in turn. You may repeat this flag.')
 _ROWS = flags.DEFINE_integer(
@@ -94,6 +97,7 @@ def _config(batch: int) -> Config:
         {
             'training.batch_size': _BATCH.value or batch,
             'execution.form': _FORM.value,
+            'execution.deterministic': _DETERMINISTIC.value,
             'model.compute_dtype': _DTYPE.value,
             'model.variant': _VARIANT.value,
             'optimizer.tables': _TABLES.value,
@@ -133,15 +137,17 @@ def _on_gpu() -> bool:
 
 
 def _gpu() -> Outcome:
-    figures = {}
+    figures: dict[str, Any] = {}
     for name, outcome in gpu.gpu(_config(1024), _timing(3, 0.5), quick=_QUICK.value):
         print(f'\n{name}', *outcome.lines, sep='\n', flush=True)
         figures[name] = outcome.figures
         _write(figures)  # after each part, so that an interruption loses only one part
+    if bad := [name for name, part in figures.items() if part.get('bad')]:
+        raise UsageError(f'checks of this device are bad, see the lines above: {", ".join(bad)}')
     return Outcome([], figures)
 
 
-MODEL = {'form', 'dtype', 'tables', 'variant', 'batch', 'quick'}
+MODEL = {'form', 'dtype', 'tables', 'variant', 'batch', 'quick', 'deterministic'}
 SUITES = {
     'step': Suite(
         'training step',
@@ -194,7 +200,7 @@ SUITES = {
         ),
         {'shape', 'rows', 'batches', 'quick'},
     ),
-    'gpu': Suite('gpu', _gpu, MODEL),
+    'gpu': Suite('gpu', _gpu, MODEL - {'deterministic'}),
 }
 
 

@@ -63,7 +63,7 @@ ARROWS = {
     'explain': 'errors schema config data.store models.layers models evaluation training.step training',
     'diagnosis': (
         'errors packages schema config kernels data.store models.layers models.interacting models evaluation '
-        'training.tables training.step training.memory training'
+        'training.tables training.step training.checkpoints training.memory training'
     ),
     'records': 'errors console stored stored_records evaluation config data.store training.run_folder training',
     'sweeps': (
@@ -77,7 +77,7 @@ ARROWS = {
     'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',
     'benchmarks': (
         'errors stored schema config data.store models.layers models.interacting models evaluation training.step '
-        'training.run_folder training'
+        'training.run_folder training diagnosis'
     ),
 }
 # These may be used everywhere below them.

@@ -1,5 +1,7 @@
-"""Measures everything worth knowing about a GPU, in a few minutes."""
+"""Checks and measures everything worth knowing about a GPU, in less than eight minutes."""
 
+import pathlib
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,13 +16,17 @@ from autoint_jax.benchmarks.growth import batch_growth, of_each
 from autoint_jax.benchmarks.replicas import replicas
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline
+from autoint_jax.benchmarks.shaped_run import shaped_run
 from autoint_jax.benchmarks.shapes import SHAPES, Shape, criteo, made_up
 from autoint_jax.benchmarks.stepping import StepBenchmark
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
+from autoint_jax.diagnosis import checks as diagnosed
+from autoint_jax.diagnosis import half_precision, operations, programs, resumed
+from autoint_jax.diagnosis.checks import BAD, Check
 from autoint_jax.errors import UsageError
-from autoint_jax.models.interacting.forms import FORMS
+from autoint_jax.models.interacting.gpu import unavailable as lacking_kernel
 from autoint_jax.models.layers.tables import table_of, table_rows
 
 LIMIT_SECONDS = 390.0  # no part starts later, so that all parts take less than eight minutes
@@ -28,6 +34,20 @@ KNOWN_BAD_RATIO = (
     20  # scatter-add is bad if it is so many times slower than the sum over sorted rows, as in jaxlib 0.10.2 and 0.11.0
 )
 DTYPES = ('float32', 'bfloat16')
+
+
+def checked(found: list[Check]) -> Outcome:
+    """Returns checks as an outcome: their lines, verdicts and texts, and how many are bad."""
+    figures = {
+        'bad': sum(check.verdict == BAD for check in found),
+        'checks': [{'verdict': check.verdict, 'text': report.without_paths(check.text)} for check in found],
+    }
+    return Outcome(diagnosed.lines(found).splitlines(), figures)
+
+
+def _resumed() -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        return checked([resumed.check(pathlib.Path(folder))])
 
 
 def scatter_check(shape: Shape, timing: Timing) -> Outcome:
@@ -82,10 +102,18 @@ def _calls(program: Callable[[jax.Array], jax.Array], numbers: jax.Array) -> Cal
 
 
 def forms(config: Config, shape: Shape, timing: Timing, *, quick: bool) -> Outcome:
-    """Measures rows per second of a step by form (einsum, and the GPU kernel if available) and type of the products."""
-    named = ['einsum', *(name for name in ('gpu_kernel',) if name in FORMS and jax.default_backend() == 'gpu')]
+    """Measures rows per second of a step by form, type of the products and, on a GPU, with sums in one order."""
+    on_gpu = jax.default_backend() == 'gpu'
+    named = ['einsum'] + ['gpu_kernel'] * (on_gpu and not lacking_kernel())
     choices = {
-        f'{form} {dtype}': {'execution.form': form, 'model.compute_dtype': dtype} for form in named for dtype in DTYPES
+        f'{form} {dtype}{" deterministic" if ordered else ""}': {
+            'execution.form': form,
+            'model.compute_dtype': dtype,
+            'execution.deterministic': ordered,
+        }
+        for ordered in ([False, True] if on_gpu else [False])
+        for form in named
+        for dtype in DTYPES
     }
     rates, built = of_each(config, choices, lambda chosen: StepBenchmark(chosen, shape), timing)
     middle, peaks = medians(rates), {dtype: measured_peak(dtype, quick=quick) for dtype in DTYPES}
@@ -124,19 +152,20 @@ def tables(config: Config, sizes: list[int], timing: Timing) -> Outcome:
 
 
 def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Callable[[], Outcome]]]:
-    """Yields (name, function that measures) of each part. The parts that tell most come first."""
+    """Yields (name, function that measures) of each part: checks, then what tells most, then what takes longest."""
     shape = 'ml1m' if quick else 'criteo'
+    copies = [2] if quick else [1, 2, 4, 8, 16, 32]
+    batches = [32] if quick else [1 << power for power in range(10, 17)]
+    yield 'operations', lambda: checked(operations.checks() + half_precision.checks())
+    yield 'programs', lambda: checked(programs.checks(400_000 if quick else 1_000_000))
+    yield 'resumed', _resumed
     yield 'scatter_add', lambda: scatter_check(SHAPES[shape], timing)
     yield 'forms', lambda: forms(config, SHAPES[shape], timing, quick=quick)
     yield 'epoch', lambda: epoch(config, shape, 200 if quick else 1_000_000, timing._replace(windows=1), quick=quick)
+    yield 'replicas', lambda: replicas(config, 'ml1m', copies, timing, quick=quick)
+    yield 'movielens_1m_shape', lambda: shaped_run(config, epochs=3 if quick else 10, quick=quick)
     yield 'tables', lambda: tables(config, [2000] if quick else [1_000_000, 6_000_000], timing)
-    yield 'replicas', lambda: replicas(config, 'ml1m', [2] if quick else [1, 2, 4, 8, 16, 32], timing, quick=quick)
-    yield (
-        'batches',
-        lambda: batch_growth(
-            config, shape, [32] if quick else [1 << power for power in range(10, 17)], timing, quick=quick
-        ),
-    )
+    yield 'batches', lambda: batch_growth(config, shape, batches, timing, quick=quick)
 
 
 def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Outcome]]:
@@ -147,19 +176,22 @@ def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, O
     If a part fails, its outcome says so, and its error is raised after the last part, so that the other parts are still
     measured.
 
+    Sums are in no fixed order where a part does not say otherwise, because that is fastest.
+
     Args:
       config: the configuration of the model.
       timing: the windows.
       quick: whether everything is small, to try the parts out without a GPU.
 
     Raises:
-      UsageError: this machine has no GPU, and `quick` is false.
+      UsageError: this machine has neither a GPU nor another accelerator, and `quick` is false.
     """
-    if jax.default_backend() != 'gpu' and not quick:
+    if jax.default_backend() == 'cpu' and not quick:
         raise UsageError(
-            f'--suite=gpu needs a GPU, but JAX runs on {jax.default_backend()} here: install the GPU build of jaxlib '
-            '(see requirements.txt), or try the suite out with --quick'
+            '--suite=gpu needs a GPU, but JAX runs on cpu here: install the GPU build of jaxlib (see '
+            'requirements.txt), or try the suite out with --quick'
         )
+    config = replace(config, {'execution.deterministic': False})
     if quick:
         config = replace(config, {'training.batch_size': min(32, config.training.batch_size), 'model.num_layers': 1})
     began, failures = time.perf_counter(), []

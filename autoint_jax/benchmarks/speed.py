@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import jax
+
 from autoint_jax.benchmarks import report
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline, sentence
@@ -24,9 +26,9 @@ def inference(config: Config, shape: str, peers: list[str], timing: Timing, *, q
     return _beside_peers(ScoringBenchmark(config, SHAPES[shape]), config, shape, peers, timing, quick)
 
 
-def described(config: Config, shape: str) -> dict[str, str | int]:
+def described(config: Config, shape: str) -> dict[str, str | int | bool]:
     """Describes the measured step or scoring, for records."""
-    return {
+    found: dict[str, str | int | bool] = {
         'shape': shape,
         'batch': config.training.batch_size,
         'tables': config.optimizer.tables,
@@ -34,6 +36,9 @@ def described(config: Config, shape: str) -> dict[str, str | int]:
         'dtype': config.model.compute_dtype,
         'variant': config.model.variant,
     }
+    if jax.default_backend() == 'gpu':
+        found['deterministic'] = config.execution.deterministic
+    return found
 
 
 def headline(config: Config, shape: str) -> str:

@@ -63,7 +63,7 @@ def _over_copies(function: Callable, mesh: Mesh, *, together: bool, shared: int)
     return on_mesh
 
 
-def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, together: bool) -> Callable:
+def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, together: bool) -> jax.stages.Wrapped:
     """Returns `steps_in_turn` of every copy, compiled; it donates the states.
 
     The function takes (states, varied {rate: [r]}, orders [r, steps, padded_batch], count [r], columns, first []) and
