@@ -1,7 +1,6 @@
 """The commands as a user runs them, mistakes included: one clear sentence, a non-zero status, nothing lost."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -21,21 +20,9 @@ QUICK = [
 
 
 @pytest.fixture(scope='module')
-def kept(tmp_path_factory):
-    """The folder of the programs that the run of `run_dir` compiled."""
-    return tmp_path_factory.mktemp('kept')
-
-
-@pytest.fixture(scope='module')
-def run_dir(data_dir, kept, tmp_path_factory):
-    """A run as users have it, with all of XLA's optimizations."""
+def run_dir(forks, data_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp('runs') / 'run'
-    done = subprocess.run(
-        [sys.executable, str(ROOT / 'scripts/train.py'), *QUICK, f'--data_dir={data_dir}', f'--run_dir={folder}'],
-        capture_output=True,
-        text=True,
-        env=os.environ | dict([OPTIMIZED]) | {'JAX_COMPILATION_CACHE_DIR': str(kept)},
-    )
+    done = forks.run(['scripts/train.py', *QUICK, f'--data_dir={data_dir}', f'--run_dir={folder}'], folder.parent)
     assert done.returncode == 0, done.stderr
     assert 'test AUC' in done.stdout and str(folder) in done.stdout and 'next:' in done.stdout
     return folder
@@ -93,7 +80,8 @@ def test_records_of_a_run(run_dir):
 def test_copies_are_runs_with_folders_of_their_own(command, data_dir, tmp_path):
     arguments = [
         'scripts/train.py',
-        *QUICK,
+        '--config=movielens_1m_fm',
+        *QUICK[1:3],
         f'--data_dir={data_dir}',
         '--config.replicas.seeds=2',
         '--config.replicas.learning_rate=1e-3,1e-2',
@@ -107,19 +95,23 @@ def test_copies_are_runs_with_folders_of_their_own(command, data_dir, tmp_path):
 
 
 @pytest.mark.slow
-def test_compiled_programs_are_kept_and_change_no_bit(command, data_dir, kept, run_dir, tmp_path, monkeypatch):
-    """The run of the fixture kept its programs; one that reads them and one that has none end with its bits."""
-    before = sorted(kept.glob('*-cache'))
-    assert any(path.name.startswith('jit_chunk') for path in before)
+def test_compiled_programs_are_kept_and_change_no_bit(command, data_dir, tmp_path, monkeypatch):
+    """As users have it, with all of XLA's optimizations: a run keeps its programs; one that reads them and one that
+    has none end with its bits.
+    """
+    kept = tmp_path / 'kept'
     monkeypatch.setenv(*OPTIMIZED)
     monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', str(kept))
     arguments = ['scripts/train.py', *QUICK, f'--data_dir={data_dir}', '--compilation_cache=']
+    assert command(*arguments, '--run_dir=keeps').returncode == 0
+    before = sorted(kept.glob('*-cache'))
+    assert any(path.name.startswith('jit_chunk') for path in before)
     assert command(*arguments, '--run_dir=reads').returncode == 0
     assert sorted(kept.glob('*-cache')) == before
     monkeypatch.delenv('JAX_COMPILATION_CACHE_DIR')
     assert command(*arguments, '--run_dir=none').returncode == 0
     for run in ('reads', 'none'):
-        assert (tmp_path / run / 'metrics.jsonl').read_bytes() == (run_dir / 'metrics.jsonl').read_bytes()
+        assert (tmp_path / run / 'metrics.jsonl').read_bytes() == (tmp_path / 'keeps' / 'metrics.jsonl').read_bytes()
 
 
 def test_no_room_for_compiled_programs_stops_nothing(command, data_dir, run_dir, tmp_path, monkeypatch):
@@ -190,9 +182,24 @@ def test_preparation_shows_the_papers_figures_and_is_not_repeated(command, raw_d
     assert 'already prepared' in command('scripts/prepare_data.py', *arguments).stdout
 
 
-def test_table4_runs_what_is_missing_and_is_not_judged_if_quick(command, data_dir, tmp_path):
+# Runs a script of ROOT with options that make the configurations of its models smaller: JSON, script, arguments.
+SMALLER = """
+import json, os, runpy, sys
+from autoint_jax.config import configuration
+
+options, load = json.loads(sys.argv[1]), configuration.load
+configuration.load = lambda path: configuration.replace(load(path), options)
+sys.argv[:2] = []
+sys.path[0] = os.path.dirname(sys.argv[0])
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+def test_table4_runs_what_is_missing_and_is_not_judged_if_quick(forks, command, data_dir, tmp_path):
     arguments = ['--seeds=1', '--quick', f'--data_dir={data_dir}']
-    done = command('experiments/table4_residual_ablation.py', *arguments)
+    script = str(ROOT / 'experiments/table4_residual_ablation.py')
+    smaller = json.dumps({'model.num_layers': 1})
+    done = forks.run([smaller, script, *arguments], tmp_path, code=SMALLER)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('run movielens_1m_autoint') == 2
     assert '0.8460' in done.stdout and done.stdout.endswith('\nquick: no verdict\n')
@@ -201,18 +208,20 @@ def test_table4_runs_what_is_missing_and_is_not_judged_if_quick(command, data_di
     found = json.loads(record.read_text())
     assert found['dataset'] == 'movielens_1m' and {row['verdict'] for row in found['rows']} == {'no verdict'}
     assert not (tmp_path / 'results').exists()
-    again = command('experiments/table4_residual_ablation.py', *arguments)
+    again = forks.run([smaller, script, *arguments], tmp_path, code=SMALLER)
     assert 'run movielens_1m' not in again.stdout and again.returncode == 0
     fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
 
 
-def test_a_table_of_models_shows_the_papers_figure_beside_ours(command, data_dir):
+def test_a_table_of_models_shows_the_papers_figure_beside_ours(command, forks, data_dir, tmp_path):
     arguments = ['--seeds=2', '--quick', f'--data_dir={data_dir}']
-    done = command('experiments/table2_effectiveness.py', '--models=lr,hofm', *arguments)
+    done = command('experiments/table2_effectiveness.py', '--models=lr,fm', *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('2 copies in one program') == 2
-    assert '0.7716' in done.stdout and '0.8304' in done.stdout and 'less 0.002 (autoint), 0.005 (others)' in done.stdout
-    judged = command('experiments/table2_effectiveness.py', '--models=lr', '--seeds=1', f'--data_dir={data_dir}')
+    assert '0.7716' in done.stdout and '0.8252' in done.stdout and 'less 0.002 (autoint), 0.005 (others)' in done.stdout
+    script = str(ROOT / 'experiments/table2_effectiveness.py')
+    arguments_of_one = [script, '--models=lr', '--seeds=1', f'--data_dir={data_dir}']
+    judged = forks.run([json.dumps({'training.epochs': 1}), *arguments_of_one], tmp_path, code=SMALLER)
     assert judged.returncode == 3 and 'FAIL' in judged.stdout and 'quick' not in judged.stdout  # made-up data
     fails(command('experiments/table2_effectiveness.py', '--models=fn', *arguments), "no model 'fn'", 'fm')
     fails(command('experiments/table5_joint.py', '--dataset=criteo2', *arguments), "no data set 'criteo2'")

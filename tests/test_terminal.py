@@ -38,11 +38,15 @@ def test_what_a_command_prints_is_harmless_and_rich_keeps_its_colours():
 
 
 def test_rich_takes_no_name_for_markup(capsys):
-    for bar in (progress.Bar(), PreparationBar()):
-        bar.begin('fit', 1) if hasattr(bar, 'begin') else bar.steps(0, 1, 1.0)
-        bar.say('[red]name[/red] :smile: a\x1b[31mb')
+    training = progress.Bar()
+    training.steps(0, 1, 1.0)
+    training.say('[red]name[/red] :smile: a\x1b[31mb')
+    training.close()  # its thread would speak in other tests
+    assert '[red]name[/red] :smile: a\\x1b[31mb' in capsys.readouterr().out
+    with PreparationBar() as preparing:
+        preparing.begin('fit', 1)
+        preparing.say('[red]name[/red] :smile: a\x1b[31mb')
         assert '[red]name[/red] :smile: a\\x1b[31mb' in capsys.readouterr().out
-        getattr(bar, 'close', lambda: None)()  # its thread would speak in other tests
     comparison.show('[b]title', ['[i]column'], [['[/x]\x1b[2J']])
     said = capsys.readouterr().out
     assert '[b]title' in said and '[i]column' in said and '[/x]\\x1b[2J' in said

@@ -22,6 +22,7 @@ from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.state import initial_state, make_setup
 from autoint_jax.units import shown_bytes
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
 MIXED = Schema(
     (
         *planned.schema_of([7, 11, 101]).fields,
@@ -121,7 +122,7 @@ def test_scatter_add_is_bad_on_a_gpu_only():
     assert scatter.judged(19e-3, 1e-3, 'gpu').verdict == OK
 
 
-def test_operations_are_right_here_and_wrong_ones_are_found(monkeypatch):
+def test_operations_are_right_here_and_wrong_ones_are_found(optimized, monkeypatch):
     found = operations.checks()
     assert {check.verdict for check in found} <= {OK, NOTE} and len(found) >= 12
     monkeypatch.setattr(operations, 'attention_weights', lambda query, key, scale: jnp.full((3, 39, 39), jnp.nan))
@@ -161,7 +162,7 @@ def test_the_plan_of_six_million_rows_by_hand():
     assert named(adam, 'gradient of whole tables') == table
 
 
-def test_activations_by_hand_and_against_xla():
+def test_activations_by_hand_and_against_xla(optimized):
     config = replace(
         Config(),
         {'model.num_layers': 2, 'execution.form': 'einsum', 'training.batch_size': 512, 'execution.slice_rows': 512},

@@ -22,6 +22,7 @@ from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.order import epoch_order
 from autoint_jax.training.step.state import initial_state, make_setup
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
 FIELDS, IDS, ROWS, BATCH, FLIPPED = 5, 6, 4096, 256, 0.05
 SCHEMA = Schema(tuple(FieldSpec(f'c{number}', CATEGORICAL, IDS) for number in range(FIELDS)))
 
@@ -61,7 +62,7 @@ def planted(order: int, seed: int) -> Columns:
     return Columns(ids, np.zeros((ROWS, 0), np.float32), (positive ^ (rng.random(ROWS) < FLIPPED)).astype(np.float32))
 
 
-def auc_of(name: str, options: dict, order: int, epochs: int = 40) -> float:
+def auc_of(name: str, options: dict, order: int, epochs: int = 16) -> float:
     """Returns the AUC on fresh rows after training."""
     model = (
         dataclasses.replace(ModelConfig(name=name), embedding_stddev=0.3, embedding_dim=8, **options)

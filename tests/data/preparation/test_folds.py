@@ -1,7 +1,6 @@
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.model_selection import KFold
 
 from autoint_jax.data.preparation.splits import authors_split, column_split, random_split, stratified_folds, time_split
 from autoint_jax.errors import UsageError
@@ -34,6 +33,8 @@ def test_folds_equal_a_plain_restatement(rows):
 
 
 def test_folds_of_a_class_equal_todays_kfold():
+    from sklearn.model_selection import KFold  # takes a second, which other workers need not wait for
+
     labels = (np.random.default_rng(1).random(1009) < 0.25).astype(np.uint8)
     folds = stratified_folds(labels, folds=10, seed=2018)
     for label in (0, 1):
