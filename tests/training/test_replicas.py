@@ -69,8 +69,6 @@ class Silent:
     ],
 )
 def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
-    if not together:
-        request.getfixturevalue('optimized')  # the same bits
     base = replace(
         Config(),
         {
@@ -118,8 +116,11 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
     order = jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
     orders = jnp.stack([order, order[::-1]])
     resident = resident_columns(columns, mesh)
-    states = replica_programs.stacked([initial_state(make_setup(config, schema)) for config in configs], mesh)
+    first = [initial_state(make_setup(config, schema)) for config in configs]
+    states = replica_programs.stacked(first, mesh)
     counts = jnp.array([3, 2])
+    if not together:
+        request.getfixturevalue('optimized')  # the same bits
     states, losses = replica_programs.make_chunk(setup, mesh, cut, max_steps=3, together=together)(
         states, varied, orders, counts, resident, 1
     )
@@ -127,7 +128,7 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
     for copy, config in enumerate(configs):
         own = make_setup(config, schema)
         alone, loss = steps.make_chunk(own, alone_on, cut, max_steps=3)(
-            initial_state(own), resident_columns(columns, alone_on), orders[copy], 1, int(counts[copy])
+            first[copy], resident_columns(columns, alone_on), orders[copy], 1, int(counts[copy])
         )
         alone = steps.make_flush(own)(alone)
         near = {'rtol': 2e-4, 'atol': 2e-6} if together else {'rtol': 0, 'atol': 0}

@@ -24,34 +24,36 @@ TRAIN = [
     '--config.model.num_layers=1',
     '--config.model.head_dim=5',
     '--config.training.batch_size=64',
-    '--config.training.epochs=24',
     '--config.training.stop_after_increases=0',
     '--config.training.evaluations_per_epoch=2',
 ]
 
 
-def options(data_dir, run_dir, tables):
-    """The script that trains the run, and its flags."""
-    flags = [*TRAIN, f'--data_dir={data_dir}', f'--run_dir={run_dir}', f'--config.optimizer.tables={tables}']
-    return ['scripts/train.py', *flags]
+# Runs a script in a fork, which has imported JAX already, with programs that are compiled as users do.
+COMPILING_AS_USERS_DO = (
+    'import os, runpy, sys, jax; jax.config.update("jax_disable_most_optimizations", False)\n'
+    'sys.argv = sys.argv[1:]; sys.path[0] = os.path.dirname(sys.argv[0]); runpy.run_path(sys.argv[0], None, "__main__")'
+)
 
 
-def start(data_dir, run_dir, tables):
-    script, *flags = options(data_dir, run_dir, tables)
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / script), *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | dict([OPTIMIZED]),
-    )
+class Commands:
+    """The command that trains a run of so many epochs, as a process that can be killed or in a fork."""
 
+    def __init__(self, forks, data_dir, tables, epochs):
+        self._forks = forks
+        changed = f'--config.optimizer.tables={tables}', f'--config.training.epochs={epochs}'
+        self._arguments = [str(ROOT / 'scripts/train.py'), *TRAIN, *changed, f'--data_dir={data_dir}']
 
-def finished(data_dir, run_dir, tables):
-    process = start(data_dir, run_dir, tables)
-    out, error = process.communicate(timeout=240)
-    assert process.returncode == 0, error
-    return out
+    def start(self, run_dir):
+        environment = os.environ | dict([OPTIMIZED])
+        command = [sys.executable, *self._arguments, f'--run_dir={run_dir}']
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+    def finish(self, run_dir):
+        """Trains a run to its end. Returns what the command said."""
+        done = self._forks.run([*self._arguments, f'--run_dir={run_dir}'], ROOT, code=COMPILING_AS_USERS_DO)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 def final(data_dir, run_dir):
@@ -68,20 +70,20 @@ def final(data_dir, run_dir):
     return untimed, (run_dir / 'metrics.jsonl').read_text(), leaves
 
 
-def kill_and_finish(data_dir, run_dir, tables, moments):
+def kill_and_finish(commands, run_dir, moments):
     """Kills a run once after each of `moments` seconds past its first evaluation seen, then finishes it."""
     killed = 0
     for moment in moments:
-        process = start(data_dir, run_dir, tables)
+        process = commands.start(run_dir)
         deadline = time.monotonic() + 120
         before = evaluations(run_dir)
         while process.poll() is None and evaluations(run_dir) <= before and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.wait()
         killed += process.returncode == -signal.SIGKILL
-    finished(data_dir, run_dir, tables)
+    commands.finish(run_dir)
     return killed
 
 
@@ -102,23 +104,18 @@ def tables(request):
     return request.param
 
 
-@pytest.fixture(scope='module')
-def alone(data_dir, tmp_path_factory, tables):
-    run_dir = tmp_path_factory.mktemp('alone') / 'run'
-    finished(data_dir, run_dir, tables)
-    return final(data_dir, run_dir)
-
-
-def test_killed_run_ends_as_the_run_left_alone(data_dir, tmp_path, tables, alone, command):
-    assert kill_and_finish(data_dir, tmp_path / 'run', tables, [0.0, 0.11]) == 2
-    assert_equal(final(data_dir, tmp_path / 'run'), alone)
-    done = command(*options(data_dir, tmp_path / 'run', tables))
-    assert done.returncode == 0 and 'nothing was trained again' in done.stdout
+def test_killed_run_ends_as_the_run_left_alone(data_dir, tmp_path, tables, forks):
+    commands = Commands(forks, data_dir, tables, epochs=10)
+    assert kill_and_finish(commands, tmp_path / 'run', [0.0, 0.11]) == 2
+    commands.finish(tmp_path / 'alone')
+    assert_equal(final(data_dir, tmp_path / 'run'), final(data_dir, tmp_path / 'alone'))
+    assert 'nothing was trained again' in commands.finish(tmp_path / 'run')
 
 
 @pytest.mark.slow
-def test_killed_ten_times_ends_as_the_run_left_alone(data_dir, tmp_path, tables, alone):
-    rng = random.Random(11)
-    killed = kill_and_finish(data_dir, tmp_path / 'run', tables, [rng.uniform(0, 0.3) for _ in range(10)])
+def test_killed_ten_times_ends_as_the_run_left_alone(data_dir, tmp_path, tables, forks):
+    rng, commands = random.Random(11), Commands(forks, data_dir, tables, epochs=24)
+    killed = kill_and_finish(commands, tmp_path / 'run', [rng.uniform(0, 0.3) for _ in range(10)])
     assert killed == 10
-    assert_equal(final(data_dir, tmp_path / 'run'), alone)
+    commands.finish(tmp_path / 'alone')
+    assert_equal(final(data_dir, tmp_path / 'run'), final(data_dir, tmp_path / 'alone'))
