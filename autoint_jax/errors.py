@@ -45,6 +45,11 @@ class UsageError(Exception):
     status = 2
 
 
+def disk_is_full(error: BaseException) -> bool:
+    """Returns whether an error means that the disk or the quota is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 def system_sentence(error: OSError) -> str:
     """Returns a sentence for an error of the system: the file (or both files of a rename), the reason, the remedy."""
     names = ' to '.join(

@@ -16,7 +16,9 @@ from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.terminal import shown
 
 # Exit statuses of every command, beside 0 and those in a command's own documentation.
-SYSTEM, USAGE, BROKEN_PIPE, TERMINATED = 1, UsageError.status, 141, 143
+# A run that SIGTERM stopped, and that is saved, ends with STOPPED. The number is EX_TEMPFAIL of sysexits.h, "try again
+# later", so that a rule of a scheduler can tell it from 143, with which a command ends that saved nothing.
+SYSTEM, USAGE, STOPPED, BROKEN_PIPE, TERMINATED = 1, UsageError.status, 75, 141, 143
 LONGEST = 4000  # most characters of a sentence; a longer one, with a value of millions, is cut in the middle
 
 
@@ -24,12 +26,25 @@ class Terminated(KeyboardInterrupt):
     """The process got SIGTERM; it ends as after an interruption."""
 
 
+class Stopped(Terminated):
+    """The process got SIGTERM while it trained, and has saved the run.
+
+    Attributes:
+      step: the step at which the run is saved.
+    """
+
+    def __init__(self, step: int):
+        super().__init__(step)
+        self.step = step
+
+
 def reported(main: Callable[[list[str]], int | None], *, arguments: int = 0) -> Callable[[list[str]], None]:
     """Wraps a command's `main`, so that errors of the user or the system become one line on stderr and a status.
 
     Exit statuses: 2 for a `UsageError`; 1 if the system refuses something (a file, permissions, a full disk, memory) or
-    lacks an optional package; 130 for an interruption; 143 for SIGTERM; 141, without a sentence, if nobody reads the
-    output any more. Any other error is a defect of this project and keeps its traceback.
+    lacks an optional package; 130 for an interruption; 75 for SIGTERM if a run was saved because of it, else 143; 141,
+    without a sentence, if nobody reads the output any more. Any other error is a defect of this project and keeps its
+    traceback.
 
     Args:
       main: (name of the command and its arguments) -> exit status; None = 0.
@@ -65,6 +80,11 @@ def described(error: BaseException) -> tuple[str, int] | None:
     """
     if isinstance(error, UsageError):
         return str(error), error.status
+    if isinstance(error, Stopped):
+        return (
+            f'ended by SIGTERM after saving step {error.step:,}: run the same command again to go on from there',
+            STOPPED,
+        )
     if isinstance(error, Terminated):
         return (
             'ended by SIGTERM: run the same command again to go on from the last checkpoint, if it was training',

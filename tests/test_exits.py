@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from autoint_jax.errors import UsageError
-from autoint_jax.exits import Terminated, described, reported
+from autoint_jax.exits import Stopped, Terminated, described, reported
 
 
 class XlaError(RuntimeError):
@@ -22,6 +22,7 @@ class XlaError(RuntimeError):
         (UsageError('say so'), 2, 'say so'),
         (KeyboardInterrupt(), 130, 'interrupted'),
         (Terminated(), 143, 'SIGTERM'),
+        (Stopped(1234), 75, 'after saving step 1,234'),
         (BrokenPipeError(errno.EPIPE, 'Broken pipe'), 141, ''),
         (MemoryError(), 1, 'not enough memory'),
         (XlaError('RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nlong story'), 1, 'allocating 9 bytes.)'),

@@ -57,7 +57,7 @@ ARROWS = {
     ),
     'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
     'training': (
-        'errors cache_folder console heartbeat schema config kernels data.store models.layers models.interacting '
+        'errors exits cache_folder console heartbeat schema config kernels data.store models.layers models.interacting '
         'models evaluation training.tables training.processes training.step training.checkpoints training.run_folder '
         'training.memory'
     ),

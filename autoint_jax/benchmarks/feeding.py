@@ -3,7 +3,7 @@
 import pathlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.step import placement, slices
 from autoint_jax.training.step.columns import gathered, resident_columns
-from autoint_jax.training.step.feed import StreamedFeed
+from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, StreamedFeed
 from autoint_jax.training.step.order import epoch_order, steps_per_epoch
 from autoint_jax.training.step.schedule import Schedule
 
@@ -100,7 +100,16 @@ def streamed(columns: Columns, schema: Schema, batch: int) -> Callable[[float], 
     config = replace(Config(), {'training.batch_size': batch})
     schedule = Schedule(len(columns), batch, EPOCHS, steps, [steps])
     feed = StreamedFeed(config, columns, schema, schedule, slices.Cut(batch, batch), mesh)
-    chunks = (chunk for epoch in range(EPOCHS) for chunk in feed.chunks(epoch, 0, steps))
+
+    def every_chunk() -> Iterator[Chunk]:
+        for epoch in range(EPOCHS):
+            first = 0
+            while first < steps:
+                chunk = feed.chunk(epoch, first, steps, REPORT_STEPS)
+                first += chunk.step_count
+                yield chunk
+
+    chunks = every_chunk()
 
     def window(seconds: float) -> float:
         began, made = time.perf_counter(), 0

@@ -6,6 +6,7 @@ from autoint_jax.config.options import MOST_PLACES, check, option
 
 AUTOMATIC = 'automatic'
 TABLE_FORMS = (AUTOMATIC, 'xla', 'cpu_kernel')
+STOP, GO_ON = 'stop', 'go_on'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +19,8 @@ class ExecutionConfig:
       slice_rows: rows of a slice; 0 if the size is chosen automatically.
       streaming: whether rows are read from disk even if they fit in memory.
       deterministic: whether a GPU computes sums in one order, so that the same run has the same bits.
+      checkpoint_seconds: seconds between checkpoints that are saved by the clock; 0 for none.
+      full_disk: whether a run stops or goes on if a checkpoint cannot be saved because the disk is full.
     """
 
     form: str = option(
@@ -43,6 +46,16 @@ class ExecutionConfig:
         'on a GPU, compute sums in one order, so that the same run has the same bits, resumed or not; without this, '
         'steps may be faster by a half (CPUs always have one order)',
     )
+    checkpoint_seconds: float = option(
+        600.0,
+        'seconds after which the run is saved between two evaluations, which are saved anyway (0 = never); this '
+        'changes no value',
+    )
+    full_disk: str = option(
+        STOP,
+        "what a run does if a checkpoint cannot be saved because the disk is full: 'stop', or 'go_on', which says so "
+        'each time; the checkpoints before are kept in both cases',
+    )
 
     def __post_init__(self):
         check(
@@ -52,4 +65,6 @@ class ExecutionConfig:
             "'automatic', 'xla' or 'cpu_kernel'",
         )
         check(self.slice_rows <= MOST_PLACES, 'execution.slice_rows', self.slice_rows, f'at most {MOST_PLACES:,}')
+        check(self.checkpoint_seconds >= 0, 'execution.checkpoint_seconds', self.checkpoint_seconds, 'at least 0')
+        check(self.full_disk in (STOP, GO_ON), 'execution.full_disk', self.full_disk, "'stop' or 'go_on'")
         check(self.slice_rows >= 0, 'execution.slice_rows', self.slice_rows, 'at least 0')

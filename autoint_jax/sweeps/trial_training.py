@@ -4,7 +4,6 @@ The folders of the trials then say how they ended.
 """
 
 import dataclasses
-import errno
 import os
 import platform
 import threading
@@ -15,7 +14,7 @@ from typing import Any
 from autoint_jax import stored, stored_records
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, disk_is_full
 from autoint_jax.exits import described
 from autoint_jax.records import runs
 from autoint_jax.sweeps import trials
@@ -177,8 +176,3 @@ def _heading(held: dict[str, Any]) -> str:
 
 def _line(error: Exception) -> str:
     return f'{type(error).__name__}: {error}'.splitlines()[0]
-
-
-def disk_is_full(error: BaseException) -> bool:
-    """Returns whether the error means that the disk or the quota is full."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

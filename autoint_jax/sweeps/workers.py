@@ -10,10 +10,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, disk_is_full
 from autoint_jax.exits import described, terminate
 from autoint_jax.sweeps import trials
-from autoint_jax.sweeps.trial_training import disk_is_full
 from autoint_jax.sweeps.worker import work
 from autoint_jax.sweeps.worker_task import WorkerTask
 from autoint_jax.terminal import Harmless

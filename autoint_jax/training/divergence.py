@@ -1,12 +1,17 @@
 """The test whether training has diverged, and an error with the likely cause: the data, or the learning rate."""
 
 import math
+import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.training.step import order
+from autoint_jax.training.step.schedule import Schedule
 
 # A logloss is absurd if it is above ABSURD_TIMES that of the constant prediction, which is the fraction of positives in
 # the training split, and also above ABSURD_LEAST nats: if positives are rare, the constant prediction has almost no
@@ -18,8 +23,62 @@ LARGE = 1e3
 BLOCK_ROWS = 1 << 18
 
 
+SHOWN_ROWS = 8  # of the batch of a bad step
+
+
 class Diverged(UsageError):
     """The error that training has diverged. Its sentence says at which step, how it showed, and the likely cause."""
+
+
+class BadStep(NamedTuple):
+    """A step whose loss is not finite.
+
+    Attributes:
+      step: its number, from 1.
+      loss: 'nan', 'inf' or '-inf'.
+      rows: the numbers of the rows of its batch in the training split, from 0.
+      checkpoint: the step of the newest checkpoint; 0 if there is none.
+    """
+
+    step: int
+    loss: str
+    rows: list[int]
+    checkpoint: int
+
+
+def bad_step(config: Config, schedule: Schedule, step: int, loss: float, checkpoint: int) -> BadStep:
+    """Returns a bad step with the rows of its batch, which follow from the configuration.
+
+    Args:
+      config: the configuration of the run.
+      schedule: the schedule of the run.
+      step: the number of the step, from 1.
+      loss: its loss.
+      checkpoint: the step of the newest checkpoint; 0 if there is none.
+    """
+    epoch, batch = divmod(step - 1, schedule.epoch_steps)
+    ordered = order.epoch_order(
+        config.seed,
+        epoch,
+        rows=schedule.rows,
+        batch_size=schedule.batch_size,
+        padded_batch=schedule.batch_size,
+        blocks=config.data.shuffle == 'blocks',
+    )[batch]
+    return BadStep(step, str(loss), ordered[ordered >= 0].tolist(), checkpoint)
+
+
+def divergence_of_step(data: PreparedData, learning_rate: float, bad: BadStep, path: pathlib.Path) -> Diverged:
+    """Returns the error of a run with a bad step; `path` is the file that holds all its rows."""
+    shown = ', '.join(map(str, bad.rows[:SHOWN_ROWS]))
+    more = f' and {len(bad.rows) - SHOWN_ROWS} more, all of them in {path}' if len(bad.rows) > SHOWN_ROWS else ''
+    last = (
+        f'the last good checkpoint is that of step {bad.checkpoint}' if bad.checkpoint else 'no checkpoint is saved yet'
+    )
+    return Diverged(
+        f'training diverged in step {bad.step}: its loss is {bad.loss} (rows of the training split: {shown}{more}), '
+        f'and {last}; {_cause(data)} optimizer.learning_rate (now {learning_rate:g})'
+    )
 
 
 def absurd_logloss(data: PreparedData) -> float:

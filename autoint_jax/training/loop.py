@@ -7,7 +7,7 @@ on (seed, step). So the state with its step is enough to resume a run bit for bi
 import contextlib
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import jax
 import numpy as np
@@ -23,17 +23,18 @@ from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.registry import table_values
 from autoint_jax.training.fields import boundaries, fitted_schema, recorded_boundaries
 from autoint_jax.training.memory.room import Arrangement, arranged
+from autoint_jax.training.pace import SAVE, STOP, Pace
 from autoint_jax.training.processes.decisions import agreed, decided
 from autoint_jax.training.processes.group import moved
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
 from autoint_jax.training.run_folder import events
 from autoint_jax.training.run_folder.result import Result
-from autoint_jax.training.step import order, placement, scoring, slices, steps
+from autoint_jax.training.step import placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Feed, ResidentFeed, StreamedFeed
-from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import Setup, TrainState, make_setup, state_shapes
+from autoint_jax.training.stopping import Stopping
 from autoint_jax.training.tables import dense_tables
 from autoint_jax.training.tables.choice import missed_table_kernel
 
@@ -116,7 +117,7 @@ def _train(
 ) -> None:
     """Trains a run to its end and writes its result; `fit_began` is the time at which `fit` was called."""
     setup, config = run.setup, run.setup.config
-    schedule = make_schedule(config, len(splits['train']))
+    schedule = run.schedule
     cut = slices.cut(schedule.batch_size, setup, mesh)
     chunk, flush = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(setup)
     each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
@@ -143,42 +144,79 @@ def _train(
         return decided(lambda: run.measures.figures(scores, splits[split]))
 
     state = run.latest(mesh, reporter.say)
-    step, first_step_seconds = int(state.step), None
-    if step:
-        reporter.say(f'going on from step {step}')
-    if compiling is not None and step < schedule.last_step:
+    first_step_seconds = None
+    if run.step:
+        reporter.say(f'going on from step {run.step}')
+    if compiling is not None and run.step < schedule.last_step:
         reporter.doing('compiling the steps')
         chunk = compiling.result()
-    while step < schedule.last_step and not run.stopped:
-        epoch, first = divmod(step, schedule.epoch_steps)
-        chunks = feed.chunks(epoch, first, schedule.next_evaluation(first))
-        began = before = time.perf_counter()
-        losses = []
-        reporter.doing('compiling and taking the first steps' if first_step_seconds is None else 'training')
-        for state, chunk_losses, count in dispatched(chunk, state, chunks):
-            run.report(reporter)
-            losses.append(np.asarray(chunk_losses)[:count])
-            moved()
-            now, step = time.perf_counter(), step + count
-            first_step_seconds = first_step_seconds or now - fit_began
-            reporter.steps(step, schedule.last_step, count * schedule.batch_size / (now - before))
-            before = now
-        state = flush(state)  # only here: a flush after every report would change rounding, and take time
-        run.seconds += time.perf_counter() - began
-        train_logloss = order.mean_over_rows(
-            np.concatenate(losses), first, rows=schedule.rows, batch_size=schedule.batch_size
-        )
-        run.evaluated(state, step, step / schedule.epoch_steps, train_logloss, evaluate(state, 'valid'))
+    with Stopping() as stopping:
+        pace = Pace(config.execution.checkpoint_seconds, lambda: stopping.asked)
+        while run.evaluated_step < schedule.last_step and not run.stopped:
+            epoch, first = divmod(run.evaluated_step, schedule.epoch_steps)
+            coming = Coming(feed, pace, epoch, first + run.step - run.evaluated_step, schedule.next_evaluation(first))
+            while coming.left:
+                began = before = time.perf_counter()
+                reporter.doing('compiling and taking the first steps' if first_step_seconds is None else 'training')
+                for state, chunk_losses, count in dispatched(chunk, state, coming):
+                    run.report(reporter)
+                    run.took(np.asarray(chunk_losses)[:count])
+                    moved()
+                    now = time.perf_counter()
+                    first_step_seconds = first_step_seconds or now - fit_began
+                    reporter.steps(run.step, schedule.last_step, count * schedule.batch_size / (now - before))
+                    pace.took(count, now - before)
+                    before = now
+                run.seconds += time.perf_counter() - began
+                if coming.left:  # the pace has decided to save or to stop
+                    run.report(reporter)
+                    reporter.doing(f'saving step {run.step}')
+                    run.save_between(state)
+                    if coming.decision == STOP:
+                        stopping.leave(run.newest_saved())
+                    pace.saved()
+            began = time.perf_counter()
+            state = flush(state)  # only here: a flush after every report would change rounding, and take time
+            run.seconds += time.perf_counter() - began
+            run.evaluated(state, evaluate(state, 'valid'))
+            pace.saved()
 
     run.report(reporter)
     reporter.doing('saving, and reading the best state')
     del state  # frees memory for the best one
     state = run.best(mesh)
-    run.finish(state, evaluate(state, 'test'), schedule=schedule, first_step_seconds=first_step_seconds)
+    run.finish(state, evaluate(state, 'test'), first_step_seconds=first_step_seconds)
+
+
+class Coming:
+    """The chunks of a round that are still to come, as an iterator that ends where the run shall save or stop.
+
+    Attributes:
+      decision: the last decision of the pace.
+    """
+
+    def __init__(self, feed: Feed, pace: Pace, epoch: int, first: int, stop: int):
+        """Takes the feed and the pace of the run, and the steps of an epoch from `first` to `stop - 1`."""
+        self._feed, self._pace, self._epoch, self._first, self._stop = feed, pace, epoch, first, stop
+        self.decision = SAVE
+
+    @property
+    def left(self) -> int:
+        """The number of steps that are still to come."""
+        return self._stop - self._first
+
+    def __iter__(self) -> Iterator[Chunk]:
+        while self.left:
+            self.decision = self._pace.next()
+            if self.decision in (STOP, SAVE):
+                return
+            chunk = self._feed.chunk(self._epoch, self._first, self._stop, self.decision)
+            self._first += chunk.step_count
+            yield chunk
 
 
 def dispatched(
-    chunk: Callable, state: TrainState, chunks: Iterator[Chunk]
+    chunk: Callable, state: TrainState, chunks: Iterable[Chunk]
 ) -> Iterator[tuple[TrainState, jax.Array, int]]:
     """Dispatches chunks, and yields the state after each, its losses [max_steps], and its number of steps.
 

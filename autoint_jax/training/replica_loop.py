@@ -1,5 +1,6 @@
 """The training loop of copies of a run that train in one program."""
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +14,9 @@ from autoint_jax.config import configuration
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.training import replica_programs
-from autoint_jax.training.loop import dispatched, split_rows
+from autoint_jax.training.loop import Coming, dispatched, split_rows
 from autoint_jax.training.memory.room import arranged
+from autoint_jax.training.pace import STOP, Pace
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.replica_options import copy_name
 from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
@@ -22,8 +24,8 @@ from autoint_jax.training.run import Run
 from autoint_jax.training.step import order, placement, slices
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk
-from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import TrainState, state_shapes
+from autoint_jax.training.stopping import Stopping
 
 
 class ReplicaLoop:
@@ -47,7 +49,7 @@ class ReplicaLoop:
         self._runs, self._reporter, self._own, self._setup = runs, reporter, own, runs[0].setup
         self._mesh = replica_mesh(len(runs))
         self._alone = placement.data_mesh(list(self._mesh.devices.flat[:1]))
-        self._splits, self._schedule = splits, make_schedule(self._setup.config, len(splits['train']))
+        self._splits, self._schedule = splits, runs[0].schedule
         self._names = [copy_name(run.setup.config, varying) for run in runs]
         device_count = self._mesh.devices.size
         self._filled = [*runs, *[runs[0]] * (-len(runs) % device_count)]
@@ -80,47 +82,52 @@ class ReplicaLoop:
         }
         self._errors: dict[int, UsageError] = {}
 
-    def train(self, began: float) -> dict[int, UsageError]:
+    def train(self, asked: float) -> dict[int, UsageError]:
         """Trains all runs to their ends and writes their results. Returns {id of a run: error} for runs that diverged.
 
-        `began` is the time at which the program was asked for, by which the time to the first step is measured.
+        `asked` is the time at which the program was asked for, by which the time to the first step is measured.
         """
         self._reporter.doing('making the states')
         own = [run.latest(self._alone, functools.partial(self._say, copy)) for copy, run in enumerate(self._runs)]
-        at, first_step_seconds = [int(state.step) for state in own], None
-        for copy, step in enumerate(at):
-            if step:
-                self._say(copy, f'going on from step {step}')
+        first_step_seconds = None
+        for copy, run in enumerate(self._runs):
+            if run.step:
+                self._say(copy, f'going on from step {run.step}')
         states = stacked([*own, *[own[0]] * (len(self._filled) - len(own))], self._mesh)
         del own
         orders = order.OrderAhead(self._epoch_orders, self._schedule.epochs)
-        while training := [
-            copy
-            for copy, run in enumerate(self._runs)
-            if at[copy] < self._schedule.last_step and not run.stopped and id(run) not in self._errors
-        ]:
-            # After an interruption copies may have been saved at different steps; those that are behind go first.
-            step = min(at[copy] for copy in training)
-            training = [copy for copy in training if at[copy] == step]
-            epoch, first = divmod(step, self._schedule.epoch_steps)
-            stop = self._schedule.next_evaluation(first)
-            began_round = before = time.perf_counter()
-            losses = []
-            self._reporter.doing('compiling and taking the first steps' if first_step_seconds is None else 'training')
-            for states, chunk_losses, count in dispatched(
-                self._taking(training), states, self._chunks(orders.order(epoch), first, stop)
-            ):
-                self._report(training)
-                losses.append(np.asarray(chunk_losses)[:, :count])
-                now, step = time.perf_counter(), step + count
-                first_step_seconds = first_step_seconds or now - began
-                self._steps(training, step, count * self._schedule.batch_size / (now - before))
-                before = now
-            states = self._flush(states, self._varied)
-            seconds = time.perf_counter() - began_round
-            for copy in training:
-                at[copy], self._runs[copy].seconds = step, self._runs[copy].seconds + seconds / len(training)
-            self._evaluate(states, training, step, first, np.concatenate(losses, 1))
+        with Stopping() as stopping:
+            pace = Pace(self._setup.config.execution.checkpoint_seconds, lambda: stopping.asked)
+            while training := self._behind():
+                epoch, first = divmod(self._runs[training[0]].evaluated_step, self._schedule.epoch_steps)
+                taken = self._runs[training[0]].step - self._runs[training[0]].evaluated_step
+                feed = _OrderedFeed(self._resident['train'], orders.order(epoch))
+                coming = Coming(feed, pace, epoch, first + taken, self._schedule.next_evaluation(first))
+                while coming.left:
+                    began = before = time.perf_counter()
+                    self._reporter.doing(
+                        'compiling and taking the first steps' if first_step_seconds is None else 'training'
+                    )
+                    for states, losses, count in dispatched(self._taking(training), states, coming):
+                        self._report(training)
+                        self._note(training, np.asarray(losses)[:, :count])
+                        now = time.perf_counter()
+                        first_step_seconds = first_step_seconds or now - asked
+                        self._steps(training, count * self._schedule.batch_size / (now - before))
+                        pace.took(count, now - before)
+                        before = now
+                    self._spend(training, time.perf_counter() - began)
+                    if coming.left:  # the pace has decided to save or to stop
+                        self._report(range(len(self._runs)))
+                        self._save_between(states, training)
+                        if coming.decision == STOP:
+                            stopping.leave(min(run.newest_saved() for run in self._runs))
+                        pace.saved()
+                began = time.perf_counter()
+                states = self._flush(states, self._varied)
+                self._spend(training, time.perf_counter() - began)
+                self._evaluate(states, training)
+                pace.saved()
         self._report(range(len(self._runs)))
         self._reporter.doing('saving, and reading the best states')
         del states  # frees memory for the best ones
@@ -134,28 +141,59 @@ class ReplicaLoop:
             states, self._varied, ordered, self._by_copy(count * taking), columns, first
         )
 
-    def _chunks(self, ordered: jax.Array, first: int, stop: int) -> Iterator[Chunk]:
-        """Yields chunks of the steps from `first` to `stop - 1` of an epoch; `ordered` is [r, steps, padded_batch]."""
-        for start in range(first, stop, REPORT_STEPS):
-            yield Chunk(self._resident['train'], ordered, start, min(REPORT_STEPS, stop - start))
+    def _behind(self) -> list[int]:
+        """Returns the copies that are to take the next steps; [] at the end.
 
-    def _evaluate(self, states: TrainState, training: list[int], step: int, first: int, losses: np.ndarray) -> None:
-        """Evaluates and saves the copies that took steps, from step `first` of the epoch to step `step` of the run."""
+        After an interruption copies may have been saved at different steps; those that are behind go first.
+        """
+        at = {
+            copy: (run.step, run.evaluated_step)
+            for copy, run in enumerate(self._runs)
+            if run.evaluated_step < self._schedule.last_step and not run.stopped and id(run) not in self._errors
+        }
+        return [copy for copy in at if at[copy] == min(at.values())]
+
+    def _sound(self, copies: list[int]) -> list[int]:
+        """Returns those of some copies that have not ended with an error."""
+        return [copy for copy in copies if id(self._runs[copy]) not in self._errors]
+
+    def _note(self, training: list[int], losses: np.ndarray) -> None:
+        """Notes the losses [r, steps] of the copies that took steps."""
+        for copy in self._sound(training):
+            with self._kept_apart(copy):
+                self._runs[copy].took(losses[copy])
+
+    def _spend(self, training: list[int], seconds: float) -> None:
+        """Divides seconds of training among the copies that trained."""
+        for copy in training:
+            self._runs[copy].seconds += seconds / len(training)
+
+    def _save_between(self, states: TrainState, training: list[int]) -> None:
+        """Saves the copies that took steps, between two evaluations."""
+        self._reporter.doing(f'saving step {self._runs[training[0]].step}')
+        on_host = jax.device_get(states)
+        for copy in self._sound(training):
+            with self._kept_apart(copy):
+                self._runs[copy].save_between(_of(on_host, copy))
+
+    def _evaluate(self, states: TrainState, training: list[int]) -> None:
+        """Evaluates and saves the copies that took steps."""
         self._reporter.doing('evaluating on the valid split')
         scores = jax.device_get(self._evaluator(states.variables, states.tables, self._resident['valid']))
         on_host = jax.device_get(states)
-        for copy in training:
-            valid = self._runs[copy].measures.figures(_of(scores, copy), self._splits['valid'])
-            try:
-                train_logloss = order.mean_over_rows(
-                    losses[copy], first, rows=self._schedule.rows, batch_size=self._schedule.batch_size
-                )
-                self._runs[copy].evaluated(
-                    _of(on_host, copy), step, step / self._schedule.epoch_steps, train_logloss, valid
-                )
-            except UsageError as error:
-                self._errors[id(self._runs[copy])] = error
-                self._say(copy, str(error))
+        for copy in self._sound(training):
+            with self._kept_apart(copy):
+                valid = self._runs[copy].measures.figures(_of(scores, copy), self._splits['valid'])
+                self._runs[copy].evaluated(_of(on_host, copy), valid)
+
+    @contextlib.contextmanager
+    def _kept_apart(self, copy: int) -> Iterator[None]:
+        """Keeps the error of a copy for the end, so that the others go on."""
+        try:
+            yield
+        except UsageError as error:
+            self._errors[id(self._runs[copy])] = error
+            self._say(copy, str(error))
 
     def _test(self, first_step_seconds: float | None) -> None:
         """Tests the best state of every run that has not diverged, and writes its result."""
@@ -170,7 +208,6 @@ class ReplicaLoop:
                 run.finish(
                     like,
                     run.measures.figures(_of(scores, copy), self._splits['test']),
-                    schedule=self._schedule,
                     first_step_seconds=first_step_seconds,
                 )
 
@@ -189,8 +226,9 @@ class ReplicaLoop:
         else:
             self._reporter.say(f'{self._names[copy]}  {sentence}')
 
-    def _steps(self, training: list[int], step: int, rate: float) -> None:
+    def _steps(self, training: list[int], rate: float) -> None:
         """Tells about steps of some copies, each of which takes `rate` rows per second."""
+        step = max(self._runs[copy].step for copy in training)
         if self._own:
             for copy in training:
                 self._own[copy].steps(step, self._schedule.last_step, rate)
@@ -220,6 +258,18 @@ class ReplicaLoop:
         return jax.device_put(
             values.astype(np.float32) if values.dtype == np.float64 else values, NamedSharding(self._mesh, BY_COPY)
         )
+
+
+class _OrderedFeed:
+    """A feed of columns on the devices, with the order of each copy for one epoch."""
+
+    def __init__(self, columns: Columns, ordered: jax.Array):
+        """Takes the columns, and the orders [r, steps, padded_batch]."""
+        self._columns, self._ordered = columns, ordered
+
+    def chunk(self, epoch: int, first: int, stop: int, most: int) -> Chunk:
+        """Returns a chunk as `Feed.chunk` says; its order is [r, steps, padded_batch]."""
+        return Chunk(self._columns, self._ordered, first, min(most, REPORT_STEPS, stop - first))
 
 
 def _of(tree: Any, copy: int) -> Any:

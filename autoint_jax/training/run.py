@@ -3,21 +3,27 @@
 import pathlib
 import time
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 from jax.sharding import Mesh
 
+from autoint_jax.config.execution_config import GO_ON
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.evaluation import Evaluation, of_progress
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
-from autoint_jax.models.registry import embedding_parameter_count, parameter_count
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
+from autoint_jax.training.checkpoints.checkpoints import DamagedCheckpoint
 from autoint_jax.training.checkpoints.resuming import resumed
-from autoint_jax.training.checkpoints.state_sums import state_sums
-from autoint_jax.training.divergence import divergence
+from autoint_jax.training.checkpoints.round_losses import RoundLosses
+from autoint_jax.training.checkpoints.run_checkpoints import RunCheckpoints
+from autoint_jax.training.checkpoints.state_sums import StateSums, state_sums
+from autoint_jax.training.divergence import Diverged, bad_step, divergence, divergence_of_step
 from autoint_jax.training.fields import boundaries
+from autoint_jax.training.identity import check_identity
+from autoint_jax.training.outcome import result_of
 from autoint_jax.training.processes.decisions import PeerEnded, decided
 from autoint_jax.training.processes.group import is_first
 from autoint_jax.training.progress import Reporter
@@ -25,7 +31,7 @@ from autoint_jax.training.run_folder import contents, records
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.run_folder.sharing import check_shared, decided_result
 from autoint_jax.training.step import placement
-from autoint_jax.training.step.schedule import Schedule
+from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import Setup, TrainState, initial_state, state_shapes
 
 
@@ -34,6 +40,7 @@ class Run:
 
     Attributes:
       setup: the setup of the run.
+      schedule: the steps that it takes at most.
       measures: the metrics that its evaluations measure.
       result: the result of a complete run, else None.
       evaluations: the evaluations so far, in order.
@@ -52,7 +59,7 @@ class Run:
         Raises UsageError if the folder is in use, or holds a run or checkpoints of another configuration or other data.
         It is not changed then.
         """
-        self.setup, self._data = setup, data
+        self.setup, self._data, self._folder = setup, data, folder
         training = setup.config.training
         self.measures = measures(training.evaluated, training.group_by, setup.schema)
         self._monitor = training.monitor
@@ -60,15 +67,19 @@ class Run:
         self.seconds = 0.0
         self._times: list[float] = []  # of evaluations, seconds since 1970
         self._rates: list[float | None] = []  # rows/s of training before each evaluation
-        self._rows = data.manifest['splits']['train']['rows']
+        self.schedule = make_schedule(setup.config, data.manifest['splits']['train']['rows'])
+        self._losses = RoundLosses()
+        self._saved_step: int | None = None
         self._evaluated_seconds = 0.0  # `seconds` at the last evaluation
         self._unreported = self._taken_over = False
         self._identity = {'fingerprint': fingerprint(setup.config), 'data_hash': data.hash}
-        self._checkpoints = Checkpoints(folder / 'checkpoints')
+        execution = setup.config.execution
+        self._checkpoints = RunCheckpoints(folder, go_on_if_full=execution.full_disk == GO_ON, monitor=self._monitor)
         self._open_record: records.RunRecords | None = None
         self.result = decided_result(lambda: contents.matching_result(folder, setup.config, data))
         if self.result is None:
-            check_identity(self._checkpoints, data.hash)
+            check_identity(self._checkpoints.evaluated, data.hash)
+            check_identity(self._checkpoints.between, data.hash)
             self.result = decided_result(lambda: self._started(folder, copies))
             check_shared(folder / 'run.json')
 
@@ -110,12 +121,23 @@ class Run:
             self.setup.config.training.stop_after_increases,
         )
 
+    @property
+    def evaluated_step(self) -> int:
+        """The step of the last evaluation; 0 before the first one."""
+        return self.evaluations[-1].step if self.evaluations else 0
+
+    @property
+    def step(self) -> int:
+        """The number of steps taken."""
+        return self.evaluated_step + len(self._losses)
+
     def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
         """Returns the state from which to resume, or the initial state, on every device of the mesh.
 
-        It also sets the evaluations and seconds so far. `say` is called with a sentence about lost checkpoints, and
-        about a file system without locks.
+        It also sets the evaluations, steps and seconds so far. `say` is called with a sentence about lost checkpoints,
+        about a file system without locks, and later about a full disk if the run goes on then.
         """
+        self._checkpoints.say = say
         if is_first() and not self._record.locked:
             say(
                 'this file system has no locks: do not start a second process in this run folder, because the first '
@@ -129,27 +151,73 @@ class Run:
             unknown = [time.time()] * len(self.evaluations)  # older versions saved no times
             self._times = found.progress.get('times', unknown)
             self._rates = found.progress.get('rates', [None] * len(self.evaluations))
-            self._evaluated_seconds = self.seconds
+            self._evaluated_seconds = found.progress.get('evaluated_seconds', self.seconds)
+            self._losses = RoundLosses(found.progress.get('losses', ''))
+            self._saved_step = self.step
+        self._checkpoints.between.discard_unfinished()
         if is_first():
             self._record.restart(self.setup.config, self.evaluations, self._times, self._rates)
         return placement.replicate(initial_state(self.setup), mesh) if found is None else found.state
 
-    def evaluated(
-        self, state: TrainState, step: int, epoch: float, train_logloss: float, valid: dict[str, float]
-    ) -> None:
+    def took(self, losses: np.ndarray) -> None:
+        """Notes the losses of the next steps, float32 [steps], in nats.
+
+        Raises Diverged at the first that is not finite; earlier checkpoints stay, and run.json says so.
+        """
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if len(bad):
+            config, step = self.setup.config, self.step + int(bad[0]) + 1
+            found = bad_step(config, self.schedule, step, losses[bad[0]], self.newest_saved())
+            path = records.write_bad_step(self._folder, found._asdict())
+            raise self._diverged(divergence_of_step(self._data, config.optimizer.learning_rate, found, path))
+        self._losses.add(losses)
+
+    def save_between(self, state: TrainState) -> None:
+        """Saves the state between two evaluations, unless it is saved already.
+
+        Args:
+          state: the training state after the steps whose losses are noted.
+
+        Raises Diverged and FolderInUse as `evaluated` does.
+        """
+        if self.step in (self._saved_step, self.evaluated_step):
+            return
+        sums = self._checked_sums(state, train_logloss=0.0, valid_logloss=0.0)
+        self._checkpoints.save_between(state, self.step, self._progress(), sums)
+        self._saved_step = self.step
+
+    def newest_saved(self) -> int:
+        """Waits until everything is saved. Returns the step of the newest checkpoint; 0 if there is none."""
+        self._checkpoints.wait()
+        return max(self._checkpoints.steps(), default=0)
+
+    def evaluated(self, state: TrainState, valid: dict[str, float]) -> None:
         """Saves the state after an evaluation, which `report` later records and shows.
 
         Args:
-          state: the training state, its tables up to date.
-          step: steps taken.
-          epoch: epochs taken.
-          train_logloss: mean training logloss since the last evaluation, in nats.
+          state: the training state after the steps whose losses are noted, its tables up to date.
           valid: figures of the validation split.
 
         Raises:
           Diverged: training has diverged; earlier checkpoints stay, and run.json says so.
           FolderInUse: another process has taken over the folder.
         """
+        train_logloss = self._losses.mean(self.schedule, self.evaluated_step)
+        sums = self._checked_sums(state, train_logloss=train_logloss, valid_logloss=valid['logloss'])
+        # The logloss comes first, as in the files of older versions.
+        ordered = {name: valid[name] for name in dict.fromkeys(['logloss', *valid])}
+        step, epoch = self.step, self.step / self.schedule.epoch_steps
+        epochs = epoch - (self.evaluations[-1].epoch if self.evaluations else 0)
+        self._rates.append(self._rate(epochs))
+        self._evaluated_seconds = self.seconds
+        self.evaluations.append(Evaluation(step, epoch, train_logloss, ordered))
+        self._losses = RoundLosses()
+        self._times.append(time.time())
+        self._checkpoints.save_evaluated(state, self._progress(), sums, self.evaluations)
+        self._unreported, self._saved_step = True, step
+
+    def _checked_sums(self, state: TrainState, *, train_logloss: float, valid_logloss: float) -> StateSums:
+        """Returns the checksums of a state that shall be saved. Raises Diverged and FolderInUse as `evaluated` does."""
         try:
             decided(lambda: self._record.check_held())
         except (records.FolderInUse, PeerEnded):
@@ -159,41 +227,37 @@ class Run:
         diverged = divergence(
             self._data,
             self.setup.config.optimizer.learning_rate,
-            step=step,
+            step=self.step,
             train_logloss=train_logloss,
-            valid_logloss=valid['logloss'],
+            valid_logloss=valid_logloss,
             not_finite=sums.not_finite,
         )
         if diverged is not None:
-            if is_first():
-                self._record.diverged(str(diverged))
-            raise diverged
-        # The logloss comes first, as in the files of older versions.
-        ordered = {name: valid[name] for name in dict.fromkeys(['logloss', *valid])}
-        epochs = epoch - (self.evaluations[-1].epoch if self.evaluations else 0)
-        self._rates.append(self._rate(epochs))
-        self._evaluated_seconds = self.seconds
-        self.evaluations.append(Evaluation(step, epoch, train_logloss, ordered))
-        self._times.append(time.time())
-        self._checkpoints.save(
-            state,
-            step,
-            {
-                'evaluations': [evaluation.line() for evaluation in self.evaluations],
-                'seconds': self.seconds,
-                'times': self._times,
-                'rates': self._rates,
-                **self._identity,
-            },
-            sums,
-            keep=best_evaluation(self.evaluations, self._monitor).step,
-        )
-        self._unreported = True
+            raise self._diverged(diverged)
+        return sums
+
+    def _progress(self) -> dict[str, Any]:
+        """Returns the progress of the run, which a checkpoint holds beside the state."""
+        return {
+            'evaluations': [evaluation.line() for evaluation in self.evaluations],
+            'losses': self._losses.saved(),
+            'seconds': self.seconds,
+            'evaluated_seconds': self._evaluated_seconds,
+            'times': self._times,
+            'rates': self._rates,
+            **self._identity,
+        }
+
+    def _diverged(self, error: Diverged) -> Diverged:
+        """Writes the divergence to run.json, and returns the error."""
+        if is_first():
+            self._record.diverged(str(error))
+        return error
 
     def _rate(self, epochs: float) -> float | None:
         """Returns the rows/s of the training since the last evaluation, which was so many epochs."""
         seconds = self.seconds - self._evaluated_seconds
-        return epochs * self._rows / seconds if seconds > 0 else None
+        return epochs * self.schedule.rows / seconds if seconds > 0 else None
 
     def report(self, reporter: Reporter, copy: str = '') -> None:
         """Records and shows the last evaluation, unless that has been done; `copy` names the run among copies."""
@@ -214,45 +278,31 @@ class Run:
         self._checkpoints.wait()
         step = best_evaluation(self.evaluations, self._monitor).step
         try:
-            return self._checkpoints.restore(step, state_shapes(self.setup), mesh)[0]
+            return self._checkpoints.evaluated.restore(step, state_shapes(self.setup), mesh)[0]
         except DamagedCheckpoint as error:
             raise UsageError(f'{error}: run the same command again, which repeats the lost steps') from None
 
-    def finish(
-        self, state: TrainState, test: dict[str, float], *, schedule: Schedule, first_step_seconds: float | None
-    ) -> None:
+    def finish(self, state: TrainState, test: dict[str, float], *, first_step_seconds: float | None) -> None:
         """Writes the result of the run.
 
         Args:
           state: a state of the run, or its shapes, from which parameters are counted.
           test: figures of the test split for the best state.
-          schedule: the schedule of the run.
           first_step_seconds: seconds from this start to its first step; None if no step was left.
         """
-        best, steps, config = (
-            best_evaluation(self.evaluations, self._monitor),
-            self.evaluations[-1].step,
+        self.result = result_of(
             self.setup.config,
-        )
-        self.result = Result(
-            fingerprint=fingerprint(config),
-            data_hash=self._data.hash,
-            seed=config.seed,
-            test=test,
-            valid={name: best.valid[name] for name in test},
-            best_step=best.step,
-            best_epoch=best.epoch,
-            steps=steps,
-            epochs=steps / schedule.epoch_steps,
-            parameters=parameter_count(state.params),
-            embedding_parameters=embedding_parameter_count(state.params, state.tables),
+            self._data.hash,
+            self.schedule,
+            self.evaluations,
+            state,
+            test,
             first_step_seconds=first_step_seconds,
             train_seconds=self.seconds,
-            train_rows_per_second=steps / schedule.epoch_steps * schedule.rows / self.seconds,
         )
         if is_first():
             self._record.result(self.result)
-        self._checkpoints.discard_aside()
+        self._checkpoints.discard_spare()
 
     def close(self) -> None:
         """Waits until everything is saved, and releases the folder.
@@ -267,27 +317,3 @@ class Run:
         finally:
             if self._open_record is not None:
                 self._open_record.close()
-
-
-def check_identity(checkpoints: CheckpointReader, data_hash: str) -> None:
-    """Raises UnusableFolder if a checkpoint belongs to another run than run.json of its run folder.
-
-    Checkpoints of older versions do not name their run.
-
-    Args:
-      checkpoints: the checkpoints of a run folder.
-      data_hash: the hash of the data that the run is trained on.
-    """
-    steps = checkpoints.steps()
-    names = contents.run_fingerprints(checkpoints.folder.parent) if steps else set()
-    for step in steps:
-        try:
-            progress = checkpoints.progress(step)
-        except DamagedCheckpoint:
-            continue
-        name, data = progress.get('fingerprint'), progress.get('data_hash')
-        if not (name is None or name in names) or not (data is None or data == data_hash):
-            raise contents.UnusableFolder(
-                f'{checkpoints.folder}/{step} is a checkpoint of another run (configuration {name} on data '
-                f'{str(data)[:12]}, not {min(names)} on {data_hash[:12]}): choose another run folder'
-            )

@@ -14,10 +14,10 @@ from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, DamagedCheckpoint
 from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.identity import check_identity
 from autoint_jax.training.memory import room
 from autoint_jax.training.memory.plan import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.processes.decisions import decided
-from autoint_jax.training.run import check_identity
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import bytes_per_row, resident_columns

@@ -104,6 +104,8 @@ DEFAULTS = {
     'execution.slice_rows': 0,
     'execution.streaming': False,
     'execution.deterministic': True,
+    'execution.checkpoint_seconds': 600.0,
+    'execution.full_disk': 'stop',
     'seed': 0,
 }
 

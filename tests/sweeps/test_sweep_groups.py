@@ -41,11 +41,7 @@ def test_trials_that_share_shapes_train_in_one_program_and_fail_alone(tmp_path, 
     one, two, diverged = folder.trials()
     assert [folder.state(trial)[0] for trial in folder.trials()] == ['done', 'done', 'failed']
     (failed,) = status(folder).failed
-    assert (
-        diverged.id in failed
-        and 'training diverged before step' in failed
-        and 'one of 3 trials in one program' in failed
-    )
+    assert diverged.id in failed and 'training diverged' in failed and 'one of 3 trials in one program' in failed
     assert f'worker: {two.id} done' in capfd.readouterr().out
     assert len(list((tmp_path / 'sweeps' / 'results' / 'runs').glob('*.json'))) == 2
     logs = ['\n'.join(trials.log_tail(folder.of(trial), 99)) for trial in folder.trials()]

@@ -22,7 +22,7 @@ from autoint_jax.training.divergence import Diverged, absurd_logloss, divergence
 from autoint_jax.training.loop import fit
 from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run import Run
-from autoint_jax.training.step import placement
+from autoint_jax.training.step import order, placement
 from autoint_jax.training.step.state import make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -111,10 +111,14 @@ def test_a_value_that_no_loss_shows_is_found_before_it_is_saved(data, tmp_path):
     run = Run(setup, data, tmp_path)
     state = run.latest(mesh, lambda sentence: None)
     figures = {'logloss': 0.6, 'auc': 0.6}
-    run.evaluated(state, 4, 1.0, 0.6, figures)
+    run.took(np.full(4, 0.6, np.float32))
+    run.evaluated(state, figures)
+    run.took(np.full(4, 0.6, np.float32))
     for number, wrong in enumerate(places(state)):
         with pytest.raises(Diverged, match='training diverged before step 8: .* not finite'):
-            run.evaluated(wrong if number % 2 else jax.device_get(wrong), 8, 2.0, 0.6, figures)
+            run.evaluated(wrong if number % 2 else jax.device_get(wrong), figures)
+        with pytest.raises(Diverged, match='training diverged before step 8: .* not finite'):
+            run.save_between(wrong)
     run.close()
     assert CheckpointReader(tmp_path / 'checkpoints').steps() == [4]
     assert json.loads((tmp_path / 'run.json').read_text())['starts'][-1]['diverged'].startswith(
@@ -153,8 +157,16 @@ def test_a_huge_value_in_the_data_is_named_alone_and_in_copies(tmp_path):
     sentence = said_by(lambda: fit(config, data, tmp_path / 'alone', Told()))
     assert "look at the data first, where the numeric field 'huge' reaches 1e+30 in training rows" in sentence
     assert sentence.endswith('then lower optimizer.learning_rate (now 0.1)')
+    bad = json.loads((tmp_path / 'alone' / 'bad_step.json').read_text())
+    first = order.epoch_order(0, 0, rows=97, batch_size=32, padded_batch=32)
+    assert bad['rows'] == first[bad['step'] - 1].tolist() and 0 in first[: bad['step']] and bad['checkpoint'] == 0
+    shown = ', '.join(map(str, bad['rows'][:8]))
+    assert (
+        f'in step {bad["step"]}: its loss is {bad["loss"]} (rows of the training split: {shown} and 24 more' in sentence
+    )
     results = fit_copies([config, replace(config, {'seed': 1})], data, [tmp_path / 'one', tmp_path / 'two'], Told())
-    assert all(isinstance(result, Diverged) for result in results) and str(results[0]) == sentence
+    assert all(isinstance(result, Diverged) for result in results)
+    assert str(results[0]) == sentence.replace('/alone/', '/one/')
     for folder in ('alone', 'one', 'two'):
         assert 'diverged' in json.loads((tmp_path / folder / 'run.json').read_text())['starts'][-1]
         assert not (tmp_path / folder / 'result.json').exists()

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the latest for resuming, and the best for testing. No other module knows Orbax."""
+"""A folder of checkpoints: saved, verified, restored. No other module knows Orbax."""
 
 import contextlib
 import errno
@@ -8,7 +8,7 @@ import pathlib
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import jax
@@ -16,8 +16,9 @@ import orbax.checkpoint as ocp
 from jax.sharding import Mesh, NamedSharding
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, disk_is_full
 from autoint_jax.training.checkpoints.patient_loops import patient_loops
+from autoint_jax.training.checkpoints.round_losses import RoundLosses
 from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
 from autoint_jax.training.processes.decisions import decided, of_all
 from autoint_jax.training.processes.group import is_first
@@ -26,6 +27,7 @@ from autoint_jax.training.step.state import TrainState
 
 # Bytes that a checkpoint needs on disk beside its arrays.
 SPARE_BYTES = 2_000_000
+UNFINISHED = '.orbax-checkpoint-tmp'  # in the name of a checkpoint that is being written
 REASON_LENGTH = 160  # characters of the storage library's message that are shown; it may have many lines
 # Errors of the file system that mean that a file is gone or replaced; other errors may be temporary.
 DAMAGED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ESTALE)
@@ -112,8 +114,8 @@ class CheckpointReader:
             seal = found.pop('seal', None)
             if seal is not None and seal['sha256'] != _sha256(found, seal['sums']):
                 raise ValueError('its record of progress was changed')
-            if found['evaluations'][-1]['step'] != step:
-                raise ValueError(f'its record ends at step {found["evaluations"][-1]["step"]}')
+            if (last := last_step(found)) != step:
+                raise ValueError(f'its record ends at step {last}')
         return found, seal and seal['sums']
 
     @contextlib.contextmanager
@@ -170,7 +172,7 @@ def _reader(handler: ocp.CheckpointHandler) -> ocp.Checkpointer:
 
 
 class Checkpoints(CheckpointReader):
-    """The checkpoints of the run that this process trains, alone or together with others that all call it.
+    """A folder of checkpoints of the run that this process trains, alone or together with others that all call it.
 
     Saving is asynchronous. A half-written checkpoint is never restored. If a killed process left one, the run replaces
     it when it comes to the same step again.
@@ -181,10 +183,10 @@ class Checkpoints(CheckpointReader):
         self._kept: set[int] = set()
         self._manager: ocp.CheckpointManager | None = None
 
-    def save(self, state: TrainState, step: int, progress: dict[str, Any], sums: StateSums, *, keep: int) -> None:
-        """Saves the state with the progress of the run.
-
-        Keeps this checkpoint and that of the best evaluation, deletes all others.
+    def save(
+        self, state: TrainState, step: int, progress: dict[str, Any], sums: StateSums, *, keep: Collection[int]
+    ) -> None:
+        """Saves the state with the progress of the run. When it is saved, older checkpoints are deleted.
 
         If the step has a checkpoint already, because the run was killed right after saving it, nothing is saved:
         resuming is exact, so the checkpoint holds the same values.
@@ -192,11 +194,11 @@ class Checkpoints(CheckpointReader):
         Args:
           state: the training state, on the devices or the host.
           step: steps taken.
-          progress: progress of the run, with its 'evaluations', the last of which is of this step.
+          progress: progress of the run, for which `last_step` is this step.
           sums: the checksums of the state.
-          keep: the step of the best evaluation so far.
+          keep: the steps of older checkpoints that are not deleted.
 
-        Raises OSError if the disk is full.
+        Raises OSError if the disk is full. What is unfinished is deleted then.
         """
         if step in self.steps():
             return
@@ -205,7 +207,7 @@ class Checkpoints(CheckpointReader):
         if decided(lambda: shutil.disk_usage(self.folder).free < needed):
             raise OSError(errno.ENOSPC, 'no space left', str(self.folder))
         self._kept.clear()
-        self._kept |= {step, keep}
+        self._kept |= {step, *keep}
         written_later = json.loads(
             json.dumps(progress | {'seal': {'sums': sums.sums, 'sha256': _sha256(progress, sums.sums)}})
         )
@@ -238,8 +240,19 @@ class Checkpoints(CheckpointReader):
         if is_first():
             shutil.rmtree(self._aside, ignore_errors=True)
 
+    def discard(self) -> None:
+        """Deletes the folder with all its checkpoints. Call it after `close`."""
+        if is_first():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def discard_unfinished(self) -> None:
+        """Deletes what saves that failed or were killed have left behind. Call it when nothing is being saved."""
+        if is_first():
+            for path in self.folder.glob(f'*{UNFINISHED}*'):
+                shutil.rmtree(path, ignore_errors=True)
+
     def wait(self) -> None:
-        """Waits until everything is saved. Raises the error of a save that failed."""
+        """Waits until everything is saved. Raises the error of a save that failed, as `save` does."""
         if self._manager is not None:
             with self._full_disk_named():
                 self._manager.wait_until_finished()
@@ -263,12 +276,16 @@ class Checkpoints(CheckpointReader):
 
     @contextlib.contextmanager
     def _full_disk_named(self) -> Iterator[None]:
-        """Turns the ValueError by which Orbax's storage reports a full disk into an OSError."""
+        """Turns the errors by which Orbax reports a full disk into an OSError, and deletes what is unfinished."""
         try:
             yield
-        except ValueError as error:
-            if 'RESOURCE_EXHAUSTED' not in str(error):
+        except (ValueError, OSError) as error:
+            if not disk_is_full(error) and 'RESOURCE_EXHAUSTED' not in str(error):
                 raise
+            with contextlib.suppress(Exception):  # it may raise the same error again
+                self.close()
+            self._manager = None
+            self.discard_unfinished()
             raise OSError(errno.ENOSPC, 'no space left', str(self.folder)) from error
 
 
@@ -280,6 +297,12 @@ class _Kept(preservation_policy.PreservationPolicy):
 
     def should_preserve(self, checkpoints, *, context):
         return [checkpoint.step in self._steps for checkpoint in checkpoints]
+
+
+def last_step(progress: dict[str, Any]) -> int:
+    """Returns the step of a checkpoint by its progress: that of the last evaluation, and the steps taken since."""
+    evaluations = progress['evaluations']
+    return (evaluations[-1]['step'] if evaluations else 0) + len(RoundLosses(progress.get('losses', '')))
 
 
 def _sha256(progress: dict[str, Any], sums: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ from jax.sharding import Mesh
 from autoint_jax.evaluation.evaluation import of_progress
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.checkpoints.checkpoints import Checkpoints, DamagedCheckpoint
+from autoint_jax.training.checkpoints.run_checkpoints import RunCheckpoints
 from autoint_jax.training.step.state import TrainState
 
 # How many times to look again if another process changes the checkpoints meanwhile.
@@ -26,8 +27,20 @@ class Resumed(NamedTuple):
     progress: dict[str, Any]
 
 
+class Point(NamedTuple):
+    """A checkpoint. Points are ordered by how far training has come; an evaluation comes after the steps before it.
+
+    Attributes:
+      step: steps taken.
+      evaluated: whether it is the checkpoint of an evaluation.
+    """
+
+    step: int
+    evaluated: bool
+
+
 def resumed(
-    checkpoints: Checkpoints, like: TrainState, mesh: Mesh, say: Callable[[str], None], monitor: str
+    checkpoints: RunCheckpoints, like: TrainState, mesh: Mesh, say: Callable[[str], None], monitor: str
 ) -> Resumed | None:
     """Returns the newest checkpoint that is whole and whose best checkpoint is whole too; None if there is none.
 
@@ -45,29 +58,41 @@ def resumed(
     Raises UsageError if a checkpoint is of another model, or cannot be read at the moment.
     """
     for _ in range(MOST_ATTEMPTS):
-        steps = checkpoints.steps()
-        found, lost = _newest_whole(checkpoints, steps, like, mesh, monitor)
-        if not lost or checkpoints.steps() == steps:
+        points = _points(checkpoints)
+        found, at, lost = _newest_whole(checkpoints, points, like, mesh, monitor)
+        if not lost or _points(checkpoints) == points:
             break  # otherwise another process, on a file system without locks, replaced the checkpoints that seem lost
-    at = found.progress['evaluations'][-1]['step'] if found else 0
-    if left := [step for step in steps if step > at]:
-        folders = ', '.join(str(checkpoints.set_aside(step)) for step in left)
-        then = f'going back to step {at}' if at else 'training starts again at step 0'
-        say(f'{"; ".join(lost.values())}: {then}, which ends with the same values; set aside: {folders}')
+    if left := [point for point in points if point > at]:
+        folders = ', '.join(str(_folder(checkpoints, point).set_aside(point.step)) for point in left)
+        then = f'going back to step {at.step}' if at.step else 'training starts again at step 0'
+        say(f'{"; ".join(lost)}: {then}, which ends with the same values; set aside: {folders}')
     return found
 
 
+def _points(checkpoints: RunCheckpoints) -> list[Point]:
+    """Returns the points of all checkpoints, ascending."""
+    evaluated = [Point(step, True) for step in checkpoints.evaluated.steps()]
+    return sorted([*evaluated, *(Point(step, False) for step in checkpoints.between.steps())])
+
+
+def _folder(checkpoints: RunCheckpoints, point: Point) -> Checkpoints:
+    """Returns the folder that holds the checkpoint of a point."""
+    return checkpoints.evaluated if point.evaluated else checkpoints.between
+
+
 def _newest_whole(
-    checkpoints: Checkpoints, steps: list[int], like: TrainState, mesh: Mesh, monitor: str
-) -> tuple[Resumed | None, dict[int, str]]:
-    """Returns where to resume among the checkpoints of some steps, and {step: sentence} of those that are lost."""
-    lost: dict[int, str] = {}
-    for step in reversed(steps):
+    checkpoints: RunCheckpoints, points: list[Point], like: TrainState, mesh: Mesh, monitor: str
+) -> tuple[Resumed | None, Point, list[str]]:
+    """Returns where to resume among some checkpoints, its point, and a sentence for each checkpoint that is lost."""
+    lost: dict[str, None] = {}
+    for point in reversed(points):
+        folder = _folder(checkpoints, point)
         try:
-            best = best_evaluation(of_progress(checkpoints.progress(step)), monitor).step
-            if best != step:
-                checkpoints.restore(best, like, mesh)  # a check only; it is read again at the end
-            return Resumed(*checkpoints.restore(step, like, mesh)), lost
+            if evaluations := of_progress(folder.progress(point.step)):
+                best = Point(best_evaluation(evaluations, monitor).step, True)
+                if best != point:
+                    checkpoints.evaluated.restore(best.step, like, mesh)  # a check only; it is read again at the end
+            return Resumed(*folder.restore(point.step, like, mesh)), point, list(lost)
         except DamagedCheckpoint as error:
-            lost.setdefault(error.step, str(error))
-    return None, lost
+            lost[str(error)] = None
+    return None, Point(0, True), list(lost)

@@ -24,7 +24,7 @@ from autoint_jax.training.step.state import Setup, TrainState, make_setup, state
 ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}
 # Logits, the two sorts of `evaluation.sums` and their running counts, float32 or uint32 each.
 EVALUATION_BYTES_PER_ROW = 32
-CHECKPOINTS = 3  # the latest, the best, and one that is being written
+CHECKPOINTS = 6  # the last two evaluations, the best one, two between evaluations, and one that is being written
 # Arrays as large as a table while its initial values are drawn: random bits, normal values and the table.
 DRAWING_ARRAYS = 4
 # Bytes that libraries and compiled programs will take beyond those they have when a plan is made; 0.2 GB were measured
@@ -139,7 +139,7 @@ def plan(
         Item(
             'checkpoints',
             copies * CHECKPOINTS * (whole + SPARE_BYTES),
-            f'{CHECKPOINTS} states: latest, best, the next',
+            f'{CHECKPOINTS} states at most: two evaluations, the best, two between, the next',
             'model.embedding_dim or optimizer.tables',
         )
     ]

@@ -13,7 +13,7 @@ from autoint_jax.training.run_folder.description import Description
 from autoint_jax.training.run_folder.result import Result, read_result_file
 
 # Files and folders of a run beside run.json, which is written first.
-OF_A_RUN = ('checkpoints', 'metrics.jsonl', 'result.json')
+OF_A_RUN = ('checkpoints', 'checkpoints_between', 'metrics.jsonl', 'result.json')
 
 
 class UnusableFolder(UsageError):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 import time
+from typing import Any
 
 import jax
 
@@ -167,3 +168,11 @@ class RunRecords:
         """Closes the event file, and releases the folder."""
         self._events.close()
         self._holding.close()
+
+
+def write_bad_step(folder: pathlib.Path, bad: dict[str, Any]) -> pathlib.Path:
+    """Writes a step whose loss is not finite, with the rows of its batch, to bad_step.json. Returns its path."""
+    path = folder / 'bad_step.json'
+    if group.is_first():
+        stored.write_json(path, bad)
+    return path

@@ -25,7 +25,7 @@ from autoint_jax.units import shown_bytes
 
 # Steps of a chunk: few enough that the progress bar moves often, enough that dispatching a chunk costs nothing.
 REPORT_STEPS = 64
-# The most bytes of rows in a streamed chunk, unless one step has more, and the number of chunks that are read ahead.
+# The most bytes of rows in a streamed part, unless one step has more, and the number of parts that are read ahead.
 CHUNK_BYTES, READ_AHEAD = 32_000_000, 2
 # The fraction of the available memory that resident data may take; the model, its optimizer and evaluation need the
 # rest.
@@ -51,8 +51,11 @@ class Chunk(NamedTuple):
 class Feed(Protocol):
     """The interface of objects that hand the rows of a run to the training step."""
 
-    def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
-        """Yields the chunks of the steps from `first` to `stop - 1` of an epoch; an evaluation follows step `stop`."""
+    def chunk(self, epoch: int, first: int, stop: int, most: int) -> Chunk:
+        """Returns the chunk that begins with step `first` of an epoch and ends before step `stop`.
+
+        It has at most `most` steps. Chunks are asked for in the order of steps, each where the one before it ended.
+        """
 
 
 def chosen_feed(config: Config, needed: int, available: int | None, *, beside: int = 0) -> tuple[bool, str]:
@@ -90,7 +93,7 @@ class ResidentFeed:
 
     def __init__(self, config: Config, resident: Columns, schedule: Schedule, cut: Cut, mesh: Mesh):
         """Takes the training columns, which are on every device of the mesh."""
-        self._resident, self._opening = resident, True
+        self._resident = resident
 
         def order_on_devices(epoch: int) -> jax.Array:
             return replicate_array(_epoch_order(config, schedule, cut, epoch), mesh)
@@ -112,23 +115,16 @@ class ResidentFeed:
         thread = ThreadPoolExecutor(1, thread_name_prefix='compiling')
         return thread.submit(lambda: chunk.lower(state, self._resident, self._order_shape, 0, 0).compile())
 
-    def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
-        """Yields the chunks of the steps from `first` to `stop - 1` of an epoch.
-
-        The very first chunk has one step, so that the time to the first step can be reported.
-        """
-        ordered = self._orders.order(epoch)
-        while first < stop:
-            count = min(1 if self._opening else REPORT_STEPS, stop - first)
-            self._opening = False
-            yield Chunk(self._resident, ordered, first, count)
-            first += count
+    def chunk(self, epoch: int, first: int, stop: int, most: int) -> Chunk:
+        """Returns a chunk as `Feed.chunk` says."""
+        return Chunk(self._resident, self._orders.order(epoch), first, min(most, REPORT_STEPS, stop - first))
 
 
 class StreamedFeed:
-    """The feed that reads rows from disk: a thread gathers the rows of the next chunk while a chunk is trained.
+    """The feed that reads rows from disk: a thread gathers the rows of the next part while a part is trained.
 
-    Chunks must be asked for in the order of steps, beginning at any evaluation of the run.
+    Parts of an epoch begin and end at fixed steps. A chunk is a part or some successive steps of one, so that a run can
+    begin at any step.
     """
 
     def __init__(self, config: Config, columns: Columns, schema: Schema, schedule: Schedule, cut: Cut, mesh: Mesh):
@@ -136,32 +132,38 @@ class StreamedFeed:
         self._rows, self._mesh, self._schedule, self._cut = SharedRows(columns, mesh), mesh, schedule, cut
         self._steps = max(1, min(REPORT_STEPS, CHUNK_BYTES // (cut.padded_batch * bytes_per_row(schema))))
         stops = schedule.evaluated_after
-        self._parts = [  # (first step, steps) of the chunks of an epoch
+        self._parts = [  # (first step, steps) of the parts of an epoch
             (first, min(self._steps, stop - first))
             for start, stop in zip([0, *stops], stops, strict=False)
             for first in range(start, stop, self._steps)
         ]
         self._orders = order.OrderAhead(lambda epoch: _epoch_order(config, schedule, cut, epoch), schedule.epochs)
-        self._chunks: Iterator[tuple[Columns, np.ndarray]] | None = None
+        self._read_ahead: Iterator[tuple[Columns, np.ndarray]] | None = None
+        self._number = -1  # of the part on the devices, in the run
+        self._part: tuple[Columns, jax.Array]
 
-    def chunks(self, epoch: int, first: int, stop: int) -> Iterator[Chunk]:
-        """Yields the chunks from step `first`, with which a chunk begins, to step `stop`, before which one ends."""
-        parts = [part for part in self._parts if first <= part[0] < stop]
-        if self._chunks is None:
-            self._chunks = self._pipeline(epoch * len(self._parts) + self._parts.index(parts[0]))
-        for _, count in parts:
-            columns, ordered = next(self._chunks)
-            yield Chunk(self._rows.on_devices(columns, ordered.size), replicate_array(ordered, self._mesh), 0, count)
+    def chunk(self, epoch: int, first: int, stop: int, most: int) -> Chunk:
+        """Returns a chunk as `Feed.chunk` says. The first one may begin at any step of the run."""
+        part = next(number for number, (begin, count) in enumerate(self._parts) if first < begin + count)
+        number = epoch * len(self._parts) + part
+        if self._read_ahead is None:
+            self._read_ahead = self._pipeline(number)
+        if number != self._number:
+            columns, ordered = next(self._read_ahead)
+            self._part = self._rows.on_devices(columns, ordered.size), replicate_array(ordered, self._mesh)
+            self._number = number
+        begin, count = self._parts[part]
+        return Chunk(*self._part, first - begin, min(most, begin + count - first, stop - first))
 
     def _pipeline(self, start: int) -> Iterator[tuple[Columns, np.ndarray]]:
-        """Yields what `_read` returns for the chunks from number `start` of the run, read ahead by a thread."""
+        """Yields what `_read` returns for the parts from number `start` of the run, read ahead by a thread."""
         import grain  # here, because importing it takes as long as a small run's first step
 
-        chunks = grain.MapDataset.range(start, self._schedule.epochs * len(self._parts)).map(self._read)
-        return iter(chunks.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=READ_AHEAD)))
+        parts = grain.MapDataset.range(start, self._schedule.epochs * len(self._parts)).map(self._read)
+        return iter(parts.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=READ_AHEAD)))
 
     def _read(self, number: int) -> tuple[Columns, np.ndarray]:
-        """Returns this process' share of the rows of a chunk, batch after batch, and the numbers of all of them.
+        """Returns this process' share of the rows of a part, batch after batch, and the numbers of all of them.
 
         The numbers are [steps, padded_batch]; -1 stands for padding.
         """

@@ -19,6 +19,7 @@ from autoint_jax.exits import reported
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.checkpoints import checkpoints as module
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
+from autoint_jax.training.checkpoints.run_checkpoints import kept_steps
 from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.step.placement import data_mesh
 from autoint_jax.training.step.state import initial_state, make_setup
@@ -45,7 +46,7 @@ def save(checkpoints, losses, state=None):
             last,
             {'evaluations': [evaluation.line() for evaluation in evaluations]},
             state_sums(state._replace(step=np.int32(last))._asdict()),
-            keep=best_evaluation(evaluations, 'logloss').step,
+            keep=kept_steps(evaluations, 'logloss', checkpoints.steps()),
         )
         checkpoints.wait()
 
@@ -55,7 +56,7 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-def test_latest_and_best_are_kept_also_by_a_later_process(tmp_path):
+def test_the_last_two_and_the_best_are_kept_also_by_a_later_process(tmp_path):
     first = Checkpoints(tmp_path)
     save(first, {10: 0.3, 20: 0.2})
     first.close()
@@ -63,7 +64,7 @@ def test_latest_and_best_are_kept_also_by_a_later_process(tmp_path):
     save(later, {10: 0.3, 20: 0.2, 30: 0.5, 40: 0.4})
     later.close()
     reader = CheckpointReader(tmp_path)
-    assert reader.steps() == [20, 40]
+    assert reader.steps() == [20, 30, 40]
     state, found = reader.restore(20, small_state(), data_mesh())
     assert found['evaluations'][-1] == evaluated(20, 0.2).line()
     assert_equal(state, small_state()._replace(step=np.int32(20)))
@@ -92,8 +93,9 @@ def test_the_checkpoint_kept_is_that_of_the_evaluation_that_the_record_calls_bes
         save(checkpoints, saved)
         if processes == 2:
             checkpoints.close()
-    best = best_evaluation([evaluated(step, loss) for step, loss in losses.items()], 'logloss').step
-    assert checkpoints.steps() == sorted({best, max(losses)})
+    evaluations = [evaluated(step, loss) for step, loss in losses.items()]
+    needed = {best_evaluation(some, 'logloss').step for some in (evaluations, evaluations[:-1])}
+    assert checkpoints.steps() == sorted(needed | {max(losses), max(losses) - 1})
     checkpoints.close()
 
 
@@ -109,6 +111,21 @@ def test_a_tie_is_won_by_the_first_and_nan_by_nothing():
     ):
         evaluations = [evaluated(step, loss) for step, loss in enumerate(losses)]
         assert best_evaluation(evaluations, 'logloss').step == best
+
+
+def test_what_the_evaluation_before_needs_is_kept_even_if_others_were_never_saved():
+    """On a full disk some evaluations have no checkpoint."""
+    losses = {1: 0.5, 2: 0.4, 3: 0.3, 4: 0.6, 5: 0.2}
+    evaluations = [evaluated(step, loss) for step, loss in losses.items()]
+    for there, kept in (
+        ([1, 2, 3, 4], {3, 4, 5}),
+        ([2, 4], {2, 5}),  # at step 4 the best, 3, is lost
+        ([1, 2], {2, 5}),
+        ([4], {5}),
+        ([], {5}),
+        ([2, 7], {2, 5}),  # of another run
+    ):
+        assert kept_steps(evaluations, 'logloss', there) == kept
 
 
 def test_a_full_disk_is_refused_before_writing_and_said_in_one_sentence(tmp_path, monkeypatch, capsys):
@@ -213,7 +230,7 @@ def test_what_a_killed_deletion_left_hinders_no_saving_and_goes(saved, tmp_path,
     assert CheckpointReader(folder).steps() == [0, 1, 2]
     checkpoints = Checkpoints(folder)
     save(checkpoints, {1: 0.1, 2: 0.2, 3: 0.3})
-    assert checkpoints.steps() == [1, 3] and (folder / 'notes').is_dir()
+    assert checkpoints.steps() == [1, 2, 3] and (folder / 'notes').is_dir()
     checkpoints.close()
 
 
@@ -223,7 +240,7 @@ def test_a_changed_value_is_damage(tmp_path):
     table = np.array(state.tables['embedding'])
     table[[0, 1]] = table[[1, 0]]
     evaluations = {'evaluations': [evaluated(1, 0.1).line()]}
-    checkpoints.save(state._replace(tables={'embedding': table}), 1, evaluations, state_sums(state._asdict()), keep=1)
+    checkpoints.save(state._replace(tables={'embedding': table}), 1, evaluations, state_sums(state._asdict()), keep=[])
     checkpoints.wait()
     with pytest.raises(DamagedCheckpoint, match='values of tables/embedding are not those saved'):
         checkpoints.restore(1, state, data_mesh())
