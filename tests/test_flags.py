@@ -5,13 +5,14 @@ import re
 import pytest
 from conftest import ROOT
 
+# All commands but torch_baselines.py, which needs PyTorch.
 SCRIPTS = sorted(
     f'{path.parent.name}/{path.name}'
     for folder in ('scripts', 'experiments')
     for path in (ROOT / folder).glob('*.py')
     if not path.stem.endswith('_flags')
     and path.stem not in ('config_help', 'copies_table', 'next_steps', 'torch_baselines')
-)  # which is no command, and needs PyTorch
+)
 GIVEN = {
     '--help': 0,
     '-h': 0,
