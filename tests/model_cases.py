@@ -66,7 +66,7 @@ SMALL = {
 
 
 def batch(rows: int = ROWS, seed: int = 0) -> Batch:
-    """Rows with no, some or all tags, and a numeric value missing in every third."""
+    """Returns rows with no, some or all tags; the second number is missing in every third row."""
     rng = np.random.default_rng(seed)
     tags = np.stack([np.concatenate([rng.integers(1, 7, n), np.zeros(3 - n, int)]) for n in rng.integers(0, 4, rows)])
     ids = np.column_stack([rng.integers(0, 5, rows), tags, rng.integers(0, 11, rows)]).astype(np.int32)
@@ -78,8 +78,9 @@ def batch(rows: int = ROWS, seed: int = 0) -> Batch:
 def made(
     config: ModelConfig, form: str = 'automatic', *, seed: int = 0, schema: Schema = SCHEMA, rows: Batch | None = None
 ):
-    """A model, tables and variables, all drawn N(0, 0.4^2), so that biases and norms count (variances: their squares +
-    0.5).
+    """Returns a model, its tables and its variables, all drawn from N(0, 0.4^2), so that biases and norms count.
+
+    Variances are squares of such draws plus 0.5.
     """
     model, specs = registry.build(config, schema, form)
     rows = batch() if rows is None else rows
@@ -96,18 +97,18 @@ def made(
 
 
 def forward(model, tables, variables, rows: Batch, training: Training | None = None, **options: Any):
-    """Logits [b], and updated collections where `mutable` is given."""
+    """Returns logits [b]; also the updated collections if `mutable` is given."""
     specs = model.table_specs(model.config, model.schema)
     return model.apply(variables, lookup(tables, specs, rows), rows, training=training, **options)
 
 
 def options(name: str, **changed: Any) -> ModelConfig:
-    """The small configuration of a model with some options changed."""
+    """Returns the small configuration of a model with some options changed."""
     return dataclasses.replace(SMALL[name], **changed)
 
 
 def criteo_parameters(config: ModelConfig) -> int:
-    """Parameters outside the embeddings on Criteo's fields; nothing is computed."""
+    """Returns the number of parameters outside the embeddings on Criteo's fields, without computing them."""
     model, specs = registry.build(config, CRITEO)
     rows = Batch(
         np.zeros((1, 26), np.int32), np.zeros((1, 13), np.float32), np.zeros(1, np.float32), np.ones(1, np.float32)
@@ -129,7 +130,14 @@ def tags_of(ids) -> list[int]:
 
 
 def reference_embeddings(table, vectors, ids, values) -> list[np.ndarray]:
-    """Eqs. 2-4: the vectors of fields a, x, tags, y, b; `table` [v, d], `vectors` [numeric, d]."""
+    """Returns the vectors of the fields a, x, tags, y, b (Eqs. 2-4).
+
+    Args:
+      table: rows of embeddings, [v, d].
+      vectors: those of numeric fields, [numeric, d].
+      ids: ids of the row, [5].
+      values: numbers of the row, [2].
+    """
     table, vectors = np.float64(table), np.float64(vectors)
     tags = [table[OFFSETS['tags'] + tag] for tag in tags_of(ids)]
     return [
@@ -142,8 +150,9 @@ def reference_embeddings(table, vectors, ids, values) -> list[np.ndarray]:
 
 
 def reference_features(table, vectors, ids, values) -> list[np.ndarray | None]:
-    """x_i v_i of a, x, the three tag slots (x_i = 1 / number of tags), y, b; None where a row does not have the
-    feature.
+    """Returns x_i v_i of a, x, the three slots of tags (x_i = 1 / number of tags), y and b.
+
+    A feature that a row does not have is None.
     """
     a, x, _, y, b = reference_embeddings(table, vectors, ids, values)
     table, count = np.float64(table), len(tags_of(ids))
@@ -152,12 +161,12 @@ def reference_features(table, vectors, ids, values) -> list[np.ndarray | None]:
 
 
 def reference_first_order(table, weights, ids, values) -> float:
-    """w^T x: `table` [v, 1], `weights` [numeric]."""
+    """Returns w^T x from `table` [v, 1] and `weights` [numeric]."""
     return float(sum(vector[0] for vector in reference_embeddings(table, np.float64(weights)[:, None], ids, values)))
 
 
 def reference_stacked(table, ids, values) -> np.ndarray:
-    """Embeddings of a, tags, b side by side, then the two numbers, 0 where missing."""
+    """Returns the embeddings of a, tags and b side by side, then the two numbers, 0 if missing."""
     embedded = reference_embeddings(table, np.zeros((2, np.shape(table)[1])), ids, values)
     return np.concatenate([embedded[0], embedded[2], embedded[4], np.nan_to_num(np.float64(values))])
 
@@ -167,7 +176,10 @@ def reference_dense(x, layer) -> np.ndarray:
 
 
 def reference_mlp(x, layers, statistics=None, output: bool = True):
-    """Hidden layers (linear, batch normalisation by running statistics if any, ReLU), then the output layer's value."""
+    """Returns the value of the output layer after hidden layers.
+
+    A hidden layer is linear, then batch normalisation by running statistics if there are any, then ReLU.
+    """
     for number in range(sum(name.startswith('hidden') for name in layers)):
         x = reference_dense(x, layers[f'hidden_{number}'])
         if statistics is not None:

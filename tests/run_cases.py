@@ -57,7 +57,7 @@ class Told:
 
 
 def outcome(folder: pathlib.Path, data, config=TINY):
-    """Everything of a complete run but times: result, metrics, events, and the bits of its checkpoints."""
+    """Returns all of a complete run but its times: result, metrics, events, and the bits of its checkpoints."""
     result = json.loads((folder / 'result.json').read_text())
     like, reader = initial_state(make_setup(config, data.schema)), CheckpointReader(folder / 'checkpoints')
     states = {
@@ -75,14 +75,15 @@ def outcome(folder: pathlib.Path, data, config=TINY):
 
 
 def events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
-    """The scalars of evaluations in a run's event files, in the order of files and records, without rates, which are
-    times.
+    """Returns the scalars of evaluations in a run's event files, in the order of files and records.
+
+    Rates are left out, because they are times.
     """
     return [one for one in all_events(folder) if one[0] != RATE and not one[0].startswith('test_')]
 
 
 def all_events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
-    """All scalars of a run's event files, in the order of files and records."""
+    """Returns all scalars of a run's event files, in the order of files and records."""
     return [
         (value.tag, step, value.simple_value)
         for step, value in summaries(folder)
@@ -91,7 +92,7 @@ def all_events(folder: pathlib.Path) -> list[tuple[str, int, float]]:
 
 
 def summaries(folder: pathlib.Path) -> list[tuple[int, Summary.Value]]:
-    """All values of a run's event files with their steps, in the order of files and records."""
+    """Returns all values of a run's event files with their steps, in the order of files and records."""
     found = []
     for path in sorted((folder / 'tensorboard').glob('*tfevents*')):
         content = path.read_bytes()
@@ -104,7 +105,7 @@ def summaries(folder: pathlib.Path) -> list[tuple[int, Summary.Value]]:
 
 
 def events_of(metrics: str) -> list[tuple[str, int, float]]:
-    """The scalars that the lines of metrics.jsonl stand for."""
+    """Returns the scalars that the lines of metrics.jsonl stand for."""
     return [
         (name, line['step'], float(np.float32(value)))
         for line in map(json.loads, metrics.splitlines())

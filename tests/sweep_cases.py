@@ -28,6 +28,7 @@ OF_TRAINING = {
 
 
 def load(folder, text, name='depth'):
+    """Writes a sweep file and returns the sweep that is read from it."""
     path = pathlib.Path(folder, f'{name}.toml')
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
@@ -35,10 +36,12 @@ def load(folder, text, name='depth'):
 
 
 def opened(tmp_path, text=BASE + '[grid]\nseed = [0, 1, 2]\n'):
+    """Returns the folder of a sweep with this text."""
     return SweepFolder(load(tmp_path, text), tmp_path / 'sweeps' / 'depth', STALE)
 
 
 def task(folder, data_dir='nowhere', *, together=False, workers=1):
+    """Returns the task of a worker of a sweep."""
     return WorkerTask(
         folder,
         str(data_dir),
@@ -51,11 +54,12 @@ def task(folder, data_dir='nowhere', *, together=False, workers=1):
 
 
 def values(trial, *options):
+    """Returns the values of some options of a trial."""
     return tuple(configuration.value(trial.config, option) for option in options)
 
 
 def finish(task, trial, reporter=None):
-    """Trains a trial without training: its figures follow from its options."""
+    """Writes what a trained trial leaves, without training; its figures follow from its options."""
     path = task.folder.of(trial)
     path.mkdir(parents=True, exist_ok=True)
     config = trial.config
@@ -73,7 +77,7 @@ def finish(task, trial, reporter=None):
 
 
 def write_record(folder, name, config, data_hash, auc):
-    """The record that a run would have left in RESULTS_DIR/runs; its path."""
+    """Writes the record that a run would have left in RESULTS_DIR/runs, and returns its path."""
     run = f'{name}-{fingerprint(config)}'
     figures = {'auc': auc, 'logloss': 1.2 - auc}
     path = pathlib.Path(folder, 'runs', f'{run}.json')
@@ -98,7 +102,7 @@ def write_record(folder, name, config, data_hash, auc):
 
 
 def evaluate(folder, loglosses):
-    """The curve of a trial that is in training."""
+    """Writes the curve of a trial that is in training."""
     folder.mkdir(parents=True, exist_ok=True)
     found = [
         {'step': 7 * count, 'epoch': float(count), 'train_logloss': 0.6, 'valid_logloss': logloss, 'valid_auc': 0.7}
