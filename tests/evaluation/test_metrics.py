@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import calibration, metrics, ranking
@@ -14,6 +13,16 @@ from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 
 NAN = float('nan')
+
+
+@pytest.fixture(scope='module')
+def theirs():
+    """The metrics of scikit-learn, whose import takes a second: only the process of these tests needs it."""
+    from sklearn import metrics
+
+    return metrics
+
+
 TIES = pytest.mark.parametrize('decimals', [0, 1, 6], ids=['many ties', 'some ties', 'no ties'])
 
 
@@ -25,11 +34,11 @@ def made_up(decimals, rows=4999, rate=0.02):
 
 
 @TIES
-def test_auc_and_logloss_equal_scikit_learn(decimals):
+def test_auc_and_logloss_equal_scikit_learn(theirs, decimals):
     logits, labels = made_up(decimals)
-    assert ranking.auc(logits, labels) == pytest.approx(roc_auc_score(labels, logits), abs=1e-12)
+    assert ranking.auc(logits, labels) == pytest.approx(theirs.roc_auc_score(labels, logits), abs=1e-12)
     probability = 1 / (1 + np.exp(-logits.astype(np.float64)))
-    assert calibration.logloss(logits, labels) == pytest.approx(log_loss(labels, probability), abs=1e-9)
+    assert calibration.logloss(logits, labels) == pytest.approx(theirs.log_loss(labels, probability), abs=1e-9)
 
 
 def test_auc_by_hand():
@@ -53,10 +62,10 @@ def test_logloss_of_extreme_logits_is_finite_and_exact():
 
 
 @TIES
-def test_average_precision_equals_scikit_learn(decimals):
+def test_average_precision_equals_scikit_learn(theirs, decimals):
     logits, labels = made_up(decimals)
     assert ranking.average_precision(logits, labels) == pytest.approx(
-        average_precision_score(labels, logits), abs=1e-12
+        theirs.average_precision_score(labels, logits), abs=1e-12
     )
 
 
@@ -67,14 +76,16 @@ def test_average_precision_by_hand():
     assert math.isnan(ranking.average_precision([0.1, 0.2], [0, 0])) and math.isnan(ranking.average_precision([], []))
 
 
-def test_normalized_entropy_is_the_logloss_over_that_of_the_base_rate():
+def test_normalized_entropy_is_the_logloss_over_that_of_the_base_rate(theirs):
     logits, labels = made_up(6)
     rate, loss = labels.mean(dtype=np.float64), calibration.logloss(logits, labels)
-    constant = log_loss(labels, np.full(len(labels), rate))
+    constant = theirs.log_loss(labels, np.full(len(labels), rate))
     positives = int(labels.sum())
     totals = Totals(len(labels) - positives, positives, 0, loss * len(labels))
     assert calibration.normalized_entropy(totals) == pytest.approx(loss / constant, rel=1e-9)
-    assert calibration.normalized_entropy(Totals(3, 1, 0, 4 * log_loss([0, 0, 0, 1], [0.25] * 4))) == pytest.approx(1)
+    assert calibration.normalized_entropy(
+        Totals(3, 1, 0, 4 * theirs.log_loss([0, 0, 0, 1], [0.25] * 4))
+    ) == pytest.approx(1)
     assert math.isnan(calibration.normalized_entropy(Totals(3, 0, 0, 1.0)))
 
 
@@ -114,14 +125,14 @@ def test_calibration_error_puts_ties_into_one_bin_in_any_order_of_rows():
 
 
 @TIES
-def test_group_auc_equals_a_loop_over_groups(decimals):
+def test_group_auc_equals_a_loop_over_groups(theirs, decimals):
     logits, labels = made_up(decimals, rows=2003, rate=0.3)
     groups = np.random.default_rng(7).zipf(1.5, 2003) % 401  # some large, many of one row, and 0
     areas, rows = [], []
     for group in set(groups.tolist()) - {0}:
         chosen = groups == group
         if 0 < labels[chosen].sum() < chosen.sum():
-            areas.append(roc_auc_score(labels[chosen], logits[chosen]))
+            areas.append(theirs.roc_auc_score(labels[chosen], logits[chosen]))
             rows.append(chosen.sum())
     found = ranking.group_areas(logits, labels, groups)
     assert (groups == 0).any() and 10 < len(areas) < len(set(groups.tolist())) - 10
