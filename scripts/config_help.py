@@ -42,7 +42,7 @@ def text() -> str:
     groups = {
         'data': _group('data', leaves),
         f'model {config.model.name}': of_model,
-        **{group: _group(group, leaves) for group in ('optimizer', 'training', 'execution', 'replicas')},
+        **{group: _group(group, leaves) for group in ('optimizer', 'training', 'execution', 'mesh', 'replicas')},
     }
     for title, paths in groups.items():
         lines += ['', title]

@@ -149,7 +149,7 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
             )
         ]
     count = len(copies(config))
-    mesh = replica_mesh(count) if count > 1 else placement.data_mesh()
+    mesh = replica_mesh(count) if count > 1 else placement.run_mesh(config.mesh)
     plan, _, fed = room.fed(make_setup(config, asked.schema), asked.rows, mesh, copies=count, compiling=True)
     found = [Check(OK, fed)] * bool(asked.rows) + memory.checks(
         plan,

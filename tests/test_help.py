@@ -8,7 +8,17 @@ from autoint_jax.config import configuration
 from autoint_jax.models.read_options import options_of
 from autoint_jax.models.registry import MODELS
 
-GROUPS = ['run', 'data', 'model hofm', 'options of other models', 'optimizer', 'training', 'execution', 'replicas']
+GROUPS = [
+    'run',
+    'data',
+    'model hofm',
+    'options of other models',
+    'optimizer',
+    'training',
+    'execution',
+    'mesh',
+    'replicas',
+]
 
 
 @pytest.mark.parametrize('name', MODELS)

@@ -111,7 +111,7 @@ class StepBenchmark:
     def __init__(self, config: Config, shape: Shape):
         prepared = ready(config, shape, placement.data_mesh())
         self.cut, self.work = prepared.cut, prepared.work
-        self._flush = steps.make_flush(prepared.setup)
+        self._flush = steps.make_flush(prepared.setup, prepared.mesh)
         self._rounds = Rounds(
             steps.make_chunk(prepared.setup, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS),
             placement.replicate(initial_state(prepared.setup), prepared.mesh),

@@ -11,6 +11,7 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.config.data_config import DataConfig
 from autoint_jax.config.execution_config import ExecutionConfig
+from autoint_jax.config.mesh_config import MeshConfig
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.config.optimizer_config import OptimizerConfig
 from autoint_jax.config.options import check, option
@@ -30,6 +31,7 @@ class Config:
     training: TrainingConfig = TrainingConfig()
     replicas: ReplicasConfig = ReplicasConfig()
     execution: ExecutionConfig = ExecutionConfig()
+    mesh: MeshConfig = MeshConfig()
     seed: int = option(0, 'seed of the initial parameters, the order of rows and dropout')
 
     def __post_init__(self):

@@ -122,9 +122,10 @@ def parameter_count(params: dict) -> int:
     )
 
 
-def embedding_parameter_count(params: dict, tables: dict) -> int:
+def embedding_parameter_count(params: dict, table_specs: dict[str, TableSpec]) -> int:
     """Counts the parameters of embeddings: tables, vectors of numeric fields, projections of narrow fields."""
-    return sum(leaf.size for leaf in jax.tree.leaves((params, tables))) - parameter_count(params)
+    in_tables = sum(spec.rows * spec.width for spec in table_specs.values())
+    return in_tables + sum(leaf.size for leaf in jax.tree.leaves(params)) - parameter_count(params)
 
 
 def table_values(config: ModelConfig, schema: Schema) -> tuple[int, int]:

@@ -38,7 +38,7 @@ def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
             mesh,
         )
         state, _ = chunk(state, resident, ordered, 0, min(per_epoch, count - epoch * per_epoch))
-    return steps.make_flush(setup)(state)
+    return steps.make_flush(setup, mesh)(state)
 
 
 def distances(start: TrainState, reference: TrainState, other: TrainState) -> dict[str, float]:

@@ -30,10 +30,10 @@ from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
 from autoint_jax.training.run_folder import events
 from autoint_jax.training.run_folder.result import Result
-from autoint_jax.training.step import placement, scoring, slices, steps
+from autoint_jax.training.step import layout, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Feed, ResidentFeed, StreamedFeed
-from autoint_jax.training.step.state import Setup, TrainState, make_setup, state_shapes
+from autoint_jax.training.step.state import Setup, TrainState, make_setup
 from autoint_jax.training.stopping import Stopping
 from autoint_jax.training.tables import dense_tables
 from autoint_jax.training.tables.choice import missed_table_kernel
@@ -56,7 +56,7 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     began = time.perf_counter()
     with contextlib.closing(reporter):
         reporter.doing('computing quantiles of numeric fields and planning memory')
-        mesh, splits = placement.data_mesh(), open_splits(data)
+        mesh, splits = placement.run_mesh(config.mesh), open_splits(data)
         agreed('configuration', fingerprint(config))
         agreed('data', data.hash)
         quantiles = decided(lambda: boundaries(fitted_schema(config, data, recorded_boundaries(run_dir, data.hash))))
@@ -119,7 +119,7 @@ def _train(
     setup, config = run.setup, run.setup.config
     schedule = run.schedule
     cut = slices.cut(schedule.batch_size, setup, mesh)
-    chunk, flush = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(setup)
+    chunk, flush = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS), steps.make_flush(setup, mesh)
     each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
     devices = placement.devices_sentence(list(mesh.devices.flat))
     reporter.say(f'{devices}; a batch has {schedule.batch_size:,} rows{each}{setup.repeatable}')
@@ -135,7 +135,7 @@ def _train(
     else:
         evaluated = {split: resident_columns(part, mesh) for split, part in splits.items()}
         feed = ResidentFeed(config, evaluated['train'], schedule, cut, mesh)
-        compiling = feed.compiled(chunk, placement.replicated_shapes(state_shapes(setup), mesh))
+        compiling = feed.compiled(chunk, layout.shapes_on(setup, mesh))
         evaluator = scoring.make_evaluator(setup, mesh, keep_logits=keep_logits)
 
     def evaluate(state: TrainState, split: str) -> dict[str, float]:

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
-from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.models.registry import embedding_parameter_count, parameter_count
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step.schedule import Schedule
-from autoint_jax.training.step.state import TrainState
+from autoint_jax.training.step.state import Setup, TrainState
 
 
 def result_of(
-    config: Config,
+    setup: Setup,
     data_hash: str,
     schedule: Schedule,
     evaluations: Sequence[Evaluation],
@@ -26,7 +25,7 @@ def result_of(
     """Returns the result of a complete run.
 
     Args:
-      config: the configuration of the run.
+      setup: the setup of the run.
       data_hash: the hash of the data that it was trained on.
       schedule: the schedule of the run.
       evaluations: all its evaluations.
@@ -35,7 +34,8 @@ def result_of(
       first_step_seconds: seconds from the last start to its first step; None if no step was left.
       train_seconds: seconds of training, over all starts.
     """
-    best, steps = best_evaluation(evaluations, config.training.monitor), evaluations[-1].step
+    config, steps = setup.config, evaluations[-1].step
+    best = best_evaluation(evaluations, config.training.monitor)
     return Result(
         fingerprint=fingerprint(config),
         data_hash=data_hash,
@@ -47,7 +47,7 @@ def result_of(
         steps=steps,
         epochs=steps / schedule.epoch_steps,
         parameters=parameter_count(state.params),
-        embedding_parameters=embedding_parameter_count(state.params, state.tables),
+        embedding_parameters=embedding_parameter_count(state.params, setup.table_specs),
         first_step_seconds=first_step_seconds,
         train_seconds=train_seconds,
         train_rows_per_second=steps / schedule.epoch_steps * schedule.rows / train_seconds,

@@ -3,6 +3,7 @@
 import jax
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.mesh_config import MeshConfig
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import open_splits, split_rows
@@ -23,13 +24,16 @@ STATES = 3
 def copies_that_fit(config: Config, data: PreparedData, processes: int = 1) -> int:
     """Returns how many copies of a run fit into half of the available memory beside the rows; at least 1.
 
-    It is 1 if the rows must be streamed. A copy takes its state STATES times, and the order of two epochs.
+    It is 1 if the rows must be streamed, or options of 'mesh' are set. A copy takes its state STATES times, and the
+    order of two epochs.
 
     Args:
       config: the configuration of the run.
       data: the prepared data of the run.
       processes: the processes that share the RAM of this host.
     """
+    if config.mesh != MeshConfig():
+        return 1
     mesh, device, splits = replica_mesh(1), jax.local_devices()[0], open_splits(data)
     setup = make_setup(config, fitted_schema(config, data), placement.platform(mesh))
     on_cpu, schedule = device.platform == 'cpu', make_schedule(config, len(splits['train']))

@@ -16,11 +16,12 @@ from autoint_jax.config.rates import rates_of
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import sums
 from autoint_jax.evaluation.sums import Scores
-from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE
+from autoint_jax.training.step.exchange import device_lookup
+from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE, TABLE_AXIS
 from autoint_jax.training.step.scoring import device_logits, scored_rows
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState
-from autoint_jax.training.step.steps import device_gradients, flushed, make_step, steps_in_turn
+from autoint_jax.training.step.steps import device_step, flushed, steps_in_turn
 from autoint_jax.training.tables.optimizer import up_to_date
 
 REPLICA_AXIS = 'replica'
@@ -29,14 +30,16 @@ BY_COPY = PartitionSpec(REPLICA_AXIS)
 
 
 def replica_mesh(copies: int, devices: list[jax.Device] | None = None) -> Mesh:
-    """Returns a mesh [replica, data] over at most `copies` devices, where one device takes the whole batch of a copy.
+    """Returns a mesh [replica, data, table] over at most `copies` devices; one device takes the whole batch of a copy.
 
     Args:
       copies: number of copies.
       devices: the devices to choose from; by default all visible devices of this host.
     """
     devices = (jax.local_devices() if devices is None else devices)[:copies]
-    return Mesh(np.array(devices)[:, None], (REPLICA_AXIS, DATA_AXIS), axis_types=(AxisType.Auto, AxisType.Auto))
+    return Mesh(
+        np.array(devices)[:, None, None], (REPLICA_AXIS, DATA_AXIS, TABLE_AXIS), axis_types=(AxisType.Auto,) * 3
+    )
 
 
 def go_together(mesh: Mesh) -> bool:
@@ -73,7 +76,7 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, together: 
 
     def one_copy(state, varied, order, count, columns, first):
         rates = rates_of(setup.config)._replace(**varied)
-        step = make_step(setup, device_gradients(setup, cut.slice_rows, rates), rates)
+        step = device_step(setup, None, cut.slice_rows, rates)
         if not together:
             return steps_in_turn(step, max_steps)(state, columns, order, first, count)
         return _steps_together(setup, step, max_steps)(state, columns, order, first, count)
@@ -125,10 +128,12 @@ def make_evaluator(
 ) -> Callable[[Any, Any, Columns], Scores]:
     """Returns (variables, tables, resident columns [n]) -> scores of every copy, [r, ...], for `Measures.figures`."""
 
+    found = device_lookup(setup.table_specs, mesh)
+
     def one_copy(variables, tables, columns):
         count = columns.labels.shape[0]
         cut, rows = scored_rows(setup, mesh, count)
-        logits = device_logits(setup, cut.slice_rows)(variables, tables, columns, rows)[:count]
+        logits = device_logits(setup, found, cut.slice_rows)(variables, tables, columns, rows)[:count]
         return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
 
     program = _over_copies(one_copy, mesh, together=together, shared=1)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.mesh_config import MeshConfig
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
@@ -48,7 +49,8 @@ def fit_copies(
 
     Raises:
       UsageError: configurations differ in an option that may change a shape; a folder belongs to another run; the
-        rows must be streamed, which copies cannot share because each has its own order; or there are other processes.
+        rows must be streamed, which copies cannot share because each has its own order; there are other processes; or
+        tables are to be split.
     """
     if group.count() > 1:
         raise UsageError(
@@ -56,6 +58,11 @@ def fit_copies(
             'or one run without config.replicas'
         )
     began = time.perf_counter()
+    if configs[0].mesh != MeshConfig():
+        raise UsageError(
+            f'options mesh.table={configs[0].mesh.table} and mesh.data={configs[0].mesh.data} do not go with copies '
+            'of a run, each of which trains on one device with whole tables: leave them out, or train one run at a time'
+        )
     varying = varying_options(configs)
     recorded = next(
         (found for folder in run_dirs if (found := recorded_boundaries(folder, data.hash)) is not None), None

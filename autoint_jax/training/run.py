@@ -30,9 +30,9 @@ from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import contents, records
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.run_folder.sharing import check_shared, decided_result
-from autoint_jax.training.step import placement
+from autoint_jax.training.step.layout import initial_state_on, shapes_on
 from autoint_jax.training.step.schedule import make_schedule
-from autoint_jax.training.step.state import Setup, TrainState, initial_state, state_shapes
+from autoint_jax.training.step.state import Setup, TrainState
 
 
 class Run:
@@ -132,7 +132,7 @@ class Run:
         return self.evaluated_step + len(self._losses)
 
     def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
-        """Returns the state from which to resume, or the initial state, on every device of the mesh.
+        """Returns the state from which to resume, or the initial state, on the mesh.
 
         It also sets the evaluations, steps and seconds so far. `say` is called with a sentence about lost checkpoints,
         about a file system without locks, and later about a full disk if the run goes on then.
@@ -145,7 +145,7 @@ class Run:
             )
         if not self._checkpoints.steps() and (recorded := decided(lambda: self._record.evaluation_count())):
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
-        found = resumed(self._checkpoints, state_shapes(self.setup), mesh, say, self._monitor)
+        found = resumed(self._checkpoints, shapes_on(self.setup, mesh), mesh, say, self._monitor)
         if found is not None:
             self.evaluations, self.seconds = of_progress(found.progress), found.progress['seconds']
             unknown = [time.time()] * len(self.evaluations)  # older versions saved no times
@@ -157,7 +157,7 @@ class Run:
         self._checkpoints.between.discard_unfinished()
         if is_first():
             self._record.restart(self.setup.config, self.evaluations, self._times, self._rates)
-        return placement.replicate(initial_state(self.setup), mesh) if found is None else found.state
+        return initial_state_on(self.setup, mesh) if found is None else found.state
 
     def took(self, losses: np.ndarray) -> None:
         """Notes the losses of the next steps, float32 [steps], in nats.
@@ -271,14 +271,14 @@ class Run:
         self._unreported = False
 
     def best(self, mesh: Mesh) -> TrainState:
-        """Returns the state of the best evaluation, by the metric `training.monitor`, on every device of the mesh.
+        """Returns the state of the best evaluation, by the metric `training.monitor`, on the mesh.
 
         Raises UsageError if its checkpoint is lost.
         """
         self._checkpoints.wait()
         step = best_evaluation(self.evaluations, self._monitor).step
         try:
-            return self._checkpoints.evaluated.restore(step, state_shapes(self.setup), mesh)[0]
+            return self._checkpoints.evaluated.restore(step, shapes_on(self.setup, mesh), mesh)[0]
         except DamagedCheckpoint as error:
             raise UsageError(f'{error}: run the same command again, which repeats the lost steps') from None
 
@@ -291,7 +291,7 @@ class Run:
           first_step_seconds: seconds from this start to its first step; None if no step was left.
         """
         self.result = result_of(
-            self.setup.config,
+            self.setup,
             self._data.hash,
             self.schedule,
             self.evaluations,

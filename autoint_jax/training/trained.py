@@ -22,7 +22,8 @@ from autoint_jax.training.run_folder import contents
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import bytes_per_row, resident_columns
 from autoint_jax.training.step.feed import chosen_feed
-from autoint_jax.training.step.state import Setup, TrainState, make_setup, state_shapes
+from autoint_jax.training.step.layout import shapes_on
+from autoint_jax.training.step.state import Setup, TrainState, make_setup
 
 # How many times to look again if the training process replaces the checkpoint meanwhile.
 MOST_ATTEMPTS = 50
@@ -34,7 +35,7 @@ class TrainedRun(NamedTuple):
     Attributes:
       setup: the setup of the run.
       data: the prepared data that it was trained on.
-      state: the state of the checkpoint, on every device of `data_mesh`.
+      state: the state of the checkpoint, on the mesh of `placement.reading_mesh`.
     """
 
     setup: Setup
@@ -53,7 +54,7 @@ class TrainedRun(NamedTuple):
         Rows are kept on the devices or read from disk by the rule of training, so that they fit into memory.
         """
         measured = self.measures if measured is None else measured
-        config, mesh = self.setup.config, placement.data_mesh()
+        config, mesh = self.setup.config, placement.reading_mesh(self.setup.config.mesh)
         needed = len(columns) * bytes_per_row(self.setup.schema)
         beside = len(columns) * EVALUATION_BYTES_PER_ROW
         streamed, _ = decided(lambda: chosen_feed(config, needed, room.available(mesh), beside=beside))
@@ -84,12 +85,12 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
             f'{run_dir} was trained on other data than {data.folder} (hash {run.data_hash[:12]}, not '
             f'{data.hash[:12]}): pass the --data_dir it was trained on'
         )
-    mesh = placement.data_mesh()
+    mesh = placement.reading_mesh(config.mesh)
     setup = make_setup(config, fitted_schema(config, data, run.boundaries), placement.platform(mesh))
     room.check_reading(setup, mesh, f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
     check_identity(checkpoints, data.hash)
-    state = saved_state(checkpoints, step, state_shapes(setup), mesh, config.training.monitor)
+    state = saved_state(checkpoints, step, shapes_on(setup, mesh), mesh, config.training.monitor)
     return TrainedRun(setup, data, state)
 
 

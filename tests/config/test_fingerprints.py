@@ -106,6 +106,8 @@ DEFAULTS = {
     'execution.deterministic': True,
     'execution.checkpoint_seconds': 600.0,
     'execution.full_disk': 'stop',
+    'mesh.table': 1,
+    'mesh.data': 0,
     'seed': 0,
 }
 

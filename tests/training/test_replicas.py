@@ -130,7 +130,7 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
         alone, loss = steps.make_chunk(own, alone_on, cut, max_steps=3)(
             first[copy], resident_columns(columns, alone_on), orders[copy], 1, int(counts[copy])
         )
-        alone = steps.make_flush(own)(alone)
+        alone = steps.make_flush(own, alone_on)(alone)
         near = {'rtol': 2e-4, 'atol': 2e-6} if together else {'rtol': 0, 'atol': 0}
         np.testing.assert_allclose(losses[copy], loss, **near)
         jax.tree.map(lambda ours, single: np.testing.assert_allclose(ours[copy], single, **near), states, alone)

@@ -11,12 +11,14 @@ import pytest
 from conftest import OPTIMIZED, ROOT
 
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.rates import rates_of
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import gathered, resident_columns
+from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE
 from autoint_jax.training.step.schedule import evaluation_steps
 from autoint_jax.training.step.state import initial_state, make_setup
 
@@ -75,8 +77,15 @@ def gradients_of(data_dir):
     rows = order.epoch_order(0, 0, rows=len(columns), batch_size=61, padded_batch=cut.padded_batch)[0]
     state, resident = placement.replicate(initial_state(setup), mesh), resident_columns(columns, mesh)
     looked_up = lookup(state.tables, setup.table_specs, gathered(resident, rows))
-    loss, of_params, of_rows, _ = jax.jit(steps.make_gradients(setup, mesh, cut.slice_rows))(
-        state.params, state.statistics, looked_up, resident, rows, state.step
+    gradients = jax.shard_map(
+        steps.device_gradients(setup, placement.batch_axes(mesh), cut.slice_rows, rates_of(config)),
+        mesh=mesh,
+        check_vma=False,
+        in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, BY_ROW, EVERYWHERE),
+        out_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE),
+    )
+    loss, of_params, of_rows, _ = jax.jit(gradients)(
+        state.params, state.statistics, looked_up, gathered(resident, rows), state.step
     )
     return (
         float(loss),

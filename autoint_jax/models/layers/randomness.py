@@ -20,6 +20,7 @@ from collections.abc import Iterator
 import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.random import threefry_2x32
 
 IMPLEMENTATION = 'threefry2x32'
@@ -38,6 +39,30 @@ def two_words(key: jax.Array) -> jax.Array:
     counters = jnp.array([0, 0, 0, 1], jnp.uint32)  # (0, 0) and (0, 1), with the high words first
     blocks = threefry_2x32(jax.random.key_data(key), counters)
     return blocks[:2] ^ blocks[2:]
+
+
+def normal_values(key: jax.Array, rows: jax.Array, width: int) -> jax.Array:
+    """Returns `jax.random.normal(key, (v, width))[rows]`, float32 [n, width], without drawing the other rows.
+
+    Partitionable Threefry encrypts the number of a value, which has two words; so a value depends on no other and not
+    on v. The barrier keeps the bits: a product that the compiler fused with what follows would be rounded once.
+
+    Args:
+      key: of the whole array.
+      rows: int32 [n], row numbers.
+      width: values of a row, below 2^16.
+    """
+    rows, columns = rows.astype(jnp.uint32)[:, None], jnp.arange(width, dtype=jnp.uint32)
+    # The number of a value is row * width + column; `high` is its second word.
+    first, size = rows * np.uint32(width), np.uint32(width)
+    high = ((rows >> 16) * size + ((rows & 0xFFFF) * size >> 16)) >> 16
+    low = first + columns
+    words = jnp.stack([high + (low < first), low])  # [2, n, width]
+    blocks = threefry_2x32(jax.random.key_data(key), words).reshape(words.shape)
+    floats = jax.lax.bitcast_convert_type((blocks[0] ^ blocks[1]) >> 9 | np.uint32(0x3F800000), jnp.float32) - 1
+    least = np.nextafter(np.float32(-1), np.float32(0))
+    uniform = jnp.maximum(least, floats * (np.float32(1) - least) + least)
+    return jax.lax.optimization_barrier(np.float32(np.sqrt(2)) * jax.lax.erf_inv(uniform))
 
 
 @contextlib.contextmanager

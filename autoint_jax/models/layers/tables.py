@@ -2,6 +2,11 @@
 
 The forward pass is split in two, so that an optimizer can touch only a batch's rows and tables can be sharded:
 `lookup(tables, specs, batch) -> rows`, then `model.apply(variables, rows, batch) -> logits`.
+
+A table that is whole on every device is [v, d]. A table that is split over T devices is stored as blocks of 64 rows,
+[blocks, 64, d], in the same order: row r is place r % 64 of block r // 64, and zeros fill the last block. Each device
+holds 64 / T neighbouring places of every block, its part. So rows that are looked up often, which stand together in a
+field, are spread over the devices, and the stored array is the same for every T. This module alone knows that order.
 """
 
 from collections.abc import Sequence
@@ -11,9 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoint_jax.models.layers.randomness import normal_values
 from autoint_jax.schema import Batch, Schema
 
-Tables = dict[str, jax.Array]  # name -> [v, d]
+PLACES = 64  # rows of a block; the number of devices that split a table divides it
+DRAWN_ROWS = 1 << 15  # rows of a part that are drawn at a time
+
+Tables = dict[str, jax.Array]  # name -> [v, d], or [blocks, 64, d] if they are split
 Rows = dict[str, jax.Array]  # name -> [b, slots of its fields, d]
 
 
@@ -55,10 +64,15 @@ def initial_tables(specs: dict[str, TableSpec], key: jax.Array) -> Tables:
     empty array.
     """
     return {
-        name: spec.stddev * jax.random.normal(jax.random.fold_in(key, number), (spec.rows, spec.width), jnp.float32)
-        for number, (name, spec) in enumerate(sorted(specs.items()))
-        if spec.rows
+        name: specs[name].stddev * jax.random.normal(own, (specs[name].rows, specs[name].width), jnp.float32)
+        for name, own in table_keys(specs, key).items()
     }
+
+
+def table_keys(specs: dict[str, TableSpec], key: jax.Array) -> dict[str, jax.Array]:
+    """Returns {name: key} of the tables with rows, with which their initial values are drawn."""
+    numbered = enumerate(sorted(specs.items()))
+    return {name: jax.random.fold_in(key, number) for number, (name, spec) in numbered if spec.rows}
 
 
 def table_rows(spec: TableSpec, ids: Any) -> Any:
@@ -75,12 +89,68 @@ def lookup(tables: Tables, specs: dict[str, TableSpec], batch: Batch) -> Rows:
 
     Ids are clipped, not checked, because prepared ids are in range.
     """
-    found = {
-        name: jnp.take(table, table_rows(specs[name], batch.ids), axis=0, mode='clip') for name, table in tables.items()
-    }
+    found = {name: _rows_of(table, table_rows(specs[name], batch.ids)) for name, table in tables.items()}
     return found | empty_rows(specs, len(batch.labels))
+
+
+def _rows_of(table: jax.Array, numbers: jax.Array) -> jax.Array:
+    """Returns rows [..., d] of a table, which may be split."""
+    if table.ndim == 2:
+        return jnp.take(table, numbers, axis=0, mode='clip')
+    return table.at[numbers // PLACES, numbers % PLACES].get(mode='clip')
 
 
 def empty_rows(specs: dict[str, TableSpec], count: int) -> Rows:
     """Returns float32 [count, 0, d] for each table that was left out because it has no rows."""
     return {name: jnp.zeros((count, 0, spec.width), jnp.float32) for name, spec in specs.items() if not spec.rows}
+
+
+def block_count(rows: int) -> int:
+    """Returns the number of blocks of a split table of so many rows."""
+    return -(-rows // PLACES)
+
+
+def part_rows(rows: int, parts: int) -> int:
+    """Returns the number of rows of each part of a table of `rows` rows, with those that fill the last block."""
+    return block_count(rows) * (PLACES // parts)
+
+
+def numbers_in_part(numbers: jax.Array, part: Any, parts: int, rows: int) -> jax.Array:
+    """Turns row numbers [n] of a table into row numbers within one of its parts.
+
+    A row that is not in the part, or not in the table, gets the number `part_rows`, which is past the part's end.
+
+    Args:
+      numbers: int32 [n].
+      part: the number of the part.
+      parts: number of parts of the table.
+      rows: rows of the table, v.
+    """
+    each = PLACES // parts
+    block, place = numbers // PLACES, numbers % PLACES
+    held = (place // each == part) & (numbers < rows)
+    return jnp.where(held, block * each + place % each, part_rows(rows, parts))
+
+
+def initial_part(spec: TableSpec, key: jax.Array, part: Any, parts: int) -> jax.Array:
+    """Draws the rows of a part, float32 [part_rows, d], with the values that `initial_tables` draws for them.
+
+    It draws a few rows at a time, so that it needs little memory beside the part.
+
+    Args:
+      spec: the table.
+      key: the key of the table, from `table_keys`.
+      part: the number of the part.
+      parts: number of parts of the table.
+    """
+    each, count = PLACES // parts, part_rows(spec.rows, parts)
+    drawn = min(DRAWN_ROWS, count)
+
+    def draw(turn, table):
+        first = jnp.minimum(turn * drawn, count - drawn)  # the last rows may be drawn twice
+        at = first + jnp.arange(drawn, dtype=jnp.int32)
+        numbers = at // each * PLACES + part * each + at % each
+        values = np.float32(spec.stddev) * normal_values(key, numbers, spec.width)
+        return jax.lax.dynamic_update_slice(table, jnp.where(numbers[:, None] < spec.rows, values, 0), (first, 0))
+
+    return jax.lax.fori_loop(0, -(-count // drawn), draw, jnp.zeros((count, spec.width), jnp.float32))

@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from autoint_jax.errors import UsageError, disk_is_full
@@ -22,7 +22,7 @@ from autoint_jax.training.checkpoints.round_losses import RoundLosses
 from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
 from autoint_jax.training.processes.decisions import decided, of_all
 from autoint_jax.training.processes.group import is_first
-from autoint_jax.training.step.placement import EVERYWHERE
+from autoint_jax.training.step.layout import placed_shapes
 from autoint_jax.training.step.state import TrainState
 
 # Bytes that a checkpoint needs on disk beside its arrays.
@@ -72,7 +72,7 @@ class CheckpointReader:
         return self._sealed(step)[0]
 
     def restore(self, step: int, like: TrainState, mesh: Mesh) -> tuple[TrainState, dict[str, Any]]:
-        """Returns the state of a checkpoint, on every device of the mesh, and its progress; the values are those saved.
+        """Returns the state of a checkpoint, on the mesh, and its progress; the values are those saved.
 
         Args:
           step: the step of the checkpoint.
@@ -85,9 +85,7 @@ class CheckpointReader:
         """
         progress, sums = self._sealed(step)
         path = self.folder / str(step) / 'state'
-        target = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, EVERYWHERE)), like._asdict()
-        )
+        target = placed_shapes(like, mesh)._asdict()
         with self._damage_named(step):
             held = _shapes(ocp.StandardCheckpointHandler().metadata(path).tree)
         wanted = _shapes(target)

@@ -17,7 +17,7 @@ from autoint_jax.training.memory import limits
 from autoint_jax.training.memory.activations import activations
 from autoint_jax.training.step import feed, order, scoring, slices
 from autoint_jax.training.step.columns import bytes_per_row
-from autoint_jax.training.step.placement import platform
+from autoint_jax.training.step.placement import platform, table_parts
 from autoint_jax.training.step.state import Setup, TrainState, make_setup, state_shapes
 
 # Number of arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and slots of the optimizer.
@@ -96,15 +96,17 @@ def plan(
     state, on_cpu = state_shapes(setup), setup.platform == 'cpu'
     on_device = -(-copies // mesh.devices.size) if copies > 1 else 1
     at_once = on_device if not on_cpu else 1  # copies of a CPU device take their steps one after the other
-    whole, train = _nbytes(state), rows.get('train', config.training.batch_size)
+    parts, train = table_parts(mesh), rows.get('train', config.training.batch_size)
+    whole = _nbytes(state)
+    held = _nbytes(state._replace(tables={}, slots={})) + _nbytes((state.tables, state.slots)) // parts
     batch_size = min(config.training.batch_size, train)
     cut = slices.cut(batch_size, setup, mesh)
-    device = [*_state_items(state, config, on_device, at_once), *_step_items(setup, cut, at_once, compiling)]
+    device = [*_state_items(state, config, on_device, at_once, parts), *_step_items(setup, cut, at_once, compiling)]
     if rows:
         places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
         device += _data_items(schema, rows, on_device * places, cut, shared=copies == 1, streamed=streamed)
     copying = 'one state, while a checkpoint is written' + ('' if on_cpu else ' or the best one read')
-    device.append(Item('second copy of the state', on_device * whole, copying, ''))
+    device.append(Item('second copy of the state', on_device * held, copying, ''))
     tables = _nbytes(state.tables)
     drawing = (
         (DRAWING_ARRAYS - 1) * tables
@@ -112,7 +114,7 @@ def plan(
         - whole
         - (tables if config.optimizer.tables == 'adam' else 0)
     )
-    if drawing > 0:
+    if drawing > 0 and parts == 1:  # parts are drawn a few rows at a time
         device.append(
             Item(
                 'drawing of initial tables',
@@ -151,21 +153,24 @@ def _nbytes(tree: Any) -> int:
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def _state_items(state: TrainState, config: Config, on_device: int, at_once: int) -> list[Item]:
-    """Returns the items of the state for `on_device` copies on a device, `at_once` of which take a step at a time."""
+def _state_items(state: TrainState, config: Config, on_device: int, at_once: int, parts: int) -> list[Item]:
+    """Returns the items of the state for `on_device` copies on a device, `at_once` of which take a step at a time.
+
+    Tables are in `parts` parts, of which a device holds one.
+    """
     shapes = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
     smaller, optimizer = 'model.embedding_dim', config.optimizer.tables
-    many = f', {on_device} copies' if on_device > 1 else ''
+    many = f', {on_device} copies' if on_device > 1 else f', split over {parts} devices' if parts > 1 else ''
     found = [
         Item(
             'tables',
-            on_device * _nbytes(state.tables),
+            on_device * _nbytes(state.tables) // parts,
             f'{shapes} float32{many}' if shapes else 'all fields are numeric',
             smaller,
         ),
         Item(
             "state of the tables' optimizer",
-            on_device * _nbytes(state.slots),
+            on_device * _nbytes(state.slots) // parts,
             optimizer + many,
             smaller if optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'",
         ),
@@ -174,7 +179,7 @@ def _state_items(state: TrainState, config: Config, on_device: int, at_once: int
         found.append(
             Item(
                 'gradient of whole tables',
-                at_once * _nbytes(state.tables),
+                at_once * _nbytes(state.tables) // parts,
                 'as the tables, for adam',
                 "optimizer.tables to 'deferred_adam'",
             )

@@ -10,6 +10,7 @@ from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.memory.available import device_memory, ram_by_limit
 from autoint_jax.training.memory.plan import Item, MemoryPlan
 from autoint_jax.training.step.feed import chosen_feed
+from autoint_jax.training.step.placement import table_parts
 from autoint_jax.training.step.state import Setup, state_shapes
 from autoint_jax.units import shown_bytes
 
@@ -125,7 +126,7 @@ def check_reading(setup: Setup, mesh: Mesh, what: str) -> None:
       what: words that name the state in the sentence.
     """
     state = state_shapes(setup)
-    needed = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    needed = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)) // table_parts(mesh)
     needed *= len(mesh.local_devices) if mesh.devices.flat[0].platform == 'cpu' else 1
     there = available(mesh)
     if there is not None and needed > there:

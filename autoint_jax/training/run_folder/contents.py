@@ -90,9 +90,13 @@ def run_fingerprints(folder: pathlib.Path) -> set[str]:
 
 
 def _config_of(folder: pathlib.Path, run: Description) -> Config:
-    """Returns the configuration of a run, with the options of 'execution' of its last start."""
-    execution = run.starts[-1].execution if run.starts else None
-    return _understood(folder, run.config | ({} if execution is None else {'execution': execution}))
+    """Returns the configuration of a run, with the options of 'execution' and 'mesh' of its last start."""
+    if not run.starts:
+        return _understood(folder, run.config)
+    last = run.starts[-1]
+    return _understood(
+        folder, run.config | {'mesh': last.mesh} | ({} if last.execution is None else {'execution': last.execution})
+    )
 
 
 def _understood(folder: pathlib.Path, tree: dict[str, Any]) -> Config:

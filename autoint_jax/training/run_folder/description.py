@@ -14,6 +14,7 @@ class Start(Provenance):
       time: time of the start, UTC.
       forms: the forms of the interacting layers and of the optimizer of tables.
       execution: the options of 'execution'; None if the configuration still includes them (version 1).
+      mesh: the options of 'mesh'.
       compilation_cache: the folder that keeps compiled programs; None if none are kept.
       copies: the number of runs that shared its program.
       processes: the number of processes that shared the run.
@@ -23,6 +24,7 @@ class Start(Provenance):
     time: str
     forms: dict[str, str | None] = dataclasses.field(default_factory=dict)
     execution: dict[str, Any] | None = None
+    mesh: dict[str, Any] = dataclasses.field(default_factory=dict)
     compilation_cache: str | None = None
     copies: int = 1
     processes: int = 1
@@ -35,7 +37,8 @@ class Description:
 
     Attributes:
       fingerprint: the fingerprint of its configuration.
-      config: the configuration as nested dictionaries, without 'execution'. Version 1 includes it, under old names.
+      config: the configuration as nested dictionaries, without 'execution' and 'mesh'. Version 1 includes
+        the first, under old names.
       data_hash: the hash of the data that it is trained on.
       boundaries: {numeric field: quantile boundaries}, not checked; None in older records.
       starts: the starts, in order.

@@ -96,6 +96,7 @@ class RunRecords:
             versions=made.versions,
             device=made.device,
             execution=dataclasses.asdict(config.execution),
+            mesh=dataclasses.asdict(config.mesh),
             compilation_cache=jax.config.values['jax_compilation_cache_dir'],
             forms=forms,
             copies=copies,

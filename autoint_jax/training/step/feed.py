@@ -10,14 +10,14 @@ from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Schema
 from autoint_jax.training.step import order
 from autoint_jax.training.step.columns import SharedRows, bytes_per_row
-from autoint_jax.training.step.placement import replicate_array, replicated_shapes
+from autoint_jax.training.step.placement import OF_BATCHES, split_order
 from autoint_jax.training.step.schedule import Schedule
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import TrainState
@@ -96,11 +96,12 @@ class ResidentFeed:
         self._resident = resident
 
         def order_on_devices(epoch: int) -> jax.Array:
-            return replicate_array(_epoch_order(config, schedule, cut, epoch), mesh)
+            return split_order(_epoch_order(config, schedule, cut, epoch), mesh)
 
         self._orders = order.OrderAhead(order_on_devices, schedule.epochs)
-        order_shape = jax.ShapeDtypeStruct((schedule.epoch_steps, cut.padded_batch), np.int32)
-        self._order_shape = replicated_shapes(order_shape, mesh)
+        self._order_shape = jax.ShapeDtypeStruct(
+            (schedule.epoch_steps, cut.padded_batch), np.int32, sharding=NamedSharding(mesh, OF_BATCHES)
+        )
 
     def compiled(self, chunk: jax.stages.Wrapped, state: TrainState) -> Future:
         """Begins to compile a chunk of steps in a thread, so that the state can be made or read meanwhile.
@@ -150,7 +151,7 @@ class StreamedFeed:
             self._read_ahead = self._pipeline(number)
         if number != self._number:
             columns, ordered = next(self._read_ahead)
-            self._part = self._rows.on_devices(columns, ordered.size), replicate_array(ordered, self._mesh)
+            self._part = self._rows.on_devices(columns, ordered.size), split_order(ordered, self._mesh)
             self._number = number
         begin, count = self._parts[part]
         return Chunk(*self._part, first - begin, min(most, begin + count - first, stop - first))

@@ -1,4 +1,8 @@
-"""The devices of a run as a mesh, and how arrays lie on it: whole on every device, or split by rows of a batch."""
+"""The devices of a run as a mesh [data, table], and how arrays lie on it.
+
+All devices share a batch. The devices of a row of the mesh, its axis `table`, also split the tables between them; the
+rows of the mesh, its axis `data`, hold the same tables. Everything else lies whole on every device.
+"""
 
 import contextlib
 import os
@@ -9,9 +13,14 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-DATA_AXIS = 'data'
+from autoint_jax.config.mesh_config import TABLE_DEVICES, MeshConfig, shown_table_devices
+from autoint_jax.errors import UsageError
+
+DATA_AXIS, TABLE_AXIS = 'data', 'table'
 EVERYWHERE = PartitionSpec()
-BY_ROW = PartitionSpec(DATA_AXIS)
+BY_ROW = PartitionSpec((DATA_AXIS, TABLE_AXIS))  # rows of a batch
+OF_BATCHES = PartitionSpec(None, (DATA_AXIS, TABLE_AXIS))  # orders [steps, rows of a batch]
+SPLIT = PartitionSpec(None, TABLE_AXIS)  # tables [blocks, 64, ...] and what their optimizer keeps for each row
 
 Tree = TypeVar('Tree')
 
@@ -47,10 +56,68 @@ def devices_of_a_run() -> list[jax.Device]:
     return visible[:1] if _cpu_is_split and visible[0].platform == 'cpu' else visible
 
 
-def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
-    """Returns a mesh of one axis, `data`, over the given devices, by default `devices_of_a_run`."""
+def run_mesh(options: MeshConfig, devices: list[jax.Device] | None = None) -> Mesh:
+    """Returns the mesh [data, table] of a run.
+
+    Args:
+      options: the group `mesh` of its configuration.
+      devices: the devices to choose from, by default `devices_of_a_run`.
+
+    Raises UsageError if there are not as many devices as the options need.
+    """
     devices = devices_of_a_run() if devices is None else devices
-    return Mesh(np.array(devices), (DATA_AXIS,), axis_types=(AxisType.Auto,))
+    table = options.table or len(devices) // max(1, options.data)
+    data = options.data or len(devices) // table
+    if data * table > len(devices) or data * table == 0:
+        raise UsageError(
+            f'options mesh.data={options.data} and mesh.table={options.table} need {max(1, options.data) * table} '
+            f'devices, but there are {len(devices)}: take fewer, or 0 for all that are left'
+        )
+    if options.data == 0 and data * table < len(devices):
+        raise UsageError(
+            f'option mesh.table is {table}, which does not divide the {len(devices)} devices: take another number, or '
+            f'mesh.data={data} to use {data * table} of them'
+        )
+    if table not in TABLE_DEVICES:
+        raise UsageError(
+            f'option mesh.table=0 would split tables over {table} devices, but only {shown_table_devices()} can split '
+            'them: give one of these numbers'
+        )
+    return _mesh(devices[: data * table], table)
+
+
+def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
+    """Returns a mesh of devices that all hold whole tables, by default of `devices_of_a_run`."""
+    return _mesh(devices_of_a_run() if devices is None else devices, 1)
+
+
+def _mesh(devices: list[jax.Device], table: int) -> Mesh:
+    """Returns the mesh [devices / table, table]."""
+    grid = np.array(devices).reshape(-1, table)
+    return Mesh(grid, (DATA_AXIS, TABLE_AXIS), axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def reading_mesh(options: MeshConfig, devices: list[jax.Device] | None = None) -> Mesh:
+    """Returns the mesh on which a trained run is read. It splits tables as in training if the devices suffice."""
+    devices = devices_of_a_run() if devices is None else devices
+    most = options.table or len(devices)
+    table = max(size for size in TABLE_DEVICES if size <= min(most, len(devices)))
+    return _mesh(devices[: len(devices) // table * table], table)
+
+
+def batch_axes(mesh: Mesh) -> tuple[str, ...]:
+    """Returns the axes over which the rows of a batch are spread: those with several devices."""
+    return tuple(axis for axis in (DATA_AXIS, TABLE_AXIS) if mesh.shape[axis] > 1)
+
+
+def batch_devices(mesh: Mesh) -> int:
+    """Returns the number of devices that share a batch."""
+    return mesh.shape[DATA_AXIS] * mesh.shape[TABLE_AXIS]
+
+
+def table_parts(mesh: Mesh) -> int:
+    """Returns the number of devices between which tables are split; 1 if they are whole."""
+    return mesh.shape[TABLE_AXIS]
 
 
 def devices_sentence(devices: Sequence[jax.Device]) -> str:
@@ -69,6 +136,11 @@ def is_shared(mesh: Mesh) -> bool:
     return mesh.is_multi_process
 
 
+def split_order(ordered: np.ndarray, mesh: Mesh) -> jax.Array:
+    """Returns an order [steps, padded_batch], the same in every process, of which a device has its rows of batches."""
+    return _placed(ordered, mesh, OF_BATCHES)
+
+
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
     """Returns a tree of arrays with every array copied to every device of the mesh.
 
@@ -76,22 +148,17 @@ def replicate(tree: Tree, mesh: Mesh) -> Tree:
     """
     if not is_shared(mesh):
         return jax.device_put(tree, NamedSharding(mesh, EVERYWHERE))
-    return jax.tree.map(lambda array: _of_every_process(np.asarray(array), mesh), tree)
+    return jax.tree.map(lambda array: _placed(np.asarray(array), mesh, EVERYWHERE), tree)
 
 
 def replicate_array(array: np.ndarray, mesh: Mesh) -> jax.Array:
     """Returns an array copied to every device of the mesh. Every process must have the same values."""
-    if not is_shared(mesh):
-        return jax.device_put(array, NamedSharding(mesh, EVERYWHERE))
-    return _of_every_process(array, mesh)
+    return _placed(array, mesh, EVERYWHERE)
 
 
-def _of_every_process(array: np.ndarray, mesh: Mesh) -> jax.Array:
+def _placed(array: np.ndarray, mesh: Mesh, spec: PartitionSpec) -> jax.Array:
     """Returns an array that each process puts on its own devices; `device_put` would compare it over the network."""
-    return jax.make_array_from_callback(array.shape, NamedSharding(mesh, EVERYWHERE), lambda place: array[place])
-
-
-def replicated_shapes(tree: Tree, mesh: Mesh) -> Tree:
-    """Returns the shapes and types of a tree of arrays, or of shapes, as `replicate` places them."""
-    sharding = NamedSharding(mesh, EVERYWHERE)
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
+    sharding = NamedSharding(mesh, spec)
+    if not is_shared(mesh):
+        return jax.device_put(array, sharding)
+    return jax.make_array_from_callback(array.shape, sharding, lambda place: array[place])

@@ -12,9 +12,12 @@ from jax.sharding import Mesh, NamedSharding
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import sums
 from autoint_jax.evaluation.sums import Scores
-from autoint_jax.models.layers.tables import Tables, lookup
+from autoint_jax.models.layers.tables import Rows, Tables
+from autoint_jax.schema import Batch
 from autoint_jax.training.processes.group import moved
 from autoint_jax.training.step.columns import SharedRows, gathered
+from autoint_jax.training.step.exchange import device_lookup
+from autoint_jax.training.step.layout import held_tables, tables_specs
 from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, replicate
 from autoint_jax.training.step.slices import Cut, scoring_cut
 from autoint_jax.training.step.state import Setup
@@ -31,7 +34,7 @@ def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[
 
     Args:
       setup: the setup of the run.
-      mesh: the devices, with an axis `data`.
+      mesh: the devices.
       keep_logits: whether the scores hold the logits too.
     """
 
@@ -87,11 +90,12 @@ def _logits(setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: C
     """Returns the logits of all rows, float32 [n]. It scores batches of the size of training, the last one padded."""
     count = columns.labels.shape[0]
     part, rows = scored_rows(setup, mesh, count)
+    logits = device_logits(setup, device_lookup(setup.table_specs, mesh), part.slice_rows)
     on_devices = jax.shard_map(
-        device_logits(setup, part.slice_rows),
+        lambda variables, tables, columns, rows: logits(variables, held_tables(tables), columns, rows),
         mesh=mesh,
         check_vma=False,
-        in_specs=(EVERYWHERE, EVERYWHERE, EVERYWHERE, BY_ROW),
+        in_specs=(EVERYWHERE, tables_specs(tables), EVERYWHERE, BY_ROW),
         out_specs=BY_ROW,
     )
     return on_devices(variables, tables, columns, rows)[:count]
@@ -104,15 +108,15 @@ def scored_rows(setup: Setup, mesh: Mesh, count: int) -> tuple[Cut, jax.Array]:
     return part, jnp.where(rows < count, rows, -1)
 
 
-def device_logits(setup: Setup, slice_rows: int) -> Callable:
+def device_logits(setup: Setup, lookup: Callable[[Tables, Batch], Rows], slice_rows: int) -> Callable:
     """Returns a function of one device: (variables, tables, columns, its rows [n], -1 for padding) -> logits [n].
 
-    It takes its rows slice by slice.
+    It takes its rows slice by slice, and looks up the rows of tables that each slice needs.
     """
 
     def slice_logits(variables, tables, columns, rows):
         batch = gathered(columns, rows)
-        return setup.model.apply(variables, lookup(tables, setup.table_specs, batch), batch, training=None)
+        return setup.model.apply(variables, lookup(tables, batch), batch, training=None)
 
     def logits_of_device(variables, tables, columns, rows):
         return jax.lax.map(

@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 from autoint_jax.kernels.library import library
 from autoint_jax.models import registry
 from autoint_jax.training.processes.decisions import decided
-from autoint_jax.training.step.placement import DATA_AXIS, usable_cores
+from autoint_jax.training.step.placement import batch_devices, usable_cores
 from autoint_jax.training.step.state import Setup
 
 # Outside the compiled kernel: the most bytes of the largest array of a slice (`row_floats`).
@@ -43,7 +43,7 @@ def cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
     Args:
       rows: rows of the batch, without padding.
       setup: the setup of the run.
-      mesh: the devices, with an axis `data`.
+      mesh: the devices.
     """
     if setup.config.model.deep_batch_norm:
         return _cut(rows, 0, mesh)
@@ -63,7 +63,7 @@ def scoring_cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
 
 def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
     """Returns the cut for slices of `slice_rows` rows, 0 for one slice per device."""
-    devices = mesh.shape[DATA_AXIS]
+    devices = batch_devices(mesh)
     per_device = -(-rows // devices)
     slice_rows = min(slice_rows, per_device) if slice_rows else per_device
     return Cut(slice_rows, -(-per_device // slice_rows) * slice_rows * devices)
@@ -86,7 +86,7 @@ def _automatic_slice_rows(rows: int, setup: Setup, mesh: Mesh) -> int:
     if setup.form != 'cpu_kernel':
         return _fitting_power_of_two(HEADS_SLICE_BYTES, row_bytes)
     cores = max(1, usable_cores() // len(mesh.local_devices))
-    cache, per_device = int(KERNEL_CACHE_FRACTION * second_level_cache()) * cores, -(-rows // mesh.shape[DATA_AXIS])
+    cache, per_device = int(KERNEL_CACHE_FRACTION * second_level_cache()) * cores, -(-rows // batch_devices(mesh))
     block_rows = library().interacting_block_examples(len(schema.fields))
     if cores == 1:
         return _whole_blocks(cache // row_bytes, per_device, block_rows)

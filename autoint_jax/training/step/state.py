@@ -18,7 +18,7 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.forms import GPUS
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.randomness import pinned, seed_key
-from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables, lookup
+from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.tables.choice import adam, chosen_table_form, table_optimizer
 from autoint_jax.training.tables.optimizer import TableOptimizer
@@ -125,15 +125,7 @@ def initial_state(setup: Setup) -> TrainState:
 def _drawn_state(setup: Setup, key: jax.Array) -> TrainState:
     """Returns the state at step 0, drawn with a key."""
     tables = initial_tables(setup.table_specs, jax.random.fold_in(key, 0))
-    batch = Batch(
-        ids=jax.ShapeDtypeStruct((1, setup.schema.num_slots), np.int32),
-        numeric=jax.ShapeDtypeStruct((1, len(setup.schema.numeric_fields)), np.float32),
-        labels=jax.ShapeDtypeStruct((1,), np.float32),
-        weights=jax.ShapeDtypeStruct((1,), np.float32),
-    )
-    rows = jax.eval_shape(lambda tables, batch: lookup(tables, setup.table_specs, batch), tables, batch)
-    # From shapes, so that parameters are drawn and the model is not applied.
-    variables = setup.model.lazy_init(jax.random.fold_in(key, 1), rows, batch, training=None)
+    variables = drawn_variables(setup, jax.random.fold_in(key, 1))
     params, table_optimizer = variables['params'], setup.table_optimizer()
     # Zeros and counts have the same bits if they are compiled: one program for all instead of one for each shape.
     optimizer, slots = jax.jit(
@@ -150,6 +142,20 @@ def _drawn_state(setup: Setup, key: jax.Array) -> TrainState:
         slots=slots,
         statistics=variables.get(STATISTICS, {}),
     )
+
+
+def drawn_variables(setup: Setup, key: jax.Array) -> Any:
+    """Returns the parameters and statistics of the model at step 0, drawn with a key. Call it where JAX is `pinned`."""
+    shape = jax.ShapeDtypeStruct
+    batch = Batch(
+        ids=shape((1, setup.schema.num_slots), np.int32),
+        numeric=shape((1, len(setup.schema.numeric_fields)), np.float32),
+        labels=shape((1,), np.float32),
+        weights=shape((1,), np.float32),
+    )
+    rows = {name: shape((1, len(spec.columns), spec.width), np.float32) for name, spec in setup.table_specs.items()}
+    # From shapes, so that parameters are drawn and the model is not applied.
+    return setup.model.lazy_init(key, rows, batch, training=None)
 
 
 def state_shapes(setup: Setup) -> TrainState:

@@ -1,4 +1,7 @@
-"""Training steps: forward and backward pass shared by all devices, optimizers, and many steps compiled as one loop."""
+"""Training steps: forward and backward pass shared by all devices, optimizers, and many steps compiled as one loop.
+
+The whole loop runs within one `shard_map`: each device has its rows of every batch and what it holds of the state.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,34 +16,41 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows
+from autoint_jax.schema import Batch
 from autoint_jax.training.step.columns import gathered
+from autoint_jax.training.step.exchange import Exchange, exchange
+from autoint_jax.training.step.layout import held, shapes_on, state_specs, stored
 from autoint_jax.training.step.loss import summed_logloss
-from autoint_jax.training.step.placement import BY_ROW, DATA_AXIS, EVERYWHERE
+from autoint_jax.training.step.placement import EVERYWHERE, OF_BATCHES, batch_axes, table_parts
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState
 from autoint_jax.training.tables.optimizer import up_to_date
 
 
-def device_gradients(setup: Setup, slice_rows: int, rates: Rates) -> Callable:
-    """Returns the forward and backward pass of one device of the axis `data`, for its part of the batch.
+def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates: Rates) -> Callable:
+    """Returns the forward and backward pass of one device, for its part of the batch.
 
-    The function takes (params, statistics, looked-up rows, columns, rows [b / devices], step); looked-up rows and row
-    numbers are those of the device's part. It returns (loss [], gradients of params, gradients of the looked-up rows of
-    the whole batch, new statistics). The loss is the mean over the rows of the batch that are no padding.
+    The function takes (params, statistics, looked-up rows, batch [b / devices], step); looked-up rows and batch are
+    those of the device's part. It returns (loss [], gradients of params, gradients of the looked-up rows, new
+    statistics). The loss is the mean over the rows of the whole batch that are no padding.
 
     A device takes its part slice by slice, so that the activations of a slice stay in cache. It sums the gradients of
     parameters over slices, then over devices. A model with statistics of a batch needs a part that is one slice.
 
     Args:
       setup: the setup of the run.
+      axes: the axes of the mesh over which the batch is spread; () for one device.
       slice_rows: rows of a slice; they divide the rows of a part.
       rates: the rates of the run, or of one of its copies.
     """
 
-    def pass_of_device(params, statistics, looked_up, columns, rows, step):
-        batch = gathered(columns, rows)
-        places = jax.lax.axis_index(DATA_AXIS) * len(rows) + jnp.arange(len(rows))
-        total = jax.lax.psum(batch.weights.sum(), DATA_AXIS)
+    def over_devices(values):
+        return jax.lax.psum(values, axes) if axes else values
+
+    def pass_of_device(params, statistics, looked_up, batch: Batch, step):
+        count = len(batch.labels)
+        places = (jax.lax.axis_index(axes) if axes else 0) * count + jnp.arange(count)
+        total = over_devices(batch.weights.sum())
 
         def slice_loss(params, looked_up, batch, keys):
             logits, updated = setup.model.apply(
@@ -48,7 +58,7 @@ def device_gradients(setup: Setup, slice_rows: int, rates: Rates) -> Callable:
                 looked_up,
                 batch,
                 mutable=[STATISTICS],
-                training=Training(keys, batch.weights, DATA_AXIS, rates),
+                training=Training(keys, batch.weights, axes or None, rates),
             )
             loss = summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
             return loss, updated.get(STATISTICS, statistics)
@@ -65,58 +75,51 @@ def device_gradients(setup: Setup, slice_rows: int, rates: Rates) -> Callable:
         )
         zeros = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
         (sums, statistics), grad_rows = jax.lax.scan(add_slice, zeros, parts)
-        loss, grad_params = jax.lax.psum(sums, DATA_AXIS)
-        # Gathering the gradients of rows moves less data than summing the gradients of tables over devices would.
-        grad_rows = jax.tree.map(
-            lambda x: jax.lax.all_gather(x.reshape(len(rows), *x.shape[2:]), DATA_AXIS, tiled=True), grad_rows
-        )
+        loss, grad_params = over_devices(sums)
+        grad_rows = jax.tree.map(lambda x: x.reshape(count, *x.shape[2:]), grad_rows)
         return loss, grad_params, grad_rows, statistics
 
     return pass_of_device
 
 
-def make_gradients(setup: Setup, mesh: Mesh, slice_rows: int) -> Callable:
-    """Returns `device_gradients` for a whole batch [b], over the devices of a mesh with an axis `data`."""
-    return jax.shard_map(
-        device_gradients(setup, slice_rows, rates_of(setup.config)),
-        mesh=mesh,
-        check_vma=False,
-        in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, EVERYWHERE, BY_ROW, EVERYWHERE),
-        out_specs=EVERYWHERE,
-    )
+def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) -> Callable:
+    """Returns a training step of one device: (state, columns, rows) -> state after the step, loss [] before it.
 
-
-def make_step(setup: Setup, gradients: Callable, rates: Rates) -> Callable:
-    """Returns a training step: (state, columns, rows [padded_batch]) -> state after the step, loss [] before it.
-
-    Devices share the forward and backward pass. Each device then updates its own copy of parameters and tables, all
-    alike.
+    The state is what the device holds (`layout.held`), and `rows` are the rows of the batch that it takes. Devices
+    share the forward and backward pass. Each then updates its copy of the parameters, all alike, and the rows of tables
+    that it holds.
 
     Args:
       setup: the setup of the run.
-      gradients: from `make_gradients`, or `device_gradients` for one device.
+      mesh: the devices; None for one device.
+      slice_rows: rows of a slice; they divide the rows that a device takes.
       rates: the rates of the run, or of one of its copies.
     """
     optimizer, table_optimizer = setup.optimizer(rates), setup.table_optimizer(rates)
+    gradients = device_gradients(setup, () if mesh is None else batch_axes(mesh), slice_rows, rates)
+    exchanges: dict[str, Exchange] = {
+        name: exchange(table_optimizer, spec, mesh) for name, spec in setup.table_specs.items()
+    }
 
     def step(state: TrainState, columns: Columns, rows: jax.Array) -> tuple[TrainState, jax.Array]:
-        ids, named = columns.ids[jnp.maximum(rows, 0)], {}
+        batch, named = gathered(columns, rows), {}
         looked_up: Rows = empty_rows(setup.table_specs, len(rows))
         for name, table in state.tables.items():
-            numbers = table_rows(setup.table_specs[name], ids)  # [b, slots of the table]
-            in_batch = jnp.where(rows[:, None] >= 0, numbers, len(table)).reshape(-1)
-            named[name] = table_optimizer.named(in_batch, len(table))
-            values = table_optimizer.read(table, state.slots[name], named[name], state.step)
+            spec = setup.table_specs[name]
+            numbers = table_rows(spec, batch.ids)  # [b, slots of the table]
+            in_batch = jnp.where(rows[:, None] >= 0, numbers, spec.rows).reshape(-1)
+            named[name] = exchanges[name].named(in_batch)
+            values = exchanges[name].read(table, state.slots[name], named[name], state.step)
             looked_up[name] = values.reshape(*numbers.shape, table.shape[1])
 
         loss, grad_params, grad_rows, statistics = gradients(
-            state.params, state.statistics, looked_up, columns, rows, state.step
+            state.params, state.statistics, looked_up, batch, state.step
         )
         updates, optimizer_state = optimizer.update(grad_params, state.optimizer, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         tables, slots = {}, {}
         for name, table in state.tables.items():
-            tables[name], slots[name] = table_optimizer.update(
+            tables[name], slots[name] = exchanges[name].update(
                 table, state.slots[name], named[name], grad_rows[name].reshape(-1, table.shape[1]), state.step
             )
         return TrainState(state.step + 1, params, tables, optimizer_state, slots, statistics), loss
@@ -125,9 +128,17 @@ def make_step(setup: Setup, gradients: Callable, rates: Rates) -> Callable:
 
 
 def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> jax.stages.Wrapped:
-    """Returns `steps_in_turn` of a run over a mesh, compiled; it donates the state."""
-    step = make_step(setup, make_gradients(setup, mesh, cut.slice_rows), rates_of(setup.config))
-    return jax.jit(steps_in_turn(step, max_steps), donate_argnums=0, compiler_options=setup.compiler_options)
+    """Returns `steps_in_turn` of a run over a mesh, compiled; it donates the state, which is as `layout` has it."""
+    in_turn = steps_in_turn(device_step(setup, mesh, cut.slice_rows, rates_of(setup.config)), max_steps)
+    specs, parts = state_specs(shapes_on(setup, mesh)), table_parts(mesh)
+
+    def on_device(state, columns, order, first, count):
+        state, losses = in_turn(held(state), columns, order, first, count)
+        return stored(state, parts), losses
+
+    in_specs = (specs, EVERYWHERE, OF_BATCHES, EVERYWHERE, EVERYWHERE)
+    chunk = jax.shard_map(on_device, mesh=mesh, check_vma=False, in_specs=in_specs, out_specs=(specs, EVERYWHERE))
+    return jax.jit(chunk, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
 def steps_in_turn(step: Callable, max_steps: int) -> Callable:
@@ -149,16 +160,25 @@ def steps_in_turn(step: Callable, max_steps: int) -> Callable:
     return chunk
 
 
-def make_flush(setup: Setup) -> Callable[[TrainState], TrainState]:
+def make_flush(setup: Setup, mesh: Mesh) -> Callable[[TrainState], TrainState]:
     """Returns state -> state with every row of its tables up to date, as evaluation and checkpoints need it.
 
-    It donates the tables and slots of the state.
+    It donates the tables and slots of the state, which lies on the mesh.
     """
-    table_optimizer = setup.table_optimizer()
+    table_optimizer, parts = setup.table_optimizer(), table_parts(mesh)
     if table_optimizer.flush is up_to_date:
         return lambda state: state
-    flush_table = jax.jit(table_optimizer.flush, donate_argnums=(0, 1), compiler_options=setup.compiler_options)
-    return lambda state: flushed(state, flush_table)
+    if parts == 1:
+        flush_table = jax.jit(table_optimizer.flush, donate_argnums=(0, 1), compiler_options=setup.compiler_options)
+        return lambda state: flushed(state, flush_table)
+
+    specs = state_specs(shapes_on(setup, mesh))
+
+    def on_device(state):
+        return stored(flushed(held(state), table_optimizer.flush), parts)
+
+    flush = jax.shard_map(on_device, mesh=mesh, check_vma=False, in_specs=(specs,), out_specs=specs)
+    return jax.jit(flush, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
 def flushed(state: TrainState, flush_table: Callable) -> TrainState:

@@ -86,7 +86,7 @@ def auc_of(name: str, options: dict, order: int, epochs: int = 16) -> float:
             epoch_order(0, epoch, rows=ROWS, batch_size=BATCH, padded_batch=cut.padded_batch), mesh
         )
         state, _ = chunk(state, columns, rows, 0, per_epoch)
-    state = steps.make_flush(setup)(state)
+    state = steps.make_flush(setup, mesh)(state)
     evaluate = scoring.make_evaluator(setup, mesh, keep_logits=False)
     return auc_of_totals(
         totals(evaluate(state.variables, state.tables, resident_columns(planted(order, 2), mesh)).sums)

@@ -242,11 +242,11 @@ def test_memory_left_by_limits_of_the_process_and_of_its_groups(tmp_path, monkey
 
 
 def pointers():
-    """Addresses of the columns and of an order on all devices."""
+    """Numbers of addresses of the columns and of an order on all devices."""
     mesh = placement.data_mesh()
     columns = Columns(np.arange(15, dtype=np.int32).reshape(5, 3), np.zeros((5, 0), np.float32), np.ones(5, np.float32))
     resident = resident_columns(columns, mesh)
-    ordered = placement.replicate(order.epoch_order(0, 0, rows=100, batch_size=7, padded_batch=8), mesh)
+    ordered = placement.split_order(order.epoch_order(0, 0, rows=100, batch_size=7, padded_batch=8), mesh)
     assert (np.asarray(resident.ids) == columns.ids).all()
     return [
         len({shard.data.unsafe_buffer_pointer() for shard in array.addressable_shards})
@@ -254,8 +254,8 @@ def pointers():
     ]
 
 
-def test_cpu_devices_share_rows_and_orders(on_host_devices):
-    assert on_host_devices(8, 'test_memory', 't.pointers()') == [1, 1, 1]
+def test_cpu_devices_share_rows_and_divide_orders(on_host_devices):
+    assert on_host_devices(8, 'test_memory', 't.pointers()') == [1, 1, 8]
 
 
 def test_aligned_copies_are_copies():

@@ -53,7 +53,7 @@ def test_the_options_reach_every_program(monkeypatch):
     programs = {
         'steps': lambda: chunk(state, resident, order, 0, 1),
         'steps ahead of time': lambda: chunk.lower(state, resident, order, 0, 1).compile(),
-        'flush': lambda: steps.make_flush(setup)(state),
+        'flush': lambda: steps.make_flush(setup, mesh)(state),
         'evaluator': lambda: scoring.make_evaluator(setup, mesh, keep_logits=False)(*scored),
         'streamed evaluator': lambda: scoring.make_streamed_evaluator(setup, mesh, keep_logits=False)(
             state.variables, state.tables, jax.tree.map(np.asarray, columns)

@@ -233,7 +233,7 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
     state, _ = steps.make_chunk(setup, mesh, cut, max_steps=1)(
         initial_state(setup), resident_columns(columns, mesh), jnp.asarray(ordered), 0, 1
     )
-    after = np.asarray(steps.make_flush(setup)(state).tables['embedding'])
+    after = np.asarray(steps.make_flush(setup, mesh)(state).tables['embedding'])
     assert (after != before).any(1).tolist() == [False, True, True, False, True, False, False]
 
 
