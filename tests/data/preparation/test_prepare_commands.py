@@ -2,13 +2,7 @@
 
 import pytest
 
-QUICK = [
-    '--config=movielens_100k_autoint',
-    '--config.training.epochs=1',
-    '--config.training.batch_size=64',
-    '--config.model.num_layers=1',
-    '--run_dir=run',
-]
+QUICK = ['--config=movielens_1m_fm', '--config.training.epochs=1', '--config.training.batch_size=64', '--run_dir=run']
 
 
 def test_a_generated_log_is_prepared_beside_the_papers_figures(command, tmp_path):
