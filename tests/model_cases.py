@@ -84,8 +84,12 @@ def made(
     """
     model, specs = registry.build(config, schema, form)
     rows = batch() if rows is None else rows
-    tables = initial_tables(specs, jax.random.key(seed))
-    variables = model.init(jax.random.key(1), lookup(tables, specs, rows), rows, training=None)
+
+    def initial():
+        tables = initial_tables(specs, jax.random.key(seed))
+        return tables, model.init(jax.random.key(1), lookup(tables, specs, rows), rows, training=None)
+
+    tables, variables = jax.eval_shape(initial)  # the shapes are all that is needed of them
     rng = np.random.default_rng(seed)
 
     def drawn(path, x):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, forward, made
+from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, made
 
 from autoint_jax.config.model_config import SHARES, ModelConfig
 from autoint_jax.errors import UsageError
@@ -77,7 +77,7 @@ def test_the_combiner_sum_is_the_mean_of_values_times_their_number(name):
     times = np.ones((ROWS, 5, 1), np.float32)
     times[:, 1:4, 0] = counts[:, None]
     expected = logits(variables, {table: values * times for table, values in of_slots.items()}, rows)
-    sums = summed.apply(variables, of_slots, rows, training=None)
+    sums = jax.jit(lambda *point: summed.apply(*point, training=None))(variables, of_slots, rows)
     np.testing.assert_allclose(sums, expected, rtol=1e-4, atol=1e-5)
     assert np.abs(sums - logits(variables, of_slots, rows))[counts > 1].min() > 1e-4
 
@@ -145,23 +145,18 @@ def test_gradients_are_finite_and_padded_rows_have_no_effect(name):
 def test_dropout_acts_in_training_only(name):
     config = with_everything(name)
     model, tables, variables = made(config)
-    plain = dataclasses.replace(config, **dict.fromkeys(SHARES, 0.0))
-    np.testing.assert_array_equal(
-        forward(model, tables, variables, batch()), forward(build(plain, SCHEMA)[0], tables, variables, batch())
-    )
+    plain = build(dataclasses.replace(config, **dict.fromkeys(SHARES, 0.0)), SCHEMA)[0]
+    rows = lookup(tables, model.table_specs(config, SCHEMA), batch())
+
+    def logits(model, training):
+        return jax.jit(
+            lambda variables, rows: model.apply(variables, rows, batch(), training=training, mutable=[STATISTICS])[0]
+        )(variables, rows)
+
+    np.testing.assert_array_equal(logits(model, None), logits(plain, None))
     if any(share in MODELS[name].OPTIONS for share in SHARES):
-        trained, _ = forward(
-            model, tables, variables, batch(), Training(KEYS, np.ones(ROWS, np.float32), None), mutable=[STATISTICS]
-        )
-        untrained, _ = forward(
-            build(plain, SCHEMA)[0],
-            tables,
-            variables,
-            batch(),
-            Training(KEYS, np.ones(ROWS, np.float32), None),
-            mutable=[STATISTICS],
-        )
-        assert not np.allclose(trained, untrained)
+        training = Training(KEYS, np.ones(ROWS, np.float32), None)
+        assert not np.allclose(logits(model, training), logits(plain, training))
 
 
 @EVERY_MODEL
@@ -179,14 +174,15 @@ def test_gradients_equal_finite_differences_in_float64(name):
         direction = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape)), point)
 
         @jax.jit
+        @jax.value_and_grad
         def loss(point):
             logits = model.apply(*point, doubled, training=None)
             return optax.sigmoid_binary_cross_entropy(logits, doubled.labels).mean()
 
-        gradient = jax.jit(jax.grad(loss))(point)
+        _, gradient = loss(point)
         along = sum(jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(gradient), jax.tree.leaves(direction), strict=True))
         step = 1e-6
-        ahead, behind = (loss(jax.tree.map(lambda x, v: x + s * step * v, point, direction)) for s in (1, -1))
+        ahead, behind = (loss(jax.tree.map(lambda x, v: x + s * step * v, point, direction))[0] for s in (1, -1))
         assert along.dtype == jnp.float64
         assert float(along) == pytest.approx(float((ahead - behind) / (2 * step)), rel=1e-5, abs=1e-8)
 
