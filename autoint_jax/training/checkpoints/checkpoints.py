@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import hashlib
 import json
 import pathlib
 import re
@@ -18,7 +17,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from autoint_jax.errors import UsageError, disk_is_full
 from autoint_jax.training.checkpoints.patient_loops import patient_loops
-from autoint_jax.training.checkpoints.round_losses import RoundLosses
+from autoint_jax.training.checkpoints.progress import last_step, seal_of
 from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
 from autoint_jax.training.processes.decisions import decided, of_all
 from autoint_jax.training.processes.group import is_first
@@ -71,6 +70,13 @@ class CheckpointReader:
         """Returns the progress of the run that was saved at a step. Raises DamagedCheckpoint."""
         return self._sealed(step)[0]
 
+    def sums(self, step: int) -> dict[str, int] | None:
+        """Returns the checksums of the state that was saved at a step, by array; None if an older version saved none.
+
+        Raises DamagedCheckpoint.
+        """
+        return self._sealed(step)[1]
+
     def restore(self, step: int, like: TrainState, mesh: Mesh) -> tuple[TrainState, dict[str, Any]]:
         """Returns the state of a checkpoint, on the mesh, and its progress; the values are those saved.
 
@@ -110,7 +116,7 @@ class CheckpointReader:
         with self._damage_named(step), contextlib.closing(_reader(ocp.JsonCheckpointHandler())) as reader:
             found = reader.restore(self.folder / str(step) / 'progress')
             seal = found.pop('seal', None)
-            if seal is not None and seal['sha256'] != _sha256(found, seal['sums']):
+            if seal is not None and seal['sha256'] != seal_of(found, seal['sums']):
                 raise ValueError('its record of progress was changed')
             if (last := last_step(found)) != step:
                 raise ValueError(f'its record ends at step {last}')
@@ -207,7 +213,7 @@ class Checkpoints(CheckpointReader):
         self._kept.clear()
         self._kept |= {step, *keep}
         written_later = json.loads(
-            json.dumps(progress | {'seal': {'sums': sums.sums, 'sha256': _sha256(progress, sums.sums)}})
+            json.dumps(progress | {'seal': {'sums': sums.sums, 'sha256': seal_of(progress, sums.sums)}})
         )
         with self._full_disk_named():
             self._opened().save(
@@ -295,17 +301,6 @@ class _Kept(preservation_policy.PreservationPolicy):
 
     def should_preserve(self, checkpoints, *, context):
         return [checkpoint.step in self._steps for checkpoint in checkpoints]
-
-
-def last_step(progress: dict[str, Any]) -> int:
-    """Returns the step of a checkpoint by its progress: that of the last evaluation, and the steps taken since."""
-    evaluations = progress['evaluations']
-    return (evaluations[-1]['step'] if evaluations else 0) + len(RoundLosses(progress.get('losses', '')))
-
-
-def _sha256(progress: dict[str, Any], sums: dict[str, int]) -> str:
-    """Returns the seal of a checkpoint: the hash of its progress and of the checksums of its state."""
-    return hashlib.sha256(json.dumps([progress, sums], sort_keys=True).encode()).hexdigest()
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,169 @@
+"""Runs that are killed at random, by SIGKILL and SIGTERM, also while they save, beside a run that is never killed.
+
+Claim: whatever kills a run and whenever, the same command goes on with it, and it ends with the same bits.
+
+    python experiments/killed_runs.py
+    python experiments/killed_runs.py --quick
+
+Each run trains AutoInt with deferred Adam on generated ratings, is killed one to three times, and is gone on with until
+it ends. Some starts read their rows from disk. Then its result, its evaluations and the checksums of its checkpoints
+are compared with those of a run that was left alone. The script counts runs that were lost (no result, or evaluations
+are missing), repeated (evaluations stand there twice) and different.
+
+--devices=1,2 gives each start one of these numbers of forced CPU devices. Sums over devices round differently, so the
+bits are the same only if all numbers are equal.
+
+Time on two CPU cores: about ten minutes for 100 runs, less than one with --quick. The exit status is 3 if a run is
+lost, repeated or different. Writes results/killed_runs.{json,csv}; --quick writes nothing.
+"""
+
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+import random
+import shutil
+import tempfile
+import time
+
+from autoint_jax import interruptions
+
+interruptions.handle()
+
+from absl import flags
+
+from autoint_jax import command
+
+_RUNS = flags.DEFINE_integer('runs', 100, 'Number of runs.', lower_bound=1)
+_KILLS = flags.DEFINE_integer('kills', 3, 'The most kills of a run; each has at least one.', lower_bound=1)
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the kills.', lower_bound=0)
+_DEVICES = flags.DEFINE_list('devices', ['1'], 'Numbers of forced CPU devices; each start takes one of them.')
+_AT_ONCE = flags.DEFINE_integer('at_once', 2, 'Number of runs that train at the same time.', lower_bound=1)
+_QUICK = flags.DEFINE_boolean('quick', False, 'Only four short runs, and no record.')
+_RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records.')
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.data.datasets import registry
+from autoint_jax.data.generated.movielens import movielens_1m
+from autoint_jax.diagnosis import killed_runs
+from autoint_jax.errors import UsageError
+from autoint_jax.records import comparison
+from autoint_jax.records.tables import write_table
+from autoint_jax.training.compilation import cache_compilations
+
+OPTIONS = {
+    'data.dataset': 'movielens_1m',
+    'data.recipe': 'autoint_all_rows',
+    'model.embedding_dim': 8,
+    'model.num_layers': 2,
+    'model.head_dim': 4,
+    'optimizer.tables': 'deferred_adam',
+    'training.batch_size': 128,
+    'training.evaluations_per_epoch': 2,
+    'execution.slice_rows': 128,
+    'execution.checkpoint_seconds': 0.15,
+}
+RATINGS, EPOCHS = 20_000, 6
+QUICK_RUNS, QUICK_EPOCHS = 4, 3
+LIMIT_SECONDS = 600.0  # of a start
+SHOWN_SECONDS = 5.0  # between two lines that count the runs
+
+
+def main(argv: list[str]) -> int:
+    try:
+        devices = [int(number) for number in _DEVICES.value]
+    except ValueError:
+        raise UsageError(f'--devices={",".join(_DEVICES.value)} is not a list of whole numbers such as 1,2') from None
+    runs, epochs = (QUICK_RUNS, QUICK_EPOCHS) if _QUICK.value else (_RUNS.value, EPOCHS)
+    config, began = replace(Config(), OPTIONS | {'training.epochs': epochs}), time.time()
+    with tempfile.TemporaryDirectory(prefix='killed_runs_') as name:
+        folder = pathlib.Path(name)
+        movielens_1m(folder / 'raw', RATINGS, 0)
+        data = registry.prepare('movielens_1m', 'autoint_all_rows', folder / 'raw', folder / 'data')
+        cache_compilations(str(folder / 'compiled'))
+
+        def start(run: str, streaming: bool, count: int) -> int:
+            """Starts or resumes a run in a process."""
+            chosen = replace(config, {'execution.streaming': streaming})
+            return killed_runs.forked(
+                lambda: killed_runs.train(chosen, data, folder / run), folder / f'{run}.log', count
+            )
+
+        for alone in ('first', 'alone'):  # the first one compiles
+            started = time.monotonic()
+            fate = killed_runs.survive(
+                -1, [], functools.partial(start, alone, False, devices[0]), folder / alone, LIMIT_SECONDS
+            )
+            seconds = time.monotonic() - started
+            if fate.failures:
+                raise UsageError(f'a run that is left alone failed: {(folder / f"{alone}.log").read_text()[-500:]}')
+
+        def start_at_random(run: int, rng: random.Random) -> int:
+            """Starts or resumes a run; chance says whether it reads its rows from disk, and on how many devices."""
+            return start(str(run), rng.random() < 1 / 3, rng.choice(devices))
+
+        def kill_some(first: int) -> None:
+            """Kills every so many-th run, from the first one on, and writes its fate."""
+            for run in range(first, runs, _AT_ONCE.value):
+                rng = random.Random(f'{_SEED.value}/{run}')
+                kills = killed_runs.plan(rng, _KILLS.value, seconds)
+                fate = killed_runs.survive(
+                    run, kills, functools.partial(start_at_random, run, rng), folder / str(run), LIMIT_SECONDS
+                )
+                (folder / f'{run}.json').write_text(json.dumps(dataclasses.asdict(fate)))
+                if fate.failures:
+                    shutil.copy(folder / f'{run}.log', folder / 'failed.log')
+
+        workers = [
+            killed_runs.forked(functools.partial(kill_some, first), folder / 'workers.log', 1)
+            for first in range(_AT_ONCE.value)
+        ]
+        while workers := [worker for worker in workers if os.waitpid(worker, os.WNOHANG) == (0, 0)]:
+            time.sleep(SHOWN_SECONDS)
+            print(f'{len(list(folder.glob("[0-9]*.json")))} of {runs} runs have ended', flush=True)
+        fates = []
+        for run in range(runs):
+            if not (folder / f'{run}.json').exists():
+                raise UsageError(f'run {run} has no record: {(folder / "workers.log").read_text()[-500:]}')
+            fates.append(killed_runs.Fate(**json.loads((folder / f'{run}.json').read_text())))
+        if (folder / 'failed.log').exists():
+            print((folder / 'failed.log').read_text()[-2000:])
+
+        def compare() -> None:
+            """Writes how each run ended, from a process of its own, because a fork may not follow JAX's start."""
+            whole = killed_runs.remains(folder / 'alone')
+            endings = [killed_runs.ending(killed_runs.remains(folder / str(run)), whole) for run in range(runs)]
+            (folder / 'endings.json').write_text(json.dumps(endings))
+
+        os.waitpid(killed_runs.forked(compare, folder / 'compare.log', 1), 0)
+        if not (folder / 'endings.json').exists():
+            raise UsageError(f'the runs could not be compared: {(folder / "compare.log").read_text()[-500:]}')
+        for fate, ending in zip(fates, json.loads((folder / 'endings.json').read_text()), strict=True):
+            fate.ending = ending
+    counted = killed_runs.counts(fates)
+    passed = counted['same'] == runs and not counted['failures']
+    comparison.show('runs killed at random', list(counted), [[str(count) for count in counted.values()]])
+    if _QUICK.value:
+        print('quick: no record')
+        return 0 if passed else 3
+    print(f'every run ends as the one that was left alone: {comparison.verdict(passed)}')
+    path = pathlib.Path(_RESULTS_DIR.value) / 'killed_runs'
+    about = {
+        'table': 'runs killed at random',
+        'devices': devices,
+        'seed': _SEED.value,
+        'seconds_alone': seconds,
+        'seconds': time.time() - began,
+        'verdict': comparison.verdict(passed),
+    }
+    write_table(path, [counted], about)
+    print(f'wrote {path}.json and .csv')
+    return 0 if passed else 3
+
+
+if __name__ == '__main__':
+    command.run(main)
