@@ -162,9 +162,10 @@ def test_optimizers_of_tables_keep_nan_where_it_is(tables, form):
     gradients = np.full((3, 4, D), 0.25, np.float32)
     gradients[0, 1, 2] = np.nan
     for step, (of_batch, gradient) in enumerate(zip(numbers, gradients, strict=True)):
-        values, kept = optimizer.read(table, slots, of_batch, jnp.int32(step))
+        rows = optimizer.named(jnp.asarray(of_batch), V)
+        values = optimizer.read(table, slots, rows, jnp.int32(step))
         np.testing.assert_array_equal(np.isnan(values), np.isnan(table)[of_batch])
-        table, slots = optimizer.update(table, slots, kept, gradient, jnp.int32(step))
+        table, slots = optimizer.update(table, slots, rows, gradient, jnp.int32(step))
     table, _ = optimizer.flush(table, slots, jnp.int32(3))
     expected = np.zeros((V, D), bool)
     expected[3, 1] = expected[5, 2] = True
