@@ -87,5 +87,5 @@ def test_a_missing_package_is_bad_only_where_every_run_needs_it():
         ('bad', 'optax is not installed: pip install "optax==1.0"'),
         ('note', 'polars is not installed; preparing data needs it: pip install "polars==2.1.0"'),
         ('note', 'tensorboardX is not installed; runs write no events: pip install "tensorboardX==2.6.5"'),
-        ('note', 'pytest is not installed; only tests need it: pip install "pytest==9.2.0"'),
+        ('note', 'pytest is not installed; only development needs it: pip install "pytest==9.2.0"'),
     ]

@@ -16,7 +16,7 @@ from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, make_setup
 
-STEPS, BATCH, COPIES = 4, 64, 2
+STEPS, BATCH, COPIES = 8, 64, 2
 TABLE_FRACTION = 0.25  # of the tables: the most temporary memory of steps of copies
 BOUNDS = {'float32': 1e-4, 'bfloat16': 2e-2}  # of the relative difference of losses
 
@@ -59,6 +59,7 @@ def _config(dtype: str, seed: int = 0) -> Config:
             'model.compute_dtype': dtype,
             'model.attention_dropout': 0.1,
             'optimizer.tables': 'deferred_adam',
+            'optimizer.learning_rate': 0.01,
             'execution.tables_form': 'xla',
             'training.batch_size': BATCH,
             'seed': seed,

@@ -119,7 +119,7 @@ def _missing(name: str, version: str) -> Check:
             return Check(
                 NOTE, f'{name} is not installed; {package.without or f"{package.purpose} needs it"}: {install}'
             )
-    return Check(NOTE, f'{name} is not installed; only tests need it: {install}')
+    return Check(NOTE, f'{name} is not installed; only development needs it: {install}')
 
 
 def known_bad(found: dict[str, str | None], *, gpu: bool) -> list[Check]:
