@@ -168,9 +168,8 @@ def test_evaluation_by_two_processes_says_what_one_says(runs):
 
 @pytest.mark.slow
 def test_what_processes_cannot_share_is_refused(runs):
-    for further, sentence in (
-        (('--config.replicas.seeds=2',), '2 copies of a run train in one process, and here are 2'),
-        (('--config.data.recipe=none',), 'none'),
-    ):
-        for _, error, status in ended(runs.by_hand('refused', *further)):
-            assert status == 2 and sentence in error and len(error.splitlines()) == 1
+    words = ['scripts/train.py', *runs.flags('refused')[:2], '--config.replicas.seeds=2', '--processes=2']
+    coordinator = f'--coordinator=localhost:{free_port()}'
+    for _, error, status in ended([runs.start([*words, coordinator, f'--process={one}'], 1) for one in (0, 1)]):
+        assert status == 2 and len(error.splitlines()) == 1
+        assert '2 copies of a run train in one process, and here are 2: start one process' in error
