@@ -14,17 +14,17 @@ import numpy as np
 from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.registry import table_values
+from autoint_jax.training.agreement import check_alike, check_forms
 from autoint_jax.training.fields import boundaries, fitted_schema, recorded_boundaries
 from autoint_jax.training.memory.room import Arrangement, arranged
 from autoint_jax.training.pace import SAVE, STOP, Pace
-from autoint_jax.training.processes.decisions import agreed, decided
+from autoint_jax.training.processes.decisions import decided
 from autoint_jax.training.processes.group import moved
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
@@ -57,12 +57,10 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
     with contextlib.closing(reporter):
         reporter.doing('computing quantiles of numeric fields and planning memory')
         mesh, splits = placement.run_mesh(config.mesh), open_splits(data)
-        agreed('configuration', fingerprint(config))
-        agreed('data', data.hash)
+        check_alike(config, data, mesh)
         quantiles = decided(lambda: boundaries(fitted_schema(config, data, recorded_boundaries(run_dir, data.hash))))
         setup = make_setup(config, fitted_schema(config, data, quantiles), placement.platform(mesh))
-        agreed('form', [setup.form, setup.table_form])
-        agreed('number of devices', len(mesh.local_devices))
+        check_forms(setup)
         complete = decided(lambda: (run_dir / 'result.json').exists())
         arrangement = None if complete else _arranged(setup, splits, mesh)  # before anything is written
         with contextlib.closing(Run(setup, data, run_dir)) as run:

@@ -87,6 +87,13 @@ class Runs:
         path = self._folder / name / 'metrics.jsonl'
         return path.read_text().count('\n') if path.exists() else 0
 
+    def wait_for(self, name, evaluations, started):
+        """Waits until a run has so many evaluations."""
+        until = time.monotonic() + SECONDS
+        while self.evaluations(name) < evaluations:
+            assert time.monotonic() < until and started[0].poll() is None
+            time.sleep(0.005)
+
     def starts(self, name):
         """The number of processes of each start of a run, and of its devices."""
         starts = json.loads((self._folder / name / 'run.json').read_text())['starts']
@@ -120,10 +127,7 @@ def test_two_processes_have_the_bits_of_two_devices(runs, further):
 def test_a_killed_process_ends_the_other_and_the_run_goes_on_with_one(runs, victim):
     name = f'killed{victim}'
     started = runs.by_hand(name, '--config.training.epochs=400')
-    until = time.monotonic() + SECONDS
-    while runs.evaluations(name) < 2:
-        assert time.monotonic() < until and started[0].poll() is None
-        time.sleep(0.02)
+    runs.wait_for(name, 2, started)
     started[victim].send_signal(signal.SIGKILL)
     killed_at = time.monotonic()
     _, error, status = ended(started)[1 - victim]
@@ -143,10 +147,7 @@ def test_two_then_one_then_two_processes(runs):
             if processes == 2
             else [runs.start(['scripts/train.py', *runs.flags('changing')], 2)]
         )
-        until = time.monotonic() + SECONDS
-        while runs.evaluations('changing') < before + 2:
-            assert time.monotonic() < until and started[0].poll() is None
-            time.sleep(0.005)
+        runs.wait_for('changing', before + 2, started)
         for process in started:
             process.kill()
         ended(started)
@@ -154,6 +155,20 @@ def test_two_then_one_then_two_processes(runs):
     assert [status for _, _, status in ended(runs.by_hand('changing'))] == [0, 0]
     assert runs.outcome('changing') == runs.outcome('alone')
     assert runs.starts('changing') == [(2, 2), (1, 2), (2, 2)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('told', [0, 1])
+def test_sigterm_to_one_saves_and_stops_both(runs, told):
+    name = f'stopped{told}'
+    started = runs.by_hand(name)
+    runs.wait_for(name, 2, started)
+    started[told].send_signal(signal.SIGTERM)
+    for _, error, status in ended(started):
+        assert status == 75 and 'ended by SIGTERM after saving step' in error.splitlines()[-1], error
+    assert runs.evaluations(name) < EVALUATIONS
+    runs.alone(name)
+    assert runs.outcome(name) == runs.outcome('alone')
 
 
 @pytest.mark.slow
