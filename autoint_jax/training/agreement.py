@@ -27,12 +27,17 @@ def check_alike(config: Config, data: PreparedData, mesh: Mesh) -> None:
             )
     agreed('data', data.hash)
     agreed('version of JAX', jax.__version__)
-    agreed('number of devices', len(mesh.local_devices))
+    check_devices(mesh)
     if group.count() > 1 and config.execution.full_disk == GO_ON:
         raise UsageError(
             f'execution.full_disk={GO_ON} needs a run of one process, because a disk may be full for one of '
             f'{group.count()} and not for the others: leave this option out'
         )
+
+
+def check_devices(mesh: Mesh) -> None:
+    """Raises UsageError in every process if they do not have equally many devices of a mesh."""
+    agreed('number of devices in the mesh', len(mesh.local_devices))
 
 
 def check_forms(setup: Setup) -> None:

@@ -12,6 +12,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.evaluation import of_progress
 from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.evaluation.stopping import best_evaluation
+from autoint_jax.training.agreement import check_devices
 from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, DamagedCheckpoint
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.identity import check_identity
@@ -86,6 +87,7 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
             f'{data.hash[:12]}): pass the --data_dir it was trained on'
         )
     mesh = placement.reading_mesh(config.mesh)
+    check_devices(mesh)
     setup = make_setup(config, fitted_schema(config, data, run.boundaries), placement.platform(mesh))
     room.check_reading(setup, mesh, f'the state of {run_dir}')
     checkpoints = CheckpointReader(run_dir / 'checkpoints')
