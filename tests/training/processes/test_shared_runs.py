@@ -72,16 +72,15 @@ class Runs:
         return out
 
     def outcome(self, name):
-        """Metrics, result and checksums of checkpoints of a complete run, without times."""
+        """Metrics, result and checksums of the best and the last checkpoint of a complete run, without times."""
         run = self._folder / name
         result = json.loads((run / 'result.json').read_text())
         kept = {name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))}
-        seals = {
-            path.parts[-3]: json.loads(path.read_text())['seal']['sums']
-            for path in run.glob('checkpoints/*/progress/metadata')
-        }
-        assert len(seals) in (1, 2)
-        return kept, (run / 'metrics.jsonl').read_text(), seals
+        sums = {}
+        for step in {result['best_step'], result['steps']}:
+            progress = json.loads((run / 'checkpoints' / str(step) / 'progress' / 'metadata').read_text())
+            sums[step] = progress['seal']['sums']
+        return kept, (run / 'metrics.jsonl').read_text(), sums
 
     def evaluations(self, name):
         path = self._folder / name / 'metrics.jsonl'
@@ -112,14 +111,21 @@ def ended(started):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('further', [(), ('--config.execution.streaming',)], ids=['resident', 'streamed'])
-def test_two_processes_have_the_bits_of_two_devices(runs, further):
-    name = f'two{len(further)}'
+@pytest.mark.parametrize('kind', ['resident', 'streamed'])
+def test_two_processes_have_the_bits_of_two_devices(runs, kind):
+    name, further = kind, ['--config.execution.streaming'] if kind == 'streamed' else []
     (out, error, status), (other, other_error, other_status) = ended(runs.by_hand(name, *further))
     assert (status, other_status) == (0, 0), error + other_error
     assert runs.outcome(name) == runs.outcome('alone')
     assert runs.starts(name) == [(2, 2)]
     assert '2 devices (cpu)' in out and 'test AUC' in out and 'epoch' not in other  # the first alone says it
+
+
+@pytest.mark.slow
+def test_tables_split_between_processes_have_the_bits_of_tables_split_in_one(runs):
+    runs.alone('split_alone', '--config.mesh.table=2')
+    assert [status for _, _, status in ended(runs.by_hand('split', '--config.mesh.table=2'))] == [0, 0]
+    assert runs.outcome('split') == runs.outcome('split_alone')
 
 
 @pytest.mark.slow
