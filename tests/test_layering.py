@@ -55,7 +55,9 @@ ARROWS = {
     'training.run_folder': (
         'errors packages config stored stored_records data.store evaluation training.processes training.step'
     ),
-    'training.memory': 'errors schema config models.layers models training.step training.checkpoints',
+    'training.memory': (
+        'errors schema config models.layers models training.processes training.step training.checkpoints'
+    ),
     'training': (
         'errors exits cache_folder console heartbeat schema config kernels data.store models.layers models.interacting '
         'models evaluation training.tables training.processes training.step training.checkpoints training.run_folder '

@@ -9,6 +9,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.memory.available import device_memory, ram_by_limit
 from autoint_jax.training.memory.plan import Item, MemoryPlan
+from autoint_jax.training.processes import group
 from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.step.placement import table_parts
 from autoint_jax.training.step.state import Setup, state_shapes
@@ -41,8 +42,8 @@ class Place(NamedTuple):
 
 def places(plan: MemoryPlan, mesh: Mesh) -> list[Place]:
     """Returns the memories of this machine with the items of a plan that each will hold."""
-    device, by_limit = mesh.local_devices[0], ram_by_limit()
-    limit, ram = min(by_limit.items(), key=lambda item: item[1], default=('', None))
+    device = mesh.local_devices[0]
+    limit, ram = min(_ram_by_limit().items(), key=lambda item: item[1], default=('', None))
     if device.platform == 'cpu':
         return [Place('RAM', [*on_cpus(plan.device, len(mesh.local_devices)), *plan.host], ram, limit)]
     return [
@@ -54,7 +55,15 @@ def places(plan: MemoryPlan, mesh: Mesh) -> list[Place]:
 def available(mesh: Mesh) -> int | None:
     """Returns the bytes available where rows are kept, a device's memory or RAM for CPUs; None if unknown."""
     device = mesh.local_devices[0]
-    return min(ram_by_limit().values(), default=None) if device.platform == 'cpu' else device_memory(device)
+    return min(_ram_by_limit().values(), default=None) if device.platform == 'cpu' else device_memory(device)
+
+
+def _ram_by_limit() -> dict[str, int]:
+    """Returns what `ram_by_limit` does, in equal shares for the processes of the run on this host."""
+    sharing = group.on_this_host()
+    if sharing == 1:
+        return ram_by_limit()
+    return {f'{limit} for each of {sharing} processes': ram // sharing for limit, ram in ram_by_limit().items()}
 
 
 def on_cpus(items: list[Item], devices: int) -> list[Item]:

@@ -14,6 +14,7 @@ ROOM = 'autoint_jax'
 ASK_SECONDS = 1.0
 
 _moves = 0  # see `moves`
+_on_this_host = 1  # see `on_this_host`
 
 
 class PeerLost(Exception):
@@ -33,6 +34,17 @@ def number() -> int:
 def is_first() -> bool:
     """Whether this process writes records and prints lines. A process that trains alone does."""
     return number() == 0
+
+
+def note_hosts(hosts: list[str]) -> None:
+    """Notes the names of the hosts of all processes, in their order."""
+    global _on_this_host
+    _on_this_host = hosts.count(hosts[number()])
+
+
+def on_this_host() -> int:
+    """Returns the number of processes of the run on this host, this one included."""
+    return _on_this_host
 
 
 def moved() -> None:

@@ -1,6 +1,7 @@
 """Joins the processes of a run, and parts from them at the end, in order or with an error."""
 
 import contextlib
+import platform
 import time
 from collections.abc import Iterator
 
@@ -18,6 +19,8 @@ START_SECONDS = 300
 # JAX would end the process itself, with a text of its own, after so many seconds; a `Watch` is faster.
 JAX_SECONDS = 300
 SHUTDOWN_SECONDS = 60
+# With such a host the coordinator listens to processes of its own machine only.
+LOOPBACK = ('localhost', '127.0.0.1', '[::1]')
 # Seconds that a process which ends with an error waits for the others to read it.
 LAST_WORD_SECONDS = 3.0
 
@@ -44,6 +47,7 @@ def joined(place: Launch | None, hang_seconds: float) -> Iterator[None]:
     if relay is not None:
         relay.guard()
     try:
+        group.note_hosts(of_all(platform.node()))
         yield
         of_all(None)  # none leaves before all are here
     except BaseException as error:
@@ -57,6 +61,7 @@ def joined(place: Launch | None, hang_seconds: float) -> Iterator[None]:
 
 def _join(place: Launch, address: str) -> None:
     """Connects this process with the others, at the address of the first or of a relay. Raises UsageError."""
+    host, _, port = place.coordinator.rpartition(':')
     # Otherwise JAX takes over SIGTERM, and no handler of Python would see it.
     jax.config.update('jax_enable_preemption_service', False)
     try:
@@ -69,7 +74,7 @@ def _join(place: Launch, address: str) -> None:
             initialization_timeout=START_SECONDS,
             heartbeat_timeout_seconds=JAX_SECONDS,
             shutdown_timeout_seconds=SHUTDOWN_SECONDS,
-            coordinator_bind_address=f'[::]:{place.coordinator.rpartition(":")[2]}',
+            coordinator_bind_address=place.coordinator if host in LOOPBACK else f'[::]:{port}',
         )
     except (RuntimeError, ValueError) as error:
         raise UsageError(

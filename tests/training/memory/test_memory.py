@@ -90,6 +90,10 @@ def test_a_run_is_refused_by_the_memory_there_is(data_dir, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(room, 'ram_by_limit', dict)  # not known
     assert room.arranged(setup, rows, mesh).warning == ''
+    monkeypatch.setattr(room.group, 'on_this_host', lambda: 2)  # processes of one run share what there is
+    monkeypatch.setattr(room, 'ram_by_limit', lambda: {'left by ulimit -v': 2 * surely - 1})
+    with pytest.raises(UsageError, match='left by ulimit -v for each of 2 processes'):
+        room.arranged(setup, rows, mesh)
 
 
 MEASURED = """

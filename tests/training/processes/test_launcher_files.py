@@ -48,7 +48,7 @@ def test_flags_exist(launcher, forks):
 
 def test_the_batch_script_starts_tasks_by_srun():
     lines = block('sbatch').splitlines()
-    options = dict(line.removeprefix('#SBATCH --').split('=') for line in lines[1:-1])
+    options = dict(line.removeprefix('#SBATCH --').partition('=')[::2] for line in lines[1:-1])
     assert lines[0] == '#!/bin/bash' and lines[-1].startswith('srun python scripts/train.py ')
     assert options['ntasks-per-node'] == options['gpus-per-node']  # a process takes the GPU of its number on the host
     assert '--coordinator' not in lines[-1]
