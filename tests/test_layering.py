@@ -51,7 +51,7 @@ ARROWS = {
         'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '
         'training.processes'
     ),
-    'training.checkpoints': 'errors evaluation training.processes training.step',
+    'training.checkpoints': 'errors models.layers evaluation training.processes training.step',
     'training.run_folder': (
         'errors packages config stored stored_records data.store evaluation training.processes training.step'
     ),

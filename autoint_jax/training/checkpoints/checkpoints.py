@@ -19,6 +19,7 @@ from autoint_jax.errors import UsageError, disk_is_full
 from autoint_jax.training.checkpoints.patient_loops import patient_loops
 from autoint_jax.training.checkpoints.progress import last_step, seal_of
 from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
+from autoint_jax.training.checkpoints.table_forms import as_held, as_wanted, fits
 from autoint_jax.training.processes.decisions import decided, of_all
 from autoint_jax.training.processes.group import is_first
 from autoint_jax.training.step.layout import placed_shapes
@@ -82,8 +83,9 @@ class CheckpointReader:
 
         Args:
           step: the step of the checkpoint.
-          like: a state of the same shapes, as arrays or shapes.
-          mesh: the devices that will hold the state; their number may differ from that at saving.
+          like: a state of the same shapes, as arrays or shapes. Its tables may be split or whole, whatever the saved
+            ones are.
+          mesh: the devices that will hold the state; they may be others than those at saving.
 
         Raises:
           DamagedCheckpoint: the checkpoint is missing or damaged.
@@ -91,19 +93,22 @@ class CheckpointReader:
         """
         progress, sums = self._sealed(step)
         path = self.folder / str(step) / 'state'
-        target = placed_shapes(like, mesh)._asdict()
+        target = placed_shapes(like, mesh)
         with self._damage_named(step):
             held = _shapes(ocp.StandardCheckpointHandler().metadata(path).tree)
         wanted = _shapes(target)
-        if held != wanted:
-            name = next(name for name in [*wanted, *held] if held.get(name) != wanted.get(name))
+        name = next((name for name in [*wanted, *held] if not fits(name, held.get(name), wanted.get(name))), None)
+        if name is not None:
             there, here = _shown(held.get(name)), _shown(wanted.get(name))
             raise UsageError(
                 f'checkpoint {path.parent} is of another model or version ({name} is {there} there and {here} here): '
                 'use the version that made it, or choose another run folder'
             )
         with self._damage_named(step), contextlib.closing(_reader(ocp.StandardCheckpointHandler())) as reader:
-            state = TrainState(**reader.restore(path, args=ocp.args.StandardRestore(target)))
+            read = as_held(target, held, mesh)._asdict()
+            # Not strict: it fills a whole table with zeros where the mesh splits it.
+            restored = reader.restore(path, args=ocp.args.StandardRestore(read, strict=held == wanted))
+        state = as_wanted(TrainState(**restored), target, mesh)
         if sums is not None:
             found = state_sums(state).sums
             changed = [name for name in found if found[name] != sums.get(name)]

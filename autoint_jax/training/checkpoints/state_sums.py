@@ -61,9 +61,15 @@ def _sums(arrays: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
 def _sum_of_bits(array: jax.Array) -> jax.Array:
     """Returns the sum of the words of an array modulo 2**32, uint32 [].
 
-    Each word is multiplied by an odd number of its own, so that the sum changes if two words are swapped.
+    Each word is multiplied by an odd number of its own, so that the sum changes if two words are swapped. Zeros at
+    the end change nothing, so whole and split tables have the same sum.
     """
     array = array.astype(jnp.uint8) if array.dtype == bool else array
     word = {1: jnp.uint8, 2: jnp.uint16}.get(np.dtype(array.dtype).itemsize, jnp.uint32)
-    words = jax.lax.bitcast_convert_type(array, word).reshape(-1).astype(jnp.uint32)
-    return jnp.sum(words * (2 * jax.lax.iota(jnp.uint32, words.size) + 1), dtype=jnp.uint32)
+    words = jax.lax.bitcast_convert_type(array, word).astype(jnp.uint32)
+    # The array keeps its axes, because flattening one that devices split would bring it whole to each of them.
+    number, stride = jnp.zeros((), jnp.uint32), 1
+    for axis in reversed(range(words.ndim)):
+        number = number + jax.lax.broadcasted_iota(jnp.uint32, words.shape, axis) * np.uint32(stride % 2**32)
+        stride *= words.shape[axis]
+    return jnp.sum(words * (2 * number + 1), dtype=jnp.uint32)
