@@ -2,6 +2,8 @@
 
 import contextlib
 import platform
+import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -21,8 +23,6 @@ JAX_SECONDS = 300
 SHUTDOWN_SECONDS = 60
 # With such a host the coordinator listens to processes of its own machine only.
 LOOPBACK = ('localhost', '127.0.0.1', '[::1]')
-# Seconds that a process which ends with an error waits for the others to read it.
-LAST_WORD_SECONDS = 3.0
 
 
 @contextlib.contextmanager
@@ -35,7 +35,8 @@ def joined(place: Launch | None, hang_seconds: float) -> Iterator[None]:
       place: the place of this process; None if it trains alone, and then nothing is done.
       hang_seconds: seconds without any move after which this process ends.
 
-    Raises UsageError if the others do not come within START_SECONDS.
+    The process ends with a sentence if the others do not come within START_SECONDS. Raises UsageError in the first one
+    if the port of the coordinator is not free.
     """
     if place is None:
         yield
@@ -60,10 +61,21 @@ def joined(place: Launch | None, hang_seconds: float) -> Iterator[None]:
 
 
 def _join(place: Launch, address: str) -> None:
-    """Connects this process with the others, at the address of the first or of a relay. Raises UsageError."""
+    """Connects this process with the others, at the address of the first or of a relay, as `joined` says."""
     host, _, port = place.coordinator.rpartition(':')
+    if place.process == 0:
+        check_port(host, int(port))
     # Otherwise JAX takes over SIGTERM, and no handler of Python would see it.
     jax.config.update('jax_enable_preemption_service', False)
+    unmet = (
+        f'process {place.process} of {place.processes} has not met all others at {place.coordinator} within '
+        f'{START_SECONDS} s: start all of them with the same --coordinator and --processes, and see that the port can '
+        'be reached'
+    )
+    # JAX would abort the process with a text of its own.
+    timer = threading.Timer(START_SECONDS, fail, (unmet, SYSTEM))
+    timer.daemon = True
+    timer.start()
     try:
         jax.distributed.initialize(
             address,
@@ -71,16 +83,23 @@ def _join(place: Launch, address: str) -> None:
             place.process,
             local_device_ids=place.device,
             cluster_detection_method='deactivate',
-            initialization_timeout=START_SECONDS,
+            initialization_timeout=2 * START_SECONDS,
             heartbeat_timeout_seconds=JAX_SECONDS,
             shutdown_timeout_seconds=SHUTDOWN_SECONDS,
             coordinator_bind_address=place.coordinator if host in LOOPBACK else f'[::]:{port}',
         )
-    except (RuntimeError, ValueError) as error:
+    finally:
+        timer.cancel()
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises UsageError if the coordinator cannot listen on a port of this host; JAX would crash."""
+    try:
+        socket.create_server(('127.0.0.1' if host in LOOPBACK else '', port)).close()
+    except OSError as error:
         raise UsageError(
-            f'process {place.process} of {place.processes} did not meet the others at {place.coordinator} within '
-            f'{START_SECONDS} s ({str(error).splitlines()[0]}): start all of them with the same --coordinator and '
-            '--processes, and see that the port is free and can be reached'
+            f'process 0 cannot listen on port {port} of --coordinator ({error.strerror}): choose a free port, the same '
+            'in all processes'
         ) from None
 
 
@@ -103,5 +122,4 @@ def _tell(error: BaseException, guard: watch.Watch) -> None:
     with contextlib.suppress(jax.errors.JaxRuntimeError):
         if found is not None and not isinstance(error, PeerEnded):
             watch.tell_end(*found)
-    if group.is_first():  # with it ends the store
-        time.sleep(LAST_WORD_SECONDS)
+    watch.linger()

@@ -13,6 +13,7 @@ from autoint_jax.training.processes import group
 # Seconds between two looks; seconds without a sign of life after which a process is taken for dead, and how many are
 # enough once this process has got an error that the death of another one may explain.
 LOOK_SECONDS, DEAD_SECONDS, SUSPECT_SECONDS = 1.0, 20.0, 6.0
+LAST_WORD_SECONDS = 3.0  # that the first process waits before it ends with an error
 GO_ON = 'run the same command again to go on from the last checkpoint'
 
 
@@ -59,6 +60,7 @@ class Watch:
             except jax.errors.JaxRuntimeError:  # the first process is lost, and the `Relay` says so
                 return
             if found is not None and not self._stopped.is_set():
+                linger()
                 self._end(*found)
                 return
 
@@ -97,3 +99,9 @@ class Watch:
 def tell_end(sentence: str, status: int) -> None:
     """Tells the other processes that this one ends with an error, so that they end too."""
     group.say(f'ended/{group.number()}', json.dumps([sentence, status]))
+
+
+def linger() -> None:
+    """Waits in the first process, with which the store ends, until the others have read why a process ends."""
+    if group.is_first():
+        time.sleep(LAST_WORD_SECONDS)

@@ -1,10 +1,15 @@
 """Decisions of two real processes, which meet over loopback and start no device."""
 
 import json
+import socket
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
+
+from autoint_jax.errors import UsageError
+from autoint_jax.training.processes.joining import check_port
 
 sys.path.append(str(ROOT / 'scripts'))
 from local_processes import free_port
@@ -49,11 +54,11 @@ print(json.dumps(found))
 """
 
 
-def both(how):
+def both(how, code=CODE):
     coordinator = f'localhost:{free_port()}'
     started = [
         subprocess.Popen(
-            [sys.executable, '-c', CODE, coordinator, str(number), how],
+            [sys.executable, '-c', code, coordinator, str(number), how],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -91,3 +96,40 @@ def test_the_error_of_one_ends_the_other():
     (_, error, status), (_, other_error, _) = both('fail')
     assert error.splitlines()[-1] == 'error: process 1 ended: the name is wrong: choose another' and status == 2
     assert 'UsageError: the name is wrong' in other_error
+
+
+def test_who_waits_for_others_in_vain_ends():
+    code = (
+        'import sys\n'
+        'from autoint_jax.training.processes import joining\n'
+        'from autoint_jax.training.processes.launchers import Launch\n'
+        'joining.START_SECONDS = 1\n'
+        'with joining.joined(Launch(sys.argv[1], 2, 0, None), 60.0):\n    pass\n'
+    )
+    coordinator = f'localhost:{free_port()}'
+    done = subprocess.run([sys.executable, '-c', code, coordinator], capture_output=True, text=True, timeout=120)
+    sentence = (
+        f'error: process 0 of 2 has not met all others at {coordinator} within 1 s: start all of them with the same '
+    )
+    assert done.returncode == 1 and done.stderr.startswith(sentence) and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize('host', ['localhost', 'node1'])
+def test_a_port_in_use_is_refused(host):
+    with socket.create_server(('127.0.0.1' if host == 'localhost' else '', 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f'process 0 cannot listen on port {port} of --coordinator'):
+            check_port(host, port)
+    check_port(host, port)
+
+
+@pytest.mark.slow
+def test_who_does_not_move_on_ends_all():
+    code = (
+        CODE.replace("'fail'", "'hang'")
+        .replace("raise UsageError('the name is wrong: choose another')", 'import time; time.sleep(200)')
+        .replace('None), 60.0', 'None), 8.0')
+    )
+    (_, error, status), (_, other, other_status) = both('hang', code)
+    said = [error.splitlines()[-1], other.splitlines()[-1]]
+    assert status == other_status == 1 and all('has not moved on for' in sentence for sentence in said), said
