@@ -17,6 +17,7 @@ import jax
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.errors import UsageError
 from autoint_jax.exits import STOPPED, TERMINATED, reported, terminate
 from autoint_jax.training.checkpoints.checkpoints import UNFINISHED, CheckpointReader
 from autoint_jax.training.loop import fit
@@ -177,10 +178,18 @@ def remains(folder: pathlib.Path) -> dict[str, Any]:
     return {
         'result': {name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))},
         'lines': (folder / 'metrics.jsonl').read_text().splitlines(),
-        'sums': {str(step): reader.sums(step) for step in reader.steps()},
+        'sums': {str(step): _sums(reader, step) for step in reader.steps()},
         'left_over': any((folder / f'{name}{end}').exists() for name in FOLDERS for end in ('_set_aside',))
         or (folder / FOLDERS[1]).exists(),
     }
+
+
+def _sums(reader: CheckpointReader, step: int) -> dict[str, int] | str | None:
+    """Returns the checksums of a checkpoint, or a sentence if it is damaged."""
+    try:
+        return reader.sums(step)
+    except UsageError as error:
+        return str(error)
 
 
 def ending(found: dict[str, Any], whole: dict[str, Any]) -> str:

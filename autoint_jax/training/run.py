@@ -262,7 +262,8 @@ class Run:
     def report(self, reporter: Reporter, copy: str = '') -> None:
         """Records and shows the last evaluation, unless that has been done; `copy` names the run among copies."""
         if self._unreported and is_first():
-            self._record.evaluated(self.evaluations, self._times[-1], self._rates[-1])
+            with self._checkpoints.full_disk_said('metrics.jsonl and the events lack an evaluation for now'):
+                self._record.evaluated(self.evaluations, self._times[-1], self._rates[-1])
             reporter.evaluated(
                 self.evaluations[-1],
                 best=self.evaluations[-1] is best_evaluation(self.evaluations, self._monitor),
@@ -302,7 +303,7 @@ class Run:
         )
         if is_first():
             self._record.result(self.result)
-        self._checkpoints.discard_spare()
+        self._checkpoints.discard_spare(self.evaluations)
 
     def close(self) -> None:
         """Waits until everything is saved, and releases the folder.

@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 from jax.sharding import Mesh
-from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from autoint_jax.errors import UsageError, disk_is_full
+from autoint_jax.training.checkpoints.kept_steps import KeptSteps
 from autoint_jax.training.checkpoints.patient_loops import patient_loops
 from autoint_jax.training.checkpoints.progress import last_step, seal_of
 from autoint_jax.training.checkpoints.state_sums import StateSums, named_arrays, state_sums
@@ -249,6 +249,11 @@ class Checkpoints(CheckpointReader):
         if is_first():
             shutil.rmtree(self._aside, ignore_errors=True)
 
+    def delete(self, step: int) -> None:
+        """Deletes the checkpoint of a step. Call it when nothing is saved any more."""
+        if is_first():
+            shutil.rmtree(self.folder / str(step), ignore_errors=True)
+
     def discard(self) -> None:
         """Deletes the folder with all its checkpoints. Call it after `close`."""
         if is_first():
@@ -269,7 +274,8 @@ class Checkpoints(CheckpointReader):
     def close(self) -> None:
         """Waits until everything is saved, and stops Orbax's threads. Raises the error of a save that failed."""
         if self._manager is not None:
-            self._manager.close()
+            with self._full_disk_named():
+                self._manager.close()
 
     @property
     def _aside(self) -> pathlib.Path:
@@ -279,7 +285,9 @@ class Checkpoints(CheckpointReader):
     def _opened(self) -> ocp.CheckpointManager:
         """Returns Orbax's manager, which only saves and deletes; `_kept` holds the steps that it must keep."""
         if self._manager is None:
-            options = ocp.CheckpointManagerOptions(preservation_policy=_Kept(self._kept), cleanup_tmp_directories=False)
+            options = ocp.CheckpointManagerOptions(
+                preservation_policy=KeptSteps(self._kept), cleanup_tmp_directories=False
+            )
             self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=('state', 'progress'))
         return self._manager
 
@@ -291,21 +299,12 @@ class Checkpoints(CheckpointReader):
         except (ValueError, OSError) as error:
             if not disk_is_full(error) and 'RESOURCE_EXHAUSTED' not in str(error):
                 raise
-            with contextlib.suppress(Exception):  # it may raise the same error again
-                self.close()
-            self._manager = None
+            manager, self._manager = self._manager, None
+            if manager is not None:
+                with contextlib.suppress(Exception):  # it may raise the same error again
+                    manager.close()
             self.discard_unfinished()
             raise OSError(errno.ENOSPC, 'no space left', str(self.folder)) from error
-
-
-class _Kept(preservation_policy.PreservationPolicy):
-    """The policy that keeps the steps of a set. The set may change between saves."""
-
-    def __init__(self, steps: set[int]):
-        self._steps = steps
-
-    def should_preserve(self, checkpoints, *, context):
-        return [checkpoint.step in self._steps for checkpoint in checkpoints]
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

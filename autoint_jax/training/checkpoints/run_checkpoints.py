@@ -86,29 +86,30 @@ class RunCheckpoints:
         Raises OSError if the disk is full, unless the run goes on then. Older checkpoints stay in both cases.
         """
         self.wait()
-        with self._full_disk_said(checkpoints):
+        with self.full_disk_said(f'no checkpoint is saved in {checkpoints.folder}'):
             checkpoints.save(state, step, progress, sums, keep=keep(checkpoints.steps()))
 
     def wait(self) -> None:
         """Waits until everything is saved. Raises the error of a save that failed, as `_save` says."""
         for checkpoints in (self.evaluated, self.between):
-            with self._full_disk_said(checkpoints):
+            with self.full_disk_said(f'no checkpoint is saved in {checkpoints.folder}'):
                 checkpoints.wait()
 
     @contextlib.contextmanager
-    def _full_disk_said(self, checkpoints: Checkpoints) -> Iterator[None]:
+    def full_disk_said(self, what: str) -> Iterator[None]:
+        """Within this context a full disk is only reported if the run goes on then; `what` says what is not written."""
         try:
             yield
         except OSError as error:
             if not (self._go_on and disk_is_full(error)):
                 raise
-            self.say(
-                f'the disk is full, so no checkpoint is saved in {checkpoints.folder} (earlier ones are kept): '
-                'training goes on'
-            )
+            self.say(f'the disk is full, so {what} (what was written earlier is kept): training goes on')
 
-    def discard_spare(self) -> None:
-        """Deletes checkpoints that a complete run does not need. Call it after `wait`."""
+    def discard_spare(self, evaluations: Sequence[Evaluation]) -> None:
+        """Deletes what a complete run does not need, also what a killed deletion has left. Call it after `wait`."""
+        there = self.evaluated.steps()
+        for step in set(there) - kept_steps(evaluations, self._monitor, there):
+            self.evaluated.delete(step)
         self.evaluated.discard_aside()
         self.between.discard_aside()
         self.between.close()

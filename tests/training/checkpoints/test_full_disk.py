@@ -47,7 +47,7 @@ def test_a_run_goes_on_says_so_each_time_and_ends_as_on_an_empty_disk(data, whol
     fit(GO_ON, data, tmp_path, told)
     said = [sentence for sentence in told.said if 'the disk is full' in sentence]
     assert said == [
-        f'the disk is full, so no checkpoint is saved in {tmp_path}/checkpoints (earlier ones are kept): '
+        f'the disk is full, so no checkpoint is saved in {tmp_path}/checkpoints (what was written earlier is kept): '
         'training goes on'
     ] * len(said)
     assert len(said) == 2 and outcome(tmp_path, data) == whole  # the evaluation of step 24 is reported after its save
