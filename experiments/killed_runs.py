@@ -11,10 +11,12 @@ are compared with those of a run that was left alone. The script counts runs tha
 are missing), repeated (evaluations stand there twice) and different.
 
 --devices=1,2 gives each start one of these numbers of forced CPU devices. Sums over devices round differently, so the
-bits are the same only if all numbers are equal.
+bits are the same only if all numbers are equal. --devices=2 --processes=1,2 gives each start one or two processes that
+share the two devices, and kills one of them, at random.
 
 Time on two CPU cores: about ten minutes for 100 runs, less than one with --quick. The exit status is 3 if a run is
-lost, repeated or different. Writes results/killed_runs.{json,csv}; --quick writes nothing.
+lost, repeated or different. Writes results/killed_runs.{json,csv}, or killed_processes.{json,csv} if several processes
+share runs; --quick writes nothing.
 """
 
 import dataclasses
@@ -39,6 +41,9 @@ _RUNS = flags.DEFINE_integer('runs', 100, 'Number of runs.', lower_bound=1)
 _KILLS = flags.DEFINE_integer('kills', 3, 'The most kills of a run; each has at least one.', lower_bound=1)
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of the kills.', lower_bound=0)
 _DEVICES = flags.DEFINE_list('devices', ['1'], 'Numbers of forced CPU devices; each start takes one of them.')
+_PROCESSES = flags.DEFINE_list(
+    'processes', ['1'], 'Numbers of processes that share the devices; each start takes one of them.'
+)
 _AT_ONCE = flags.DEFINE_integer('at_once', 2, 'Number of runs that train at the same time.', lower_bound=1)
 _QUICK = flags.DEFINE_boolean('quick', False, 'Only four short runs, and no record.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records.')
@@ -70,14 +75,14 @@ OPTIONS = {
 RATINGS, EPOCHS = 20_000, 6
 QUICK_RUNS, QUICK_EPOCHS = 4, 3
 LIMIT_SECONDS = 600.0  # of a start
+GRACE_SECONDS = 40.0  # for processes that share a run with one that ended; then they are killed, as launchers do
 SHOWN_SECONDS = 5.0  # between two lines that count the runs
 
 
 def main(argv: list[str]) -> int:
-    try:
-        devices = [int(number) for number in _DEVICES.value]
-    except ValueError:
-        raise UsageError(f'--devices={",".join(_DEVICES.value)} is not a list of whole numbers such as 1,2') from None
+    devices, processes = _numbers(_DEVICES), _numbers(_PROCESSES)
+    if any(count % number for count in devices for number in processes):
+        raise UsageError(f'--processes={_PROCESSES.value} must each divide all of --devices={_DEVICES.value}')
     runs, epochs = (QUICK_RUNS, QUICK_EPOCHS) if _QUICK.value else (_RUNS.value, EPOCHS)
     config, began = replace(Config(), OPTIONS | {'training.epochs': epochs}), time.time()
     with tempfile.TemporaryDirectory(prefix='killed_runs_') as name:
@@ -86,25 +91,35 @@ def main(argv: list[str]) -> int:
         data = registry.prepare('movielens_1m', 'autoint_all_rows', folder / 'raw', folder / 'data')
         cache_compilations(str(folder / 'compiled'))
 
-        def start(run: str, streaming: bool, count: int) -> int:
-            """Starts or resumes a run in a process."""
+        others: list[int] = []  # processes beside the one that is killed
+
+        def start(run: str, streaming: bool, count: int, sharing: int, killed: int) -> int:
+            """Starts or resumes a run in some processes that share the devices. Returns the one that is killed."""
+            killed_runs.end(others, GRACE_SECONDS)
             chosen = replace(config, {'execution.streaming': streaming})
-            return killed_runs.forked(
-                lambda: killed_runs.train(chosen, data, folder / run), folder / f'{run}.log', count
+            started = killed_runs.forked_together(
+                functools.partial(killed_runs.train, chosen, data, folder / run), folder / f'{run}.log', count, sharing
             )
+            others.extend(process for number, process in enumerate(started) if number != killed)
+            return started[killed]
 
         for alone in ('first', 'alone'):  # the first one compiles
             started = time.monotonic()
             fate = killed_runs.survive(
-                -1, [], functools.partial(start, alone, False, devices[0]), folder / alone, LIMIT_SECONDS
+                -1, [], functools.partial(start, alone, False, devices[0], 1, 0), folder / alone, LIMIT_SECONDS
             )
             seconds = time.monotonic() - started
             if fate.failures:
                 raise UsageError(f'a run that is left alone failed: {(folder / f"{alone}.log").read_text()[-500:]}')
 
         def start_at_random(run: int, rng: random.Random) -> int:
-            """Starts or resumes a run; chance says whether it reads its rows from disk, and on how many devices."""
-            return start(str(run), rng.random() < 1 / 3, rng.choice(devices))
+            """Starts or resumes a run.
+
+            Chance says whether it reads its rows from disk, how many devices and processes it has, and which of these
+            is killed.
+            """
+            streaming, count, sharing = rng.random() < 1 / 3, rng.choice(devices), rng.choice(processes)
+            return start(str(run), streaming, count, sharing, rng.randrange(sharing))
 
         def kill_some(first: int) -> None:
             """Kills every so many-th run, from the first one on, and writes its fate."""
@@ -114,6 +129,7 @@ def main(argv: list[str]) -> int:
                 fate = killed_runs.survive(
                     run, kills, functools.partial(start_at_random, run, rng), folder / str(run), LIMIT_SECONDS
                 )
+                killed_runs.end(others, GRACE_SECONDS)
                 (folder / f'{run}.json').write_text(json.dumps(dataclasses.asdict(fate)))
                 if fate.failures:
                     shutil.copy(folder / f'{run}.log', folder / 'failed.log')
@@ -151,10 +167,11 @@ def main(argv: list[str]) -> int:
         print('quick: no record')
         return 0 if passed else 3
     print(f'every run ends as the one that was left alone: {comparison.verdict(passed)}')
-    path = pathlib.Path(_RESULTS_DIR.value) / 'killed_runs'
+    path = pathlib.Path(_RESULTS_DIR.value) / ('killed_runs' if processes == [1] else 'killed_processes')
     about = {
         'table': 'runs killed at random',
         'devices': devices,
+        'processes': processes,
         'seed': _SEED.value,
         'seconds_alone': seconds,
         'seconds': time.time() - began,
@@ -163,6 +180,14 @@ def main(argv: list[str]) -> int:
     write_table(path, [counted], about)
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3
+
+
+def _numbers(flag: flags.FlagHolder) -> list[int]:
+    """Returns the numbers of a flag. Raises UsageError."""
+    try:
+        return [int(number) for number in flag.value]
+    except ValueError:
+        raise UsageError(f'--{flag.name}={",".join(flag.value)} is not a list of whole numbers such as 1,2') from None
 
 
 if __name__ == '__main__':

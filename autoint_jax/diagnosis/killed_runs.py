@@ -4,11 +4,13 @@ Each start is a fork of this process, which has imported everything and touched 
 """
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 import random
 import signal
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -21,10 +23,14 @@ from autoint_jax.errors import UsageError
 from autoint_jax.exits import STOPPED, TERMINATED, reported, terminate
 from autoint_jax.training.checkpoints.checkpoints import UNFINISHED, CheckpointReader
 from autoint_jax.training.loop import fit
-from autoint_jax.training.progress import Bar
+from autoint_jax.training.processes import group
+from autoint_jax.training.processes.joining import joined
+from autoint_jax.training.processes.launchers import Launch
+from autoint_jax.training.progress import Bar, Silent
 
 FOLDERS = 'checkpoints', 'checkpoints_between'
 POLL_SECONDS = 0.002
+HANG_SECONDS = 120.0  # after which processes that share a run end if one of them hangs
 SIGKILL, SIGTERM = 'SIGKILL', 'SIGTERM'
 
 
@@ -164,9 +170,40 @@ def _command(work: Callable[[], None], devices: int) -> NoReturn:
         os._exit(status)
 
 
-def train(config: Config, data: PreparedData, folder: pathlib.Path) -> None:
-    """Trains a run or goes on with it, as scripts/train.py does."""
-    fit(config, data, folder, Bar(config.training.epochs))
+def forked_together(
+    work: Callable[[Launch | None], None], log: pathlib.Path, devices: int, processes: int
+) -> list[int]:
+    """Runs `work` in forks that share a run, as `forked` does. Returns their process ids.
+
+    Args:
+      work: called in each fork with its place among the processes; None if it is alone.
+      log: the file of their output.
+      devices: the number of CPU devices of all forks together, a multiple of `processes`.
+      processes: the number of forks.
+    """
+    if processes == 1:
+        return [forked(lambda: work(None), log, devices)]
+    with socket.create_server(('localhost', 0)) as found:
+        coordinator = f'localhost:{found.getsockname()[1]}'
+    places = [Launch(coordinator, processes, number, None) for number in range(processes)]
+    return [forked(functools.partial(work, place), log, devices // processes) for place in places]
+
+
+def end(processes: list[int], grace_seconds: float) -> None:
+    """Waits until some forks end by themselves; after so many seconds it kills them. The list is empty then."""
+    until = time.monotonic() + grace_seconds
+    while processes:
+        process = processes.pop()
+        while os.waitpid(process, os.WNOHANG) == (0, 0):
+            if time.monotonic() > until:
+                os.kill(process, signal.SIGKILL)
+            time.sleep(POLL_SECONDS)
+
+
+def train(config: Config, data: PreparedData, folder: pathlib.Path, place: Launch | None) -> None:
+    """Trains a run or goes on with it, as scripts/train.py does, alone or at its place among several processes."""
+    with joined(place, HANG_SECONDS):
+        fit(config, data, folder, Bar(config.training.epochs) if group.is_first() else Silent())
 
 
 def remains(folder: pathlib.Path) -> dict[str, Any]:
