@@ -96,8 +96,9 @@ def launch(
         )
     if not ((parts := ADDRESS.fullmatch(coordinator)) and 0 < int(parts[2]) < 65536):
         raise UsageError(f'--coordinator={coordinator} is not HOST:PORT, such as node1:5555')
-    device = None if found is None or 'JAX_LOCAL_DEVICE_IDS' in environment else found.device
-    return Launch(coordinator, processes, process, device)
+    # A launcher that binds GPUs shows this process only its own, which is then number 0 here.
+    bound = ',' not in environment.get('CUDA_VISIBLE_DEVICES', ',') or 'JAX_LOCAL_DEVICE_IDS' in environment
+    return Launch(coordinator, processes, process, None if found is None or bound else found.device)
 
 
 def _found(environment: Mapping[str, str]) -> _Found | None:

@@ -30,6 +30,8 @@ HERE = 'node1:5555'
         ((HERE, None, None), SLURM, Launch(HERE, 3, 2, 1)),
         ((None, None, None), SLURM | {'JAX_LOCAL_DEVICE_IDS': '0,1'}, Launch('node03:61447', 3, 2, None)),
         ((None, None, None), SLURM | {'SLURM_NTASKS': '1', 'SLURM_PROCID': '0'}, None),
+        ((None, None, None), SLURM | {'CUDA_VISIBLE_DEVICES': '0,1'}, Launch('node03:61447', 3, 2, 1)),
+        ((None, None, None), SLURM | {'CUDA_VISIBLE_DEVICES': '0'}, Launch('node03:61447', 3, 2, None)),
         ((None, 1, None), SLURM, None),
         # A batch script that does not use srun is one process, whatever the job has asked for.
         ((None, None, None), {name: value for name, value in SLURM.items() if name != 'SLURM_STEP_NODELIST'}, None),
