@@ -66,7 +66,7 @@ ARROWS = {
     'explain': 'errors schema config data.store models.layers models evaluation training.step training',
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting models evaluation '
-        'training.tables training.step training.checkpoints training.memory training'
+        'training.tables training.processes training.step training.checkpoints training.memory training'
     ),
     'records': 'errors console stored stored_records evaluation config data.store training.run_folder training',
     'sweeps': (
