@@ -22,7 +22,13 @@ def bytes_per_row(schema: Schema) -> int:
 
 
 def resident_columns(columns: Columns, mesh: Mesh) -> Columns:
-    """Copies the columns of a split from disk to every device of the mesh; CPU devices share one copy."""
+    """Copies the columns of a split from disk to every device of the mesh; the CPU devices of a process share one copy.
+
+    Processes with one device each read a share each. A process with several devices reads all rows, so that these can
+    share them.
+    """
+    if is_shared(mesh) and len(mesh.local_devices) == 1:
+        return SharedRows(columns, mesh).all()
     return replicate(jax.tree.map(aligned.copy, columns), mesh)
 
 
@@ -41,7 +47,11 @@ class SharedRows:
         """Takes memory-mapped columns, which are the same in every process."""
         self._columns, self._mesh = columns, mesh
         self._split, everywhere = NamedSharding(mesh, BY_ROW), NamedSharding(mesh, EVERYWHERE)
-        self._joined = jax.jit(lambda columns: columns, out_shardings=everywhere)
+        self._joined = jax.jit(
+            lambda columns, count: jax.tree.map(lambda column: column[:count], columns),
+            static_argnums=1,
+            out_shardings=everywhere,
+        )
 
     def read(self, rows: np.ndarray) -> Columns:
         """Returns this process' share of rows [n] of the columns, in memory. It may be called from a thread.
@@ -55,18 +65,31 @@ class SharedRows:
         parts = [number for number, device in enumerate(self._mesh.devices.flat) if device.id in mine]
         return rows_from_disk(self._columns, rows.reshape(-1, each)[parts].reshape(-1))
 
-    def on_devices(self, share: Columns, count: int) -> Columns:
-        """Returns the `count` rows of which this process has read a share, on every device of the mesh.
+    def all(self) -> Columns:
+        """Returns all rows on every device of the mesh. All processes must call it, in the same order."""
+        count = len(self._columns)
+        padded = -(-count // self._mesh.size) * self._mesh.size
+        rows = np.minimum(np.arange(padded), count - 1)  # the last row fills up
+        return self.on_devices(self.read(rows), padded, count)
+
+    def on_devices(self, share: Columns, size: int, count: int | None = None) -> Columns:
+        """Returns rows of which this process has read a share, on every device of the mesh.
 
         All processes must call it, in the same order.
+
+        Args:
+          share: from `read`.
+          size: the number of rows that all processes have read together.
+          count: how many of them are returned, from the first one on; by default all.
         """
         if not is_shared(self._mesh):
             return replicate(share, self._mesh)
         return self._joined(
             jax.tree.map(
-                lambda column: jax.make_array_from_process_local_data(self._split, column, (count, *column.shape[1:])),
+                lambda column: jax.make_array_from_process_local_data(self._split, column, (size, *column.shape[1:])),
                 share,
-            )
+            ),
+            count,
         )
 
 
