@@ -54,7 +54,7 @@ class LocalProcesses:
             after as many seconds SIGKILL.
         """
         failed, next_signals, due = 0, [signal.SIGTERM, signal.SIGKILL], 0.0
-        while any(process.poll() is None for process in self._processes):
+        while None in [process.poll() for process in self._processes]:  # all are asked, so that all codes are known
             failure = next((process.returncode for process in self._processes if process.returncode), 0)
             if failure and not failed:
                 failed, due = failure, time.monotonic() + grace_seconds

@@ -11,7 +11,7 @@ SCRIPTS = sorted(
     for folder in ('scripts', 'experiments')
     for path in (ROOT / folder).glob('*.py')
     if not path.stem.endswith('_flags')
-    and path.stem not in ('config_help', 'copies_table', 'next_steps', 'torch_baselines')
+    and path.stem not in ('config_help', 'copies_table', 'local_processes', 'next_steps', 'torch_baselines')
 )
 GIVEN = {
     '--help': 0,
@@ -41,10 +41,11 @@ WRONG = {
     'scripts/benchmark.py --suite=data --batches=²': 'must be whole numbers',
     'scripts/doctor.py --cardinalities=' + '9' * 5000: 'must be numbers of ids',
 }
-WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'update_pages')}
+WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'launch_local', 'update_pages')}
+WITHOUT_DATA.add('experiments/killed_runs.py')
 WITHOUT_SEEDS = {
     f'experiments/{name}.py'
-    for name in ('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost')
+    for name in ('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost', 'killed_runs')
 }
 # One script that takes arguments, one that takes none and one experiment; the others have the same door.
 GIVEN_ALL = 'scripts/sweep.py', 'scripts/train.py', 'experiments/paper.py'
@@ -96,4 +97,4 @@ def test_flags_of_wrong_values_are_sentences(ran, given):
 
 def test_no_script_starts_but_by_the_door():
     for script in SCRIPTS:
-        assert re.search(r'command\.run\(main(, arguments=1)?\)', (ROOT / script).read_text()), script
+        assert re.search(r'command\.run\(main(, arguments=(1|10_000))?\)', (ROOT / script).read_text()), script
