@@ -5,12 +5,13 @@
     python scripts/sweep.py retry --failed --sweep=FILE
     python scripts/sweep.py report --sweep=FILE
     python scripts/sweep.py submit --sweep=FILE --workers=8 --slurm_minutes=240
+    python scripts/sweep.py submit --sweep=FILE --workers=8 --engine=ray --address=auto --wait
 
 `run` trains all pending trials and ends when none is left, with exit status 3 if trials failed. The same command on
 another host joins in. You may kill or interrupt it at any time: trials that are done stay done, and the others continue
 from their last checkpoint. `status` shows counts, progress, and the end of the log of each failed trial. `retry
 --failed` makes failed trials pending. `report` writes tables to the folder of the sweep, or to --output. `submit` runs
-the workers as SLURM jobs. Each run that is done has its record in RESULTS_DIR/runs.
+the workers as SLURM jobs, or on a Ray cluster. Each run that is done has its record in RESULTS_DIR/runs.
 
 Trials with the same shapes train in one program, as copies of a run: on a GPU as many as fit in memory, on a CPU a few
 on each core. Each has its own log, checkpoints, and result or failure, and ends as it would alone, except for rounding.
@@ -27,6 +28,7 @@ from autoint_jax import interruptions
 interruptions.handle()
 
 import compilation_flags
+import engine_flags
 from absl import flags
 
 from autoint_jax import command
@@ -72,26 +74,15 @@ _TOGETHER = flags.DEFINE_boolean(
     'autoint_jax/sweeps/groups.py. --together=false trains every trial alone.',
 )
 _FAILED = flags.DEFINE_boolean('failed', False, 'retry: retry all failed trials.')
-_CLUSTER = flags.DEFINE_enum(
-    'cluster', 'slurm', ['slurm', 'local'], 'submit: run jobs by SLURM, or as local processes to try it out.'
-)
-_SLURM_MINUTES = flags.DEFINE_integer(
-    'slurm_minutes', 60, 'submit: time limit of a job in minutes; then it is queued again.', lower_bound=1
-)
-_SLURM_CPUS = flags.DEFINE_integer('slurm_cpus', 4, 'submit: number of CPU cores of a job.', lower_bound=1)
-_SLURM_MEMORY = flags.DEFINE_integer('slurm_memory_gb', 16, 'submit: memory of a job in GB.', lower_bound=1)
-_SLURM_GPUS = flags.DEFINE_integer('slurm_gpus', 0, 'submit: number of GPUs of a job.', lower_bound=0)
-_SLURM_PARTITION = flags.DEFINE_string(
-    'slurm_partition', None, 'submit: partition of the jobs; by default that of the cluster.'
-)
 flags.adopt_module_key_flags(compilation_flags)
+flags.adopt_module_key_flags(engine_flags)
 
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 import jax
 
-from autoint_jax.sweeps import report, slurm, sweep_file, trials, workers
+from autoint_jax.sweeps import report, sweep_file, trials, workers
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.worker_task import WorkerTask, check_data, record_missing
@@ -108,6 +99,11 @@ def _run(folder: SweepFolder) -> int:
     task = _task(folder, wait=True)
     workers.run(task, resources)
     record_missing(task)
+    return _ended(folder)
+
+
+def _ended(folder: SweepFolder) -> int:
+    """Prints the status of a sweep whose workers have ended, and returns the exit status."""
     _status(folder)
     return 3 if status(folder).failed else 0
 
@@ -140,31 +136,24 @@ def _report(folder: SweepFolder) -> None:
         print(f'wrote {path}.json and .csv')
 
 
-def _submit(folder: SweepFolder) -> None:
-    jobs = slurm.submit(
-        _task(folder, wait=False),
-        _WORKERS.value,
-        cluster=_CLUSTER.value,
-        minutes=_SLURM_MINUTES.value,
-        cpus=_SLURM_CPUS.value,
-        memory_gb=_SLURM_MEMORY.value,
-        gpus=_SLURM_GPUS.value,
-        partition=_SLURM_PARTITION.value,
-        logs=folder.path / 'slurm',
-    )
-    print(f'submitted {", ".join(job.job_id for job in jobs)}; their output is in {folder.path / "slurm"}')
+def _submit(folder: SweepFolder) -> int:
+    if engine_flags.engine() == 'slurm':
+        engine_flags.submit_to_slurm(_task(folder, wait=False))
+        return 0
+    if not engine_flags.submit_to_ray(_task(folder, wait=True)):
+        return 0
+    return _ended(folder)
 
 
 SHARED = {'sweep', 'sweeps_dir', 'stale_seconds'}
 TRAINING = SHARED | {'data_dir', 'results_dir', 'workers', 'together', 'compilation_cache'}
-SLURM = {'cluster', 'slurm_minutes', 'slurm_cpus', 'slurm_memory_gb', 'slurm_gpus', 'slurm_partition'}
 # {name of a command: (its function, the flags that it reads)}
 COMMANDS = {
     'run': (_run, TRAINING | {'cpus', 'gpus'}),
     'status': (_status, SHARED),
     'retry': (_retry, SHARED | {'failed'}),
     'report': (_report, SHARED | {'output'}),
-    'submit': (_submit, TRAINING | SLURM),
+    'submit': (_submit, TRAINING | engine_flags.NAMES),
 }
 
 

@@ -73,6 +73,7 @@ ARROWS = {
         'errors exits names stored stored_records config data.store models evaluation training.step '
         'training.run_folder training records'
     ),
+    'sweeps.engines': 'interruptions errors exits sweeps',
     'reproduction.paper': (
         'errors schema stored config data.store data.datasets models evaluation explain training.step '
         'training.run_folder training records'
@@ -192,7 +193,7 @@ def test_importing_everything_changes_nobodys_settings_and_touches_no_device():
     ours = [
         '.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts) for path in FILES if path.name != '__init__.py'
     ]
-    optional = ('autoint_jax', 'grain', 'submitit', 'tensorflow_datasets', 'tensorflow', '__future__')
+    optional = ('autoint_jax', 'grain', 'submitit', 'ray', 'tensorflow_datasets', 'tensorflow', '__future__')
     # Modules, and what is in them.
     named = sorted(name for path in FILES for name in imports(path) if name.split('.')[0] not in optional)
     theirs = [

@@ -191,6 +191,10 @@ def test_a_sweep_begun_on_other_data_is_refused(command, data_dir, tmp_path):
         (['statu', '--sweep=tiny.toml'], ["unknown command 'statu'", "'status'"]),
         (['status', '--sweep=tiny.toml', '--failed'], ['status does not read --failed']),
         (['retry', '--sweep=tiny.toml'], ['retry needs --failed']),
+        (['submit', '--sweep=tiny.toml', '--wait'], ['--engine=slurm does not read --wait']),
+        (['submit', '--sweep=tiny.toml', '--engine=ray', '--cluster=local'], ['--engine=ray does not read --cluster']),
+        (['submit', '--sweep=tiny.toml', '--engine=ray'], ['needs the --address of a Ray cluster', 'auto']),
+        (['submit', '--sweep=tiny.toml', '--engine=ray', '--address=local'], ['add --wait']),
     ],
 )
 def test_mistakes(command, tmp_path, arguments, parts):

@@ -15,7 +15,8 @@ from autoint_jax import stored
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
-from autoint_jax.sweeps import claims, groups, report, slurm, trials, workers
+from autoint_jax.sweeps import claims, groups, report, trials, workers
+from autoint_jax.sweeps.engines import slurm
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.trial_reporter import TrialReporter
