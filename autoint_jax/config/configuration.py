@@ -41,6 +41,12 @@ class Config:
             self.execution.slice_rows,
             '0 with model.deep_batch_norm, whose statistics are those of a whole batch',
         )
+        check(
+            bool(self.execution.slice_rows) or not self.mesh.ordered_sums,
+            'execution.slice_rows',
+            self.execution.slice_rows,
+            'a number of rows with mesh.ordered_sums, because automatic slices differ between meshes',
+        )
         check(0 <= self.seed < 2**31, 'seed', self.seed, 'at least 0 and below 2**31')
 
 

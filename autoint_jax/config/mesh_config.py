@@ -14,11 +14,13 @@ def shown_table_devices() -> str:
 
 @dataclasses.dataclass(frozen=True)
 class MeshConfig:
-    """The options of how devices share a run. They are not part of its identity: a run may resume on another mesh.
+    """The options of how devices share a run. Only `ordered_sums` is part of its identity: a run may resume on another
+    mesh.
 
     Attributes:
       table: number of devices over which each table and its optimizer are split; 0 for all.
       data: number of groups of such devices, each of which holds all tables; 0 for as many as there are devices for.
+      ordered_sums: whether gradients are summed over slices in the order of the batch, so that all meshes round alike.
     """
 
     table: int = option(
@@ -29,6 +31,12 @@ class MeshConfig:
     data: int = option(
         0,
         'groups of mesh.table devices that share a batch, each with all tables (0 = as many as there are devices for)',
+    )
+
+    ordered_sums: bool = option(
+        False,
+        'sum gradients over slices in the order of the batch, so that any number of CPU devices gives the same bits '
+        '(needs execution.slice_rows; moves the gradients of every slice)',
     )
 
     def __post_init__(self):

@@ -108,6 +108,7 @@ DEFAULTS = {
     'execution.full_disk': 'stop',
     'mesh.table': 1,
     'mesh.data': 0,
+    'mesh.ordered_sums': False,
     'seed': 0,
 }
 

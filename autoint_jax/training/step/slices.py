@@ -47,6 +47,10 @@ def cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
     """
     if setup.config.model.deep_batch_norm:
         return _cut(rows, 0, mesh)
+    if setup.config.mesh.ordered_sums:
+        slice_rows = setup.config.execution.slice_rows  # the same on every mesh: there may be slices of padding only
+        per_device = -(-rows // (slice_rows * batch_devices(mesh))) * slice_rows
+        return Cut(slice_rows, per_device * batch_devices(mesh))
     return _cut(rows, setup.config.execution.slice_rows or _decided_slice_rows(rows, setup, mesh), mesh)
 
 

@@ -13,6 +13,7 @@ import optax
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.rates import Rates, rates_of
+from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.forms import GPUS
@@ -105,9 +106,16 @@ def make_setup(config: Config, schema: Schema, platform: str | None = None) -> S
       schema: the fields of its data.
       platform: of the devices that train it; by default that of JAX's default device.
 
-    Raises UsageError if the model is unknown, does not read an option that is set, or cannot have the form asked for.
+    Raises UsageError if the model is unknown, does not read an option that is set, cannot have the form asked for, or
+    if sums cannot be ordered for the fields.
     """
     platform = platform or jax.default_backend()
+    several = [field.name for field in schema.id_fields if field.max_values > 1]
+    if config.mesh.ordered_sums and several:
+        raise UsageError(
+            f'option mesh.ordered_sums is true, but field {several[0]!r} has several values, whose gradients round '
+            'differently on different meshes: leave it out, or prepare the data without such fields'
+        )
     model, table_specs = registry.build(config.model, schema, config.execution.form, platform)
     table_form = chosen_table_form(config.optimizer, config.execution.tables_form, platform)
     return Setup(config, schema, platform, model, table_specs, table_form)

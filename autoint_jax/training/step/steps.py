@@ -35,7 +35,8 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
     statistics). The loss is the mean over the rows of the whole batch that are no padding.
 
     A device takes its part slice by slice, so that the activations of a slice stay in cache. It sums the gradients of
-    parameters over slices, then over devices. A model with statistics of a batch needs a part that is one slice.
+    parameters over slices, then over devices. With mesh.ordered_sums each device gets the gradients of all slices, and
+    sums them in the order of the batch. A model with statistics of a batch needs a part that is one slice.
 
     Args:
       setup: the setup of the run.
@@ -44,8 +45,16 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
       rates: the rates of the run, or of one of its copies.
     """
 
+    ordered = setup.config.mesh.ordered_sums
+
     def over_devices(values):
         return jax.lax.psum(values, axes) if axes else values
+
+    def of_all_devices(of_slices):
+        return jax.lax.all_gather(of_slices, axes, tiled=True) if axes else of_slices
+
+    def add(sums, of_slice):
+        return jax.tree.map(jnp.add, sums, of_slice), None
 
     def pass_of_device(params, statistics, looked_up, batch: Batch, step):
         count = len(batch.labels)
@@ -69,13 +78,23 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
             )
             return (jax.tree.map(jnp.add, sums[0], (loss, grad_params)), updated), grad_rows
 
+        def of_slice(_, part):
+            # The barriers keep the program of a slice apart from the loop, which XLA unrolls if it has one turn.
+            own, part = jax.lax.optimization_barrier((params, part))
+            (loss, _), (grad_params, grad_rows) = jax.value_and_grad(slice_loss, (0, 1), has_aux=True)(own, *part)
+            return None, jax.lax.optimization_barrier(((loss, grad_params), grad_rows))
+
         parts = jax.tree.map(
             lambda x: x.reshape(len(x) // slice_rows, slice_rows, *x.shape[1:]),
             (looked_up, batch, row_keys(rates.seed, step, places)),
         )
         zeros = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
-        (sums, statistics), grad_rows = jax.lax.scan(add_slice, zeros, parts)
-        loss, grad_params = over_devices(sums)
+        if ordered:
+            sums, grad_rows = jax.lax.scan(of_slice, None, parts)[1]
+            (loss, grad_params), _ = jax.lax.scan(add, zeros[0], jax.tree.map(of_all_devices, sums))
+        else:
+            (sums, statistics), grad_rows = jax.lax.scan(add_slice, zeros, parts)
+            loss, grad_params = over_devices(sums)
         grad_rows = jax.tree.map(lambda x: x.reshape(count, *x.shape[2:]), grad_rows)
         return loss, grad_params, grad_rows, statistics
 

@@ -10,7 +10,8 @@ import pytest
 
 from autoint_jax.benchmarks.shapes import Shape, criteo, log_spaced, made_up
 from autoint_jax.benchmarks.stepping import ready
-from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.configuration import Config, from_tree, replace
+from autoint_jax.config.fingerprint import fingerprint, identity, identity_tree
 from autoint_jax.config.mesh_config import MeshConfig
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
@@ -24,8 +25,9 @@ from autoint_jax.models.layers.tables import (
     part_rows,
     table_keys,
 )
-from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
+from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.step import layout, placement, scoring, slices, steps
+from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import make_setup
 
 MESHES = ((8, 1), (4, 2), (2, 4), (1, 8))  # [data, table]
@@ -189,3 +191,42 @@ def test_meshes_take_the_devices_that_are_asked_for():
     assert shape_of({'table': 0}, 8) == {'data': 1, 'table': 8}
     assert shape_of({'table': 0, 'data': 2}, 8) == {'data': 2, 'table': 4}
     assert shape_of({'table': 2, 'data': 1}, 8) == {'data': 1, 'table': 2}
+
+
+def ordered_losses(meshes):
+    """Losses of some steps with ordered sums, and tables and parameters after them, on some meshes."""
+    rng = np.random.default_rng(0)
+    fields = FieldSpec('a', CATEGORICAL, 131), FieldSpec('b', CATEGORICAL, 7), FieldSpec('x', NUMERIC)
+    schema = Schema(fields)
+    ids = np.stack([rng.integers(0, size, 500) for size in (131, 7)], 1).astype(np.int32)
+    columns = Columns(ids, rng.normal(size=(500, 1)).astype(np.float32), (rng.random(500) < 0.3).astype(np.float32))
+    config = replace(Config(), OPTIONS | {'mesh.ordered_sums': True, 'model.attention_dropout': 0.1})
+    ordered, found = rng.permutation(500)[:488].reshape(8, 61), []
+    for data, table in meshes:
+        mesh = placement.run_mesh(MeshConfig(table=table, data=data))
+        setup = make_setup(config, schema)
+        cut = slices.cut(61, setup, mesh)
+        batches = np.full((8, cut.padded_batch), -1, np.int32)
+        batches[:, :61] = ordered
+        chunk = steps.make_chunk(setup, mesh, cut, max_steps=8)
+        state = layout.initial_state_on(setup, mesh)
+        state, losses = chunk(state, resident_columns(columns, mesh), placement.split_order(batches, mesh), 0, 8)
+        kept = losses, state.params, layout.held(state).tables['embedding'][:138]
+        found.append([np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(kept)])
+    return found
+
+
+def test_ordered_sums_have_the_same_bits_on_any_number_of_devices(on_host_devices):
+    one, *others = on_host_devices(8, 'test_meshes', 't.ordered_losses([(1, 1), (2, 1), (2, 2), (1, 8)])')
+    assert len(one) > 2 and all(other == one for other in others)
+
+
+def test_ordered_sums_are_refused_where_they_would_not_be_the_same():
+    with pytest.raises(UsageError, match="'execution.slice_rows' is 0, but must be a number of rows with mesh.ordered"):
+        replace(Config(), {'mesh.ordered_sums': True})
+    config = replace(Config(), {'mesh.ordered_sums': True, 'execution.slice_rows': 8})
+    with pytest.raises(UsageError, match="mesh.ordered_sums is true, but field 'tags' has several values"):
+        make_setup(config, Schema((FieldSpec('tags', MULTIVALUED, 17, max_values=3),)))
+    assert fingerprint(config) != fingerprint(replace(Config(), {'execution.slice_rows': 8})) == fingerprint(Config())
+    assert fingerprint(config) == fingerprint(replace(config, {'mesh.table': 8, 'execution.form': 'heads'}))
+    assert identity(from_tree(identity_tree(config))) == identity(config)
