@@ -6,6 +6,8 @@ from autoint_jax.config.options import MOST_PLACES, check, option
 from autoint_jax.evaluation.metric import GROUPS
 from autoint_jax.evaluation.metrics import ALWAYS, METRICS, chosen, needed
 
+STOP, SKIP = 'stop', 'skip'
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
@@ -21,6 +23,11 @@ class TrainingConfig:
         'stop after this many evaluations in a row that were each worse than the one before, by training.monitor '
         '(0 = never)',
     )
+    not_finite: str = option(
+        STOP,
+        "what a run does at a step whose loss or gradients are not finite: 'stop', or 'skip', which leaves the state "
+        'as it was and counts the step',
+    )
     monitor: str = option(
         'logloss', 'metric of the validation split that decides which checkpoint is the best, and when to stop early'
     )
@@ -35,6 +42,7 @@ class TrainingConfig:
             check(value <= MOST_PLACES, path, value, f'at most {MOST_PLACES:,}')
             least = 0 if name == 'stop_after_increases' else 1
             check(value >= least, path, value, f'at least {least}')
+        check(self.not_finite in (STOP, SKIP), 'training.not_finite', self.not_finite, "'stop' or 'skip'")
         self._check_metrics()
 
     def _check_metrics(self):

@@ -16,23 +16,26 @@ class Evaluation:
       epoch: the same, in passes over the training split.
       train_logloss: mean training logloss since the previous evaluation, in nats.
       valid: {name of a metric: value} of the validation split.
+      skipped_steps: steps since the previous evaluation that were skipped; None if the run does not skip steps.
     """
 
     step: int
     epoch: float
     train_logloss: float
     valid: dict[str, float]
+    skipped_steps: int | None = None
 
     def line(self) -> dict[str, Any]:
         """Returns the evaluation as checkpoints and metrics.jsonl hold it: {'step', 'epoch', 'train_logloss', ...}."""
         values = {f'{VALID}{name}': value for name, value in self.valid.items()}
-        return {'step': self.step, 'epoch': self.epoch, 'train_logloss': self.train_logloss, **values}
+        skipped = {} if self.skipped_steps is None else {'skipped_steps': self.skipped_steps}
+        return {'step': self.step, 'epoch': self.epoch, 'train_logloss': self.train_logloss, **skipped, **values}
 
 
 def of_line(line: Mapping[str, Any]) -> Evaluation:
     """Returns the evaluation of a line of metrics.jsonl. Raises KeyError if the line lacks a key."""
     valid = {name.removeprefix(VALID): value for name, value in line.items() if name.startswith(VALID)}
-    return Evaluation(line['step'], line['epoch'], line['train_logloss'], valid)
+    return Evaluation(line['step'], line['epoch'], line['train_logloss'], valid, line.get('skipped_steps'))
 
 
 def of_progress(progress: Mapping[str, Any]) -> list[Evaluation]:

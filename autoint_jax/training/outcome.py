@@ -36,6 +36,7 @@ def result_of(
     """
     config, steps = setup.config, evaluations[-1].step
     best = best_evaluation(evaluations, config.training.monitor)
+    counted = [evaluation.skipped_steps for evaluation in evaluations]
     return Result(
         fingerprint=fingerprint(config),
         data_hash=data_hash,
@@ -50,5 +51,6 @@ def result_of(
         embedding_parameters=embedding_parameter_count(state.params, setup.table_specs),
         first_step_seconds=first_step_seconds,
         train_seconds=train_seconds,
+        skipped_steps=None if None in counted else sum(filter(None, counted)),
         train_rows_per_second=steps / schedule.epoch_steps * schedule.rows / train_seconds,
     )

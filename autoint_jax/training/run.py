@@ -148,8 +148,7 @@ class Run:
         found = resumed(self._checkpoints, shapes_on(self.setup, mesh), mesh, say, self._monitor)
         if found is not None:
             self.evaluations, self.seconds = of_progress(found.progress), found.progress['seconds']
-            unknown = [time.time()] * len(self.evaluations)  # older versions saved no times
-            self._times = found.progress.get('times', unknown)
+            self._times = found.progress.get('times', [time.time()] * len(self.evaluations))
             self._rates = found.progress.get('rates', [None] * len(self.evaluations))
             self._evaluated_seconds = found.progress.get('evaluated_seconds', self.seconds)
             self._losses = RoundLosses(found.progress.get('losses', ''))
@@ -165,7 +164,7 @@ class Run:
         Raises Diverged at the first that is not finite; earlier checkpoints stay, and run.json says so.
         """
         bad = np.flatnonzero(~np.isfinite(losses))
-        if len(bad):
+        if len(bad) and not self.setup.skips:
             config, step = self.setup.config, self.step + int(bad[0]) + 1
             found = bad_step(config, self.schedule, step, losses[bad[0]], self.newest_saved())
             path = records.write_bad_step(self._folder, found._asdict())
@@ -210,7 +209,8 @@ class Run:
         epochs = epoch - (self.evaluations[-1].epoch if self.evaluations else 0)
         self._rates.append(self._rate(epochs))
         self._evaluated_seconds = self.seconds
-        self.evaluations.append(Evaluation(step, epoch, train_logloss, ordered))
+        skipped = self._losses.skipped if self.setup.skips else None
+        self.evaluations += [Evaluation(step, epoch, train_logloss, ordered, skipped)]
         self._losses = RoundLosses()
         self._times.append(time.time())
         self._checkpoints.save_evaluated(state, self._progress(), sums, self.evaluations)

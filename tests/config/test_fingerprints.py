@@ -89,6 +89,7 @@ DEFAULTS = {
     'training.epochs': 50,
     'training.evaluations_per_epoch': 1,
     'training.stop_after_increases': 0,
+    'training.not_finite': 'stop',
     'training.monitor': 'logloss',
     'training.metrics': (),
     'training.group_by': '',

@@ -38,6 +38,11 @@ class RoundLosses:
             batch_size=schedule.batch_size,
         )
 
+    @property
+    def skipped(self) -> int:
+        """The number of steps whose loss is not finite."""
+        return int((~np.isfinite(np.concatenate(self._parts))).sum())
+
     def saved(self) -> str:
         """Returns all losses as text: eight hexadecimal digits for each, the bytes of a little-endian float32."""
         return np.concatenate(self._parts).astype('<f4').tobytes().hex()

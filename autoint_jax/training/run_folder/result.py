@@ -27,6 +27,7 @@ class Result:
       first_step_seconds: seconds from the last start to its first step; None if no step was left.
       train_seconds: seconds of training, over all starts.
       train_rows_per_second: the mean rows/s over `train_seconds`.
+      skipped_steps: steps that were skipped because they were not finite; None if the run does not skip steps.
       version: the version of this record.
     """
 
@@ -46,6 +47,7 @@ class Result:
     first_step_seconds: float | None
     train_seconds: float
     train_rows_per_second: float
+    skipped_steps: int | None = None
     version: int = VERSION
 
 

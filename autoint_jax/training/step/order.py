@@ -1,5 +1,6 @@
 """The order of rows, which is a function of (seed, epoch)."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -21,7 +22,9 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
 
 
 def mean_over_rows(losses: np.ndarray, first: int, *, rows: int, batch_size: int) -> float:
-    """Returns the mean loss over the rows of some successive batches of an epoch.
+    """Returns the mean loss over the rows of some successive batches of an epoch; NaN if no loss is finite.
+
+    Batches whose loss is not finite were skipped, and are left out.
 
     Args:
       losses: float32 [steps], the mean loss of each batch.
@@ -30,9 +33,10 @@ def mean_over_rows(losses: np.ndarray, first: int, *, rows: int, batch_size: int
       batch_size: rows of a batch; the last batch of the epoch may have fewer.
     """
     steps = first + np.arange(len(losses))
-    return float(
-        np.average(losses.astype(np.float64), weights=np.minimum(batch_size, rows - steps * batch_size) / batch_size)
-    )
+    weights, taken = np.minimum(batch_size, rows - steps * batch_size) / batch_size, np.isfinite(losses)
+    if not taken.any():
+        return math.nan
+    return float(np.average(losses[taken].astype(np.float64), weights=weights[taken]))
 
 
 def epoch_order(

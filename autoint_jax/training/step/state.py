@@ -13,6 +13,7 @@ import optax
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.rates import Rates, rates_of
+from autoint_jax.config.training_config import SKIP
 from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.contract import Model
@@ -48,6 +49,36 @@ class TrainState(NamedTuple):
     def variables(self) -> dict[str, Any]:
         """Parameters and statistics, as `model.apply` takes them."""
         return {'params': self.params, STATISTICS: self.statistics}
+
+
+class Skipping(NamedTuple):
+    """The Optax state of the parameters in a run that skips steps that are not finite.
+
+    Attributes:
+      inner: the state of the optimizer.
+      skipped: int32 [], the steps that were skipped so far.
+    """
+
+    inner: Any
+    skipped: jax.Array
+
+
+def updates_taken(state: TrainState) -> jax.Array:
+    """Returns int32 [], the steps that changed the state, by which optimizers of tables count: all but skipped ones."""
+    return state.step - state.optimizer.skipped if isinstance(state.optimizer, Skipping) else state.step
+
+
+def _counting(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Returns an optimizer whose state is a `Skipping`, in which the training step counts."""
+
+    def update(gradients, state, params=None):
+        updates, inner = optimizer.update(gradients, state.inner, params)
+        return updates, Skipping(inner, state.skipped)
+
+    def init(params):
+        return Skipping(optimizer.init(params), jnp.zeros((), jnp.int32))
+
+    return optax.GradientTransformation(init, update)
 
 
 class Setup(NamedTuple):
@@ -89,9 +120,15 @@ class Setup(NamedTuple):
             return '; the same run has the same bits (execution.deterministic)'
         return '; sums are in no fixed order, so that the same run differs by rounding (execution.deterministic=false)'
 
+    @property
+    def skips(self) -> bool:
+        """Whether a step whose loss or gradients are not finite is skipped."""
+        return self.config.training.not_finite == SKIP
+
     def optimizer(self, rates: Rates | None = None) -> optax.GradientTransformation:
         """Returns the optimizer of parameters, with the rates of the configuration or those given."""
-        return adam(self.config.optimizer, (rates or rates_of(self.config)).learning_rate)
+        found = adam(self.config.optimizer, (rates or rates_of(self.config)).learning_rate)
+        return _counting(found) if self.skips else found
 
     def table_optimizer(self, rates: Rates | None = None) -> TableOptimizer:
         """Returns the optimizer of tables, with the rates of the configuration or those given."""

@@ -22,8 +22,9 @@ from autoint_jax.training.step.exchange import Exchange, exchange
 from autoint_jax.training.step.layout import held, shapes_on, state_specs, stored
 from autoint_jax.training.step.loss import summed_logloss
 from autoint_jax.training.step.placement import EVERYWHERE, OF_BATCHES, batch_axes, table_parts
+from autoint_jax.training.step.skipping import all_finite, skipped_unless
 from autoint_jax.training.step.slices import Cut
-from autoint_jax.training.step.state import Setup, TrainState
+from autoint_jax.training.step.state import Setup, TrainState, updates_taken
 from autoint_jax.training.tables.optimizer import up_to_date
 
 
@@ -115,33 +116,41 @@ def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) 
       rates: the rates of the run, or of one of its copies.
     """
     optimizer, table_optimizer = setup.optimizer(rates), setup.table_optimizer(rates)
-    gradients = device_gradients(setup, () if mesh is None else batch_axes(mesh), slice_rows, rates)
+    axes = () if mesh is None else batch_axes(mesh)
+    gradients = device_gradients(setup, axes, slice_rows, rates)
     exchanges: dict[str, Exchange] = {
         name: exchange(table_optimizer, spec, mesh) for name, spec in setup.table_specs.items()
     }
 
     def step(state: TrainState, columns: Columns, rows: jax.Array) -> tuple[TrainState, jax.Array]:
-        batch, named = gathered(columns, rows), {}
+        batch, named, in_batches, count = gathered(columns, rows), {}, {}, updates_taken(state)
         looked_up: Rows = empty_rows(setup.table_specs, len(rows))
         for name, table in state.tables.items():
             spec = setup.table_specs[name]
             numbers = table_rows(spec, batch.ids)  # [b, slots of the table]
-            in_batch = jnp.where(rows[:, None] >= 0, numbers, spec.rows).reshape(-1)
-            named[name] = exchanges[name].named(in_batch)
-            values = exchanges[name].read(table, state.slots[name], named[name], state.step)
+            in_batches[name] = jnp.where(rows[:, None] >= 0, numbers, spec.rows).reshape(-1)
+            named[name] = exchanges[name].named(in_batches[name])
+            values = exchanges[name].read(table, state.slots[name], named[name], count)
             looked_up[name] = values.reshape(*numbers.shape, table.shape[1])
 
         loss, grad_params, grad_rows, statistics = gradients(
             state.params, state.statistics, looked_up, batch, state.step
         )
+        if setup.skips:
+            finite = all_finite((loss, grad_params, grad_rows), axes)
+            for name, in_batch in in_batches.items():  # padding in place of the batch, so that no row is written
+                named[name] = exchanges[name].named(jnp.where(finite, in_batch, setup.table_specs[name].rows))
         updates, optimizer_state = optimizer.update(grad_params, state.optimizer, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         tables, slots = {}, {}
         for name, table in state.tables.items():
             tables[name], slots[name] = exchanges[name].update(
-                table, state.slots[name], named[name], grad_rows[name].reshape(-1, table.shape[1]), state.step
+                table, state.slots[name], named[name], grad_rows[name].reshape(-1, table.shape[1]), count
             )
-        return TrainState(state.step + 1, params, tables, optimizer_state, slots, statistics), loss
+        after = TrainState(state.step + 1, params, tables, optimizer_state, slots, statistics)
+        if setup.skips:
+            return skipped_unless(finite, after, state, loss, dense=setup.config.optimizer.tables == 'adam')
+        return after, loss
 
     return step
 
@@ -204,5 +213,5 @@ def flushed(state: TrainState, flush_table: Callable) -> TrainState:
     """Returns the state with every row of its tables up to date, by the `flush` of a table optimizer."""
     tables, slots = {}, {}
     for name, table in state.tables.items():
-        tables[name], slots[name] = flush_table(table, state.slots[name], state.step)
+        tables[name], slots[name] = flush_table(table, state.slots[name], updates_taken(state))
     return state._replace(tables=tables, slots=slots)
