@@ -202,11 +202,14 @@ def make_flush(setup: Setup, mesh: Mesh) -> Callable[[TrainState], TrainState]:
 
     specs = state_specs(shapes_on(setup, mesh))
 
-    def on_device(state):
-        return stored(flushed(held(state), table_optimizer.flush), parts)
+    def on_device(state, turns):
+        # In a loop, of one turn, a kernel writes in place; outside one XLA would copy tables and slots for it.
+        state = jax.lax.fori_loop(0, turns, lambda _, state: flushed(state, table_optimizer.flush), held(state))
+        return stored(state, parts)
 
-    flush = jax.shard_map(on_device, mesh=mesh, check_vma=False, in_specs=(specs,), out_specs=specs)
-    return jax.jit(flush, donate_argnums=0, compiler_options=setup.compiler_options)
+    flush = jax.shard_map(on_device, mesh=mesh, check_vma=False, in_specs=(specs, EVERYWHERE), out_specs=specs)
+    compiled = jax.jit(flush, donate_argnums=0, compiler_options=setup.compiler_options)
+    return lambda state: compiled(state, 1)
 
 
 def flushed(state: TrainState, flush_table: Callable) -> TrainState:

@@ -120,6 +120,25 @@ def shard_fractions(data, table):
     return found
 
 
+def flush_growth():
+    """The bytes by which a flush raises the peak of memory, as a fraction of the bytes of the state."""
+    mesh = placement.run_mesh(MeshConfig(table=8))
+    config = replace(Config(), OPTIONS | {'optimizer.tables': 'deferred_adam', 'model.embedding_dim': 64})
+    setup = make_setup(config, Schema((FieldSpec('a', CATEGORICAL, 400_000),)))
+    state = jax.block_until_ready(layout.initial_state_on(setup, mesh))
+
+    def peak():
+        return next(int(line.split()[1]) * 1024 for line in open('/proc/self/status') if line.startswith('VmHWM'))
+
+    before = peak()
+    state = jax.block_until_ready(steps.make_flush(setup, mesh)(state))
+    return (peak() - before) / sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+
+
+def test_a_flush_works_in_place(on_host_devices):
+    assert on_host_devices(8, 'test_meshes', 't.flush_growth()') < 0.3
+
+
 def test_no_program_copies_or_moves_a_table(on_host_devices):
     for name, (temporary, moved) in on_host_devices(8, 'test_meshes', 't.shard_fractions(2, 4)').items():
         assert temporary < 0.05 and moved < 0.01, (name, temporary, moved)
