@@ -26,6 +26,7 @@ ELSEWHERE = (
     '--schema=',
     '--infer=',
     '--dataset=criteo --raw_dir',
+    'data.dataset=criteo',
 )
 
 

@@ -144,7 +144,7 @@ def make_setup(config: Config, schema: Schema, platform: str | None = None) -> S
       platform: of the devices that train it; by default that of JAX's default device.
 
     Raises UsageError if the model is unknown, does not read an option that is set, cannot have the form asked for, or
-    if sums cannot be ordered for the fields.
+    if sums cannot be ordered for the fields or in the form.
     """
     platform = platform or jax.default_backend()
     several = [field.name for field in schema.id_fields if field.max_values > 1]
@@ -155,7 +155,13 @@ def make_setup(config: Config, schema: Schema, platform: str | None = None) -> S
         )
     model, table_specs = registry.build(config.model, schema, config.execution.form, platform)
     table_form = chosen_table_form(config.optimizer, config.execution.tables_form, platform)
-    return Setup(config, schema, platform, model, table_specs, table_form)
+    setup = Setup(config, schema, platform, model, table_specs, table_form)
+    if config.mesh.ordered_sums and setup.form == 'einsum':
+        raise UsageError(
+            "option mesh.ordered_sums is true, but form 'einsum' of the interacting layers rounds differently on "
+            'different meshes: choose execution.form=heads'
+        )
+    return setup
 
 
 def initial_state(setup: Setup) -> TrainState:

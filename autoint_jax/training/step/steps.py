@@ -160,13 +160,13 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> jax.sta
     in_turn = steps_in_turn(device_step(setup, mesh, cut.slice_rows, rates_of(setup.config)), max_steps)
     specs, parts = state_specs(shapes_on(setup, mesh)), table_parts(mesh)
 
-    def on_device(state, columns, order, first, count):
+    def chunk(state, columns, order, first, count):
         state, losses = in_turn(held(state), columns, order, first, count)
         return stored(state, parts), losses
 
     in_specs = (specs, EVERYWHERE, OF_BATCHES, EVERYWHERE, EVERYWHERE)
-    chunk = jax.shard_map(on_device, mesh=mesh, check_vma=False, in_specs=in_specs, out_specs=(specs, EVERYWHERE))
-    return jax.jit(chunk, donate_argnums=0, compiler_options=setup.compiler_options)
+    on_devices = jax.shard_map(chunk, mesh=mesh, check_vma=False, in_specs=in_specs, out_specs=(specs, EVERYWHERE))
+    return jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
 def steps_in_turn(step: Callable, max_steps: int) -> Callable:
@@ -202,13 +202,13 @@ def make_flush(setup: Setup, mesh: Mesh) -> Callable[[TrainState], TrainState]:
 
     specs = state_specs(shapes_on(setup, mesh))
 
-    def on_device(state, turns):
+    def flush(state, turns):
         # In a loop, of one turn, a kernel writes in place; outside one XLA would copy tables and slots for it.
         state = jax.lax.fori_loop(0, turns, lambda _, state: flushed(state, table_optimizer.flush), held(state))
         return stored(state, parts)
 
-    flush = jax.shard_map(on_device, mesh=mesh, check_vma=False, in_specs=(specs, EVERYWHERE), out_specs=specs)
-    compiled = jax.jit(flush, donate_argnums=0, compiler_options=setup.compiler_options)
+    on_devices = jax.shard_map(flush, mesh=mesh, check_vma=False, in_specs=(specs, EVERYWHERE), out_specs=specs)
+    compiled = jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)
     return lambda state: compiled(state, 1)
 
 

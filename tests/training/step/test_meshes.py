@@ -83,7 +83,7 @@ def of_meshes(meshes, all_options):
         {'optimizer.tables': 'lazy_adam', 'execution.tables_form': 'xla'},
         {'optimizer.tables': 'lazy_adam', 'model.deep_hidden': (7, 5), 'model.deep_dropout': 0.1},
         {'optimizer.tables': 'rowwise_adagrad', 'execution.tables_form': 'xla'},
-        {'optimizer.tables': 'rowwise_adagrad', 'execution.form': 'einsum'},
+        {'optimizer.tables': 'rowwise_adagrad', 'execution.form': 'heads'},
     ],
 )
 def test_every_optimizer_has_the_bits_of_one_device_on_every_mesh(on_host_devices, options):
@@ -246,6 +246,8 @@ def test_ordered_sums_are_refused_where_they_would_not_be_the_same():
     config = replace(Config(), {'mesh.ordered_sums': True, 'execution.slice_rows': 8})
     with pytest.raises(UsageError, match="mesh.ordered_sums is true, but field 'tags' has several values"):
         make_setup(config, Schema((FieldSpec('tags', MULTIVALUED, 17, max_values=3),)))
+    with pytest.raises(UsageError, match="mesh.ordered_sums is true, but form 'einsum'"):
+        make_setup(replace(config, {'execution.form': 'einsum'}), Schema((FieldSpec('item', CATEGORICAL, 17),)))
     assert fingerprint(config) != fingerprint(replace(Config(), {'execution.slice_rows': 8})) == fingerprint(Config())
     assert fingerprint(config) == fingerprint(replace(config, {'mesh.table': 8, 'execution.form': 'heads'}))
     assert identity(from_tree(identity_tree(config))) == identity(config)
