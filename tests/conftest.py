@@ -180,15 +180,19 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture
 def on_host_devices(forks):
-    """Evaluates an expression of a test module `t` in a process of its own with so many forced CPU devices."""
+    """Evaluates an expression of a test module `t` in a process of its own with so many forced CPU devices.
 
-    def run(count: int, module: str, expression: str) -> Any:
+    The process compiles quickly, or as users do where a test is about their bits (`optimized`).
+    """
+
+    def run(count: int, module: str, expression: str, optimized: bool = False) -> Any:
         code = (
             f'import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); import {module} as t; import jax\n'
             f'print(json.dumps([jax.device_count(), {expression}]))'
         )
         devices = f'--xla_force_host_platform_device_count={count}'
-        done = forks.run([str(ROOT / 'tests')], ROOT, code=code, XLA_FLAGS=devices)
+        compilation = dict([OPTIMIZED]) if optimized else {}
+        done = forks.run([str(ROOT / 'tests')], ROOT, code=code, XLA_FLAGS=devices, **compilation)
         assert done.returncode == 0, done.stderr
         devices, value = json.loads(done.stdout.splitlines()[-1])
         assert devices == count

@@ -87,7 +87,7 @@ def of_meshes(meshes, all_options):
     ],
 )
 def test_every_optimizer_has_the_bits_of_one_device_on_every_mesh(on_host_devices, options):
-    found = on_host_devices(8, 'test_meshes', f't.of_meshes([(1, 1), *t.MESHES], [{options!r}])')
+    found = on_host_devices(8, 'test_meshes', f't.of_meshes([(1, 1), *t.MESHES], [{options!r}])', optimized=True)
     assert len(found) == 5 and len(set(found)) == 1
 
 
