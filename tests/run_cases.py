@@ -10,7 +10,7 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import Summary
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
 from autoint_jax.training.run_folder.events import RATE
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import initial_state, make_setup

@@ -21,7 +21,8 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.exits import STOPPED, TERMINATED, reported, terminate
-from autoint_jax.training.checkpoints.checkpoints import UNFINISHED, CheckpointReader
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
+from autoint_jax.training.checkpoints.checkpoints import UNFINISHED
 from autoint_jax.training.loop import fit
 from autoint_jax.training.processes import group
 from autoint_jax.training.processes.joining import joined

@@ -16,7 +16,7 @@ from autoint_jax.diagnosis.checks import BAD, OK, Check
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.diagnosis.programs import random_rows
 from autoint_jax.evaluation.evaluation import Evaluation
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
 from autoint_jax.training.loop import fit
 
 ROWS = {'train': 2048, 'valid': 512, 'test': 512}

@@ -1,6 +1,6 @@
 """The test whether the checkpoints in a run folder belong to its run."""
 
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, DamagedCheckpoint
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader, DamagedCheckpoint
 from autoint_jax.training.run_folder import contents
 
 

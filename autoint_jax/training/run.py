@@ -15,7 +15,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.evaluation import Evaluation, of_progress
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
-from autoint_jax.training.checkpoints.checkpoints import DamagedCheckpoint
+from autoint_jax.training.checkpoints.checkpoint_reader import DamagedCheckpoint
 from autoint_jax.training.checkpoints.resuming import resumed
 from autoint_jax.training.checkpoints.round_losses import RoundLosses
 from autoint_jax.training.checkpoints.run_checkpoints import RunCheckpoints

@@ -13,7 +13,7 @@ from autoint_jax.evaluation.evaluation import of_progress
 from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.training.agreement import check_devices
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, DamagedCheckpoint
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader, DamagedCheckpoint
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.identity import check_identity
 from autoint_jax.training.memory import room

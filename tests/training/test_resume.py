@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import OPTIMIZED, ROOT
 
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import initial_state
 from autoint_jax.training.tables.deferred_adam import DeferredAdamSlots

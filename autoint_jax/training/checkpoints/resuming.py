@@ -7,7 +7,8 @@ from jax.sharding import Mesh
 
 from autoint_jax.evaluation.evaluation import of_progress
 from autoint_jax.evaluation.stopping import best_evaluation
-from autoint_jax.training.checkpoints.checkpoints import Checkpoints, DamagedCheckpoint
+from autoint_jax.training.checkpoints.checkpoint_reader import DamagedCheckpoint
+from autoint_jax.training.checkpoints.checkpoints import Checkpoints
 from autoint_jax.training.checkpoints.run_checkpoints import RunCheckpoints
 from autoint_jax.training.step.state import TrainState
 

@@ -18,7 +18,8 @@ from autoint_jax.evaluation.stopping import best_evaluation
 from autoint_jax.exits import reported
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.checkpoints import checkpoints as module
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints, DamagedCheckpoint
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader, DamagedCheckpoint
+from autoint_jax.training.checkpoints.checkpoints import Checkpoints
 from autoint_jax.training.checkpoints.run_checkpoints import kept_steps
 from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.step.placement import data_mesh

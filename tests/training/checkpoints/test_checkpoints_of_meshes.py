@@ -12,7 +12,8 @@ from autoint_jax.benchmarks.shapes import Shape, log_spaced, made_up
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.mesh_config import MeshConfig
 from autoint_jax.training.checkpoints import state_sums as sums
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
+from autoint_jax.training.checkpoints.checkpoints import Checkpoints
 from autoint_jax.training.step import layout, placement
 from autoint_jax.training.step.state import TrainState, make_setup
 

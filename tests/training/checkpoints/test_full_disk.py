@@ -9,7 +9,8 @@ from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training.checkpoints import checkpoints as module
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
+from autoint_jax.training.checkpoints.checkpoints import Checkpoints
 from autoint_jax.training.loop import fit
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')

@@ -12,7 +12,8 @@ from test_checkpoints import files, save, saved, small_state  # noqa: F401, a fi
 
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.evaluation import Evaluation
-from autoint_jax.training.checkpoints.checkpoints import CheckpointReader, Checkpoints
+from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
+from autoint_jax.training.checkpoints.checkpoints import Checkpoints
 from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.step.placement import data_mesh
 from autoint_jax.training.trained import saved_state
