@@ -170,9 +170,12 @@ def optimized():
     jax.config.update('jax_disable_most_optimizations', True)
 
 
-@pytest.fixture(scope='session')
-def forks() -> Iterator[Forks]:
-    """Runs commands in forks of a process that has imported what they import."""
+@pytest.fixture(scope='session', autouse=True)
+def forks(compilation_of_commands: None) -> Iterator[Forks]:
+    """Runs commands in forks of a process that has imported what they import.
+
+    Every session has it from its start, so that its environment is that of no test.
+    """
     forks = Forks()
     yield forks
     forks.close()

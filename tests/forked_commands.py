@@ -29,11 +29,14 @@ READ_BY_IMPORTS = 'JAX_', 'PYTHON'
 
 
 class Forks:
-    """The process that forks, started by its first command."""
+    """The process that forks. The first command starts it, with the environment in which this object was made.
+
+    So a test that changes variables before the first command does not change them for the commands of later tests.
+    """
 
     def __init__(self) -> None:
         self._server: subprocess.Popen | None = None
-        self._environment: dict[str, str] = {}
+        self._environment = dict(os.environ)
 
     def run(
         self,
@@ -51,9 +54,12 @@ class Forks:
         """
         wanted = dict(os.environ) | environment
         if self._server is None:
-            self._environment = dict(os.environ)
             self._server = subprocess.Popen(
-                [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                [sys.executable, __file__],
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
         if _read_by_imports(wanted) != _read_by_imports(self._environment):
             command = ['-c', code, *arguments] if code else [str(ROOT / arguments[0]), *arguments[1:]]
