@@ -165,7 +165,7 @@ def _train(
                     reporter.steps(run.step, schedule.last_step, count * schedule.batch_size / (now - before))
                     pace.took(count, now - before)
                     before = now
-                run.seconds += time.perf_counter() - began
+                run.progress.seconds += time.perf_counter() - began
                 if coming.left:  # the pace has decided to save or to stop
                     run.report(reporter)
                     reporter.doing(f'saving step {run.step}')
@@ -175,7 +175,7 @@ def _train(
                     pace.saved()
             began = time.perf_counter()
             state = flush(state)  # only here: a flush after every report would change rounding, and take time
-            run.seconds += time.perf_counter() - began
+            run.progress.seconds += time.perf_counter() - began
             run.evaluated(state, evaluate(state, 'valid'))
             pace.saved()
 

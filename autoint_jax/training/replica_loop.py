@@ -166,7 +166,7 @@ class ReplicaLoop:
     def _spend(self, training: list[int], seconds: float) -> None:
         """Divides seconds of training among the copies that trained."""
         for copy in training:
-            self._runs[copy].seconds += seconds / len(training)
+            self._runs[copy].progress.seconds += seconds / len(training)
 
     def _save_between(self, states: TrainState, training: list[int]) -> None:
         """Saves the copies that took steps, between two evaluations."""

@@ -1,7 +1,6 @@
 """A run in its folder, with its record, its checkpoints and its evaluations. Both training loops use it."""
 
 import pathlib
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +11,10 @@ from autoint_jax.config.execution_config import GO_ON
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.evaluation.evaluation import Evaluation, of_progress
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.training.checkpoints.checkpoint_reader import DamagedCheckpoint
 from autoint_jax.training.checkpoints.resuming import resumed
-from autoint_jax.training.checkpoints.round_losses import RoundLosses
 from autoint_jax.training.checkpoints.run_checkpoints import RunCheckpoints
 from autoint_jax.training.checkpoints.state_sums import StateSums, state_sums
 from autoint_jax.training.divergence import Diverged, bad_step, divergence, divergence_of_step
@@ -30,6 +27,7 @@ from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run_folder import contents, records
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.run_folder.sharing import check_shared, decided_result
+from autoint_jax.training.run_progress import RunProgress
 from autoint_jax.training.step.layout import initial_state_on, shapes_on
 from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import Setup, TrainState
@@ -43,8 +41,7 @@ class Run:
       schedule: the steps that it takes at most.
       measures: the metrics that its evaluations measure.
       result: the result of a complete run, else None.
-      evaluations: the evaluations so far, in order.
-      seconds: seconds of training so far.
+      progress: how far it has come.
     """
 
     def __init__(self, setup: Setup, data: PreparedData, folder: pathlib.Path, *, copies: int = 1):
@@ -63,14 +60,9 @@ class Run:
         training = setup.config.training
         self.measures = measures(training.evaluated, training.group_by, setup.schema)
         self._monitor = training.monitor
-        self.evaluations: list[Evaluation] = []
-        self.seconds = 0.0
-        self._times: list[float] = []  # of evaluations, seconds since 1970
-        self._rates: list[float | None] = []  # rows/s of training before each evaluation
         self.schedule = make_schedule(setup.config, data.manifest['splits']['train']['rows'])
-        self._losses = RoundLosses()
+        self.progress = RunProgress(self.schedule, counts_skipped=setup.skips)
         self._saved_step: int | None = None
-        self._evaluated_seconds = 0.0  # `seconds` at the last evaluation
         self._unreported = self._taken_over = False
         self._identity = {'fingerprint': fingerprint(setup.config), 'data_hash': data.hash}
         execution = setup.config.execution
@@ -116,7 +108,7 @@ class Run:
     def stopped(self) -> bool:
         """Whether early stopping has ended the run."""
         return should_stop(
-            [evaluation.valid[self._monitor] for evaluation in self.evaluations],
+            [evaluation.valid[self._monitor] for evaluation in self.progress.evaluations],
             self._monitor,
             self.setup.config.training.stop_after_increases,
         )
@@ -124,17 +116,17 @@ class Run:
     @property
     def evaluated_step(self) -> int:
         """The step of the last evaluation; 0 before the first one."""
-        return self.evaluations[-1].step if self.evaluations else 0
+        return self.progress.evaluated_step
 
     @property
     def step(self) -> int:
         """The number of steps taken."""
-        return self.evaluated_step + len(self._losses)
+        return self.progress.step
 
     def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
         """Returns the state from which to resume, or the initial state, on the mesh.
 
-        It also sets the evaluations, steps and seconds so far. `say` is called with a sentence about lost checkpoints,
+        It also sets the progress so far. `say` is called with a sentence about lost checkpoints,
         about a file system without locks, and later about a full disk if the run goes on then.
         """
         self._checkpoints.say = say
@@ -147,15 +139,12 @@ class Run:
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
         found = resumed(self._checkpoints, shapes_on(self.setup, mesh), mesh, say, self._monitor)
         if found is not None:
-            self.evaluations, self.seconds = of_progress(found.progress), found.progress['seconds']
-            self._times = found.progress.get('times', [time.time()] * len(self.evaluations))
-            self._rates = found.progress.get('rates', [None] * len(self.evaluations))
-            self._evaluated_seconds = found.progress.get('evaluated_seconds', self.seconds)
-            self._losses = RoundLosses(found.progress.get('losses', ''))
+            self.progress.resume(found.progress)
             self._saved_step = self.step
         self._checkpoints.between.discard_unfinished()
         if is_first():
-            self._record.restart(self.setup.config, self.evaluations, self._times, self._rates)
+            progress = self.progress
+            self._record.restart(self.setup.config, progress.evaluations, progress.times, progress.rates)
         return initial_state_on(self.setup, mesh) if found is None else found.state
 
     def took(self, losses: np.ndarray) -> None:
@@ -169,7 +158,7 @@ class Run:
             found = bad_step(config, self.schedule, step, losses[bad[0]], self.newest_saved())
             path = records.write_bad_step(self._folder, found._asdict())
             raise self._diverged(divergence_of_step(self._data, config.optimizer.learning_rate, found, path))
-        self._losses.add(losses)
+        self.progress.took(losses)
 
     def save_between(self, state: TrainState) -> None:
         """Saves the state between two evaluations, unless it is saved already.
@@ -182,7 +171,7 @@ class Run:
         if self.step in (self._saved_step, self.evaluated_step):
             return
         sums = self._checked_sums(state, train_logloss=0.0, valid_logloss=0.0)
-        self._checkpoints.save_between(state, self.step, self._progress(), sums)
+        self._checkpoints.save_between(state, self.step, self._saved_progress(), sums)
         self._saved_step = self.step
 
     def newest_saved(self) -> int:
@@ -201,20 +190,11 @@ class Run:
           Diverged: training has diverged; earlier checkpoints stay, and run.json says so.
           FolderInUse: another process has taken over the folder.
         """
-        train_logloss = self._losses.mean(self.schedule, self.evaluated_step)
+        train_logloss = self.progress.train_logloss()
         sums = self._checked_sums(state, train_logloss=train_logloss, valid_logloss=valid['logloss'])
-        # The logloss comes first, as in the files of older versions.
-        ordered = {name: valid[name] for name in dict.fromkeys(['logloss', *valid])}
-        step, epoch = self.step, self.step / self.schedule.epoch_steps
-        epochs = epoch - (self.evaluations[-1].epoch if self.evaluations else 0)
-        self._rates.append(self._rate(epochs))
-        self._evaluated_seconds = self.seconds
-        skipped = self._losses.skipped if self.setup.skips else None
-        self.evaluations += [Evaluation(step, epoch, train_logloss, ordered, skipped)]
-        self._losses = RoundLosses()
-        self._times.append(time.time())
-        self._checkpoints.save_evaluated(state, self._progress(), sums, self.evaluations)
-        self._unreported, self._saved_step = True, step
+        self.progress.evaluated(train_logloss, valid)
+        self._checkpoints.save_evaluated(state, self._saved_progress(), sums, self.progress.evaluations)
+        self._unreported, self._saved_step = True, self.step
 
     def _checked_sums(self, state: TrainState, *, train_logloss: float, valid_logloss: float) -> StateSums:
         """Returns the checksums of a state that shall be saved. Raises Diverged and FolderInUse as `evaluated` does."""
@@ -236,17 +216,9 @@ class Run:
             raise self._diverged(diverged)
         return sums
 
-    def _progress(self) -> dict[str, Any]:
-        """Returns the progress of the run, which a checkpoint holds beside the state."""
-        return {
-            'evaluations': [evaluation.line() for evaluation in self.evaluations],
-            'losses': self._losses.saved(),
-            'seconds': self.seconds,
-            'evaluated_seconds': self._evaluated_seconds,
-            'times': self._times,
-            'rates': self._rates,
-            **self._identity,
-        }
+    def _saved_progress(self) -> dict[str, Any]:
+        """Returns the progress of the run and its identity, which a checkpoint holds beside the state."""
+        return {**self.progress.saved(), **self._identity}
 
     def _diverged(self, error: Diverged) -> Diverged:
         """Writes the divergence to run.json, and returns the error."""
@@ -254,19 +226,15 @@ class Run:
             self._record.diverged(str(error))
         return error
 
-    def _rate(self, epochs: float) -> float | None:
-        """Returns the rows/s of the training since the last evaluation, which was so many epochs."""
-        seconds = self.seconds - self._evaluated_seconds
-        return epochs * self.schedule.rows / seconds if seconds > 0 else None
-
     def report(self, reporter: Reporter, copy: str = '') -> None:
         """Records and shows the last evaluation, unless that has been done; `copy` names the run among copies."""
+        progress = self.progress
         if self._unreported and is_first():
             with self._checkpoints.full_disk_said('metrics.jsonl and the events lack an evaluation for now'):
-                self._record.evaluated(self.evaluations, self._times[-1], self._rates[-1])
+                self._record.evaluated(progress.evaluations, progress.times[-1], progress.rates[-1])
             reporter.evaluated(
-                self.evaluations[-1],
-                best=self.evaluations[-1] is best_evaluation(self.evaluations, self._monitor),
+                progress.evaluations[-1],
+                best=progress.evaluations[-1] is best_evaluation(progress.evaluations, self._monitor),
                 copy=copy,
             )
         self._unreported = False
@@ -277,7 +245,7 @@ class Run:
         Raises UsageError if its checkpoint is lost.
         """
         self._checkpoints.wait()
-        step = best_evaluation(self.evaluations, self._monitor).step
+        step = best_evaluation(self.progress.evaluations, self._monitor).step
         try:
             return self._checkpoints.evaluated.restore(step, shapes_on(self.setup, mesh), mesh)[0]
         except DamagedCheckpoint as error:
@@ -295,15 +263,15 @@ class Run:
             self.setup,
             self._data.hash,
             self.schedule,
-            self.evaluations,
+            self.progress.evaluations,
             state,
             test,
             first_step_seconds=first_step_seconds,
-            train_seconds=self.seconds,
+            train_seconds=self.progress.seconds,
         )
         if is_first():
             self._record.result(self.result)
-        self._checkpoints.discard_spare(self.evaluations)
+        self._checkpoints.discard_spare(self.progress.evaluations)
 
     def close(self) -> None:
         """Waits until everything is saved, and releases the folder.
