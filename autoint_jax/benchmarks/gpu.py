@@ -16,6 +16,7 @@ from autoint_jax.benchmarks.growth import batch_growth, of_each
 from autoint_jax.benchmarks.replicas import replicas
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline
+from autoint_jax.benchmarks.row_updates import row_updates
 from autoint_jax.benchmarks.shaped_run import shaped_run
 from autoint_jax.benchmarks.shapes import SHAPES, Shape, criteo, made_up
 from autoint_jax.benchmarks.stepping import StepBenchmark
@@ -162,10 +163,19 @@ def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str,
     yield 'scatter_add', lambda: scatter_check(SHAPES[shape], timing)
     yield 'forms', lambda: forms(config, SHAPES[shape], timing, quick=quick)
     yield 'epoch', lambda: epoch(config, shape, 200 if quick else 1_000_000, timing._replace(windows=1), quick=quick)
+
+    def half() -> Config:
+        return replace(config, {'model.compute_dtype': 'bfloat16'})
+
+    rows = 200 if quick else 4_000_000
+    yield 'epoch_bfloat16', lambda: epoch(half(), shape, rows, timing._replace(windows=1), quick=quick)
+    yield 'row_updates', lambda: row_updates(config, timing, quick=quick)
     yield 'replicas', lambda: replicas(config, 'ml1m', copies, timing, quick=quick)
+    yield 'replicas_bfloat16', lambda: replicas(half(), 'ml1m', copies, timing, quick=quick)
     yield 'movielens_1m_shape', lambda: shaped_run(config, epochs=3 if quick else 10, quick=quick)
     yield 'tables', lambda: tables(config, [2000] if quick else [1_000_000, 6_000_000], timing)
     yield 'batches', lambda: batch_growth(config, shape, batches, timing, quick=quick)
+    yield 'batches_bfloat16', lambda: batch_growth(half(), shape, batches, timing, quick=quick)
 
 
 def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Outcome]]:

@@ -22,10 +22,14 @@ PARTS = (
     'scatter_add',
     'forms',
     'epoch',
+    'epoch_bfloat16',
+    'row_updates',
     'replicas',
+    'replicas_bfloat16',
     'movielens_1m_shape',
     'tables',
     'batches',
+    'batches_bfloat16',
 )
 
 
