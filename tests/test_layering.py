@@ -36,7 +36,7 @@ ARROWS = {
     'data.store': 'errors names schema stored',
     'data.encoding': 'errors schema data.raw data.store',
     'data.preparation': 'errors console heartbeat stored data.text data.raw data.store data.encoding',
-    'data.datasets.declaration': 'errors schema stored data.text data.raw data.store data.encoding data.preparation',
+    'data.datasets.declaration': 'errors schema data.text data.raw data.store data.encoding data.preparation',
     'data.datasets.drafting': 'errors data.text data.raw data.preparation data.datasets.declaration',
     'data.datasets': (
         'errors schema stored data.text data.raw data.store data.encoding data.preparation data.datasets.declaration'
@@ -59,13 +59,13 @@ ARROWS = {
         'errors schema config models.layers models training.processes training.step training.checkpoints'
     ),
     'training': (
-        'errors exits cache_folder console heartbeat schema config kernels data.store models.layers models.interacting '
-        'models evaluation training.tables training.processes training.step training.checkpoints training.run_folder '
+        'errors exits cache_folder console heartbeat schema config kernels data.store models.interacting models '
+        'evaluation training.tables training.processes training.step training.checkpoints training.run_folder '
         'training.memory'
     ),
-    'explain': 'errors schema config data.store models.layers models evaluation training.step training',
+    'explain': 'errors schema data.store models.layers training.step training',
     'diagnosis': (
-        'errors exits packages schema config kernels data.store models.layers models.interacting models evaluation '
+        'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '
         'training.tables training.processes training.step training.checkpoints training.memory training'
     ),
     'records': 'errors console stored stored_records evaluation config data.store training.run_folder training',
@@ -80,8 +80,8 @@ ARROWS = {
     ),
     'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',
     'benchmarks': (
-        'errors stored schema config data.store models.layers models.interacting models evaluation training.step '
-        'training.run_folder training diagnosis'
+        'errors stored schema config data.store models.layers models.interacting models evaluation training.tables '
+        'training.step training.run_folder training diagnosis'
     ),
 }
 # These may be used everywhere below them.
@@ -137,6 +137,14 @@ def test_arrows_run_one_way():
         assert ALLOWED[room] <= set(rooms[:number]), (
             f'{room} may import what stands below it: {ALLOWED[room] - set(rooms[:number])}'
         )
+
+
+def test_every_arrow_is_used():
+    used = {room: set() for room in ARROWS}
+    for path in FILES:
+        if path.stem != '__init__':
+            used[room_of(path)] |= {room_of(file_of(name)) for name in imports(path) if name.startswith('autoint_jax.')}
+    assert {room: left for room, named in ARROWS.items() if (left := set(named.split()) - used[room])} == {}
 
 
 def test_no_room_is_crowded():

@@ -1,7 +1,8 @@
 """Checks whether the memory plan of a run fits into memory and disk."""
 
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
-from autoint_jax.training.memory.plan import Item, MemoryPlan
+from autoint_jax.training.memory.items import Item
+from autoint_jax.training.memory.plan import MemoryPlan
 from autoint_jax.training.memory.room import on_cpus
 from autoint_jax.units import shown_bytes
 

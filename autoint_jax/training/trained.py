@@ -17,7 +17,7 @@ from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader,
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.identity import check_identity
 from autoint_jax.training.memory import room
-from autoint_jax.training.memory.plan import EVALUATION_BYTES_PER_ROW
+from autoint_jax.training.memory.items import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.processes.decisions import decided
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.step import placement, scoring

@@ -8,7 +8,8 @@ from jax.sharding import Mesh
 from autoint_jax.errors import UsageError
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.memory.available import device_memory, ram_by_limit
-from autoint_jax.training.memory.plan import Item, MemoryPlan
+from autoint_jax.training.memory.items import Item
+from autoint_jax.training.memory.plan import MemoryPlan
 from autoint_jax.training.processes import group
 from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.step.placement import table_parts

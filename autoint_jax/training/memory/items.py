@@ -1,0 +1,164 @@
+"""The items of a plan: what the state, a step, rows and an evaluation take in the memory of a device."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+
+from autoint_jax.config.configuration import Config
+from autoint_jax.schema import Schema
+from autoint_jax.training.memory.activations import activations
+from autoint_jax.training.step import feed, scoring, slices
+from autoint_jax.training.step.columns import bytes_per_row
+from autoint_jax.training.step.state import Setup, TrainState
+
+# Number of arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and slots of the optimizer.
+ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}
+# Logits, the two sorts of `evaluation.sums` and their running counts, float32 or uint32 each.
+EVALUATION_BYTES_PER_ROW = 32
+
+
+class Item(NamedTuple):
+    """A part of a plan that takes memory or disk space.
+
+    Attributes:
+      name: name of the part, for sentences.
+      bytes: bytes on one device, or on the host.
+      counted: says how the bytes were counted.
+      change: options to change for fewer bytes; '' if the bytes follow from other parts.
+      estimated: whether the bytes are an estimate from above.
+      shared: whether all CPU devices share one, as they share columns and orders.
+    """
+
+    name: str
+    bytes: int
+    counted: str
+    change: str
+    estimated: bool = False
+    shared: bool = False
+
+
+def nbytes(tree: Any) -> int:
+    """Returns the bytes of the arrays of a tree, which may be shapes."""
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def state_items(state: TrainState, config: Config, on_device: int, at_once: int, parts: int) -> list[Item]:
+    """Returns the items of the state on one device.
+
+    Args:
+      state: the state of one run, or its shapes.
+      config: the configuration of the run.
+      on_device: number of copies of the run that the device holds.
+      at_once: number of copies that take a step at the same time.
+      parts: number of parts of the tables, one of which the device holds.
+    """
+    shapes = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
+    smaller, optimizer = 'model.embedding_dim', config.optimizer.tables
+    many = f', {on_device} copies' if on_device > 1 else f', split over {parts} devices' if parts > 1 else ''
+    found = [
+        Item(
+            'tables',
+            on_device * nbytes(state.tables) // parts,
+            f'{shapes} float32{many}' if shapes else 'all fields are numeric',
+            smaller,
+        ),
+        Item(
+            "state of the tables' optimizer",
+            on_device * nbytes(state.slots) // parts,
+            optimizer + many,
+            smaller if optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'",
+        ),
+    ]
+    if optimizer == 'adam':
+        found.append(
+            Item(
+                'gradient of whole tables',
+                at_once * nbytes(state.tables) // parts,
+                'as the tables, for adam',
+                "optimizer.tables to 'deferred_adam'",
+            )
+        )
+    return found + [
+        Item(
+            'parameters and their optimizer',
+            on_device * nbytes((state.params, state.optimizer)),
+            config.optimizer.name + many,
+            'model.num_layers, model.head_dim or model.deep_hidden',
+        )
+    ]
+
+
+def step_items(setup: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> list[Item]:
+    """Returns the items of a step on one device: rows of a batch and activations of a slice.
+
+    Args:
+      setup: the setup of the run.
+      cut: how a batch is cut into slices.
+      at_once: number of copies of the run that take a step at the same time.
+      compiling: whether activations without a formula are counted by compiling a step.
+    """
+    arrays = ROW_ARRAYS[setup.config.optimizer.tables]
+    values = sum(len(spec.columns) * spec.width for spec in setup.table_specs.values())
+    bytes_of_slice, counted = activations(setup, cut.slice_rows, compiling=compiling)
+    return [
+        Item(
+            'rows of a batch',
+            at_once * arrays * cut.padded_batch * values * 4,
+            f'{arrays} x batch {cut.padded_batch} x {values} float32',
+            'training.batch_size',
+            estimated=True,
+        ),
+        Item(
+            'activations of a slice',
+            at_once * bytes_of_slice,
+            counted,
+            'training.batch_size' if setup.config.model.deep_batch_norm else 'execution.slice_rows',
+            estimated=True,
+        ),
+    ]
+
+
+def row_formula(schema: Schema) -> str:
+    """Returns the formula of the bytes of rows, for sentences."""
+    return f'rows x ({schema.num_slots} ids + {len(schema.numeric_fields)} numbers + 1 label) x 4 bytes'
+
+
+def data_items(
+    schema: Schema, rows: dict[str, int], places: int, cut: slices.Cut, *, shared: bool, streamed: bool
+) -> list[Item]:
+    """Returns the items of rows, of their order and of evaluation on one device.
+
+    Args:
+      schema: the fields of the data.
+      rows: {split: number of rows}.
+      places: number of places in the order of an epoch, of all copies on the device.
+      cut: how a batch is cut into slices.
+      shared: whether all CPU devices share one order.
+      streamed: whether rows are read from disk.
+    """
+    evaluated = max((count for split, count in rows.items() if split != 'train'), default=0)
+    total, change, row_bytes = sum(rows.values()), 'the number of rows', bytes_per_row(schema)
+    if streamed:
+        chunk = max(feed.CHUNK_BYTES, cut.padded_batch * row_bytes)
+        held = max((feed.READ_AHEAD + 3) * chunk, 2 * scoring.BLOCK_ROWS * row_bytes)
+        data = Item(
+            'rows read ahead',
+            min(held, 2 * total * row_bytes),
+            f'{feed.READ_AHEAD} chunks, and those in use',
+            'training.batch_size',
+        )
+    else:
+        data = Item(
+            'data', total * row_bytes, f'{total:,} {row_formula(schema)}', 'execution.streaming to true', shared=True
+        )
+    return [
+        data,
+        Item('order of rows', 2 * places * 4, 'this epoch and the next, int32', change, shared=shared),
+        Item(
+            'evaluation',
+            evaluated * EVALUATION_BYTES_PER_ROW,
+            f'{evaluated:,} rows x {EVALUATION_BYTES_PER_ROW} bytes',
+            change,
+        ),
+    ]
