@@ -49,8 +49,8 @@ if __name__ == '__main__':
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.records.tables import write_table
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.progress import Bar
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import placement
 
 QUICK_GRIDS, QUICK_COPIES = 2, 2  # with --quick: grids, and settings of each

@@ -8,7 +8,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.records.comparison import measured, show
-from autoint_jax.training.replica_options import varying_options
+from autoint_jax.training.copies.options import varying_options
 from autoint_jax.training.run_folder.result import Result
 
 

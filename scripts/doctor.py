@@ -135,8 +135,8 @@ def _plan(config: Config, asked: 'Planned | None', runs_dir: pathlib.Path) -> li
     import jax
 
     from autoint_jax.diagnosis import hardware, memory
+    from autoint_jax.training.copies.programs import replica_mesh
     from autoint_jax.training.memory import available, room
-    from autoint_jax.training.replica_programs import replica_mesh
     from autoint_jax.training.step import placement
     from autoint_jax.training.step.state import make_setup
 

@@ -62,10 +62,10 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.metrics import line
 from autoint_jax.models.registry import shows_attention
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.processes import group
 from autoint_jax.training.progress import Bar, Silent
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.run_folder.naming import run_name
 from autoint_jax.training.step import placement

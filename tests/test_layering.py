@@ -63,15 +63,22 @@ ARROWS = {
         'evaluation training.tables training.processes training.step training.checkpoints training.run_folder '
         'training.memory'
     ),
+    'training.copies': (
+        'errors config data.store evaluation training.tables training.processes training.step training.run_folder '
+        'training.memory training'
+    ),
     'explain': 'errors schema data.store models.layers training.step training',
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '
-        'training.tables training.processes training.step training.checkpoints training.memory training'
+        'training.tables training.processes training.step training.checkpoints training.memory training '
+        'training.copies'
     ),
-    'records': 'errors console stored stored_records evaluation config data.store training.run_folder training',
+    'records': (
+        'errors console stored stored_records evaluation config data.store training.run_folder training training.copies'
+    ),
     'sweeps': (
         'errors exits names stored stored_records config data.store models evaluation training.step '
-        'training.run_folder training records'
+        'training.run_folder training training.copies records'
     ),
     'sweeps.engines': 'interruptions errors exits sweeps',
     'reproduction.paper': (
@@ -81,7 +88,7 @@ ARROWS = {
     'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',
     'benchmarks': (
         'errors stored schema config data.store models.layers models.interacting models evaluation training.tables '
-        'training.step training.run_folder training diagnosis'
+        'training.step training.run_folder training training.copies diagnosis'
     ),
 }
 # These may be used everywhere below them.

@@ -44,7 +44,7 @@ def test_every_dependency_is_needed_by_all_or_optional():
 def test_a_run_needs_no_optional_package(tmp_path: pathlib.Path):
     script = tmp_path / 'script.py'
     script.write_text(
-        'import autoint_jax.training.loop, autoint_jax.training.replicas, autoint_jax.diagnosis.operations\n'
+        'import autoint_jax.training.loop, autoint_jax.training.copies.fitting, autoint_jax.diagnosis.operations\n'
         'import autoint_jax.benchmarks.gpu, autoint_jax.records.comparison, autoint_jax.training.trained\n'
         'from autoint_jax.training.run_folder import events\nprint(events.not_written())'
     )

@@ -16,8 +16,8 @@ from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds, ready
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.training import replica_programs
-from autoint_jax.training.replica_programs import BY_COPY
+from autoint_jax.training.copies import programs
+from autoint_jax.training.copies.programs import BY_COPY
 from autoint_jax.training.step import placement, steps
 from autoint_jax.training.step.state import TrainState, initial_state, make_setup
 
@@ -56,14 +56,12 @@ class ReplicaBenchmark:
     """Copies with different seeds, on as many devices as share them evenly. `window` counts the rows of all copies."""
 
     def __init__(self, config: Config, shape: Shape, copies: int):
-        mesh = replica_programs.replica_mesh(copies, jax.local_devices()[: math.gcd(copies, jax.local_device_count())])
+        mesh = programs.replica_mesh(copies, jax.local_devices()[: math.gcd(copies, jax.local_device_count())])
         prepared = ready(config, shape, mesh)
         self.work = prepared.work
-        together = replica_programs.go_together(mesh)
-        chunk = replica_programs.make_chunk(
-            prepared.setup, mesh, prepared.cut, max_steps=CHUNK_STEPS, together=together
-        )
-        states = replica_programs.stacked(
+        together = programs.go_together(mesh)
+        chunk = programs.make_chunk(prepared.setup, mesh, prepared.cut, max_steps=CHUNK_STEPS, together=together)
+        states = programs.stacked(
             [
                 initial_state(make_setup(replace(config, {'seed': seed}), prepared.setup.schema))
                 for seed in range(copies)

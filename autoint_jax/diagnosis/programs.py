@@ -11,7 +11,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.schema import Schema
-from autoint_jax.training import replica_programs
+from autoint_jax.training.copies import programs
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, make_setup
@@ -100,14 +100,14 @@ class Together(NamedTuple):
 def _together(made: Program, configs: list[Config], *, stepped: bool) -> Together:
     """Compiles steps of copies, and takes them if `stepped`."""
     device = jax.local_devices()[0]
-    mesh = replica_programs.replica_mesh(COPIES, [device])
+    mesh = programs.replica_mesh(COPIES, [device])
     setups = [make_setup(config, made.schema, device.platform) for config in configs]
     cut = slices.cut(BATCH, setups[0], mesh)
     order = np.full((STEPS, cut.padded_batch), -1, np.int32)
     order[:, :BATCH] = made.order
-    states = replica_programs.stacked([initial_state(setup) for setup in setups], mesh)
+    states = programs.stacked([initial_state(setup) for setup in setups], mesh)
     table_bytes = sum(table.nbytes for table in states.tables.values())
-    chunk = replica_programs.make_chunk(setups[0], mesh, cut, max_steps=STEPS, together=True)
+    chunk = programs.make_chunk(setups[0], mesh, cut, max_steps=STEPS, together=True)
     arguments = (
         states,
         {'seed': jnp.arange(COPIES, dtype=jnp.int32)},

@@ -11,10 +11,10 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.runs import RunRecord
+from autoint_jax.training.copies.capacity import copies_that_fit
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.replica_capacity import copies_that_fit
-from autoint_jax.training.replicas import fit_copies
 
 
 def completed(

@@ -30,7 +30,7 @@ from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.sweep_file import Sweep
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.sweeps.worker_task import WorkerTask
-from autoint_jax.training.replica_capacity import copies_that_fit
+from autoint_jax.training.copies.capacity import copies_that_fit
 
 COPIES_OF_A_CORE = 4
 DEATHS_TOGETHER = 2

@@ -21,9 +21,9 @@ from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.trial_reporter import Pruned, TrialReporter, output_to, printed_to
 from autoint_jax.sweeps.trials import Trial
 from autoint_jax.sweeps.worker_task import WorkerTask
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder.records import FolderInUse
 
 Train = Callable[[WorkerTask, Trial, Reporter], None]

@@ -18,9 +18,9 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import fit
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, make_setup

@@ -18,9 +18,9 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.divergence import Diverged, absurd_logloss, divergence, largest_values
 from autoint_jax.training.loop import fit
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run import Run
 from autoint_jax.training.step import order, placement
 from autoint_jax.training.step.state import make_setup

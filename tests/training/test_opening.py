@@ -17,9 +17,9 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training import fields, trained
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import room
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import scoring, state
 from autoint_jax.training.step.columns import bytes_per_row
 from autoint_jax.training.trained import open_run

@@ -10,7 +10,7 @@ import pytest
 from autoint_jax.benchmarks.shapes import Shape, made_up
 from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.training import replica_programs
+from autoint_jax.training.copies import programs
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, make_setup
@@ -33,13 +33,13 @@ def together(tables, cardinality, counts):
         },
     )
     schema, columns = made_up(Shape((3, cardinality)), 24, seed=1)
-    setup, mesh = make_setup(config, schema), replica_programs.replica_mesh(2, jax.local_devices()[:1])
+    setup, mesh = make_setup(config, schema), programs.replica_mesh(2, jax.local_devices()[:1])
     cut = slices.cut(6, setup, mesh)
     order = jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
-    states = replica_programs.stacked(
+    states = programs.stacked(
         [initial_state(make_setup(replace(config, {'seed': seed}), schema)) for seed in (0, 1)], mesh
     )
-    chunk = replica_programs.make_chunk(setup, mesh, cut, max_steps=4, together=True)
+    chunk = programs.make_chunk(setup, mesh, cut, max_steps=4, together=True)
     varied, orders = {'seed': jnp.array([0, 1])}, jnp.stack([order, order[::-1]])
     return chunk, (states, varied, orders, jnp.array(counts), resident_columns(columns, mesh), 0), setup, cut
 

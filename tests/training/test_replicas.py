@@ -16,10 +16,10 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.records import completion, runs
 from autoint_jax.records.completion import completed_seeds
-from autoint_jax.training import replica_programs
+from autoint_jax.training.copies import programs
+from autoint_jax.training.copies.fitting import fit_copies
+from autoint_jax.training.copies.options import copy_name
 from autoint_jax.training.loop import fit
-from autoint_jax.training.replica_options import copy_name
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.state import initial_state, make_setup
@@ -110,21 +110,21 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
             'deep_dropout': [0.0, 0.1],
         }.items()
     }
-    setup, mesh = make_setup(configs[0], schema), replica_programs.replica_mesh(2, jax.local_devices()[:1])
+    setup, mesh = make_setup(configs[0], schema), programs.replica_mesh(2, jax.local_devices()[:1])
     alone_on = placement.data_mesh(jax.local_devices()[:1])
     cut = slices.cut(6, setup, mesh)
     order = jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
     orders = jnp.stack([order, order[::-1]])
     resident = resident_columns(columns, mesh)
     first = [initial_state(make_setup(config, schema)) for config in configs]
-    states = replica_programs.stacked(first, mesh)
+    states = programs.stacked(first, mesh)
     counts = jnp.array([3, 2])
     if not together:
         request.getfixturevalue('optimized')  # the same bits
-    states, losses = replica_programs.make_chunk(setup, mesh, cut, max_steps=3, together=together)(
+    states, losses = programs.make_chunk(setup, mesh, cut, max_steps=3, together=together)(
         states, varied, orders, counts, resident, 1
     )
-    states = replica_programs.make_flush(setup, mesh, together=together)(states, varied)
+    states = programs.make_flush(setup, mesh, together=together)(states, varied)
     for copy, config in enumerate(configs):
         own = make_setup(config, schema)
         alone, loss = steps.make_chunk(own, alone_on, cut, max_steps=3)(

@@ -16,8 +16,8 @@ from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.sweeps import report, trials
 from autoint_jax.sweeps.status import status
 from autoint_jax.sweeps.worker import work
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.trained import open_run

@@ -13,9 +13,9 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.exits import Stopped, Terminated, terminate
 from autoint_jax.training import pace
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.pace import SAVE, STOP, Pace
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step.feed import REPORT_STEPS
 from autoint_jax.training.stopping import Stopping
 

@@ -13,8 +13,8 @@ from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')

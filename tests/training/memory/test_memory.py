@@ -19,10 +19,10 @@ from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, FieldSpec, Schema
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import available, limits, room
 from autoint_jax.training.memory import plan as memory
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.step import aligned, order, placement
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.schedule import evaluation_steps

@@ -18,8 +18,8 @@ from autoint_jax.config.fingerprint import fingerprint, former_fingerprint
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training import run as runs_of_training
+from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
-from autoint_jax.training.replicas import fit_copies
 from autoint_jax.training.run_folder import contents, holding, records
 from autoint_jax.training.run_folder.contents import UnusableFolder
 from autoint_jax.training.run_folder.events import RATE

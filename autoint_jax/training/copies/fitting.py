@@ -14,14 +14,14 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.mesh_config import MeshConfig
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.training.copies.loop import ReplicaLoop
+from autoint_jax.training.copies.options import varying_options
+from autoint_jax.training.copies.programs import replica_mesh
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.loop import open_splits, say_what_is_special, split_rows
 from autoint_jax.training.memory.room import arranged
 from autoint_jax.training.processes import group
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.replica_loop import ReplicaLoop
-from autoint_jax.training.replica_options import varying_options
-from autoint_jax.training.replica_programs import replica_mesh
 from autoint_jax.training.run import Run
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import placement

@@ -13,13 +13,13 @@ from jax.sharding import NamedSharding
 from autoint_jax.config import configuration
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
-from autoint_jax.training import replica_programs
+from autoint_jax.training.copies import programs
+from autoint_jax.training.copies.options import copy_name
+from autoint_jax.training.copies.programs import BY_COPY, replica_mesh, stacked
 from autoint_jax.training.loop import Coming, dispatched, split_rows
 from autoint_jax.training.memory.room import arranged
 from autoint_jax.training.pace import STOP, Pace
 from autoint_jax.training.progress import Reporter
-from autoint_jax.training.replica_options import copy_name
-from autoint_jax.training.replica_programs import BY_COPY, replica_mesh, stacked
 from autoint_jax.training.run import Run
 from autoint_jax.training.step import order, placement, slices
 from autoint_jax.training.step.columns import resident_columns
@@ -66,12 +66,10 @@ class ReplicaLoop:
         )
         self._resident = {split: resident_columns(part, self._mesh) for split, part in splits.items()}
         self._cut = slices.cut(self._schedule.batch_size, self._setup, self._mesh)
-        together = replica_programs.go_together(self._mesh)
-        self._chunk = replica_programs.make_chunk(
-            self._setup, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together
-        )
-        self._flush = replica_programs.make_flush(self._setup, self._mesh, together=together)
-        self._evaluator = replica_programs.make_evaluator(
+        together = programs.go_together(self._mesh)
+        self._chunk = programs.make_chunk(self._setup, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together)
+        self._flush = programs.make_flush(self._setup, self._mesh, together=together)
+        self._evaluator = programs.make_evaluator(
             self._setup, self._mesh, together=together, keep_logits=runs[0].measures.keep_logits
         )
         self._varied = {

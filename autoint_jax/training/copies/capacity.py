@@ -5,10 +5,10 @@ import jax
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.mesh_config import MeshConfig
 from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.training.copies.programs import replica_mesh
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.loop import open_splits, split_rows
 from autoint_jax.training.memory.available import available_ram, device_memory
-from autoint_jax.training.replica_programs import replica_mesh
 from autoint_jax.training.step import placement, slices
 from autoint_jax.training.step.columns import bytes_per_row
 from autoint_jax.training.step.feed import RESIDENT_FRACTION, chosen_feed

@@ -1,0 +1,1 @@
+"""Copies of a run that train in one program."""
