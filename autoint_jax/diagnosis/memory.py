@@ -22,15 +22,38 @@ def checks(
       ram: free bytes of RAM; None if unknown.
       disk: free bytes of the disk of the run folder.
     """
-    found = [Check(OK, f'{item.name}: {shown_bytes(item.bytes)} ({item.counted})') for item in what.device]
-    found += [Check(OK, f'{item.name}, host: {shown_bytes(item.bytes)} ({item.counted})') for item in what.host]
-    found += [Check(OK, f'{item.name}, disk: {shown_bytes(item.bytes)} ({item.counted})') for item in what.disk]
+    found = _items(what)
     if on_cpu:
         shared = on_cpus(what.device, copies)
         found.append(judged('RAM' + (f', {copies} devices' if copies > 1 else ''), shared + what.host, ram))
     else:
         found += [judged('memory of a device', what.device, device_memory), judged('RAM', what.host, ram)]
     return found + [judged('disk of the run folder', what.disk, disk)]
+
+
+def checks_on_paper(what: MemoryPlan, device_memory: int | None) -> list[Check]:
+    """Returns a line for each item of a plan for devices that are not here, then whether they hold their items.
+
+    Args:
+      what: the plan.
+      device_memory: bytes of memory of a device; None if unknown.
+    """
+    ram, disk = (shown_bytes(sum(item.bytes for item in items)) for items in (what.host, what.disk))
+    return [
+        *_items(what),
+        judged('memory of a device', what.device, device_memory),
+        Check(OK, f'RAM: {ram} needed by all hosts together; disk of the run folder: {disk} needed'),
+    ]
+
+
+def _items(what: MemoryPlan) -> list[Check]:
+    """Returns a line for each item of the plan."""
+    places = (('', what.device), (', host', what.host), (', disk', what.disk))
+    return [
+        Check(OK, f'{item.name}{place}: {shown_bytes(item.bytes)} ({item.counted})')
+        for place, items in places
+        for item in items
+    ]
 
 
 def judged(place: str, items: list[Item], available: int | None) -> Check:

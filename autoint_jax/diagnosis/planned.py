@@ -2,12 +2,15 @@
 
 import json
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from autoint_jax.data.store.opening import folder_of, open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
+
+_FIELDS = re.compile(r'[1-9]\d{0,14}(?:x[1-9]\d{0,3})?')  # ids of a field, and the number of such fields
 
 
 class Planned(NamedTuple):
@@ -23,15 +26,22 @@ class Planned(NamedTuple):
 
 
 def schema_of(cardinalities: Sequence[str | int]) -> Schema:
-    """Makes a schema of categorical fields with these numbers of ids. Raises UsageError on any but positive numbers."""
-    if not all(str(size).isdecimal() and len(str(size)) < 16 and int(size) for size in cardinalities):
+    """Makes a schema of categorical fields with these numbers of ids; '1000x26' stands for 26 fields of 1000 ids.
+
+    Raises UsageError on any but positive numbers.
+    """
+    if not all(_FIELDS.fullmatch(str(part)) for part in cardinalities):
         raise UsageError(
             f'the cardinalities {",".join(map(str, cardinalities))} must be numbers of ids, at least 1 '
-            'for each field, such as 64,1000'
+            'for each field, such as 64,1000, or 1000x26 for 26 fields of 1000'
         )
-    return Schema(
-        tuple(FieldSpec(f'field_{number}', CATEGORICAL, int(size)) for number, size in enumerate(cardinalities))
-    )
+    sizes = [
+        int(ids)
+        for part in cardinalities
+        for ids, _, fields in [str(part).partition('x')]
+        for _ in range(int(fields or 1))
+    ]
+    return Schema(tuple(FieldSpec(f'field_{number}', CATEGORICAL, size) for number, size in enumerate(sizes)))
 
 
 def schema_file(path: pathlib.Path) -> Schema:

@@ -43,7 +43,9 @@ def nbytes(tree: Any) -> int:
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def state_items(state: TrainState, config: Config, on_device: int, at_once: int, parts: int) -> list[Item]:
+def state_items(
+    state: TrainState, config: Config, on_device: int, at_once: int, parts: int, *, splittable: bool
+) -> list[Item]:
     """Returns the items of the state on one device.
 
     Args:
@@ -52,9 +54,11 @@ def state_items(state: TrainState, config: Config, on_device: int, at_once: int,
       on_device: number of copies of the run that the device holds.
       at_once: number of copies that take a step at the same time.
       parts: number of parts of the tables, one of which the device holds.
+      splittable: whether more devices could split the tables.
     """
     shapes = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
-    smaller, optimizer = 'model.embedding_dim', config.optimizer.tables
+    split, optimizer = 'mesh.table to more devices' if splittable else '', config.optimizer.tables
+    smaller = split or 'model.embedding_dim'
     many = f', {on_device} copies' if on_device > 1 else f', split over {parts} devices' if parts > 1 else ''
     found = [
         Item(
@@ -67,7 +71,7 @@ def state_items(state: TrainState, config: Config, on_device: int, at_once: int,
             "state of the tables' optimizer",
             on_device * nbytes(state.slots) // parts,
             optimizer + many,
-            smaller if optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'",
+            smaller if split or optimizer == 'rowwise_adagrad' else "optimizer.tables to 'rowwise_adagrad'",
         ),
     ]
     if optimizer == 'adam':
@@ -83,7 +87,7 @@ def state_items(state: TrainState, config: Config, on_device: int, at_once: int,
         Item(
             'parameters and their optimizer',
             on_device * nbytes((state.params, state.optimizer)),
-            config.optimizer.name + many,
+            config.optimizer.name + (many if on_device > 1 else ''),
             'model.num_layers, model.head_dim or model.deep_hidden',
         )
     ]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.mesh_config import TABLE_DEVICES
 from autoint_jax.schema import Schema
 from autoint_jax.training.checkpoints.checkpoints import SPARE_BYTES
 from autoint_jax.training.memory import limits
@@ -71,11 +72,13 @@ def plan(
     on_device = -(-copies // mesh.devices.size) if copies > 1 else 1
     at_once = on_device if not on_cpu else 1  # copies of a CPU device take their steps one after the other
     parts, train = table_parts(mesh), rows.get('train', config.training.batch_size)
+    splittable = copies == 1 and parts < min(mesh.size, max(TABLE_DEVICES))
     whole = nbytes(state)
     held = nbytes(state._replace(tables={}, slots={})) + nbytes((state.tables, state.slots)) // parts
     batch_size = min(config.training.batch_size, train)
     cut = slices.cut(batch_size, setup, mesh)
-    device = [*state_items(state, config, on_device, at_once, parts), *step_items(setup, cut, at_once, compiling)]
+    device = state_items(state, config, on_device, at_once, parts, splittable=splittable)
+    device += step_items(setup, cut, at_once, compiling)
     if rows:
         places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
         device += data_items(schema, rows, on_device * places, cut, shared=copies == 1, streamed=streamed)
