@@ -64,6 +64,7 @@ class Run:
         self.progress = RunProgress(self.schedule, counts_skipped=setup.skips)
         self._saved_step: int | None = None
         self._unreported = self._taken_over = False
+        self._is_copy = copies > 1
         self._identity = {'fingerprint': fingerprint(setup.config), 'data_hash': data.hash}
         execution = setup.config.execution
         self._checkpoints = RunCheckpoints(folder, go_on_if_full=execution.full_disk == GO_ON, monitor=self._monitor)
@@ -126,8 +127,8 @@ class Run:
     def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
         """Returns the state from which to resume, or the initial state, on the mesh.
 
-        It also sets the progress so far. `say` is called with a sentence about lost checkpoints,
-        about a file system without locks, and later about a full disk if the run goes on then.
+        It also sets the progress so far. `say` is called with a sentence about what the folder keeps of the data, about
+        lost checkpoints, about a file system without locks, and later about a full disk if the run goes on then.
         """
         self._checkpoints.say = say
         if is_first() and not self._record.locked:
@@ -135,6 +136,8 @@ class Run:
                 'this file system has no locks: do not start a second process in this run folder, because the first '
                 'would stop'
             )
+        if is_first() and self._record.kept and not self._is_copy:
+            say(self._record.kept)
         if not self._checkpoints.steps() and (recorded := decided(lambda: self._record.evaluation_count())):
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
         found = resumed(self._checkpoints, shapes_on(self.setup, mesh), mesh, say, self._monitor)

@@ -19,7 +19,7 @@ from autoint_jax.training.identity import check_identity
 from autoint_jax.training.memory import room
 from autoint_jax.training.memory.items import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.processes.decisions import decided
-from autoint_jax.training.run_folder import contents
+from autoint_jax.training.run_folder import contents, encoding
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import bytes_per_row, resident_columns
 from autoint_jax.training.step.feed import chosen_feed
@@ -78,6 +78,29 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
 
     Raises UsageError if the folder holds no run or no such checkpoint, or the data is not that of the training.
     """
+    return _opened(run_dir, step, _prepared(run_dir, data_dir))
+
+
+def open_scorer(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedRun:
+    """Opens a run as `open_run` does, to score new rows: the splits of its data may be gone.
+
+    The schema, the plan and the vocabularies are those that the run folder keeps. The folder of a run of an earlier
+    version keeps none; then they are read from the prepared data, if that has the hash of the run's.
+    """
+    kept = encoding.kept_encoding(run_dir, contents.read_run(run_dir).data_hash)
+    if kept is not None:
+        return _opened(run_dir, step, kept)
+    try:
+        return _opened(run_dir, step, _prepared(run_dir, data_dir))
+    except UsageError as error:
+        raise UsageError(
+            f'{run_dir} does not keep how rows are encoded ({encoding.ENCODING}/ is missing, as in runs of earlier '
+            f'versions), and its prepared data cannot be used: {error}'
+        ) from None
+
+
+def _prepared(run_dir: pathlib.Path, data_dir: str) -> PreparedData:
+    """Opens the prepared data of a run. Raises UsageError if it is missing or has another hash."""
     run = contents.read_run(run_dir)
     config = contents.read_config(run_dir)
     data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
@@ -86,6 +109,13 @@ def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedR
             f'{run_dir} was trained on other data than {data.folder} (hash {run.data_hash[:12]}, not '
             f'{data.hash[:12]}): pass the --data_dir it was trained on'
         )
+    return data
+
+
+def _opened(run_dir: pathlib.Path, step: int | None, data: PreparedData) -> TrainedRun:
+    """Opens a run on its data, at a checkpoint. Raises UsageError as `open_run` does."""
+    run = contents.read_run(run_dir)
+    config = contents.read_config(run_dir)
     mesh = placement.reading_mesh(config.mesh)
     check_devices(mesh)
     setup = make_setup(config, fitted_schema(config, data, run.boundaries), placement.platform(mesh))

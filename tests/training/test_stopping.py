@@ -131,7 +131,7 @@ def test_a_run_saved_by_the_clock_and_killed_goes_on_from_there(data, whole, tmp
         assert len(said) == (damaged > 0) and all(f'going back to step {at},' in sentence for sentence in said)
         assert outcome(folder, data, LONG) == whole
         assert {path.name for path in folder.iterdir()} == {
-            '.lock', 'checkpoints', 'metrics.jsonl', 'result.json', 'run.json', 'tensorboard'
+            '.lock', 'checkpoints', 'encoding', 'metrics.jsonl', 'result.json', 'run.json', 'tensorboard'
         }  # fmt: skip
 
 

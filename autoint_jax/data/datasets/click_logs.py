@@ -8,7 +8,7 @@ from autoint_jax.data.preparation.origin import Origin, RawFiles, plain
 from autoint_jax.data.preparation.pipeline import prepare_table
 from autoint_jax.data.preparation.progress import PreparationProgress
 from autoint_jax.data.preparation.splits import authors_split
-from autoint_jax.data.raw.derived import DERIVATIONS, joined_files
+from autoint_jax.data.raw.derived import DERIVATIONS, DERIVED_FROM, joined_files
 from autoint_jax.data.raw.text_files import TextSource
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.text.layout import Layout
@@ -113,9 +113,7 @@ def _parameters(plan: TablePlan) -> dict[str, Any]:
 
 def raw_columns(plan: TablePlan, layout: Layout) -> list[str]:
     """Returns the names of the raw columns that a plan needs, in the order of the layout."""
-    needed = {field.column for field in plan.fields} | {plan.label.column}
-    if plan.derivation == 'avazu_calendar':
-        needed.add('hour')
+    needed = {field.column for field in plan.fields} | {plan.label.column, *DERIVED_FROM[plan.derivation]}
     return [name for name, _ in layout.columns if name in needed]
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autoint_jax.data.datasets.movielens_files import MovieLens
+from autoint_jax.data.raw.derived import release_period
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
@@ -62,15 +63,6 @@ class Encoded(NamedTuple):
     schema: Schema
     vocabularies: dict[str, Vocabulary]
     splits: dict[str, Columns]
-
-
-def release_period(year: int | None) -> str:
-    """Returns the period of a year: 1919 to 1929, a decade up to the 1960s, then each year; '' for None."""
-    if year is None:
-        return ''
-    if year < 1930:
-        return '1919-1929'
-    return f'{year // 10 * 10}s' if year < 1970 else str(year)
 
 
 def split_rows(rows: int) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autoint_jax.data.datasets.references import Reference
+from autoint_jax.data.raw.derived import age_group
 from autoint_jax.errors import UsageError
 
 
@@ -114,7 +115,7 @@ def read_100k(folder: pathlib.Path) -> MovieLens:
     if paths[2].name == 'ml-100k.inter':
         return _read_100k_recbole(paths)
     users = {
-        match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
+        match[1]: User(match[3], age_group(int(match[2])), match[4], match[5])
         for match in _matches(paths[0], r'(\d+)\|(\d+)\|([MF])\|([^|]+)\|([^|]+)', 'id|age|gender|occupation|zip code')
     }
     movies = {}
@@ -136,7 +137,7 @@ def read_100k(folder: pathlib.Path) -> MovieLens:
 def _read_100k_recbole(paths: tuple[pathlib.Path, ...]) -> MovieLens:
     """Reads MovieLens-100k in the form of RecBole."""
     users = {
-        match[1]: User(match[3], _age_group(int(match[2])), match[4], match[5])
+        match[1]: User(match[3], age_group(int(match[2])), match[4], match[5])
         for match in _matches(
             paths[0],
             r'(\d+)\t(\d+)\t([MF])\t([^\t]+)\t([^\t]+)',
@@ -196,11 +197,6 @@ def _joined(
         if missing:
             raise UsageError(f'{paths[2]} names id {min(missing)}, which {path} does not have')
     return MovieLens(users, movies, user_ids, movie_ids, values.astype(np.int64), timestamps.astype(np.int64), paths)
-
-
-def _age_group(age: int) -> str:
-    """Returns the lower end of an age's group in MovieLens-1M."""
-    return str(max(lower for lower in (1, 18, 25, 35, 45, 50, 56) if age >= lower))
 
 
 _HARPER_KONSTAN = """

@@ -4,7 +4,16 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from autoint_jax.data.datasets import avazu, click_logs, criteo, kdd12, movielens, movielens_files, own_table
+from autoint_jax.data.datasets import (
+    avazu,
+    click_logs,
+    criteo,
+    kdd12,
+    movielens,
+    movielens_files,
+    movielens_rows,
+    own_table,
+)
 from autoint_jax.data.datasets.click_logs import ClickLog
 from autoint_jax.data.datasets.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
 from autoint_jax.data.datasets.references import OWN_TABLE_REFERENCE, Reference
@@ -89,6 +98,7 @@ def _movielens(
             schema=encoded.schema,
             vocabularies=encoded.vocabularies,
             splits=encoded.splits,
+            plan=movielens_rows.row_plan(encoded.schema),
             say=options.progress.say,
             description={
                 'dataset': name,

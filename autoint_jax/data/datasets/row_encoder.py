@@ -1,31 +1,44 @@
 """Encodes new raw rows with the vocabularies and transforms of prepared data. The rows need no labels."""
 
-import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
-from autoint_jax import stored
-from autoint_jax.data.datasets.click_logs import raw_columns
-from autoint_jax.data.datasets.own_table import open_source
+from autoint_jax.data.datasets.row_files import NewFile, open_file
+from autoint_jax.data.datasets.row_plan import RowPlan, row_plan
 from autoint_jax.data.encoding.encoder import Encoder
-from autoint_jax.data.encoding.fitted import Fitted
-from autoint_jax.data.encoding.plan import TablePlan
-from autoint_jax.data.preparation.pipeline import PLAN_FILE
-from autoint_jax.data.raw.headers import names_in
+from autoint_jax.data.encoding.unseen_values import UnseenValues
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.raw.lines import BadRow
-from autoint_jax.data.raw.parquet_files import parquet_schema
 from autoint_jax.data.raw.rows import Raw
 from autoint_jax.data.raw.source import THREADS
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.data.store.verification import AGAIN
-from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
+from autoint_jax.schema import NUMERIC
+
+
+class EncodedBlock(NamedTuple):
+    """Successive raw rows, encoded, bad ones among them.
+
+    Attributes:
+      columns: the rows, in file order; labels are NaN where there is none, or none that is allowed. A bad row has id 0
+        in every slot, and no number.
+      bad: the rows that could not be parsed, bool [n].
+      kept: the columns that were asked for, [n]; null in bad rows.
+      found: the bad rows.
+      size: bytes of the file that the block took.
+    """
+
+    columns: Columns
+    bad: np.ndarray
+    kept: pl.DataFrame
+    found: list[BadRow]
+    size: int
 
 
 class EncodedRows(NamedTuple):
@@ -43,76 +56,72 @@ class EncodedRows(NamedTuple):
 
 
 class RowEncoder:
-    """An encoder of raw files that have the same form as the files of some prepared data.
+    """An encoder of raw files, by the plan of some prepared data.
 
     Attributes:
+      plan: the plan.
+      unseen: counts the values so far that are in no vocabulary.
       unknown: {field: number of values so far that are not in its vocabulary}.
-      bad: rows so far that could not be parsed.
     """
 
     def __init__(self, data: PreparedData):
-        """Reads the plan of `data`. Raises UsageError if the data was prepared without one, as MovieLens is."""
-        path = data.folder / PLAN_FILE
-        if not path.is_file():
-            raise UsageError(f'{path} does not exist: raw rows cannot be encoded for {data.folder}')
-        plan = stored.parsed_json(data.text_of(PLAN_FILE), str(path), mend=AGAIN)
-        with stored.of_form(path, mend=AGAIN):
-            self._plan, self._layout, self._form = (
-                TablePlan.from_json(plan['plan']),
-                Layout.from_json(plan['layout']),
-                plan['form'],
-            )
-            self._fitted = Fitted(
-                data.vocabularies(),
-                {name: tuple(values) for name, values in plan['parameters'].items()},
-                plan['max_values'],
-            )
-        # The occurrences in the training file are not known any more, so every known value has its own id.
-        self._plan = _without_streaming(self._plan)
-        self.unknown: dict[str, int] = {}
-        self.bad: list[BadRow] = []
+        """Reads the plan of `data`. Raises UsageError if the data was made without one."""
+        self.plan: RowPlan = row_plan(data)
+        names = [field.name for field in self.plan.table.fields if field.kind != NUMERIC]
+        self.unseen, self.unknown = UnseenValues(names), dict.fromkeys(names, 0)
 
-    def blocks(self, paths: Sequence[pathlib.Path]) -> Iterator[Columns]:
-        """Yields the rows of files, block by block, in file order. `unknown` and `bad` grow meanwhile.
+    def blocks(self, file: NewFile, keep: Sequence[str] = ()) -> Iterator[EncodedBlock]:
+        """Yields the rows of a file, block by block, in file order. `unseen` and `unknown` grow meanwhile.
 
-        Raises UsageError.
+        Args:
+          file: as `open_file` opened it.
+          keep: the columns for `EncodedBlock.kept`.
+
+        Raises:
+          UsageError: the file cannot be read, or a number is too large.
         """
-        layout, column = self._layout, self._plan.label.column
-        label = self._plan.label if self._has_label(paths[0]) else None
-        if label is None:
-            layout = layout.without(column)
-        wanted = set(raw_columns(self._plan, layout)) - ({column} if label is None else set())
-        source = open_source(
-            self._form,
-            paths,
-            layout,
-            [name for name, _ in layout.columns if name in wanted],
-            self._plan,
-            paths[0].parent,
-        )
-        encoder = Encoder(self._plan, self._fitted, source.types)
-        self.bad = list(source.bad_beside)
+        encoder = Encoder(self.plan.table, self.plan.fitted, file.source.types, self.unseen)
+        before = dict(self.unknown)
         with ThreadPoolExecutor(THREADS, thread_name_prefix='encoding') as threads:
             raw: Raw
-            for raw, _ in source.rows(threads, label, lambda number, raw: raw):
+            for raw, size in file.source.rows(threads, None, lambda number, raw: raw):
                 ids, numeric = encoder(raw.frame, threads)
-                self.unknown = dict(encoder.unknown)
-                self.bad += raw.bad
-                labels = labels_of(raw.frame, label) if label else np.full(len(ids), np.nan, np.float32)
-                yield Columns(ids, numeric, labels)
+                self.unknown = {name: before[name] + count for name, count in encoder.unknown.items()}
+                columns = Columns(ids, numeric, self._labels(raw.frame, file.labelled))
+                yield _with_bad_rows(columns, raw, raw.frame.select(keep), size)
 
-    def _has_label(self, path: pathlib.Path) -> bool:
-        """Whether a file has labels, by its header, its schema, or the number of its columns. Raises UsageError."""
-        label = self._plan.label.column
-        if not path.is_file():
-            raise UsageError(f'{path} does not exist')
-        if self._form == 'libsvm':
-            return True
-        if self._form == 'parquet':
-            return label in parquet_schema(path)
-        if self._layout.header and not self._layout.own_names:
-            return label in names_in(path, self._layout)
-        return len(names_in(path, self._layout)) != len(self._layout.columns) - 1
+    def _labels(self, frame: pl.DataFrame, labelled: bool) -> np.ndarray:
+        """Returns the labels of rows, float32 [n]; NaN where a row has none that is allowed."""
+        label = self.plan.table.label
+        if not labelled:
+            return np.full(frame.height, np.nan, np.float32)
+        if label.above is not None:
+            frame = frame.with_columns(pl.col(label.column).cast(pl.Float64, strict=False))
+        return labels_of(frame, label)
+
+
+def _with_bad_rows(columns: Columns, raw: Raw, kept: pl.DataFrame, size: int) -> EncodedBlock:
+    """Returns a block in which bad rows have their places among the others."""
+    rows = len(columns) + len(raw.bad)
+    if raw.places is None:
+        return EncodedBlock(columns, np.zeros(rows, bool), kept, [], size)
+    bad = np.ones(rows, bool)
+    bad[raw.places] = False
+    ids = np.zeros((rows, columns.ids.shape[1]), np.int32)
+    numeric, labels = np.full((rows, columns.numeric.shape[1]), np.nan, np.float32), np.full(rows, np.nan, np.float32)
+    ids[raw.places], numeric[raw.places], labels[raw.places] = columns.ids, columns.numeric, columns.labels
+    place = np.cumsum(~bad) - 1
+    return EncodedBlock(Columns(ids, numeric, labels), bad, _spread(kept, bad, place), raw.bad, size)
+
+
+def _spread(kept: pl.DataFrame, bad: np.ndarray, place: np.ndarray) -> pl.DataFrame:
+    """Returns rows with a row of nulls at every bad row; `place` is the number of the row so far, int [n]."""
+    if not kept.width:
+        return kept
+    if not kept.height:
+        return pl.DataFrame({name: [None] * len(bad) for name in kept.columns}, kept.schema)
+    spread = kept[np.maximum(place, 0)]
+    return spread.select(column.set(pl.Series(bad), None) for column in spread.iter_columns())
 
 
 def encode_files(data: PreparedData, paths: Sequence[pathlib.Path]) -> EncodedRows:
@@ -120,24 +129,19 @@ def encode_files(data: PreparedData, paths: Sequence[pathlib.Path]) -> EncodedRo
 
     Args:
       data: prepared data with a plan.
-      paths: of files with the same form as those the data was prepared from.
+      paths: of the files.
 
     Raises:
       UsageError: a file cannot be read, or the files have no row.
     """
     encoder = RowEncoder(data)
-    blocks = list(encoder.blocks(paths))
+    files = [file for path in paths if (file := open_file(encoder.plan, path)) is not None]
+    bad = [row for file in files for row in file.source.bad_beside]
+    blocks = []
+    for block in (block for file in files for block in encoder.blocks(file)):
+        bad += block.found
+        columns = block.columns
+        blocks.append([column[~block.bad] for column in (columns.ids, columns.numeric, columns.labels)])
     if not blocks:
         raise UsageError(f'{", ".join(map(str, paths))}: there is no row to encode')
-    return EncodedRows(
-        Columns(
-            *map(np.concatenate, zip(*((block.ids, block.numeric, block.labels) for block in blocks), strict=True))
-        ),
-        encoder.unknown,
-        encoder.bad,
-    )
-
-
-def _without_streaming(plan: TablePlan) -> TablePlan:
-    """The plan with every occurrence of a known value given its own id."""
-    return dataclasses.replace(plan, fields=tuple(dataclasses.replace(field, streaming=False) for field in plan.fields))
+    return EncodedRows(Columns(*map(np.concatenate, zip(*blocks, strict=True))), encoder.unknown, bad)

@@ -10,6 +10,7 @@ from autoint_jax.data.encoding.field_encoder import FieldEncoder
 from autoint_jax.data.encoding.fitted import Fitted, schema_of
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.encoding.unknown_values import BlockSplits, Counts
+from autoint_jax.data.encoding.unseen_values import UnseenValues
 from autoint_jax.schema import NUMERIC
 
 
@@ -20,16 +21,21 @@ class Encoder:
       schema: of the encoded rows.
       unknown: {name of an id field: number of values so far that are not in its vocabulary}.
       counts: values so far, by field and split.
+      unseen: counts the values that are in no vocabulary; None if that is not asked for.
     """
 
-    def __init__(self, plan: TablePlan, fitted: Fitted, types: Mapping[str, pl.DataType]):
+    def __init__(
+        self, plan: TablePlan, fitted: Fitted, types: Mapping[str, pl.DataType], unseen: UnseenValues | None = None
+    ):
         """Prepares the encoders of all fields.
 
         Args:
           plan: of the table.
           fitted: to the rows.
           types: {raw column: its type}, derived columns included.
+          unseen: counts the values that are in no vocabulary.
         """
+        self.unseen = unseen
         self.schema = schema_of(plan, fitted)
         self._fields = [FieldEncoder(field, fitted, types[field.column]) for field in plan.fields]
         places = {**self.schema.slots, **self.schema.numeric_columns}
@@ -62,6 +68,8 @@ class Encoder:
             """Encodes a field into its columns, and returns the number of values outside its vocabulary."""
             found = encoder(frame[encoder.field.column])
             (numeric if encoder.field.kind == NUMERIC else ids)[place] = found.columns.T
+            if self.unseen is not None and found.unseen is not None:
+                self.unseen.add(encoder.field.name, found.unseen, found.unseen_rows)
             if splits is not None:
                 missing = splits.count(found.missing)
                 values = splits.rows - missing if found.values is None else splits.count(found.values)

@@ -22,6 +22,8 @@ class EncodedField(NamedTuple):
       unknown: number of values of each row without an id of their own, int or bool [n]; None if there are none.
       outside: number of unknown values in the block that are not in the vocabulary at all.
       missing: the rows without a value, bool [n]; None if there are none.
+      unseen: the values that are not in the vocabulary at all, [outside]; None if there are none.
+      unseen_rows: number of rows with such a value.
     """
 
     columns: np.ndarray
@@ -29,6 +31,8 @@ class EncodedField(NamedTuple):
     unknown: np.ndarray | None = None
     outside: int = 0
     missing: np.ndarray | None = None
+    unseen: pl.Series | None = None
+    unseen_rows: int = 0
 
 
 class FieldEncoder:
@@ -77,11 +81,11 @@ class FieldEncoder:
         present = keys(self.field, values.cast(pl.String) if self.field.transform == 'hash' else values)
         ids, unknown = self._ids(present)
         outside = int(np.count_nonzero(unknown))
+        unseen = present.filter(pl.Series(unknown)) if outside else None
         if self.field.has_vocabulary and self.field.streaming:
             unknown[self._hide_early(ids)] = True
-        return EncodedField(
-            ids[:, None], None, unknown, outside, present.is_null().to_numpy() if present.null_count() else None
-        )
+        missing = present.is_null().to_numpy() if present.null_count() else None
+        return EncodedField(ids[:, None], None, unknown, outside, missing, unseen, outside)
 
     def _ids(self, present: pl.Series) -> tuple[np.ndarray, np.ndarray]:
         """Values [n] -> ids int32 [n], and which of the values are unknown, bool [n]."""
@@ -94,8 +98,11 @@ class FieldEncoder:
         """Encodes the next block of a multivalued field. Known values come first in a row's slots, in their order."""
         lists = split_values(self.field, keys(self.field, values))
         sizes = lists.list.len().fill_null(0).to_numpy()
-        nothing = np.zeros(0, np.int32), np.zeros(0, bool)
-        ids, unknown = self._ids(keys(self.field, lists.drop_nulls().explode())) if sizes.any() else nothing
+        ids, unknown, outside = np.zeros(0, np.int32), np.zeros(0, bool), None
+        if sizes.any():
+            exploded = keys(self.field, lists.drop_nulls().explode())
+            ids, unknown = self._ids(exploded)
+            outside = exploded.filter(pl.Series(unknown)) if unknown.any() else None
         slots = self._fitted.max_values[self.field.name]
         encoded = np.zeros((len(values), slots), np.int32)
         of_value = np.repeat(np.arange(len(values)), sizes)
@@ -104,7 +111,8 @@ class FieldEncoder:
         fits = place < slots
         encoded[rows[fits], place[fits]] = ids[ids > 0][fits]
         of_row = np.bincount(of_value[unknown], minlength=len(values))
-        return EncodedField(encoded, sizes, of_row, int(np.count_nonzero(unknown)), sizes == 0)
+        counted = int(np.count_nonzero(unknown))
+        return EncodedField(encoded, sizes, of_row, counted, sizes == 0, outside, int(np.count_nonzero(of_row)))
 
     def _hide_early(self, ids: np.ndarray) -> np.ndarray:
         """Gives the unknown id to occurrences of a value before its `min_count`-th, counted over all blocks so far.

@@ -4,7 +4,6 @@ Rows are parsed once and spooled to disk. Each row is assigned to a split. Vocab
 Then the rows are encoded, block by block, and appended to their splits.
 """
 
-import json
 import pathlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,11 +30,10 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool
-from autoint_jax.data.store.writing import finish
+from autoint_jax.data.store.writing import finish, write_plan
 from autoint_jax.data.text.tally import told
 from autoint_jax.errors import UsageError
 
-PLAN_FILE = 'plan.json'
 MAX_BAD_SHARE = 0.001
 ROWS_AT_ONCE = 1 << 13  # rows of one append; so few that they stay in a core's cache
 
@@ -65,7 +63,7 @@ def prepare_table(
       plan: how rows are encoded.
       split: assigns rows to splits.
       description: data set, recipe and its parameters, for the manifest.
-      stored: form and layout of the files, which `row_encoder.py` needs to read more of them; written to PLAN_FILE.
+      stored: form and layout of the files, which `row_encoder.py` needs to read more of them; written beside the plan.
       split_column: the raw column that `split` needs, if any.
       split_names: {split: its name in messages, with its files if it has files of its own}.
       max_bad_share: share of the rows that may be unreadable.
@@ -106,12 +104,9 @@ def prepare_table(
         records = _encode(scratch, spool, encoder, labels, splitting.result(), threads, progress)
         _remove(scratch / 'spool')
         bad.close()
-        (scratch / PLAN_FILE).write_text(
-            json.dumps(
-                {'plan': plan.to_json(), 'parameters': fitted.parameters, 'max_values': fitted.max_values, **stored},
-                indent=2,
-            )
-            + '\n'
+        write_plan(
+            scratch,
+            {'plan': plan.to_json(), 'parameters': fitted.parameters, 'max_values': fitted.max_values, **stored},
         )
         description = {
             **description,

@@ -25,12 +25,14 @@ _ESCAPED = str.maketrans(
 class BadRows:
     """A collector that writes bad rows into `folder/bad_rows.tsv`, one line each; without any, there is no file.
 
+    Without a folder it only counts them.
+
     Attributes:
       first: the first SHOWN bad rows.
       count: number of bad rows.
     """
 
-    def __init__(self, folder: pathlib.Path, max_share: float):
+    def __init__(self, folder: pathlib.Path | None, max_share: float):
         """Raises UsageError if `max_share` is not from 0 to 1."""
         allowed(max_share, 0)
         self._folder, self._max_share = folder, max_share
@@ -43,12 +45,15 @@ class BadRows:
         """Counts and writes bad rows."""
         if not bad:
             return
-        if self._file is None:
+        if self._file is None and self._folder is not None:
             self._file = open(self._folder / SIDE_FILE, 'w', encoding='utf-8')
             self._file.write('file\tline\treason\ttext\n')
-        for path, rows in itertools.groupby(bad, key=lambda row: row.path):
-            name = escaped(str(path))
-            self._file.writelines(f'{name}\t{row.line}\t{escaped(row.reason)}\t{escaped(row.text)}\n' for row in rows)
+        if self._file is not None:
+            for path, rows in itertools.groupby(bad, key=lambda row: row.path):
+                name = escaped(str(path))
+                self._file.writelines(
+                    f'{name}\t{row.line}\t{escaped(row.reason)}\t{escaped(row.text)}\n' for row in rows
+                )
         self.first += bad[: SHOWN - len(self.first)]
         self.count += len(bad)
         self._lines += sum(row.lines for row in bad)

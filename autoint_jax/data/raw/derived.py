@@ -1,4 +1,4 @@
-"""Derives columns from raw ones: Avazu's calendar and the user profiles of KDD Cup 2012."""
+"""Derives columns from raw ones: Avazu's calendar, the user profiles of KDD Cup 2012, the periods of MovieLens."""
 
 import datetime
 import pathlib
@@ -125,6 +125,50 @@ def _check_profile(frame: pl.DataFrame) -> dict[int, str]:
     )
 
 
+AGE_GROUPS = (1, 18, 25, 35, 45, 50, 56)  # their lower ends, in MovieLens-1M
+
+
+def movielens_groups(folder: pathlib.Path) -> Derivation:
+    """Derives `ReleaseTime`, the period of the movie's `Year`, and `AgeGroup`, the lower end of the group of an `Age`.
+
+    A row whose `Age` is below 1 is bad. `folder` is not read.
+    """
+
+    def derive(frame: pl.DataFrame) -> pl.DataFrame:
+        years, ages = frame['Year'], frame['Age']
+        periods = {year: release_period(year) for year in years.drop_nulls().unique()}
+        groups = {age: age_group(age) for age in ages.drop_nulls().unique()}
+        return frame.with_columns(_replaced(years, periods, 'ReleaseTime'), _replaced(ages, groups, 'AgeGroup'))
+
+    def check(frame: pl.DataFrame) -> dict[int, str]:
+        rows = (frame['Age'] < AGE_GROUPS[0]).fill_null(False).arg_true().to_list()
+        return {row: f"column 'Age' holds {frame['Age'][row]}, which is not an age in years" for row in rows}
+
+    types: dict[str, pl.DataType] = dict.fromkeys(('ReleaseTime', 'AgeGroup'), pl.String())
+    return NO_DERIVATION._replace(derive=derive, types=types, check=check)
+
+
+def release_period(year: int | None) -> str:
+    """Returns the period of a year: 1919 to 1929, a decade up to the 1960s, then each year; '' for None."""
+    if year is None:
+        return ''
+    if year < 1930:
+        return '1919-1929'
+    return f'{year // 10 * 10}s' if year < 1970 else str(year)
+
+
+def age_group(age: int) -> str:
+    """Returns the lower end of an age's group in MovieLens-1M."""
+    return str(max(lower for lower in AGE_GROUPS if age >= lower))
+
+
+def _replaced(values: pl.Series, texts: dict[int, str], name: str) -> pl.Series:
+    """Returns the text of each value, which becomes a column of that name; null where the value is null."""
+    old = pl.Series(list(texts), dtype=values.dtype)
+    new = pl.Series(list(texts.values()), dtype=pl.String)
+    return values.replace_strict(old, new, default=None, return_dtype=pl.String).alias(name)
+
+
 def joined_files(derivation: str, folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the files that a derivation joins. Raises UsageError if one of them does not exist."""
     paths = [folder / PROFILE] if derivation == 'kdd12_profile' else []
@@ -138,4 +182,12 @@ DERIVATIONS: dict[str, Callable[[pathlib.Path], Derivation]] = {
     'none': lambda folder: NO_DERIVATION,
     'avazu_calendar': avazu_calendar,
     'kdd12_profile': kdd12_profile,
+    'movielens_groups': movielens_groups,
+}
+# {derivation: raw columns that it reads}
+DERIVED_FROM = {
+    'none': (),
+    'avazu_calendar': ('hour',),
+    'kdd12_profile': ('UserID',),
+    'movielens_groups': ('Year', 'Age'),
 }

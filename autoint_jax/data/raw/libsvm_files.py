@@ -23,7 +23,7 @@ from autoint_jax.data.raw.cells import checked
 from autoint_jax.data.raw.derived import NO_DERIVATION
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.lines import BadRow
-from autoint_jax.data.raw.rows import Raw
+from autoint_jax.data.raw.rows import Raw, places_of
 from autoint_jax.data.raw.text_files import TextSource
 from autoint_jax.data.text.blocks import Block
 from autoint_jax.data.text.decoding import as_text
@@ -81,7 +81,9 @@ class LibsvmSource(TextSource):
             BadRow(block.path, block.first_line + int(rows[row]), reason, stored[rows[row]])
             for row, reason in reasons.items()
         ]
-        return Raw(typed.filter(~np.isin(np.arange(typed.height), list(reasons))), sorted(bad), int((~some).sum()))
+        kept = ~np.isin(np.arange(typed.height), list(reasons))
+        places = places_of(block.first_line + rows[kept], bad)
+        return Raw(typed.filter(kept), sorted(bad), int((~some).sum()), places=places)
 
     def _frame(self, lines: pl.Series) -> tuple[pl.DataFrame, dict[int, str]]:
         """Returns all columns as text [n], and {row: reason} of the rows of which a number would be lost."""

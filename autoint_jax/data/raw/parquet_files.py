@@ -13,7 +13,7 @@ from autoint_jax.data.raw.cells import checked
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.lines import BadRow
 from autoint_jax.data.raw.ordered_work import in_order
-from autoint_jax.data.raw.rows import Raw
+from autoint_jax.data.raw.rows import Raw, places_of
 from autoint_jax.data.raw.source import THREADS
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.data.text.tally import Tally
@@ -81,9 +81,9 @@ class ParquetSource:
                 BadRow(tally.path, first_row + row, reason, '\t'.join(map(str, frame.row(row))))
                 for row, reason in reasons.items()
             ]
-            if reasons:
-                typed = typed.filter(~np.isin(np.arange(typed.height), list(reasons)))
-            return tally, typed.height, len(bad), use(number, Raw(typed, bad)), size
+            kept = ~np.isin(np.arange(typed.height), list(reasons))
+            raw = Raw(typed.filter(kept), bad, places=places_of(first_row + np.flatnonzero(kept), bad))
+            return tally, raw.frame.height, len(bad), use(number, raw), size
 
         for tally, height, bad, result, size in in_order(
             threads, work, enumerate(self._frames(tallies)), ahead=THREADS + 1

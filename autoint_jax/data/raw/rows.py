@@ -23,12 +23,27 @@ class Raw(NamedTuple):
       bad: the rows that cannot be parsed; they are not in `frame`.
       blank: number of lines that are no rows.
       spanning: (first line, number of lines) of the rows in `frame` that span lines.
+      places: the place of each row of `frame` among all rows of the block, bad ones too, int [n]; None if no row is
+        bad.
     """
 
     frame: pl.DataFrame
     bad: list[BadRow]
     blank: int = 0
     spanning: Sequence[tuple[int, int]] = ()
+    places: np.ndarray | None = None
+
+
+def places_of(lines: np.ndarray, bad: Sequence[BadRow]) -> np.ndarray | None:
+    """Returns `Raw.places`.
+
+    Args:
+      lines: number of the first line of each row that is not bad, as in `BadRow.line`, int [n], ascending.
+      bad: the bad rows.
+    """
+    if not bad:
+        return None
+    return np.arange(len(lines)) + np.searchsorted(np.sort([row.line for row in bad]), lines)
 
 
 class _Malformed(Exception):
@@ -161,7 +176,7 @@ def _careful(
         typed, rows = typed.filter(kept), rows[kept]
     spans = lines.spans(rows)
     wide = [(block.first_line + int(rows[row]), int(spans[row])) for row in np.flatnonzero(spans > 1)]
-    return Raw(typed, sorted(found), blank, wide)
+    return Raw(typed, sorted(found), blank, wide, places_of(block.first_line + rows, found))
 
 
 def _texts(lines: Lines, own: list[list[str]], columns: Sequence[str]) -> pl.DataFrame:

@@ -41,19 +41,32 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
     folder = folder_of(data_dir, dataset, recipe)
     if not (folder / 'manifest.json').exists():
         raise _missing(folder, data_dir, dataset, recipe, there)
-    manifest = stored.read_json(folder / 'manifest.json', {'format': int}, mend=AGAIN)
-    schema = stored.read_json(folder / 'schema.json', {'fields': list}, mend=AGAIN)
+    return open_folder(folder)
+
+
+def open_folder(folder: pathlib.Path, *, mend: str = AGAIN) -> PreparedData:
+    """Opens a folder with a manifest and a schema, after checking that they give the hash of the data.
+
+    Args:
+      folder: of the data.
+      mend: what the user can do if a file is damaged, as the end of the sentence.
+
+    Raises:
+      UsageError: the data is damaged, or of another version.
+    """
+    manifest = stored.read_json(folder / 'manifest.json', {'format': int}, mend=mend)
+    schema = stored.read_json(folder / 'schema.json', {'fields': list}, mend=mend)
     if manifest['format'] != FORMAT:
-        raise UsageError(f'{folder} has format {manifest["format"]}, this version reads {FORMAT}: {AGAIN}')
+        raise UsageError(f'{folder} has format {manifest["format"]}, this version reads {FORMAT}: {mend}')
     if identity_of(manifest, schema) != manifest.get('hash'):
         raise UsageError(
             f'{folder / "schema.json"} or {folder / "manifest.json"} was changed or damaged after it was written '
-            f'(they do not give the hash of the data): {AGAIN}'
+            f'(they do not give the hash of the data): {mend}'
         )
     form: dict[str, Any] = PREPARATION_FORM if PREPARATION in manifest else {}
-    stored.checked(manifest.get(PREPARATION, {}), form, str(folder / 'manifest.json'), mend=AGAIN)
-    with stored.of_form(folder / 'schema.json', mend=AGAIN):
-        return PreparedData(folder, Schema.from_json(schema), manifest)
+    stored.checked(manifest.get(PREPARATION, {}), form, str(folder / 'manifest.json'), mend=mend)
+    with stored.of_form(folder / 'schema.json', mend=mend):
+        return PreparedData(folder, Schema.from_json(schema), manifest, mend)
 
 
 def _missing(

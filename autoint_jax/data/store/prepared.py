@@ -37,11 +37,13 @@ class PreparedData:
       folder: where the data lies.
       schema: of all splits.
       manifest: content of `manifest.json`.
+      mend: what the user can do if a file beside the columns is damaged, as the end of a sentence.
     """
 
     folder: pathlib.Path
     schema: Schema
     manifest: dict[str, Any]
+    mend: str = AGAIN
 
     @property
     def hash(self) -> str:
@@ -126,7 +128,7 @@ class PreparedData:
         except PermissionError as error:  # preparing the data again would not help
             raise UsageError(system_sentence(error)) from None
         except OSError as error:
-            raise UsageError(f'{path} cannot be read ({error.strerror}): {AGAIN}') from None
+            raise UsageError(f'{path} cannot be read ({error.strerror}): {self.mend}') from None
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-            raise UsageError(f'{path} was changed or damaged after it was written (its checksum differs): {AGAIN}')
+            raise UsageError(f'{path} was changed or damaged after it was written (its checksum differs): {self.mend}')
         return content.decode(errors='replace')

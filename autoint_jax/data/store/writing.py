@@ -18,7 +18,8 @@ from autoint_jax.data.store.verification import sample_of
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import Schema
 
-SIDE_FILES = ('schema.json', 'vocabularies.json', 'plan.json')
+PLAN_FILE = 'plan.json'
+SIDE_FILES = ('schema.json', 'vocabularies.json', PLAN_FILE)
 
 
 def write_prepared(
@@ -29,6 +30,7 @@ def write_prepared(
     splits: dict[str, Columns],
     description: dict[str, Any],
     preparation: dict[str, Any] | None = None,
+    plan: dict[str, Any] | None = None,
     say: Say = silent,
 ) -> PreparedData:
     """Writes prepared data from columns in memory.
@@ -40,6 +42,7 @@ def write_prepared(
       splits: {'train', 'valid' and 'test': columns}.
       description: data set, recipe, its parameters and checksums of the sources, for the manifest.
       preparation: how the data was made, for the manifest; the data's hash does not depend on it.
+      plan: how raw rows are encoded, for PLAN_FILE; None if they cannot be encoded.
       say: is told of scratch folders that are left.
 
     Raises:
@@ -51,6 +54,8 @@ def write_prepared(
             with SplitWriter(scratch / name, columns.ids.shape[1], columns.numeric.shape[1]) as writer:
                 writer.append(columns.ids, columns.numeric, columns.labels)
             records[name] = writer.record
+        if plan is not None:
+            write_plan(scratch, plan)
         return finish(
             scratch,
             folder,
@@ -61,6 +66,11 @@ def write_prepared(
             preparation=preparation,
             say=say,
         )
+
+
+def write_plan(scratch: pathlib.Path, plan: dict[str, Any]) -> None:
+    """Writes how raw rows are encoded into a scratch folder, as JSON."""
+    (scratch / PLAN_FILE).write_text(json.dumps(plan, indent=2) + '\n')
 
 
 def finish(

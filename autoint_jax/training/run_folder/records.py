@@ -16,6 +16,7 @@ from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.training.processes import group
 from autoint_jax.training.run_folder.contents import UnusableFolder, check_run_json, matching_result, read_run
 from autoint_jax.training.run_folder.description import Description, Start
+from autoint_jax.training.run_folder.encoding import keep
 from autoint_jax.training.run_folder.events import Events
 from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding
 from autoint_jax.training.run_folder.provenance import provenance
@@ -31,6 +32,7 @@ class RunRecords:
 
     Attributes:
       locked: whether the file system has locks. Without them, this process stops if another one starts in the folder.
+      kept: a sentence about what this start kept of the data for scoring; '' if nothing was left to keep.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -46,7 +48,7 @@ class RunRecords:
         except AlreadyHeld as holder:
             sentence = f'another process is training in {folder}{holder}: wait for it or choose another run folder'
             raise FolderInUse(sentence) from None
-        self.locked = self._holding.locked
+        self.locked, self.kept = self._holding.locked, ''
         self._events = Events(folder / 'tensorboard')
 
     def start(
@@ -75,6 +77,7 @@ class RunRecords:
         if result is not None:
             return result
         self._holding.sign()
+        self.kept = keep(self._folder, data)
         path = self._folder / 'run.json'
         self._run = (
             read_run(self._folder)

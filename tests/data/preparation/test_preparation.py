@@ -23,7 +23,6 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.scratch_owner import OWNER
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool
-from autoint_jax.errors import UsageError
 
 LOGS = {'criteo': CRITEO, 'avazu': AVAZU}
 CODE = (
@@ -88,11 +87,6 @@ def test_new_rows_do_not_wait_for_occurrences_of_their_values(raw, tmp_path):
     assert data.schema.names[13] == 'device_type' and (data.split('train').ids[:, 13] == 0).any()
     known = dict(zip(data.vocabularies()['device_type'].values, range(1, 100), strict=False))
     assert encoded.columns.ids[:, 13].tolist() == [known.get(value, 0) for value in values] and len(known) > 3
-
-
-def test_data_without_a_plan_cannot_encode(data_dir):
-    with pytest.raises(UsageError, match='plan.json does not exist'):
-        encode_files(open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), [pathlib.Path('x')])
 
 
 def test_a_killed_preparation_leaves_nothing_that_is_believed_and_the_next_one_clears_up(raw, tmp_path):

@@ -1,0 +1,74 @@
+"""Counts the values that no vocabulary holds, so that a report can name the most frequent ones, in bounded memory."""
+
+import collections
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from autoint_jax.data.encoding.value_texts import as_text
+from autoint_jax.terminal import shown
+
+MOST_KEPT = 10_000  # values of a field that are counted; the rarer half is dropped when there are more
+SHOWN_VALUES, SHOWN_FIELDS = 3, 20
+MANY = 0.5  # of the rows: a field with so many unseen values gets a warning
+_WIDEST = 40  # most characters of a value in the report
+
+
+class Unseen(NamedTuple):
+    """The unseen values of a field.
+
+    Attributes:
+      rows: number of rows with at least one such value.
+      most: (value as text, its count) of the most frequent ones. If there are very many values, a count may be too low.
+    """
+
+    rows: int
+    most: list[tuple[str, int]]
+
+
+class UnseenValues:
+    """Counts of values without an id of their own, which grow block by block.
+
+    These are values that training rows did not have, or had too rarely. A field must be counted by one thread at a
+    time.
+    """
+
+    def __init__(self, fields: Iterable[str]):
+        """`fields`: the names of all fields that are counted."""
+        self._counts: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in fields}
+        self._rows = dict.fromkeys(self._counts, 0)
+
+    def add(self, name: str, values: pl.Series, rows: int) -> None:
+        """Adds unseen values [n] of a field, which stand in so many rows."""
+        counted = values.value_counts()
+        counts = self._counts[name]
+        counts.update(dict(zip(as_text(counted[values.name]), counted['count'].to_list(), strict=True)))
+        self._rows[name] += rows
+        if len(counts) > MOST_KEPT:
+            self._counts[name] = collections.Counter(dict(counts.most_common(MOST_KEPT // 2)))
+
+    def of(self, name: str) -> Unseen:
+        """Returns the unseen values of a field."""
+        ordered = sorted(self._counts[name].items(), key=lambda item: (-item[1], item[0]))
+        return Unseen(self._rows[name], ordered[:SHOWN_VALUES])
+
+    def lines(self, rows: int) -> Iterator[str]:
+        """Yields the report on `rows` rows: a line for each field with unseen values, the most affected first."""
+        affected = sorted((name for name, count in self._rows.items() if count), key=lambda name: -self._rows[name])
+        if not affected:
+            yield 'every value is one that the run knows'
+            return
+        yield 'values that the run does not know, by field (training rows did not have them, or too rarely):'
+        for name in affected[:SHOWN_FIELDS]:
+            unseen = self.of(name)
+            most = ', '.join(f'{shown(value)[:_WIDEST]!r} ({count:,})' for value, count in unseen.most)
+            yield f'  {shown(name)}: {unseen.rows:,} rows ({unseen.rows / rows:.1%}); most often {most}'
+        if len(affected) > SHOWN_FIELDS:
+            yield f'  and {len(affected) - SHOWN_FIELDS} fields more'
+        for name in affected:
+            if (share := self._rows[name] / rows) > MANY:
+                yield (
+                    f'WARNING: the run does not know the values of field {shown(name)!r} in {share:.1%} of the rows: '
+                    'are they written as in the training files?'
+                )
