@@ -131,6 +131,14 @@ def compilation_of_commands() -> None:
     os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
 
 
+@pytest.fixture(autouse=True)
+def environment_stays() -> Iterator[None]:
+    """No test leaves variables behind: later ones would start their commands anew, which takes seconds each."""
+    before = dict(os.environ)
+    yield
+    assert {**os.environ, 'PYTEST_CURRENT_TEST': ''} == {**before, 'PYTEST_CURRENT_TEST': ''}
+
+
 @pytest.fixture(scope='module', autouse=True)
 def programs_of_a_module(request) -> Iterator[None]:
     """Drops the programs of all modules when they fill too much memory, and those without optimizations before a

@@ -71,8 +71,6 @@ class _Workers:
 
     def __init__(self, task: WorkerTask, resources: Sequence[Resources]):
         self._task, self._resources = task, resources
-        # Without this, Python warns about semaphores of workers that were killed or stopped.
-        os.environ['PYTHONWARNINGS'] = 'ignore:resource_tracker'
         self._context = multiprocessing.get_context('spawn')
         self._errors = self._context.SimpleQueue()  # error sentences of workers that ended with _REFUSED
         self._running: dict[int, Any] = {}  # worker -> process
@@ -81,6 +79,9 @@ class _Workers:
 
     def run(self) -> None:
         given_up = []
+        warnings = os.environ.get('PYTHONWARNINGS')
+        # Without this, Python warns about semaphores of workers that were killed or stopped.
+        os.environ['PYTHONWARNINGS'] = 'ignore:resource_tracker'
         previous = signal.signal(signal.SIGTERM, terminate)
         try:
             self._ended = self._task.folder.ended()
@@ -94,6 +95,8 @@ class _Workers:
         finally:
             self._stop()
             signal.signal(signal.SIGTERM, previous)
+            del os.environ['PYTHONWARNINGS']
+            os.environ |= {} if warnings is None else {'PYTHONWARNINGS': warnings}
         if given_up:
             raise UsageError(
                 f'{len(given_up)} of {len(self._resources)} workers died {MAX_RESTARTS} times in a row without a trial '

@@ -1,6 +1,5 @@
 """Runs stopped or killed between two evaluations go on from there, and end with the bits of a run left alone."""
 
-import os
 import shutil
 import signal
 
@@ -48,7 +47,7 @@ class Ending(Told):
 
 
 def terminated():
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def killed():
@@ -166,18 +165,18 @@ def test_signals_that_are_ignored_stay_ignored_and_handlers_come_back():
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         with Stopping() as stopping:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             assert not stopping.asked
     finally:
         signal.signal(signal.SIGTERM, before)
     for number, error in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Stopped)):
         handler = signal.getsignal(number)
         with pytest.raises(error), Stopping() as stopping:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             assert stopping.asked and signal.getsignal(number) == handler
             stopping.leave(7)
         assert signal.getsignal(number) == handler
     with pytest.raises(Terminated) as unsaved, Stopping() as stopping:
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         stopping.leave(0)
     assert not isinstance(unsaved.value, Stopped)
