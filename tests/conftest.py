@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from forked_commands import Forks
+from forked_commands import Forks, read_by_imports
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Test modules have names of their own, by which they import one another, in processes that they start too.
@@ -132,11 +132,11 @@ def compilation_of_commands() -> None:
 
 
 @pytest.fixture(autouse=True)
-def environment_stays() -> Iterator[None]:
-    """No test leaves variables behind: later ones would start their commands anew, which takes seconds each."""
-    before = dict(os.environ)
+def commands_start_as_forks() -> Iterator[None]:
+    """No test leaves variables of JAX or Python behind: commands of later ones would take seconds each to start."""
+    before = read_by_imports(os.environ)
     yield
-    assert {**os.environ, 'PYTEST_CURRENT_TEST': ''} == {**before, 'PYTEST_CURRENT_TEST': ''}
+    assert read_by_imports(os.environ) == before
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import quick_compilation
@@ -61,7 +62,7 @@ class Forks:
                 stdout=subprocess.PIPE,
                 text=True,
             )
-        if _read_by_imports(wanted) != _read_by_imports(self._environment):
+        if read_by_imports(wanted) != read_by_imports(self._environment):
             command = ['-c', code, *arguments] if code else [str(ROOT / arguments[0]), *arguments[1:]]
             return subprocess.run(
                 [sys.executable, *command], cwd=folder, env=wanted, capture_output=True, text=True, timeout=timeout
@@ -83,7 +84,8 @@ class Forks:
             self._server.wait()
 
 
-def _read_by_imports(environment: dict[str, str]) -> dict[str, str]:
+def read_by_imports(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that JAX and Python read while they are imported."""
     return {name: value for name, value in environment.items() if name.startswith(READ_BY_IMPORTS)}
 
 
