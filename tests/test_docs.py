@@ -47,6 +47,7 @@ def run(forks, command, folder):
     return forks.run([script, *words[2:]], folder)
 
 
+@pytest.mark.slow
 def test_the_example_of_sweeps_runs_as_it_is_written(forks, tmp_path):
     said = {}
     for command in example('sweeps.md', tmp_path):
@@ -59,6 +60,7 @@ def test_the_example_of_sweeps_runs_as_it_is_written(forks, tmp_path):
     assert 'best by valid_auc' in said['python scripts/sweep.py report --sweep=found.toml']
 
 
+@pytest.mark.slow
 def test_the_example_of_tables_runs_as_it_is_written(forks, tmp_path):
     said = {}
     for command in example('data.md', tmp_path):

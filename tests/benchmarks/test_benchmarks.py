@@ -179,7 +179,13 @@ SUITES = {
 }
 
 
-@pytest.mark.parametrize('suite', SUITES)
+# `make gpu` has the parts epoch, replicas and batch_growth too.
+SLOW_SUITES = 'epoch', 'table_growth', 'batch_growth', 'replicas'
+
+
+@pytest.mark.parametrize(
+    'suite', [pytest.param(suite, marks=pytest.mark.slow) if suite in SLOW_SUITES else suite for suite in SUITES]
+)
 def test_every_suite_leaves_a_complete_record(command, tmp_path, suite):
     arguments, figures = SUITES[suite]
     record = f'--record={tmp_path}/new/{suite}.json'

@@ -81,12 +81,14 @@ LOGISTIC = {'model__name': 'lr'}
 AUTOINT = {'model__embedding_dim': 3, 'model__num_layers': 1, 'model__num_heads': 2, 'model__head_dim': 3}
 
 
+# One of each family; a slow test takes every model with every kind.
+FAMILIES = 'lr', 'fm', 'nfm', 'dnn', 'dcn_v2', 'cin', 'autoint', 'destine'
 ALL = [pytest.param(list(KINDS), name, marks=pytest.mark.slow, id=f'all-{name}') for name in MODELS]
 
 
 @pytest.mark.parametrize(
     'kinds, name',
-    [*((['numeric'], name) for name in MODELS), (['categorical', 'one multivalued'], 'autoint'), *ALL],
+    [*((['numeric'], name) for name in FAMILIES), (['categorical', 'one multivalued'], 'autoint'), *ALL],
     ids=lambda value: '+'.join(value) if isinstance(value, list) else value,
 )
 def test_every_model_learns_from_every_combination_of_kinds(kinds, name):
@@ -160,6 +162,7 @@ def test_numeric_fields_alone_train_in_every_encoding(encoding, tmp_path):
     assert run.setup.schema == fitted_schema(config, data) and run.state.tables == {}
 
 
+@pytest.mark.slow
 def test_commands_of_a_table_of_numbers(command, tmp_path):
     """Prepared, trained, resumed, evaluated and explained as a user does it; doctor plans its memory."""
     rng = random.Random(0)

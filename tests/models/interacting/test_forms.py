@@ -88,6 +88,10 @@ def differences(ours, theirs):
 
 CASES = [(sizes, *options) for sizes in SIZES for options in ((False, True, False), (True, True, True))]
 CASES += [('primes', False, False, True), ('primes', True, False, False)]
+SLOW_SIZES = 'wide', 'criteo', 'movielens', 'many fields'  # with the paper's variant; the authors' has more parts
+CASES = [
+    pytest.param(*case, marks=pytest.mark.slow) if case[0] in SLOW_SIZES and not case[1] else case for case in CASES
+]
 
 
 @pytest.mark.parametrize('sizes, authors, residual, dropout', CASES)
@@ -111,7 +115,8 @@ OPTIONS = [
     {'authors': False, 'norm': False, 'projection_relu': True},
     {'authors': False, 'norm': True, 'identity_residual': True, 'norm_epsilon': 1e-2},
 ]
-CASES_OF_OPTIONS = [(sizes, options) for sizes in ('primes', 'equal') for options in OPTIONS]
+CASES_OF_OPTIONS = [('equal', options) for options in OPTIONS]
+CASES_OF_OPTIONS += [pytest.param('primes', options, marks=pytest.mark.slow) for options in OPTIONS]
 CASES_OF_OPTIONS += [('movielens', options) for options in OPTIONS[4:6]]
 
 

@@ -32,18 +32,20 @@ def columns(bad):
     return Columns(ids, numeric, (np.arange(ROWS) % 3 == 0).astype(np.float32))
 
 
-def after(setup, mesh, data, batches):
-    """The state after the steps of some batches, its tables up to date, and their losses."""
+def trained(setup, mesh, data, *chosen):
+    """For each list of batches: the state after their steps, its tables up to date, and their losses."""
     cut = slices.cut(BATCH, setup, mesh)
     rows = np.arange(ROWS, dtype=np.int32).reshape(-1, BATCH)
     ordered = np.full((ROWS // BATCH, cut.padded_batch), -1, np.int32)
     ordered[:, :BATCH] = rows
-    chunk = steps.make_chunk(setup, mesh, cut, max_steps=len(batches))
-    state, losses = chunk(
-        placement.replicate(initial_state(setup), mesh), resident_columns(data, mesh),
-        placement.replicate(ordered[batches], mesh), 0, len(batches),
-    )  # fmt: skip
-    return jax.device_get(steps.make_flush(setup, mesh)(state)), np.asarray(losses)
+    chunk, flush = steps.make_chunk(setup, mesh, cut, max_steps=ROWS // BATCH), steps.make_flush(setup, mesh)
+    for batches in chosen:
+        taken = ordered[[*batches, *batches][: ROWS // BATCH]]  # of one shape, so that one program takes all lists
+        state, losses = chunk(
+            placement.replicate(initial_state(setup), mesh), resident_columns(data, mesh),
+            placement.replicate(taken, mesh), 0, len(batches),
+        )  # fmt: skip
+        yield jax.device_get(flush(state)), np.asarray(losses)[: len(batches)]
 
 
 @pytest.mark.parametrize('tables, form', WAYS)
@@ -62,8 +64,8 @@ def test_a_skipped_step_changes_nothing_but_the_counts(tables, form):
         },
     )
     setup, mesh = make_setup(config, SCHEMA), placement.data_mesh()
-    with_bad, losses = after(setup, mesh, columns([1, 3]), [0, 1, 2, 3, 4])
-    without, good_losses = after(setup, mesh, columns([1, 3]), [0, 2, 4])
+    data, good = columns([1, 3]), [0, 2, 4]
+    (with_bad, losses), (without, good_losses) = trained(setup, mesh, data, [0, 1, 2, 3, 4], good)
     assert np.isnan(losses[[1, 3]]).all()
     np.testing.assert_array_equal(losses[[0, 2, 4]], good_losses)
     assert (int(with_bad.step), int(with_bad.optimizer.skipped), int(updates_taken(with_bad))) == (5, 2, 3)
@@ -72,7 +74,7 @@ def test_a_skipped_step_changes_nothing_but_the_counts(tables, form):
     for one, other in zip(jax.tree.leaves(counted), jax.tree.leaves(without), strict=True):
         np.testing.assert_array_equal(one, other)
     stopping = make_setup(replace(config, {'training.not_finite': 'stop'}), SCHEMA)
-    plain, plain_losses = after(stopping, mesh, columns([1, 3]), [0, 2, 4])
+    ((plain, plain_losses),) = trained(stopping, mesh, data, good)
     np.testing.assert_array_equal(plain_losses, good_losses)
     assert jax.tree.structure(plain.optimizer) == jax.tree.structure(without.optimizer.inner)
 
