@@ -174,8 +174,8 @@ def parts(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str,
     yield 'replicas_bfloat16', lambda: replicas(half(), 'ml1m', copies, timing, quick=quick)
     yield 'movielens_1m_shape', lambda: shaped_run(config, epochs=3 if quick else 10, quick=quick)
     yield 'tables', lambda: tables(config, [2000] if quick else [1_000_000, 6_000_000], timing)
-    yield 'batches', lambda: batch_growth(config, shape, batches, timing, quick=quick)
     yield 'batches_bfloat16', lambda: batch_growth(half(), shape, batches, timing, quick=quick)
+    yield 'batches', lambda: batch_growth(config, shape, batches, timing, quick=quick)
 
 
 def gpu(config: Config, timing: Timing, *, quick: bool) -> Iterator[tuple[str, Outcome]]:

@@ -28,8 +28,8 @@ PARTS = (
     'replicas_bfloat16',
     'movielens_1m_shape',
     'tables',
-    'batches',
     'batches_bfloat16',
+    'batches',
 )
 
 
