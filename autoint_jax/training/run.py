@@ -1,25 +1,17 @@
 """A run in its folder, with its record, its checkpoints and its evaluations. Both training loops use it."""
 
+import contextlib
 import pathlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jax.sharding import Mesh
 
-from autoint_jax.config.execution_config import GO_ON
-from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
-from autoint_jax.training.checkpoints.checkpoint_reader import DamagedCheckpoint
-from autoint_jax.training.checkpoints.resuming import resumed
-from autoint_jax.training.checkpoints.run_checkpoints import RunCheckpoints
-from autoint_jax.training.checkpoints.state_sums import StateSums, state_sums
-from autoint_jax.training.divergence import Diverged, bad_step, divergence, divergence_of_step
+from autoint_jax.training.divergence import Diverged, bad_step, divergence_of_step
 from autoint_jax.training.fields import boundaries
-from autoint_jax.training.identity import check_identity
 from autoint_jax.training.outcome import result_of
 from autoint_jax.training.processes.decisions import PeerEnded, decided
 from autoint_jax.training.processes.group import is_first
@@ -28,7 +20,8 @@ from autoint_jax.training.run_folder import contents, records
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.run_folder.sharing import check_shared, decided_result
 from autoint_jax.training.run_progress import RunProgress
-from autoint_jax.training.step.layout import initial_state_on, shapes_on
+from autoint_jax.training.run_states import RunStates
+from autoint_jax.training.step.layout import initial_state_on
 from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import Setup, TrainState
 
@@ -42,6 +35,7 @@ class Run:
       measures: the metrics that its evaluations measure.
       result: the result of a complete run, else None.
       progress: how far it has come.
+      states: its states on disk.
     """
 
     def __init__(self, setup: Setup, data: PreparedData, folder: pathlib.Path, *, copies: int = 1):
@@ -62,17 +56,13 @@ class Run:
         self._monitor = training.monitor
         self.schedule = make_schedule(setup.config, data.manifest['splits']['train']['rows'])
         self.progress = RunProgress(self.schedule, counts_skipped=setup.skips)
-        self._saved_step: int | None = None
         self._unreported = self._taken_over = False
         self._is_copy = copies > 1
-        self._identity = {'fingerprint': fingerprint(setup.config), 'data_hash': data.hash}
-        execution = setup.config.execution
-        self._checkpoints = RunCheckpoints(folder, go_on_if_full=execution.full_disk == GO_ON, monitor=self._monitor)
+        self.states = RunStates(setup, data, folder, self.progress)
         self._open_record: records.RunRecords | None = None
         self.result = decided_result(lambda: contents.matching_result(folder, setup.config, data))
         if self.result is None:
-            check_identity(self._checkpoints.evaluated, data.hash)
-            check_identity(self._checkpoints.between, data.hash)
+            self.states.check_identity()
             self.result = decided_result(lambda: self._started(folder, copies))
             check_shared(folder / 'run.json')
 
@@ -130,7 +120,8 @@ class Run:
         It also sets the progress so far. `say` is called with a sentence about what the folder keeps of the data, about
         lost checkpoints, about a file system without locks, and later about a full disk if the run goes on then.
         """
-        self._checkpoints.say = say
+        checkpoints = self.states.checkpoints
+        checkpoints.say = say
         if is_first() and not self._record.locked:
             say(
                 'this file system has no locks: do not start a second process in this run folder, because the first '
@@ -138,17 +129,13 @@ class Run:
             )
         if is_first() and self._record.kept and not self._is_copy:
             say(self._record.kept)
-        if not self._checkpoints.steps() and (recorded := decided(lambda: self._record.evaluation_count())):
+        if not checkpoints.steps() and (recorded := decided(lambda: self._record.evaluation_count())):
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
-        found = resumed(self._checkpoints, shapes_on(self.setup, mesh), mesh, say, self._monitor)
-        if found is not None:
-            self.progress.resume(found.progress)
-            self._saved_step = self.step
-        self._checkpoints.between.discard_unfinished()
+        found = self.states.resumed(mesh, say)
         if is_first():
             progress = self.progress
             self._record.restart(self.setup.config, progress.evaluations, progress.times, progress.rates)
-        return initial_state_on(self.setup, mesh) if found is None else found.state
+        return initial_state_on(self.setup, mesh) if found is None else found
 
     def took(self, losses: np.ndarray) -> None:
         """Notes the losses of the next steps, float32 [steps], in nats.
@@ -158,9 +145,10 @@ class Run:
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad) and not self.setup.skips:
             config, step = self.setup.config, self.step + int(bad[0]) + 1
-            found = bad_step(config, self.schedule, step, losses[bad[0]], self.newest_saved())
+            found = bad_step(config, self.schedule, step, losses[bad[0]], self.states.newest())
             path = records.write_bad_step(self._folder, found._asdict())
-            raise self._diverged(divergence_of_step(self._data, config.optimizer.learning_rate, found, path))
+            with self._divergence_recorded():
+                raise divergence_of_step(self._data, config.optimizer.learning_rate, found, path)
         self.progress.took(losses)
 
     def save_between(self, state: TrainState) -> None:
@@ -171,16 +159,11 @@ class Run:
 
         Raises Diverged and FolderInUse as `evaluated` does.
         """
-        if self.step in (self._saved_step, self.evaluated_step):
+        if self.states.is_saved:
             return
-        sums = self._checked_sums(state, train_logloss=0.0, valid_logloss=0.0)
-        self._checkpoints.save_between(state, self.step, self._saved_progress(), sums)
-        self._saved_step = self.step
-
-    def newest_saved(self) -> int:
-        """Waits until everything is saved. Returns the step of the newest checkpoint; 0 if there is none."""
-        self._checkpoints.wait()
-        return max(self._checkpoints.steps(), default=0)
+        self._check_held()
+        with self._divergence_recorded():
+            self.states.save_between(state)
 
     def evaluated(self, state: TrainState, valid: dict[str, float]) -> None:
         """Saves the state after an evaluation, which `report` later records and shows.
@@ -193,47 +176,34 @@ class Run:
           Diverged: training has diverged; earlier checkpoints stay, and run.json says so.
           FolderInUse: another process has taken over the folder.
         """
-        train_logloss = self.progress.train_logloss()
-        sums = self._checked_sums(state, train_logloss=train_logloss, valid_logloss=valid['logloss'])
-        self.progress.evaluated(train_logloss, valid)
-        self._checkpoints.save_evaluated(state, self._saved_progress(), sums, self.progress.evaluations)
-        self._unreported, self._saved_step = True, self.step
+        self._check_held()
+        with self._divergence_recorded():
+            self.states.save_evaluated(state, valid)
+        self._unreported = True
 
-    def _checked_sums(self, state: TrainState, *, train_logloss: float, valid_logloss: float) -> StateSums:
-        """Returns the checksums of a state that shall be saved. Raises Diverged and FolderInUse as `evaluated` does."""
+    def _check_held(self) -> None:
+        """Raises FolderInUse, and PeerEnded in the other processes, if another process has taken over the folder."""
         try:
             decided(lambda: self._record.check_held())
         except (records.FolderInUse, PeerEnded):
             self._taken_over = True
             raise
-        sums = state_sums(state._asdict())
-        diverged = divergence(
-            self._data,
-            self.setup.config.optimizer.learning_rate,
-            step=self.step,
-            train_logloss=train_logloss,
-            valid_logloss=valid_logloss,
-            not_finite=sums.not_finite,
-        )
-        if diverged is not None:
-            raise self._diverged(diverged)
-        return sums
 
-    def _saved_progress(self) -> dict[str, Any]:
-        """Returns the progress of the run and its identity, which a checkpoint holds beside the state."""
-        return {**self.progress.saved(), **self._identity}
-
-    def _diverged(self, error: Diverged) -> Diverged:
-        """Writes the divergence to run.json, and returns the error."""
-        if is_first():
-            self._record.diverged(str(error))
-        return error
+    @contextlib.contextmanager
+    def _divergence_recorded(self) -> Iterator[None]:
+        """Within this context Diverged is written to run.json on its way."""
+        try:
+            yield
+        except Diverged as error:
+            if is_first():
+                self._record.diverged(str(error))
+            raise
 
     def report(self, reporter: Reporter, copy: str = '') -> None:
         """Records and shows the last evaluation, unless that has been done; `copy` names the run among copies."""
         progress = self.progress
         if self._unreported and is_first():
-            with self._checkpoints.full_disk_said('metrics.jsonl and the events lack an evaluation for now'):
+            with self.states.checkpoints.full_disk_said('metrics.jsonl and the events lack an evaluation for now'):
                 self._record.evaluated(progress.evaluations, progress.times[-1], progress.rates[-1])
             reporter.evaluated(
                 progress.evaluations[-1],
@@ -241,18 +211,6 @@ class Run:
                 copy=copy,
             )
         self._unreported = False
-
-    def best(self, mesh: Mesh) -> TrainState:
-        """Returns the state of the best evaluation, by the metric `training.monitor`, on the mesh.
-
-        Raises UsageError if its checkpoint is lost.
-        """
-        self._checkpoints.wait()
-        step = best_evaluation(self.progress.evaluations, self._monitor).step
-        try:
-            return self._checkpoints.evaluated.restore(step, shapes_on(self.setup, mesh), mesh)[0]
-        except DamagedCheckpoint as error:
-            raise UsageError(f'{error}: run the same command again, which repeats the lost steps') from None
 
     def finish(self, state: TrainState, test: dict[str, float], *, first_step_seconds: float | None) -> None:
         """Writes the result of the run.
@@ -274,7 +232,7 @@ class Run:
         )
         if is_first():
             self._record.result(self.result)
-        self._checkpoints.discard_spare(self.progress.evaluations)
+        self.states.checkpoints.discard_spare(self.progress.evaluations)
 
     def close(self) -> None:
         """Waits until everything is saved, and releases the folder.
@@ -282,7 +240,7 @@ class Run:
         Raises the error of a save that failed, unless another process has taken over the folder and saves in it.
         """
         try:
-            self._checkpoints.close()
+            self.states.checkpoints.close()
         except Exception:
             if not self._taken_over:
                 raise

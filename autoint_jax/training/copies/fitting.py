@@ -14,9 +14,9 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.mesh_config import MeshConfig
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
-from autoint_jax.training.copies.loop import ReplicaLoop
 from autoint_jax.training.copies.options import varying_options
 from autoint_jax.training.copies.programs import replica_mesh
+from autoint_jax.training.copies.trainer import CopiesTrainer
 from autoint_jax.training.fields import fitted_schema, recorded_boundaries
 from autoint_jax.training.loop import open_splits, say_what_is_special, split_rows
 from autoint_jax.training.memory.room import arranged
@@ -85,5 +85,5 @@ def fit_copies(
         if left:
             say_what_is_special(runs[left[0]].setup, reporter)
             own_left = [own[number] for number in left] if own else []
-            errors = ReplicaLoop([runs[number] for number in left], varying, splits, reporter, own_left).train(began)
+            errors = CopiesTrainer([runs[number] for number in left], varying, splits, reporter, own_left).train(began)
         return [errors.get(id(run)) or run.finished_result() for run in runs]
