@@ -54,7 +54,7 @@ if __name__ == '__main__':
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.generated.movielens import movielens_1m
-from autoint_jax.diagnosis import killed_runs
+from autoint_jax.diagnosis import killed_runs, remains
 from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison
 from autoint_jax.records.tables import write_table
@@ -151,8 +151,8 @@ def main(argv: list[str]) -> int:
 
         def compare() -> None:
             """Writes how each run ended, from a process of its own, because a fork may not follow JAX's start."""
-            whole = killed_runs.remains(folder / 'alone')
-            endings = [killed_runs.ending(killed_runs.remains(folder / str(run)), whole) for run in range(runs)]
+            whole = remains.remains(folder / 'alone')
+            endings = [remains.ending(remains.remains(folder / str(run)), whole) for run in range(runs)]
             (folder / 'endings.json').write_text(json.dumps(endings))
 
         os.waitpid(killed_runs.forked(compare, folder / 'compare.log', 1), 0)

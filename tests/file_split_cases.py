@@ -10,16 +10,6 @@ SPLIT = 'split: {files: {train: ["part-*.csv"], valid: held.csv, test: [last.csv
 DECLARATION = f'label: y\n{SPLIT}\nfields: [{{name: a}}, {{name: x, kind: numeric}}]\n'
 
 
-class Heard(SilentPreparation):
-    """A progress that keeps what is said."""
-
-    def __init__(self):
-        self.sentences = []
-
-    def say(self, sentence):
-        self.sentences.append(sentence)
-
-
 def prepare(path, progress=None):
     """Prepares the table of a declaration and returns the data."""
     return prepare_own(

@@ -5,7 +5,6 @@ Each start is a fork of this process, which has imported everything and touched 
 
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 import random
@@ -19,9 +18,7 @@ import jax
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.errors import UsageError
 from autoint_jax.exits import STOPPED, TERMINATED, reported, terminate
-from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
 from autoint_jax.training.checkpoints.checkpoints import UNFINISHED
 from autoint_jax.training.loop import fit
 from autoint_jax.training.processes import group
@@ -205,45 +202,6 @@ def train(config: Config, data: PreparedData, folder: pathlib.Path, place: Launc
     """Trains a run or goes on with it, as scripts/train.py does, alone or at its place among several processes."""
     with joined(place, HANG_SECONDS):
         fit(config, data, folder, Bar(config.training.epochs) if group.is_first() else Silent())
-
-
-def remains(folder: pathlib.Path) -> dict[str, Any]:
-    """Returns what a complete run has left, but for times: result, lines of evaluations, checksums of its states."""
-    if not (folder / 'result.json').exists():
-        return {}
-    result = json.loads((folder / 'result.json').read_text())
-    reader = CheckpointReader(folder / 'checkpoints')
-    return {
-        'result': {name: value for name, value in result.items() if not name.startswith(('train_', 'first_step_'))},
-        'lines': (folder / 'metrics.jsonl').read_text().splitlines(),
-        'sums': {str(step): _sums(reader, step) for step in reader.steps()},
-        'left_over': any((folder / f'{name}{end}').exists() for name in FOLDERS for end in ('_set_aside',))
-        or (folder / FOLDERS[1]).exists(),
-    }
-
-
-def _sums(reader: CheckpointReader, step: int) -> dict[str, int] | str | None:
-    """Returns the checksums of a checkpoint, or a sentence if it is damaged."""
-    try:
-        return reader.sums(step)
-    except UsageError as error:
-        return str(error)
-
-
-def ending(found: dict[str, Any], whole: dict[str, Any]) -> str:
-    """Returns how a run ended, beside one that was never killed: 'same', 'different', 'repeated' or 'lost'.
-
-    Args:
-      found: the remains of the run.
-      whole: the remains of the run that was never killed.
-    """
-    steps = [json.loads(line)['step'] for line in found.get('lines', [])]
-    wanted = [json.loads(line)['step'] for line in whole['lines']]
-    if not set(wanted) <= set(steps):
-        return 'lost'
-    if len(steps) > len(wanted):
-        return 'repeated'
-    return 'same' if found == whole else 'different'
 
 
 def counts(fates: Sequence[Fate]) -> dict[str, int]:

@@ -55,7 +55,6 @@ def test_figures(records: 'Sequence[RunRecord]') -> dict[str, Measured]:
 
 
 def verdict(passed: bool) -> str:
-    """Returns 'PASS' or 'FAIL'."""
     """Returns the verdict on a criterion: 'PASS' or 'FAIL', or NO_VERDICT within `without_verdicts`."""
     return ('PASS' if passed else 'FAIL') if _judging.get() else NO_VERDICT
 

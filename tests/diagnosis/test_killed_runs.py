@@ -7,7 +7,8 @@ import re
 import pytest
 
 from autoint_jax.diagnosis import killed_runs
-from autoint_jax.diagnosis.killed_runs import SIGKILL, SIGTERM, Fate, counts, ending, plan, survive
+from autoint_jax.diagnosis.killed_runs import SIGKILL, SIGTERM, Fate, counts, plan, survive
+from autoint_jax.diagnosis.remains import ending
 
 WHOLE = {'result': {'auc': 0.5}, 'lines': ['{"step": 4, "a": 1}', '{"step": 8, "a": 2}'], 'sums': {'8': {'x': 1}}}
 

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from run_cases import TINY, Told
+from trained_cases import data  # noqa: F401
 
 from autoint_jax.config.configuration import replace
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
@@ -26,11 +26,6 @@ from autoint_jax.training.step import order, placement
 from autoint_jax.training.step.state import make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-
-
-@pytest.fixture(scope='module')
-def data(data_dir):
-    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
 
 
 def written(folder, *, positives=30, numeric=1.0):

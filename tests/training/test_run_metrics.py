@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from run_cases import TINY, Told, outcome
 from sweep_cases import BASE, opened, task
+from trained_cases import data  # noqa: F401
 
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import calibration, ranking
 from autoint_jax.evaluation.metric import LOGITS, LOWER, Metric, of_logits
@@ -33,11 +33,6 @@ MONITORED = replace(
         'optimizer.learning_rate': 0.05,
     },
 )
-
-
-@pytest.fixture(scope='module')
-def data(data_dir):
-    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
 
 
 @pytest.fixture(scope='module')

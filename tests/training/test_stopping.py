@@ -6,9 +6,9 @@ import signal
 import pytest
 from run_cases import TINY, Told, outcome
 from test_checkpoints import DAMAGES, files
+from trained_cases import data  # noqa: F401
 
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.exits import Stopped, Terminated, terminate
 from autoint_jax.training import pace
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
@@ -52,11 +52,6 @@ def terminated():
 
 def killed():
     raise KeyboardInterrupt
-
-
-@pytest.fixture(scope='module')
-def data(data_dir):
-    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
 
 
 @pytest.fixture(scope='module')

@@ -5,7 +5,8 @@ import os
 
 import polars as pl
 import pytest
-from file_split_cases import DECLARATION, Heard, named_folder, prepare, refused, rows_of, write
+from file_split_cases import DECLARATION, named_folder, prepare, refused, rows_of, write
+from heard import Heard
 
 
 @pytest.fixture

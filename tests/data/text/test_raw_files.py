@@ -8,10 +8,10 @@ import zipfile
 import polars as pl
 import pytest
 from backports import zstd
+from heard import Heard
 
 from autoint_jax.data.datasets.own_table import prepare_own
 from autoint_jax.data.datasets.row_encoder import encode_files
-from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.errors import UsageError
 
 NAMES = ['y', 'city', 'price', 'tags']
@@ -19,16 +19,6 @@ FIELDS = (
     'label: y\nfields:\n- {name: city}\n- {name: price, kind: numeric, transform: standard}\n'
     '- {name: tags, kind: multivalued, separator: "|"}\n'
 )
-
-
-class Heard(SilentPreparation):
-    """A progress that keeps what is said."""
-
-    def __init__(self):
-        self.sentences = []
-
-    def say(self, sentence):
-        self.sentences.append(sentence)
 
 
 def rows():

@@ -4,9 +4,9 @@ import types
 
 import pytest
 from run_cases import BEST, TINY, Told, outcome
+from trained_cases import complete, data, whole  # noqa: F401
 
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training.checkpoints import checkpoints as module
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
@@ -15,18 +15,6 @@ from autoint_jax.training.loop import fit
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 GO_ON = replace(TINY, {'execution.full_disk': 'go_on'})
-
-
-@pytest.fixture(scope='module')
-def data(data_dir):
-    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-
-
-@pytest.fixture(scope='module')
-def whole(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('whole')
-    fit(TINY, data, folder, Told())
-    return outcome(folder, data)
 
 
 class Filling(Told):

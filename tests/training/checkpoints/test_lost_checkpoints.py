@@ -8,9 +8,9 @@ import jax
 import pytest
 from run_cases import BEST, STEPS, TINY, Told, outcome
 from test_checkpoints import DAMAGES, files
+from trained_cases import complete, data, interrupted, whole  # noqa: F401
 
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
 from autoint_jax.training.copies.fitting import fit_copies
@@ -18,33 +18,6 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-
-
-@pytest.fixture(scope='module')
-def data(data_dir):
-    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-
-
-@pytest.fixture(scope='module')
-def complete(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('complete')
-    fit(TINY, data, folder, Told())
-    return folder
-
-
-@pytest.fixture(scope='module')
-def whole(data, complete):
-    return outcome(complete, data)
-
-
-@pytest.fixture(scope='module')
-def interrupted(data, tmp_path_factory):
-    """A run that was interrupted after its sixth evaluation."""
-    folder = tmp_path_factory.mktemp('interrupted')
-    with pytest.raises(KeyboardInterrupt):
-        fit(TINY, data, folder, Told(stop_after=6))
-    assert CheckpointReader(folder / 'checkpoints').steps() == [BEST, 20, 24]
-    return folder
 
 
 def alone(data, folder):

@@ -1,58 +1,26 @@
 """Run folders: a run goes on only in a folder that is its own, and its records survive whatever happens."""
 
-import errno
-import fcntl
 import json
 import shutil
 
-import numpy as np
 import pytest
-from run_cases import BEST, STEPS, TINY, Told, all_events, events, events_of, outcome, summaries
-from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
+from run_cases import BEST, STEPS, TINY, Told, outcome
 from test_readers import tree
+from trained_cases import complete, data, folder, interrupted  # noqa: F401
 
 from autoint_jax import stored, stored_records
 from autoint_jax.config.configuration import replace, to_tree
 from autoint_jax.config.execution_config import ExecutionConfig
 from autoint_jax.config.fingerprint import fingerprint, former_fingerprint
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.training import run as runs_of_training
+from autoint_jax.training import run_states
 from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
-from autoint_jax.training.run_folder import contents, holding, records
+from autoint_jax.training.run_folder import contents, records
 from autoint_jax.training.run_folder.contents import UnusableFolder
-from autoint_jax.training.run_folder.events import RATE
-from autoint_jax.training.run_folder.records import FolderInUse, RunRecords
 from autoint_jax.training.trained import open_run
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-
-
-@pytest.fixture(scope='module')
-def data(data_dir):
-    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-
-
-@pytest.fixture(scope='module')
-def complete(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('complete')
-    fit(TINY, data, folder, Told())
-    return folder
-
-
-@pytest.fixture(scope='module')
-def interrupted(data, tmp_path_factory):
-    """A run that was interrupted after its sixth evaluation."""
-    folder = tmp_path_factory.mktemp('interrupted')
-    with pytest.raises(KeyboardInterrupt):
-        fit(TINY, data, folder, Told(stop_after=6))
-    return folder
-
-
-@pytest.fixture
-def folder(interrupted, tmp_path):
-    return shutil.copytree(interrupted, tmp_path / 'run')
 
 
 def refused(data, folder, sentence, config=TINY):
@@ -126,7 +94,7 @@ def test_a_folder_of_a_version_that_counted_options_of_execution_is_read_and_gon
 
     former = former_fingerprint(TINY)
     with monkeypatch.context() as patched:
-        patched.setattr(runs_of_training, 'fingerprint', former_fingerprint)
+        patched.setattr(run_states, 'fingerprint', former_fingerprint)
         patched.setattr(records, 'fingerprint', former_fingerprint)
         patched.setattr(records, 'identity_tree', old_tree)
         with pytest.raises(KeyboardInterrupt):
@@ -204,108 +172,3 @@ def test_names_of_records_are_on_disk_before_anything_follows(data, tmp_path, mo
     with pytest.raises(KeyboardInterrupt):
         fit(TINY, data, tmp_path, Told(stop_after=1))
     assert order[:4] == ['synchronised', 'run.json', 'synchronised', 'synchronised'] and order[4] == 'metrics.jsonl'
-
-
-def test_two_processes_do_not_train_one_run(data, folder):
-    held = RunRecords(folder)
-    with pytest.raises(FolderInUse, match=f'another process is training in {folder} .*: wait for it'):
-        fit(TINY, data, folder, Told())
-    held.close()
-
-
-def test_a_file_system_without_locks_is_said_and_the_run_is_trained(data, folder, complete, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, 'No locks available')
-
-    monkeypatch.setattr(fcntl, 'flock', no_locks)
-    told = Told()
-    fit(TINY, data, folder, told)
-    assert sum(one.startswith('this file system has no locks') for one in told.said) == 1
-    assert outcome(folder, data) == outcome(complete, data)
-
-
-def test_where_locks_are_granted_to_everybody_the_later_process_trains_and_the_earlier_stops(
-    data, folder, complete, monkeypatch
-):
-    monkeypatch.setattr(fcntl, 'flock', lambda *_: None)
-
-    class Joined(Told):
-        def evaluated(self, evaluation, *, best, copy):
-            super().evaluated(evaluation, best=best, copy=copy)
-            if len(self.seen) == 1:
-                second = Told()
-                fit(TINY, data, folder, second)
-                assert second.seen and second.said
-
-    with pytest.raises(FolderInUse, match=r'another process \(pid \d+ on .*\) began to train in .*, so this one stops'):
-        fit(TINY, data, folder, Joined())
-    assert outcome(folder, data) == outcome(complete, data)
-
-
-def test_a_lock_file_that_was_removed_is_made_again(data, tmp_path, complete):
-    class Removing(Told):
-        def evaluated(self, evaluation, *, best, copy):
-            (tmp_path / 'run' / holding.LOCK).unlink(missing_ok=True)
-
-    fit(TINY, data, tmp_path / 'run', Removing())
-    assert outcome(tmp_path / 'run', data) == outcome(complete, data)
-
-
-def test_events_are_the_evaluations_of_metrics_jsonl(complete):
-    found = events(complete)
-    assert found == events_of((complete / 'metrics.jsonl').read_text())
-    assert [step for name, step, _ in found if name == 'valid_logloss'] == STEPS
-
-
-def test_events_have_rates_test_figures_and_hyper_parameters(data, folder, complete):
-    """Also those of a run that goes on, with the rates of the evaluations before it."""
-    before = [one for one in all_events(folder) if one[0] == RATE]
-    assert [step for _, step, _ in before] == STEPS[:6] and min(rate for *_, rate in before) > 0
-    fit(TINY, data, folder, Told())
-    for run in (complete, folder):
-        found, result = all_events(run), json.loads((run / 'result.json').read_text())
-        rates = [one for one in found if one[0] == RATE]
-        assert [step for _, step, _ in rates] == STEPS
-        mean = len(rates) / sum(1 / rate for *_, rate in rates)
-        assert mean == pytest.approx(result['train_rows_per_second'], rel=1e-4)
-        assert [one for one in found if one[0].startswith('test_')] == [
-            (f'test_{name}', BEST, float(np.float32(value))) for name, value in result['test'].items()
-        ]
-    assert [one for one in all_events(folder) if one[0] == RATE][:6] == before
-
-    ((step, value),) = [one for one in summaries(folder) if one[1].tag == '_hparams_/session_start_info']
-    assert value.metadata.plugin_data.plugin_name == 'hparams'
-    parameters = HParamsPluginData.FromString(value.metadata.plugin_data.content).session_start_info.hparams
-    found = {name: getattr(one, one.WhichOneof('kind')) for name, one in parameters.items()}
-    assert found == {
-        'data.dataset': 'movielens_1m',
-        'data.recipe': 'autoint_all_rows',
-        'model.name': 'fm',
-        'model.embedding_dim': 3,
-        'training.batch_size': 512,
-        'training.epochs': 8,
-        'optimizer.tables': 'adam',
-        'optimizer.learning_rate': 0.1,
-        'seed': 0,
-        'execution.slice_rows': 512,
-    }
-
-
-@pytest.mark.parametrize('lost', ['all', 'last', 'none', 'repeated', 'cut'])
-def test_events_are_those_of_the_metrics_whatever_a_killed_process_left(data, folder, complete, lost):
-    """Nothing written yet, the last evaluation missing or one too many, a file again, a record half written."""
-    (path,) = (folder / 'tensorboard').glob('*')
-    content = path.read_bytes()
-    if lost == 'all':
-        shutil.rmtree(folder / 'tensorboard')
-    elif lost in ('last', 'cut'):
-        path.write_bytes(content[: -200 if lost == 'last' else -3])
-    elif lost == 'repeated':
-        path.with_name(path.name + '.copy').write_bytes(content)
-    else:
-        (folder / 'metrics.jsonl').unlink()
-    with pytest.raises(KeyboardInterrupt):
-        fit(TINY, data, folder, Told(stop_after=1))
-    assert events(folder) == events_of((folder / 'metrics.jsonl').read_text())
-    fit(TINY, data, folder, Told())
-    assert outcome(folder, data) == outcome(complete, data)
