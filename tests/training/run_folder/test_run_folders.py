@@ -159,7 +159,10 @@ def test_a_complete_run_is_read_and_nothing_in_it_is_touched(data, complete):
 
 
 def test_names_of_records_are_on_disk_before_anything_follows(data, tmp_path, monkeypatch):
-    """A record is renamed into place and its folder synchronised, run.json before there is a checkpoint."""
+    """A record is renamed into place and its folder synchronised, run.json before there is a checkpoint.
+
+    That also keeps the name of the encoding, which stands before run.json.
+    """
     order = []
     monkeypatch.setattr(
         stored.os,
@@ -171,4 +174,5 @@ def test_names_of_records_are_on_disk_before_anything_follows(data, tmp_path, mo
     )
     with pytest.raises(KeyboardInterrupt):
         fit(TINY, data, tmp_path, Told(stop_after=1))
-    assert order[:4] == ['synchronised', 'run.json', 'synchronised', 'synchronised'] and order[4] == 'metrics.jsonl'
+    assert order[:5] == ['encoding', 'synchronised', 'run.json', 'synchronised', 'synchronised']
+    assert order[5] == 'metrics.jsonl'
