@@ -7,7 +7,7 @@ import numpy as np
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped, layer_site
+from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import (
     EMBEDDING_OPTIONS,
     FieldEmbedding,
@@ -73,8 +73,6 @@ class AFM(Model):
         pooled = AttentionalPairs(
             config.attention_dim, dropout_rate('attention_dropout', config, training), name='pairs'
         )(embedded, present_features(self.schema, batch), training=training)
-        pooled = dropped(
-            pooled, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )  # [b, d]
+        pooled = dropped_embeddings(pooled, config, training)  # [b, d]
         projection = self.param('projection', nn.initializers.ones, (config.embedding_dim,))
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + pooled @ projection + bias

@@ -13,13 +13,12 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.forms import interacting_stack
 from autoint_jax.models.interacting.stack import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
 from autoint_jax.models.layers.dropout import (
-    EMBEDDING_SITE,
     HEAD_SITE,
     Drawn,
     Training,
     drawn,
     dropout_rate,
-    dropped,
+    dropped_embeddings,
     layer_site,
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
@@ -133,9 +132,7 @@ class AutoInt(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config, random_bias = self.config, resolved(self.config).random_bias
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(
-            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )
+        embedded = dropped_embeddings(embedded, config, training)
         b, summed = embedded.shape[0], config.deep_output == 'sum'
         x = self._interact(embedded, training).reshape(b, -1)
         deep = None

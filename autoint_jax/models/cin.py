@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped
+from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
@@ -83,8 +83,6 @@ class CIN(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(
-            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )
+        embedded = dropped_embeddings(embedded, config, training)
         bias = self.param('bias', nn.initializers.zeros, ())
         return CompressedInteractions(config.cin_widths, config.cin_split, name='cin')(embedded) + bias

@@ -15,7 +15,7 @@ from autoint_jax.models.interacting.stack import (
     projections,
     sums_type,
 )
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, HEAD_SITE, Training, dropout_rate, dropped, layer_site
+from autoint_jax.models.layers.dropout import HEAD_SITE, Training, dropout_rate, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP, deep_network
@@ -104,9 +104,7 @@ class DESTINE(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(
-            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )
+        embedded = dropped_embeddings(embedded, config, training)
         spec = StackSpec(
             config.num_heads,
             config.head_dim,

@@ -9,12 +9,11 @@ from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import (
     DEEP_SITE,
-    EMBEDDING_SITE,
     HEAD_SITE,
     SECOND_SITE,
     Training,
     dropout_rate,
-    dropped,
+    dropped_embeddings,
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.mlp import MLP
@@ -110,9 +109,7 @@ class FinalMLP(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(
-            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )
+        embedded = dropped_embeddings(embedded, config, training)
         embedded, streams = embedded.reshape(embedded.shape[0], -1), []
         for number, (widths, site) in enumerate(zip(stream_widths(config), (DEEP_SITE, SECOND_SITE), strict=True)):
             x = embedded

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped
+from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.tables import Rows, TableSpec
@@ -52,10 +52,5 @@ class FM(Model):
         embedded = FieldEmbedding(self.config, self.schema, pooled=False, name='embedding')(
             rows, batch
         )  # [b, features, d]
-        pairs = dropped(
-            bi_interaction(embedded),
-            training,
-            site=EMBEDDING_SITE,
-            rate=dropout_rate('embedding_dropout', self.config, training),
-        )
+        pairs = dropped_embeddings(bi_interaction(embedded), self.config, training)
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + pairs.sum(1) + bias

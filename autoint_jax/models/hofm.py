@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped
+from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.tables import Rows, TableSpec
@@ -64,7 +64,5 @@ class HOFM(Model):
             )
             kernels.append(anova_kernel(embedded, order))
         products = jnp.concatenate(kernels, 1)  # [b, orders * d]
-        products = dropped(
-            products, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )
+        products = dropped_embeddings(products, config, training)
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + products.sum(1) + bias

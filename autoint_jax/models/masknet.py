@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped, layer_site
+from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows
@@ -90,9 +90,7 @@ class MaskNet(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config, b = self.config, batch.labels.shape[0]
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(
-            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )
+        embedded = dropped_embeddings(embedded, config, training)
         x = nn.LayerNorm(EPSILON, use_fast_variance=False, reduction_axes=-1, feature_axes=(-2, -1), name='field_norm')(
             embedded
         )

@@ -7,7 +7,7 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.fm import bi_interaction
 from autoint_jax.models.layers.batch_norm import BatchNorm
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped
+from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables, num_features
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import deep_network
@@ -41,8 +41,6 @@ class NFM(Model):
         )  # [b, d]
         if config.deep_batch_norm:
             pooled = BatchNorm(name='batch_norm')(pooled, training=training)
-        pooled = dropped(
-            pooled, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )
+        pooled = dropped_embeddings(pooled, config, training)
         deep = deep_network(config, training)(pooled, training=training)
         return FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch) + deep

@@ -6,7 +6,7 @@ import jax
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.cin import CompressedInteractions
 from autoint_jax.models.contract import Model
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped
+from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import deep_network
@@ -46,9 +46,7 @@ class XDeepFM(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         config = self.config
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
-        embedded = dropped(
-            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training)
-        )
+        embedded = dropped_embeddings(embedded, config, training)
         deep = deep_network(config, training)
         return (
             FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)

@@ -144,3 +144,8 @@ def dropped(x: jax.Array, training: Training | None, *, site: int, rate: float |
     if training is None or not is_on(rate):
         return x
     return x * scaled_mask(training.keys, site=site, rate=rate, shape=x.shape[1:])
+
+
+def dropped_embeddings(x: jax.Array, config: ModelConfig, training: Training | None) -> jax.Array:
+    """Returns `dropped` of embeddings x [b, ...], or of products of them, at the rate `embedding_dropout`."""
+    return dropped(x, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', config, training))

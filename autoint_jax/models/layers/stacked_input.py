@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.models.layers.dropout import EMBEDDING_SITE, Training, dropout_rate, dropped
+from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import FieldEmbedding
 from autoint_jax.models.layers.numeric import present_values
 from autoint_jax.models.layers.tables import Rows
@@ -29,9 +29,7 @@ class StackedInput(nn.Module):
         schema = Schema(self.schema.id_fields) if plain else self.schema
         embedded = FieldEmbedding(self.config, schema, name='embedding')(rows, batch)
         embedded = embedded.reshape(batch.labels.shape[0], -1)
-        embedded = dropped(
-            embedded, training, site=EMBEDDING_SITE, rate=dropout_rate('embedding_dropout', self.config, training)
-        )
+        embedded = dropped_embeddings(embedded, self.config, training)
         return jnp.concatenate([embedded, present_values(batch.numeric)], 1) if plain else embedded
 
 
