@@ -99,7 +99,8 @@ def test_long_and_equal_names_stay_apart():
 
 
 @pytest.mark.parametrize(
-    'fields, layers, heads', [(1, 1, 1), (3, 40, 3), pytest.param(excerpt.MOST_FIELDS, 2, 4, marks=pytest.mark.slow)]
+    'fields, layers, heads',
+    [(1, 1, 1), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in ((3, 40, 3), (excerpt.MOST_FIELDS, 2, 4)))],
 )
 def test_figures_are_bounded(fields, layers, heads, tmp_path):
     names = [f'field number {number} of a wide table' for number in range(fields)]

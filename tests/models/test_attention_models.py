@@ -181,8 +181,8 @@ SPOTS = [
     ('destine', 'attention_dropout'),
     ('destine', 'embedding_dropout'),
     ('ft_transformer', 'attention_dropout'),
-    ('ft_transformer', 'feedforward_dropout'),
-    ('ft_transformer', 'residual_dropout'),
+    pytest.param('ft_transformer', 'feedforward_dropout', marks=pytest.mark.slow),
+    pytest.param('ft_transformer', 'residual_dropout', marks=pytest.mark.slow),
 ]
 
 

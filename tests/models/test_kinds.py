@@ -118,11 +118,14 @@ def test_every_model_learns_from_every_combination_of_kinds(kinds, name):
 SPARSE = 'deferred_adam', 'lazy_adam', 'rowwise_adagrad'
 FORMS = [('adam', 'xla'), *((tables, form) for tables in SPARSE for form in ('xla', 'cpu_kernel'))]
 # Numbers have no table that an optimizer could treat in a way of its own, with or without a field of ids beside them.
-FEW = ('adam', 'xla'), ('deferred_adam', 'cpu_kernel')
+# test_resume.py and test_table_optimizers.py have the other forms of tables.
+FEW = {
+    'numeric': [('adam', 'xla')],
+    'numeric and multivalued': [('deferred_adam', 'cpu_kernel')],
+    'one multivalued': [(tables, 'xla' if tables == 'adam' else 'cpu_kernel') for tables in ('adam', *SPARSE)],
+}
 RESUMED = [
-    pytest.param(kind, *form, marks=[] if kind == 'one multivalued' or form in FEW else [pytest.mark.slow])
-    for kind in ('numeric', 'one multivalued', 'numeric and multivalued')
-    for form in FORMS
+    pytest.param(kind, *form, marks=[] if form in FEW[kind] else [pytest.mark.slow]) for kind in FEW for form in FORMS
 ]
 
 

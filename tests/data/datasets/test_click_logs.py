@@ -194,7 +194,12 @@ def test_kdd12(raw, tmp_path, recipe):
 
 
 @pytest.mark.parametrize(
-    'name, recipe', [('criteo', 'autoint_all_rows'), ('avazu', 'autoint_all_rows'), ('kdd12', 'bars')]
+    'name, recipe',
+    [
+        ('criteo', 'autoint_all_rows'),
+        pytest.param('avazu', 'autoint_all_rows', marks=pytest.mark.slow),
+        pytest.param('kdd12', 'bars', marks=pytest.mark.slow),
+    ],
 )
 def test_small_blocks_and_parts_give_the_same_data(raw, tmp_path, monkeypatch, name, recipe):
     whole = prepared(name, recipe, raw, tmp_path / 'whole')

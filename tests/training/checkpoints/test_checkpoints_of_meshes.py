@@ -70,8 +70,6 @@ def restored_everywhere(tables):
 
 
 def test_checkpoints_of_any_mesh_open_on_any_other(on_host_devices):
-    assert on_host_devices(8, 'test_checkpoints_of_meshes', 't.restored_everywhere("adam")') == 25
-
-
-def test_the_slots_of_row_wise_adagrad_are_split_as_the_tables(on_host_devices):
-    assert on_host_devices(8, 'test_checkpoints_of_meshes', 't.restored_everywhere("rowwise_adagrad")') == 25
+    """The slots of row-wise Adagrad are those of rows, the others those of values."""
+    of_each = '[t.restored_everywhere(tables) for tables in ("adam", "rowwise_adagrad")]'
+    assert on_host_devices(8, 'test_checkpoints_of_meshes', of_each) == [25, 25]

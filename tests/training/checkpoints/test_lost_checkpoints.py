@@ -48,14 +48,14 @@ LOSSES = {
 
 
 WAYS = [*((lose, alone) for lose in LOSSES), ('values', with_another_copy)]
-QUICK = ('folder', alone), ('values', alone)
-# Every way to lose the best checkpoint, and two ways to lose the latest.
+# Each way to find a loss out once.
+QUICK = (BEST, 'folder', alone), (BEST, 'progress', alone), (BEST, 'values', with_another_copy), (24, 'values', alone)
 LOST = [
     pytest.param(
         lost,
         *way,
         id=f'{lost}-{way[0]}-{way[1].__name__}',
-        marks=[] if lost == [BEST] or (lost == [24] and way in QUICK) else [pytest.mark.slow],
+        marks=[] if (lost[0], *way) in QUICK and len(lost) == 1 else [pytest.mark.slow],
     )
     for lost in ([BEST], [24], [20, 24], [BEST, 20, 24])
     for way in WAYS
@@ -146,8 +146,11 @@ def test_a_complete_run_that_lost_its_best_checkpoint_says_what_to_do(data, comp
     assert int(open_run(folder, str(data.folder.parents[1]), 32).state.step) == 32
 
 
-@pytest.mark.parametrize('stop_after', [None, 3])
-@pytest.mark.parametrize('train', ['alone', 'together'])
+@pytest.mark.parametrize(
+    'train, stop_after',
+    [('alone', 3), ('together', None)]
+    + [pytest.param(*slow, marks=pytest.mark.slow) for slow in (('alone', None), ('together', 3))],
+)
 def test_equal_evaluations_end_with_the_first_of_them(data, tmp_path, train, stop_after):
     """A rate so small that no value changes: every evaluation is a tie."""
     config, folder = replace(TINY, {'optimizer.learning_rate': 1e-30, 'training.epochs': 4}), tmp_path / 'run'

@@ -123,7 +123,7 @@ def save_in_a_loop(folder, seconds):
     return step
 
 
-@pytest.mark.parametrize('seconds', [2, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize('seconds', [1, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_reader_in_a_loop_beside_a_saver_in_a_loop(tmp_path, seconds):
     """The saver, in a process of its own, loses nothing and the reader reads whole states of evaluations that only get
     newer.

@@ -237,7 +237,7 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
     assert (after != before).any(1).tolist() == [False, True, True, False, True, False, False]
 
 
-@pytest.mark.parametrize('tables', ['deferred_adam', 'rowwise_adagrad'])
+@pytest.mark.parametrize('tables', ['deferred_adam', pytest.param('rowwise_adagrad', marks=pytest.mark.slow)])
 def test_chunk_lengths_change_no_bit(optimized, data_dir, form, tables):
     """More than an epoch, its padded last batch among the steps."""
     whole, parts = (
