@@ -2,8 +2,10 @@
 
     python scripts/evaluate.py --run_dir=runs/movielens_100k_autoint-0123456789ab --split=valid
     python scripts/evaluate.py --run_dir=FOLDER --metrics=pr_auc,group_auc,calibration --group_by=UserID
+    python scripts/evaluate.py --run_dir=FOLDER --predictions=scores.parquet
 
-By default the metrics are those of the run's evaluations, with AUC and logloss always among them.
+By default the metrics are those of the run's evaluations, with AUC and logloss always among them. Rows are streamed
+from disk if they do not fit in memory. --predictions also writes the row number, label and logit of each row.
 """
 
 import contextlib
@@ -36,6 +38,11 @@ _GROUP_BY = flags.DEFINE_string(
     'Categorical field, such as UserID, whose value groups rows for group metrics; by default that of the run, '
     'training.group_by.',
 )
+_PREDICTIONS = flags.DEFINE_string(
+    'predictions',
+    None,
+    'File for the scores of the rows, ending in .parquet or .csv, with the columns row, label and logit.',
+)
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
@@ -45,6 +52,7 @@ flags.adopt_module_key_flags(run_flags)
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.heartbeat import Heartbeat
 from autoint_jax.training.processes import group
@@ -59,6 +67,12 @@ def main(argv: list[str]) -> None:
 def _main() -> None:
     run_dir = run_flags.run_dir()
     metrics.chosen(_METRICS.value or ())  # an unknown name is refused before the run is read
+    if _PREDICTIONS.value is not None:
+        from autoint_jax.scoring.output import STANDARD, check_output  # imports Polars
+
+        if _PREDICTIONS.value == STANDARD:
+            raise UsageError('--predictions=- is no file: name one that ends in .parquet or .csv')
+        check_output(_PREDICTIONS.value, 'predictions')
     compilation_flags.start_cache()
     run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
     measured = _measures(run)
@@ -68,11 +82,21 @@ def _main() -> None:
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
         if group.is_first():
             beat.doing(f'evaluating on {len(columns):,} rows')
-        figures = run.figures(columns, measured)
+        if _PREDICTIONS.value is None:
+            figures = run.figures(columns, measured)
+        else:
+            figures = _written(run, columns, measured, _PREDICTIONS.value)
     if group.is_first():
         print(
             f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, {metrics.line(figures, more_digits=2)}'
         )
+
+
+def _written(run: TrainedRun, columns: Columns, measured: Measures, name: str) -> dict[str, float]:
+    """Writes the scores of a split to a file, and returns the figures of the split."""
+    from autoint_jax.scoring.split_scores import write_split  # imports Polars, which evaluation does not need
+
+    return write_split(run, columns, measured, name)
 
 
 def _measures(run: TrainedRun) -> Measures:

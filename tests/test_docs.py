@@ -82,7 +82,9 @@ def test_the_example_of_tables_runs_as_it_is_written(forks, tmp_path):
     assert re.search(r'rows: +2,000\n', prepared) and re.search(r'fields: +5\n', prepared)
     run_options = 'python scripts/evaluate.py --run_dir=runs/visits --split=valid'
     assert 'AUC' in said[run_options]
-    assert said['python new_rows.py'].startswith('2000 rows, 0 bad rows')
+    (scored,) = (text for command, text in said.items() if 'predict.py' in command)
+    assert '2,000 rows have a label: AUC' in scored and 'scores of 2,000 rows: scores.csv' in scored
+    assert (tmp_path / 'scores.csv').read_text().startswith('row,user,label,logit,probability\n0,u98,0,')
 
 
 def test_all_keys_of_declarations_are_explained():

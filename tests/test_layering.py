@@ -67,6 +67,10 @@ ARROWS = {
         'errors config data.store evaluation training.tables training.processes training.step training.run_folder '
         'training.memory training'
     ),
+    'scoring': (
+        'errors data.text data.raw data.store data.preparation data.datasets evaluation training.step '
+        'training.processes training'
+    ),
     'explain': 'errors schema data.store models.layers training.step training',
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '

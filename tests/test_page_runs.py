@@ -7,12 +7,16 @@ import shlex
 import pytest
 from test_page_commands import ALL, SCRIPTS
 
+from autoint_jax.data.datasets.movielens_files import read_1m
+from autoint_jax.data.datasets.movielens_rows import joined
+
 pytestmark = pytest.mark.slow
 # {script: arguments behind those of a page, which make it small}
 SMALL = {
     'scripts/train.py': '--config.training.epochs=1 --config.training.batch_size=64 --config.model.head_dim=4 '
     '--config.model.embedding_dim=4',
     'scripts/evaluate.py': '',
+    'scripts/predict.py': '',
     'scripts/explain.py': '',
     'scripts/generate_data.py': '--rows=500',
     'scripts/prepare_data.py': '',
@@ -57,11 +61,15 @@ def test_commands_of_the_pages_run(command, forks, data_dir, raw_dir, run_dir, t
         argument.replace('RUN_DIR', str(run_dir)).replace('FOLDER', str(raw_dir if 'prepare' in script else tmp_path))
         for argument in shlex.split(arguments or '')
     ]
+    if script == 'scripts/predict.py':
+        joined(read_1m(raw_dir)).write_csv(tmp_path / 'new.csv')
     if script in ('scripts/train.py', 'scripts/evaluate.py', 'scripts/explain.py'):
         arguments.append(f'--data_dir={data_dir}')
     if any('replicas.seeds' in argument for argument in arguments):
         arguments.append('--config.replicas.seeds=2')
     done = forks.run([script, *arguments, *SMALL[script].split()], tmp_path, **environment)
     assert done.returncode == 0, f'{done.stdout}\n{done.stderr}'
+    if script == 'scripts/predict.py':
+        assert 'scores of 3,011 rows' in done.stdout
     if script == 'scripts/train.py':
         assert list(pathlib.Path(tmp_path, 'runs').glob('*/result.json'))

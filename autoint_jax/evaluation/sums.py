@@ -36,7 +36,7 @@ class Scores(NamedTuple):
     """
 
     sums: Sums
-    logits: jax.Array | None
+    logits: jax.Array | np.ndarray | None
 
 
 def sums(logits: jax.Array, labels: jax.Array) -> Sums:

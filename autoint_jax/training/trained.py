@@ -1,17 +1,22 @@
 """A trained run, opened for evaluation, explanation or export. Opening it does not disturb a process that trains it."""
 
 import pathlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
+import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation import sums
 from autoint_jax.evaluation.evaluation import of_progress
 from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.evaluation.stopping import best_evaluation
+from autoint_jax.evaluation.sums import Scores
 from autoint_jax.training.agreement import check_devices
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader, DamagedCheckpoint
 from autoint_jax.training.fields import fitted_schema
@@ -66,6 +71,21 @@ class TrainedRun(NamedTuple):
             evaluate = scoring.make_evaluator(self.setup, mesh, keep_logits=measured.keep_logits)
             scores = evaluate(self.state.variables, self.state.tables, resident_columns(columns, mesh))
         return decided(lambda: measured.figures(scores, columns))
+
+    def logits(self, columns: Columns) -> Iterator[np.ndarray]:
+        """Yields the logits of rows, block by block, in their order, float32 [at most `BlockScorer.rows`].
+
+        A row has the same logit wherever it stands. Processes that share the devices must all take all blocks.
+        """
+        score = scoring.BlockScorer(self.setup, placement.reading_mesh(self.setup.config.mesh))
+        yield from map(np.asarray, score(self.state.variables, self.state.tables, columns))
+
+    def figures_of(self, logits: np.ndarray, columns: Columns, measured: Measures) -> dict[str, float]:
+        """Returns {name: value} of metrics of rows with the given logits, float32 [n]."""
+        mesh = placement.reading_mesh(self.setup.config.mesh)
+        summed = jax.jit(sums.sums, compiler_options=self.setup.compiler_options)
+        found = summed(*placement.replicate((logits, np.array(columns.labels)), mesh))
+        return decided(lambda: measured.figures(Scores(found, logits), columns))
 
 
 def open_run(run_dir: pathlib.Path, data_dir: str, step: int | None) -> TrainedRun:

@@ -47,8 +47,9 @@ class PreparationBar:
     ended last and how long ago.
     """
 
-    def __init__(self):
-        self._console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    def __init__(self, *, stderr: bool = False):
+        """`stderr`: show everything on standard error."""
+        self._console = Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
         self._progress = rich.progress.Progress(
             TextColumn('{task.description}', markup=False),
             BarColumn(),

@@ -1,7 +1,7 @@
 """The logits of a whole split, and the scores from which its metrics are computed, by compiled programs."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -18,12 +18,14 @@ from autoint_jax.training.processes.group import moved
 from autoint_jax.training.step.columns import SharedRows, gathered
 from autoint_jax.training.step.exchange import device_lookup
 from autoint_jax.training.step.layout import held_tables, tables_specs
-from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, replicate
+from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, batch_devices, replicate
 from autoint_jax.training.step.slices import Cut, scoring_cut
 from autoint_jax.training.step.state import Setup
 
 # The number of rows that a streamed evaluation reads at a time, about.
 BLOCK_ROWS = 1 << 16
+# Batches of `BlockScorer` are whole multiples of so many rows of each device, and blocks have about so many rows.
+WHOLE_ROWS, SCORED_ROWS = 512, 1 << 14
 
 
 def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
@@ -72,6 +74,40 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
     return evaluate
 
 
+class BlockScorer:
+    """Scores rows by one program for blocks of one size.
+
+    So the logit of a row has the same bits wherever the row stands: in a split, in a file, or alone.
+
+    Attributes:
+      rows: the number of rows of a block.
+    """
+
+    def __init__(self, setup: Setup, mesh: Mesh):
+        """Takes the setup of the run and the devices."""
+        self._mesh, whole = mesh, WHOLE_ROWS * batch_devices(mesh)
+        batch = scoring_cut(-(-setup.config.training.batch_size // whole) * whole, setup, mesh)
+        self.rows = batch.padded_batch * max(1, SCORED_ROWS // batch.padded_batch)
+        self._score = jax.jit(
+            lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns, batch),
+            out_shardings=NamedSharding(mesh, EVERYWHERE),
+            compiler_options=setup.compiler_options,
+        )
+
+    def __call__(self, variables: Any, tables: Tables, columns: Columns) -> Iterator[jax.Array]:
+        """Yields the logits of columns on the host or on disk, block by block, float32 [at most `rows`].
+
+        The next block is read while the devices score one. All processes must call it, and take the same blocks.
+        """
+        shared, count = SharedRows(columns, self._mesh), len(columns)
+        for first in range(0, count, self.rows):
+            # The last block repeats the last row, so that all blocks have one shape.
+            rows = np.minimum(np.arange(first, first + self.rows), count - 1)
+            logits = self._score(variables, tables, shared.on_devices(shared.read(rows), self.rows))
+            moved()
+            yield logits[: count - first]
+
+
 def make_scorer(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], np.ndarray]:
     """Returns a function (variables, tables, columns [n] on the devices) -> logits [n] on the host, in row order."""
     score = _compiled_logits(setup, mesh)
@@ -86,10 +122,15 @@ def _compiled_logits(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns
     )
 
 
-def _logits(setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns) -> jax.Array:
-    """Returns the logits of all rows, float32 [n]. It scores batches of the size of training, the last one padded."""
+def _logits(
+    setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns, batch: Cut | None = None
+) -> jax.Array:
+    """Returns the logits of all rows, float32 [n]. It scores batches, the last one padded.
+
+    They are cut as `batch` says, by default like batches of the size of training.
+    """
     count = columns.labels.shape[0]
-    part, rows = scored_rows(setup, mesh, count)
+    part, rows = scored_rows(setup, mesh, count, batch)
     logits = device_logits(setup, device_lookup(setup.table_specs, mesh), part.slice_rows)
     on_devices = jax.shard_map(
         lambda variables, tables, columns, rows: logits(variables, held_tables(tables), columns, rows),
@@ -101,9 +142,12 @@ def _logits(setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: C
     return on_devices(variables, tables, columns, rows)[:count]
 
 
-def scored_rows(setup: Setup, mesh: Mesh, count: int) -> tuple[Cut, jax.Array]:
-    """Returns how batches of scored rows are cut, and row numbers, int32 [padded]: 0 to `count - 1`, then -1."""
-    part = scoring_cut(min(count, setup.config.training.batch_size), setup, mesh)
+def scored_rows(setup: Setup, mesh: Mesh, count: int, batch: Cut | None = None) -> tuple[Cut, jax.Array]:
+    """Returns how batches of scored rows are cut, and row numbers, int32 [padded]: 0 to `count - 1`, then -1.
+
+    They are cut as `batch` says, by default like batches of the size of training.
+    """
+    part = batch or scoring_cut(min(count, setup.config.training.batch_size), setup, mesh)
     rows = jnp.arange(-(-count // part.padded_batch) * part.padded_batch)
     return part, jnp.where(rows < count, rows, -1)
 

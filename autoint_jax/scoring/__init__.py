@@ -1,0 +1,1 @@
+"""Scores of rows by a trained run: raw rows in, scores out."""
