@@ -55,6 +55,10 @@ def test_a_table_has_to_be_named(tmp_path):
     with pytest.raises(UsageError, match=r"no prepared data at .*did you mean 'clicks'"):
         (tmp_path / 'csv' / 'a').rename(tmp_path / 'csv' / 'clicks')
         open_prepared(tmp_path, OWN.data.dataset, 'click')
+    with pytest.raises(UsageError, match='no prepared data at .*; csv is prepared with b, clicks: run'):
+        open_prepared(tmp_path, OWN.data.dataset, 'orders')
+    with pytest.raises(UsageError, match=r"no prepared data at .*did you mean 'csv'.*: run"):
+        open_prepared(tmp_path, 'cvs', 'clicks')
     with pytest.raises(UsageError, match='elsewhere: none; '):
         open_prepared(tmp_path / 'elsewhere', OWN.data.dataset, OWN.data.recipe)
 

@@ -88,7 +88,9 @@ def _missing(
     else:
         how = f'--recipe={recipe}' if dataset == DOWNLOADED else f'--recipe={recipe} --raw_dir=FOLDER'
     prepared = sorted({path.parts[-3] for path in pathlib.Path(data_dir).glob('*/*/manifest.json')} - {dataset})
-    meant = nearest(recipe, there) or nearest(dataset, prepared)
+    meant = nearest(recipe, there) if there else nearest(dataset, prepared)
+    if there and not meant:
+        meant = f'; {dataset} is prepared with {", ".join(there)}'
     return UsageError(
         f'no prepared data at {folder} (manifest.json is missing){meant}: run '
         f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}'

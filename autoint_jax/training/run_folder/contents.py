@@ -51,6 +51,8 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
 
 def check_run_json(folder: pathlib.Path) -> None:
     """Raises UnusableFolder if a folder has prepared data, or if it has files of a run but no run.json."""
+    if any(folder.glob('*/*/manifest.json')):
+        raise UnusableFolder(f'{folder} is a folder of prepared data: choose another run folder')
     if (folder / 'manifest.json').exists() and (folder / 'schema.json').exists():
         raise UnusableFolder(
             f'{folder} holds prepared data, which cannot be prepared again once a run is in its folder: choose another '

@@ -115,6 +115,7 @@ def test_a_folder_of_a_version_that_counted_options_of_execution_is_read_and_gon
 
 def test_a_folder_of_prepared_data_is_no_run_folder(data):
     refused(data, data.folder, 'holds prepared data, .*: choose another run folder')
+    refused(data, data.folder.parents[1], 'is a folder of prepared data: choose another run folder')
 
 
 @pytest.mark.parametrize('text', ['', '{', '[]', 'null', '3', '{}', '{"config": {}}', '\udcff'])
