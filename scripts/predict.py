@@ -98,7 +98,7 @@ def _report(predictor: Predictor) -> None:
         figures = metrics.line(predictor.figures.figures(), more_digits=2)
         say(f'{predictor.figures.rows:,} rows have a label: {figures}')
     if predictor.rows > bad.count:
-        for line in predictor.encoder.unseen.lines(predictor.rows - bad.count):
+        for line in predictor.encoder.unseen.lines(predictor.rows - bad.count, predictor.encoder.usual):
             say(line)
     if _OUTPUT.value != STANDARD:
         say(f'scores of {predictor.rows:,} rows: {_OUTPUT.value}')

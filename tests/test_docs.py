@@ -26,8 +26,11 @@ OPTIONS = {leaf.path for leaf in configuration.leaves()}
 BLOCK = re.compile(r'^```(\w+)(?: (\S+))?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 
 
-def example(page, folder):
-    """Writes the files of a page's example, in code blocks that name a file, and returns its commands, in order."""
+def example(page, folder, again=False):
+    """Writes the files of a page's example, in code blocks that name a file, and returns its commands, in order.
+
+    `again`: the folder has had an example before.
+    """
     commands = []
     for language, name, text in BLOCK.findall((DOCS / page).read_text()):
         if name:
@@ -35,7 +38,8 @@ def example(page, folder):
         elif language == 'bash':
             commands += text.splitlines()
     for part in ('scripts', 'experiments'):
-        (folder / part).symlink_to(ROOT / part)
+        if not again:
+            (folder / part).symlink_to(ROOT / part)
     return commands
 
 
@@ -84,6 +88,9 @@ def test_the_example_of_tables_runs_as_it_is_written(forks, tmp_path):
     assert 'AUC' in said[run_options]
     (scored,) = (text for command, text in said.items() if 'predict.py' in command)
     assert '2,000 rows have a label: AUC' in scored and 'scores of 2,000 rows: scores.csv' in scored
+    example('scoring.md', tmp_path, again=True)
+    done = run(forks, 'python scores.py', tmp_path)
+    assert done.returncode == 0 and 'shape: (2_000, 5)' in done.stdout and 'shape: (1, 4)' in done.stdout, done.stderr
     assert (tmp_path / 'scores.csv').read_text().startswith('row,user,label,logit,probability\n0,u98,0,')
 
 

@@ -35,15 +35,14 @@ class Predictor:
       encoder: encodes the rows; it counts the values that the run does not know.
     """
 
-    def __init__(self, run: TrainedRun, keep: Sequence[str], max_bad_share: float):
+    def __init__(self, run: TrainedRun, keep: Sequence[str], max_bad_share: float, scorer: BlockScorer | None = None):
         """Takes a run, names of raw columns to keep, and the share of the rows that may be unreadable.
+
+        A scorer of the run that has scored rows before need not be compiled again.
 
         Raises UsageError if raw rows cannot be encoded for the run, or a kept column has the name of another column.
         """
-        mesh = placement.reading_mesh(run.setup.config.mesh)
-        if placement.is_shared(mesh):
-            raise UsageError('new rows are scored by one process: start it alone')
-        self._run, self._scorer, self._keep = run, BlockScorer(run.setup, mesh), tuple(dict.fromkeys(keep))
+        self._run, self._scorer, self._keep = run, scorer or scorer_of(run), tuple(dict.fromkeys(keep))
         for name in self._keep:
             if name in (ROW, LABEL, LOGIT, PROBABILITY):
                 raise UsageError(f'--keep={name} has the name of a column of the scores: rename it in the input')
@@ -121,6 +120,14 @@ class Predictor:
             named = ', '.join(repr(shown(name)[:40]) for name in surplus[:_SHOWN])
             more = f' and {len(surplus) - _SHOWN} more' if len(surplus) > _SHOWN else ''
             progress.say(f'columns that the run does not know are not read: {named}{more}')
+
+
+def scorer_of(run: TrainedRun) -> BlockScorer:
+    """Returns what scores blocks of rows of a run. Raises UsageError if several processes share the devices."""
+    mesh = placement.reading_mesh(run.setup.config.mesh)
+    if placement.is_shared(mesh):
+        raise UsageError('new rows are scored by one process: start it alone')
+    return BlockScorer(run.setup, mesh)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

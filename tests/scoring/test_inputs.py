@@ -105,12 +105,14 @@ def test_labels_that_are_not_allowed_are_no_labels(run, tmp_path):
 
 def test_unknown_values_are_counted_and_the_most_frequent_are_named(run, tmp_path):
     rows = ['new,1,r', 'new,1,x+y+r', '00,1,y+y', '1,1,', '01,1,r']
-    report = list(scored(run, wrote(tmp_path, '\n'.join(['user,size,tags', *rows]))).predictor.encoder.unseen.lines(5))
+    encoder = scored(run, wrote(tmp_path, '\n'.join(['user,size,tags', *rows]))).predictor.encoder
+    report = list(encoder.unseen.lines(5, encoder.usual))
     assert report[1:3] == [
         "  user: 3 rows (60.0%); most often 'new' (2), '1' (1)",
         "  tags: 2 rows (40.0%); most often 'y' (3), 'x' (1)",
     ]
-    assert report[3].startswith("WARNING: the run does not know the values of field 'user' in 60.0% of the rows")
+    assert len(report) == 4 and 'than training rows had, in user (60.0%): are they written' in report[3]
+    assert len(list(encoder.unseen.lines(5, {'user': 0.55}))) == 3  # as in training
 
 
 def test_a_folder_is_read_in_the_order_of_names(run, tmp_path):

@@ -8,11 +8,13 @@ import pytest
 from own_table_cases import own_table
 from scoring_cases import prepared_own, scored, trained
 
+import autoint_jax
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.datasets.movielens import split_rows
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.preparation.splits import authors_split
 from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import metrics
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.scoring.predictor import probabilities
@@ -96,6 +98,21 @@ def test_the_form_of_the_file_changes_no_bit(own):
     one = scored(run, folder / 'one.csv')
     assert one.table['logit'].to_list() == wanted['logit'].head(1).to_list() and one.table['label'].to_list() == [None]
     assert one.said == ["the rows have no label ('income'), so AUC and logloss are not computed"]
+
+
+def test_frames_and_dictionaries_score_as_files(own):
+    folder, _, run = own
+    loaded = autoint_jax.load(folder / 'run', data_dir='gone')
+    path = folder / 'new' / 'part-0.csv'
+    wanted, whole = scored(run, folder / 'new').table.head(400), pl.read_csv(path, infer_schema=False)
+    typed = pl.read_csv(path, null_values=['?', ' '])
+    assert typed['age'].dtype == pl.Int64 and typed['hours'].dtype == pl.Float64
+    for rows in (path, whole, typed, whole.to_dicts(), typed.to_dicts()):
+        assert loaded.predict(rows).equals(wanted)
+    with pytest.raises(UsageError, match='rows of type int cannot be scored'):
+        loaded.predict(7)
+    with pytest.raises(UsageError, match="no column 'city'"):
+        loaded.predict(whole.drop('city'))
 
 
 def test_blocks_of_any_size_change_no_bit(own, monkeypatch):

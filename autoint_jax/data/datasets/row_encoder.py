@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from autoint_jax import stored
 from autoint_jax.data.datasets.row_files import NewFile, open_file
 from autoint_jax.data.datasets.row_plan import RowPlan, row_plan
 from autoint_jax.data.encoding.encoder import Encoder
+from autoint_jax.data.encoding.unknown_values import VALUES_KEY
 from autoint_jax.data.encoding.unseen_values import UnseenValues
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.raw.lines import BadRow
@@ -62,6 +64,7 @@ class RowEncoder:
       plan: the plan.
       unseen: counts the values so far that are in no vocabulary.
       unknown: {field: number of values so far that are not in its vocabulary}.
+      usual: {field: share of the training values that are not in its vocabulary}; {} if that was not recorded.
     """
 
     def __init__(self, data: PreparedData):
@@ -69,6 +72,11 @@ class RowEncoder:
         self.plan: RowPlan = row_plan(data)
         names = [field.name for field in self.plan.table.fields if field.kind != NUMERIC]
         self.unseen, self.unknown = UnseenValues(names), dict.fromkeys(names, 0)
+        with stored.of_form(data.folder / 'manifest.json', mend=data.mend):
+            self.usual = {
+                name: of_split['train']['unknown'] / max(of_split['train']['values'], 1)
+                for name, of_split in data.preparation.get(VALUES_KEY, {}).items()
+            }
 
     def blocks(self, file: NewFile, keep: Sequence[str] = ()) -> Iterator[EncodedBlock]:
         """Yields the rows of a file, block by block, in file order. `unseen` and `unknown` grow meanwhile.

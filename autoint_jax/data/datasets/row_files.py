@@ -69,11 +69,21 @@ def open_file(plan: RowPlan, path: pathlib.Path, keep: Sequence[str] = ()) -> Ne
 
 def _parquet(plan: RowPlan, path: pathlib.Path, keep: Sequence[str]) -> NewFile:
     """Opens a Parquet file. Raises UsageError if it lacks a column, or one has a type that would change its values."""
-    types = parquet_schema(path)
+    types, layout = parquet_schema(path), plan.layout
     for name, values in plan.texts.items():
         if name in types:
             _check_type(path, name, types[name], values)
-    return _opened(plan, path, plan.layout, list(types), keep, 'parquet')
+    if layout.decimal != '.' or layout.thousands:  # marks of numbers that are text
+        numbers = [name for name, kind in layout.columns if kind == 'real' and name in types and name in plan.needed]
+        written = [name for name in numbers if types[name] == pl.String]
+        if written and len(written) < len(numbers):
+            other = next(name for name in numbers if name not in written)
+            raise UsageError(
+                f'{path}: column {written[0]!r} holds numbers as text and column {other!r} as numbers: write all as '
+                'numbers'
+            )
+        layout = layout if written else dataclasses.replace(layout, decimal='.', thousands='')
+    return _opened(plan, path, layout, list(types), keep, 'parquet')
 
 
 def _check_type(path: pathlib.Path, name: str, dtype: pl.DataType, values: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Counts the values that no vocabulary holds, so that a report can name the most frequent ones, in bounded memory."""
 
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import polars as pl
@@ -11,7 +11,10 @@ from autoint_jax.terminal import shown
 
 MOST_KEPT = 10_000  # values of a field that are counted; the rarer half is dropped when there are more
 SHOWN_VALUES, SHOWN_FIELDS = 3, 20
-MANY = 0.5  # of the rows: a field with so many unseen values gets a warning
+# There is a warning about a field if unseen values are in more than the share MANY of the rows, and in MORE of them
+# than in training.
+MANY, MORE = 0.5, 0.1
+_WARNED = 8  # most fields that the warning names
 _WIDEST = 40  # most characters of a value in the report
 
 
@@ -53,8 +56,13 @@ class UnseenValues:
         ordered = sorted(self._counts[name].items(), key=lambda item: (-item[1], item[0]))
         return Unseen(self._rows[name], ordered[:SHOWN_VALUES])
 
-    def lines(self, rows: int) -> Iterator[str]:
-        """Yields the report on `rows` rows: a line for each field with unseen values, the most affected first."""
+    def lines(self, rows: int, usual: Mapping[str, float]) -> Iterator[str]:
+        """Yields the report on `rows` rows: a line for each field with unseen values, the most affected first.
+
+        Args:
+          rows: number of rows.
+          usual: {field: share of the training values that have no id of their own}, of fields where it is known.
+        """
         affected = sorted((name for name, count in self._rows.items() if count), key=lambda name: -self._rows[name])
         if not affected:
             yield 'every value is one that the run knows'
@@ -63,12 +71,19 @@ class UnseenValues:
         for name in affected[:SHOWN_FIELDS]:
             unseen = self.of(name)
             most = ', '.join(f'{shown(value)[:_WIDEST]!r} ({count:,})' for value, count in unseen.most)
-            yield f'  {shown(name)}: {unseen.rows:,} rows ({unseen.rows / rows:.1%}); most often {most}'
+            yield f'  {shown(name)}: {unseen.rows:,} rows ({_percent(unseen.rows / rows)}); most often {most}'
         if len(affected) > SHOWN_FIELDS:
             yield f'  and {len(affected) - SHOWN_FIELDS} fields more'
-        for name in affected:
-            if (share := self._rows[name] / rows) > MANY:
-                yield (
-                    f'WARNING: the run does not know the values of field {shown(name)!r} in {share:.1%} of the rows: '
-                    'are they written as in the training files?'
-                )
+        many = [name for name in affected if self._rows[name] / rows > max(MANY, usual.get(name, 0.0) + MORE)]
+        if many:
+            named = ', '.join(f'{shown(name)} ({_percent(self._rows[name] / rows)})' for name in many[:_WARNED])
+            more = f' and {len(many) - _WARNED} fields more' if len(many) > _WARNED else ''
+            yield (
+                'WARNING: far more rows have values that the run does not know than training rows had, in '
+                f'{named}{more}: are they written as in the training files?'
+            )
+
+
+def _percent(share: float) -> str:
+    """A share above 0 in per cent."""
+    return '<0.1%' if share < 0.0005 else f'{share:.1%}'
