@@ -1,6 +1,6 @@
-"""Runs that are killed at random moments and gone on with until they end, and what became of them.
+"""Kills runs at random moments, resumes each until it ends, and counts what became of them.
 
-Each start is a fork of this process, which has imported everything and touched no device, so that it starts at once.
+Each start is a fork of this process. It has imported everything and touched no device, so a fork starts at once.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""What a run has left in its folder, compared with what a run has left that was never killed."""
+"""Compares what a run has left in its folder with what a run that was never killed has left."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Checks that a run that is killed ends, when it is resumed, as the same run that was left alone: to the last digit."""
+"""Checks that a run that is killed and resumed ends with the same digits as a run that is left alone."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Joins the processes of a run, and parts from them at the end, in order or with an error."""
+"""Connects the processes of a run, and disconnects them at the end, after a success or an error."""
 
 import contextlib
 import platform

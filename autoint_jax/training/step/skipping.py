@@ -2,8 +2,8 @@
 
 A skipped step leaves everything as it was, but the step number advances, so that the next step takes the next batch.
 There is no branch around tables, which would copy them: sparse optimizers see padding in place of the batch and write
-nothing, and the rest of the state is selected. With dense Adam, which writes all rows anyway, that rest has the tables,
-and a step needs memory for one table more.
+nothing, and the rest of the state is selected. Dense Adam writes all rows anyway, so its tables are selected too, and a
+step needs memory for one table more.
 """
 
 from typing import Any
