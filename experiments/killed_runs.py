@@ -10,13 +10,15 @@ it ends. Some starts read their rows from disk. Then its result, its evaluations
 are compared with those of a run that was left alone. The script counts runs that were lost (no result, or evaluations
 are missing), repeated (evaluations stand there twice) and different.
 
---devices=1,2 gives each start one of these numbers of forced CPU devices. Sums over devices round differently, so the
-bits are the same only if all numbers are equal. --devices=2 --processes=1,2 gives each start one or two processes that
-share the two devices, and kills one of them, at random.
+--devices=2,1,4 --processes=1,2 gives each start one of these numbers of forced CPU devices, which one or two processes
+share, and one of these processes is killed, all at random. With several numbers of devices the sums are ordered
+(mesh.ordered_sums), because only then all of them have the same bits, and tables are split over some of the devices.
+The run that is left alone has one process with the first number of devices.
 
-Time on two CPU cores: about ten minutes for 100 runs, less than one with --quick. The exit status is 3 if a run is
-lost, repeated or different. Writes results/killed_runs.{json,csv}, or killed_processes.{json,csv} if several processes
-share runs; --quick writes nothing.
+Time on two CPU cores: about ten minutes for 100 runs on one device, less than one with --quick, and an hour for 100 runs
+with --devices=2,1,4 --processes=1,2. The exit status is 3 if a run is lost, repeated or different. Writes
+results/killed_runs.{json,csv}, or killed_on_meshes.{json,csv} if there are several devices or processes; --quick writes
+nothing.
 """
 
 import dataclasses
@@ -28,6 +30,7 @@ import random
 import shutil
 import tempfile
 import time
+from typing import Any
 
 from autoint_jax import interruptions
 
@@ -52,6 +55,7 @@ if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.config.mesh_config import TABLE_DEVICES
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.generated.movielens import movielens_1m
 from autoint_jax.diagnosis import killed_runs, remains
@@ -72,6 +76,7 @@ OPTIONS = {
     'execution.slice_rows': 128,
     'execution.checkpoint_seconds': 0.15,
 }
+ORDERED = {'mesh.ordered_sums': True, 'execution.slice_rows': 32}  # so that all meshes have the same bits
 RATINGS, EPOCHS = 20_000, 6
 QUICK_RUNS, QUICK_EPOCHS = 4, 3
 LIMIT_SECONDS = 600.0  # of a start
@@ -81,10 +86,17 @@ SHOWN_SECONDS = 5.0  # between two lines that count the runs
 
 def main(argv: list[str]) -> int:
     devices, processes = _numbers(_DEVICES), _numbers(_PROCESSES)
-    if any(count % number for count in devices for number in processes):
-        raise UsageError(f'--processes={_PROCESSES.value} must each divide all of --devices={_DEVICES.value}')
+    sharing_of = {count: [number for number in processes if count % number == 0] for count in devices}
+    if not all(sharing_of.values()):
+        raise UsageError(
+            f'--processes={",".join(_PROCESSES.value)} holds no number that divides one of '
+            f'--devices={",".join(_DEVICES.value)}: add 1'
+        )
     runs, epochs = (QUICK_RUNS, QUICK_EPOCHS) if _QUICK.value else (_RUNS.value, EPOCHS)
+    meshes = {count: [{}] for count in devices} if len(devices) == 1 else {count: tables_of(count) for count in devices}
     config, began = replace(Config(), OPTIONS | {'training.epochs': epochs}), time.time()
+    if len(devices) > 1:
+        config = replace(config, ORDERED)
     with tempfile.TemporaryDirectory(prefix='killed_runs_') as name:
         folder = pathlib.Path(name)
         movielens_1m(folder / 'raw', RATINGS, 0)
@@ -93,10 +105,10 @@ def main(argv: list[str]) -> int:
 
         others: list[int] = []  # processes beside the one that is killed
 
-        def start(run: str, streaming: bool, count: int, sharing: int, killed: int) -> int:
+        def start(run: str, options: dict[str, Any], count: int, sharing: int, killed: int) -> int:
             """Starts or resumes a run in some processes that share the devices. Returns the one that is killed."""
             killed_runs.end(others, GRACE_SECONDS)
-            chosen = replace(config, {'execution.streaming': streaming})
+            chosen = replace(config, options)
             started = killed_runs.forked_together(
                 functools.partial(killed_runs.train, chosen, data, folder / run), folder / f'{run}.log', count, sharing
             )
@@ -106,7 +118,7 @@ def main(argv: list[str]) -> int:
         for alone in ('first', 'alone'):  # the first one compiles
             started = time.monotonic()
             fate = killed_runs.survive(
-                -1, [], functools.partial(start, alone, False, devices[0], 1, 0), folder / alone, LIMIT_SECONDS
+                -1, [], functools.partial(start, alone, {}, devices[0], 1, 0), folder / alone, LIMIT_SECONDS
             )
             seconds = time.monotonic() - started
             if fate.failures:
@@ -115,11 +127,14 @@ def main(argv: list[str]) -> int:
         def start_at_random(run: int, rng: random.Random) -> int:
             """Starts or resumes a run.
 
-            Chance says whether it reads its rows from disk, how many devices and processes it has, and which of these
-            is killed.
+            Chance says whether it reads its rows from disk, how many devices and processes it has, how many devices
+            split the tables, and which process is killed.
             """
-            streaming, count, sharing = rng.random() < 1 / 3, rng.choice(devices), rng.choice(processes)
-            return start(str(run), streaming, count, sharing, rng.randrange(sharing))
+            streaming, count = rng.random() < 1 / 3, rng.choice(devices)
+            sharing, options = rng.choice(sharing_of[count]), rng.choice(meshes[count])
+            return start(
+                str(run), {'execution.streaming': streaming} | options, count, sharing, rng.randrange(sharing)
+            )
 
         def kill_some(first: int) -> None:
             """Kills every so many-th run, from the first one on, and writes its fate."""
@@ -167,7 +182,7 @@ def main(argv: list[str]) -> int:
         print('quick: no record')
         return 0 if passed else 3
     print(f'every run ends as the one that was left alone: {comparison.verdict(passed)}')
-    path = pathlib.Path(_RESULTS_DIR.value) / ('killed_runs' if processes == [1] else 'killed_processes')
+    path = pathlib.Path(_RESULTS_DIR.value) / ('killed_runs' if devices == processes == [1] else 'killed_on_meshes')
     about = {
         'table': 'runs killed at random',
         'devices': devices,
@@ -180,6 +195,11 @@ def main(argv: list[str]) -> int:
     write_table(path, [counted], about)
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3
+
+
+def tables_of(count: int) -> list[dict[str, Any]]:
+    """Returns the options of the meshes of so many devices: whole tables, and tables that some or all devices split."""
+    return [{'mesh.table': parts} for parts in TABLE_DEVICES if count % parts == 0]
 
 
 def _numbers(flag: flags.FlagHolder) -> list[int]:

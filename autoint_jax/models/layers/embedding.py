@@ -79,7 +79,7 @@ def combined_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array
     """
     present = (ids > 0).astype(rows.dtype)[:, :, None]  # [b, m, 1]
     total = (rows * present).sum(1)  # [b, d]
-    return total if combiner == 'sum' else total / jnp.maximum(present.sum(1), 1)
+    return total if combiner == 'sum' else total * _share(present.sum(1))
 
 
 def weighted_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array:
@@ -87,7 +87,16 @@ def weighted_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array
     for padding.
     """
     present = (ids > 0).astype(rows.dtype)[:, :, None]
-    return rows * present if combiner == 'sum' else rows * present / jnp.maximum(present.sum(1, keepdims=True), 1)
+    return rows * present if combiner == 'sum' else rows * present * _share(present.sum(1, keepdims=True))
+
+
+def _share(counts: jax.Array) -> jax.Array:
+    """Returns 1 / q for counts q of values, 1 for no values.
+
+    XLA divides by a value that is broadcast in one of two ways, which round differently, and takes the one or the other
+    by the number of devices. A product leaves it no choice.
+    """
+    return 1 / jnp.maximum(counts, 1)
 
 
 def embedded_runs(

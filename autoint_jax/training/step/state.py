@@ -144,15 +144,9 @@ def make_setup(config: Config, schema: Schema, platform: str | None = None) -> S
       platform: of the devices that train it; by default that of JAX's default device.
 
     Raises UsageError if the model is unknown, does not read an option that is set, cannot have the form asked for, or
-    if sums cannot be ordered for the fields or in the form.
+    if sums cannot be ordered in the form.
     """
     platform = platform or jax.default_backend()
-    several = [field.name for field in schema.id_fields if field.max_values > 1]
-    if config.mesh.ordered_sums and several:
-        raise UsageError(
-            f'option mesh.ordered_sums is true, but field {several[0]!r} has several values, whose gradients round '
-            'differently on different meshes: leave it out, or prepare the data without such fields'
-        )
     model, table_specs = registry.build(config.model, schema, config.execution.form, platform)
     table_form = chosen_table_form(config.optimizer, config.execution.tables_form, platform)
     setup = Setup(config, schema, platform, model, table_specs, table_form)

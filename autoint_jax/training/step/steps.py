@@ -25,6 +25,7 @@ from autoint_jax.training.step.placement import EVERYWHERE, OF_BATCHES, batch_ax
 from autoint_jax.training.step.skipping import all_finite, skipped_unless
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState, updates_taken
+from autoint_jax.training.step.turns import in_turn
 from autoint_jax.training.tables.optimizer import up_to_date
 
 
@@ -80,7 +81,7 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
             return (jax.tree.map(jnp.add, sums[0], (loss, grad_params)), updated), grad_rows
 
         def of_slice(_, part):
-            # The barriers keep the program of a slice apart from the loop, which XLA unrolls if it has one turn.
+            # The barriers keep the program of a slice apart from the loop.
             own, part = jax.lax.optimization_barrier((params, part))
             (loss, _), (grad_params, grad_rows) = jax.value_and_grad(slice_loss, (0, 1), has_aux=True)(own, *part)
             return None, jax.lax.optimization_barrier(((loss, grad_params), grad_rows))
@@ -91,10 +92,14 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
         )
         zeros = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
         if ordered:
-            sums, grad_rows = jax.lax.scan(of_slice, None, parts)[1]
+            sums, grad_rows = in_turn(of_slice, None, parts, step)[1]
             (loss, grad_params), _ = jax.lax.scan(add, zeros[0], jax.tree.map(of_all_devices, sums))
         else:
-            (sums, statistics), grad_rows = jax.lax.scan(add_slice, zeros, parts)
+            (sums, statistics), grad_rows = (
+                in_turn(add_slice, zeros, parts, step)
+                if axes and setup.config.execution.slice_rows  # with automatic slices meshes round differently anyway
+                else jax.lax.scan(add_slice, zeros, parts)
+            )
             loss, grad_params = over_devices(sums)
         grad_rows = jax.tree.map(lambda x: x.reshape(count, *x.shape[2:]), grad_rows)
         return loss, grad_params, grad_rows, statistics
