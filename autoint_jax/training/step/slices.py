@@ -48,21 +48,31 @@ def cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
     if setup.config.model.deep_batch_norm:
         return _cut(rows, 0, mesh)
     if setup.config.mesh.ordered_sums:
-        slice_rows = setup.config.execution.slice_rows  # the same on every mesh: there may be slices of padding only
-        per_device = -(-rows // (slice_rows * batch_devices(mesh))) * slice_rows
-        return Cut(slice_rows, per_device * batch_devices(mesh))
+        return _equal_cut(rows, setup, mesh, fewest=1)
     return _cut(rows, setup.config.execution.slice_rows or _decided_slice_rows(rows, setup, mesh), mesh)
 
 
 def scoring_cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
     """Returns the cut of a batch to score; the arguments are those of `cut`.
 
-    The compiled kernel keeps no activations then, and is fastest if each device's part is one slice.
+    The compiled kernel keeps no activations then, and is fastest if each device's part is one slice. With ordered sums
+    logits have the same bits on every mesh, too: XLA compiles loops of several turns alike.
     """
+    if setup.config.mesh.ordered_sums:
+        return _equal_cut(rows, setup, mesh, fewest=2)
     slice_rows = setup.config.execution.slice_rows
     if not slice_rows and setup.form != 'cpu_kernel':
         slice_rows = _decided_slice_rows(rows, setup, mesh)
     return _cut(rows, slice_rows, mesh)
+
+
+def _equal_cut(rows: int, setup: Setup, mesh: Mesh, *, fewest: int) -> Cut:
+    """Returns the cut into slices that have the same size on every mesh; some may hold padding only.
+
+    Each device takes at least `fewest` slices.
+    """
+    slice_rows, devices = setup.config.execution.slice_rows, batch_devices(mesh)
+    return Cut(slice_rows, max(fewest, -(-rows // (slice_rows * devices))) * slice_rows * devices)
 
 
 def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
