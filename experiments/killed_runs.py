@@ -15,8 +15,8 @@ share, and one of these processes is killed, all at random. With several numbers
 (mesh.ordered_sums), because only then all of them have the same bits, and tables are split over some of the devices.
 The run that is left alone has one process with the first number of devices.
 
-Time on two CPU cores: about ten minutes for 100 runs on one device, less than one with --quick, and an hour for 100 runs
-with --devices=2,1,4 --processes=1,2. The exit status is 3 if a run is lost, repeated or different. Writes
+Time on two CPU cores: about ten minutes for 100 runs on one device, less than one with --quick, and an hour for 100
+runs with --devices=2,1,4 --processes=1,2. The exit status is 3 if a run is lost, repeated or different. Writes
 results/killed_runs.{json,csv}, or killed_on_meshes.{json,csv} if there are several devices or processes; --quick writes
 nothing.
 """
@@ -132,9 +132,7 @@ def main(argv: list[str]) -> int:
             """
             streaming, count = rng.random() < 1 / 3, rng.choice(devices)
             sharing, options = rng.choice(sharing_of[count]), rng.choice(meshes[count])
-            return start(
-                str(run), {'execution.streaming': streaming} | options, count, sharing, rng.randrange(sharing)
-            )
+            return start(str(run), {'execution.streaming': streaming} | options, count, sharing, rng.randrange(sharing))
 
         def kill_some(first: int) -> None:
             """Kills every so many-th run, from the first one on, and writes its fate."""

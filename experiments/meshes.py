@@ -1,8 +1,8 @@
 """The bits of training on several meshes of devices, beside those of one device.
 
-Claim: with the same slices, the losses of 200 steps, the tables and parameters after them and the scores of new rows
-have the same bits on 8 x 1, 4 x 2, 2 x 4 and 1 x 8 devices as on one. With ordered sums that holds for 2, 4 and 8
-devices, which take several slices each.
+Claim: with the same slices, one to a device, the losses of 200 steps and the state after them have the same bits on
+8 x 1, 4 x 2, 2 x 4 and 1 x 8 devices as on one. With ordered sums they have them on 2, 4 and 8 devices, and so have the
+scores of new rows. Without, the scores may differ by rounding, because each device scores its rows in one slice.
 
     python experiments/meshes.py
     python experiments/meshes.py --quick
@@ -10,8 +10,8 @@ devices, which take several slices each.
 AutoInt trains on made-up rows with the numbers of fields and ids of MovieLens-1M and of Criteo, there with 100,000 ids.
 Devices are forced CPU devices of one process.
 
-Time on two CPU cores: about ten minutes; about one with --quick. The exit status is 3 if a mesh differs from one device.
-Writes results/meshes.{json,csv}; --quick writes nothing.
+Time on two CPU cores: about ten minutes; about one with --quick. The exit status is 3 if a mesh differs from one
+device. Writes results/meshes.{json,csv}; --quick writes nothing.
 """
 
 import hashlib
@@ -106,13 +106,18 @@ def main(argv: list[str]) -> int:
             row = {
                 **case._asdict(),
                 'meshes': f'{mesh[0]}x{mesh[1]}',
-                **{name: 'same' if found[name] == whole[name] else 'different' for name in ('losses', 'state', 'scores')},
+                **{
+                    name: 'same' if found[name] == whole[name] else 'different'
+                    for name in ('losses', 'state', 'scores')
+                },
                 'last_loss': found['last'],
                 'difference_of_last_loss': found['last'] - whole['last'],
             }
             rows.append(row)
             print(*row.values(), flush=True)
-    passed = all(row[name] == 'same' for row in rows for name in ('losses', 'state', 'scores'))
+    passed = all(
+        row['losses'] == row['state'] == 'same' and (row['scores'] == 'same' or not row['ordered']) for row in rows
+    )
     comparison.show('meshes beside one device', list(rows[0]), [[str(value) for value in row.values()] for row in rows])
     if _QUICK.value:
         print('quick: no record')
@@ -140,7 +145,8 @@ def shapes() -> dict[str, Any]:
 def trained(case: Case, sizes: tuple[int, int], count: int) -> dict[str, Any]:
     """Trains a case for some steps on a mesh. Returns hashes of what it leaves, and its last loss.
 
-    Hashes are of the losses, of the flushed state with tables in the order of their rows, and of the logits of new rows.
+    Hashes are of the losses, of the flushed state with tables in the order of their rows, and of the logits of new
+    rows.
     """
     options = {'optimizer.tables': case.tables, 'execution.form': case.form, 'mesh.ordered_sums': case.ordered}
     config, (data, table) = replace(Config(), OPTIONS | options), sizes

@@ -42,10 +42,13 @@ WRONG = {
     'scripts/doctor.py --cardinalities=' + '9' * 5000: 'must be numbers of ids',
 }
 WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'launch_local', 'update_pages')}
-WITHOUT_DATA.add('experiments/killed_runs.py')
+WITHOUT_DATA |= {'experiments/killed_runs.py', 'experiments/meshes.py'}
 WITHOUT_SEEDS = {
     f'experiments/{name}.py'
-    for name in ('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost', 'killed_runs')
+    for name in (
+        *('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost'),
+        *('killed_runs', 'meshes'),
+    )
 }
 # One script that takes arguments, one that takes none and one experiment; the others have the same door.
 GIVEN_ALL = 'scripts/sweep.py', 'scripts/train.py', 'experiments/paper.py'

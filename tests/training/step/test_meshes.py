@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import OPTIMIZED
 
 from autoint_jax.benchmarks.shapes import Shape, criteo, log_spaced, made_up
 from autoint_jax.benchmarks.stepping import ready
@@ -242,8 +243,17 @@ def ordered_losses(meshes):
 
 
 def test_ordered_sums_have_the_same_bits_on_any_number_of_devices(on_host_devices):
-    one, *others = on_host_devices(8, 'test_meshes', 't.ordered_losses([(1, 1), (2, 1), (2, 2), (1, 8)])', optimized=True)
+    one, *others = on_host_devices(
+        8, 'test_meshes', 't.ordered_losses([(1, 1), (2, 1), (2, 2), (1, 8)])', optimized=True
+    )
     assert len(one) > 2 and all(other == one for other in others)
+
+
+@pytest.mark.slow
+def test_meshes_of_a_real_shape_have_the_bits_of_one_device(forks, tmp_path):
+    done = forks.run(['experiments/meshes.py', '--quick'], tmp_path, timeout=600, **dict([OPTIMIZED]))
+    assert done.returncode == 0 and done.stdout.endswith('quick: no record\n'), done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_ordered_sums_are_refused_where_they_would_not_be_the_same():
