@@ -134,8 +134,9 @@ def deferred_adam(
         m = b1 * m + (1 - b1) * gradient
         nu = b2 * nu + (1 - b2) * gradient**2
         direction = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
-        # The maximum is step + 1. It makes the write depend on the read; otherwise XLA writes to a copy of the array.
-        last = jnp.maximum(last, step + 1)
+        # The result is step + 1. It makes the write depend on this read and, by the gradient, on that in `read`, which
+        # are two where devices share a batch. Otherwise XLA writes to a copy of the array.
+        last = jnp.maximum(jnp.minimum(last, jnp.where(jnp.isnan(m[:, 0]), step, step + 1)), step + 1)
         return put(table, rows, values - learning_rate * direction), DeferredAdamSlots(
             put(slots.m, rows, m), put(slots.nu, rows, nu), put(slots.last, rows, last)
         )
