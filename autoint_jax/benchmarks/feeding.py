@@ -144,7 +144,7 @@ def data(shape: str, rows: int, batches: list[int], timing: Timing, *, quick: bo
     schema, columns = made_up(SHAPES[shape], rows + 2, seed=3)
     with tempfile.TemporaryDirectory() as folder:
         mapped = prepared(pathlib.Path(folder) / 'data', schema, columns, rows).split('train')
-        resident = resident_columns(mapped, placement.data_mesh())
+        resident = resident_columns(mapped, placement.data_mesh(jax.local_devices()[:1]))
         candidates: dict[str, Callable[[float], float]] = {}
         for batch in batches:
             order = epoch_order(0, 0, rows=rows, batch_size=batch, padded_batch=batch)[: rows // batch]  # whole batches

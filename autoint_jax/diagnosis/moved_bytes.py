@@ -26,7 +26,8 @@ def checks(setup: Setup, rows: dict[str, int], mesh: Mesh, link: int | None) -> 
       mesh: the devices.
       link: bytes a second that each device sends while it receives as many; None if unknown.
     """
-    collectives = _of_step(setup, rows, mesh)
+    _, streamed, _ = room.fed(setup, rows, mesh, compiling=False)
+    collectives = _of_step(setup, rows, mesh, streamed)
     if not collectives:
         return [Check(OK, 'one device: a step moves nothing')]
     found = []
@@ -55,21 +56,22 @@ def meshes(config: Config, asked: Planned, devices: int, memory: int | None, lin
             options = replace(config, {'mesh.table': table, 'mesh.data': 0})
             mesh = paper.mesh_of(options.mesh, devices, memory)
             setup = make_setup(options, asked.schema, platform(mesh))
-            plan, _, _ = room.fed(setup, asked.rows, mesh, compiling=False)
+            plan, streamed, _ = room.fed(setup, asked.rows, mesh, compiling=False)
             needed = sum(item.bytes for item in plan.device)
             text = (
                 f'mesh.data={mesh.shape[DATA_AXIS]} mesh.table={table}: {shown_bytes(needed)} of memory, '
-                f'{_sent(_of_step(setup, asked.rows, mesh), link)} sent in a step, by each device'
+                f'{_sent(_of_step(setup, asked.rows, mesh, streamed), link)} sent in a step, by each device'
             )
             fits = memory is None or needed <= memory
             found.append(Check(OK, text) if fits else Check(NOTE, f'{text}: does not fit'))
     return found
 
 
-def _of_step(setup: Setup, rows: dict[str, int], mesh: Mesh) -> list[Collective]:
+def _of_step(setup: Setup, rows: dict[str, int], mesh: Mesh, streamed: bool) -> list[Collective]:
     """Returns the collective operations of a step of the run."""
     batch_size = setup.config.training.batch_size
-    return traffic.of_step(setup, mesh, slices.cut(min(batch_size, rows.get('train', batch_size)), setup, mesh))
+    cut = slices.cut(min(batch_size, rows.get('train', batch_size)), setup, mesh)
+    return traffic.of_step(setup, mesh, cut, streamed=streamed)
 
 
 def _sent(collectives: list[Collective], link: int | None) -> str:

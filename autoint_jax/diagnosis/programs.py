@@ -13,7 +13,7 @@ from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.schema import Schema
 from autoint_jax.training.copies import programs
 from autoint_jax.training.step import placement, slices, steps
-from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.columns import resident_columns, whole_columns
 from autoint_jax.training.step.state import initial_state, make_setup
 
 STEPS, BATCH, COPIES = 8, 64, 2
@@ -113,7 +113,7 @@ def _together(made: Program, configs: list[Config], *, stepped: bool) -> Togethe
         {'seed': jnp.arange(COPIES, dtype=jnp.int32)},
         jnp.stack([jnp.asarray(order)] * COPIES),
         jnp.full(COPIES, STEPS, jnp.int32),
-        resident_columns(made.columns, mesh),
+        whole_columns(made.columns, mesh),
         0,
     )
     compiled = chunk.lower(*arguments).compile()

@@ -26,7 +26,7 @@ from autoint_jax.training.memory.items import EVALUATION_BYTES_PER_ROW
 from autoint_jax.training.processes.decisions import decided
 from autoint_jax.training.run_folder import contents, encoding
 from autoint_jax.training.step import placement, scoring
-from autoint_jax.training.step.columns import bytes_per_row, resident_columns
+from autoint_jax.training.step.columns import bytes_per_row, held_rows
 from autoint_jax.training.step.feed import chosen_feed
 from autoint_jax.training.step.layout import shapes_on
 from autoint_jax.training.step.state import Setup, TrainState, make_setup
@@ -61,15 +61,18 @@ class TrainedRun(NamedTuple):
         """
         measured = self.measures if measured is None else measured
         config, mesh = self.setup.config, placement.reading_mesh(self.setup.config.mesh)
-        needed = len(columns) * bytes_per_row(self.setup.schema)
-        beside = len(columns) * EVALUATION_BYTES_PER_ROW
+        held = held_rows(len(columns), mesh.size)
+        needed = room.in_one_memory(held * bytes_per_row(self.setup.schema), mesh)
+        beside = room.in_one_memory(len(columns) * EVALUATION_BYTES_PER_ROW, mesh)
         streamed, _ = decided(lambda: chosen_feed(config, needed, room.available(mesh), beside=beside))
         if streamed:
             evaluate = scoring.make_streamed_evaluator(self.setup, mesh, keep_logits=measured.keep_logits)
             scores = evaluate(self.state.variables, self.state.tables, columns)
         else:
             evaluate = scoring.make_evaluator(self.setup, mesh, keep_logits=measured.keep_logits)
-            scores = evaluate(self.state.variables, self.state.tables, resident_columns(columns, mesh))
+            scores = evaluate(
+                self.state.variables, self.state.tables, scoring.scored_columns(self.setup, columns, mesh)
+            )
         return decided(lambda: measured.figures(scores, columns))
 
     def logits(self, columns: Columns) -> Iterator[np.ndarray]:

@@ -39,7 +39,7 @@ class RunTrainer:
         self._run, self._splits, self._mesh, self._reporter = run, splits, mesh, reporter
         self.schedule = run.schedule
         cut = slices.cut(self.schedule.batch_size, setup, mesh)
-        self._chunk = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS)
+        self._chunk = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS, streamed=arrangement.streamed)
         self._flush = steps.make_flush(setup, mesh)
         each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
         devices = placement.devices_sentence(list(mesh.devices.flat))
@@ -55,8 +55,10 @@ class RunTrainer:
             self._evaluator = scoring.make_streamed_evaluator(setup, mesh, keep_logits=keep_logits)
             self._evaluated = splits
         else:
-            self._evaluated = {split: resident_columns(part, mesh) for split, part in splits.items()}
-            self.feed = ResidentFeed(config, self._evaluated['train'], self.schedule, cut, mesh)
+            self.feed = ResidentFeed(config, resident_columns(splits['train'], mesh), self.schedule, cut, mesh)
+            self._evaluated = {
+                split: scoring.scored_columns(setup, part, mesh) for split, part in splits.items() if split != 'train'
+            }
             self._compiling = self.feed.compiled(self._chunk, layout.shapes_on(setup, mesh))
             self._evaluator = scoring.make_evaluator(setup, mesh, keep_logits=keep_logits)
 

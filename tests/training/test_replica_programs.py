@@ -12,7 +12,7 @@ from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training.copies import programs
 from autoint_jax.training.step import placement, slices, steps
-from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.columns import whole_columns
 from autoint_jax.training.step.state import initial_state, make_setup
 
 SPARSE = ('deferred_adam', 'lazy_adam', 'rowwise_adagrad')
@@ -41,7 +41,7 @@ def together(tables, cardinality, counts):
     )
     chunk = programs.make_chunk(setup, mesh, cut, max_steps=4, together=True)
     varied, orders = {'seed': jnp.array([0, 1])}, jnp.stack([order, order[::-1]])
-    return chunk, (states, varied, orders, jnp.array(counts), resident_columns(columns, mesh), 0), setup, cut
+    return chunk, (states, varied, orders, jnp.array(counts), whole_columns(columns, mesh), 0), setup, cut
 
 
 @pytest.mark.parametrize('tables', SPARSE)

@@ -21,7 +21,7 @@ from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.copies.options import copy_name
 from autoint_jax.training.loop import fit
 from autoint_jax.training.step import placement, slices, steps
-from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.columns import resident_columns, whole_columns
 from autoint_jax.training.step.state import initial_state, make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -115,7 +115,7 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
     cut = slices.cut(6, setup, mesh)
     order = jnp.asarray(batches_in_order(24, 6, cut.padded_batch))
     orders = jnp.stack([order, order[::-1]])
-    resident = resident_columns(columns, mesh)
+    resident = whole_columns(columns, mesh)
     first = [initial_state(make_setup(config, schema)) for config in configs]
     states = programs.stacked(first, mesh)
     counts = jnp.array([3, 2])

@@ -126,13 +126,13 @@ def make_flush(setup: Setup, mesh: Mesh, *, together: bool) -> Callable:
 def make_evaluator(
     setup: Setup, mesh: Mesh, *, together: bool, keep_logits: bool
 ) -> Callable[[Any, Any, Columns], Scores]:
-    """Returns (variables, tables, resident columns [n]) -> scores of every copy, [r, ...], for `Measures.figures`."""
+    """Returns (variables, tables, whole columns [n]) -> scores of every copy, [r, ...], for `Measures.figures`."""
 
     found = device_lookup(setup.table_specs, mesh)
 
     def one_copy(variables, tables, columns):
         count = columns.labels.shape[0]
-        cut, rows = scored_rows(setup, mesh, count)
+        cut, rows = scored_rows(setup, mesh, count, count)
         logits = device_logits(setup, found, cut.slice_rows)(variables, tables, columns, rows)[:count]
         return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
 

@@ -21,7 +21,7 @@ from autoint_jax.training.memory.room import arranged
 from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
 from autoint_jax.training.step import order, placement, slices
-from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.columns import whole_columns
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Feed
 from autoint_jax.training.step.state import TrainState, state_shapes
 
@@ -67,7 +67,7 @@ class CopiesTrainer:
             f'{arrangement.sentence}; {len(runs)} copies in one program, on '
             f'{placement.devices_sentence(list(self._mesh.devices.flat))}{self._setup.repeatable}'
         )
-        self._resident = {split: resident_columns(part, self._mesh) for split, part in splits.items()}
+        self._resident = {split: whole_columns(part, self._mesh) for split, part in splits.items()}
         self._cut = slices.cut(self.schedule.batch_size, self._setup, self._mesh)
         together = programs.go_together(self._mesh)
         self._chunk = programs.make_chunk(self._setup, self._mesh, self._cut, max_steps=REPORT_STEPS, together=together)

@@ -4,12 +4,13 @@ import math
 from typing import Any, NamedTuple
 
 import jax
+from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.schema import Schema
 from autoint_jax.training.memory.activations import activations
 from autoint_jax.training.step import feed, scoring, slices
-from autoint_jax.training.step.columns import bytes_per_row
+from autoint_jax.training.step.columns import bytes_per_row, held_rows
 from autoint_jax.training.step.state import Setup, TrainState
 
 # Number of arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and slots of the optimizer.
@@ -27,7 +28,7 @@ class Item(NamedTuple):
       counted: says how the bytes were counted.
       change: options to change for fewer bytes; '' if the bytes follow from other parts.
       estimated: whether the bytes are an estimate from above.
-      shared: whether all CPU devices share one, as they share columns and orders.
+      shared: whether all CPU devices of a process share one, as copies of a run share columns.
     """
 
     name: str
@@ -129,18 +130,20 @@ def row_formula(schema: Schema) -> str:
 
 
 def data_items(
-    schema: Schema, rows: dict[str, int], places: int, cut: slices.Cut, *, shared: bool, streamed: bool
+    setup: Setup, rows: dict[str, int], places: int, cut: slices.Cut, mesh: Mesh, *, divided: int, streamed: bool
 ) -> list[Item]:
-    """Returns the items of rows, of their order and of evaluation on one device.
+    """Returns the items of rows, of their order unless rows are streamed, and of evaluation on one device.
 
     Args:
-      schema: the fields of the data.
+      setup: the setup of the run.
       rows: {split: number of rows}.
       places: number of places in the order of an epoch, of all copies on the device.
       cut: how a batch is cut into slices.
-      shared: whether all CPU devices share one order.
+      mesh: the devices.
+      divided: number of devices that divide rows and places; if it is 1, each device has all of them.
       streamed: whether rows are read from disk.
     """
+    schema, parts = setup.schema, _split_over(divided)
     evaluated = max((count for split, count in rows.items() if split != 'train'), default=0)
     total, change, row_bytes = sum(rows.values()), 'the number of rows', bytes_per_row(schema)
     if streamed:
@@ -148,21 +151,28 @@ def data_items(
         held = max((feed.READ_AHEAD + 3) * chunk, 2 * scoring.BLOCK_ROWS * row_bytes)
         data = Item(
             'rows read ahead',
-            min(held, 2 * total * row_bytes),
-            f'{feed.READ_AHEAD} chunks, and those in use',
+            min(held, 2 * total * row_bytes) // divided,
+            f'{feed.READ_AHEAD} chunks, and those in use{parts}',
             'training.batch_size',
         )
     else:
-        data = Item(
-            'data', total * row_bytes, f'{total:,} {row_formula(schema)}', 'execution.streaming to true', shared=True
+        held = sum(
+            held_rows(count, divided, 1 if split == 'train' else scoring.rows_of_slices(setup, count, mesh))
+            for split, count in rows.items()
         )
-    return [
-        data,
-        Item('order of rows', 2 * places * 4, 'this epoch and the next, int32', change, shared=shared),
-        Item(
-            'evaluation',
-            evaluated * EVALUATION_BYTES_PER_ROW,
-            f'{evaluated:,} rows x {EVALUATION_BYTES_PER_ROW} bytes',
-            change,
-        ),
-    ]
+        counted, less = f'{total:,} {row_formula(schema)}{parts}', 'execution.streaming to true'
+        data = Item('data', held * row_bytes, counted, less, shared=divided == 1)
+    scores = f'{evaluated:,} rows x {EVALUATION_BYTES_PER_ROW} bytes'
+    evaluation = Item('evaluation', evaluated * EVALUATION_BYTES_PER_ROW, scores, change)
+    return [data, evaluation] if streamed else [data, order_item(places, divided), evaluation]
+
+
+def order_item(places: int, divided: int) -> Item:
+    """Returns the item of the order of an epoch and the next, with so many places, in one of `divided` equal parts."""
+    counted = f'this epoch and the next, int32{_split_over(divided)}'
+    return Item('order of rows', 2 * places * 4 // divided, counted, 'the number of rows')
+
+
+def _split_over(devices: int) -> str:
+    """Returns words that say that something is divided between so many devices; none for one device."""
+    return f', split over {devices} devices' if devices > 1 else ''

@@ -13,7 +13,7 @@ from autoint_jax.config.mesh_config import TABLE_DEVICES
 from autoint_jax.schema import Schema
 from autoint_jax.training.checkpoints.checkpoints import SPARE_BYTES
 from autoint_jax.training.memory import limits
-from autoint_jax.training.memory.items import Item, data_items, nbytes, row_formula, state_items, step_items
+from autoint_jax.training.memory.items import Item, data_items, nbytes, order_item, row_formula, state_items, step_items
 from autoint_jax.training.step import order, slices
 from autoint_jax.training.step.columns import bytes_per_row
 from autoint_jax.training.step.placement import platform, table_parts
@@ -79,9 +79,10 @@ def plan(
     cut = slices.cut(batch_size, setup, mesh)
     device = state_items(state, config, on_device, at_once, parts, splittable=splittable)
     device += step_items(setup, cut, at_once, compiling)
+    places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
     if rows:
-        places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
-        device += data_items(schema, rows, on_device * places, cut, shared=copies == 1, streamed=streamed)
+        divided = 1 if copies > 1 else mesh.size  # each device takes whole batches of its copies
+        device += data_items(setup, rows, on_device * places, cut, mesh, divided=divided, streamed=streamed)
     copying = 'one state, while a checkpoint is written' + ('' if on_cpu else ' or the best one read')
     device.append(Item('second copy of the state', on_device * held, copying, ''))
     tables = nbytes(state.tables)
@@ -104,13 +105,16 @@ def plan(
         Item('drawing the order of an epoch', 12 * rows.get('train', 0), 'training rows x 12 bytes', ''),
         Item('programs', PROGRAMS_BYTES, 'libraries and compiled programs, about', '', estimated=True),
     ]
+    if rows and streamed:
+        host.append(order_item(places, divided=1))
     if not on_cpu:
+        here = len(mesh.local_devices)
         host.append(Item('checkpoint being written', copies * whole, 'one state', ''))
         host.append(
             Item(
                 'largest split, on its way to the devices',
-                0 if streamed else max(rows.values(), default=0) * bytes_per_row(schema),
-                row_formula(schema),
+                0 if streamed else max(rows.values(), default=0) * bytes_per_row(schema) * here // mesh.size,
+                row_formula(schema) + ('' if here == mesh.size else f', of {here} of {mesh.size} devices'),
                 'the number of rows',
             )
         )

@@ -12,7 +12,7 @@ from autoint_jax.training.memory.items import Item
 from autoint_jax.training.memory.plan import MemoryPlan
 from autoint_jax.training.processes import group
 from autoint_jax.training.step.feed import chosen_feed
-from autoint_jax.training.step.placement import table_parts
+from autoint_jax.training.step.placement import platform, table_parts
 from autoint_jax.training.step.state import Setup, state_shapes
 from autoint_jax.units import shown_bytes
 
@@ -72,6 +72,21 @@ def on_cpus(items: list[Item], devices: int) -> list[Item]:
     return [item if item.shared else item._replace(bytes=devices * item.bytes) for item in items]
 
 
+def in_one_memory(each: int, mesh: Mesh) -> int:
+    """Returns the bytes in the memory that devices use if each takes `each`: CPU devices of a process share the RAM."""
+    return each * (len(mesh.local_devices) if platform(mesh) == 'cpu' else 1)
+
+
+def _holders(mesh: Mesh) -> str:
+    """Returns words for the devices whose rows one memory holds."""
+    there, here = mesh.size, in_one_memory(1, mesh)
+    if there == 1:
+        return 'the device'
+    if here == 1:
+        return f'each of {there} devices'
+    return f'the {there} devices' if here == there else f'{here} of {there} devices'
+
+
 class Arrangement(NamedTuple):
     """How a run fits into memory.
 
@@ -121,7 +136,9 @@ def fed(
     plan = memory.plan(setup.config, setup.schema, rows, mesh, copies=copies, compiling=compiling)
     first, *_ = places(plan, mesh)
     data = sum(item.bytes for item in first.items if item.name in ('data', 'order of rows'))
-    streamed, sentence = chosen_feed(setup.config, data, first.available, beside=_surely(first) - data)
+    streamed, sentence = chosen_feed(
+        setup.config, data, first.available, beside=_surely(first) - data, holders=_holders(mesh)
+    )
     if streamed and copies == 1:  # copies cannot stream: each has its own order
         plan = memory.plan(setup.config, setup.schema, rows, mesh, streamed=True, compiling=compiling)
     return plan, streamed, sentence
@@ -137,8 +154,7 @@ def check_reading(setup: Setup, mesh: Mesh, what: str) -> None:
     """
     state = state_shapes(setup)
     needed = 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)) // table_parts(mesh)
-    needed *= len(mesh.local_devices) if mesh.devices.flat[0].platform == 'cpu' else 1
-    there = available(mesh)
+    needed, there = in_one_memory(needed, mesh), available(mesh)
     if there is not None and needed > there:
         tables = ', '.join(f'{table.shape[0]:,} x {table.shape[1]}' for table in state.tables.values())
         raise UsageError(

@@ -1,7 +1,10 @@
-"""The columns of a split on the devices.
+"""The columns of a split on the devices of a mesh, which divide the rows between them.
 
-`Columns` is one pytree from the disk to the step: ids, numeric values and labels of rows.
+`Columns` is one pytree from the disk to the step: ids, numeric values and labels of rows. Each process reads the rows
+of its own devices.
 """
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +14,25 @@ from jax.sharding import Mesh, NamedSharding
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.step import aligned
-from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, is_shared, replicate
+from autoint_jax.training.step.placement import BY_ROW, batch_devices, replicate
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidentColumns(Columns):
+    """The columns of a split on the devices of a mesh, each of which holds equally many successive rows.
+
+    Attributes:
+      count: the number of rows. The arrays may have more, on the last devices, which stand for no row.
+    """
+
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
 
 jax.tree_util.register_dataclass(Columns, ['ids', 'numeric', 'labels'], [])
+jax.tree_util.register_dataclass(ResidentColumns, ['ids', 'numeric', 'labels'], ['count'])
 
 
 def bytes_per_row(schema: Schema) -> int:
@@ -21,15 +40,47 @@ def bytes_per_row(schema: Schema) -> int:
     return 4 * (schema.num_slots + len(schema.numeric_fields) + 1)
 
 
-def resident_columns(columns: Columns, mesh: Mesh) -> Columns:
-    """Copies the columns of a split from disk to every device of the mesh; the CPU devices of a process share one copy.
+def held_rows(count: int, devices: int, multiple: int = 1) -> int:
+    """Returns how many of `count` rows each device holds: if there are several, a multiple of `multiple`."""
+    held = -(-count // devices)
+    return held if devices == 1 else -(-held // multiple) * multiple
 
-    Processes with one device each read a share each. A process with several devices reads all rows, so that these can
-    share them.
+
+def resident_columns(columns: Columns, mesh: Mesh, multiple: int = 1) -> ResidentColumns:
+    """Copies the columns of a split from disk to the devices of the mesh, which divide the rows between them.
+
+    Args:
+      columns: memory-mapped columns, which are the same in every process.
+      mesh: the devices.
+      multiple: if there are several devices, each holds a multiple of so many rows.
     """
-    if is_shared(mesh) and len(mesh.local_devices) == 1:
-        return SharedRows(columns, mesh).all()
+    devices, sharding = batch_devices(mesh), NamedSharding(mesh, BY_ROW)
+    held = held_rows(len(columns), devices, multiple)
+
+    def on_devices(column: np.ndarray) -> jax.Array:
+        def of_device(place: tuple[slice, ...] | None) -> np.ndarray:
+            return part_from_disk(column, place[0].start or 0 if place else 0, held)
+
+        return jax.make_array_from_callback((held * devices, *column.shape[1:]), sharding, of_device)
+
+    ids, numeric, labels = (on_devices(column) for column in (columns.ids, columns.numeric, columns.labels))
+    return ResidentColumns(ids, numeric, labels, len(columns))
+
+
+def whole_columns(columns: Columns, mesh: Mesh) -> Columns:
+    """Copies all columns of a split from disk to every device of a mesh; the CPU devices of a process share one copy.
+
+    Copies of a run need them so, because each takes its batches on one device.
+    """
     return replicate(jax.tree.map(aligned.copy, columns), mesh)
+
+
+def part_from_disk(column: np.ndarray, first: int, held: int) -> np.ndarray:
+    """Returns `held` rows of a memory-mapped column from row `first` on, in memory; the last row fills them up."""
+    rows = column[min(first, len(column) - 1) : first + held]
+    part = aligned.empty((held, *column.shape[1:]), column.dtype)
+    part[: len(rows)], part[len(rows) :] = rows, column[-1]
+    return part
 
 
 def rows_from_disk(columns: Columns, rows: np.ndarray) -> Columns:
@@ -38,63 +89,34 @@ def rows_from_disk(columns: Columns, rows: np.ndarray) -> Columns:
 
 
 class SharedRows:
-    """Rows of columns on disk, of which each process reads its share before they go to all devices of a mesh.
-
-    A process that trains alone reads all of them.
-    """
+    """Rows of columns on disk, which the devices of a mesh divide. Each process reads the rows of its own devices."""
 
     def __init__(self, columns: Columns, mesh: Mesh):
         """Takes memory-mapped columns, which are the same in every process."""
         self._columns, self._mesh = columns, mesh
-        self._split, everywhere = NamedSharding(mesh, BY_ROW), NamedSharding(mesh, EVERYWHERE)
-        self._joined = jax.jit(
-            lambda columns, count: jax.tree.map(lambda column: column[:count], columns),
-            static_argnums=1,
-            out_shardings=everywhere,
-        )
 
     def read(self, rows: np.ndarray) -> Columns:
         """Returns this process' share of rows [n] of the columns, in memory. It may be called from a thread.
 
-        Without other processes n is any number, otherwise a multiple of the number of devices.
+        The first n / devices of `rows` are those of the first device of the mesh, and so on.
         """
-        if not is_shared(self._mesh):
-            return rows_from_disk(self._columns, rows)
-        each = len(rows) // self._mesh.size
         mine = {device.id for device in self._mesh.local_devices}
         parts = [number for number, device in enumerate(self._mesh.devices.flat) if device.id in mine]
-        return rows_from_disk(self._columns, rows.reshape(-1, each)[parts].reshape(-1))
+        return rows_from_disk(self._columns, rows.reshape(self._mesh.size, -1)[parts].reshape(-1))
 
-    def all(self) -> Columns:
-        """Returns all rows on every device of the mesh. All processes must call it, in the same order."""
-        count = len(self._columns)
-        padded = -(-count // self._mesh.size) * self._mesh.size
-        rows = np.minimum(np.arange(padded), count - 1)  # the last row fills up
-        return self.on_devices(self.read(rows), padded, count)
+    def on_devices(self, share: Columns) -> Columns:
+        """Returns the rows of which this process has read its share on the devices, [n] of all processes together."""
+        sharding, parts = NamedSharding(self._mesh, BY_ROW), len(self._mesh.local_devices)
 
-    def on_devices(self, share: Columns, size: int, count: int | None = None) -> Columns:
-        """Returns rows of which this process has read a share, on every device of the mesh.
+        def placed(column: np.ndarray) -> jax.Array:
+            size = len(column) // parts * self._mesh.size
+            return jax.make_array_from_process_local_data(sharding, column, (size, *column.shape[1:]))
 
-        All processes must call it, in the same order.
-
-        Args:
-          share: from `read`.
-          size: the number of rows that all processes have read together.
-          count: how many of them are returned, from the first one on; by default all.
-        """
-        if not is_shared(self._mesh):
-            return replicate(share, self._mesh)
-        return self._joined(
-            jax.tree.map(
-                lambda column: jax.make_array_from_process_local_data(self._split, column, (size, *column.shape[1:])),
-                share,
-            ),
-            count,
-        )
+        return jax.tree.map(placed, share)
 
 
 def gathered(columns: Columns, rows: jax.Array) -> Batch:
-    """Returns rows [b] of columns on the devices as a batch; row -1 stands for padding and has weight 0."""
+    """Returns rows [b] of columns on this device as a batch; row -1 stands for padding and has weight 0."""
     present = jnp.maximum(rows, 0)
     return Batch(
         columns.ids[present], columns.numeric[present], columns.labels[present], (rows >= 0).astype(jnp.float32)

@@ -36,8 +36,9 @@ class Chunk(NamedTuple):
     """Some successive steps to take.
 
     Attributes:
-      columns: columns on the devices.
-      order: int32 [steps, padded_batch] on the devices, numbers of rows of `columns`; -1 stands for padding.
+      columns: columns on the devices, which divide their rows.
+      order: int32 [steps, padded_batch] on the devices, numbers of rows of `columns`; -1 stands for padding. In a
+        streamed chunk they are numbers within the part of the device that takes the row.
       first: the batch of `order` with which to begin.
       step_count: number of steps to take.
     """
@@ -58,16 +59,21 @@ class Feed(Protocol):
         """
 
 
-def chosen_feed(config: Config, needed: int, available: int | None, *, beside: int = 0) -> tuple[bool, str]:
+def chosen_feed(
+    config: Config, needed: int, available: int | None, *, beside: int = 0, holders: str = 'the device'
+) -> tuple[bool, str]:
     """Returns whether rows are streamed from disk, and a sentence that says why.
 
     Args:
       config: configuration of the run.
-      needed: bytes of all rows, and of the order of two epochs.
-      available: bytes of memory available; None if unknown.
+      needed: bytes of the rows that one memory holds, and of the order of two epochs.
+      available: bytes of this memory that are available; None if unknown.
       beside: bytes of everything else that the memory holds.
+      holders: words for the devices whose rows were counted.
     """
     size = f'{shown_bytes(needed)} of rows and their order'
+    kept = f'{size} are kept on {holders}'
+    size += '' if holders == 'the device' else f' for {holders}'
     if config.execution.streaming:
         return True, f'{size} are streamed from disk, as execution.streaming asks'
     hint = (
@@ -85,14 +91,14 @@ def chosen_feed(config: Config, needed: int, available: int | None, *, beside: i
             f'{size} are streamed from disk: with {shown_bytes(beside)} of the model and its optimizer, they do not '
             f'fit in the {shown_bytes(available)} that are available{hint}'
         )
-    return False, f'{size} are kept on the device'
+    return False, kept
 
 
 class ResidentFeed:
     """The feed of columns that are on the devices."""
 
     def __init__(self, config: Config, resident: Columns, schedule: Schedule, cut: Cut, mesh: Mesh):
-        """Takes the training columns, which are on every device of the mesh."""
+        """Takes the training columns, whose rows the devices of the mesh divide."""
         self._resident = resident
 
         def order_on_devices(epoch: int) -> jax.Array:
@@ -124,8 +130,9 @@ class ResidentFeed:
 class StreamedFeed:
     """The feed that reads rows from disk: a thread gathers the rows of the next part while a part is trained.
 
-    Parts of an epoch begin and end at fixed steps. A chunk is a part or some successive steps of one, so that a run can
-    begin at any step.
+    Each row goes to the device that takes it, and each process reads the rows of its own devices only. Parts of an
+    epoch begin and end at fixed steps. A chunk is a part or some successive steps of one, so that a run can begin at
+    any step.
     """
 
     def __init__(self, config: Config, columns: Columns, schema: Schema, schedule: Schedule, cut: Cut, mesh: Mesh):
@@ -151,7 +158,7 @@ class StreamedFeed:
             self._read_ahead = self._pipeline(number)
         if number != self._number:
             columns, ordered = next(self._read_ahead)
-            self._part = self._rows.on_devices(columns, ordered.size), split_order(ordered, self._mesh)
+            self._part = self._rows.on_devices(columns), split_order(ordered, self._mesh)
             self._number = number
         begin, count = self._parts[part]
         return Chunk(*self._part, first - begin, min(most, begin + count - first, stop - first))
@@ -164,16 +171,19 @@ class StreamedFeed:
         return iter(parts.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=READ_AHEAD)))
 
     def _read(self, number: int) -> tuple[Columns, np.ndarray]:
-        """Returns this process' share of the rows of a part, batch after batch, and the numbers of all of them.
+        """Returns this process' share of the rows of a part, and their numbers [steps, padded_batch].
 
-        The numbers are [steps, padded_batch]; -1 stands for padding.
+        The rows are sorted by the device that takes them, then by batches. Their numbers count from 0 on each device;
+        -1 stands for padding.
         """
         epoch, part = divmod(number, len(self._parts))
         first, count = self._parts[part]
         places = np.full((self._steps, self._cut.padded_batch), -1, np.int32)
         places[:count] = self._orders.order(epoch)[first : first + count]
-        columns = self._rows.read(np.maximum(places, 0).reshape(-1))
-        return columns, np.where(places >= 0, np.arange(places.size, dtype=np.int32).reshape(places.shape), -1)
+        by_device = places.reshape(self._steps, self._mesh.size, -1)  # [steps, devices, places of a device]
+        columns = self._rows.read(np.maximum(by_device, 0).swapaxes(0, 1).reshape(-1))
+        numbers = np.arange(places.size // self._mesh.size, dtype=np.int32).reshape(self._steps, 1, -1)
+        return columns, np.where(by_device >= 0, numbers, -1).reshape(places.shape)
 
 
 def _epoch_order(config: Config, schedule: Schedule, cut: Cut, epoch: int) -> np.ndarray:

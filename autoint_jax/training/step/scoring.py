@@ -15,10 +15,10 @@ from autoint_jax.evaluation.sums import Scores
 from autoint_jax.models.layers.tables import Rows, Tables
 from autoint_jax.schema import Batch
 from autoint_jax.training.processes.group import moved
-from autoint_jax.training.step.columns import SharedRows, gathered
+from autoint_jax.training.step.columns import ResidentColumns, SharedRows, gathered, resident_columns
 from autoint_jax.training.step.exchange import device_lookup
 from autoint_jax.training.step.layout import held_tables, tables_specs
-from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, batch_devices, replicate
+from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, batch_devices
 from autoint_jax.training.step.slices import Cut, scoring_cut
 from autoint_jax.training.step.state import Setup
 
@@ -28,11 +28,19 @@ BLOCK_ROWS = 1 << 16
 WHOLE_ROWS, SCORED_ROWS = 512, 1 << 14
 
 
+def scored_columns(setup: Setup, columns: Columns, mesh: Mesh) -> ResidentColumns:
+    """Copies columns from disk to the devices that score them: the devices divide the rows, each holds whole slices.
+
+    So a row has the same place in its slice on any number of devices, and its logit the same bits.
+    """
+    return resident_columns(columns, mesh, scored_batch(setup, mesh, len(columns)).slice_rows)
+
+
 def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[Any, Tables, Columns], Scores]:
     """Returns a function (variables, tables, columns [n]) -> scores for `Measures.figures`.
 
-    Columns and scores are on the devices, and the function does not wait for them. They divide the rows to score; then
-    each sorts all logits, so that metrics do not depend on the number of devices.
+    Columns and scores are on the devices, and the function does not wait for them. Each device scores the rows that it
+    holds; then each gets and sorts all logits, so that metrics do not depend on the number of devices.
 
     Args:
       setup: the setup of the run.
@@ -42,10 +50,10 @@ def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[
 
     @functools.partial(jax.jit, compiler_options=setup.compiler_options)
     def evaluate(variables, tables, columns):
-        logits = jax.lax.with_sharding_constraint(
-            _logits(setup, mesh, variables, tables, columns), NamedSharding(mesh, EVERYWHERE)
-        )
-        return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
+        scored = _logits(setup, mesh, variables, tables, columns), columns.labels
+        scored = jax.lax.with_sharding_constraint(scored, NamedSharding(mesh, EVERYWHERE))
+        logits, labels = (array[: len(columns)] for array in scored)
+        return Scores(sums.sums(logits, labels), logits if keep_logits else None)
 
     return evaluate
 
@@ -60,16 +68,18 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
     joined = jax.jit(jnp.concatenate, out_shardings=NamedSharding(mesh, EVERYWHERE))
 
     def evaluate(variables, tables, columns):
-        count, logits, shared = len(columns), [], SharedRows(columns, mesh)
-        batch = scoring_cut(min(count, setup.config.training.batch_size), setup, mesh).padded_batch
+        count, logits, labels, shared = len(columns), [], [], SharedRows(columns, mesh)
+        batch = scored_batch(setup, mesh, count).padded_batch
         block = batch * max(1, BLOCK_ROWS // batch)
         for first in range(0, count, block):
             # The last block repeats the last row, so that all blocks have one shape and one compilation.
             rows = np.minimum(np.arange(first, first + block), count - 1)
-            logits.append(score(variables, tables, shared.on_devices(shared.read(rows), block)))
+            scored = shared.on_devices(shared.read(rows))
+            logits.append(score(variables, tables, scored))
+            labels.append(scored.labels)
             moved()
-        scored = joined(logits)[:count]
-        return Scores(summed(scored, replicate(np.array(columns.labels), mesh)), scored if keep_logits else None)
+        whole = joined(logits)[:count]
+        return Scores(summed(whole, joined(labels)[:count]), whole if keep_logits else None)
 
     return evaluate
 
@@ -103,7 +113,7 @@ class BlockScorer:
         for first in range(0, count, self.rows):
             # The last block repeats the last row, so that all blocks have one shape.
             rows = np.minimum(np.arange(first, first + self.rows), count - 1)
-            logits = self._score(variables, tables, shared.on_devices(shared.read(rows), self.rows))
+            logits = self._score(variables, tables, shared.on_devices(shared.read(rows)))
             moved()
             yield logits[: count - first]
 
@@ -111,7 +121,7 @@ class BlockScorer:
 def make_scorer(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], np.ndarray]:
     """Returns a function (variables, tables, columns [n] on the devices) -> logits [n] on the host, in row order."""
     score = _compiled_logits(setup, mesh)
-    return lambda variables, tables, columns: np.asarray(score(variables, tables, columns))
+    return lambda variables, tables, columns: np.asarray(score(variables, tables, columns))[: len(columns)]
 
 
 def _compiled_logits(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns], jax.Array]:
@@ -125,31 +135,36 @@ def _compiled_logits(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns
 def _logits(
     setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns, batch: Cut | None = None
 ) -> jax.Array:
-    """Returns the logits of all rows, float32 [n]. It scores batches, the last one padded.
+    """Returns the logits of the rows on the devices, float32 [rows], those included that stand for no row.
 
-    They are cut as `batch` says, by default like batches of the size of training.
+    Each device takes its rows as parts of batches. These are cut as `batch` says, by default like batches of the size
+    of training.
     """
-    count = columns.labels.shape[0]
-    part, rows = scored_rows(setup, mesh, count, batch)
-    logits = device_logits(setup, device_lookup(setup.table_specs, mesh), part.slice_rows)
-    on_devices = jax.shard_map(
-        lambda variables, tables, columns, rows: logits(variables, held_tables(tables), columns, rows),
-        mesh=mesh,
-        check_vma=False,
-        in_specs=(EVERYWHERE, tables_specs(tables), EVERYWHERE, BY_ROW),
-        out_specs=BY_ROW,
-    )
-    return on_devices(variables, tables, columns, rows)[:count]
+    lookup, cut = device_lookup(setup.table_specs, mesh), batch or scored_batch(setup, mesh, len(columns))
+
+    def of_device(variables, tables, held):
+        count = held.labels.shape[0]
+        rows = scored_rows(cut, mesh, count)
+        return device_logits(setup, lookup, cut.slice_rows)(variables, held_tables(tables), held, rows)[:count]
+
+    specs = (EVERYWHERE, tables_specs(tables), BY_ROW)
+    on_devices = jax.shard_map(of_device, mesh=mesh, check_vma=False, in_specs=specs, out_specs=BY_ROW)
+    return on_devices(variables, tables, columns)
 
 
-def scored_rows(setup: Setup, mesh: Mesh, count: int, batch: Cut | None = None) -> tuple[Cut, jax.Array]:
-    """Returns how batches of scored rows are cut, and row numbers, int32 [padded]: 0 to `count - 1`, then -1.
+def scored_batch(setup: Setup, mesh: Mesh, count: int) -> Cut:
+    """Returns the cut of batches, of the size of training, in which `count` rows are scored."""
+    return scoring_cut(min(count, setup.config.training.batch_size), setup, mesh)
 
-    They are cut as `batch` says, by default like batches of the size of training.
+
+def scored_rows(cut: Cut, mesh: Mesh, held: int) -> jax.Array:
+    """Returns numbers of the `held` rows that a device holds, int32 [padded]: 0 to `held - 1`, then -1.
+
+    They fill up its parts of whole batches, which are cut as `cut` says.
     """
-    part = batch or scoring_cut(min(count, setup.config.training.batch_size), setup, mesh)
-    rows = jnp.arange(-(-count // part.padded_batch) * part.padded_batch)
-    return part, jnp.where(rows < count, rows, -1)
+    part = cut.padded_batch // batch_devices(mesh)
+    rows = jnp.arange(-(-held // part) * part)
+    return jnp.where(rows < held, rows, -1)
 
 
 def device_logits(setup: Setup, lookup: Callable[[Tables, Batch], Rows], slice_rows: int) -> Callable:

@@ -21,7 +21,8 @@ from autoint_jax.training.step.columns import gathered
 from autoint_jax.training.step.exchange import Exchange, exchange
 from autoint_jax.training.step.layout import held, shapes_on, state_specs, stored
 from autoint_jax.training.step.loss import summed_logloss
-from autoint_jax.training.step.placement import EVERYWHERE, OF_BATCHES, batch_axes, table_parts
+from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, OF_BATCHES, batch_axes, table_parts
+from autoint_jax.training.step.row_fetch import in_groups
 from autoint_jax.training.step.skipping import all_finite, skipped_unless
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState, updates_taken
@@ -110,7 +111,7 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
 def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) -> Callable:
     """Returns a training step of one device: (state, columns, rows) -> state after the step, loss [] before it.
 
-    The state is what the device holds (`layout.held`), and `rows` are the rows of the batch that it takes. Devices
+    The state is what the device holds (`layout.held`), and `rows` are the rows of its columns that it takes. Devices
     share the forward and backward pass. Each then updates its copy of the parameters, all alike, and the rows of tables
     that it holds.
 
@@ -160,16 +161,27 @@ def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) 
     return step
 
 
-def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int) -> jax.stages.Wrapped:
-    """Returns `steps_in_turn` of a run over a mesh, compiled; it donates the state, which is as `layout` has it."""
-    in_turn = steps_in_turn(device_step(setup, mesh, cut.slice_rows, rates_of(setup.config)), max_steps)
+def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: bool = False) -> jax.stages.Wrapped:
+    """Returns `steps_in_turn` of a run over a mesh, compiled; it donates the state, which is as `layout` has it.
+
+    Args:
+      setup: the setup of the run.
+      mesh: the devices, which divide the rows of the columns.
+      cut: how a batch is cut.
+      max_steps: steps of a chunk at most.
+      streamed: whether each device holds the rows that it takes, and the order counts within these.
+    """
+    step, axes = device_step(setup, mesh, cut.slice_rows, rates_of(setup.config)), batch_axes(mesh)
+    in_turn = steps_in_turn(step, max_steps)
+    if axes and not streamed:
+        in_turn = in_groups(lambda size: steps_in_turn(step, size), max_steps, axes)
     specs, parts = state_specs(shapes_on(setup, mesh)), table_parts(mesh)
 
     def chunk(state, columns, order, first, count):
         state, losses = in_turn(held(state), columns, order, first, count)
         return stored(state, parts), losses
 
-    in_specs = (specs, EVERYWHERE, OF_BATCHES, EVERYWHERE, EVERYWHERE)
+    in_specs = (specs, BY_ROW, OF_BATCHES, EVERYWHERE, EVERYWHERE)
     on_devices = jax.shard_map(chunk, mesh=mesh, check_vma=False, in_specs=in_specs, out_specs=(specs, EVERYWHERE))
     return jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)
 

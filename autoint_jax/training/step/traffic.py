@@ -4,12 +4,15 @@ A mesh of N = D T devices has D rows, along `data`, and T columns, along `table`
 for its part of the batch: its rows of data times the slots of the table's fields. A row has d values of 4 bytes. With P
 parameters, the results of the collective operations of a step have, on each device:
 
+    numbers of data  4 b N       all-gather over the mesh, of the numbers of the b rows of data that a device takes
+    rows of data     4 b w       reduce-scatter over the mesh, of rows with w ids, numbers and labels
     row numbers      4 n N       all-gather over the mesh
     rows             4 n d       reduce-scatter over T devices, if T > 1; its input is T times as large
     row gradients    4 n d N     all-gather over the mesh
     parameters       4 (P + 1)   all-reduce over the mesh, of gradients and the loss
 
-This is the gathered form of the exchange (`exchange.py`). Its numbers and gradients grow with the whole batch, n N,
+The first two are those of `row_fetch.py`, which moves the rows of several steps at once; streamed rows are not moved.
+The others are the gathered form of the exchange (`exchange.py`). Its numbers and gradients grow with the whole batch, n N,
 however many devices share it. In the all-to-all form a device asks each of T devices for at most C distinct rows:
 
     row numbers      4 T C       all-to-all over T devices; if D > 1, also 4 D T C, an all-gather over D devices
@@ -26,10 +29,12 @@ from typing import NamedTuple
 import jax
 from jax.sharding import Mesh
 
+from autoint_jax.training.step.columns import bytes_per_row
 from autoint_jax.training.step.placement import batch_devices, table_parts
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, state_shapes
 
+DATA_NUMBERS, DATA_ROWS = 'row numbers of the data', 'rows of the data'
 ROW_NUMBERS, ROWS, ROW_GRADIENTS = 'row numbers', 'rows of tables', 'gradients of rows'
 PARAMETERS, STATISTICS = 'gradients of parameters', 'statistics of batches'
 WEIGHTS, FINITE = 'weights of a batch', 'flag of finite values'
@@ -62,6 +67,22 @@ class Collective(NamedTuple):
         if self.operation == 'reduce-scatter':
             return self.result * others
         return self.result * others * (2 if self.operation == 'all-reduce' else 1) // self.devices
+
+
+def of_data(rows: int, words: int, devices: int) -> list[Collective]:
+    """Returns the operations that fetch rows of the data from the devices that hold them.
+
+    Args:
+      rows: the rows that a device takes of a batch, b.
+      words: the ids, numbers and labels of a row, w.
+      devices: the devices of the mesh, N.
+    """
+    if devices == 1:
+        return []
+    return [
+        Collective(DATA_NUMBERS, 'all-gather', devices, WORD * rows * devices),
+        Collective(DATA_ROWS, 'reduce-scatter', devices, WORD * rows * words),
+    ]
 
 
 def gathered(slots: int, width: int, data: int, table: int) -> list[Collective]:
@@ -127,19 +148,24 @@ def of_parameters(parameters: int, devices: int, ordered_slices: int = 0) -> lis
     return [Collective(PARAMETERS, 'all-reduce', devices, result), weights]
 
 
-def of_step(setup: Setup, mesh: Mesh, cut: Cut) -> list[Collective]:
+def of_step(setup: Setup, mesh: Mesh, cut: Cut, *, streamed: bool = False) -> list[Collective]:
     """Returns the collective operations of a training step; none for one device.
 
     Args:
       setup: the setup of the run.
       mesh: the devices.
       cut: how a batch is cut.
+      streamed: whether rows are read from disk.
     """
-    return list(_of_step(setup, mesh, cut)) if batch_devices(mesh) > 1 else []
+    devices = batch_devices(mesh)
+    if devices == 1:
+        return []
+    data = of_data(cut.padded_batch // devices, bytes_per_row(setup.schema) // WORD, devices)
+    return [*([] if streamed else data), *_of_step(setup, mesh, cut)]
 
 
 def _of_step(setup: Setup, mesh: Mesh, cut: Cut) -> Iterator[Collective]:
-    """Yields the collective operations of a training step of several devices."""
+    """Yields the collective operations of a training step of several devices, besides those that fetch its rows."""
     devices, parts, state = batch_devices(mesh), table_parts(mesh), state_shapes(setup)
     named = set()
     for name in state.tables:

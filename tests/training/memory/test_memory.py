@@ -24,7 +24,7 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import available, limits, room
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.step import aligned, order, placement
-from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.columns import whole_columns
 from autoint_jax.training.step.schedule import evaluation_steps
 from autoint_jax.training.step.state import make_setup
 
@@ -246,10 +246,10 @@ def test_memory_left_by_limits_of_the_process_and_of_its_groups(tmp_path, monkey
 
 
 def pointers():
-    """Numbers of addresses of the columns and of an order on all devices."""
+    """Numbers of addresses of the columns of copies and of an order on all devices."""
     mesh = placement.data_mesh()
     columns = Columns(np.arange(15, dtype=np.int32).reshape(5, 3), np.zeros((5, 0), np.float32), np.ones(5, np.float32))
-    resident = resident_columns(columns, mesh)
+    resident = whole_columns(columns, mesh)
     ordered = placement.split_order(order.epoch_order(0, 0, rows=100, batch_size=7, padded_batch=8), mesh)
     assert (np.asarray(resident.ids) == columns.ids).all()
     return [
@@ -258,7 +258,7 @@ def pointers():
     ]
 
 
-def test_cpu_devices_share_rows_and_divide_orders(on_host_devices):
+def test_cpu_devices_share_rows_of_copies_and_divide_orders(on_host_devices):
     assert on_host_devices(8, 'test_memory', 't.pointers()') == [1, 1, 8]
 
 

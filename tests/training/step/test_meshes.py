@@ -55,7 +55,7 @@ def bits(data, table, options):
     chunk = steps.make_chunk(setup, mesh, prepared.cut, max_steps=9)
     state, losses = chunk(layout.initial_state_on(setup, mesh), prepared.columns, prepared.order, 1, 9)
     state = steps.make_flush(setup, mesh)(state)
-    few = jax.device_put(made_up(SHAPE, 97, seed=2)[1], jax.sharding.NamedSharding(mesh, placement.EVERYWHERE))
+    few = scoring.scored_columns(setup, made_up(SHAPE, 97, seed=2)[1], mesh)
     logits = scoring.make_scorer(setup, mesh)(state.variables, state.tables, few)
     rows = setup.table_specs['embedding'].rows
     whole = layout.of_rows_of_tables(
@@ -99,7 +99,7 @@ def program(mesh, rows, **options):
     fields = tuple(FieldSpec(f'f{number}', CATEGORICAL, size) for number, size in enumerate(shape.cardinalities))
     setup = make_setup(config, Schema(fields))
     cut = slices.cut(61, setup, mesh)
-    columns = Columns(*(jax.ShapeDtypeStruct(s, t) for s, t in (((99, 39), 'i4'), ((99, 0), 'f4'), ((99,), 'f4'))))
+    columns = Columns(*(jax.ShapeDtypeStruct(s, t) for s, t in (((96, 39), 'i4'), ((96, 0), 'f4'), ((96,), 'f4'))))
     order = jax.ShapeDtypeStruct((3, cut.padded_batch), np.int32)
     state = layout.shapes_on(setup, mesh)
     return steps.make_chunk(setup, mesh, cut, max_steps=3).lower(state, columns, order, 0, 1).compile(), state

@@ -25,6 +25,7 @@ SMALL = {
     'training.batch_size': 128,
     'execution.slice_rows': 8,
 }
+INTEGERS = (traffic.DATA_NUMBERS, traffic.DATA_ROWS, traffic.ROW_NUMBERS, traffic.FINITE)
 COLLECTIVE = re.compile(r'= (\(.*?\)|\S+) (all-gather|all-reduce|reduce-scatter|all-to-all)(?:-start)?\(')
 ARRAY = re.compile(r'([a-z]+\d+)\[([\d,]*)\]')
 
@@ -43,7 +44,7 @@ def by_formula(collectives):
     """What `in_program` returns, from the formulas."""
     found = Counter()
     for each in collectives:
-        type_ = 's32' if each.moved in (traffic.ROW_NUMBERS, traffic.FINITE) else 'f32'
+        type_ = 's32' if each.moved in INTEGERS else 'f32'
         found[f'{each.operation} {type_}'] += each.result
     return found
 
@@ -58,7 +59,7 @@ def compared(cases):
         shape = jax.ShapeDtypeStruct
         columns = Columns(*(shape(size, kind) for size, kind in (((512, 3), 'i4'), ((512, 0), 'f4'), ((512,), 'f4'))))
         state, order = layout.shapes_on(setup, mesh), shape((4, cut.padded_batch), np.int32)
-        chunk = steps.make_chunk(setup, mesh, cut, max_steps=4)
+        chunk = steps.make_chunk(setup, mesh, cut, max_steps=1)  # which fetches the rows of one step
         text = chunk.lower(state, columns, order, 0, 1).compile().as_text()
         collectives = traffic.of_step(setup, mesh, cut)
         found.append((f'{data}x{table} {options}', in_program(text), by_formula(collectives)))
