@@ -49,7 +49,9 @@ def test_a_plan_on_paper_is_made_as_for_accelerators():
     mesh = paper.mesh_of(config.mesh, 64, 10 * 10**9)
     setup = make_setup(config, schema_of([7] * 5), 'gpu')
     plan, streamed, sentence = room.fed(setup, ROWS, mesh, compiling=False)
-    assert not streamed and sentence.endswith('kept on each of 64 devices') and mesh.size == len(mesh.local_devices) == 64
+    assert (
+        not streamed and sentence.endswith('kept on each of 64 devices') and mesh.size == len(mesh.local_devices) == 64
+    )
     plan, streamed, sentence = room.fed(setup, ROWS, paper.mesh_of(config.mesh, 64, 10**8), compiling=False)
     assert streamed and 'half of the 100 MB' in sentence
     assert named(plan.host, 'checkpoint being written').bytes > 0  # none for CPUs

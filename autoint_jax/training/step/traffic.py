@@ -12,8 +12,8 @@ parameters, the results of the collective operations of a step have, on each dev
     parameters       4 (P + 1)   all-reduce over the mesh, of gradients and the loss
 
 The first two are those of `row_fetch.py`, which moves the rows of several steps at once; streamed rows are not moved.
-The others are the gathered form of the exchange (`exchange.py`). Its numbers and gradients grow with the whole batch, n N,
-however many devices share it. In the all-to-all form a device asks each of T devices for at most C distinct rows:
+The others are the gathered form of the exchange (`exchange.py`). Its numbers and gradients grow with the whole batch, n
+N, however many devices share it. In the all-to-all form a device asks each of T devices for at most C distinct rows:
 
     row numbers      4 T C       all-to-all over T devices; if D > 1, also 4 D T C, an all-gather over D devices
     rows             4 T C d     all-to-all over T devices
