@@ -52,8 +52,8 @@ def test_a_plan_on_paper_is_made_as_for_accelerators():
     assert (
         not streamed and sentence.endswith('kept on each of 64 devices') and mesh.size == len(mesh.local_devices) == 64
     )
-    plan, streamed, sentence = room.fed(setup, ROWS, paper.mesh_of(config.mesh, 64, 10**8), compiling=False)
-    assert streamed and 'half of the 100 MB' in sentence
+    plan, streamed, sentence = room.fed(setup, ROWS, paper.mesh_of(config.mesh, 64, 8 * 10**6), compiling=False)
+    assert streamed and 'MB of rows and their order for each of 64 devices are streamed' in sentence
     assert named(plan.host, 'checkpoint being written').bytes > 0  # none for CPUs
 
 

@@ -32,6 +32,36 @@ slice_rows = 64
 """
 EVALUATIONS = 8
 SECONDS = 240  # the most that a run takes
+# Runs a script, and appends to a file the rows that this process has read, and those that all processes were to read.
+COUNTING = """
+import os, runpy, sys
+from autoint_jax.training.step import columns
+
+path, script = sys.argv[1:3]
+sys.argv, read, asked = sys.argv[2:], [], []
+sys.path.insert(0, os.path.dirname(script))
+part_from_disk, rows_from_disk, share = columns.part_from_disk, columns.rows_from_disk, columns.SharedRows.read
+
+def part(column, first, held):
+    if column.ndim == 1:
+        read.append(held)
+        asked.append(len(column))
+    return part_from_disk(column, first, held)
+
+def rows(of_split, numbers):
+    read.append(len(numbers))
+    return rows_from_disk(of_split, numbers)
+
+def share_of(self, numbers):
+    asked.append(len(numbers))
+    return share(self, numbers)
+
+columns.part_from_disk, columns.rows_from_disk, columns.SharedRows.read = part, rows, share_of
+try:
+    runpy.run_path(script, run_name='__main__')
+finally:
+    open(path, 'a').write(f'{sum(read)} {sum(asked)}\\n')
+"""
 
 
 class Runs:
@@ -44,10 +74,12 @@ class Runs:
     def flags(self, name):
         return ['--config=tiny.toml', f'--data_dir={self._data_dir}', f'--run_dir={name}']
 
-    def start(self, words, devices):
+    def start(self, words, devices, counted=None):
+        """Starts a script. It appends the numbers of rows that it reads to the file `counted`, if there is one."""
         forced = f'--xla_force_host_platform_device_count={devices}'
+        counting = ['-c', COUNTING, counted] if counted else []
         return subprocess.Popen(
-            [sys.executable, str(ROOT / words[0]), *words[1:]],
+            [sys.executable, *counting, str(ROOT / words[0]), *words[1:]],
             cwd=self._folder,
             env=os.environ | dict([OPTIMIZED]) | {'XLA_FLAGS': forced},
             stdout=subprocess.PIPE,
@@ -55,14 +87,14 @@ class Runs:
             text=True,
         )
 
-    def by_hand(self, name, *further):
+    def by_hand(self, name, *further, counted=None):
         """Starts the two commands of the page with a run of this test."""
         coordinator = f'--coordinator=localhost:{free_port()}'
         started = []
         for line in block('by-hand').splitlines():
             _, script, *flags = shlex.split(line)
             kept = [flag for flag in flags if not flag.startswith(('--config=', '--coordinator='))]
-            started.append(self.start([script, *self.flags(name), coordinator, *kept, *further], 1))
+            started.append(self.start([script, *self.flags(name), coordinator, *kept, *further], 1, counted))
         return started
 
     def alone(self, name, *further):
@@ -81,6 +113,11 @@ class Runs:
             progress = json.loads((run / 'checkpoints' / str(step) / 'progress' / 'metadata').read_text())
             sums[step] = progress['seal']['sums']
         return kept, (run / 'metrics.jsonl').read_text(), sums
+
+    def counts(self, counted):
+        """[(rows that a process has read, rows that all were to read)], of each process."""
+        lines = (self._folder / counted).read_text().splitlines()
+        return [tuple(map(int, line.split())) for line in lines]
 
     def evaluations(self, name):
         path = self._folder / name / 'metrics.jsonl'
@@ -114,8 +151,11 @@ def ended(started):
 @pytest.mark.parametrize('kind', ['resident', 'streamed'])
 def test_two_processes_have_the_bits_of_two_devices(runs, kind):
     name, further = kind, ['--config.execution.streaming'] if kind == 'streamed' else []
-    (out, error, status), (other, other_error, other_status) = ended(runs.by_hand(name, *further))
+    started = runs.by_hand(name, *further, counted=f'{name}.txt')
+    (out, error, status), (other, other_error, other_status) = ended(started)
     assert (status, other_status) == (0, 0), error + other_error
+    (one, all_rows), (two, same) = runs.counts(f'{name}.txt')
+    assert one == two and all_rows == same > 100 and all_rows <= one + two <= all_rows + 3 * 2 * 64  # whole slices
     assert runs.outcome(name) == runs.outcome('alone')
     assert runs.starts(name) == [(2, 2)]
     assert '2 devices (cpu)' in out and 'test AUC' in out and 'epoch' not in other  # the first alone says it
