@@ -16,6 +16,7 @@ from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.writing import write_prepared
+from autoint_jax.diagnosis import paper
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, FieldSpec, Schema
@@ -27,6 +28,7 @@ from autoint_jax.training.step import aligned, order, placement
 from autoint_jax.training.step.columns import whole_columns
 from autoint_jax.training.step.schedule import evaluation_steps
 from autoint_jax.training.step.state import make_setup
+from autoint_jax.units import shown_bytes
 
 ROWS = {'train': 1000, 'valid': 100, 'test': 100}
 
@@ -149,6 +151,26 @@ def test_planned_memory_is_that_which_is_measured(forks, tmp_path, tables, ids, 
     assert done.returncode == 0, done.stderr
     planned, peak = json.loads(done.stdout.splitlines()[-1])
     assert 0.75 < planned / peak < 1.5, (planned, peak)
+
+
+def test_devices_divide_rows_and_their_order(monkeypatch):
+    """By hand: parts of 250, 26 and 26 rows (whole slices of 2) of 3 ids and a label; 125 steps of 8 places."""
+    config, schema = replace(Config(), {'training.batch_size': 8, 'model.name': 'fm'}), schema_of([1000, 7, 3])
+    monkeypatch.setattr(room, 'ram_by_limit', lambda: {'there': 10**12})
+    for mesh, kept, times in (
+        (paper.mesh_of(config.mesh, 4, 10**12), 'each of 4 devices', 1),
+        (placement.data_mesh(jax.local_devices()[:1] * 4), 'the 4 devices', 4),  # together in the RAM
+    ):
+        setup = make_setup(config, schema, placement.platform(mesh))
+        plan, streamed, sentence = room.fed(setup, ROWS, mesh, compiling=False)
+        data, ordered = (item for item in plan.device if item.name in ('data', 'order of rows'))
+        assert data.bytes == (250 + 26 + 26) * 16 and data.counted.endswith('4 bytes, split over 4 devices')
+        assert ordered.bytes == 2 * 125 * 8 * 4 // 4
+        size = shown_bytes(times * (data.bytes + ordered.bytes))
+        assert not streamed and sentence == f'{size} of rows and their order are kept on {kept}'
+        ahead = memory.plan(config, schema, ROWS, mesh, streamed=True)
+        assert [item.bytes for item in ahead.device if item.name == 'rows read ahead'] == [2 * 1200 * 16 // 4]
+        assert [item.bytes for item in ahead.host if item.name == 'order of rows'] == [2 * 125 * 8 * 4]
 
 
 def test_copies_take_their_states_and_orders(huge):
