@@ -18,7 +18,7 @@ from autoint_jax.evaluation import sums
 from autoint_jax.evaluation.sums import Scores
 from autoint_jax.training.step.exchange import device_lookup
 from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE, TABLE_AXIS
-from autoint_jax.training.step.scoring import device_logits, scored_rows
+from autoint_jax.training.step.scoring import device_logits, scored_batch, scored_rows
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState
 from autoint_jax.training.step.steps import device_step, flushed, steps_in_turn
@@ -132,7 +132,8 @@ def make_evaluator(
 
     def one_copy(variables, tables, columns):
         count = columns.labels.shape[0]
-        cut, rows = scored_rows(setup, mesh, count, count)
+        cut = scored_batch(setup, mesh, count)
+        rows = scored_rows(cut, mesh, count)
         logits = device_logits(setup, found, cut.slice_rows)(variables, tables, columns, rows)[:count]
         return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
 

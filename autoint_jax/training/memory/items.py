@@ -157,7 +157,7 @@ def data_items(
         )
     else:
         held = sum(
-            held_rows(count, divided, 1 if split == 'train' else scoring.rows_of_slices(setup, count, mesh))
+            held_rows(count, divided, 1 if split == 'train' else scoring.scored_batch(setup, mesh, count).slice_rows)
             for split, count in rows.items()
         )
         counted, less = f'{total:,} {row_formula(schema)}{parts}', 'execution.streaming to true'
