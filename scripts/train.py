@@ -135,6 +135,7 @@ def _next_steps(config: Config, run_dir: pathlib.Path) -> list[str]:
         for script, options, purpose in (
             ('explain', [], 'draws what attention learned'),
             ('evaluate', ['--split=valid'], 'scores a split'),
+            ('predict', ['--input=FILE'], 'scores new rows'),
         )
         if script != 'explain' or shows_attention(config.model)
     ]

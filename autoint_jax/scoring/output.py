@@ -18,6 +18,7 @@ SUFFIXES = ('.parquet', '.csv')
 # Columns of scores, beside those that are kept. Scores of a split have the first three.
 ROW, LABEL, LOGIT, PROBABILITY = 'row', 'label', 'logit', 'probability'
 PART_ROWS = 1 << 20  # of a part of a Parquet file that is being made
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors of the system about space
 
 Write = Callable[[pl.DataFrame], None]
 
@@ -114,11 +115,15 @@ def _written(file: BinaryIO, content: bytes) -> None:
 
 @contextlib.contextmanager
 def _full_disk_told(scratch: pathlib.Path) -> Iterator[None]:
-    """Turns errors of Polars that mean a full disk into errors of the system."""
+    """Turns errors of Polars that mean a full disk into errors of the system, and names the file in all of these."""
     try:
         yield
+    except OSError as error:
+        if error.filename is None and error.errno in _FULL:
+            raise OSError(error.errno, error.strerror, str(scratch)) from None
+        raise
     except pl.exceptions.PolarsError as error:
-        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        for number in _FULL:
             if f'os error {number})' in str(error):
                 raise OSError(number, os.strerror(number), str(scratch)) from None
         raise

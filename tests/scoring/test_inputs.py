@@ -1,6 +1,9 @@
 """Nothing is scored wrongly in silence: what is wrong with an input is said, and rows keep their places."""
 
+import errno
 import io
+import resource
+import signal
 import sys
 
 import polars as pl
@@ -142,6 +145,20 @@ def test_standard_input_may_be_packed(monkeypatch, tmp_path):
             (path,) = files.paths
             assert path.suffix == suffix and path.read_bytes() == content
         assert not path.exists()
+
+
+@pytest.mark.parametrize('name', ['s.csv', 's.parquet'])
+def test_a_full_disk_leaves_no_file_and_names_it(tmp_path, name):
+    rows = pl.DataFrame({'row': [number * 0.1 for number in range(10_000)]})
+    handler, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError) as raised, output.scores_file(str(tmp_path / name), rows.clear()) as write:
+            write(rows)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert raised.value.errno == errno.EFBIG and name in raised.value.filename and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize('name', ['s.csv', 's.parquet'])
