@@ -55,10 +55,7 @@ def test_a_utf_16_file_that_is_damaged(tmp_path):
         read_text(tmp_path, 'y,a,b,x\n0,u,v,1\n'.encode('utf-16')[:-1])
     with pytest.raises(UsageError, match='is not UTF-16: the file is damaged|cannot be read with encoding .utf-16.'):
         read_text(tmp_path, 'y,a,b,x\n0,u,v,1\n', Layout(COLUMNS, separator=',', encoding='utf-16'))
-    for encoding, text in (
-        ('idna', 'y,a,b,x\n0,u,v,1\n'),
-        ('unicode-escape', '0,\\ud800,v,1\n'),
-    ):
+    for encoding, text in (('idna', 'y,a,b,x\n0,u,v,1\n'), ('unicode-escape', '0,\\ud800,v,1\n')):
         with pytest.raises(UsageError, match=f"cannot be read with encoding '{encoding}' .*write another encoding"):
             read_text(tmp_path, text, Layout(COLUMNS, separator=',', encoding=encoding))
 
