@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from conftest import ROOT
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.mesh_config import MeshConfig
@@ -12,6 +13,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.memory import room
 from autoint_jax.training.step.state import make_setup
+from autoint_jax.units import shown_bytes
 
 BILLION = '64x13,38461506x26'  # 999,999,988 ids in 39 fields
 TABLE = 999_999_988 * 16 * 4  # bytes
@@ -143,3 +145,16 @@ def test_more_rows_than_32_bits_count_end_in_one_sentence(command):
 def test_mistakes(command, arguments, part):
     done = command('scripts/doctor.py', *arguments)
     assert done.returncode == 2 and part in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_the_page_has_the_memory_of_its_meshes():
+    """The rows of the table 'Which mesh' against plans."""
+    page = (ROOT / 'docs' / 'devices.md').read_text().split('\n## Which mesh\n')[1].split('\n## ')[0]
+    found = re.findall(r'^\| [^|]+ \| ([\d,]+) \| (\d+) \| (\d+) x (\d+) \| ([^|]+) \|', page, re.MULTILINE)
+    assert len(found) == 4
+    for rows, devices, data, table, shown in found:
+        config = replace(Config(), DEFERRED | {'mesh.table': int(table), 'mesh.data': int(data)})
+        mesh = paper.mesh_of(config.mesh, int(devices))
+        items = memory.plan(config, schema_of([rows.replace(',', '')]), {}, mesh, compiling=False).device
+        held = named(items, 'tables').bytes + named(items, "state of the tables' optimizer").bytes
+        assert shown_bytes(held) == shown, rows
