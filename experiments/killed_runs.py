@@ -79,7 +79,7 @@ OPTIONS = {
 ORDERED = {'mesh.ordered_sums': True, 'execution.slice_rows': 32}  # so that all meshes have the same bits
 RATINGS, EPOCHS = 20_000, 6
 QUICK_RUNS, QUICK_EPOCHS = 4, 3
-LIMIT_SECONDS = 600.0  # of a start
+LIMIT_SECONDS = 1800.0  # of a start; a busy machine takes long
 GRACE_SECONDS = 40.0  # for processes that share a run with one that ended; then they are killed, as launchers do
 SHOWN_SECONDS = 5.0  # between two lines that count the runs
 

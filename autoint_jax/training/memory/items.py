@@ -7,6 +7,7 @@ import jax
 from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.training_config import SKIP
 from autoint_jax.schema import Schema
 from autoint_jax.training.memory.activations import activations
 from autoint_jax.training.step import feed, scoring, slices
@@ -76,14 +77,10 @@ def state_items(
         ),
     ]
     if optimizer == 'adam':
-        found.append(
-            Item(
-                'gradient of whole tables',
-                at_once * nbytes(state.tables) // parts,
-                'as the tables, for adam',
-                "optimizer.tables to 'deferred_adam'",
+        for name, counted in _dense_items(config).items():
+            found.append(
+                Item(name, at_once * nbytes(state.tables) // parts, counted, "optimizer.tables to 'deferred_adam'")
             )
-        )
     return found + [
         Item(
             'parameters and their optimizer',
@@ -92,6 +89,14 @@ def state_items(
             'model.num_layers, model.head_dim or model.deep_hidden',
         )
     ]
+
+
+def _dense_items(config: Config) -> dict[str, str]:
+    """Returns {name: how it is counted} of what a step with dense Adam holds beside tables, each as large as these."""
+    found = {'gradient of whole tables': 'as the tables, for adam'}
+    if config.training.not_finite == SKIP:
+        found['tables before a step'] = 'as the tables, for adam that may skip the step'
+    return found
 
 
 def step_items(setup: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> list[Item]:

@@ -24,7 +24,7 @@ from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.memory import available, limits, room
 from autoint_jax.training.memory import plan as memory
-from autoint_jax.training.step import aligned, order, placement
+from autoint_jax.training.step import aligned, layout, order, placement, slices, steps
 from autoint_jax.training.step.columns import whole_columns
 from autoint_jax.training.step.schedule import evaluation_steps
 from autoint_jax.training.step.state import make_setup
@@ -182,6 +182,23 @@ def test_copies_take_their_states_and_orders(huge):
     for name in ('tables', "state of the tables' optimizer", 'order of rows', 'second copy of the state'):
         assert three[name] == 3 * one[name]
     assert three['data'] == one['data'] and three['gradient of whole tables'] == one['gradient of whole tables']
+
+
+@pytest.mark.parametrize('not_finite', ['stop', pytest.param('skip', marks=pytest.mark.slow)])
+def test_dense_adam_takes_what_its_program_does(not_finite):
+    """The gradient of a table, and the table itself if the step may be skipped."""
+    config = replace(Config(), {'model.name': 'fm', 'training.not_finite': not_finite, 'training.batch_size': 61})
+    schema, mesh = schema_of([5_000_000, 7]), placement.data_mesh(jax.local_devices()[:1])
+    counted = {item.name: item.bytes for item in memory.plan(config, schema, {}, mesh).device}
+    planned = counted['gradient of whole tables'] + counted.get('tables before a step', 0)
+    setup = make_setup(config, schema)
+    cut = slices.cut(61, setup, mesh)
+    columns = Columns(*(jax.ShapeDtypeStruct(s, t) for s, t in (((99, 2), 'i4'), ((99, 0), 'f4'), ((99,), 'f4'))))
+    batches = jax.ShapeDtypeStruct((3, cut.padded_batch), np.int32)
+    chunk = steps.make_chunk(setup, mesh, cut, max_steps=3)
+    compiled = chunk.lower(layout.shapes_on(setup, mesh), columns, batches, 0, 1).compile()
+    assert 0.98 < planned / compiled.memory_analysis().temp_size_in_bytes <= 1
+    assert planned == counted['tables'] * (2 if not_finite == 'skip' else 1)
 
 
 LIMITS = {
