@@ -167,7 +167,7 @@ def trained(case: Case, sizes: tuple[int, int], count: int) -> dict[str, Any]:
     chunk = steps.make_chunk(setup, mesh, cut, max_steps=count)
     state, losses = chunk(layout.initial_state_on(setup, mesh), resident_columns(columns, mesh), order, 0, count)
     state = steps.make_flush(setup, mesh)(state)
-    few = resident_columns(made_up(shapes()[case.shape], SCORED_ROWS, seed=2)[1], mesh)
+    few = scoring.scored_columns(setup, made_up(shapes()[case.shape], SCORED_ROWS, seed=2)[1], mesh)
     logits = scoring.make_scorer(setup, mesh)(state.variables, state.tables, few)
     rows = setup.table_specs['embedding'].rows
     whole = layout.of_rows_of_tables(
