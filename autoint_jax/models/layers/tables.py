@@ -132,6 +132,15 @@ def numbers_in_part(numbers: jax.Array, part: Any, parts: int, rows: int) -> jax
     return jnp.where(held, block * each + place % each, part_rows(rows, parts))
 
 
+def whole_numbers(at: jax.Array, part: Any, parts: int) -> jax.Array:
+    """Returns the numbers in the whole table of rows `at` of a part; v or more for rows that only fill the last block.
+
+    It is the inverse of `numbers_in_part`, whose arguments it takes.
+    """
+    each = PLACES // parts
+    return at // each * PLACES + part * each + at % each
+
+
 def initial_part(spec: TableSpec, key: jax.Array, part: Any, parts: int) -> jax.Array:
     """Draws the rows of a part, float32 [part_rows, d], with the values that `initial_tables` draws for them.
 
@@ -143,13 +152,13 @@ def initial_part(spec: TableSpec, key: jax.Array, part: Any, parts: int) -> jax.
       part: the number of the part.
       parts: number of parts of the table.
     """
-    each, count = PLACES // parts, part_rows(spec.rows, parts)
+    count = part_rows(spec.rows, parts)
     drawn = min(DRAWN_ROWS, count)
 
     def draw(turn, table):
         first = jnp.minimum(turn * drawn, count - drawn)  # the last rows may be drawn twice
         at = first + jnp.arange(drawn, dtype=jnp.int32)
-        numbers = at // each * PLACES + part * each + at % each
+        numbers = whole_numbers(at, part, parts)
         values = np.float32(spec.stddev) * normal_values(key, numbers, spec.width)
         return jax.lax.dynamic_update_slice(table, jnp.where(numbers[:, None] < spec.rows, values, 0), (first, 0))
 

@@ -15,13 +15,13 @@ from autoint_jax.config.rates import Rates, rates_of
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
-from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows
+from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows, whole_numbers
 from autoint_jax.schema import Batch
 from autoint_jax.training.step.columns import gathered
 from autoint_jax.training.step.exchange import Exchange, exchange
 from autoint_jax.training.step.layout import held, shapes_on, state_specs, stored
 from autoint_jax.training.step.loss import summed_logloss
-from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, OF_BATCHES, batch_axes, table_parts
+from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, OF_BATCHES, TABLE_AXIS, batch_axes, table_parts
 from autoint_jax.training.step.row_fetch import in_groups
 from autoint_jax.training.step.skipping import all_finite, skipped_unless
 from autoint_jax.training.step.slices import Cut
@@ -222,7 +222,18 @@ def make_flush(setup: Setup, mesh: Mesh) -> Callable[[TrainState], TrainState]:
     def flush(state, turns):
         # In a loop, of one turn, a kernel writes in place; outside one XLA would copy tables and slots for it.
         state = jax.lax.fori_loop(0, turns, lambda _, state: flushed(state, table_optimizer.flush), held(state))
-        return stored(state, parts)
+        return stored(state._replace(slots={name: filled(slots, name) for name, slots in state.slots.items()}), parts)
+
+    def filled(slots, name):
+        """Returns slots with 0 for steps of rows that only fill the last block, so that all meshes store the same."""
+        rows, part = setup.table_specs[name].rows, jax.lax.axis_index(TABLE_AXIS)
+
+        def of_array(array):
+            if array.ndim != 1:
+                return array
+            return jnp.where(whole_numbers(jnp.arange(len(array)), part, parts) < rows, array, 0)
+
+        return jax.tree.map(of_array, slots)
 
     on_devices = jax.shard_map(flush, mesh=mesh, check_vma=False, in_specs=(specs, EVERYWHERE), out_specs=specs)
     compiled = jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)

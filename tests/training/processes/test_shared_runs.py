@@ -87,14 +87,14 @@ class Runs:
             text=True,
         )
 
-    def by_hand(self, name, *further, devices=1, counted=None):
+    def by_hand(self, name, *further, counted=None):
         """Starts the two commands of the page with a run of this test."""
         coordinator = f'--coordinator=localhost:{free_port()}'
         started = []
         for line in block('by-hand').splitlines():
             _, script, *flags = shlex.split(line)
             kept = [flag for flag in flags if not flag.startswith(('--config=', '--coordinator='))]
-            started.append(self.start([script, *self.flags(name), coordinator, *kept, *further], devices, counted))
+            started.append(self.start([script, *self.flags(name), coordinator, *kept, *further], 1, counted))
         return started
 
     def alone(self, name, *further):
@@ -166,18 +166,6 @@ def test_tables_split_between_processes_have_the_bits_of_tables_split_in_one(run
     runs.alone('split_alone', '--config.mesh.table=2')
     assert [status for _, _, status in ended(runs.by_hand('split', '--config.mesh.table=2'))] == [0, 0]
     assert runs.outcome('split') == runs.outcome('split_alone')
-
-
-@pytest.mark.slow
-def test_ordered_sums_have_the_same_bits_in_two_processes_with_any_devices(runs):
-    """One device, and two processes with two devices each that split tables; a field has several values."""
-    ordered = '--config.mesh.ordered_sums'
-    one = runs.start(['scripts/train.py', *runs.flags('ordered'), ordered], 1)
-    assert [status for _, _, status in ended([one])] == [0]
-    shared = runs.by_hand('ordered_shared', ordered, '--config.mesh.table=2', devices=2)
-    assert [status for _, _, status in ended(shared)] == [0, 0]
-    assert runs.outcome('ordered_shared') == runs.outcome('ordered')
-    assert runs.starts('ordered_shared') == [(2, 4)]
 
 
 @pytest.mark.slow
