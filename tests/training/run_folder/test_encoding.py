@@ -13,6 +13,8 @@ from autoint_jax.errors import UsageError
 from autoint_jax.training.loop import fit
 from autoint_jax.training.trained import open_run, open_scorer
 
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
 
 @pytest.fixture(scope='module')
 def trained(data_dir, tmp_path_factory):
