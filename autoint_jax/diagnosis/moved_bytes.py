@@ -5,7 +5,7 @@ from itertools import groupby
 from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.config.mesh_config import TABLE_DEVICES
+from autoint_jax.config.mesh_config import AUTOMATIC, TABLE_DEVICES
 from autoint_jax.diagnosis import paper
 from autoint_jax.diagnosis.checks import NOTE, OK, Check
 from autoint_jax.diagnosis.planned import Planned
@@ -53,7 +53,8 @@ def meshes(config: Config, asked: Planned, devices: int, memory: int | None, lin
     found = []
     for table in TABLE_DEVICES:
         if devices % table == 0:
-            options = replace(config, {'mesh.table': table, 'mesh.data': 0})
+            whole = {'mesh.exchange': AUTOMATIC, 'mesh.capacity': 1.0} if table == 1 else {}
+            options = replace(config, {'mesh.table': table, 'mesh.data': 0} | whole)
             mesh = paper.mesh_of(options.mesh, devices, memory)
             setup = make_setup(options, asked.schema, platform(mesh))
             plan, streamed, _ = room.fed(setup, asked.rows, mesh, compiling=False)

@@ -17,6 +17,8 @@ class Evaluation:
       train_logloss: mean training logloss since the previous evaluation, in nats.
       valid: {name of a metric: value} of the validation split.
       skipped_steps: steps since the previous evaluation that were skipped; None if the run does not skip steps.
+      overflowed_steps: steps since the previous evaluation that needed more than `mesh.capacity`; None if rows of
+        tables were not exchanged all-to-all.
     """
 
     step: int
@@ -24,18 +26,21 @@ class Evaluation:
     train_logloss: float
     valid: dict[str, float]
     skipped_steps: int | None = None
+    overflowed_steps: int | None = None
 
     def line(self) -> dict[str, Any]:
         """Returns the evaluation as checkpoints and metrics.jsonl hold it: {'step', 'epoch', 'train_logloss', ...}."""
         values = {f'{VALID}{name}': value for name, value in self.valid.items()}
-        skipped = {} if self.skipped_steps is None else {'skipped_steps': self.skipped_steps}
-        return {'step': self.step, 'epoch': self.epoch, 'train_logloss': self.train_logloss, **skipped, **values}
+        counts = {'skipped_steps': self.skipped_steps, 'overflowed_steps': self.overflowed_steps}
+        counted = {name: count for name, count in counts.items() if count is not None}
+        return {'step': self.step, 'epoch': self.epoch, 'train_logloss': self.train_logloss, **counted, **values}
 
 
 def of_line(line: Mapping[str, Any]) -> Evaluation:
     """Returns the evaluation of a line of metrics.jsonl. Raises KeyError if the line lacks a key."""
     valid = {name.removeprefix(VALID): value for name, value in line.items() if name.startswith(VALID)}
-    return Evaluation(line['step'], line['epoch'], line['train_logloss'], valid, line.get('skipped_steps'))
+    counts = line.get('skipped_steps'), line.get('overflowed_steps')
+    return Evaluation(line['step'], line['epoch'], line['train_logloss'], valid, *counts)
 
 
 def of_progress(progress: Mapping[str, Any]) -> list[Evaluation]:

@@ -5,10 +5,9 @@ A run alone and copies that train in one program go through their rounds here. T
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
-import numpy as np
 
 from autoint_jax.training.pace import SAVE, STOP, Pace
 from autoint_jax.training.step.feed import Chunk, Feed
@@ -40,8 +39,8 @@ class Trainer(Protocol):
     def report(self) -> None:
         """Reports evaluations that are not reported yet."""
 
-    def took(self, losses: np.ndarray, count: int) -> None:
-        """Notes the losses of a chunk of `count` steps. Raises Diverged if one of them is not finite."""
+    def took(self, losses: Any, count: int) -> None:
+        """Notes the losses of a chunk of `count` steps, as it returned them. Raises Diverged if one is not finite."""
 
     def spent(self, seconds: float) -> None:
         """Notes seconds of training."""
@@ -92,7 +91,7 @@ def train(trainer: Trainer, state: TrainState, *, checkpoint_seconds: float, beg
                 trainer.doing('compiling and taking the first steps' if first_step_seconds is None else 'training')
                 for state, losses, count in dispatched(trainer.chunk, state, coming):
                     trainer.report()
-                    trainer.took(np.asarray(losses), count)
+                    trainer.took(jax.device_get(losses), count)
                     now = time.perf_counter()
                     first_step_seconds = first_step_seconds or now - began
                     trainer.steps(count * schedule.batch_size / (now - before))

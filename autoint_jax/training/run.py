@@ -137,8 +137,8 @@ class Run:
             self._record.restart(self.setup.config, progress.evaluations, progress.times, progress.rates)
         return initial_state_on(self.setup, mesh) if found is None else found
 
-    def took(self, losses: np.ndarray) -> None:
-        """Notes the losses of the next steps, float32 [steps], in nats.
+    def took(self, losses: np.ndarray, overflowed: int | None = None) -> None:
+        """Notes the losses of the next steps, float32 [steps], in nats, and how many of them overflowed.
 
         Raises Diverged at the first that is not finite; earlier checkpoints stay, and run.json says so.
         """
@@ -149,7 +149,7 @@ class Run:
             path = records.write_bad_step(self._folder, found._asdict())
             with self._divergence_recorded():
                 raise divergence_of_step(self._data, config.optimizer.learning_rate, found, path)
-        self.progress.took(losses)
+        self.progress.took(losses, overflowed)
 
     def save_between(self, state: TrainState) -> None:
         """Saves the state between two evaluations, unless it is saved already.
@@ -210,6 +210,8 @@ class Run:
                 best=progress.evaluations[-1] is best_evaluation(progress.evaluations, self._monitor),
                 copy=copy,
             )
+            if sentence := progress.overflow_warning(self.setup.config.mesh.capacity):
+                reporter.say(sentence)
         self._unreported = False
 
     def finish(self, state: TrainState, test: dict[str, float], *, first_step_seconds: float | None) -> None:

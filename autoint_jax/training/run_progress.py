@@ -9,6 +9,9 @@ from autoint_jax.evaluation.evaluation import Evaluation, of_progress
 from autoint_jax.training.checkpoints.round_losses import RoundLosses
 from autoint_jax.training.step.schedule import Schedule
 
+# A run warns if more than this fraction of its steps needs more than `mesh.capacity`.
+MOST_OVERFLOWED = 0.03
+
 
 class RunProgress:
     """How far a run has come. A checkpoint holds it beside the state.
@@ -32,6 +35,7 @@ class RunProgress:
         self.seconds = 0.0
         self._evaluated_seconds = 0.0  # `seconds` at the last evaluation
         self._losses = RoundLosses()
+        self._overflowed: int | None = None  # steps since the last evaluation; None if none could overflow
 
     def resume(self, saved: dict[str, Any]) -> None:
         """Takes over the progress that a checkpoint holds. Older versions saved fewer parts of it."""
@@ -40,6 +44,7 @@ class RunProgress:
         self.rates = saved.get('rates', [None] * len(self.evaluations))
         self._evaluated_seconds = saved.get('evaluated_seconds', self.seconds)
         self._losses = RoundLosses(saved.get('losses', ''))
+        self._overflowed = saved.get('overflowed')
 
     def saved(self) -> dict[str, Any]:
         """Returns the progress as a checkpoint holds it, as JSON values."""
@@ -50,6 +55,7 @@ class RunProgress:
             'evaluated_seconds': self._evaluated_seconds,
             'times': self.times,
             'rates': self.rates,
+            **({} if self._overflowed is None else {'overflowed': self._overflowed}),
         }
 
     @property
@@ -62,9 +68,14 @@ class RunProgress:
         """The number of steps taken."""
         return self.evaluated_step + len(self._losses)
 
-    def took(self, losses: np.ndarray) -> None:
-        """Notes the losses of the next steps, float32 [steps], in nats."""
+    def took(self, losses: np.ndarray, overflowed: int | None = None) -> None:
+        """Notes the losses of the next steps, float32 [steps], in nats, and how many of them overflowed, if any could.
+
+        A step overflows if it needs more than `mesh.capacity` and is therefore taken in the gathered form.
+        """
         self._losses.add(losses)
+        if overflowed is not None:
+            self._overflowed = (self._overflowed or 0) + overflowed
 
     def train_logloss(self) -> float:
         """Returns the mean training logloss since the last evaluation, in nats."""
@@ -79,9 +90,20 @@ class RunProgress:
         skipped = self._losses.skipped if self._counts_skipped else None
         # The logloss comes first, as in the files of older versions.
         ordered = {name: valid[name] for name in dict.fromkeys(['logloss', *valid])}
-        self.evaluations += [Evaluation(step, epoch, train_logloss, ordered, skipped)]
-        self._losses = RoundLosses()
+        self.evaluations += [Evaluation(step, epoch, train_logloss, ordered, skipped, self._overflowed)]
+        self._losses, self._overflowed = RoundLosses(), None
         self.times.append(time.time())
+
+    def overflow_warning(self, capacity: float) -> str:
+        """Returns advice to raise `mesh.capacity` if many steps before the last evaluation overflowed; else ''."""
+        before, last = [0, *(evaluation.step for evaluation in self.evaluations)][-2:]
+        overflowed = self.evaluations[-1].overflowed_steps or 0
+        if overflowed <= MOST_OVERFLOWED * (last - before):
+            return ''
+        return (
+            f'{overflowed:,} of the last {last - before:,} steps exchanged rows in the slower gathered form, because a '
+            f'device needed more rows of another one than mesh.capacity={capacity:g} allows: raise mesh.capacity'
+        )
 
     def _rate(self, epochs: float) -> float | None:
         """Returns the rows/s of the training since the last evaluation, which was so many epochs."""

@@ -1,7 +1,8 @@
 """The training of a run alone: its steps, evaluations and saves, which `rounds` calls in turn."""
 
+from typing import Any
+
 import jax
-import numpy as np
 from jax.sharding import Mesh
 
 from autoint_jax.data.store.columns import Columns
@@ -13,6 +14,7 @@ from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
 from autoint_jax.training.step import layout, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.exchange_form import exchange_clause
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Feed, ResidentFeed, StreamedFeed
 from autoint_jax.training.step.state import TrainState
 
@@ -41,9 +43,10 @@ class RunTrainer:
         cut = slices.cut(self.schedule.batch_size, setup, mesh)
         self._chunk = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS, streamed=arrangement.streamed)
         self._flush = steps.make_flush(setup, mesh)
+        exchanged = exchange_clause(setup, mesh, cut)
         each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
         devices = placement.devices_sentence(list(mesh.devices.flat))
-        reporter.say(f'{devices}; a batch has {self.schedule.batch_size:,} rows{each}{setup.repeatable}')
+        reporter.say(f'{devices}; a batch has {self.schedule.batch_size:,} rows{each}{exchanged}{setup.repeatable}')
         for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
             reporter.say(sentence)
         reporter.doing('reading rows and making the state')
@@ -98,9 +101,9 @@ class RunTrainer:
         """Reports the last evaluation, unless that has been done."""
         self._run.report(self._reporter)
 
-    def took(self, losses: np.ndarray, count: int) -> None:
-        """Notes the losses [max_steps] of a chunk, and that this process has moved on."""
-        self._run.took(losses[:count])
+    def took(self, losses: Any, count: int) -> None:
+        """Notes the losses [max_steps] of a chunk, or `Counted` in their place, and that this process has moved on."""
+        self._run.took(*steps.figures_of_steps(losses, count))
         moved()
 
     def spent(self, seconds: float) -> None:

@@ -109,6 +109,8 @@ DEFAULTS = {
     'execution.full_disk': 'stop',
     'mesh.table': 1,
     'mesh.data': 0,
+    'mesh.exchange': 'automatic',
+    'mesh.capacity': 1.0,
     'mesh.ordered_sums': False,
     'seed': 0,
 }

@@ -60,7 +60,7 @@ def test_a_plan_on_paper_is_made_as_for_accelerators():
 
 
 def test_lines_of_a_step_and_of_meshes():
-    config = replace(Config(), DEFERRED | {'mesh.table': 8, 'training.batch_size': 8192})
+    config = replace(Config(), DEFERRED | {'mesh.table': 8, 'mesh.exchange': 'gathered', 'training.batch_size': 8192})
     asked = Planned(schema_of(['64x13', '38461506x26']), {})
     mesh = paper.mesh_of(config.mesh, 8)
     found = [check.text for check in moved_bytes.checks(make_setup(config, asked.schema, 'gpu'), {}, mesh, 10**9)]

@@ -18,6 +18,7 @@ from autoint_jax.evaluation.stopping import best_evaluation, should_stop
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import gathered, resident_columns
+from autoint_jax.training.step.loss import device_gradients
 from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE
 from autoint_jax.training.step.schedule import evaluation_steps
 from autoint_jax.training.step.state import initial_state, make_setup
@@ -78,7 +79,7 @@ def gradients_of(data_dir):
     state, resident = placement.replicate(initial_state(setup), mesh), resident_columns(columns, mesh)
     looked_up = lookup(state.tables, setup.table_specs, gathered(resident, rows))
     gradients = jax.shard_map(
-        steps.device_gradients(setup, placement.batch_axes(mesh), cut.slice_rows, rates_of(config)),
+        device_gradients(setup, placement.batch_axes(mesh), cut.slice_rows, rates_of(config)),
         mesh=mesh,
         check_vma=False,
         in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, BY_ROW, EVERYWHERE),

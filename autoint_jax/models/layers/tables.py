@@ -141,6 +141,21 @@ def whole_numbers(at: jax.Array, part: Any, parts: int) -> jax.Array:
     return at // each * PLACES + part * each + at % each
 
 
+def places_by_part(numbers: jax.Array, parts: int, rows: int) -> jax.Array:
+    """Turns row numbers [n] of a table into places, which count the rows of all parts, one part after the other.
+
+    Row i of part p has the place p * part_rows + i. A row that is not in the table gets the place past the last part.
+
+    Args:
+      numbers: int32 [n].
+      parts: number of parts of the table.
+      rows: rows of the table, v.
+    """
+    each, size = PLACES // parts, part_rows(rows, parts)
+    block, place = numbers // PLACES, numbers % PLACES
+    return jnp.where(numbers < rows, place // each * size + block * each + place % each, parts * size)
+
+
 def initial_part(spec: TableSpec, key: jax.Array, part: Any, parts: int) -> jax.Array:
     """Draws the rows of a part, float32 [part_rows, d], with the values that `initial_tables` draws for them.
 

@@ -10,12 +10,15 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.training_config import SKIP
 from autoint_jax.schema import Schema
 from autoint_jax.training.memory.activations import activations
-from autoint_jax.training.step import feed, scoring, slices
+from autoint_jax.training.step import exchange_form, feed, scoring, slices
 from autoint_jax.training.step.columns import bytes_per_row, held_rows
+from autoint_jax.training.step.placement import batch_devices, table_parts
 from autoint_jax.training.step.state import Setup, TrainState
 
 # Number of arrays [b * slots, d] of a step: looked-up rows, their gradients and sums, and slots of the optimizer.
 ROW_ARRAYS = {'adam': 3, 'deferred_adam': 6, 'lazy_adam': 6, 'rowwise_adagrad': 4}
+# Arrays [devices of `table` * capacity, d] of the all-to-all exchange: rows and summed gradients, as sent and received.
+EXCHANGED_ARRAYS = 4
 # Logits, the two sorts of `evaluation.sums` and their running counts, float32 or uint32 each.
 EVALUATION_BYTES_PER_ROW = 32
 
@@ -126,6 +129,35 @@ def step_items(setup: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> 
             'training.batch_size' if setup.config.model.deep_batch_norm else 'execution.slice_rows',
             estimated=True,
         ),
+    ]
+
+
+def exchange_items(setup: Setup, mesh: Mesh, cut: slices.Cut) -> list[Item]:
+    """Returns the items of the all-to-all exchange of rows; the rows of a batch in `step_items` cover the gathered one.
+
+    Args:
+      setup: the setup of the run.
+      mesh: the devices.
+      cut: how a batch is cut.
+    """
+    parts, rows = table_parts(mesh), exchange_form.device_rows(cut, mesh)
+    if not exchange_form.is_all_to_all(setup, mesh, rows):
+        return []
+    exchanged = sum(
+        parts * exchange_form.capacity(setup.config.mesh, spec, parts, rows) * (spec.width + 1)
+        for spec in setup.table_specs.values()
+        if spec.rows
+    )
+    groups = batch_devices(mesh) // parts
+    arrays = EXCHANGED_ARRAYS + (groups if groups > 1 else 0)  # a device gets the gradients of all groups
+    return [
+        Item(
+            'rows exchanged all-to-all',
+            4 * arrays * exchanged,
+            f'{arrays} x {exchanged:,} numbers and values of 4 bytes',
+            'mesh.capacity',
+            estimated=True,
+        )
     ]
 
 

@@ -13,7 +13,16 @@ from autoint_jax.config.mesh_config import TABLE_DEVICES
 from autoint_jax.schema import Schema
 from autoint_jax.training.checkpoints.checkpoints import SPARE_BYTES
 from autoint_jax.training.memory import limits
-from autoint_jax.training.memory.items import Item, data_items, nbytes, order_item, row_formula, state_items, step_items
+from autoint_jax.training.memory.items import (
+    Item,
+    data_items,
+    exchange_items,
+    nbytes,
+    order_item,
+    row_formula,
+    state_items,
+    step_items,
+)
 from autoint_jax.training.step import order, slices
 from autoint_jax.training.step.columns import bytes_per_row
 from autoint_jax.training.step.placement import platform, table_parts
@@ -79,6 +88,7 @@ def plan(
     cut = slices.cut(batch_size, setup, mesh)
     device = state_items(state, config, on_device, at_once, parts, splittable=splittable)
     device += step_items(setup, cut, at_once, compiling)
+    device += exchange_items(setup, mesh, cut)
     places = order.steps_per_epoch(train, batch_size) * cut.padded_batch
     if rows:
         divided = 1 if copies > 1 else mesh.size  # each device takes whole batches of its copies

@@ -1,6 +1,7 @@
 """The rows of batches, which each device fetches from the devices that hold them, for several steps at once."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,13 +36,14 @@ def fetched(columns: Columns, rows: jax.Array, axes: tuple[str, ...]) -> Columns
     return Columns(words[:, :slots], values[:, :-1], values[:, -1])
 
 
-def in_groups(in_turn: Callable[[int], Callable], max_steps: int, axes: tuple[str, ...]) -> Callable:
+def in_groups(in_turn: Callable[[int], Callable], max_steps: int, axes: tuple[str, ...], loss: Any) -> Callable:
     """Returns `steps_in_turn` for columns whose rows the devices divide: it fetches the rows of a group of steps.
 
     Args:
       in_turn: the number of steps of a group -> `steps_in_turn` for columns that hold the rows of these steps.
       max_steps: the most steps of the returned function.
       axes: the axes of the mesh over which the rows are divided.
+      loss: a value of the shape and type of what a step returns beside the state.
     """
 
     def chunk(state, columns, order, first, count):
@@ -58,9 +60,11 @@ def in_groups(in_turn: Callable[[int], Callable], max_steps: int, axes: tuple[st
             own = fetched(columns, jnp.maximum(rows, 0).reshape(-1), axes)
             own_order = jnp.where(rows >= 0, jnp.arange(rows.size).reshape(rows.shape), -1)
             state, of_group = group_steps(state, own, own_order, 0, jnp.minimum(size, count - taken))
-            return state, losses.at[taken + numbers].set(of_group, mode='drop')
+            at = taken + numbers
+            return state, jax.tree.map(lambda of_all, own: of_all.at[at].set(own, mode='drop'), losses, of_group)
 
         groups = (count + size - 1) // size
-        return jax.lax.fori_loop(0, groups, body, (state, jnp.zeros(max_steps)))
+        none = jax.tree.map(lambda value: jnp.zeros(max_steps, value.dtype), loss)
+        return jax.lax.fori_loop(0, groups, body, (state, none))
 
     return chunk

@@ -1,4 +1,4 @@
-"""Training steps: forward and backward pass shared by all devices, optimizers, and many steps compiled as one loop.
+"""Training steps: rows of tables, gradients, optimizers, and many steps compiled as one loop.
 
 The whole loop runs within one `shard_map`: each device has its rows of every batch and what it holds of the state.
 """
@@ -8,108 +8,35 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh
 
 from autoint_jax.config.rates import Rates, rates_of
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.models.layers.batch_norm import STATISTICS
-from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows, whole_numbers
 from autoint_jax.schema import Batch
+from autoint_jax.training.step.all_to_all import Counted, all_to_all, taken_where_it_fits
 from autoint_jax.training.step.columns import gathered
 from autoint_jax.training.step.exchange import Exchange, exchange
+from autoint_jax.training.step.exchange_form import capacity, device_rows, is_all_to_all
 from autoint_jax.training.step.layout import held, shapes_on, state_specs, stored
-from autoint_jax.training.step.loss import summed_logloss
+from autoint_jax.training.step.loss import device_gradients
 from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, OF_BATCHES, TABLE_AXIS, batch_axes, table_parts
 from autoint_jax.training.step.row_fetch import in_groups
 from autoint_jax.training.step.skipping import all_finite, skipped_unless
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState, updates_taken
-from autoint_jax.training.step.turns import in_turn
 from autoint_jax.training.tables.optimizer import up_to_date
 
-
-def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates: Rates) -> Callable:
-    """Returns the forward and backward pass of one device, for its part of the batch.
-
-    The function takes (params, statistics, looked-up rows, batch [b / devices], step); looked-up rows and batch are
-    those of the device's part. It returns (loss [], gradients of params, gradients of the looked-up rows, new
-    statistics). The loss is the mean over the rows of the whole batch that are no padding.
-
-    A device takes its part slice by slice, so that the activations of a slice stay in cache. It sums the gradients of
-    parameters over slices, then over devices. With mesh.ordered_sums each device gets the gradients of all slices, and
-    sums them in the order of the batch. A model with statistics of a batch needs a part that is one slice.
-
-    Args:
-      setup: the setup of the run.
-      axes: the axes of the mesh over which the batch is spread; () for one device.
-      slice_rows: rows of a slice; they divide the rows of a part.
-      rates: the rates of the run, or of one of its copies.
-    """
-
-    ordered = setup.config.mesh.ordered_sums
-
-    def over_devices(values):
-        return jax.lax.psum(values, axes) if axes else values
-
-    def of_all_devices(of_slices):
-        return jax.lax.all_gather(of_slices, axes, tiled=True) if axes else of_slices
-
-    def add(sums, of_slice):
-        return jax.tree.map(jnp.add, sums, of_slice), None
-
-    def pass_of_device(params, statistics, looked_up, batch: Batch, step):
-        count = len(batch.labels)
-        places = (jax.lax.axis_index(axes) if axes else 0) * count + jnp.arange(count)
-        total = over_devices(batch.weights.sum())
-
-        def slice_loss(params, looked_up, batch, keys):
-            logits, updated = setup.model.apply(
-                {'params': params, STATISTICS: statistics},
-                looked_up,
-                batch,
-                mutable=[STATISTICS],
-                training=Training(keys, batch.weights, axes or None, rates),
-            )
-            loss = summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
-            return loss, updated.get(STATISTICS, statistics)
-
-        def add_slice(sums, part):
-            (loss, updated), (grad_params, grad_rows) = jax.value_and_grad(slice_loss, (0, 1), has_aux=True)(
-                params, *part
-            )
-            return (jax.tree.map(jnp.add, sums[0], (loss, grad_params)), updated), grad_rows
-
-        def of_slice(_, part):
-            # The barriers keep the program of a slice apart from the loop.
-            own, part = jax.lax.optimization_barrier((params, part))
-            (loss, _), (grad_params, grad_rows) = jax.value_and_grad(slice_loss, (0, 1), has_aux=True)(own, *part)
-            return None, jax.lax.optimization_barrier(((loss, grad_params), grad_rows))
-
-        parts = jax.tree.map(
-            lambda x: x.reshape(len(x) // slice_rows, slice_rows, *x.shape[1:]),
-            (looked_up, batch, row_keys(rates.seed, step, places)),
-        )
-        zeros = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
-        if ordered:
-            sums, grad_rows = in_turn(of_slice, None, parts, step)[1]
-            (loss, grad_params), _ = jax.lax.scan(add, zeros[0], jax.tree.map(of_all_devices, sums))
-        else:
-            (sums, statistics), grad_rows = (
-                in_turn(add_slice, zeros, parts, step)
-                if axes and setup.config.execution.slice_rows  # with automatic slices meshes round differently anyway
-                else jax.lax.scan(add_slice, zeros, parts)
-            )
-            loss, grad_params = over_devices(sums)
-        grad_rows = jax.tree.map(lambda x: x.reshape(count, *x.shape[2:]), grad_rows)
-        return loss, grad_params, grad_rows, statistics
-
-    return pass_of_device
+LOSS = np.float32(0)
+Exchanges = dict[str, Exchange]  # name of a table -> its exchange
 
 
 def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) -> Callable:
     """Returns a training step of one device: (state, columns, rows) -> state after the step, loss [] before it.
+
+    In the all-to-all form the step returns `Counted` in place of the loss.
 
     The state is what the device holds (`layout.held`), and `rows` are the rows of its columns that it takes. Devices
     share the forward and backward pass. Each then updates its copy of the parameters, all alike, and the rows of tables
@@ -124,27 +51,31 @@ def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) 
     optimizer, table_optimizer = setup.optimizer(rates), setup.table_optimizer(rates)
     axes = () if mesh is None else batch_axes(mesh)
     gradients = device_gradients(setup, axes, slice_rows, rates)
-    exchanges: dict[str, Exchange] = {
+    gathered_exchanges: Exchanges = {
         name: exchange(table_optimizer, spec, mesh) for name, spec in setup.table_specs.items()
     }
 
-    def step(state: TrainState, columns: Columns, rows: jax.Array) -> tuple[TrainState, jax.Array]:
-        batch, named, in_batches, count = gathered(columns, rows), {}, {}, updates_taken(state)
-        looked_up: Rows = empty_rows(setup.table_specs, len(rows))
+    def numbers_of(state, batch: Batch, rows):
+        """Returns {name of a table: the numbers of the rows that the batch looks up, v for padding, int32 [n]}."""
+        specs = {name: setup.table_specs[name] for name in state.tables}
+        return {
+            name: jnp.where(rows[:, None] >= 0, table_rows(spec, batch.ids), spec.rows).reshape(-1)
+            for name, spec in specs.items()
+        }
+
+    def step_by(exchanges: Exchanges, state: TrainState, batch: Batch, numbers, named):
+        named, count = dict(named), updates_taken(state)
+        looked_up: Rows = empty_rows(setup.table_specs, len(batch.labels))
         for name, table in state.tables.items():
-            spec = setup.table_specs[name]
-            numbers = table_rows(spec, batch.ids)  # [b, slots of the table]
-            in_batches[name] = jnp.where(rows[:, None] >= 0, numbers, spec.rows).reshape(-1)
-            named[name] = exchanges[name].named(in_batches[name])
             values = exchanges[name].read(table, state.slots[name], named[name], count)
-            looked_up[name] = values.reshape(*numbers.shape, table.shape[1])
+            looked_up[name] = values.reshape(len(batch.labels), -1, table.shape[1])
 
         loss, grad_params, grad_rows, statistics = gradients(
             state.params, state.statistics, looked_up, batch, state.step
         )
         if setup.skips:
             finite = all_finite((loss, grad_params, grad_rows), axes)
-            for name, in_batch in in_batches.items():  # padding in place of the batch, so that no row is written
+            for name, in_batch in numbers.items():  # padding in place of the batch, so that no row is written
                 named[name] = exchanges[name].named(jnp.where(finite, in_batch, setup.table_specs[name].rows))
         updates, optimizer_state = optimizer.update(grad_params, state.optimizer, state.params)
         params: Any = optax.apply_updates(state.params, updates)
@@ -158,11 +89,40 @@ def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) 
             return skipped_unless(finite, after, state, loss, dense=setup.config.optimizer.tables == 'adam')
         return after, loss
 
+    def gathered_step(state: TrainState, batch: Batch, numbers):
+        return step_by(gathered_exchanges, state, batch, numbers, named_by(gathered_exchanges, numbers))
+
+    def step(state: TrainState, columns: Columns, rows: jax.Array) -> tuple[TrainState, Any]:
+        batch = gathered(columns, rows)
+        numbers = numbers_of(state, batch, rows)
+        if mesh is None or not is_all_to_all(setup, mesh, len(rows)):
+            return gathered_step(state, batch, numbers)
+        parts, options = table_parts(mesh), setup.config.mesh
+        exchanges: Exchanges = {
+            name: all_to_all(table_optimizer, spec, mesh, capacity(options, spec, parts, len(rows)))
+            for name, spec in setup.table_specs.items()
+        }
+        named = named_by(exchanges, numbers)
+        return taken_where_it_fits(
+            lambda state: step_by(exchanges, state, batch, numbers, named),
+            lambda state: gathered_step(state, batch, numbers),
+            state,
+            named,
+            axes,
+        )
+
     return step
+
+
+def named_by(exchanges: Exchanges, numbers: dict[str, jax.Array]) -> dict[str, Any]:
+    """Returns {name of a table: rows as its exchange takes them}, from their numbers."""
+    return {name: exchanges[name].named(of_table) for name, of_table in numbers.items()}
 
 
 def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: bool = False) -> jax.stages.Wrapped:
     """Returns `steps_in_turn` of a run over a mesh, compiled; it donates the state, which is as `layout` has it.
+
+    In the all-to-all form the chunk returns `Counted` in place of losses; `figures_of_steps` reads both.
 
     Args:
       setup: the setup of the run.
@@ -172,13 +132,16 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: 
       streamed: whether each device holds the rows that it takes, and the order counts within these.
     """
     step, axes = device_step(setup, mesh, cut.slice_rows, rates_of(setup.config)), batch_axes(mesh)
-    in_turn = steps_in_turn(step, max_steps)
+    loss: Any = LOSS
+    if is_all_to_all(setup, mesh, device_rows(cut, mesh)):
+        loss = Counted(loss, np.int32(0))
+    all_in_turn = steps_in_turn(step, max_steps, loss)
     if axes and not streamed:
-        in_turn = in_groups(lambda size: steps_in_turn(step, size), max_steps, axes)
+        all_in_turn = in_groups(lambda size: steps_in_turn(step, size, loss), max_steps, axes, loss)
     specs, parts = state_specs(shapes_on(setup, mesh)), table_parts(mesh)
 
     def chunk(state, columns, order, first, count):
-        state, losses = in_turn(held(state), columns, order, first, count)
+        state, losses = all_in_turn(held(state), columns, order, first, count)
         return stored(state, parts), losses
 
     in_specs = (specs, BY_ROW, OF_BATCHES, EVERYWHERE, EVERYWHERE)
@@ -186,23 +149,39 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: 
     return jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
-def steps_in_turn(step: Callable, max_steps: int) -> Callable:
+def steps_in_turn(step: Callable, max_steps: int, loss: Any = LOSS) -> Callable:
     """Returns a loop over steps: (state, columns, order, first, count) -> state, losses [max_steps].
 
     The loop takes the batches `first` to `first + count - 1` of `order`, int32 [steps, padded_batch]. `count` is at
     most `max_steps`, and losses after the first `count` are 0. The bounds are arguments, so one compilation serves
     chunks of every length, and results do not depend on where chunks end.
+
+    Args:
+      step: the step, from `device_step`.
+      max_steps: the most steps of a call.
+      loss: a value of the shape and type of what the step returns beside the state.
     """
 
     def chunk(state, columns, order, first, count):
         def body(number, carry):
             state, losses = carry
             state, loss = step(state, columns, order[first + number])
-            return state, losses.at[number].set(loss)
+            return state, jax.tree.map(lambda of_all, of_step: of_all.at[number].set(of_step), losses, loss)
 
-        return jax.lax.fori_loop(0, count, body, (state, jnp.zeros(max_steps)))
+        none = jax.tree.map(lambda value: jnp.zeros(max_steps, value.dtype), loss)
+        return jax.lax.fori_loop(0, count, body, (state, none))
 
     return chunk
+
+
+def figures_of_steps(losses: Any, count: int) -> tuple[np.ndarray, int | None]:
+    """Returns the losses of the first `count` steps of a chunk, float32 [count], and how many of them overflowed.
+
+    The latter is None where no step can overflow. It waits until the chunk has been computed.
+    """
+    if isinstance(losses, Counted):
+        return np.asarray(losses.loss)[:count], int(np.asarray(losses.overflowed)[:count].sum())
+    return np.asarray(losses)[:count], None
 
 
 def make_flush(setup: Setup, mesh: Mesh) -> Callable[[TrainState], TrainState]:

@@ -30,6 +30,7 @@ import jax
 from jax.sharding import Mesh
 
 from autoint_jax.training.step.columns import bytes_per_row
+from autoint_jax.training.step.exchange_form import is_all_to_all, most_asked
 from autoint_jax.training.step.placement import batch_devices, table_parts
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, state_shapes
@@ -37,7 +38,7 @@ from autoint_jax.training.step.state import Setup, state_shapes
 DATA_NUMBERS, DATA_ROWS = 'row numbers of the data', 'rows of the data'
 ROW_NUMBERS, ROWS, ROW_GRADIENTS = 'row numbers', 'rows of tables', 'gradients of rows'
 PARAMETERS, STATISTICS = 'gradients of parameters', 'statistics of batches'
-WEIGHTS, FINITE = 'weights of a batch', 'flag of finite values'
+WEIGHTS, FINITE, OVERFLOWED = 'weights of a batch', 'flag of finite values', 'flag of overflow'
 WORD = 4  # bytes of a number: int32 or float32
 
 
@@ -126,11 +127,6 @@ def all_to_all(slots: int, width: int, data: int, table: int, capacity: float) -
     return found
 
 
-def most_asked(slots: int, table: int, capacity: float) -> int:
-    """Returns C, the most distinct rows that a device asks of each device; the arguments are those of `all_to_all`."""
-    return min(slots, max(1, math.ceil(capacity * slots / table)))
-
-
 def of_parameters(parameters: int, devices: int, ordered_slices: int = 0) -> list[Collective]:
     """Returns the operations that sum the loss and the gradients of parameters over devices.
 
@@ -171,17 +167,23 @@ def _of_step(setup: Setup, mesh: Mesh, cut: Cut) -> Iterator[Collective]:
     for name in state.tables:
         spec = setup.table_specs[name]
         slots = cut.padded_batch // devices * len(spec.columns)
-        numbers, *others = gathered(slots, spec.width, devices // parts, parts)
+        if is_all_to_all(setup, mesh, cut.padded_batch // devices):
+            of_table = all_to_all(slots, spec.width, devices // parts, parts, setup.config.mesh.capacity)
+        else:
+            of_table = gathered(slots, spec.width, devices // parts, parts)
+        numbers = [each for each in of_table if each.moved == ROW_NUMBERS]
         if (spec.columns, spec.offsets) not in named:  # tables of the same fields have the same row numbers
             # The rows to update are named after those to read where a step may be skipped: none if it is.
-            yield from [numbers] * (2 if setup.skips and parts > 1 else 1)
+            yield from numbers * (2 if setup.skips and parts > 1 else 1)
             named.add((spec.columns, spec.offsets))
-        yield from others
+        yield from (each for each in of_table if each.moved != ROW_NUMBERS)
     ordered = setup.config.mesh.ordered_sums
     slices = cut.padded_batch // cut.slice_rows if ordered else 0
     yield from of_parameters(_values(state.params), devices, slices)
     if state.statistics:  # means and variances are summed over devices, and so are the gradients of both
         yield Collective(STATISTICS, 'all-reduce', devices, 2 * WORD * _values(state.statistics))
+    if is_all_to_all(setup, mesh, cut.padded_batch // devices):
+        yield Collective(OVERFLOWED, 'all-reduce', devices, WORD)
     if setup.skips:
         yield Collective(FINITE, 'all-reduce', devices, WORD)
 

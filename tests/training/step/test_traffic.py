@@ -25,7 +25,7 @@ SMALL = {
     'training.batch_size': 128,
     'execution.slice_rows': 8,
 }
-INTEGERS = (traffic.DATA_NUMBERS, traffic.DATA_ROWS, traffic.ROW_NUMBERS, traffic.FINITE)
+INTEGERS = (traffic.DATA_NUMBERS, traffic.DATA_ROWS, traffic.ROW_NUMBERS, traffic.FINITE, traffic.OVERFLOWED)
 COLLECTIVE = re.compile(r'= (\(.*?\)|\S+) (all-gather|all-reduce|reduce-scatter|all-to-all)(?:-start)?\(')
 ARRAY = re.compile(r'([a-z]+\d+)\[([\d,]*)\]')
 
