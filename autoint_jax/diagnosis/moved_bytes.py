@@ -5,13 +5,13 @@ from itertools import groupby
 from jax.sharding import Mesh
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.config.mesh_config import AUTOMATIC, TABLE_DEVICES
+from autoint_jax.config.mesh_config import ALL_TO_ALL, AUTOMATIC, GATHERED, TABLE_DEVICES
 from autoint_jax.diagnosis import paper
 from autoint_jax.diagnosis.checks import NOTE, OK, Check
 from autoint_jax.diagnosis.planned import Planned
 from autoint_jax.training.memory import room
 from autoint_jax.training.step import slices, traffic
-from autoint_jax.training.step.placement import DATA_AXIS, platform
+from autoint_jax.training.step.placement import DATA_AXIS, platform, table_parts
 from autoint_jax.training.step.state import Setup, make_setup
 from autoint_jax.training.step.traffic import Collective
 from autoint_jax.units import shown_bytes
@@ -37,7 +37,11 @@ def checks(setup: Setup, rows: dict[str, int], mesh: Mesh, link: int | None) -> 
         found.append(
             Check(OK, f'{moved}: {operation} over {devices} devices, result {result}, {_sent(alike, None)} sent')
         )
-    return [*found, Check(OK, f'in a step each device sends {_sent(collectives, link)} and receives as many')]
+    found.append(Check(OK, f'in a step each device sends {_sent(collectives, link)} and receives as many'))
+    if table_parts(mesh) > 1 and not setup.config.mesh.ordered_sums:
+        sent = [_sent(_of_step(setup, rows, mesh, streamed, form), link) for form in (GATHERED, ALL_TO_ALL)]
+        found.append(Check(OK, f'in the gathered form that is {sent[0]}, in the all-to-all form {sent[1]}'))
+    return found
 
 
 def meshes(config: Config, asked: Planned, devices: int, memory: int | None, link: int | None) -> list[Check]:
@@ -68,11 +72,13 @@ def meshes(config: Config, asked: Planned, devices: int, memory: int | None, lin
     return found
 
 
-def _of_step(setup: Setup, rows: dict[str, int], mesh: Mesh, streamed: bool) -> list[Collective]:
-    """Returns the collective operations of a step of the run."""
+def _of_step(
+    setup: Setup, rows: dict[str, int], mesh: Mesh, streamed: bool, form: str | None = None
+) -> list[Collective]:
+    """Returns the collective operations of a step of the run, or of one in another form of the exchange."""
     batch_size = setup.config.training.batch_size
     cut = slices.cut(min(batch_size, rows.get('train', batch_size)), setup, mesh)
-    return traffic.of_step(setup, mesh, cut, streamed=streamed)
+    return traffic.of_step(setup, mesh, cut, streamed=streamed, form=form)
 
 
 def _sent(collectives: list[Collective], link: int | None) -> str:

@@ -70,7 +70,8 @@ def test_lines_of_a_step_and_of_meshes():
     assert (
         found[4].startswith('rows of tables: reduce-scatter') and f'{gathered * 16 / 8e6 * 7:.3g} MB sent' in found[4]
     )
-    assert re.search(r'each device sends 38\.4 MB \(38\.4 ms on the link\) and receives as many', found[-1])
+    assert re.search(r'each device sends 38\.4 MB \(38\.4 ms on the link\) and receives as many', found[-2])
+    assert re.fullmatch(r'in the gathered form that is 38\.4 MB .*, in the all-to-all form 6\.06 MB \(.*', found[-1])
     assert moved_bytes.checks(make_setup(config, asked.schema, 'gpu'), {}, paper.mesh_of(MeshConfig(), 1), None)[
         0
     ].text.startswith('one device')

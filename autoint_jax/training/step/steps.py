@@ -103,12 +103,15 @@ def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) 
             for name, spec in setup.table_specs.items()
         }
         named = named_by(exchanges, numbers)
+
+        def otherwise(state):
+            # Numbers that depend on the loop, out of which XLA would else move what is done with them alone: every step
+            # would gather and sort the numbers of all devices.
+            count, of_loop = jax.lax.optimization_barrier((state.step, numbers))
+            return gathered_step(state._replace(step=count), batch, of_loop)
+
         return taken_where_it_fits(
-            lambda state: step_by(exchanges, state, batch, numbers, named),
-            lambda state: gathered_step(state, batch, numbers),
-            state,
-            named,
-            axes,
+            lambda state: step_by(exchanges, state, batch, numbers, named), otherwise, state, named, axes
         )
 
     return step

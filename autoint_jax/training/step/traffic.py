@@ -29,6 +29,7 @@ from typing import NamedTuple
 import jax
 from jax.sharding import Mesh
 
+from autoint_jax.config.mesh_config import ALL_TO_ALL
 from autoint_jax.training.step.columns import bytes_per_row
 from autoint_jax.training.step.exchange_form import is_all_to_all, most_asked
 from autoint_jax.training.step.placement import batch_devices, table_parts
@@ -144,7 +145,7 @@ def of_parameters(parameters: int, devices: int, ordered_slices: int = 0) -> lis
     return [Collective(PARAMETERS, 'all-reduce', devices, result), weights]
 
 
-def of_step(setup: Setup, mesh: Mesh, cut: Cut, *, streamed: bool = False) -> list[Collective]:
+def of_step(setup: Setup, mesh: Mesh, cut: Cut, *, streamed: bool = False, form: str | None = None) -> list[Collective]:
     """Returns the collective operations of a training step; none for one device.
 
     Args:
@@ -152,29 +153,33 @@ def of_step(setup: Setup, mesh: Mesh, cut: Cut, *, streamed: bool = False) -> li
       mesh: the devices.
       cut: how a batch is cut.
       streamed: whether rows are read from disk.
+      form: how rows of split tables are exchanged, 'gathered' or 'all_to_all'; by default as in the run. If a step in
+        the all-to-all form overflows, the operations of the gathered form come on top.
     """
     devices = batch_devices(mesh)
     if devices == 1:
         return []
+    taken = form == ALL_TO_ALL if form else is_all_to_all(setup, mesh, cut.padded_batch // devices)
     data = of_data(cut.padded_batch // devices, bytes_per_row(setup.schema) // WORD, devices)
-    return [*([] if streamed else data), *_of_step(setup, mesh, cut)]
+    return [*([] if streamed else data), *_of_step(setup, mesh, cut, taken)]
 
 
-def _of_step(setup: Setup, mesh: Mesh, cut: Cut) -> Iterator[Collective]:
+def _of_step(setup: Setup, mesh: Mesh, cut: Cut, swapped: bool) -> Iterator[Collective]:
     """Yields the collective operations of a training step of several devices, besides those that fetch its rows."""
     devices, parts, state = batch_devices(mesh), table_parts(mesh), state_shapes(setup)
     named = set()
     for name in state.tables:
         spec = setup.table_specs[name]
         slots = cut.padded_batch // devices * len(spec.columns)
-        if is_all_to_all(setup, mesh, cut.padded_batch // devices):
+        if swapped:
             of_table = all_to_all(slots, spec.width, devices // parts, parts, setup.config.mesh.capacity)
         else:
             of_table = gathered(slots, spec.width, devices // parts, parts)
         numbers = [each for each in of_table if each.moved == ROW_NUMBERS]
         if (spec.columns, spec.offsets) not in named:  # tables of the same fields have the same row numbers
-            # The rows to update are named after those to read where a step may be skipped: none if it is.
-            yield from numbers * (2 if setup.skips and parts > 1 else 1)
+            yield from numbers
+            if setup.skips and parts > 1:  # rows to update are named after those to read: none if the step is skipped
+                yield numbers[0]
             named.add((spec.columns, spec.offsets))
         yield from (each for each in of_table if each.moved != ROW_NUMBERS)
     ordered = setup.config.mesh.ordered_sums
@@ -182,7 +187,7 @@ def _of_step(setup: Setup, mesh: Mesh, cut: Cut) -> Iterator[Collective]:
     yield from of_parameters(_values(state.params), devices, slices)
     if state.statistics:  # means and variances are summed over devices, and so are the gradients of both
         yield Collective(STATISTICS, 'all-reduce', devices, 2 * WORD * _values(state.statistics))
-    if is_all_to_all(setup, mesh, cut.padded_batch // devices):
+    if swapped:
         yield Collective(OVERFLOWED, 'all-reduce', devices, WORD)
     if setup.skips:
         yield Collective(FINITE, 'all-reduce', devices, WORD)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.config.mesh_config import MeshConfig
+from autoint_jax.config.mesh_config import ALL_TO_ALL, MeshConfig
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.diagnosis.planned import schema_of
 from autoint_jax.training.step import layout, placement, slices, steps, traffic
@@ -30,9 +30,17 @@ COLLECTIVE = re.compile(r'= (\(.*?\)|\S+) (all-gather|all-reduce|reduce-scatter|
 ARRAY = re.compile(r'([a-z]+\d+)\[([\d,]*)\]')
 
 
-def in_program(text):
-    """{operation and type: bytes of its results} in the text of an optimized program."""
+def in_program(text, all_to_all=False):
+    """{operation and type: bytes of its results} in the text of an optimized program.
+
+    Each operation is done once a step. With `all_to_all` the loop that takes a step in the gathered form is left out:
+    of the loops only its body has a reduce-scatter of rows.
+    """
     found = Counter()
+    if all_to_all:
+        parts = text.split('\n}')
+        text = '\n}'.join(part for part in parts if not re.search(r'= f32\S* reduce-scatter\(', part))
+        assert ' all-to-all(' in text and len(parts) > text.count('\n}') + 1
     for results, operation in COLLECTIVE.findall(text):
         for type_, sizes in ARRAY.findall(results):
             count = math.prod(int(size) for size in sizes.split(',') if size)
@@ -54,15 +62,16 @@ def compared(cases):
     found = []
     for options, data, table in cases:
         mesh = placement.run_mesh(MeshConfig(table=table, data=data))
-        setup = make_setup(replace(Config(), SMALL | options), schema_of([7, 131, 1000]))
+        setup = make_setup(replace(Config(), SMALL | {'mesh.table': table} | options), schema_of([7, 131, 1000]))
         cut = slices.cut(128, setup, mesh)
         shape = jax.ShapeDtypeStruct
         columns = Columns(*(shape(size, kind) for size, kind in (((512, 3), 'i4'), ((512, 0), 'f4'), ((512,), 'f4'))))
         state, order = layout.shapes_on(setup, mesh), shape((4, cut.padded_batch), np.int32)
         chunk = steps.make_chunk(setup, mesh, cut, max_steps=1)  # which fetches the rows of one step
         text = chunk.lower(state, columns, order, 0, 1).compile().as_text()
+        all_to_all = setup.config.mesh.exchange == ALL_TO_ALL
         collectives = traffic.of_step(setup, mesh, cut)
-        found.append((f'{data}x{table} {options}', in_program(text), by_formula(collectives)))
+        found.append((f'{data}x{table} {options}', in_program(text, all_to_all), by_formula(collectives)))
     return found
 
 
@@ -70,8 +79,11 @@ CASES = [
     *(({'optimizer.tables': 'deferred_adam'}, *mesh) for mesh in MESHES),
     ({'optimizer.tables': 'adam'}, 2, 4),
     ({'optimizer.tables': 'lazy_adam', 'training.not_finite': 'skip'}, 2, 4),
+    ({'mesh.exchange': 'all_to_all', 'mesh.capacity': 1.5, 'optimizer.tables': 'deferred_adam'}, 2, 4),
+    ({'mesh.exchange': 'all_to_all', 'mesh.capacity': 1.5, 'training.not_finite': 'skip'}, 1, 8),
     ({'mesh.ordered_sums': True}, 4, 2),
     ({'model.deep_hidden': (40, 24), 'model.deep_batch_norm': True, 'execution.slice_rows': 0}, 2, 4),
+    # Few lookups of a device, for which the automatic form is the gathered one.
     ({'model.name': 'fm', 'model.num_layers': 3, 'model.head_dim': 32, 'execution.form': 'automatic'}, 2, 4),
 ]
 
@@ -80,6 +92,8 @@ MORE_CASES = [
     *(({'optimizer.tables': 'adam'}, *mesh) for mesh in MESHES),
     ({'optimizer.tables': 'lazy_adam', 'training.not_finite': 'skip'}, 8, 1),
     ({'optimizer.tables': 'rowwise_adagrad', 'execution.tables_form': 'xla'}, 4, 2),
+    ({'mesh.exchange': 'all_to_all', 'optimizer.tables': 'deferred_adam'}, 4, 2),
+    ({'mesh.exchange': 'all_to_all', 'optimizer.tables': 'lazy_adam', 'training.not_finite': 'skip'}, 2, 4),
     ({'mesh.ordered_sums': True}, 1, 8),
 ]
 
