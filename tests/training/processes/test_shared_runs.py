@@ -87,14 +87,14 @@ class Runs:
             text=True,
         )
 
-    def by_hand(self, name, *further, counted=None):
+    def by_hand(self, name, *further, devices=1, counted=None):
         """Starts the two commands of the page with a run of this test."""
         coordinator = f'--coordinator=localhost:{free_port()}'
         started = []
         for line in block('by-hand').splitlines():
             _, script, *flags = shlex.split(line)
             kept = [flag for flag in flags if not flag.startswith(('--config=', '--coordinator='))]
-            started.append(self.start([script, *self.flags(name), coordinator, *kept, *further], 1, counted))
+            started.append(self.start([script, *self.flags(name), coordinator, *kept, *further], devices, counted))
         return started
 
     def alone(self, name, *further):
@@ -166,6 +166,24 @@ def test_tables_split_between_processes_have_the_bits_of_tables_split_in_one(run
     runs.alone('split_alone', '--config.mesh.table=2')
     assert [status for _, _, status in ended(runs.by_hand('split', '--config.mesh.table=2'))] == [0, 0]
     assert runs.outcome('split') == runs.outcome('split_alone')
+
+
+@pytest.mark.slow
+def test_ordered_sums_have_the_same_bits_in_two_processes_with_any_devices(runs):
+    """One device, and two processes with two devices each that split tables; a field has several values.
+
+    The sum of validation losses in float32 alone may round differently.
+    """
+    ordered = '--config.mesh.ordered_sums'
+    one = runs.start(['scripts/train.py', *runs.flags('ordered'), ordered], 1)
+    assert [status for _, _, status in ended([one])] == [0]
+    shared = runs.by_hand('ordered_shared', ordered, '--config.mesh.table=2', devices=2)
+    assert [status for _, _, status in ended(shared)] == [0, 0]
+    (_, lines, sums), (_, lines_of_one, sums_of_one) = runs.outcome('ordered_shared'), runs.outcome('ordered')
+    assert sums == sums_of_one and runs.starts('ordered_shared') == [(2, 4)]
+    for found, wanted in zip(lines.splitlines(), lines_of_one.splitlines(), strict=True):
+        found, wanted = json.loads(found), json.loads(wanted)
+        assert abs(found.pop('valid_logloss') - wanted.pop('valid_logloss')) < 1e-6 and found == wanted
 
 
 @pytest.mark.slow
