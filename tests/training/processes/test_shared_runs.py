@@ -162,10 +162,13 @@ def test_two_processes_have_the_bits_of_two_devices(runs, kind):
 
 
 @pytest.mark.slow
-def test_tables_split_between_processes_have_the_bits_of_tables_split_in_one(runs):
-    runs.alone('split_alone', '--config.mesh.table=2')
-    assert [status for _, _, status in ended(runs.by_hand('split', '--config.mesh.table=2'))] == [0, 0]
-    assert runs.outcome('split') == runs.outcome('split_alone')
+@pytest.mark.parametrize('exchange', ['gathered', 'all_to_all'])
+def test_tables_split_between_processes_have_the_bits_of_tables_split_in_one(runs, exchange):
+    options = '--config.mesh.table=2', f'--config.mesh.exchange={exchange}'
+    runs.alone(f'split_alone_{exchange}', *options)
+    assert [status for _, _, status in ended(runs.by_hand(f'split_{exchange}', *options))] == [0, 0]
+    assert runs.outcome(f'split_{exchange}') == runs.outcome(f'split_alone_{exchange}')
+    assert ('overflowed_steps' in runs.outcome(f'split_{exchange}')[1]) == (exchange == 'all_to_all')
 
 
 @pytest.mark.slow
