@@ -149,8 +149,9 @@ def next_steps(command, folder, *options):
 
 def test_every_next_step_of_attention_is_possible(command, forks, folder, tmp_path):
     steps = next_steps(command, folder, *(f'--config.model.{option}' for option in ('num_layers=1', 'num_heads=1')))
-    assert ['explain.py' in step for step in steps] == [True, False]
+    assert ['explain.py' in step for step in steps] == [True, False, False] and 'predict.py' in steps[2]
     for step in steps:
+        step = step.replace('--input=FILE', f'--input={folder / "mine.csv"}')
         done = forks.run(shlex.split(step, comments=True)[1:], tmp_path)
         assert done.returncode == 0, done.stderr
     (run,) = (folder / 'runs').glob('own_table-mine-*')
@@ -158,7 +159,8 @@ def test_every_next_step_of_attention_is_possible(command, forks, folder, tmp_pa
 
 
 def test_explain_is_not_offered_for_a_model_without_attention(command, folder):
-    (step,) = next_steps(command, folder, '--config.model.name=lr')
+    step, scores = next_steps(command, folder, '--config.model.name=lr')
+    assert 'predict.py' in scores
     words = shlex.split(step, comments=True)
     assert pathlib.Path(words[1]).name == 'evaluate.py' and words[-1] == '--split=valid'
     assert f'--data_dir={folder / "prepared data"}' in words

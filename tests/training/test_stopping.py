@@ -1,5 +1,6 @@
 """Runs stopped or killed between two evaluations go on from there, and end with the bits of a run left alone."""
 
+import functools
 import shutil
 import signal
 import time
@@ -165,7 +166,9 @@ def asked_soon(stopping):
     return stopping.asked
 
 
-def test_signals_that_are_ignored_stay_ignored_and_handlers_come_back():
+def test_signals_that_are_ignored_stay_ignored_and_handlers_come_back(request):
+    request.addfinalizer(functools.partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background commands without it
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         with Stopping() as stopping:

@@ -254,6 +254,7 @@ def test_two_devices_give_the_losses_of_one_and_deferred_adam_those_of_adam(data
         'test_training',
         f't.losses_of(pathlib.Path({str(data_dir)!r}), [42], '
         'optimizer__tables="deferred_adam", model__num_layers=1)[0].tolist()',
+        optimized=True,
     )
     np.testing.assert_allclose(losses, losses_of(data_dir, [42], model__num_layers=1)[0], rtol=0, atol=2e-5)
 
