@@ -11,7 +11,6 @@ from conftest import ROOT
 from test_feed import Said
 
 from autoint_jax.config.configuration import Config, replace
-from autoint_jax.config.copies import copies
 from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_prepared
@@ -22,11 +21,10 @@ from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, FieldSpec, Schema
 from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
-from autoint_jax.training.memory import available, limits, room
+from autoint_jax.training.memory import available, room
 from autoint_jax.training.memory import plan as memory
 from autoint_jax.training.step import aligned, layout, order, placement, slices, steps
 from autoint_jax.training.step.columns import whole_columns
-from autoint_jax.training.step.schedule import evaluation_steps
 from autoint_jax.training.step.state import make_setup
 from autoint_jax.units import shown_bytes
 
@@ -199,72 +197,6 @@ def test_dense_adam_takes_what_its_program_does(not_finite):
     compiled = chunk.lower(layout.shapes_on(setup, mesh), columns, batches, 0, 1).compile()
     assert 0.98 < planned / compiled.memory_analysis().temp_size_in_bytes <= 1
     assert planned == counted['tables'] * (2 if not_finite == 'skip' else 1)
-
-
-LIMITS = {
-    'ids of a table': ({}, [2**30, 2**30], ROWS, "2,147,483,648 ids in the fields of the table 'embedding'"),
-    'rows': ({}, [7], {**ROWS, 'train': 2**31}, '2,147,483,648 rows in the train split'),
-    'rows of an evaluation': ({}, [7], {**ROWS, 'test': 2**30}, '1,073,741,824 rows in the test split'),
-    'ids of a batch': (
-        {'training.batch_size': 2**28},
-        [7] * 8,
-        {**ROWS, 'train': 2**30},
-        '2,147,483,648 ids in a batch',
-    ),
-    'steps': ({'training.epochs': 2**22, 'training.batch_size': 1}, [7], ROWS, 'steps in 4,194,304 epochs'),
-}
-
-
-@pytest.mark.parametrize('options, cardinalities, rows, part', LIMITS.values(), ids=LIMITS)
-def test_what_32_bits_do_not_count_is_refused(options, cardinalities, rows, part):
-    setup = make_setup(replace(Config(), {'execution.form': 'einsum', **options}), schema_of(cardinalities))
-    with pytest.raises(UsageError, match='32-bit numbers') as raised:
-        limits.check(setup, rows, placement.data_mesh())
-    assert part in str(raised.value)
-    limits.check(make_setup(Config(), schema_of([2**30, 2**30 - 1])), ROWS, placement.data_mesh())
-
-
-OPTIONS = {
-    'model.num_layers': 100_000,
-    'model.num_heads': 10**9,
-    'model.head_dim': 10**6,
-    'model.embedding_dim': 10**9,
-    'model.order': 65,
-    'model.numeric_bins': 10**8,
-    'model.attention_dim': 10**9,
-    'model.cross_experts': 10**6,
-    'model.cross_rank': 10**7,
-    'model.deep_hidden': (10**9,),
-    'model.cin_widths': (100,) * 257,
-    'model.unit_widths': (1_000_001,),
-    'model.mask_width': 10**6,
-    'model.fusion_heads': 10**5,
-    'model.mask_ratio': 1e9,
-    'training.batch_size': 2**31,
-    'training.epochs': 10**12,
-    'training.evaluations_per_epoch': 2**40,
-    'execution.slice_rows': 2**31,
-    'replicas.seeds': 1_000_000,
-}
-
-
-@pytest.mark.parametrize('path, value', OPTIONS.items(), ids=OPTIONS)
-def test_absurd_options_are_refused(path, value):
-    with pytest.raises(UsageError, match='at most') as raised:
-        replace(Config(), {path: value})
-    assert path in str(raised.value) and len(str(raised.value)) < 200
-
-
-def test_copies_are_counted_before_they_are_made():
-    config = replace(
-        Config(), {'replicas.seeds': 1000, 'replicas.learning_rate': (1e-3, 1e-2), 'replicas.l2_rows': (0.0, 1e-6)}
-    )
-    with pytest.raises(UsageError, match='ask for 4,000 copies .* at most 1,024'):
-        copies(config)
-
-
-def test_more_evaluations_than_steps_are_one_a_step():
-    assert evaluation_steps(7, 2**30) == [1, 2, 3, 4, 5, 6, 7] and evaluation_steps(7, 3) == [3, 5, 7]
 
 
 def test_memory_left_by_limits_of_the_process_and_of_its_groups(tmp_path, monkeypatch):
