@@ -50,6 +50,7 @@ from autoint_jax.benchmarks.whole_runs import WholeRun, whole_run
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.records import comparison
 from autoint_jax.records.tables import write_table
+from autoint_jax.training.run_folder.provenance import without_paths
 
 GOALS = {'cpu': 8, 'gpu': 2}  # for ten copies
 GOAL_COPIES = 10
@@ -105,7 +106,7 @@ def main(argv: list[str]) -> int:
             'goal': goal,
             'verdict': verdict,
             'rounds': {str(copies): [run._asdict() for run in of_count] for copies, of_count in found.items()},
-            'commands': [report.without_paths(' '.join(_command(copies, epochs))) for copies in found],
+            'commands': [without_paths(' '.join(_command(copies, epochs))) for copies in found],
             'machine': report.machine(),
             'data_hash': data.hash,
         },

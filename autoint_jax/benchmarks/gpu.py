@@ -29,6 +29,7 @@ from autoint_jax.diagnosis.checks import BAD, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.models.interacting.gpu import unavailable as lacking_kernel
 from autoint_jax.models.layers.tables import table_of, table_rows
+from autoint_jax.training.run_folder.provenance import without_paths
 
 LIMIT_SECONDS = 390.0  # no part starts later, so that all parts take less than eight minutes
 KNOWN_BAD_RATIO = (
@@ -41,7 +42,7 @@ def checked(found: list[Check]) -> Outcome:
     """Returns checks as an outcome: their lines, verdicts and texts, and how many are bad."""
     figures = {
         'bad': sum(check.verdict == BAD for check in found),
-        'checks': [{'verdict': check.verdict, 'text': report.without_paths(check.text)} for check in found],
+        'checks': [{'verdict': check.verdict, 'text': without_paths(check.text)} for check in found],
     }
     return Outcome(diagnosed.lines(found).splitlines(), figures)
 

@@ -3,16 +3,12 @@
 import dataclasses
 import os
 import pathlib
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax import stored
-from autoint_jax.training.run_folder.provenance import processor, provenance
+from autoint_jax.training.run_folder.provenance import processor, provenance, without_paths
 from autoint_jax.training.step.placement import usable_cores
-
-# An absolute path at the start of a word or of the value of an option. The double slash of a URL does not start a path.
-ABSOLUTE_PATH = re.compile(r'(?:(?<=[\s=\'":,])|^)/(?!/)[^\s=\'":,]*')
 
 
 class Outcome(NamedTuple):
@@ -48,17 +44,6 @@ def _shown(cell: Any) -> str:
     if isinstance(cell, float):
         return f'{cell:,.0f}' if abs(cell) >= 100 else f'{cell:.3g}'
     return f'{cell:,}' if isinstance(cell, int) else str(cell)
-
-
-def without_paths(text: str) -> str:
-    """Shortens absolute paths in a text: relative to the working directory if below it, else to their last name."""
-
-    def shortened(match: re.Match) -> str:
-        path = pathlib.Path(match[0])
-        below = path.is_relative_to(pathlib.Path.cwd()) and path != pathlib.Path.cwd()
-        return str(path.relative_to(pathlib.Path.cwd())) if below else path.name
-
-    return ABSOLUTE_PATH.sub(shortened, text)
 
 
 def machine() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from autoint_jax.benchmarks.stepping import ScoringBenchmark, StepBenchmark
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
 from autoint_jax.config.configuration import Config
 from autoint_jax.models.interacting.forms import chosen_form
+from autoint_jax.training.run_folder.provenance import without_paths
 
 OURS = 'autoint_jax'
 
@@ -55,7 +56,7 @@ def _beside_peers(
 ) -> Outcome:
     candidates: dict[str, Callable[[float], float]] = {OURS: ours.window}
     candidates |= {peer: _peer_window(peer) for peer in peers}
-    rates = {report.without_paths(name): windows for name, windows in in_turn(candidates, timing).items()}
+    rates = {without_paths(name): windows for name, windows in in_turn(candidates, timing).items()}
     middle = medians(rates)
     ratios = {name: middle[OURS] / rate for name, rate in middle.items() if name != OURS}
     reached = roofline(middle[OURS], ours.work, measured_peak(config.model.compute_dtype, quick=quick))

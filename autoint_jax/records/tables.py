@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoint_jax import stored
-from autoint_jax.training.run_folder.provenance import provenance
+from autoint_jax.training.run_folder.provenance import provenance, without_paths
 
 
 def write_table(
@@ -16,7 +16,7 @@ def write_table(
     about: dict[str, Any],
     libraries: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes PATH.json (rows, further values and their provenance) and PATH.csv (rows).
+    """Writes PATH.json (rows, further values and their provenance, without this machine's paths) and PATH.csv (rows).
 
     Args:
       path: the path of both files, without suffix.
@@ -27,6 +27,7 @@ def write_table(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     made = dataclasses.asdict(provenance(libraries=libraries))
+    made['command'] = [without_paths(part) for part in made['command']]
     stored.write_json(path.with_name(f'{path.name}.json'), {**about, **made, 'rows': list(rows)})
     with open(path.with_name(f'{path.name}.csv'), 'w', newline='') as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))

@@ -14,6 +14,7 @@ from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
+from autoint_jax.training.run_folder.provenance import without_paths
 
 PYTHON = sys.executable
 
@@ -142,12 +143,12 @@ def test_peers_that_do_not_keep_to_the_protocol(command, parts):
     ],
 )
 def test_commands_are_recorded_without_this_machines_paths(text, shown):
-    assert report.without_paths(text) == shown
+    assert without_paths(text) == shown
 
 
 def test_paths_below_the_working_directory_become_relative(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert report.without_paths(f'python {tmp_path}/scripts/run.py') == 'python scripts/run.py'
+    assert without_paths(f'python {tmp_path}/scripts/run.py') == 'python scripts/run.py'
 
 
 def test_tables_are_aligned():

@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from autoint_jax import stored_records
 from autoint_jax.records.runs import RunRecord, read_record
-from autoint_jax.training.run_folder.provenance import Device, Provenance
+from autoint_jax.training.run_folder.provenance import Device, Provenance, without_paths
 
 RESULTS = ROOT / 'results'
 # Records that PyTorch made have neither a device nor rows.
@@ -49,3 +49,10 @@ def test_a_record_survives_being_written():
     record = read_record(path)
     again = stored_records.record_of(stored_records.to_json(record), RunRecord, 'x')
     assert again == record and type(again.starts) is tuple and type(again.test['auc']) is float
+
+
+def test_no_record_names_a_path_of_a_machine():
+    for path in sorted(RESULTS.rglob('*.json')):
+        record = json.loads(path.read_text())
+        for part in record.get('command', []) if isinstance(record, dict) else []:
+            assert without_paths(part) == part, path

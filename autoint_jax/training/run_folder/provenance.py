@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from autoint_jax.training.step.placement import devices_of_a_run
 ROOT = pathlib.Path(__file__).parents[3]
 THIS_FILE = pathlib.Path(__file__).relative_to(ROOT).as_posix()
 GIT_SECONDS = 60
+# An absolute path at the start of a word or of the value of an option. The double slash of a URL does not start a path.
+ABSOLUTE_PATH = re.compile(r'(?:(?<=[\s=\'":,])|^)/(?!/)[^\s=\'":,]*')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,17 @@ def provenance(*, libraries: Mapping[str, str] | None = None, alone: bool = Fals
       alone: whether only the devices that a single run uses take part, see `device`.
     """
     return Provenance(tuple(sys.argv), commit(), versions() | dict(libraries or {}), device(alone=alone))
+
+
+def without_paths(text: str) -> str:
+    """Shortens absolute paths in a text: relative to the working directory if below it, else to their last name."""
+
+    def shortened(match: re.Match) -> str:
+        path = pathlib.Path(match[0])
+        below = path.is_relative_to(pathlib.Path.cwd()) and path != pathlib.Path.cwd()
+        return str(path.relative_to(pathlib.Path.cwd())) if below else path.name
+
+    return ABSOLUTE_PATH.sub(shortened, text)
 
 
 def versions() -> dict[str, str]:
