@@ -28,7 +28,6 @@ from autoint_jax.evaluation import metrics
 from autoint_jax.evaluation.metric import GROUPS
 
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to score: {", ".join(SPLITS)}.')
-_STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _METRICS = flags.DEFINE_list(
     'metrics', None, f'Metrics, of {", ".join(metrics.METRICS)}; by default those of the run, training.metrics.'
 )
@@ -74,7 +73,7 @@ def _main() -> None:
             raise UsageError('--predictions=- is no file: name one that ends in .parquet or .csv')
         check_output(_PREDICTIONS.value, 'predictions')
     compilation_flags.start_cache()
-    run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
+    run = open_run(run_dir, _DATA_DIR.value, run_flags.STEP.value)
     measured = _measures(run)
     columns = data_flags.verified(run.data).split(_SPLIT.value)
     if not len(columns):

@@ -29,7 +29,6 @@ from autoint_jax.errors import UsageError
 _SPLIT = flags.DEFINE_string('split', 'test', f'Split to explain: {", ".join(SPLITS)}.')
 _ROWS = flags.DEFINE_list('rows', ['0'], 'Rows of the split to draw one by one, counted from 0.')
 _FIELDS = flags.DEFINE_list('fields', [], 'Fields to draw; by default all, or those that are attended to most.')
-_STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder for the figures; by default RUN_DIR/attention.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 flags.adopt_module_key_flags(compilation_flags)
@@ -51,7 +50,7 @@ from autoint_jax.training.trained import open_run
 def main(argv: list[str]) -> None:
     run_dir = run_flags.run_dir()
     compilation_flags.start_cache()
-    run = open_run(run_dir, _DATA_DIR.value, _STEP.value)
+    run = open_run(run_dir, _DATA_DIR.value, run_flags.STEP.value)
     columns, names = data_flags.verified(run.data).split(_SPLIT.value), run.setup.schema.names
     folder = pathlib.Path(_OUTPUT_DIR.value or run_dir / 'attention')
     if not len(columns):

@@ -35,7 +35,6 @@ _OUTPUT = flags.DEFINE_string(
     'output', 'scores.parquet', 'File for the scores, ending in .parquet or .csv; "-" writes CSV to standard output.'
 )
 _KEEP = flags.DEFINE_list('keep', [], 'Columns of the input that the scores have, too.')
-_STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 _MAX_BAD_SHARE = flags.DEFINE_float(
     'max_bad_share',
     0.001,
@@ -69,7 +68,9 @@ def main(argv: list[str]) -> None:
     if _OUTPUT.value != STANDARD and pathlib.Path(_INPUT.value).resolve() == pathlib.Path(_OUTPUT.value).resolve():
         raise UsageError(f'--output={_OUTPUT.value} is the input: name another file')
     compilation_flags.start_cache()
-    predictor = Predictor(open_scorer(run_dir, _DATA_DIR.value, _STEP.value), _KEEP.value, _MAX_BAD_SHARE.value)
+    predictor = Predictor(
+        open_scorer(run_dir, _DATA_DIR.value, run_flags.STEP.value), _KEEP.value, _MAX_BAD_SHARE.value
+    )
     with PreparationBar(stderr=_OUTPUT.value == STANDARD) as bar:
         with input_files(_INPUT.value, predictor.encoder.plan) as rows:
             if rows.left_out:

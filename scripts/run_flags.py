@@ -1,4 +1,4 @@
-"""The flag of commands that read a trained run, `--run_dir=FOLDER`."""
+"""The flags of commands that read a trained run: `--run_dir=FOLDER`, and `--step=N` for one of its checkpoints."""
 
 import os
 import pathlib
@@ -11,6 +11,7 @@ RUNS = pathlib.Path('runs')  # the default folder of runs of scripts/train.py
 SHOWN = 5  # the most runs that the error names
 
 _RUN_DIR = flags.DEFINE_string('run_dir', None, 'Run folder, as scripts/train.py printed it.')
+STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint; by default the best one.')
 
 
 def run_dir() -> pathlib.Path:

@@ -30,7 +30,8 @@ class RunningFigures:
         for label, kept in enumerate(self._logits):
             own = logits[labels == label]
             kept.frombytes(own.tobytes())
-            self._loss += float(np.logaddexp(0.0, -own.astype(np.float64) if label else own.astype(np.float64)).sum())
+            wrong = (-own if label else own).astype(np.float64)  # how far a logit leans to the other label
+            self._loss += float(np.logaddexp(0.0, wrong).sum())
 
     def figures(self) -> dict[str, float]:
         """Returns {name: value} of the metrics that every evaluation has; NaN if one is not defined."""

@@ -29,7 +29,7 @@ from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState, updates_taken
 from autoint_jax.training.tables.optimizer import up_to_date
 
-LOSS = np.float32(0)
+NO_LOSS = np.float32(0)  # has the shape and type of a step's loss
 Exchanges = dict[str, Exchange]  # name of a table -> its exchange
 
 
@@ -135,7 +135,7 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: 
       streamed: whether each device holds the rows that it takes, and the order counts within these.
     """
     step, axes = device_step(setup, mesh, cut.slice_rows, rates_of(setup.config)), batch_axes(mesh)
-    loss: Any = LOSS
+    loss: Any = NO_LOSS
     if is_all_to_all(setup, mesh, device_rows(cut, mesh)):
         loss = Counted(loss, np.int32(0))
     all_in_turn = steps_in_turn(step, max_steps, loss)
@@ -152,7 +152,7 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: 
     return jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
-def steps_in_turn(step: Callable, max_steps: int, loss: Any = LOSS) -> Callable:
+def steps_in_turn(step: Callable, max_steps: int, loss: Any = NO_LOSS) -> Callable:
     """Returns a loop over steps: (state, columns, order, first, count) -> state, losses [max_steps].
 
     The loop takes the batches `first` to `first + count - 1` of `order`, int32 [steps, padded_batch]. `count` is at
