@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
@@ -46,7 +47,7 @@ def judged(name: str, errors: list[float]) -> Check:
     return Check(OK, text) if good else Check(BAD, f'{text}; this device computes wrong values with this jaxlib')
 
 
-def _values_and_gradients(form: str, dtype: jnp.dtype) -> list[jax.Array]:
+def _values_and_gradients(form: str, dtype: DTypeLike) -> list[jax.Array]:
     """Returns the output of one layer and its gradients in inputs and weights, all from values that are bfloat16.
 
     The bias of the residual makes all outputs positive: a ReLU that rounding flips would turn a whole gradient.

@@ -73,11 +73,8 @@ class FieldEncoder:
             return self._lists(values)
         if self.field.transform == 'quantiles':
             numbers = as_numbers(self.field, values)
-            ids, missing = (
-                1 + np.searchsorted(self._parameters, numbers, side='right').astype(np.int32),
-                np.isnan(numbers),
-            )
-            return EncodedField(np.where(missing, 0, ids).astype(np.int32)[:, None], missing=missing)
+            bins, no_number = 1 + np.searchsorted(self._parameters, numbers, side='right'), np.isnan(numbers)
+            return EncodedField(np.where(no_number, 0, bins).astype(np.int32)[:, None], missing=no_number)
         present = keys(self.field, values.cast(pl.String) if self.field.transform == 'hash' else values)
         ids, unknown = self._ids(present)
         outside = int(np.count_nonzero(unknown))
