@@ -29,6 +29,11 @@ OPTIONAL = {
     'grain': Optional('grain', 'streaming rows from disk'),
     'optuna': Optional('optuna', 'searching for options in a sweep'),
     'matplotlib': Optional('matplotlib', 'drawing figures'),
+    'onnx': Optional('onnx', 'exporting a model as ONNX'),
+    'onnxruntime': Optional('onnxruntime', 'scoring by an exported ONNX model'),
+    'starlette': Optional('starlette', 'serving scores over HTTP'),
+    'uvicorn': Optional('uvicorn', 'serving scores over HTTP'),
+    'prometheus_client': Optional('prometheus_client', 'metrics of a server'),
     'tensorflow_datasets': Optional('tensorflow-datasets', 'publishing a TensorFlow Dataset'),
     'importlib_resources': Optional('importlib_resources', 'publishing a TensorFlow Dataset'),
 }
