@@ -19,8 +19,17 @@ def load(run_dir, *, data_dir='data/prepared', step=None):
       An `autoint_jax.scoring.loaded_run.LoadedRun`.
 
     Raises:
-      autoint_jax.errors.UsageError: the folder holds no run, or no such checkpoint.
+      autoint_jax.errors.UsageError: the folder holds no run, or no such checkpoint, or JAX is not installed.
     """
+    _check_installed()
     from autoint_jax.scoring.loaded_run import LoadedRun
 
     return LoadedRun(run_dir, data_dir, step)
+
+
+def _check_installed():
+    """Raises UsageError if JAX is not installed, as where only a scorer of exported models is."""
+    from autoint_jax import errors, packages
+
+    if not packages.is_installed('jax'):
+        raise errors.UsageError(packages.sentence(ModuleNotFoundError(name='jax')))

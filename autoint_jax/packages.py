@@ -1,4 +1,8 @@
-"""Packages that only some tasks need, and the sentence that names one of them if it is missing."""
+"""Packages that some tasks need, and the sentence that names one of them if it is missing.
+
+The package itself needs NumPy only, so that a scorer without JAX can be installed. Two extras bring the rest: `train`
+what training and scoring with JAX need, `serving` what serving an exported model needs.
+"""
 
 from __future__ import annotations  # doctor.py imports this before it refuses old versions of Python
 
@@ -20,8 +24,22 @@ class Optional(NamedTuple):
     without: str = ''
 
 
-# By the name under which Python imports them. Every task needs JAX, Flax, Optax, Orbax and
-# absl; Flax itself needs Rich and PyYAML.
+# {name under which Python imports it: name for pip} of the packages that every task with JAX needs; Flax itself needs
+# Rich and PyYAML.
+TRAINING = {
+    'jax': 'jax',
+    'jaxlib': 'jaxlib',
+    'flax': 'flax',
+    'numpy': 'numpy',
+    'optax': 'optax',
+    'scipy': 'scipy',
+    'orbax': 'orbax-checkpoint',
+    'absl': 'absl-py',
+    'rich': 'rich',
+    'yaml': 'PyYAML',
+}
+TRAIN = "pip install -e '.[train]'"  # in the folder of the project
+# By the name under which Python imports them.
 OPTIONAL = {
     'tensorboardX': Optional('tensorboardX', 'writing TensorBoard events', 'runs write no events'),
     'polars': Optional('polars', 'preparing data'),
@@ -48,11 +66,14 @@ def is_installed(name: str) -> bool:
 
 
 def sentence(error: ImportError) -> str:
-    """Returns a sentence that says which optional package is missing and how to get it.
+    """Returns a sentence that says which package is missing and how to get it.
 
     Returns '' if the error is about anything else.
     """
-    package = OPTIONAL.get((error.name or '').partition('.')[0])
+    name = (error.name or '').partition('.')[0]
+    if name in TRAINING:
+        return f'this needs the package {TRAINING[name]}, which cannot be imported: {TRAIN}'
+    package = OPTIONAL.get(name)
     if package is None:
         return ''
     return (

@@ -32,18 +32,46 @@ def without(names, *arguments):
     )
 
 
+def declared(lines):
+    return {re.split(r'[^A-Za-z0-9._-]', line)[0].lower() for line in lines}
+
+
 def test_every_dependency_is_needed_by_all_or_optional():
     project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
-    declared = {re.split(r'[^A-Za-z0-9._-]', line)[0].lower() for line in project['dependencies']}
+    assert project['dependencies'] == ['numpy']  # a scorer without JAX needs no more, beside its own extra
+    extras = {name: declared(lines) for name, lines in project['optional-dependencies'].items()}
+    train = extras.pop('train')
     optional = {package.distribution.lower() for package in packages.OPTIONAL.values()}
-    needed = {name.lower() for name in versions.NEEDED} - {'jaxlib'}
-    assert not needed & optional and needed < declared
-    extras = {
-        re.split(r'[^A-Za-z0-9._-]', line)[0].lower()
-        for lines in project['optional-dependencies'].values()
-        for line in lines
-    }
-    assert declared - needed == optional - extras
+    needed = {name.lower() for name in versions.NEEDED} - {'jaxlib', 'numpy'}
+    assert not needed & optional and needed < train
+    assert train - needed == optional - set.union(*extras.values())
+
+
+def test_serving_needs_nothing_of_training_but_flags():
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+    extras = project['optional-dependencies']
+    assert declared(extras['serving']) & declared(extras['train']) == {'absl-py'}
+
+
+def test_the_requirements_install_everything():
+    lines = (ROOT / 'requirements.txt').read_text().splitlines()
+    assert lines[-1] == '-e .[train]'
+    pinned = declared(line for line in lines if '==' in line)
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+    assert declared(project['optional-dependencies']['train']) <= pinned
+
+
+def test_loading_a_run_without_jax_says_what_to_install(tmp_path):
+    script = tmp_path / 'script.py'
+    script.write_text(
+        'import autoint_jax, autoint_jax.errors\n'
+        'try:\n    autoint_jax.load("runs/none")\n'
+        'except autoint_jax.errors.UsageError as error:\n    print(error)'
+    )
+    done = without(['jax', 'flax', 'polars'], script)
+    assert done.stdout == "this needs the package jax, which cannot be imported: pip install -e '.[train]'\n", (
+        done.stderr
+    )
 
 
 def test_a_run_needs_no_optional_package(tmp_path: pathlib.Path):

@@ -15,7 +15,7 @@ REQUIREMENT = re.compile(
     r'(?:;\s*python_version\s*(<=|<|>=|>|==)\s*"([\d.]+)")?'
 )
 # Packages that every run needs; `packages.OPTIONAL` has those that some tasks need.
-NEEDED = ('jax', 'jaxlib', 'flax', 'numpy', 'optax', 'scipy', 'orbax-checkpoint', 'absl-py', 'rich', 'PyYAML')
+NEEDED = tuple(packages.TRAINING.values())
 COMPARISONS = {'<': operator.lt, '<=': operator.le, '>=': operator.ge, '>': operator.gt, '==': operator.eq}
 
 
