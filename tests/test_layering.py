@@ -26,6 +26,7 @@ ARROWS = {
     'names': 'errors',
     'stored': 'errors',
     'stored_records': 'errors stored',
+    'bundle': 'errors stored stored_records',
     'schema': '',
     'evaluation': 'errors schema',
     'config': 'errors stored evaluation',
@@ -72,6 +73,7 @@ ARROWS = {
         'training.processes training'
     ),
     'explain': 'errors schema data.store models.layers training.step training',
+    'export': 'errors schema config models.layers models training',
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '
         'training.tables training.processes training.step training.checkpoints training.memory training '
