@@ -5,6 +5,7 @@
     python scripts/prepare_data.py --dataset=criteo --raw_dir=dac --recipe=bars
     python scripts/prepare_data.py --infer=mine.csv > mine.yaml                  (a draft to correct)
     python scripts/prepare_data.py --dataset=csv --schema=mine.yaml              (trained as --config.data.recipe=mine)
+    python scripts/prepare_data.py --dataset=csv --schema=day2.yaml --extend_from=day1     (ids of day 1 stay)
 
 The command prints the numbers of rows, fields and features, beside the paper's Table 1 if the data set is in it.
 Prepared data is not prepared again unless --overwrite is given; if the declaration, the recipe or the raw files have
@@ -38,7 +39,7 @@ from autoint_jax.data.preparation.progress import PreparationBar
 from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.store import scratch
 from autoint_jax.data.store.columns import SPLITS
-from autoint_jax.data.store.opening import OWN_TABLE, folder_of, open_prepared
+from autoint_jax.data.store.opening import OWN_TABLE, folder_of, open_extended, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.errors import UsageError, nearest
@@ -69,6 +70,13 @@ _DATA_DIR = flags.DEFINE_string(
     'data_dir', 'data/prepared', 'Folder of prepared data; the data is written to DATA_DIR/DATASET/RECIPE.'
 )
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Prepare the data again if it is already prepared.')
+_EXTEND_FROM = flags.DEFINE_string(
+    'extend_from',
+    None,
+    'Prepared data that the new data extends: the name of a recipe or declaration, or a folder. Its values keep their '
+    'ids, new values get ids after them, and transforms stay as they were fitted, so that a model trained on it can '
+    'be trained on by train.py --init_from.',
+)
 _VERIFY = flags.DEFINE_boolean(
     'verify',
     False,
@@ -84,7 +92,7 @@ _MAX_BAD_SHARE = flags.DEFINE_float(
 
 def main(argv: list[str]) -> None:
     if _INFER.value is not None:
-        for flag in (_DATASET, _RECIPE, _RAW_DIR, _SCHEMA):
+        for flag in (_DATASET, _RECIPE, _RAW_DIR, _SCHEMA, _EXTEND_FROM):
             if flag.value is not None:
                 raise UsageError(f'--infer only prints a draft, so leave out --{flag.name}')
         if isinstance(sys.stdout, Harmless):
@@ -163,10 +171,12 @@ def _named(dataset: str) -> PreparedData:
         raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, _NAMES)}; known: {", ".join(_NAMES)}')
     recipe = registry.recipe_name(dataset, _RECIPE.value)
     named = None if _RAW_DIR.value is None else _raw_dir(dataset)
-    return _already(dataset, recipe, lambda: registry.named(dataset).origin(recipe), named, None) or _prepared(
+    extends = _extended(dataset, recipe)
+    return _already(dataset, recipe, lambda: registry.named(dataset).origin(recipe), named, None, extends) or _prepared(
         lambda options: registry.prepare(
             dataset, recipe, named or _raw_dir(dataset), pathlib.Path(_DATA_DIR.value), options
-        )
+        ),
+        extends,
     )
 
 
@@ -178,9 +188,17 @@ def _own_table() -> PreparedData:
     if not schema.is_file():
         raise UsageError(f'--schema={schema} does not exist')
     raw_dir = None if _RAW_DIR.value is None else _raw_dir(OWN_TABLE)
-    return _already(OWN_TABLE, schema.stem, lambda: own_table.origin_of(load(schema)), raw_dir, schema.parent) or (
-        _prepared(lambda options: registry.prepare_own(schema, raw_dir, pathlib.Path(_DATA_DIR.value), options))
+    extends, origin = _extended(OWN_TABLE, schema.stem), lambda: own_table.origin_of(load(schema))
+    return _already(OWN_TABLE, schema.stem, origin, raw_dir, schema.parent, extends) or _prepared(
+        lambda options: registry.prepare_own(schema, raw_dir, pathlib.Path(_DATA_DIR.value), options), extends
     )
+
+
+def _extended(dataset: str, recipe: str) -> PreparedData | None:
+    """Opens the data that --extend_from names, to prepare data of that recipe; None if it names none."""
+    if _EXTEND_FROM.value is None:
+        return None
+    return open_extended(_DATA_DIR.value, dataset, _EXTEND_FROM.value, folder_of(_DATA_DIR.value, dataset, recipe))
 
 
 def _already(
@@ -189,6 +207,7 @@ def _already(
     origin: Callable[[], Origin],
     raw_dir: pathlib.Path | None,
     usual_raw_dir: pathlib.Path | None,
+    extends: PreparedData | None,
 ) -> PreparedData | None:
     """Returns the data if it is prepared, or None. Raises UsageError if a preparation would make other data now."""
     folder = folder_of(_DATA_DIR.value, dataset, recipe)
@@ -196,7 +215,10 @@ def _already(
     if _OVERWRITE.value or not folder.exists() or not any(folder.iterdir()):
         return None
     data = open_prepared(_DATA_DIR.value, dataset, recipe)
-    staleness.check(data, staleness.Asked(origin(), raw_dir, usual_raw_dir, _MAX_BAD_SHARE.value, _VERIFY.value), _say)
+    asked = staleness.Asked(
+        origin(), raw_dir, usual_raw_dir, _MAX_BAD_SHARE.value, _VERIFY.value, None if extends is None else extends.hash
+    )
+    staleness.check(data, asked, _say)
     if _VERIFY.value:
         data.check_whole(_say)
     print(f'already prepared: {folder} (--overwrite prepares it again)')
@@ -207,10 +229,10 @@ def _say(sentence: str) -> None:
     print(shown(sentence))
 
 
-def _prepared(prepare: Callable[[registry.Options], PreparedData]) -> PreparedData:
-    """Prepares the data under a progress bar."""
+def _prepared(prepare: Callable[[registry.Options], PreparedData], extends: PreparedData | None) -> PreparedData:
+    """Prepares the data, which may extend other data, under a progress bar."""
     with PreparationBar() as bar:
-        data = prepare(registry.Options(_MAX_BAD_SHARE.value, bar))
+        data = prepare(registry.Options(_MAX_BAD_SHARE.value, bar, extends))
     print(f'prepared {data.folder}')
     return data
 

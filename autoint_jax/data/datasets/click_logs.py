@@ -4,6 +4,7 @@ import pathlib
 from typing import Any, NamedTuple
 
 from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.origin import Origin, RawFiles, plain
 from autoint_jax.data.preparation.pipeline import prepare_table
 from autoint_jax.data.preparation.progress import PreparationProgress
@@ -51,6 +52,7 @@ class ClickLog(NamedTuple):
         dataset: str,
         max_bad_share: float,
         progress: PreparationProgress,
+        extends: Extension | None = None,
     ) -> PreparedData:
         """Prepares raw files by a recipe, split by the authors' ten folds.
 
@@ -61,6 +63,7 @@ class ClickLog(NamedTuple):
           dataset: name of the data set.
           max_bad_share: share of the rows that may be unreadable.
           progress: is told of the passes over the data.
+          extends: prepared data that the new data extends.
 
         Raises:
           UsageError: the files are not there, or cannot be prepared.
@@ -78,6 +81,7 @@ class ClickLog(NamedTuple):
             stored={'form': 'text', 'layout': self.layout.to_json()},
             max_bad_share=max_bad_share,
             raw_files=RawFiles(self.origin_of(recipe), raw_dir),
+            extends=extends,
             progress=progress,
         )
 

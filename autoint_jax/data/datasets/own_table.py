@@ -12,6 +12,7 @@ from autoint_jax.data.datasets.declaration.text import read_tree, written
 from autoint_jax.data.datasets.file_splits import SplitFiles
 from autoint_jax.data.datasets.table_files import files_of
 from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.origin import Origin, RawFiles
 from autoint_jax.data.preparation.pipeline import prepare_table
 from autoint_jax.data.preparation.progress import PreparationProgress
@@ -37,6 +38,7 @@ def prepare_own(
     recipe: str,
     max_bad_share: float,
     progress: PreparationProgress,
+    extends: Extension | None = None,
 ) -> PreparedData:
     """Prepares a user's table.
 
@@ -48,6 +50,7 @@ def prepare_own(
       recipe: name of the table.
       max_bad_share: share of the rows that may be unreadable.
       progress: is told of the passes over the data.
+      extends: prepared data that the new data extends.
 
     Raises:
       UsageError: the declaration or the raw files cannot be used.
@@ -79,6 +82,7 @@ def prepare_own(
         stored={'form': schema.form, 'layout': dataclasses.replace(layout, required=()).to_json()},
         max_bad_share=max_bad_share,
         raw_files=RawFiles(origin_of(schema), raw_dir),
+        extends=extends,
         progress=progress,
     )
 

@@ -16,11 +16,10 @@ from autoint_jax.data.datasets import (
 )
 from autoint_jax.data.datasets.click_logs import ClickLog
 from autoint_jax.data.datasets.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
+from autoint_jax.data.datasets.options import Options
 from autoint_jax.data.datasets.references import OWN_TABLE_REFERENCE, Reference
 from autoint_jax.data.encoding.unknown_values import VALUES_KEY, of_columns
 from autoint_jax.data.preparation.origin import ORIGIN_KEY, Origin, RawFiles
-from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
-from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
 from autoint_jax.data.store.opening import OWN_TABLE, folder_of
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import sha256_of, write_prepared
@@ -37,18 +36,6 @@ class Recipe(Protocol):
 
     @property
     def description(self) -> str: ...
-
-
-class Options(NamedTuple):
-    """Options of a preparation.
-
-    Attributes:
-      max_bad_share: share of the rows that may be unreadable.
-      progress: is told of the passes over the data.
-    """
-
-    max_bad_share: float = MAX_BAD_SHARE
-    progress: PreparationProgress = SilentPreparation()
 
 
 class Dataset(NamedTuple):
@@ -88,6 +75,11 @@ def _movielens(
         return Origin(parameters, parameters, parameters, None, files)
 
     def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
+        if options.extends is not None:
+            raise UsageError(
+                f'{name} cannot be extended: MovieLens was published once and is prepared as a whole, so leave out '
+                '--extend_from; a table of your own and a click log can be extended'
+            )
         raw_files = RawFiles(origin(recipe), raw_dir)
         raw = read(raw_dir)
         encoded = movielens.encode(raw, recipes[recipe])
@@ -120,7 +112,13 @@ def _click_log(name: str, log: ClickLog, reference: Reference, published: dict[s
 
     def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
         return log.prepare(
-            recipe, raw_dir, folder, dataset=name, max_bad_share=options.max_bad_share, progress=options.progress
+            recipe,
+            raw_dir,
+            folder,
+            dataset=name,
+            max_bad_share=options.max_bad_share,
+            progress=options.progress,
+            extends=options.extension,
         )
 
     return Dataset(prepare, log.origin_of, log.recipes, click_logs.features_as_the_paper_counts, reference, published)
@@ -228,6 +226,7 @@ def prepare_own(
         recipe=schema.stem,
         max_bad_share=options.max_bad_share,
         progress=options.progress,
+        extends=options.extension,
     )
 
 

@@ -1,5 +1,6 @@
 """Counts how often each value of a column occurs, exactly and in bounded memory."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -11,7 +12,9 @@ ROWS_AT_ONCE = 2_000_000
 
 
 def counts(
-    blocks: Callable[[], Iterable[pl.Series]], keep: Callable[[pl.DataFrame], pl.DataFrame] = lambda table: table
+    blocks: Callable[[], Iterable[pl.Series]],
+    keep: Callable[[pl.DataFrame], pl.DataFrame] = lambda table: table,
+    before: Callable[[], Iterable[pl.DataFrame]] = lambda: (),
 ) -> pl.DataFrame:
     """Returns a table of the values and their counts, columns `value` and `count`, sorted by value; null is left out.
 
@@ -22,15 +25,16 @@ def counts(
     Args:
       blocks: returns the column's values, block by block; it is called once for each pass.
       keep: the counts of some of the values -> the rows to keep of them.
+      before: returns tables of values and their counts, columns `value` and `count`, to which these blocks add.
     """
     kept = []
     parts = [(1, 0)]  # (divisor, remainder) of the hashes of the values that a pass counts
     while parts:
         divisor, rest = parts.pop()
         tables: list[pl.DataFrame] = []
-        for values in _joined(blocks()):
-            values = values.alias('value').drop_nulls()
-            tables.append(_counted(_part(values.to_frame(), divisor, rest)['value']))
+        counted: Iterator[pl.Series | pl.DataFrame] = itertools.chain(before(), _joined(blocks()))
+        for found in counted:
+            tables.append(_table(found, divisor, rest))
             # A table is merged only into one of at most twice its size, so that the work is O(n log n).
             while len(tables) > 1 and tables[-2].height <= 2 * tables[-1].height:
                 tables.append(_merged([tables.pop(), tables.pop()]))
@@ -43,6 +47,14 @@ def counts(
     if not kept:
         return pl.DataFrame({'value': [], 'count': []})
     return pl.concat(kept).sort('value')
+
+
+def _table(found: pl.Series | pl.DataFrame, divisor: int, rest: int) -> pl.DataFrame:
+    """Values, or a table of values and counts -> a table of those whose value has a hash with that remainder."""
+    if isinstance(found, pl.DataFrame):
+        return _part(found, divisor, rest)
+    values = found.alias('value').drop_nulls()
+    return _counted(_part(values.to_frame(), divisor, rest)['value'])
 
 
 def _part(table: pl.DataFrame, divisor: int, rest: int) -> pl.DataFrame:
@@ -79,6 +91,8 @@ def _merged(tables: list[pl.DataFrame]) -> pl.DataFrame:
     if len(tables) == 1:
         return tables[0]
     table = pl.concat(tables)
+    if not table.height:
+        return table
     if not table['value'].dtype.is_integer():
         return table.group_by('value').agg(pl.col('count').sum())
     order = np.argsort(table['value'].to_numpy(), kind='stable')  # a merge of sorted runs

@@ -56,8 +56,9 @@ class FieldEncoder:
         if field.has_vocabulary:
             texts = list(fitted.vocabularies[field.name].values)
             special = int(bool(texts) and texts[0] in ('', UNKNOWN))
-            values = as_values(texts[special:], pl.Int64() if field.transform == 'log_square_bucket' else dtype)
-            missing_id = 1 if special and texts[0] == '' else 0
+            missing_id = 1 + texts.index('') if '' in texts else 0
+            known = [text for text in texts[special:] if text]
+            values = as_values(known, pl.Int64() if field.transform == 'log_square_bucket' else dtype)
             self._table = ValueTable(
                 values, first_id=1 + special, unknown_id=1 if self._nothing else 0, missing_id=missing_id
             )

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.encoding.rare_counts import RareCounts
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
 
@@ -11,8 +12,9 @@ class Fitted(NamedTuple):
     """The part of an encoding that depends on the rows.
 
     Attributes:
-      vocabularies: {field name: vocabulary}. The first value is '' if missing values have an id of their own, and
-        `plan.UNKNOWN` if missing values contribute nothing.
+      vocabularies: {field name: vocabulary}. One value is '' if missing values have an id of their own; it is the
+        first one unless they have had it only since a later day. The first value is `plan.UNKNOWN` if missing values
+        contribute nothing.
       parameters: {field name: parameters of its transform}.
       max_values: {name of a multivalued field: number of its slots}.
       notes: sentences about fields that tell a model nothing, or that cost much memory for few rows.
@@ -22,6 +24,18 @@ class Fitted(NamedTuple):
     parameters: dict[str, tuple[float, ...]]
     max_values: dict[str, int]
     notes: tuple[str, ...] = ()
+
+
+class Earlier(NamedTuple):
+    """What was fitted to the rows of earlier days, which new rows extend.
+
+    Attributes:
+      fitted: vocabularies, parameters and slots.
+      rare: counts of the values that have no id yet.
+    """
+
+    fitted: Fitted
+    rare: RareCounts
 
 
 def schema_of(plan: TablePlan, fitted: Fitted) -> Schema:

@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.encoding.counting import counts
-from autoint_jax.data.encoding.fitted import Fitted
+from autoint_jax.data.encoding.fitted import Earlier, Fitted
 from autoint_jax.data.encoding.parameters import fitted_parameters
 from autoint_jax.data.encoding.plan import UNKNOWN, FieldPlan, TablePlan
+from autoint_jax.data.encoding.rare_counts import RareCounts, is_counted
 from autoint_jax.data.encoding.slots import Slots, slots_of
 from autoint_jax.data.encoding.transforms import keys, split_values
-from autoint_jax.data.encoding.value_texts import as_text
+from autoint_jax.data.encoding.value_texts import as_text, as_values
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import MULTIVALUED, NUMERIC
@@ -29,8 +30,19 @@ class _FittedField(NamedTuple):
     slots: Slots
 
 
-def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: Executor, done: Done) -> Fitted:
+def fit(
+    plan: TablePlan,
+    spool: Spool,
+    fitted_rows: np.ndarray | None,
+    threads: Executor,
+    done: Done,
+    rare: RareCounts,
+    earlier: Earlier | None = None,
+) -> Fitted:
     """Fits all fields of a plan.
+
+    If the rows extend those of earlier days, ids keep their values, and values without an id get one if they are
+    frequent enough in all rows together. Parameters and slots stay as they were.
 
     Args:
       plan: of the table.
@@ -38,6 +50,8 @@ def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: 
       fitted_rows: the rows to fit on, bool [n]; None = all.
       threads: each fits one field at a time.
       done: is called when a field is fitted.
+      rare: takes the counts of values without an id.
+      earlier: what was fitted to the rows of earlier days.
 
     Raises:
       UsageError: a parameter is not finite, or a row has too many values for a field.
@@ -49,11 +63,16 @@ def fit(plan: TablePlan, spool: Spool, fitted_rows: np.ndarray | None, threads: 
         parameters: tuple[float, ...] = ()
         slots = Slots(field.max_values, '')
         if field.kind == NUMERIC or field.transform == 'quantiles':
-            parameters = fitted_parameters(field, column.raw, spool.rows)
+            if earlier is None:
+                parameters = fitted_parameters(field, column.raw, spool.rows)
+            else:
+                parameters = earlier.fitted.parameters.get(field.name, ())
         elif field.has_vocabulary and field.shares is None:
             sharing = [_Column(other, spool, fitted_rows) for other in plan.fields if other.shares == field.name]
-            vocabulary = _vocabulary(field, [column, *sharing])
-        if field.kind == MULTIVALUED and not field.max_values:
+            vocabulary = _vocabulary(field, [column, *sharing], rare, earlier)
+        if field.kind == MULTIVALUED and earlier is not None:
+            slots = Slots(earlier.fitted.max_values[field.name], '')
+        elif field.kind == MULTIVALUED and not field.max_values:
             slots = slots_of(field.name, column.lengths(), spool.rows)
         done()
         return _FittedField(vocabulary, parameters, slots)
@@ -120,19 +139,58 @@ class _Column:
             yield split_values(self._field, keys(self._field, block)).list.len().fill_null(0).to_numpy()
 
 
-def _vocabulary(field: FieldPlan, columns: list[_Column]) -> Vocabulary:
-    """Returns a field's vocabulary: special values, then the values that are frequent enough in `columns`, sorted."""
+def _vocabulary(field: FieldPlan, columns: list[_Column], rare: RareCounts, earlier: Earlier | None) -> Vocabulary:
+    """Returns a field's vocabulary: special values, then the values that are frequent enough in `columns`, sorted.
+
+    Those of earlier days come first, as they were. The counts of the values that have no id go to `rare`.
+    """
+    old = () if earlier is None else earlier.fitted.vocabularies[field.name].values
+    first = int(field.kind != MULTIVALUED and field.missing == 'nothing')  # after UNKNOWN
+    known = [text for text in old[first:] if text]
+    special = _new_special(field, columns, old, rare, earlier)
+    table = _frequent(field, columns, known, rare, earlier)
+    if field.cap is not None:
+        room = max(field.cap - len(known), 0)
+        if table.height > room:
+            table = table.sort(['count', 'value'], descending=[True, False]).head(room).sort('value')
+    return Vocabulary((*old, *special, *as_text(table['value'])))
+
+
+def _new_special(
+    field: FieldPlan, columns: list[_Column], old: tuple[str, ...], rare: RareCounts, earlier: Earlier | None
+) -> list[str]:
+    """Returns the special values that a vocabulary gets beside those of earlier days."""
+    if field.kind != MULTIVALUED and field.missing == 'nothing':
+        return [] if old else [UNKNOWN]
+    if field.missing != 'value' or '' in old:
+        return []
+    missing = sum(block.null_count() for column in columns for block in column.values())
+    missing += 0 if earlier is None else earlier.rare.missing.get(field.name, 0)
+    if missing >= field.min_count:
+        return ['']
+    rare.missing[field.name] = missing
+    return []
+
+
+def _frequent(
+    field: FieldPlan, columns: list[_Column], known: list[str], rare: RareCounts, earlier: Earlier | None
+) -> pl.DataFrame:
+    """Returns a table of the values that are frequent enough for an id, without those `known`, and their counts."""
 
     def blocks() -> Iterable[pl.Series]:
         for column in columns:
             yield from column.values()
 
-    table = counts(blocks, keep=lambda part: part.filter(pl.col('count') >= field.min_count))
-    if field.cap is not None and table.height > field.cap:
-        table = table.sort(['count', 'value'], descending=[True, False]).head(field.cap).sort('value')
-    special = []
-    if field.kind != MULTIVALUED and field.missing == 'nothing':
-        special = [UNKNOWN]
-    elif field.missing == 'value' and sum(block.null_count() for block in blocks()) >= field.min_count:
-        special = ['']
-    return Vocabulary((*special, *as_text(table['value'])))
+    def kept(part: pl.DataFrame) -> pl.DataFrame:
+        if known and part.height:
+            with_id = pl.DataFrame({'value': as_values(known, part['value'].dtype)})
+            part = part.join(with_id, on='value', how='anti')
+        enough = pl.col('count') >= field.min_count
+        if is_counted(field):  # with a cap, frequent values may be left without an id
+            rare.write(field, part if field.cap is not None else part.filter(~enough))
+        return part.filter(enough)
+
+    def before() -> Iterable[pl.DataFrame]:
+        return () if earlier is None else earlier.rare.tables(field)
+
+    return counts(blocks, kept, before)

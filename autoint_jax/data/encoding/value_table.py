@@ -62,8 +62,12 @@ class ValueTable:
     """A table from values of one type to ids, in which missing and unknown values have ids, too."""
 
     def __init__(self, values: pl.Series, *, first_id: int, unknown_id: int, missing_id: int):
-        """Distinct `values` get the ids from `first_id` on, null gets `missing_id`, and all others get `unknown_id`."""
+        """Distinct `values` get the ids from `first_id` on, null gets `missing_id`, and all others get `unknown_id`.
+
+        If `missing_id` lies among the ids of values, these leave it out.
+        """
         self._unknown_id, self._missing_id = np.int32(unknown_id), np.int32(missing_id)
+        self._is_among = missing_id >= first_id
         self._table: TextTable | IntegerTable
         if values.dtype == pl.String:
             self._table = TextTable(values, first_id)
@@ -77,6 +81,8 @@ class ValueTable:
         else:
             ids = self._table(values.fill_null(0).to_numpy() if values.null_count() else values.to_numpy())
         unknown = ids == 0
+        if self._is_among:
+            ids += ids >= self._missing_id
         if values.null_count():
             missing = values.is_null().to_numpy()
             unknown &= ~missing

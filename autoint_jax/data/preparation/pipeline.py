@@ -15,18 +15,21 @@ import polars as pl
 from autoint_jax.data.encoding.encoder import Encoder
 from autoint_jax.data.encoding.fitting import fit
 from autoint_jax.data.encoding.plan import TablePlan
+from autoint_jax.data.encoding.rare_counts import RareCounts
 from autoint_jax.data.encoding.unknown_values import VALUES_KEY
 from autoint_jax.data.preparation import origin
 from autoint_jax.data.preparation.assignment import assigned, unseen
+from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.origin import RawFiles
 from autoint_jax.data.preparation.progress import PreparationProgress
 from autoint_jax.data.preparation.splits import TRAIN
+from autoint_jax.data.preparation.staleness import EXTENDS
 from autoint_jax.data.raw.bad_rows import BadRows
 from autoint_jax.data.raw.labels import labels_of
 from autoint_jax.data.raw.rows import Raw
 from autoint_jax.data.raw.source import THREADS, Source
 from autoint_jax.data.store.columns import SPLITS
-from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.data.store.prepared import COUNTS, PreparedData
 from autoint_jax.data.store.scratch import unfinished
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool
@@ -53,6 +56,7 @@ def prepare_table(
     split_names: Mapping[str, str] | None = None,
     max_bad_share: float = MAX_BAD_SHARE,
     raw_files: RawFiles | None = None,
+    extends: Extension | None = None,
     progress: PreparationProgress,
 ) -> PreparedData:
     """Prepares a table.
@@ -68,11 +72,14 @@ def prepare_table(
       split_names: {split: its name in messages, with its files if it has files of its own}.
       max_bad_share: share of the rows that may be unreadable.
       raw_files: files of the source, for the manifest.
+      extends: prepared data whose ids, parameters and slots stay as they are.
       progress: is told of the passes over the data.
 
     Raises:
-      UsageError: raw files cannot be read, too many rows are bad, or labels, splits or values are not usable.
+      UsageError: raw files cannot be read, too many rows are bad, labels, splits or values are not usable, or the
+        plan differs from that of the data which is extended.
     """
+    earlier = None if extends is None else extends.earlier(plan)
     with (
         unfinished(folder, progress.say) as scratch,
         ThreadPoolExecutor(THREADS, thread_name_prefix='preparing') as threads,
@@ -98,8 +105,11 @@ def prepare_table(
         )
         progress.begin('counting values', len(plan.fields))
         fitted_rows = None if plan.fit_on_all else splitting.result() == TRAIN
-        fitted = fit(plan, spool, fitted_rows, threads, lambda: progress.advance(1))
+        rare = RareCounts(scratch / COUNTS)
+        fitted = fit(plan, spool, fitted_rows, threads, lambda: progress.advance(1), rare, earlier)
         progress.end(len(labels))
+        if extends is not None:
+            progress.say(extends.sentence(fitted))
         encoder = Encoder(plan, fitted, source.types)
         records = _encode(scratch, spool, encoder, labels, splitting.result(), threads, progress)
         _remove(scratch / 'spool')
@@ -113,11 +123,14 @@ def prepare_table(
             'sources_sha256': dict(sorted(source.checksums.items())),
             'bad_rows': bad.count,
             'first_bad_rows': [{'file': row.path.name, 'line': row.line, 'reason': row.reason} for row in bad.first],
+            **({} if extends is None else {EXTENDS: extends.data.hash}),
         }
         preparation = {
             'files': [tally.to_json() for tally in source.tallies],
             'notes': fitted.notes,
             VALUES_KEY: encoder.counts.record(),
+            COUNTS: rare.record(),
+            **({} if extends is None else {EXTENDS: extends.record(fitted)}),
         }
         if raw_files is not None:
             preparation[origin.ORIGIN_KEY] = raw_files.record(source.checksums, max_bad_share)

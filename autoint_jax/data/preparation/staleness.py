@@ -3,13 +3,13 @@
 The declaration or recipe, the raw files, and the version of the encoding are compared.
 """
 
-import json
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax import stored
+from autoint_jax.data.preparation.differences import differences
 from autoint_jax.data.preparation.origin import (
     ENCODING,
     ORIGIN_KEY,
@@ -27,8 +27,8 @@ from autoint_jax.data.store.prepared import LARGE, PreparedData
 from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.data.text.packed import PACKED, unpacked_name
 from autoint_jax.errors import UsageError
-from autoint_jax.terminal import shown
 
+EXTENDS = 'extends'  # the manifest's key for the hash of the data that is extended
 SHOWN = 5  # most differences in a sentence
 # So many bytes of raw files are compared by checksum without being asked, if an earlier version recorded no times.
 OLD_COMPARED = 1 << 28
@@ -43,6 +43,7 @@ class Asked(NamedTuple):
       usual_raw_dir: the folder if the user named none; None for the folder of the last preparation.
       max_bad_share: share of the rows that may be unreadable.
       verify: compare checksums even if size and times of a file are the same.
+      extends: hash of the data that shall be extended; None if there is none.
     """
 
     origin: Origin
@@ -50,6 +51,7 @@ class Asked(NamedTuple):
     usual_raw_dir: pathlib.Path | None
     max_bad_share: float
     verify: bool
+    extends: str | None = None
 
 
 def check(data: PreparedData, asked: Asked, say: Say) -> None:
@@ -65,6 +67,7 @@ def check(data: PreparedData, asked: Asked, say: Say) -> None:
         stored.checked(recorded, RECORDED, str(data.folder / 'manifest.json'), mend=AGAIN)
     found = list(_since_then(recorded, asked, say) if recorded else _of_an_earlier_version(data, asked, say))
     found += _bad_rows(data, recorded, asked)
+    found += _extended(data.manifest.get(EXTENDS), asked.extends)
     if found:
         more = f' and {len(found) - SHOWN} more' if len(found) > SHOWN else ''
         of_other = _other_declaration(recorded, asked)
@@ -196,53 +199,14 @@ def _bad_rows(data: PreparedData, recorded: dict[str, Any] | None, asked: Asked)
         )
 
 
+def _extended(then: str | None, now: str | None) -> Iterator[str]:
+    """Yields a sentence if other data was extended than is asked for now; both are hashes."""
+    if then != now:
+        was, is_now = (f'the data with hash {name[:12]}' if name else 'no other data' for name in (then, now))
+        yield f'it extends {was}, and shall extend {is_now} (--extend_from)'
+
+
 def _other_declaration(recorded: dict[str, Any] | None, asked: Asked) -> str:
     """' by FILE' if the data was prepared by another declaration, else ''."""
     path, now = (recorded or {}).get('declaration'), asked.origin.declaration
     return f' by {path}' if path and now is not None and path != os.path.abspath(now) else ''
-
-
-def differences(old: Any, new: Any, where: str = '', *, only_recorded: bool = False) -> Iterator[str]:
-    """Yields the differences between two JSON values, a sentence each: the key, its old and its new value.
-
-    Args:
-      old: recorded value.
-      new: value now.
-      where: key of both.
-      only_recorded: leave out keys that only `new` has.
-    """
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(key for key in new if key not in old)]:
-            inner = f'{where}.{key}' if where else str(key)
-            if key not in new:
-                yield f'{inner} was {_value(old[key])} and is gone'
-            elif key in old:
-                yield from differences(old[key], new[key], inner, only_recorded=only_recorded)
-            elif not only_recorded:
-                yield f'{inner} is new, {_value(new[key])}'
-    elif _named(old) and _named(new):
-        then, now = ({item['name']: item for item in items} for items in (old, new))
-        yield from (f'{where}.{name} is new' for name in now if name not in then)
-        yield from (f'{where}.{name} is gone' for name in then if name not in now)
-        both = [name for name in then if name in now]
-        for name in both:
-            yield from differences(then[name], now[name], f'{where}.{name}', only_recorded=only_recorded)
-        if both != [name for name in now if name in then]:
-            yield f'{where} are in another order'
-    elif old != new:
-        yield f'{where or "it"} was {_value(old)} and is {_value(new)}'
-
-
-def _named(items: Any) -> bool:
-    """Whether a value is a list of objects with different names."""
-    if not isinstance(items, list) or not all(
-        isinstance(item, dict) and isinstance(item.get('name'), str) for item in items
-    ):
-        return False
-    return bool(items) and len({item['name'] for item in items}) == len(items)
-
-
-def _value(value: Any) -> str:
-    """A JSON value in words, cut to 60 characters."""
-    text = shown(json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= 60 else f'{text[:60]}...'

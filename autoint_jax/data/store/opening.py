@@ -44,6 +44,40 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
     return open_folder(folder)
 
 
+def open_extended(data_dir: str | pathlib.Path, dataset: str, name: str, folder: pathlib.Path) -> PreparedData:
+    """Opens prepared data that new data shall extend, as --extend_from names it.
+
+    Args:
+      data_dir: folder of all prepared data.
+      dataset: name of the data set of both.
+      name: name of a recipe, or path of a folder of prepared data.
+      folder: where the new data will be.
+
+    Raises:
+      UsageError: there is no such data, it is of another data set, or the new data would replace it.
+    """
+    named = pathlib.Path(name)
+    if len(named.parts) == 1 and not (named / 'manifest.json').is_file():
+        named = folder_of(data_dir, dataset, name)
+    if not (named / 'manifest.json').is_file():
+        raise UsageError(
+            f'--extend_from={name} is no prepared data ({named} has no manifest.json): name a recipe that is prepared '
+            f'in {pathlib.Path(data_dir, dataset)}, or a folder of prepared data'
+        )
+    if named.resolve() == folder.resolve():
+        raise UsageError(
+            f'--extend_from={name} names {folder}, which the new data would replace: name another --data_dir for the '
+            'new data'
+        )
+    data = open_folder(named)
+    if data.manifest.get('dataset') != dataset:
+        raise UsageError(
+            f'--extend_from={name} is data of {data.manifest.get("dataset")}, which data of {dataset} cannot extend: '
+            'name data of the same data set'
+        )
+    return data
+
+
 def open_folder(folder: pathlib.Path, *, mend: str = AGAIN) -> PreparedData:
     """Opens a folder with a manifest and a schema, after checking that they give the hash of the data.
 

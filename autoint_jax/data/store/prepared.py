@@ -3,6 +3,7 @@
     <folder>/schema.json  manifest.json  vocabularies.json
     <folder>/{train,valid,test}/{ids,numeric,labels}.npy
     <folder>/plan.json      how raw rows are encoded (tables only)
+    <folder>/counts/        counts of the values without an id (tables with rare values only)
     <folder>/bad_rows.tsv   rows that could not be parsed (if there are any)
 
 A folder appears by one rename when it is complete, so an unfinished one is never taken for data. The files are checked
@@ -26,6 +27,7 @@ from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.schema import Schema
 
+COUNTS = 'counts'  # the folder of counts of values without an id, and the key of their record in `preparation`
 LARGE = 1 << 30  # bytes; reading so many takes a second or more, so a sentence announces it
 
 
@@ -94,6 +96,9 @@ class PreparedData:
         self.vocabularies()
         for name in self.preparation.get('files_sha256', {}):
             self.text_of(name)
+        for of_field in self.preparation.get(COUNTS, {}).get('files', {}).values():
+            for name, sha256 in of_field.items():
+                self.text_of(f'{COUNTS}/{name}', sha256)
 
     def _arrays(self, name: str) -> dict[str, verification.Array]:
         """The arrays of a split, as the manifest describes them. Raises UsageError if there is no such split."""

@@ -24,7 +24,7 @@ from autoint_jax.errors import UsageError
 SILENT_SECONDS = 24 * 3600  # a process without a sign of life for so long is dead
 DATA = 'data'  # the name, within a scratch folder, of data that is set aside
 PARTS = ('manifest.json', 'schema.json', 'train')  # a folder with none of these does not hold prepared data
-OTHER_PARTS = ('valid', 'test', 'vocabularies.json', 'plan.json', 'bad_rows.tsv', OWNER)
+OTHER_PARTS = ('valid', 'test', 'vocabularies.json', 'plan.json', 'counts', 'bad_rows.tsv', OWNER)
 _NAME = re.compile(r'\.(?P<name>.+)-(?P<purpose>unfinished|replaced)-\w+', re.DOTALL)
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)  # errors of a rename to a folder that exists
 
