@@ -73,7 +73,7 @@ ARROWS = {
         'training.processes training'
     ),
     'explain': 'errors schema data.store models.layers training.step training',
-    'export': 'errors schema config models.layers models training',
+    'export': 'errors schema config models.layers models.interacting models training',
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '
         'training.tables training.processes training.step training.checkpoints training.memory training '

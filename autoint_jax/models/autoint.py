@@ -11,7 +11,14 @@ from autoint_jax.config.options import is_on
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.forms import interacting_stack
-from autoint_jax.models.interacting.stack import NORM_EPSILON, InteractingWeights, Masks, StackSpec, einsum_attention
+from autoint_jax.models.interacting.stack import (
+    NORM_EPSILON,
+    InteractingWeights,
+    LayerWeights,
+    Masks,
+    StackSpec,
+    einsum_attention,
+)
 from autoint_jax.models.layers.dropout import (
     HEAD_SITE,
     Drawn,
@@ -153,18 +160,22 @@ class AutoInt(Model):
         Sows their attention weights on request.
         """
         config = self.config
-        spec, bias, layer_norm, _ = resolved(config)
-        inputs = [config.embedding_dim] + [spec.num_heads * spec.head_dim] * config.num_layers
-        layers = tuple(
-            InteractingWeights(spec, inputs[layer], bias, layer_norm, name=f'interacting_{layer}')()
-            for layer in range(config.num_layers)
-        )
+        spec, layers = resolved(config).stack, self.interacting_layers()
         masks = self._masks(training, spec.num_heads)
         x = embedded.astype(config.compute_dtype) if config.compute_dtype != 'float32' else embedded
         if layers and self.is_mutable_collection('intermediates'):
             self.sow('intermediates', 'attention', einsum_attention(x, layers, spec))  # [b, l, n, f, g]
         out = interacting_stack(self.form, x, layers, masks, spec)
         return out.astype(embedded.dtype)
+
+    def interacting_layers(self) -> tuple[LayerWeights, ...]:
+        """Returns the parameters of the interacting layers."""
+        config, (spec, bias, layer_norm, _) = self.config, resolved(self.config)
+        inputs = [config.embedding_dim] + [spec.num_heads * spec.head_dim] * config.num_layers
+        return tuple(
+            InteractingWeights(spec, inputs[layer], bias, layer_norm, name=f'interacting_{layer}')()
+            for layer in range(config.num_layers)
+        )
 
     def _masks(self, training: Training | None, heads: int) -> Masks:
         """Returns the dropout of the attention weights of each layer, with a site for each head."""
