@@ -1,13 +1,10 @@
 """Command-line flags of a run's configuration: one `--config.GROUP.OPTION` per option, and `--config=NAME`."""
 
-import pathlib
-
 from absl import flags
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
-from autoint_jax.config.folder import CONFIGS
-from autoint_jax.errors import UsageError
+from autoint_jax.config.folder import CONFIGS, path_of
 from autoint_jax.names import checked_name
 
 # {type of an option: type of its items, an example}
@@ -43,25 +40,13 @@ _LEAVES = {leaf.path: (leaf, _define(leaf)) for leaf in configuration.leaves()}
 
 def config_name() -> str:
     """Returns the configuration's name, for the run folder. Raises UsageError if it cannot name a folder."""
-    return checked_name(_path().stem, 'a configuration')
-
-
-def _path() -> pathlib.Path:
-    """Returns the path of the configuration's file. Raises UsageError."""
-    path = pathlib.Path(_NAME.value)
-    if path.suffix == '.toml' and not path.exists() and (CONFIGS / path.name).exists():
-        raise UsageError(f'there is no file {path}; the named configuration is --config={path.stem}, without .toml')
-    return (
-        path
-        if path.suffix == '.toml'
-        else CONFIGS / f'{checked_name(_NAME.value, "--config, which is no TOML file,")}.toml'
-    )
+    return checked_name(path_of(_NAME.value, '--config=').stem, 'a configuration')
 
 
 def chosen_config() -> Config:
     """Returns the configuration that the flags ask for. Raises UsageError."""
     return configuration.replace(
-        configuration.load(_path()),
+        configuration.load(path_of(_NAME.value, '--config=')),
         {
             path: _listed(LISTS[leaf.type][0], holder.value) if leaf.type in LISTS else holder.value
             for path, (leaf, holder) in _LEAVES.items()

@@ -91,6 +91,10 @@ def test_the_example_of_tables_runs_as_it_is_written(forks, tmp_path):
     example('scoring.md', tmp_path, again=True)
     done = run(forks, 'python scores.py', tmp_path)
     assert done.returncode == 0 and 'shape: (2_000, 5)' in done.stdout and 'shape: (1, 4)' in done.stdout, done.stderr
+    assert '(2000, 3, 2, 5, 5)' in done.stdout
+    done = run(forks, 'python train_again.py', tmp_path)
+    assert done.returncode == 0 and (tmp_path / 'runs' / 'again' / 'result.json').exists(), done.stderr
+    assert "runs/again {'auc': " in done.stdout
     assert (tmp_path / 'scores.csv').read_text().startswith('row,user,label,logit,probability\n0,u98,0,')
 
 

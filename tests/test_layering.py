@@ -29,7 +29,7 @@ ARROWS = {
     'bundle': 'errors stored stored_records',
     'schema': '',
     'evaluation': 'errors schema',
-    'config': 'errors stored evaluation',
+    'config': 'errors names stored evaluation',
     'command': 'errors exits interruptions config',
     'kernels': 'cache_folder config',
     'data.text': 'errors',
@@ -72,8 +72,12 @@ ARROWS = {
         'errors data.text data.raw data.store data.preparation data.datasets evaluation training.step '
         'training.processes training'
     ),
-    'explain': 'errors schema data.store models.layers training.step training',
+    'explain': 'errors schema data.store models.layers training.step training.memory training',
     'export': 'errors schema config models.layers models.interacting models training',
+    'interface': (
+        'errors names config data.store data.preparation data.datasets training.processes training.run_folder training '
+        'scoring explain'
+    ),
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '
         'training.tables training.processes training.step training.checkpoints training.memory training '

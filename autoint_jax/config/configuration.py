@@ -6,6 +6,7 @@ import json
 import pathlib
 import sys
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 from autoint_jax import stored
@@ -102,6 +103,14 @@ def load(path: str | pathlib.Path) -> Config:
         return replace(Config(), _flatten(tree))
     except UsageError as error:
         raise UsageError(f'{path}: {error}') from None
+
+
+def from_options(options: Mapping[str, Any]) -> Config:
+    """Returns the configuration with the given options, {'model.num_layers': 4} or {'model': {'num_layers': 4}}.
+
+    The other options have their defaults. Raises UsageError on unknown names or wrong values.
+    """
+    return replace(Config(), _flatten(dict(options)))
 
 
 def from_tree(tree: dict[str, Any]) -> Config:

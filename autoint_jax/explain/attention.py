@@ -1,5 +1,6 @@
 """The attention weights of a trained run, over a split and for single rows (paper section 5.4)."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,10 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.schema import Batch
+from autoint_jax.training.memory import room
+from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import Setup, TrainState
+from autoint_jax.units import shown_bytes
 
 # The most rows that are explained at a time, and the most bytes of their attention. One head of 401 fields takes 0.6 MB
 # for each row.
@@ -28,6 +32,18 @@ class Explained(NamedTuple):
 
     logits: np.ndarray
     attention: np.ndarray
+
+
+class Attention(NamedTuple):
+    """The attention of some rows.
+
+    Attributes:
+      fields: names of the fields, f.
+      weights: float32 [n, layers, heads, f, f]; row f of a map says how much field f attends to every field.
+    """
+
+    fields: list[str]
+    weights: np.ndarray
 
 
 def _explained(setup: Setup, variables, tables, batch: Batch) -> Explained:
@@ -58,6 +74,32 @@ def of_rows(setup: Setup, state: TrainState, columns: Columns, rows: Sequence[in
     return Explained(*map(np.asarray, explained))
 
 
+def attention_of(setup: Setup, state: TrainState, columns: Columns) -> Attention:
+    """Returns the attention of all rows of some columns, computed block by block by the einsum form of the layers.
+
+    Raises:
+      UsageError: there are no rows, the model has no attention over fields, or the result does not fit into memory.
+    """
+    block_rows, of_row = _block_rows(setup, state, columns)
+    needed, mesh = len(columns) * math.prod(of_row) * 4, placement.reading_mesh(setup.config.mesh)
+    available = room.available(mesh)
+    if available is not None and needed > available:
+        raise UsageError(
+            f'the attention of {len(columns):,} rows takes {shown_bytes(needed)}, and {shown_bytes(available)} of '
+            'memory are available: pass fewer rows at a time'
+        )
+    found = np.empty((len(columns), *of_row), np.float32)
+    explained = jax.jit(
+        lambda variables, tables, batch: _explained(setup, variables, tables, batch).attention,
+        compiler_options=setup.compiler_options,
+    )
+    for first in range(0, len(columns), block_rows):
+        rows = np.minimum(np.arange(first, first + block_rows), len(columns) - 1)  # the last block has the same shape
+        block = explained(state.variables, state.tables, columns.batch(rows))
+        found[first : first + block_rows] = np.asarray(block)[: len(columns) - first]
+    return Attention(setup.schema.names, found)
+
+
 def averaged(
     setup: Setup, state: TrainState, columns: Columns, progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
@@ -76,7 +118,7 @@ def averaged(
         )
     )
     total: np.ndarray | float = 0.0
-    block_rows = _block_rows(setup, state, columns)
+    block_rows, _ = _block_rows(setup, state, columns)
     for first in range(0, len(columns), block_rows):
         progress(first)
         batch = columns.batch(slice(first, first + block_rows))
@@ -88,11 +130,15 @@ def averaged(
     return np.asarray(total / len(columns))
 
 
-def _block_rows(setup: Setup, state: TrainState, columns: Columns) -> int:
-    """Returns the number of rows of a block: as many as BLOCK_BYTES hold the attention of, but at most BLOCK_ROWS."""
+def _block_rows(setup: Setup, state: TrainState, columns: Columns) -> tuple[int, tuple[int, ...]]:
+    """Returns the number of rows of a block, and the shape of the attention of a row, (l, n, f, g).
+
+    A block has as many rows as BLOCK_BYTES hold the attention of, but at most BLOCK_ROWS.
+    """
     of_row = jax.eval_shape(
         lambda variables, tables: _explained(setup, variables, tables, columns.batch(slice(0, 1))).attention,
         state.variables,
         state.tables,
     )
-    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (of_row.size * of_row.dtype.itemsize)))
+    rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (of_row.size * of_row.dtype.itemsize)))
+    return rows, of_row.shape[1:]

@@ -69,8 +69,7 @@ class Predictor:
         Raises:
           UsageError: a file cannot be read or lacks a column, or too many rows are bad.
         """
-        files = [file for path in paths if (file := open_file(self.encoder.plan, path, self._keep)) is not None]
-        self._tell_surplus(files, progress)
+        files = self._opened(paths, progress)
         label = self.encoder.plan.table.label.column
         if files and not any(file.labelled for file in files):
             progress.say(f'the rows have no label ({label!r}), so AUC and logloss are not computed')
@@ -82,6 +81,16 @@ class Predictor:
                 yield self._scored(*waiting.popleft())
         while waiting:
             yield self._scored(*waiting.popleft())
+
+    def encoded(self, paths: Iterable[pathlib.Path], progress: PreparationProgress) -> Iterator[EncodedBlock]:
+        """Yields all rows, in their order, encoded and not scored. Arguments and errors are those of `scores`."""
+        yield from self._encoded(self._opened(paths, progress), progress)
+
+    def _opened(self, paths: Iterable[pathlib.Path], progress: PreparationProgress) -> list[NewFile]:
+        """Opens all files, and says which of their columns are not read."""
+        files = [file for path in paths if (file := open_file(self.encoder.plan, path, self._keep)) is not None]
+        self._tell_surplus(files, progress)
+        return files
 
     def _encoded(self, files: Sequence[NewFile], progress: PreparationProgress) -> Iterator[EncodedBlock]:
         """Yields the rows of all files, encoded. Raises UsageError if too many are bad."""

@@ -1,0 +1,97 @@
+"""A trained run as Python programs use it: `autoint_jax.load`."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from autoint_jax.data.preparation.progress import SilentPreparation
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.errors import UsageError
+from autoint_jax.explain.attention import Attention, attention_of
+from autoint_jax.interface.frames import files_of
+from autoint_jax.scoring.predictor import Predictor, scorer_of
+from autoint_jax.training.trained import open_run, open_scorer
+
+MAX_BAD_SHARE = 0.001
+
+
+class LoadedRun:
+    """A trained run that scores rows and splits, and explains the scores.
+
+    Where a method takes rows, these are a frame of Polars or pandas, or a list of dictionaries, with the columns of the
+    training files; or the path of a file or folder, as `scripts/predict.py --input` takes it. A row that cannot be
+    parsed keeps its place. UsageError is raised if a column is lacking, or if too many rows cannot be parsed.
+
+    Attributes:
+      folder: the run folder.
+    """
+
+    def __init__(self, run_dir: str | pathlib.Path, data_dir: str | pathlib.Path, step: int | None):
+        """Opens a run, as `autoint_jax.load` says."""
+        self.folder, self._data_dir, self._step = pathlib.Path(run_dir), str(data_dir), step
+        self._run = open_scorer(self.folder, self._data_dir, step)
+        self._scorer = scorer_of(self._run)
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of the fields, in the order in which explanations have them."""
+        return self._run.setup.schema.names
+
+    def predict(self, rows: Any, *, keep: Sequence[str] = (), max_bad_share: float = MAX_BAD_SHARE) -> pl.DataFrame:
+        """Returns the scores of raw rows, in their order.
+
+        Args:
+          rows: the rows.
+          keep: columns of the rows that the scores have, too.
+          max_bad_share: share of the rows that may be unreadable; up to two such rows are allowed unless it is 0.
+
+        Returns:
+          A frame with the columns row, those of `keep`, label, logit and probability. The last two are null in a row
+          that could not be parsed.
+        """
+        predictor = Predictor(self._run, keep, max_bad_share, self._scorer)
+        with files_of(rows, predictor.encoder.plan) as files:
+            return pl.concat([predictor.empty(), *predictor.scores(files.paths, SilentPreparation())])
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Returns {name: value} of the run's metrics on a split of its prepared data.
+
+        Raises UsageError if the prepared data is missing or has another hash, or if there is no such split.
+        """
+        run = open_run(self.folder, self._data_dir, self._step)
+        return run.figures(run.data.split(split))
+
+    def attention(self, rows: Any, *, max_bad_share: float = MAX_BAD_SHARE) -> Attention:
+        """Returns the attention between fields in raw rows, in their order; NaN for a row that could not be parsed.
+
+        Args:
+          rows: the rows.
+          max_bad_share: as in `predict`.
+
+        Raises:
+          UsageError: also if the model has no attention over fields, or the result does not fit into memory.
+        """
+        columns, bad = self._encoded(rows, max_bad_share)
+        found = attention_of(self._run.setup, self._run.state, columns)
+        found.weights[bad] = np.nan
+        return found
+
+    def _encoded(self, rows: Any, max_bad_share: float) -> tuple[Columns, np.ndarray]:
+        """Returns raw rows as columns, and which of them could not be parsed, bool [n]."""
+        predictor = Predictor(self._run, (), max_bad_share, self._scorer)
+        with files_of(rows, predictor.encoder.plan) as files:
+            blocks = list(predictor.encoded(files.paths, SilentPreparation()))
+        if not blocks:
+            raise UsageError('there is no row to explain')
+        return (
+            Columns(
+                *(
+                    np.concatenate([getattr(own.columns, name) for own in blocks])
+                    for name in ('ids', 'numeric', 'labels')
+                )
+            ),
+            np.concatenate([own.bad for own in blocks]),
+        )
