@@ -49,7 +49,7 @@ ARROWS = {
     'training.tables': 'errors config kernels models.layers',
     'training.processes': 'errors exits',
     'training.step': (
-        'errors schema config kernels data.store models.layers models.interacting models evaluation training.tables '
+        'errors schema config data.store models.layers models.interacting models evaluation training.tables '
         'training.processes'
     ),
     'training.checkpoints': 'errors models.layers evaluation training.processes training.step',

@@ -14,7 +14,7 @@ namespace autoint {
 
 // Reads the options of a stack with the input `x` [b][f][d].
 static Stack stack_of(Call& call, const Floats& x) {
-  Stack s = {};
+  Stack s(call.wrong ? 1 : x.shape[1]);
   s.layers = call.whole("layers");
   s.heads = call.whole("heads");
   s.head_width = call.whole("head_width");
@@ -28,7 +28,6 @@ static Stack stack_of(Call& call, const Floats& x) {
   s.norm_first = call.flag("norm_first");
   s.dropout = call.flag("dropout");
   if (call.wrong) return s;
-  s.fields = x.shape[1];
   s.input = x.shape[2];
   return s;
 }
@@ -112,7 +111,9 @@ AUTOINT_KERNEL(interacting_backward)
 // The sizes by which the caller allocates memory: the floats that a block keeps, and its number of examples.
 extern "C" int64_t interacting_block_floats(int64_t fields, int64_t input, int64_t layers, int64_t heads, int64_t head_width,
                                             bool residual, bool identity_residual, bool norm) {
-  return autoint::Stack{fields, input, layers, heads, head_width, residual, identity_residual, 1, 0, false, false, norm}
-      .block_size();
+  autoint::Stack s(fields);
+  s.input = input, s.layers = layers, s.heads = heads, s.head_width = head_width;
+  s.residual = residual, s.identity_residual = identity_residual, s.norm = norm;
+  return s.block_size();
 }
-extern "C" int64_t interacting_block_examples(int64_t fields) { return autoint::Stack{fields}.examples(); }
+extern "C" int64_t interacting_block_examples(int64_t fields) { return autoint::Division(fields).examples; }

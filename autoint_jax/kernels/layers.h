@@ -17,22 +17,29 @@ namespace autoint {
 
 // [b][f][rows] -> [rows][columns] of the block's examples; padding is zero.
 inline void enter(const Stack& s, const float* values, long first, long count, long rows, float* to) {
-  const long columns = s.columns(), padded = s.padded();
-  if (padded != s.fields || count != s.examples()) std::fill(to, to + rows * columns, 0.0f);
+  const long columns = s.columns(), pitch = s.pitch();
+  if (count * s.fields != columns) std::fill(to, to + rows * columns, 0.0f);
   for (long e = 0; e < count; ++e)
     for (long f = 0; f < s.fields; ++f) {
       const float* from = values + ((first + e) * s.fields + f) * rows;
-      for (long i = 0; i < rows; ++i) to[i * columns + e * padded + f] = from[i];
+      for (long i = 0; i < rows; ++i) to[i * columns + e * pitch + f] = from[i];
     }
 }
 
 inline void leave(const Stack& s, const float* from, long first, long count, long rows, float* values) {
-  const long columns = s.columns(), padded = s.padded();
+  const long columns = s.columns(), pitch = s.pitch();
   for (long e = 0; e < count; ++e)
     for (long f = 0; f < s.fields; ++f) {
       float* to = values + ((first + e) * s.fields + f) * rows;
-      for (long i = 0; i < rows; ++i) to[i] = from[i * columns + e * padded + f];
+      for (long i = 0; i < rows; ++i) to[i] = from[i * columns + e * pitch + f];
     }
+}
+
+// Sets the columns behind the last of `count` examples to zero; they belong to no example, but sums run over all columns.
+inline void clear_past(const Stack& s, long count, long rows, float* values) {
+  const long columns = s.columns(), end = count ? (count - 1) * s.pitch() + s.fields : 0;
+  if (end == columns || (count == s.examples() && s.pitch() == s.padded())) return;
+  for (long i = 0; i < rows; ++i) std::fill(values + i * columns + end, values + (i + 1) * columns, 0.0f);
 }
 
 // Softmax over the rows of `8 * Vectors` columns of scores [g][f] (Eq. 5), in place. A NaN in a column reaches all of the column by
@@ -129,20 +136,21 @@ struct ThroughRelu {
 
 inline void forward_layer(const Stack& s, const Weights& w, long layer, const float* x, float* z, float* out, long first,
                           long count, float* spare) {
-  const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(layer), a = s.head_width;
+  const long columns = s.columns(), padded = s.padded(), pitch = s.pitch(), width = s.width(), a = s.head_width;
+  const long projected = s.projected(layer);
   product(w.kernel, 1, projected, x, columns, z, columns, projected, s.in(layer), columns, Projected{w.bias, s.projection_relu});
-  if (count != s.examples()) std::fill(out, out + width * columns, 0.0f);
   for (long e = 0; e < count; ++e)
     for (long head = 0; head < s.heads; ++head) {
-      const float *query = z + head * a * columns + e * padded, *key = query + width * columns, *value = key + width * columns;
+      const float *query = z + head * a * columns + e * pitch, *key = query + width * columns, *value = key + width * columns;
       float* attention = s.attention(z) + (e * s.heads + head) * s.attention_size();
       product(key, 1, columns, query, columns, attention, padded, s.whole_keys(), a, padded);
       softmax(s, attention);
       std::fill(attention + s.fields * padded, attention + padded * padded, 0.0f);
       const float* mixing = attention;
       if (s.dropout) masked(s, w.dropout, first + e, head, attention, spare), mixing = spare;
-      product(value, columns, 1, mixing, padded, out + head * a * columns + e * padded, columns, a, s.fields, padded);
+      product(value, columns, 1, mixing, padded, out + head * a * columns + e * pitch, columns, a, s.fields, padded);
     }
+  clear_past(s, count, width, out);
   const float* residual = s.adds_input(layer) ? x : z + 3 * width * columns;
   const bool norm_first = s.norm && s.norm_first;
   float* summed = s.norm ? s.unnormed(z) : out;
@@ -186,7 +194,8 @@ inline void backward_norm(const Stack& s, const Weights& w, float* z, float* gra
 inline void backward_layer(const Stack& s, const Weights& w, long layer, const float* x, float* z, const float* out,
                            float* gradient, float* of_z, float* of_x, const Gradients& to, long first, long count,
                            float* spare) {
-  const long columns = s.columns(), padded = s.padded(), width = s.width(), projected = s.projected(layer), a = s.head_width;
+  const long columns = s.columns(), padded = s.padded(), pitch = s.pitch(), width = s.width(), a = s.head_width;
+  const long projected = s.projected(layer);
   const long size = s.attention_size();
   if (s.norm && !s.norm_first) backward_norm(s, w, z, gradient, to, spare + 4 * size);
   const float* active = s.norm && !s.norm_first ? s.unnormed(z) : out;
@@ -194,14 +203,13 @@ inline void backward_layer(const Stack& s, const Weights& w, long layer, const f
   for (long i = 0; i < width * columns; i += kWideLanes)
     store(of_sum + i, load<Wide>(active + i) > Wide{} ? load<Wide>(gradient + i) : Wide{});
   if (s.norm && s.norm_first) backward_norm(s, w, z, of_sum, to, spare + 4 * size);
-  if (count != s.examples()) std::fill(of_z, of_z + 3 * width * columns, 0.0f);
   const auto through = [&](const float* values) { return ThroughRelu{s.projection_relu ? values : nullptr}; };
   float *of_scores = spare, *mixing = spare + size, *transposed = spare + 2 * size, *of_scores_t = spare + 3 * size;
   std::fill(of_scores + s.fields * padded, of_scores + size, 0.0f);
   std::fill(mixing + s.fields * padded, mixing + size, 0.0f);
   for (long e = 0; e < count; ++e)
     for (long head = 0; head < s.heads; ++head) {
-      const long at = head * a * columns + e * padded, next = width * columns;
+      const long at = head * a * columns + e * pitch, next = width * columns;
       const float *query = z + at, *key = query + next, *value = key + next, *of_mixed = of_sum + at;
       const float* attention = s.attention(z) + (e * s.heads + head) * size;
       product(value, 1, columns, of_mixed, columns, of_scores, padded, s.whole_keys(), a, padded);
@@ -222,6 +230,7 @@ inline void backward_layer(const Stack& s, const Weights& w, long layer, const f
       product(key, columns, 1, of_scores, padded, of_z + at, columns, a, s.fields, padded, through(query));
       product(query, columns, 1, of_scores_t, padded, of_z + at + next, columns, a, s.fields, padded, through(key));
     }
+  clear_past(s, count, 3 * width, of_z);
   if (s.projection_relu)  // for W_Res, whose gradient was needed unchanged until here
     for (long i = 3 * width * columns; i < projected * columns; i += kWideLanes)
       store(of_z + i, load<Wide>(z + i) > Wide{} ? load<Wide>(of_z + i) : Wide{});

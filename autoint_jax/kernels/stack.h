@@ -22,27 +22,49 @@ struct Gradients {
   float *kernel, *bias, *norm_scale, *norm_offset;
 };
 
-struct Stack {
-  long fields, input, layers, heads, head_width;
-  bool residual, identity_residual;  // adds W_Res e_m; adds e_m itself if widths match
-  float scale, norm_epsilon;
-  bool bias, projection_relu, norm, norm_first, dropout;  // norm_first: LayerNorm before the activation
+inline long whole(long count, long of) { return (count + of - 1) / of * of; }
 
+// How a block divides its columns among examples.
+//
+// An example's vectors are whole, so they have columns past its fields. Where these are few, each example has its own; aligned
+// vectors load faster. Else examples stand close together, and the last vector of an example reaches into the next one, whose
+// values are written later. What the last example of a block leaves behind its fields must be cleared.
+struct Division {
+  long fields, padded, pitch;  // pitch: columns from one example to the next
+  long columns = 0, examples = 0;
+
+  // A block has about 160 columns, so that the values of a layer fit in half of the L2 cache: the number of which the examples
+  // fill the largest part. It has one example if that has more columns.
+  explicit Division(long fields) : fields(fields), padded(whole(fields, kLanes)) {
+    pitch = fields * 16 >= padded * 15 ? padded : fields;
+    for (long tried : {160, 128, 144, 176, 192, 208})
+      if (tried >= padded && (!columns || fitting(tried) * columns > examples * tried)) columns = tried, examples = fitting(tried);
+    if (!columns) columns = whole(padded, kWideLanes), examples = 1;
+  }
+  long fitting(long columns) const { return (columns - padded) / pitch + 1; }
+};
+
+struct Stack {
+  Division block;
+  long fields, input = 0, layers = 0, heads = 0, head_width = 0;
+  bool residual = false, identity_residual = false;  // adds W_Res e_m; adds e_m itself if widths match
+  float scale = 1, norm_epsilon = 0;
+  bool bias = false, projection_relu = false, norm = false, norm_first = false;  // norm_first: LayerNorm before the activation
+  bool dropout = false;
+
+  explicit Stack(long fields) : block(fields), fields(fields) {}
   long width() const { return heads * head_width; }
   long in(long layer) const { return layer ? width() : input; }
   bool adds_input(long layer) const { return residual && identity_residual && in(layer) == width(); }
   bool projects_residual(long layer) const { return residual && !adds_input(layer); }
   long projected(long layer) const { return (projects_residual(layer) ? 4 : 3) * width(); }
-  long padded() const { return (fields + kLanes - 1) / kLanes * kLanes; }
+  long padded() const { return block.padded; }
   // Number of keys whose scores are computed, a multiple of four; scores past the fields are not used. Smaller tiles of one
   // or two rows would be slow, because each sum waits for the one before.
-  long whole_keys() const { return (fields + 3) / 4 * 4; }
-  // Number of examples in a block. It has about 160 columns, so that the values of a layer fit in half of the L2 cache.
-  long examples() const {
-    const long fit = std::max<long>(1, 160 / padded());
-    return fit * padded() % kWideLanes ? fit + 1 : fit;
-  }
-  long columns() const { return examples() * padded(); }
+  long whole_keys() const { return whole(fields, 4); }
+  long pitch() const { return block.pitch; }
+  long columns() const { return block.columns; }
+  long examples() const { return block.examples; }
   long blocks(long rows) const { return (rows + examples() - 1) / examples(); }
 
   // A block keeps the inputs of all layers and the output, then for each layer its projections, its attention weights and,

@@ -5,38 +5,68 @@ import pytest
 
 from autoint_jax.benchmarks.shapes import Shape, made_up
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.models.interacting import slice_costs
+from autoint_jax.models.interacting.slice_costs import Stack, best_slice_rows, busiest, step_seconds
 from autoint_jax.training.step import placement, slices
+from autoint_jax.training.step.slices import kernel_stack
 from autoint_jax.training.step.state import make_setup
 
+CACHE = 32 << 20
 
-@pytest.mark.parametrize(
-    'fields, cores, cache, expected',
-    [
-        (
-            8,
-            2,
-            2 << 20,
-            512,
-        ),  # 26 blocks of 20 examples: 13 a core, twice; 256 rows would be 13 blocks: 7 a core, four times
-        (
-            8,
-            1,
-            2 << 20,
-            80,
-        ),  # 4 blocks, thirteen times, the last one beside rows of padding; 9 blocks would fit, six times
-        (8, 1, 1 << 20, 40),  # 2 blocks, 26 times; 3 would fit, eighteen times
-        (8, 1, 1 << 18, 20),  # one block
-        (8, 16, 2 << 20, 1024),  # the batch
-        (39, 2, 2 << 20, 64),  # 8 blocks of 4 examples a core; 128 rows would be 16
-        (39, 1, 1 << 20, 16),
-    ],
-)
-def test_slices_fit_the_cache_and_leave_no_core_idle(fields, cores, cache, expected, monkeypatch):
-    monkeypatch.setattr(slices, 'usable_cores', lambda: cores)
-    monkeypatch.setattr(slices, 'second_level_cache', lambda: cache)
+
+def setup_of(fields, **options):
     schema, _ = made_up(Shape((5,) * fields), 8, seed=0)
-    config = replace(Config(), {'execution.form': 'cpu_kernel'})
-    assert slices.cut(1024, make_setup(config, schema), placement.data_mesh(jax.devices()[:1])) == (
-        expected,
-        -(-1024 // expected) * expected,
-    )
+    return make_setup(replace(Config(), {'execution.form': 'cpu_kernel', **options}), schema)
+
+
+def test_the_busiest_core_takes_what_others_leave():
+    assert busiest(8, 4, 2) == 4
+    assert busiest(13, 7, 2) == 7  # tasks of 1, 2, 2, 2, 2, 2 and 2 blocks
+    assert busiest(6, 3, 2) == 4
+    assert busiest(5, 1, 8) == 5
+    assert busiest(16, 16, 16) == 1
+
+
+def test_a_step_costs_what_its_busiest_core_and_its_memory_traffic_cost():
+    stack = Stack(block_rows=10, operations=3e6, kept_bytes=1000.0, weight_bytes=0, dense_bytes=0)
+    # One slice of 80 rows: 8 blocks, 4 on each of two cores, forward and backward.
+    assert step_seconds(80, 1, stack, 2, 1 << 40) == pytest.approx(4 * 10 * 3e-5 + slice_costs.SLICE_SECONDS)
+    # Two slices of 40 rows: 4 blocks, 2 on each core. A single block would leave a core idle.
+    assert step_seconds(80, 2, stack, 2, 1 << 40) == pytest.approx(4 * 10 * 3e-5 + 2 * slice_costs.SLICE_SECONDS)
+    assert step_seconds(80, 8, stack, 2, 1 << 40) == pytest.approx(8 * 10 * 3e-5 + 8 * slice_costs.SLICE_SECONDS)
+    # Kept activations that no cache holds are written and read by both cores.
+    missed = step_seconds(80, 1, stack, 2, 1) - step_seconds(80, 1, stack, 2, 1 << 40)
+    assert missed == pytest.approx(2 * 80 * 1000 / 2 / slice_costs.KEPT_BYTES, rel=1e-3)
+    # Four tasks sum gradients, and their sum is one more.
+    heavy = stack._replace(weight_bytes=10**6, dense_bytes=10**7)
+    weights = step_seconds(80, 1, heavy, 2, 1 << 40) - step_seconds(80, 1, stack, 2, 1 << 40)
+    assert weights == pytest.approx((3 * 5 * 10**6 + 4 * 10**7) / slice_costs.WEIGHT_BYTES)
+
+
+def test_the_stack_is_that_of_the_model():
+    options = {'model.embedding_dim': 8, 'model.num_layers': 2, 'model.num_heads': 2, 'model.head_dim': 3}
+    stack = kernel_stack(setup_of(5, **options))
+    weights = 8 * 4 * 6 + 6 * 4 * 6
+    assert stack.weight_bytes == 4 * weights
+    assert stack.operations == 3 * (2 * 5 * weights + 2 * 4 * 5 * 5 * 6)
+    assert stack.dense_bytes == 4 * (weights + 5 * 6 + 1)  # with the output layer
+
+
+@pytest.mark.parametrize('fields', [5, 8, 10, 22, 39, 100])
+@pytest.mark.parametrize('cores', [1, 2, 16])
+def test_slices_leave_no_core_idle_and_fit_the_cache(fields, cores):
+    stack = kernel_stack(setup_of(fields))
+    rows = best_slice_rows(4096, stack, cores, CACHE)
+    blocks = -(-rows // stack.block_rows)
+    assert busiest(blocks, max(1, min(16, -(-blocks // 2))), cores) * min(cores, 16) <= 1.2 * blocks
+    assert rows * stack.kept_bytes < CACHE or cores == 16
+    few = best_slice_rows(3, stack, cores, CACHE)
+    assert few == 3
+
+
+def test_a_batch_is_cut_into_equal_slices(monkeypatch):
+    monkeypatch.setattr(slices, 'usable_cores', lambda: 2)
+    monkeypatch.setattr(slice_costs, 'last_level_cache', lambda: CACHE)
+    cut = slices.cut(1024, setup_of(39), placement.data_mesh(jax.devices()[:1]))
+    assert cut.slice_rows == best_slice_rows(1024, kernel_stack(setup_of(39)), 2, CACHE)
+    assert 1024 <= cut.padded_batch < 1024 + cut.slice_rows and cut.padded_batch % cut.slice_rows == 0

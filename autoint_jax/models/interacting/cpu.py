@@ -10,8 +10,6 @@ import numpy as np
 from autoint_jax.kernels.library import library
 from autoint_jax.models.interacting.stack import LayerWeights, Masks, StackSpec
 
-# The gradients of the weights are summed in at most so many parts of at least MIN_BLOCKS blocks each, whatever the
-# number of threads, so that rounding does not depend on that number.
 MAX_TASKS = 16
 MIN_BLOCKS = 2
 
@@ -36,7 +34,7 @@ def _forward(spec, x, layers, masks):
 
 def _backward(spec, saved, grad_y):
     x, kept, layers, masks = saved
-    tasks = max(1, min(MAX_TASKS, -(-kept.shape[0] // MIN_BLOCKS)))
+    tasks = backward_tasks(kept.shape[0])
     sizes = [math.prod(array.shape) for array in jax.tree.leaves(layers)]
     call = jax.ffi.ffi_call(
         'autoint_interacting_backward',
@@ -53,6 +51,33 @@ def _backward(spec, saved, grad_y):
 _stack.defvjp(_forward, _backward)
 
 
+def backward_tasks(blocks: int) -> int:
+    """Returns the number of tasks into which the backward pass divides its blocks.
+
+    Each task sums gradients of the weights. The number of threads does not matter, so that rounding does not depend on
+    it.
+    """
+    return max(1, min(MAX_TASKS, -(-blocks // MIN_BLOCKS)))
+
+
+def block_floats(spec: StackSpec, fields: int, inputs: int, layers: int, *, norm: bool) -> int:
+    """Returns the number of floats that the kernel keeps of a block for the backward pass.
+
+    Args:
+      spec: options of the stack.
+      fields: number of fields.
+      inputs: width of the embeddings, d.
+      layers: number of layers.
+      norm: whether the layers have a LayerNorm.
+
+    Raises:
+      kernels.library.Unavailable: the kernels are unavailable.
+    """
+    return library().interacting_block_floats(
+        fields, inputs, layers, spec.num_heads, spec.head_dim, spec.residual, spec.identity_residual, norm
+    )
+
+
 def _zero_gradient(array):
     """Returns the gradient that JAX expects of an input that has none: zeros, or float0 for integers."""
     return (
@@ -64,16 +89,7 @@ def _forward_call(spec, x, layers, masks, *, keep):
     b, f, d = x.shape
     results = [jax.ShapeDtypeStruct((b, f, spec.num_heads * spec.head_dim), jnp.float32)]
     if keep:
-        floats = library().interacting_block_floats(
-            f,
-            d,
-            len(layers),
-            spec.num_heads,
-            spec.head_dim,
-            spec.residual,
-            spec.identity_residual,
-            layers[0].norm_scale is not None,
-        )
+        floats = block_floats(spec, f, d, len(layers), norm=layers[0].norm_scale is not None)
         results.append(jax.ShapeDtypeStruct((-(-b // library().interacting_block_examples(f)), floats), jnp.float32))
     call = jax.ffi.ffi_call('autoint_interacting_forward', results, vmap_method='sequential')
     return call(x, *_arguments(layers, masks), **_attributes(spec, layers, masks))

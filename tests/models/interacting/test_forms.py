@@ -29,6 +29,7 @@ SIZES = {
     'one field': (3, 1, 2, 1, 2, 3),
     'many fields': (3, 163, 3, 1, 1, 11),
     'wide': (3, 11, 67, 2, 5, 13),
+    'two blocks': (21, 9, 5, 2, 2, 3),  # of 17 examples, which stand close together
 }
 
 
@@ -88,7 +89,13 @@ def differences(ours, theirs):
 
 CASES = [(sizes, *options) for sizes in SIZES for options in ((False, True, False), (True, True, True))]
 CASES += [('primes', False, False, True), ('primes', True, False, False)]
-SLOW_SIZES = 'wide', 'criteo', 'movielens', 'many fields'  # with the paper's variant; the authors' has more parts
+SLOW_SIZES = (
+    'wide',
+    'criteo',
+    'movielens',
+    'many fields',
+    'two blocks',
+)  # with the paper's variant; the authors' has more parts
 CASES = [
     pytest.param(*case, marks=pytest.mark.slow) if case[0] in SLOW_SIZES and not case[1] else case for case in CASES
 ]
@@ -126,6 +133,23 @@ def test_forms_agree_on_options_of_a_layer(sizes, options):
     reference = values_and_gradients('einsum', *case)
     for form in OTHERS:
         assert max(differences(values_and_gradients(form, *case), reference)) < 1e-5, form
+
+
+@pytest.mark.parametrize('form', OTHERS)
+def test_examples_that_share_a_vector_do_not_reach_one_another(form):
+    x, layers, masks, spec = drawn(SIZES['two blocks'], authors=True, residual=True, dropout=False)
+    poisoned = x.at[jnp.array([3, 16, 20])].set(jnp.nan)
+    clean = np.delete(np.arange(21), [3, 16, 20])
+
+    @jax.jit
+    def values(x):
+        y, back = jax.vjp(lambda x: stack_of(form)(x, layers, masks, spec), x)
+        return y, back(jnp.ones_like(y))[0]
+
+    ours, theirs = values(poisoned), values(x)
+    assert np.isnan(ours[0][jnp.array([3, 16, 20])]).all()
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one[clean], other[clean])
 
 
 def test_identity_residual_leaves_out_w_res_where_widths_match():

@@ -1,0 +1,115 @@
+"""What slices cost a training step whose interacting layers are the compiled kernel, and the slices that cost least.
+
+Small slices stay in caches. Large ones have blocks for all cores, and read weights and sum gradients less often. The
+constants were measured on processors with AVX-512 and 1 to 2 MiB of second-level cache; only their ratios matter.
+"""
+
+import pathlib
+from typing import NamedTuple
+
+from autoint_jax.kernels.library import library
+from autoint_jax.models.interacting.cpu import backward_tasks, block_floats
+from autoint_jax.models.interacting.stack import StackSpec
+
+CORE_OPERATIONS = 1e11  # floating-point operations of a core in a second
+KEPT_BYTES = 2e10  # bytes of kept activations that a core writes or reads in a second if no cache holds them
+KEPT_FRACTION = 0.7  # of the last-level cache; a slice that keeps more is not in it
+WEIGHT_BYTES = 1e11  # bytes of weights and of their gradients that are read or written in a second
+SLICE_SECONDS = 5e-5  # what a slice costs beside: threads wait for one another
+FORWARD_SHARE = 1 / 3  # of the operations of a row
+MOST_KEPT_BYTES = 1 << 28  # of a slice
+USUAL_CACHE = 1 << 24  # bytes of a last-level cache where the system does not tell
+
+
+class Stack(NamedTuple):
+    """A stack of interacting layers as the kernel takes it.
+
+    Attributes:
+      block_rows: rows of a block, which one core takes at a time.
+      operations: floating-point operations of a row in a training step.
+      kept_bytes: bytes that a row keeps for the backward pass.
+      weight_bytes: bytes of the weights of the stack, of which each task sums gradients.
+      dense_bytes: bytes of all parameters of the model but its tables.
+    """
+
+    block_rows: int
+    operations: float
+    kept_bytes: float
+    weight_bytes: int
+    dense_bytes: int
+
+
+def kernel_stack(spec: StackSpec, fields: int, inputs: int, layers: int, *, norm: bool, dense_bytes: int) -> Stack:
+    """Returns what the costs of slices depend on.
+
+    Args:
+      spec: options of the stack.
+      fields: number of fields.
+      inputs: width of the embeddings, d.
+      layers: number of layers.
+      norm: whether the layers have a LayerNorm.
+      dense_bytes: bytes of all parameters of the model but its tables.
+
+    Raises:
+      kernels.library.Unavailable: the kernels are unavailable.
+    """
+    operations, weights, width, own = 0, 0, spec.num_heads * spec.head_dim, inputs
+    for _ in range(layers):
+        projected = own * spec.projections(own) * width
+        operations += 2 * fields * projected + 4 * fields * fields * width
+        weights, own = weights + projected, width
+    block_rows = library().interacting_block_examples(fields)
+    floats = block_floats(spec, fields, inputs, layers, norm=norm)
+    return Stack(block_rows, 3 * operations, 4 * floats / block_rows, 4 * weights, dense_bytes)
+
+
+def busiest(blocks: int, tasks: int, cores: int) -> int:
+    """Returns the blocks of the busiest core if cores take tasks in order, each when it is free."""
+    loads = [0] * min(cores, tasks)
+    for task in range(tasks):
+        loads[loads.index(min(loads))] += blocks * (task + 1) // tasks - blocks * task // tasks
+    return max(loads)
+
+
+def step_seconds(rows: int, slices: int, stack: Stack, cores: int, cache: int) -> float:
+    """Returns the estimated seconds of a training step.
+
+    Args:
+      rows: rows that the device takes in a step.
+      slices: number of slices into which it cuts them.
+      stack: the interacting layers.
+      cores: cores that work for the device.
+      cache: bytes of the last-level cache.
+    """
+    slice_rows = -(-rows // slices)
+    blocks = -(-slice_rows // stack.block_rows)
+    tasks = backward_tasks(blocks)
+    block_seconds = stack.block_rows * stack.operations / CORE_OPERATIONS
+    turns = FORWARD_SHARE * -(-blocks // cores) + (1 - FORWARD_SHARE) * busiest(blocks, tasks, cores)
+    kept = slice_rows * stack.kept_bytes
+    missed = 2 * kept * min(1.0, kept / (KEPT_FRACTION * cache)) / min(cores, blocks)
+    weights = 3 * (tasks + 1) * stack.weight_bytes + 4 * stack.dense_bytes
+    each = turns * block_seconds + missed / KEPT_BYTES + weights / WEIGHT_BYTES + SLICE_SECONDS
+    return slices * each
+
+
+def best_slice_rows(rows: int, stack: Stack, cores: int, cache: int) -> int:
+    """Returns the rows of a slice for which `step_seconds`, whose arguments it takes, is the least.
+
+    A slice keeps at most MOST_KEPT_BYTES, unless one block has more.
+    """
+    most = max(stack.block_rows, int(MOST_KEPT_BYTES / stack.kept_bytes))
+    numbers = range(-(-rows // most), -(-rows // stack.block_rows) + 1)
+    return -(-rows // min(numbers, key=lambda slices: step_seconds(rows, slices, stack, cores, cache)))
+
+
+def last_level_cache() -> int:
+    """Returns the bytes of the largest cache of the processor."""
+    sizes = [USUAL_CACHE]
+    for path in pathlib.Path('/sys/devices/system/cpu/cpu0/cache').glob('index*/size'):
+        try:
+            text = path.read_text().strip()
+            sizes.append(int(text[:-1]) << {'K': 10, 'M': 20}[text[-1]])
+        except (OSError, ValueError, KeyError, IndexError):
+            continue
+    return max(sizes[1:] or sizes)
