@@ -167,7 +167,9 @@ def test_pages_name_only_what_is_there(page):
     text = (ROOT / page).read_text()
     for path in re.findall(r'\b(?:autoint_jax|experiments|scripts|results|tests|docs)/[\w/]*(?:\.\w+)?', text):
         assert re.search('[A-Z]{4}', path) or (ROOT / path).exists(), path  # NAME and the like stand for a name
-    for option in re.findall(r'`(?:--config\.)?((?:data|model|optimizer|training|execution|replicas)\.\w+)\b', text):
+    for option in re.findall(
+        r'`(?:--config\.)?((?:data|model|optimizer|training|execution|replicas)\.(?!stablehlo|onnx)\w+)\b', text
+    ):
         assert option in OPTIONS or (page == 'CHANGELOG.md' and option in RENAMED), option
 
 

@@ -73,7 +73,10 @@ ARROWS = {
         'training.processes training'
     ),
     'explain': 'errors schema data.store models.layers training.step training.memory training',
-    'export': 'errors schema config models.layers models.interacting models training',
+    'export': (
+        'errors schema stored bundle config data.raw data.store data.encoding data.preparation data.datasets '
+        'models.layers models.interacting models evaluation training.run_folder training'
+    ),
     'interface': (
         'errors names config data.store data.preparation data.datasets training.processes training.run_folder training '
         'scoring explain'

@@ -13,6 +13,7 @@ BLOCK = re.compile(r'^```(.*?)\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 OTHERS = {
     "pip install -e '.[tensorboard]'",
     'source .venv/bin/activate',
+    'python -m autoint_jax.export.check bundle',
     'tensorboard --logdir=runs',
     'python -m pytest -n 0 tests/models/test_autoint.py',
     'JAX_PLATFORMS=cuda python -m pytest -n 0 tests/models/interacting/test_interacting_pallas.py',

@@ -17,6 +17,7 @@ SMALL = {
     '--config.model.embedding_dim=4',
     'scripts/evaluate.py': '',
     'scripts/predict.py': '',
+    'scripts/export.py': '',
     'scripts/explain.py': '',
     'scripts/generate_data.py': '--rows=500',
     'scripts/prepare_data.py': '',

@@ -33,7 +33,7 @@ Weights = Mapping[str, Any]
 ScoringFunction = Callable[[Weights, Any, Any], jax.Array]
 
 
-def scored_function(run: TrainedRun, precision: str = FLOAT32) -> tuple[ScoringFunction, Weights]:
+def scored_function(run: TrainedRun, precision: str = FLOAT32) -> 'tuple[ScoringFunction, ExportedWeights]':
     """Returns the scoring function of a run and its weights.
 
     Args:

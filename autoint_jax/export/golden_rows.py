@@ -1,0 +1,79 @@
+"""Takes or makes the golden rows of a run, encodes them as any raw rows, and scores them."""
+
+import math
+import pathlib
+import tempfile
+from typing import Any
+
+import jax
+import numpy as np
+import polars as pl
+
+from autoint_jax.bundle.golden import Golden
+from autoint_jax.data.datasets.row_encoder import RowEncoder
+from autoint_jax.data.datasets.row_files import open_file
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.errors import UsageError
+from autoint_jax.export.made_rows import ROWS, made_rows
+from autoint_jax.export.raw_inputs import raw_inputs
+from autoint_jax.export.scored_function import ScoringFunction, Weights
+from autoint_jax.training.trained import TrainedRun
+
+# The most by which programs may differ: they sum in another order. Models that compute in bfloat16 round to 3 digits.
+TOLERANCE, HALF_TOLERANCE = 1e-5, 0.05
+_TYPES: dict[str, pl.DataType] = {'integer': pl.Int64(), 'unsigned': pl.UInt64(), 'real': pl.Float64()}
+
+
+def golden_rows(run: TrainedRun, function: ScoringFunction, weights: Weights, path: pathlib.Path | None) -> Golden:
+    """Returns the golden rows of a run.
+
+    Args:
+      run: the run.
+      function: its scoring function.
+      weights: of the function.
+      path: of a raw file whose first rows are taken; None for rows that are made from what the run knows.
+
+    Raises:
+      UsageError: the raw file cannot be read, or has no row.
+    """
+    encoder = RowEncoder(run.data)
+    if path is None:
+        kinds, rows = dict(encoder.plan.layout.columns), made_rows(encoder.plan)
+        types = {name: _TYPES.get(kinds.get(name, 'integer'), pl.String()) for name in rows[0]}
+        with tempfile.TemporaryDirectory(prefix='autoint_jax-') as folder:
+            path = pathlib.Path(folder) / 'made_rows.parquet'
+            pl.DataFrame(rows, types).write_parquet(path)
+            raw, columns = _encoded(encoder, path)
+    else:
+        raw, columns = _encoded(encoder, path)
+    logits = np.concatenate(list(run.logits(columns)))
+    exported = jax.jit(function)(dict(weights), columns.ids, columns.numeric)
+    half = run.setup.config.model.compute_dtype == 'bfloat16'
+    return Golden(
+        rows=tuple(raw),
+        ids=tuple(map(tuple, columns.ids.tolist())),
+        numeric=tuple(tuple(None if math.isnan(x) else x for x in row) for row in columns.numeric.tolist()),
+        logits=tuple(logits.tolist()),
+        exported_logits=tuple(np.asarray(exported).tolist()),
+        tolerance=HALF_TOLERANCE if half else TOLERANCE,
+    )
+
+
+def _encoded(encoder: RowEncoder, path: pathlib.Path) -> tuple[list[dict[str, Any]], Columns]:
+    """Returns the first rows of a raw file that can be parsed: their raw values, and ids and numbers."""
+    names = [column.name for column in raw_inputs(encoder.plan)]
+    file = open_file(encoder.plan, path, names)
+    block = None if file is None else next(iter(encoder.blocks(file, names)), None)
+    if block is None or block.bad.all():
+        raise UsageError(f'{path} has no row that can be parsed, and golden rows are needed: name another --golden')
+    good = np.flatnonzero(~block.bad)[:ROWS]
+    columns = Columns(*(column[good] for column in (block.columns.ids, block.columns.numeric, block.columns.labels)))
+    return [{name: _plain(block.kept[name], int(row)) for name in names} for row in good], columns
+
+
+def _plain(values: pl.Series, row: int) -> Any:
+    """Returns a raw value as JSON can hold it: eight digits for a hexadecimal number, None for a missing value."""
+    value = values[row]
+    if value is None or value == '' or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return f'{value:08x}' if values.dtype == pl.UInt32 else value
