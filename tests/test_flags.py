@@ -42,12 +42,12 @@ WRONG = {
     'scripts/doctor.py --cardinalities=' + '9' * 5000: 'must be numbers of ids',
 }
 WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'launch_local', 'update_pages')}
-WITHOUT_DATA |= {'experiments/killed_runs.py', 'experiments/meshes.py'}
+WITHOUT_DATA |= {f'experiments/{name}.py' for name in ('killed_runs', 'meshes', 'same_scores')}
 WITHOUT_SEEDS = {
     f'experiments/{name}.py'
     for name in (
         *('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost'),
-        *('killed_runs', 'meshes'),
+        *('killed_runs', 'meshes', 'same_scores'),
     )
 }
 # One script that takes arguments, one that takes none and one experiment; the others have the same door.
