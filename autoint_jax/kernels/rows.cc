@@ -7,58 +7,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <vector>
 
 #include "call.h"
+#include "missed_steps.h"
 #include "parallel.h"
+#include "places.h"
 
 namespace autoint {
-constexpr long kTasks = 16;
-
-struct Place {
-  uint32_t row, place;
-};
-
-// Returns the places of a batch sorted by row, without rows past the table's end.
-static std::vector<Place>& sorted_places(const int32_t* numbers, long count, long table_rows) {
-  static thread_local std::vector<Place> sorted, other;
-  sorted.clear();
-  for (long i = 0; i < count; ++i)
-    if (numbers[i] >= 0 && numbers[i] < table_rows)
-      sorted.push_back({static_cast<uint32_t>(numbers[i]), static_cast<uint32_t>(i)});
-  other.resize(sorted.size());
-  constexpr int kBits = 11;
-  for (int shift = 0; shift < 32 && (table_rows - 1) >> shift; shift += kBits) {
-    uint32_t starts[(1 << kBits) + 1] = {};
-    for (const Place& p : sorted) ++starts[((p.row >> shift) & ((1 << kBits) - 1)) + 1];
-    for (int i = 0; i < 1 << kBits; ++i) starts[i + 1] += starts[i];
-    for (const Place& p : sorted) other[starts[(p.row >> shift) & ((1 << kBits) - 1)]++] = p;
-    sorted.swap(other);
-  }
-  return sorted;
-}
-
-// Calls work(row, its places, their number) for every distinct row, ranges of rows in parallel.
-template <typename Work>
-static void each_row(const Threads& threads, const std::vector<Place>& sorted, const Work& work) {
-  const long size = sorted.size();
-  auto start = [&](long task) {  // the first place of a task, which is where a new row begins
-    long at = size * task / kTasks;
-    while (at > 0 && at < size && sorted[at].row == sorted[at - 1].row) ++at;
-    return at;
-  };
-  parallel_for(threads, kTasks, [&](long task) {
-    const long end = start(task + 1);
-    for (long at = start(task); at < end;) {
-      long next = at + 1;
-      while (next < end && sorted[next].row == sorted[at].row) ++next;
-      work(static_cast<long>(sorted[at].row), &sorted[at], next - at);
-      at = next;
-    }
-  });
-}
-
-static void sum_gradients(const float* gradients, const Place* places, long count, long width, float* sum) {
+static void sum_gradients(const float* gradients, const Place* places, long count, long width, float* __restrict sum) {
   const float* first = gradients + places[0].place * width;
   std::copy(first, first + width, sum);
   for (long i = 1; i < count; ++i) {
@@ -67,27 +23,8 @@ static void sum_gradients(const float* gradients, const Place* places, long coun
   }
 }
 
-struct Adam {
-  const float *sizes, *epsilons;  // sums over all steps after a step; constant from entry `last_sum` on
-  int32_t last_sum;
-  float b1, b2, epsilon;
-
-  // Applies to a row the steps that it missed between `last` and `step`: value -= size * m / (sqrt(nu) + epsilon), m *= .., nu *= ..
-  struct Missed {
-    float size, epsilon, m, nu;
-  };
-  Missed missed(int32_t last, int32_t step) const {
-    const float count = step - last;
-    const float ratio = std::exp(count * std::log(b1 / std::sqrt(b2))), weighted = std::exp(count * std::log(b1 / b2));
-    const int32_t from = std::min(last, last_sum), to = std::min(step, last_sum);
-    const float size = sizes[from] - ratio * sizes[to];
-    const float mean = (epsilons[from] - weighted * epsilons[to]) / (size > 0 ? size : 1.0f);
-    return {size, epsilon * std::max(mean, std::sqrt(1 - b2)), std::exp(count * std::log(b1)), std::exp(count * std::log(b2))};
-  }
-};
-
 static Adam adam_of(Floats sizes, Floats epsilons, float b1, float b2, float epsilon) {
-  return {sizes.data, epsilons.data, static_cast<int32_t>(sizes.shape[0] - 1), b1, b2, epsilon};
+  return {powers_of(b1, b2), sizes.data, epsilons.data, static_cast<int32_t>(sizes.shape[0] - 1), b2, epsilon};
 }
 
 static void deferred_adam_read(Call& call) {
@@ -103,15 +40,17 @@ static void deferred_adam_read(Call& call) {
   parallel_for(call.threads, kTasks, [&](long task) {
     for (long i = count * task / kTasks; i < count * (task + 1) / kTasks; ++i) {
       const long row = std::clamp<long>(numbers.data[i], 0, table_rows - 1);
-      const float* values = table.data + row * width;
-      float* out = rows.data + i * width;
+      const long later = std::clamp<long>(numbers.data[std::min(i + kAhead, count - 1)], 0, table_rows - 1) * width;
+      prefetch(table.data + later, width), prefetch(m.data + later, width), prefetch(nu.data + later, width);
+      const float* __restrict values = table.data + row * width;
+      float* __restrict out = rows.data + i * width;
       const int32_t before = last.data[row];
       if (before == now) {
         std::copy(values, values + width, out);
         continue;
       }
       const Adam::Missed missed = adam.missed(before, now);
-      const float *first = m.data + row * width, *second = nu.data + row * width;
+      const float *__restrict first = m.data + row * width, *__restrict second = nu.data + row * width;
       for (long j = 0; j < width; ++j) out[j] = values[j] - missed.size * first[j] / (std::sqrt(second[j]) + missed.epsilon);
     }
   });
@@ -133,11 +72,12 @@ static void deferred_adam_update(Call& call) {
   const int32_t now = step.data[0];
   const float count = now + 1, rate = rates.data[0], l2_rows = rates.data[1];
   const float correction = 1 / (1 - std::pow(b1, count)), correction2 = 1 / (1 - std::pow(b2, count));
-  const auto& sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
-  each_row(call.threads, sorted, [&](long row, const Place* places, long repeats) {
-    float* gradient = scratch(width);
+  const auto sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
+  each_row(call.threads, sorted->places, [&](long row, const Place* places, long repeats) {
+    float* __restrict gradient = scratch(width);
     sum_gradients(gradients.data, places, repeats, width, gradient);
-    float *values = table.data + row * width, *first = m.data + row * width, *second = nu.data + row * width;
+    float *__restrict values = table.data + row * width, *__restrict first = m.data + row * width;
+    float* __restrict second = nu.data + row * width;
     int32_t& before = last.data[row];
     const Adam::Missed missed = before == now ? Adam::Missed{0, epsilon, 1, 1} : adam.missed(before, now);
     for (long j = 0; j < width; ++j) {
@@ -148,6 +88,10 @@ static void deferred_adam_update(Call& call) {
       values[j] = value - rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
     }
     before = now + 1;
+  }, [&](Place place) {
+    const long row = place.row * width;
+    prefetch(gradients.data + place.place * width, width), __builtin_prefetch(last.data + place.row, 1);
+    prefetch(table.data + row, width), prefetch(m.data + row, width), prefetch(nu.data + row, width);
   });
 }
 
@@ -190,18 +134,22 @@ static void lazy_adam_update(Call& call) {
   const long width = table.shape[1];
   const float count = step.data[0] + 1, rate = rates.data[0], l2_rows = rates.data[1];
   const float correction = 1 / (1 - std::pow(b1, count)), correction2 = 1 / (1 - std::pow(b2, count));
-  const auto& sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
-  each_row(call.threads, sorted, [&](long row, const Place* places, long repeats) {
-    float* gradient = scratch(width);
+  const auto sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
+  each_row(call.threads, sorted->places, [&](long row, const Place* places, long repeats) {
+    float* __restrict gradient = scratch(width);
     sum_gradients(gradients.data, places, repeats, width, gradient);
-    float *values = table.data + row * width, *first = m.data + row * width;
-    float* second = nu.data + row * width;
+    float *__restrict values = table.data + row * width, *__restrict first = m.data + row * width;
+    float* __restrict second = nu.data + row * width;
     for (long j = 0; j < width; ++j) {
       const float g = gradient[j] + l2_rows * values[j];
       first[j] = b1 * first[j] + (1 - b1) * g;
       second[j] = b2 * second[j] + (1 - b2) * g * g;
       values[j] -= rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
     }
+  }, [&](Place place) {
+    const long row = place.row * width;
+    prefetch(gradients.data + place.place * width, width);
+    prefetch(table.data + row, width), prefetch(m.data + row, width), prefetch(nu.data + row, width);
   });
 }
 
@@ -213,8 +161,8 @@ static void rowwise_adagrad_update(Call& call) {
   if (!call.complete()) return void(call.wrong = true);
   const long width = table.shape[1];
   const float rate = rates.data[0], l2_rows = rates.data[1];
-  const auto& sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
-  each_row(call.threads, sorted, [&](long row, const Place* places, long repeats) {
+  const auto sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
+  each_row(call.threads, sorted->places, [&](long row, const Place* places, long repeats) {
     float* gradient = scratch(width);
     sum_gradients(gradients.data, places, repeats, width, gradient);
     float *values = table.data + row * width, squares = 0;
@@ -226,6 +174,8 @@ static void rowwise_adagrad_update(Call& call) {
     accumulated += squares / width;
     const float scale = rate / (std::sqrt(accumulated) + epsilon);
     for (long j = 0; j < width; ++j) values[j] -= scale * gradient[j];
+  }, [&](Place place) {
+    prefetch(gradients.data + place.place * width, width), prefetch(table.data + place.row * width, width);
   });
 }
 
