@@ -1,0 +1,45 @@
+"""Models exported as ONNX, and sessions that run them."""
+
+import jax
+import jax.numpy as jnp
+import model_cases as cases
+import onnx
+import onnxruntime
+
+from autoint_jax.bundle.weights import write_weights
+from autoint_jax.export.onnx.converter import onnx_model
+from autoint_jax.export.scored_function import ExportedWeights, function_of
+from autoint_jax.models import registry
+
+
+def inputs(schema):
+    """The inputs of an exported model, with any number of rows."""
+    (b,) = jax.export.symbolic_shape('b')
+    return {
+        'ids': jax.ShapeDtypeStruct((b, schema.num_slots), jnp.int32),
+        'numeric': jax.ShapeDtypeStruct((b, len(schema.numeric_fields)), jnp.float32),
+    }
+
+
+def drawn_weights(config, schema, precision='float32'):
+    """Weights of a model, drawn as `model_cases.made` does."""
+    form = 'einsum' if registry.MODELS[config.name].HAS_FORMS else 'automatic'
+    rows = cases.batch(2)
+    rows = rows._replace(ids=rows.ids[:, : schema.num_slots], numeric=rows.numeric[:, : len(schema.numeric_fields)])
+    model, tables, variables = cases.made(config, form, schema=schema, rows=rows)
+    return ExportedWeights(variables, tables, model.table_specs(config, schema), precision)
+
+
+def exported(config, schema, folder, precision='float32'):
+    """Writes a model with drawn weights to a folder; returns its function in JAX, its weights, and a session."""
+    function, weights = function_of(config, schema, precision), drawn_weights(config, schema, precision)
+    tensors = write_weights(folder / 'weights.bin', weights)
+    model = onnx_model(function, tensors, inputs(schema), ['logits'], config.name)
+    onnx.save(model, folder / 'model.onnx')
+    return function, dict(weights), session(folder)
+
+
+def session(folder, name='model.onnx', threads=1):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(folder / name, options, providers=['CPUExecutionProvider'])
