@@ -98,6 +98,8 @@ def _report(predictor: Predictor) -> None:
     if predictor.figures.rows:
         figures = metrics.line(predictor.figures.figures(), more_digits=2)
         say(f'{predictor.figures.rows:,} rows have a label: {figures}')
+    if sentence := predictor.without_label():
+        say(sentence)
     if predictor.rows > bad.count:
         for line in predictor.encoder.unseen.lines(predictor.rows - bad.count, predictor.encoder.usual):
             say(line)

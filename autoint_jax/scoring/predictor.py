@@ -33,6 +33,7 @@ class Predictor:
       figures: AUC and logloss of the rows so far that have a label.
       bad: the rows so far that could not be parsed.
       encoder: encodes the rows; it counts the values that the run does not know.
+      labelled: whether a file so far has a column of labels.
     """
 
     def __init__(self, run: TrainedRun, keep: Sequence[str], max_bad_share: float, scorer: BlockScorer | None = None):
@@ -47,7 +48,7 @@ class Predictor:
             if name in (ROW, LABEL, LOGIT, PROBABILITY):
                 raise UsageError(f'--keep={name} has the name of a column of the scores: rename it in the input')
         self.encoder, self.figures, self.bad = RowEncoder(run.data), RunningFigures(), BadRows(None, max_bad_share)
-        self.rows, self._types = 0, self.empty().schema
+        self.rows, self._types, self.labelled = 0, self.empty().schema, False
 
     def empty(self) -> pl.DataFrame:
         """Returns a table of scores without rows. Kept columns are of the type in which they are read."""
@@ -71,7 +72,8 @@ class Predictor:
         """
         files = self._opened(paths, progress)
         label = self.encoder.plan.table.label.column
-        if files and not any(file.labelled for file in files):
+        self.labelled = any(file.labelled for file in files)
+        if files and not self.labelled:
             progress.say(f'the rows have no label ({label!r}), so AUC and logloss are not computed')
         waiting: collections.deque[tuple[EncodedBlock, list[jax.Array]]] = collections.deque()
         state = self._run.state
@@ -81,6 +83,14 @@ class Predictor:
                 yield self._scored(*waiting.popleft())
         while waiting:
             yield self._scored(*waiting.popleft())
+
+    def without_label(self) -> str:
+        """Returns a sentence about the rows so far that have no label although a file has the column; '' if none."""
+        count = self.rows - self.bad.count - self.figures.rows
+        if not self.labelled or not count:
+            return ''
+        label = self.encoder.plan.table.label.column
+        return f'{count:,} rows have no label ({label!r}), or one that is not allowed, and do not count in the figures'
 
     def encoded(self, paths: Iterable[pathlib.Path], progress: PreparationProgress) -> Iterator[EncodedBlock]:
         """Yields all rows, in their order, encoded and not scored. Arguments and errors are those of `scores`."""

@@ -104,6 +104,9 @@ def test_labels_that_are_not_allowed_are_no_labels(run, tmp_path):
     found = scored(run, wrote(tmp_path, 'user,size,tags,y\n01,1,r,1\n01,1,r,\n01,1,r,maybe\n02,1,r,0\n'))
     assert found.table['label'].to_list() == [1, None, None, 0] and found.predictor.figures.rows == 2
     assert found.table['logit'].null_count() == 0
+    assert found.predictor.without_label().startswith("2 rows have no label ('y'), or one that is not allowed")
+    assert '1 rows have no label' in scored(run, wrote(tmp_path, HEADER + '01,1,r,yes,a\n')).predictor.without_label()
+    assert scored(run, wrote(tmp_path, 'user,size,tags\n01,1,r\n')).predictor.without_label() == ''
 
 
 def test_unknown_values_are_counted_and_the_most_frequent_are_named(run, tmp_path):
@@ -128,6 +131,46 @@ def test_a_folder_is_read_in_the_order_of_names(run, tmp_path):
     (tmp_path / 'none').mkdir()
     with pytest.raises(UsageError, match='is a folder without a file whose name ends in .csv'):
         scored(run, tmp_path / 'none')
+
+
+GOOD = ('01,1.5,r', '02,2.5,r+g')
+FORMS = {
+    'carriage returns': '\r'.join(('user,size,tags', *GOOD, '')).encode(),
+    'UTF-16': '\n'.join(('user,size,tags', *GOOD)).encode('utf-16'),
+    'blanks': b' user , size ,tags\n 01 , 1.5 , r\n02,+2.50, r+g \n',
+    'an exponent': b'user;size;tags\n01;15e-1;r\n02;2.5;r+g\n',
+}
+
+
+@pytest.mark.parametrize('content', FORMS.values(), ids=FORMS)
+def test_other_forms_of_the_same_rows_score_alike(run, tmp_path, content):
+    wanted = scored(run, wrote(tmp_path, '\n'.join(('user,size,tags', *GOOD)))).table
+    assert wanted['logit'].n_unique() == 2 and scored(run, wrote(tmp_path, content)).table.equals(wanted)
+
+
+def test_lines_of_ten_megabytes_keep_their_places(run, tmp_path):
+    """One is a row whose user is unknown, one has too few columns; the rows around them score as alone."""
+    wanted = scored(run, wrote(tmp_path, '\n'.join(('user,size,tags', 'new,1,r', *GOOD)))).table['logit'].to_list()
+    long = 'x' * 10_000_000
+    found = scored(run, wrote(tmp_path, '\n'.join(('user,size,tags', f'{long},1,r', GOOD[0], long, GOOD[1]))))
+    assert found.table['logit'].to_list() == [*wanted[:2], None, wanted[2]]
+    (line,) = found.predictor.bad.lines()
+    assert 'line 4: it has 1 columns, not 3: xxx' in line and len(line) < 500
+
+
+def test_words_that_are_no_numbers_have_no_score(run, tmp_path):
+    rows = [f'01,{word},r' for word in ('1_000', '0x10', '"1,5"', '1d2', 'NA', 'null', '-inf', '1e999', '\0')]
+    found = scored(run, wrote(tmp_path, '\n'.join(('user,size,tags', *rows, '01,nan,r', '01,,r'))), max_bad_share=1.0)
+    assert found.table['logit'].null_count() == len(rows)
+    assert found.table['logit'][-1] == found.table['logit'][-2]
+
+
+def test_a_column_of_other_types_in_another_file_is_refused(run, tmp_path):
+    (tmp_path / 'in').mkdir()
+    pl.DataFrame({'user': ['01'], 'size': [1.5], 'tags': ['r']}).write_parquet(tmp_path / 'in' / 'a.parquet')
+    pl.DataFrame({'user': [1], 'size': [1.5], 'tags': ['r']}).write_parquet(tmp_path / 'in' / 'b.parquet')
+    with pytest.raises(UsageError, match=r"b\.parquet: column 'user' holds numbers of type Int64, but the run knows"):
+        scored(run, tmp_path / 'in')
 
 
 def test_names_of_kept_columns(run, tmp_path):
