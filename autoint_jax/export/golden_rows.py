@@ -5,7 +5,6 @@ import pathlib
 import tempfile
 from typing import Any
 
-import jax
 import numpy as np
 import polars as pl
 
@@ -16,7 +15,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.export.made_rows import ROWS, made_rows
 from autoint_jax.export.raw_inputs import raw_inputs
-from autoint_jax.export.scored_function import ScoringFunction, Weights
+from autoint_jax.export.scored_function import ScoringFunction, Weights, exported_logits
 from autoint_jax.training.trained import TrainedRun
 
 # The most by which programs may differ: they sum in another order. Models that compute in bfloat16 round to 3 digits.
@@ -47,14 +46,14 @@ def golden_rows(run: TrainedRun, function: ScoringFunction, weights: Weights, pa
     else:
         raw, columns = _encoded(encoder, path)
     logits = np.concatenate(list(run.logits(columns)))
-    exported = jax.jit(function)(dict(weights), columns.ids, columns.numeric)
+    exported = exported_logits(function, weights, columns.ids, columns.numeric)
     half = run.setup.config.model.compute_dtype == 'bfloat16'
     return Golden(
         rows=tuple(raw),
         ids=tuple(map(tuple, columns.ids.tolist())),
         numeric=tuple(tuple(None if math.isnan(x) else x for x in row) for row in columns.numeric.tolist()),
         logits=tuple(logits.tolist()),
-        exported_logits=tuple(np.asarray(exported).tolist()),
+        exported_logits=tuple(exported.tolist()),
         tolerance=HALF_TOLERANCE if half else TOLERANCE,
     )
 

@@ -28,6 +28,7 @@ TABLES = 'tables'  # the first part of the names of tables
 SCALE = '.scale'  # the end of the name of the scales of an int8 table
 LARGEST = 127  # of the whole numbers of an int8 table
 AT_ONCE = 1 << 16  # rows of a table that are converted at a time
+BLOCK = 1 << 13  # rows that `exported_logits` scores at a time
 
 Weights = Mapping[str, Any]
 ScoringFunction = Callable[[Weights, Any, Any], jax.Array]
@@ -68,6 +69,23 @@ def function_of(config: ModelConfig, schema: Schema, precision: str = FLOAT32) -
         return logits
 
     return function
+
+
+def exported_logits(function: ScoringFunction, weights: Weights, ids: np.ndarray, numeric: np.ndarray) -> np.ndarray:
+    """Returns the logits of rows by a scoring function, float32 [b]; the rows are scored in blocks of one size.
+
+    Args:
+      function: of `scored_function`.
+      weights: of the function.
+      ids: int32 [b, slots].
+      numeric: float32 [b, numeric].
+    """
+    compiled, held = jax.jit(function), jax.device_put(dict(weights))
+    size, parts = min(len(ids), BLOCK), []
+    for first in range(0, len(ids), size or 1):
+        rows = np.minimum(np.arange(first, first + size), len(ids) - 1)  # the last row fills the last block
+        parts.append(np.asarray(compiled(held, ids[rows], numeric[rows]))[: len(ids) - first])
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
 def variables_of(weights: Weights) -> dict[str, Any]:
