@@ -12,6 +12,7 @@ OTHERS = [
     'figure6_embedding_size',
     'figure7_attention',
     'heads',
+    'table_precision',
     'table5_joint',
     'tuning',
 ]
