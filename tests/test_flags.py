@@ -41,7 +41,9 @@ WRONG = {
     'scripts/benchmark.py --suite=data --batches=²': 'must be whole numbers',
     'scripts/doctor.py --cardinalities=' + '9' * 5000: 'must be numbers of ids',
 }
-WITHOUT_DATA = {f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'launch_local', 'update_pages')}
+WITHOUT_DATA = {
+    f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'launch_local', 'serve', 'update_pages')
+}
 WITHOUT_DATA |= {f'experiments/{name}.py' for name in ('killed_runs', 'meshes', 'same_scores')}
 WITHOUT_SEEDS = {
     f'experiments/{name}.py'

@@ -73,6 +73,7 @@ ARROWS = {
         'training.processes training'
     ),
     'explain': 'errors schema data.store models.layers training.step training.memory training',
+    'serving': 'errors bundle',
     'export.onnx': 'errors bundle',
     'export': (
         'errors schema stored bundle config data.raw data.store data.encoding data.preparation data.datasets '
