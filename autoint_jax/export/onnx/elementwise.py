@@ -88,7 +88,8 @@ def elementwise(graph: Graph, primitive: str, views: Sequence[View], shape: Sequ
     if (neutral := _neutral(primitive, views)) is not None:
         return neutral
     widest = max(views, key=lambda view: (len(view.shape), view.constant is None, not view.weight, _values(view)))
-    order = widest.order
+    rivals = [view for view in views if len(view.shape) == len(widest.shape) and _values(view) == _values(widest)]
+    order = next((view.order for view in rivals if view.plain), widest.order)
     views = [in_order(graph, view, order) if len(view.shape) == len(order) else view for view in views]
     names = [name_of(graph, as_float32(graph, view)) for view in views]
     if primitive == 'max' and (zero := _single(views[1])) is not None and zero == 0 and views[1].dtype.kind == 'f':

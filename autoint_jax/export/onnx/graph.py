@@ -150,6 +150,12 @@ class Graph:
             self._made[key] = (label,)
         return self._made[key][0]
 
+    def weight_sizes(self, name: str) -> tuple[int, ...] | None:
+        """Returns the sizes of a tensor that is a weight, None for another tensor."""
+        return (
+            None if name in self._constants or name not in self._initializers else tuple(self._initializers[name].dims)
+        )
+
     def bind_size(self, symbol: str, tensor: str, axis: int) -> None:
         """Says that a size without a number is that of an axis of a tensor. The first word about a size counts."""
         self._sizes.setdefault(symbol, self.node('Shape', tensor, start=axis, end=axis + 1))

@@ -106,9 +106,32 @@ def along(graph: Graph, view: View, axis: int, first: Any, last: Any, step: int 
         kept = [slice(None)] * len(held)
         kept[place] = slice(first, last, step)
         return view._replace(shape=shape, held=held, constant=view.constant[tuple(kept)])
+    found = _columns(graph, view, place, first, last) if step == 1 else None
+    name = found or _slice(graph, name_of(graph, view), place, first, last, step)
+    return view._replace(shape=shape, held=held, tensor=reshape(graph, name, held) if found else name, weight='')
+
+
+def _slice(graph: Graph, tensor: str, axis: int, first: int, last: int, step: int = 1) -> str:
     bounds = [graph.whole_numbers(int(value)) for value in (first, last)]
-    name = graph.node('Slice', name_of(graph, view), *bounds, graph.whole_numbers(place), graph.whole_numbers(step))
-    return view._replace(shape=shape, held=held, tensor=name, weight='')
+    return graph.node('Slice', tensor, *bounds, graph.whole_numbers(axis), graph.whole_numbers(step))
+
+
+def _columns(graph: Graph, view: View, place: int, first: int, last: int) -> str | None:
+    """Returns the product of matrices of which a range of an axis is some columns, None if it is no such thing.
+
+    A product by some columns of a weight is cheaper than a copy of some columns of a product. Runtimes take the columns
+    of the weight once, when they load the model.
+    """
+    shaped = graph.producer(view.tensor, 'Reshape')
+    product = graph.producer(shaped.inputs[0] if shaped else view.tensor, 'MatMul')
+    sizes = product and graph.weight_sizes(product.inputs[1])
+    if not product or not sizes or len(sizes) != 2:
+        return None
+    columns = view.held[place:]
+    if not all(map(is_number, columns)) or np.prod(columns, dtype=np.int64) != sizes[1]:
+        return None
+    each = sizes[1] // columns[0]
+    return graph.node('MatMul', product.inputs[0], _slice(graph, product.inputs[1], 1, first * each, last * each))
 
 
 def concatenate(graph: Graph, *views: View, dimension: int, **_: Any) -> View:
