@@ -13,6 +13,10 @@ its last checkpoint, with the same values, or says that the run is complete.
     python scripts/train.py --config=movielens_1m_autoint --config.replicas.learning_rate=1e-4,3e-4,1e-3
 
 trains copies of the run in one program. Each copy is a run with its own folder, as if it were trained alone.
+
+    python scripts/train.py --config=own_table --config.data.recipe=day2 --init_from=runs/own_table-day1-...
+
+goes on from the state of another run, with data that was prepared by prepare_data.py --extend_from.
 """
 
 import contextlib
@@ -31,6 +35,7 @@ from absl import flags
 from next_steps import shell_line
 
 from autoint_jax import command
+from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.copies import copies
 from autoint_jax.errors import UsageError
@@ -46,6 +51,13 @@ _RUN_DIR = flags.DEFINE_string(
     'Run folder; by default RUNS_DIR/NAME-FINGERPRINT of the configuration, for a table of your own '
     'RUNS_DIR/NAME-RECIPE-FINGERPRINT.',
 )
+_INIT_FROM = flags.DEFINE_string(
+    'init_from',
+    None,
+    'Run folder of a trained run from whose state this run goes on, with data that extends the data of that run. Rows '
+    'of known values and the state of the optimizers are kept; rows of new values are drawn.',
+)
+_INIT_STEP = flags.DEFINE_integer('init_step', None, 'Step of the checkpoint of --init_from; by default the best one.')
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
@@ -62,6 +74,7 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.metrics import line
 from autoint_jax.models.registry import shows_attention
+from autoint_jax.training.ancestor import Ancestor, open_ancestor
 from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.processes import group
@@ -80,15 +93,31 @@ def _main() -> None:
     compilation_flags.start_cache()
     config = config_flags.chosen_config()
     data = data_flags.verified(open_prepared(_DATA_DIR.value, config.data.dataset, config.data.recipe))
+    ancestor = _ancestor(config)
+    if ancestor is not None:
+        config = configuration.replace(config, {'init_state': ancestor.digest})
     configs = copies(config)
     folders = [pathlib.Path(_RUNS_DIR.value, run_name(config_flags.config_name(), one)) for one in configs]
     try:
         if len(configs) > 1:
             _train_copies(configs, data, folders)
         else:
-            _train(configs[0], data, pathlib.Path(_RUN_DIR.value) if _RUN_DIR.value else folders[0])
+            _train(configs[0], data, pathlib.Path(_RUN_DIR.value) if _RUN_DIR.value else folders[0], ancestor)
     except contents.UnusableFolder as error:
         raise UsageError(f'{error} by {"--runs_dir" if len(configs) > 1 else "--run_dir"}') from None
+
+
+def _ancestor(config: Config) -> Ancestor | None:
+    """Opens the run that --init_from names; None if it names none. Raises UsageError."""
+    if _INIT_FROM.value is None:
+        if _INIT_STEP.value is not None:
+            raise UsageError('--init_step names a checkpoint of --init_from, which is not given: give both')
+        return None
+    if len(copies(config)) > 1:
+        raise UsageError(
+            '--init_from names the state of one run, but config.replicas asks for copies: train one run at a time'
+        )
+    return open_ancestor(pathlib.Path(_INIT_FROM.value), _INIT_STEP.value, _DATA_DIR.value)
 
 
 def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathlib.Path]) -> None:
@@ -105,12 +134,12 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
         raise UsageError('\n'.join(failed))
 
 
-def _train(config: Config, data: PreparedData, run_dir: pathlib.Path) -> None:
+def _train(config: Config, data: PreparedData, run_dir: pathlib.Path, ancestor: Ancestor | None) -> None:
     complete = run_dir.exists() and contents.read_result(run_dir) is not None
     if not group.is_first():
-        fit(config, data, run_dir, Silent())
+        fit(config, data, run_dir, Silent(), ancestor)
         return
-    result = fit(config, data, run_dir, Bar(config.training.epochs))
+    result = fit(config, data, run_dir, Bar(config.training.epochs), ancestor)
     if complete:
         print('This run is complete; nothing was trained again.')
     print(f'best epoch {result.best_epoch:g} of {result.epochs:g}: valid {line(result.valid)}')

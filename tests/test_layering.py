@@ -59,10 +59,11 @@ ARROWS = {
     'training.memory': (
         'errors schema config models.layers models training.processes training.step training.checkpoints'
     ),
+    'training.inheritance': 'errors schema stored data.store models.layers training.step',
     'training': (
         'errors exits cache_folder console heartbeat schema config kernels data.store models.interacting models '
         'evaluation training.tables training.processes training.step training.checkpoints training.run_folder '
-        'training.memory'
+        'training.inheritance training.memory'
     ),
     'training.copies': (
         'errors config data.store evaluation training.tables training.processes training.step training.run_folder '

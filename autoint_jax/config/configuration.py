@@ -34,6 +34,9 @@ class Config:
     execution: ExecutionConfig = ExecutionConfig()
     mesh: MeshConfig = MeshConfig()
     seed: int = option(0, 'seed of the initial parameters, the order of rows and dropout')
+    init_state: str = option(
+        '', 'name of the trained state that the run goes on from, which --init_from of scripts/train.py gives'
+    )
 
     def __post_init__(self):
         check(

@@ -18,6 +18,7 @@ from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.registry import table_values
 from autoint_jax.training.agreement import check_alike, check_forms
+from autoint_jax.training.ancestor import Ancestor, check_origin
 from autoint_jax.training.fields import boundaries, fitted_schema, recorded_boundaries
 from autoint_jax.training.memory.room import Arrangement, arranged
 from autoint_jax.training.processes.decisions import decided
@@ -32,7 +33,9 @@ from autoint_jax.training.tables.choice import missed_table_kernel
 from autoint_jax.training.trainer import RunTrainer
 
 
-def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter) -> Result:
+def fit(
+    config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Reporter, ancestor: Ancestor | None = None
+) -> Result:
     """Trains a run, or resumes it, and returns its result. If the run is complete, nothing is trained.
 
     A round takes the steps up to the next evaluation, evaluates, and saves. It is reported while the steps of the next
@@ -43,20 +46,28 @@ def fit(config: Config, data: PreparedData, run_dir: pathlib.Path, reporter: Rep
       data: the prepared data that it names.
       run_dir: the run folder.
       reporter: told of progress, and closed at the end.
+      ancestor: the run from whose state this one goes on; its digest is `config.init_state`.
 
-    Raises UsageError if the folder belongs to another run, the run does not fit into memory, or training diverges.
+    Raises UsageError if the folder belongs to another run, the run does not fit into memory, it cannot go on from the
+    state of its ancestor, or training diverges.
     """
     began = time.perf_counter()
     with contextlib.closing(reporter):
         reporter.doing('computing quantiles of numeric fields and planning memory')
         mesh, splits = placement.run_mesh(config.mesh), open_splits(data)
         check_alike(config, data, mesh)
-        quantiles = decided(lambda: boundaries(fitted_schema(config, data, recorded_boundaries(run_dir, data.hash))))
+        check_origin(config, ancestor, begun=decided(lambda: (run_dir / 'run.json').exists()))
+        taken_over = None if ancestor is None else ancestor.boundaries
+        quantiles = decided(
+            lambda: boundaries(fitted_schema(config, data, taken_over or recorded_boundaries(run_dir, data.hash)))
+        )
         setup = make_setup(config, fitted_schema(config, data, quantiles), placement.platform(mesh))
         check_forms(setup)
+        if ancestor is not None:
+            ancestor.check(setup, data)
         complete = decided(lambda: (run_dir / 'result.json').exists())
         arrangement = None if complete else _arranged(setup, splits, mesh)  # before anything is written
-        with contextlib.closing(Run(setup, data, run_dir)) as run:
+        with contextlib.closing(Run(setup, data, run_dir, ancestor=ancestor)) as run:
             if run.result is None:
                 say_what_is_special(run.setup, reporter)
                 fits = arrangement or _arranged(setup, splits, mesh)

@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.measures import measures
 from autoint_jax.evaluation.stopping import best_evaluation, should_stop
+from autoint_jax.training.ancestor import Ancestor, first_state
 from autoint_jax.training.divergence import Diverged, bad_step, divergence_of_step
 from autoint_jax.training.fields import boundaries
 from autoint_jax.training.outcome import result_of
@@ -21,7 +22,6 @@ from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.run_folder.sharing import check_shared, decided_result
 from autoint_jax.training.run_progress import RunProgress
 from autoint_jax.training.run_states import RunStates
-from autoint_jax.training.step.layout import initial_state_on
 from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import Setup, TrainState
 
@@ -38,7 +38,15 @@ class Run:
       states: its states on disk.
     """
 
-    def __init__(self, setup: Setup, data: PreparedData, folder: pathlib.Path, *, copies: int = 1):
+    def __init__(
+        self,
+        setup: Setup,
+        data: PreparedData,
+        folder: pathlib.Path,
+        *,
+        copies: int = 1,
+        ancestor: Ancestor | None = None,
+    ):
         """Opens the folder of a run and holds it, so that no other process trains in it.
 
         Args:
@@ -46,18 +54,18 @@ class Run:
           data: the prepared data that it is trained on.
           folder: the run folder.
           copies: number of runs that share its program, itself among them.
+          ancestor: the run from whose state it goes on, if any.
 
         Raises UsageError if the folder is in use, or holds a run or checkpoints of another configuration or other data.
         It is not changed then.
         """
         self.setup, self._data, self._folder = setup, data, folder
         training = setup.config.training
-        self.measures = measures(training.evaluated, training.group_by, setup.schema)
-        self._monitor = training.monitor
+        self.measures, self._monitor = measures(training.evaluated, training.group_by, setup.schema), training.monitor
         self.schedule = make_schedule(setup.config, data.manifest['splits']['train']['rows'])
         self.progress = RunProgress(self.schedule, counts_skipped=setup.skips)
         self._unreported = self._taken_over = False
-        self._is_copy = copies > 1
+        self._is_copy, self._ancestor = copies > 1, ancestor
         self.states = RunStates(setup, data, folder, self.progress)
         self._open_record: records.RunRecords | None = None
         self.result = decided_result(lambda: contents.matching_result(folder, setup.config, data))
@@ -77,6 +85,7 @@ class Run:
                 {'interacting': setup.form, 'tables': setup.table_form},
                 copies,
                 boundaries(setup.schema),
+                None if self._ancestor is None else self._ancestor.ancestry,
             )
         except BaseException:
             self._record.close()
@@ -117,25 +126,20 @@ class Run:
     def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
         """Returns the state from which to resume, or the initial state, on the mesh.
 
-        It also sets the progress so far. `say` is called with a sentence about what the folder keeps of the data, about
-        lost checkpoints, about a file system without locks, and later about a full disk if the run goes on then.
+        It also sets the progress so far. `say` is called with sentences about the start, the state at step 0, lost
+        checkpoints, and later a full disk if the run goes on then.
         """
         checkpoints = self.states.checkpoints
         checkpoints.say = say
-        if is_first() and not self._record.locked:
-            say(
-                'this file system has no locks: do not start a second process in this run folder, because the first '
-                'would stop'
-            )
-        if is_first() and self._record.kept and not self._is_copy:
-            say(self._record.kept)
+        for sentence in self._record.remarks(is_copy=self._is_copy) if is_first() else ():
+            say(sentence)
         if not checkpoints.steps() and (recorded := decided(lambda: self._record.evaluation_count())):
             say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
         found = self.states.resumed(mesh, say)
         if is_first():
             progress = self.progress
             self._record.restart(self.setup.config, progress.evaluations, progress.times, progress.rates)
-        return initial_state_on(self.setup, mesh) if found is None else found
+        return first_state(self.setup, self._ancestor, mesh, say) if found is None else found
 
     def took(self, losses: np.ndarray, overflowed: int | None = None) -> None:
         """Notes the losses of the next steps, float32 [steps], in nats, and how many of them overflowed.

@@ -110,11 +110,19 @@ def open_scorer(run_dir: pathlib.Path, data_dir: str, step: int | None) -> Train
     The schema, the plan and the vocabularies are those that the run folder keeps. The folder of a run of an earlier
     version keeps none; then they are read from the prepared data, if that has the hash of the run's.
     """
+    return _opened(run_dir, step, encoding_of(run_dir, data_dir))
+
+
+def encoding_of(run_dir: pathlib.Path, data_dir: str) -> PreparedData:
+    """Returns what the folder of a run keeps of its data, or the prepared data itself if it keeps nothing.
+
+    Raises UsageError if neither can be used.
+    """
     kept = encoding.kept_encoding(run_dir, contents.read_run(run_dir).data_hash)
     if kept is not None:
-        return _opened(run_dir, step, kept)
+        return kept
     try:
-        return _opened(run_dir, step, _prepared(run_dir, data_dir))
+        return _prepared(run_dir, data_dir)
     except UsageError as error:
         raise UsageError(
             f'{run_dir} does not keep how rows are encoded ({encoding.ENCODING}/ is missing, as in runs of earlier '

@@ -113,6 +113,7 @@ DEFAULTS = {
     'mesh.capacity': 1.0,
     'mesh.ordered_sums': False,
     'seed': 0,
+    'init_state': '',
 }
 
 

@@ -57,6 +57,11 @@ def fit_copies(
             f'{len(configs)} copies of a run train in one process, and here are {group.count()}: start one process, '
             'or one run without config.replicas'
         )
+    if named := next((config.init_state for config in configs if config.init_state), ''):
+        raise UsageError(
+            f'option init_state is {named!r}, but copies of a run begin with initial states: train one run at a time '
+            'to go on from another run'
+        )
     began = time.perf_counter()
     if configs[0].mesh != MeshConfig():
         raise UsageError(

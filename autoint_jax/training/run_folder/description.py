@@ -31,6 +31,29 @@ class Start(Provenance):
     diverged: str = ''
 
 
+@dataclasses.dataclass(frozen=True)
+class Ancestry:
+    """The run from whose state a run goes on.
+
+    The steps, evaluations and epochs of the new run count from 0. Its optimizers go on counting from `updates`.
+
+    Attributes:
+      run_dir: the folder of that run, as it was named.
+      fingerprint: the fingerprint of its configuration.
+      data_hash: the hash of its data.
+      step: the step of the checkpoint.
+      updates: the updates that the state had taken, those of its own ancestors among them, without skipped steps.
+      learning_rate: the learning rate of that run.
+    """
+
+    run_dir: str
+    fingerprint: str
+    data_hash: str
+    step: int
+    updates: int
+    learning_rate: float
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Description:
     """The description of a run.
@@ -43,6 +66,7 @@ class Description:
       boundaries: {numeric field: quantile boundaries}, not checked; None in older records.
       starts: the starts, in order.
       seed: the seed of the run; None in older records.
+      ancestry: the run from whose state it goes on; None if it began with an initial state.
       version: the version of this record.
     """
 
@@ -54,4 +78,5 @@ class Description:
     starts: tuple[Start, ...]
     boundaries: Any = None
     seed: int | None = None
+    ancestry: Ancestry | None = None
     version: int = VERSION

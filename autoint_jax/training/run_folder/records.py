@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.training.processes import group
 from autoint_jax.training.run_folder.contents import UnusableFolder, check_run_json, matching_result, read_run
-from autoint_jax.training.run_folder.description import Description, Start
+from autoint_jax.training.run_folder.description import Ancestry, Description, Start
 from autoint_jax.training.run_folder.encoding import keep
 from autoint_jax.training.run_folder.events import Events
 from autoint_jax.training.run_folder.holding import AlreadyHeld, Holding
@@ -58,6 +59,7 @@ class RunRecords:
         forms: dict[str, str | None],
         copies: int,
         boundaries: dict[str, list[float]],
+        ancestry: Ancestry | None = None,
     ) -> Result | None:
         """Starts or resumes a run: writes run.json, or adds this start to it.
 
@@ -67,6 +69,7 @@ class RunRecords:
           forms: the forms of the interacting layers and of the optimizer of tables.
           copies: the number of runs in its program.
           boundaries: quantile boundaries of numeric fields, which a new run.json keeps, so that they are computed once.
+          ancestry: the run from whose state it goes on, which a new run.json records.
 
         Returns:
           The result if the run is complete, else None. If it is complete, nothing is written.
@@ -88,6 +91,7 @@ class RunRecords:
                 config=identity_tree(config),
                 data_hash=data.hash,
                 boundaries=boundaries,
+                ancestry=ancestry,
                 starts=(),
             )
         )
@@ -107,6 +111,16 @@ class RunRecords:
         )
         self._write((*self._run.starts, start))
         return None
+
+    def remarks(self, *, is_copy: bool) -> Iterator[str]:
+        """Yields sentences about this start; what is kept of the data is not repeated for each copy of a run."""
+        if not self.locked:
+            yield (
+                'this file system has no locks: do not start a second process in this run folder, because the first '
+                'would stop'
+            )
+        if self.kept and not is_copy:
+            yield self.kept
 
     def check_held(self) -> None:
         """Raises FolderInUse if another process has begun to train in the folder, as is possible without locks."""
