@@ -31,6 +31,7 @@ if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 import statistics
+from typing import Any
 
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.store.opening import open_prepared
@@ -65,7 +66,8 @@ def main(argv: list[str]) -> int:
             sizes[precision] = sum(weights[key].nbytes for key in weights if key.startswith('tables/'))
             logits = exported_logits(function, dict(weights), test.ids, test.numeric)
             figures[precision].append(run.figures_of(logits, test, measures([], '', run.setup.schema)))
-    rows, shown = [], []
+    rows: list[dict[str, Any]] = []
+    shown = []
     for precision in PRECISIONS:
         own, whole = figures[precision], figures[FLOAT32]
         differences = [one['auc'] - of_float['auc'] for one, of_float in zip(own, whole, strict=True)]

@@ -20,7 +20,7 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.errors import UsageError
 
-FORMATS = ('stablehlo',)
+FORMATS = ('stablehlo', 'onnx')
 TABLES = ('float32', 'bfloat16', 'int8')
 
 _OUT = flags.DEFINE_string('out', None, 'Folder for the bundle; it must not exist, or hold a bundle with --overwrite.')

@@ -78,7 +78,7 @@ ARROWS = {
     'export.onnx': 'errors bundle',
     'export': (
         'errors schema stored bundle config data.raw data.store data.encoding data.preparation data.datasets '
-        'models.layers models.interacting models evaluation training.run_folder training'
+        'models.layers models.interacting models evaluation training.run_folder training export.onnx'
     ),
     'interface': (
         'errors names config data.store data.preparation data.datasets training.processes training.run_folder training '

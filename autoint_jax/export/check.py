@@ -79,7 +79,16 @@ def _of_stablehlo(folder: pathlib.Path, manifest: Manifest, golden: Golden) -> n
     return stablehlo.load(folder, manifest)(*golden.encoded())
 
 
-_SCORERS = {'stablehlo': _of_stablehlo}
+def _of_onnx(folder: pathlib.Path, manifest: Manifest, golden: Golden) -> np.ndarray:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(folder / FORMATS['onnx'], providers=['CPUExecutionProvider'])
+    fed = dict(zip(('ids', 'numeric'), golden.encoded(), strict=True))
+    given = {one.name: fed[one.name] for one in session.get_inputs()}  # a graph without numbers has no such input
+    return np.asarray(session.run(['logits'], given)[0])
+
+
+_SCORERS = {'stablehlo': _of_stablehlo, 'onnx': _of_onnx}
 
 
 def main(arguments: list[str]) -> int:

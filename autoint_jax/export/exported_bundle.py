@@ -66,6 +66,10 @@ def write_bundle(folder: pathlib.Path, run_dir: pathlib.Path, run: TrainedRun, w
     if stablehlo.STABLEHLO in wanted.formats:
         exported = stablehlo.program(function, weights.shapes, schema.num_slots, len(schema.numeric_fields))
         (folder / FORMATS[stablehlo.STABLEHLO]).write_bytes(exported)
+    if set(wanted.formats) - {stablehlo.STABLEHLO}:
+        from autoint_jax.export import onnx_programs  # needs an optional package
+
+        onnx_programs.write_programs(folder, wanted.formats, function, tensors, schema, config.model.name)
     _copy_encoding(run.data, folder / ENCODING)
     write_golden(folder, golden_rows(run, function, mapped, wanted.golden))
     manifest = Manifest(

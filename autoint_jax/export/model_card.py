@@ -20,7 +20,16 @@ from autoint_jax.export import stablehlo
 bundle = pathlib.Path('.')
 scores = stablehlo.load(bundle, verified(bundle))
 print(scores(*read_golden(bundle).encoded()))  # ids int32 [b, slots] and numbers float32 [b, numeric]
-"""
+""",
+    'onnx': """\
+import pathlib
+import onnxruntime
+from autoint_jax.bundle.golden import read_golden
+
+ids, numeric = read_golden(pathlib.Path('.')).encoded()  # int32 [b, slots] and float32 [b, numeric], NaN = missing
+session = onnxruntime.InferenceSession('model.onnx')
+print(session.run(['logits'], {'ids': ids, 'numeric': numeric})[0])
+""",
 }
 _ABOUT = {
     'stablehlo': 'takes ids and numbers; JAX runs it on CPUs, GPUs and TPUs',

@@ -20,12 +20,13 @@ from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.trained import TrainedRun
 
 STABLEHLO = ('stablehlo',)
+FILES = ('stablehlo', 'onnx')
 
 
 def exported(folder: pathlib.Path, run_dir: pathlib.Path, run: TrainedRun, *formats: str, **wanted) -> Manifest:
     """Writes the bundle of a run in a new folder."""
     folder.mkdir()
-    return write_bundle(folder, run_dir, run, Wanted(formats or STABLEHLO, **wanted))
+    return write_bundle(folder, run_dir, run, Wanted(formats or FILES, **wanted))
 
 
 def drawn_bundle(folder: pathlib.Path, config: ModelConfig, schema: Schema, rows: Batch) -> np.ndarray:

@@ -11,7 +11,7 @@ from conftest import ROOT
 MISTAKES = {
     '--run_dir=none': 'say where the bundle shall be: --out=FOLDER',
     '--run_dir=none --out=b': 'none is not a run folder (it has no run.json)',
-    '--run_dir=none --out=b --formats=torch': '--formats=torch is unknown: give one or several of stablehlo',
+    '--run_dir=none --out=b --formats=torch': '--formats=torch is unknown: give one or several of stablehlo, onnx',
     '--run_dir=none --out=b --formats=': '--formats names no format',
     '--run_dir=none --out=b --tables=int4': 'int4',
     '--run_dir=none --out=no/b': 'the folder no does not exist: make it first',
@@ -32,7 +32,12 @@ def test_exported_overwritten_killed_and_full(forks, data_dir, tmp_path):
     assert forks.run([*trained, f'--data_dir={data_dir}'], tmp_path).returncode == 0
     command = [sys.executable, str(ROOT / 'scripts' / 'export.py'), '--run_dir=run', '--out=bundle']
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0 and 'stablehlo: PASS' in done.stdout and 'bundle: ' in done.stdout, done.stderr
+    assert (
+        done.returncode == 0
+        and 'stablehlo: PASS' in done.stdout
+        and 'onnx: PASS' in done.stdout
+        and 'bundle: ' in done.stdout
+    ), done.stderr
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode == 2 and 'pass --overwrite to replace it' in again.stderr
     before = (tmp_path / 'bundle' / 'manifest.json').read_bytes()
