@@ -40,7 +40,10 @@ def test_a_step_costs_what_its_busiest_core_and_its_memory_traffic_cost():
     # Four tasks sum gradients, and their sum is one more.
     heavy = stack._replace(weight_bytes=10**6, dense_bytes=10**7)
     weights = step_seconds(80, 1, heavy, 2, 1 << 40) - step_seconds(80, 1, stack, 2, 1 << 40)
-    assert weights == pytest.approx((3 * 5 * 10**6 + 4 * 10**7) / slice_costs.WEIGHT_BYTES)
+    others = 6 * (10**7 - 10**6) / 4  # operations of a row in the other layers, which two cores share
+    assert weights == pytest.approx(
+        (3 * 5 * 10**6 + 4 * 10**7) / slice_costs.WEIGHT_BYTES + slice_costs.SHARED_ROWS * others / 2e11
+    )
 
 
 def test_the_stack_is_that_of_the_model():
@@ -53,13 +56,13 @@ def test_the_stack_is_that_of_the_model():
 
 
 @pytest.mark.parametrize('fields', [5, 8, 10, 22, 39, 100])
-@pytest.mark.parametrize('cores', [1, 2, 16])
+@pytest.mark.parametrize('cores', [1, 2, 4])
 def test_slices_leave_no_core_idle_and_fit_the_cache(fields, cores):
     stack = kernel_stack(setup_of(fields))
     rows = best_slice_rows(4096, stack, cores, CACHE)
     blocks = -(-rows // stack.block_rows)
-    assert busiest(blocks, max(1, min(16, -(-blocks // 2))), cores) * min(cores, 16) <= 1.2 * blocks
-    assert rows * stack.kept_bytes < CACHE or cores == 16
+    assert busiest(blocks, max(1, min(16, -(-blocks // 2))), cores) * cores <= 1.2 * blocks
+    assert rows * stack.kept_bytes <= CACHE
     few = best_slice_rows(3, stack, cores, CACHE)
     assert few == 3
 

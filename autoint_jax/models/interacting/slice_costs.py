@@ -16,8 +16,10 @@ KEPT_BYTES = 2e10  # bytes of kept activations that a core writes or reads in a 
 KEPT_FRACTION = 0.7  # of the last-level cache; a slice that keeps more is not in it
 WEIGHT_BYTES = 1e11  # bytes of weights and of their gradients that are read or written in a second
 SLICE_SECONDS = 5e-5  # what a slice costs beside: threads wait for one another
+# Where several cores share the products of a deep network, a slice of so many rows takes half of its time to divide
+# them and to wait.
+SHARED_ROWS = 80
 FORWARD_SHARE = 1 / 3  # of the operations of a row
-MOST_KEPT_BYTES = 1 << 28  # of a slice
 USUAL_CACHE = 1 << 24  # bytes of a last-level cache where the system does not tell
 
 
@@ -89,16 +91,19 @@ def step_seconds(rows: int, slices: int, stack: Stack, cores: int, cache: int) -
     kept = slice_rows * stack.kept_bytes
     missed = 2 * kept * min(1.0, kept / (KEPT_FRACTION * cache)) / min(cores, blocks)
     weights = 3 * (tasks + 1) * stack.weight_bytes + 4 * stack.dense_bytes
-    each = turns * block_seconds + missed / KEPT_BYTES + weights / WEIGHT_BYTES + SLICE_SECONDS
+    others = 6 * (stack.dense_bytes - stack.weight_bytes) / 4 if cores > 1 else 0  # operations of a row in other layers
+    shared = SHARED_ROWS * others / (CORE_OPERATIONS * cores)
+    each = turns * block_seconds + missed / KEPT_BYTES + weights / WEIGHT_BYTES + shared + SLICE_SECONDS
     return slices * each
 
 
 def best_slice_rows(rows: int, stack: Stack, cores: int, cache: int) -> int:
     """Returns the rows of a slice for which `step_seconds`, whose arguments it takes, is the least.
 
-    A slice keeps at most MOST_KEPT_BYTES, unless one block has more.
+    A slice keeps at most what the cache holds, unless one block keeps more. Larger memory may be given back to the
+    system after use, and then costs a page fault for every page each time.
     """
-    most = max(stack.block_rows, int(MOST_KEPT_BYTES / stack.kept_bytes))
+    most = max(stack.block_rows, int(cache / stack.kept_bytes))
     numbers = range(-(-rows // most), -(-rows // stack.block_rows) + 1)
     return -(-rows // min(numbers, key=lambda slices: step_seconds(rows, slices, stack, cores, cache)))
 
