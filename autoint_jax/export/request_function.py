@@ -22,8 +22,8 @@ from autoint_jax.export.request_parts import Part, batch_of, joined, parted, row
 from autoint_jax.export.scored_function import Weights, variables_of
 from autoint_jax.models import registry
 from autoint_jax.models.autoint import AutoInt, resolved
+from autoint_jax.models.interacting.heads import heads_stack
 from autoint_jax.models.interacting.request import request_layer
-from autoint_jax.models.interacting.stack import einsum_layer
 from autoint_jax.models.layers.embedding import FieldEmbedding, field_widths, in_order
 from autoint_jax.models.layers.linear import FirstOrder
 from autoint_jax.models.layers.numeric import present_values
@@ -180,8 +180,7 @@ class _Interceptor:
         spec, layers = resolved(config).stack, module.interacting_layers()
         context, candidates = self._embedded
         x = request_layer(context, candidates, layers[0], spec)
-        for layer in layers[1:]:
-            x, _ = einsum_layer(x, layer, None, spec)
+        x = heads_stack(x, layers[1:], (None,) * len(layers[1:]), spec)
         places = [
             place for part in self._parts for place, field in enumerate(self._schema.fields) if field.name in part.names
         ]

@@ -34,7 +34,8 @@ def exported(config, schema, folder, precision='float32'):
     """Writes a model with drawn weights to a folder; returns its function in JAX, its weights, and a session."""
     function, weights = function_of(config, schema, precision), drawn_weights(config, schema, precision)
     tensors = write_weights(folder / 'weights.bin', weights)
-    model = onnx_model(function, tensors, inputs(schema), ['logits'], config.name)
+    heads = function_of(config, schema, precision, 'heads')  # as bundles have it
+    model = onnx_model(heads, tensors, inputs(schema), ['logits'], config.name)
     onnx.save(model, folder / 'model.onnx')
     return function, dict(weights), session(folder)
 
