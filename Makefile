@@ -9,7 +9,7 @@ help:
 	@echo 'make lint       environment, ruff, formatting and types'
 	@echo 'make test       environment, fast tests'
 	@echo 'make test-slow  the tests that take minutes each'
-	@echo 'make bench      every benchmark that a CPU can run, about thirty minutes; PEER="COMMAND" is measured beside it'
+	@echo 'make bench      every benchmark that a CPU can run, about forty minutes; PEER="COMMAND" is measured beside it'
 	@echo 'make gpu        checks and measures a GPU in less than eight minutes; PYTHON=python3 names one that has JAX for CUDA'
 	@echo 'make install    environment only, in .venv'
 	@echo
@@ -32,7 +32,7 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
-# Every suite that a CPU can run, recorded in results/benchmarks/; about thirty minutes on an otherwise idle machine.
+# Every suite that a CPU can run, recorded in results/benchmarks/; about forty minutes on an otherwise idle machine.
 # PEER='COMMAND' is measured beside steps and scoring; it gets --shape, --batch, --mode and --windows.
 BENCHMARK = $(BIN)/python scripts/benchmark.py --record=results/benchmarks
 beside = $(if $(PEER),--peer='$(PEER) --shape $(1) --batch $(2) --mode $(3) --windows 1')
@@ -41,6 +41,9 @@ bench: $(INSTALLED)
 	$(BENCHMARK)/step_criteo_1024.json --suite=step --shape=criteo $(call beside,criteo,1024,step)
 	$(BENCHMARK)/step_ml1m_8192.json --suite=step --shape=ml1m --batch=8192 $(call beside,ml1m,8192,step)
 	$(BENCHMARK)/step_criteo_8192.json --suite=step --shape=criteo --batch=8192 $(call beside,criteo,8192,step)
+	$(BENCHMARK)/shapes.json --suite=shapes --windows=3
+	$(BENCHMARK)/models_ml1m.json --suite=models --shape=ml1m --windows=3
+	$(BENCHMARK)/models_criteo.json --suite=models --shape=criteo --windows=3
 	$(BENCHMARK)/inference_ml1m_8192.json --suite=inference --shape=ml1m $(call beside,ml1m,8192,infer)
 	$(BENCHMARK)/inference_criteo_8192.json --suite=inference --shape=criteo $(call beside,criteo,8192,infer)
 	$(BENCHMARK)/epoch_ml1m.json --suite=epoch --shape=ml1m

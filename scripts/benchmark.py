@@ -5,11 +5,14 @@
     python scripts/benchmark.py --suite=table_growth
     python scripts/benchmark.py --suite=gpu --record=results/benchmarks/gpu.json
 
-Suites: step (a whole training step), inference (scoring), epoch (the training loop beside the step), table_growth (step
-time and memory by number of table rows), batch_growth (step time by batch size), replicas (copies in one program), data
-(making batches), gpu (checks and everything about a GPU, in less than eight minutes; also as `make gpu`). A peer is a
-command that prints a JSON line with `examples_per_second`. Candidates are measured in turn, so nothing else should run
-on the machine, and figures are medians of windows. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields,
+Suites: step (a whole training step), shapes (steps of AutoInt with nine sizes), models (steps of other models),
+inference (scoring), epoch (the training loop beside the step), table_growth (step time and memory by number of table
+rows), batch_growth (step time by batch size), replicas (copies in one program), data (making batches), gpu (checks and
+everything about a GPU, in less than eight minutes; also as `make gpu`).
+
+A peer is a command that prints a JSON line with `examples_per_second`; for the suites shapes and models, names such as
+{batch} or {model} in it are replaced. Candidates are measured in turn, so nothing else should run on the machine, and
+figures are medians of windows. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields,
 1,000,000 features). The model is AutoInt as in the paper: d = 16, 3 layers, 2 heads of 32.
 """
 
@@ -41,6 +44,7 @@ _DETERMINISTIC = flags.DEFINE_boolean(
 )
 _VARIANT = flags.DEFINE_string('variant', 'paper', 'Variant of AutoInt, as in --config.model.variant.')
 _PEER = flags.DEFINE_multi_string('peer', [], 'Command of a peer to measure in turn. You may repeat this flag.')
+_ONLY = flags.DEFINE_list('only', [], 'Cases of the suites shapes and models; by default all.')
 _ROWS = flags.DEFINE_integer(
     'rows',
     None,
@@ -70,7 +74,7 @@ if __name__ == '__main__':
 
 import jax
 
-from autoint_jax.benchmarks import epoch, feeding, gpu, growth, replicas, report, speed
+from autoint_jax.benchmarks import comparisons, epoch, feeding, gpu, growth, replicas, report, speed
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.windows import Timing
@@ -153,6 +157,16 @@ SUITES = {
         'training step',
         lambda: speed.step(_config(1024), _shape(), _PEER.value, _timing(), quick=_QUICK.value),
         MODEL | {'shape', 'peer'},
+    ),
+    'shapes': Suite(
+        'shapes of AutoInt',
+        lambda: comparisons.shapes(_config(1024), _ONLY.value, ['heads'], _PEER.value, _timing(), quick=_QUICK.value),
+        MODEL - {'batch', 'form'} | {'peer', 'only'},
+    ),
+    'models': Suite(
+        'models',
+        lambda: comparisons.models(_config(1024), _ONLY.value, _shape(), _PEER.value, _timing(), quick=_QUICK.value),
+        MODEL - {'form', 'variant'} | {'shape', 'peer', 'only'},
     ),
     'inference': Suite(
         'inference',

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from autoint_jax.benchmarks import gpu, report, roofline
+from autoint_jax.benchmarks import comparisons, gpu, report, roofline
 from autoint_jax.benchmarks.shapes import SHAPES, Shape, criteo, distinct_rows, log_spaced, made_up
 from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
@@ -169,6 +169,11 @@ SUITES = {
         ['--batch=16', '--variant=authors', '--form=heads', '--dtype=bfloat16'],
         {'rows_per_second', 'medians', 'ratios'},
     ),
+    'shapes': (
+        ['--only=small', f'--peer={PYTHON} -c \'print("{{\\"examples_per_second\\": {{fields}}}}")\''],
+        {'cases'},
+    ),
+    'models': (['--only=fm', '--batch=16'], {'cases', 'shape', 'batch'}),
     'epoch': (['--batch=16', '--rows=64'], {'share', 'goal_share', 'share_with_evaluation', 'rows_trained'}),
     'table_growth': (
         ['--batch=8', '--table_rows=1000', '--tables=rowwise_adagrad'],
@@ -209,6 +214,19 @@ def test_every_suite_leaves_a_complete_record(command, tmp_path, suite):
         ((peer, ratio),) = record['ratios'].items()
         assert record['medians'][peer] == 2 and ratio == record['medians']['autoint_jax'] / 2
 
+    if suite == 'shapes':  # the peer says the number of fields, which is replaced in its command
+        case = record['cases']['small']
+        assert case['fields'] == 7 and case['of_fastest_peer'] == case['median'] / 7
+        assert {'automatic', 'heads'} < set(case['rows_per_second'])
+
+
+def test_operations_of_a_model_are_those_of_its_products():
+    schema, _ = made_up(Shape((5,) * 4), 8, seed=0)
+    deep = {'model.name': 'dnn', 'model.embedding_dim': 8, 'model.deep_hidden': (32, 16)}
+    counted = comparisons.forward_operations(replace(Config(), deep), schema)
+    products = 2 * (32 * 32 + 32 * 16 + 16)
+    assert products <= counted < 1.2 * products
+
 
 @pytest.mark.parametrize(
     'arguments, parts',
@@ -218,6 +236,7 @@ def test_every_suite_leaves_a_complete_record(command, tmp_path, suite):
         (['--suite=data', '--peer=x'], ['--suite=data does not read --peer']),
         (['--suite=table_growth', '--table_rows=60000,many'], ['--table_rows=60000,many', 'numbers of at least 1000']),
         (['--suite=data', '--rows=100', '--batches=1024'], ['--rows=100 is less than the largest batch, 1024']),
+        (['--suite=models', '--only=deepfmm'], ['--only=deepfmm is unknown', "did you mean 'deepfm'"]),
         (['--tables=adamw'], ["'optimizer.tables' is 'adamw'"]),
         (['--suite=gpu'], ['--suite=gpu needs a GPU', '--quick']),
     ],

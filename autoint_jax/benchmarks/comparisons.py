@@ -1,0 +1,219 @@
+"""Compares training steps with peers on many shapes of AutoInt, and for every model."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.report import Outcome
+from autoint_jax.benchmarks.roofline import Peak, measured_peak
+from autoint_jax.benchmarks.shapes import SHAPES, Shape, log_spaced, made_up
+from autoint_jax.benchmarks.stepping import StepBenchmark
+from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
+from autoint_jax.config.configuration import Config, replace
+from autoint_jax.errors import UsageError, nearest
+from autoint_jax.models import registry
+from autoint_jax.models.layers.tables import lookup
+from autoint_jax.schema import Batch, Schema
+from autoint_jax.training.run_folder.provenance import without_paths
+
+OURS = 'autoint_jax'
+
+
+class Sizes(NamedTuple):
+    """The sizes of an AutoInt and of the data that it trains on.
+
+    Attributes:
+      fields: number of fields.
+      features: number of ids of all fields.
+      embedding_dim: width of the embeddings, d.
+      layers: number of interacting layers.
+      heads: number of heads.
+      head_dim: values of a head.
+      batch: rows of a batch.
+    """
+
+    fields: int
+    features: int
+    embedding_dim: int
+    layers: int
+    heads: int
+    head_dim: int
+    batch: int
+
+
+# Those of the other suites, of BARS' configurations for three data sets, and sizes at the edges.
+AUTOINTS = {
+    'criteo': Sizes(39, 1_000_000, 16, 3, 2, 32, 1024),
+    'frappe_bars': Sizes(10, 5_382, 10, 6, 4, 32, 4096),
+    'avazu_bars': Sizes(24, 100_000, 16, 7, 2, 64, 8192),
+    'criteo_bars': Sizes(39, 1_000_000, 16, 5, 1, 64, 8192),
+    'wide': Sizes(22, 200_000, 64, 3, 4, 64, 2048),
+    'many_fields': Sizes(100, 200_000, 16, 3, 2, 32, 1024),
+    'most_fields': Sizes(400, 400_000, 16, 2, 2, 16, 256),
+    'adult': Sizes(13, 120, 16, 3, 2, 32, 256),
+    'small': Sizes(7, 3_500, 8, 1, 1, 16, 1024),
+}
+DEEP = {'model.deep_hidden': (400, 400, 400)}
+# The options of each model, as peers are configured.
+MODELS: dict[str, dict[str, Any]] = {
+    'lr': {'model.name': 'lr'},
+    'fm': {'model.name': 'fm'},
+    'nfm': {'model.name': 'nfm', **DEEP},
+    'dnn': {'model.name': 'dnn', **DEEP},
+    'wide_deep': {'model.name': 'wide_deep', **DEEP},
+    'deepfm': {'model.name': 'deepfm', **DEEP},
+    'dcn_v2': {'model.name': 'dcn_v2', **DEEP},
+    'xdeepfm': {'model.name': 'xdeepfm', **DEEP},
+    'masknet': {'model.name': 'masknet', **DEEP},
+    'finalmlp': {'model.name': 'finalmlp', **DEEP},
+    'autoint': {},
+    'autoint_plus': {'model.deep_hidden': (400, 400)},
+    'destine': {'model.name': 'destine'},
+    'ft_transformer': {'model.name': 'ft_transformer'},
+}
+
+
+def shapes(
+    config: Config, only: Sequence[str], forms: Sequence[str], peers: Sequence[str], timing: Timing, *, quick: bool
+) -> Outcome:
+    """Measures training steps of AutoInt with sizes of AUTOINTS, in several forms and beside peers.
+
+    Args:
+      config: the configuration; its sizes and its form are replaced.
+      only: names in AUTOINTS; empty for all.
+      forms: forms of the interacting layers, each beside 'automatic'.
+      peers: commands; {fields}, {features}, {embedding_dim}, {layers}, {heads}, {head_dim} and {batch} in them are
+        replaced.
+      timing: the windows of each candidate.
+      quick: whether peaks are measured from small arrays.
+
+    Raises:
+      UsageError: a name is unknown, or a peer fails.
+    """
+    names = chosen(only, AUTOINTS)
+    peak, rows = measured_peak(config.model.compute_dtype, quick=quick), {}
+    for name in names:
+        sizes = AUTOINTS[name]
+        shape = Shape(log_spaced(sizes.fields, 2, sizes.features))
+        own = replace(
+            config,
+            {f'model.{option}': getattr(sizes, option) for option in ('embedding_dim', 'head_dim')}
+            | {'model.num_layers': sizes.layers, 'model.num_heads': sizes.heads, 'training.batch_size': sizes.batch},
+        )
+        steps = {form: StepBenchmark(replace(own, {'execution.form': form}), shape) for form in ('automatic', *forms)}
+        work = steps['automatic'].work.operations
+        rows[name] = {
+            **sizes._asdict(),
+            'slice_rows': steps['automatic'].cut.slice_rows,
+            **_compared(steps, [filled(peer, sizes._asdict()) for peer in peers], work, peak, timing),
+        }
+        print(report.table(HEADER, [_line(name, rows[name])])[1], flush=True)
+    return _outcome(rows, peak)
+
+
+def models(
+    config: Config, only: Sequence[str], shape: str, peers: Sequence[str], timing: Timing, *, quick: bool
+) -> Outcome:
+    """Measures training steps of models of MODELS on a shape of SHAPES, beside peers.
+
+    The arguments are those of `shapes`; {model}, {shape} and {batch} are replaced in the commands of peers. The share
+    of the peak counts the operations that XLA counts in the forward pass of a row, times three.
+    """
+    names = chosen(only, MODELS)
+    peak, rows = measured_peak(config.model.compute_dtype, quick=quick), {}
+    for name in names:
+        own = replace(config, MODELS[name])
+        step = StepBenchmark(own, SHAPES[shape])
+        values = {'model': name, 'shape': shape, 'batch': own.training.batch_size}
+        work = 3 * forward_operations(own, made_up(SHAPES[shape], 8, seed=1)[0])
+        rows[name] = {
+            'slice_rows': step.cut.slice_rows,
+            **_compared({'automatic': step}, [filled(peer, values) for peer in peers], work, peak, timing),
+        }
+        print(report.table(HEADER, [_line(name, rows[name])])[1], flush=True)
+    return _outcome(rows, peak, {'shape': shape, 'batch': config.training.batch_size})
+
+
+HEADER = ['case', 'rows/s', 'of the best form', 'of the fastest peer', 'of the peak', 'slices of']
+
+
+def chosen(only: Sequence[str], known: dict[str, Any]) -> list[str]:
+    """Returns the names to measure, all if none is given. Raises UsageError if one is unknown."""
+    for name in only:
+        if name not in known:
+            raise UsageError(f'--only={name} is unknown{nearest(name, list(known))}; known: {", ".join(known)}')
+    return list(only) or list(known)
+
+
+def filled(command: str, values: dict[str, Any]) -> str:
+    """Replaces names in braces in the command of a peer; other braces stay."""
+    for name, value in values.items():
+        command = command.replace(f'{{{name}}}', str(value))
+    return command
+
+
+def forward_operations(config: Config, schema: Schema) -> float:
+    """Returns the operations of the forward pass of a row, as XLA counts them before it optimizes."""
+    rows = 64
+    form = 'einsum' if registry.model_class(config.model).HAS_FORMS else 'automatic'
+    model, specs = registry.build(config.model, schema, form)
+    shape = jax.ShapeDtypeStruct
+    batch = Batch(
+        shape((rows, schema.num_slots), np.int32),
+        shape((rows, len(schema.numeric_fields)), np.float32),
+        shape((rows,), np.float32),
+        shape((rows,), np.float32),
+    )
+    tables = {name: shape((spec.rows, spec.width), np.float32) for name, spec in specs.items()}
+    found = jax.eval_shape(lambda tables, batch: lookup(tables, specs, batch), tables, batch)
+    variables = jax.eval_shape(functools.partial(model.init, training=None), jax.random.key(0), found, batch)
+    counted = jax.jit(functools.partial(model.apply, training=None)).lower(variables, found, batch).cost_analysis()
+    return float((counted or {}).get('flops', 0.0)) / rows
+
+
+def _compared(
+    steps: dict[str, StepBenchmark], peers: Sequence[str], operations: float, peak: Peak, timing: Timing
+) -> dict[str, Any]:
+    """Measures steps and peers in turn, and returns the figures of a record."""
+    candidates: dict[str, Callable[[float], float]] = {form: step.window for form, step in steps.items()}
+    candidates |= {peer: functools.partial(_peer_window, peer) for peer in peers}
+    rates = in_turn(candidates, timing)
+    middle = medians(rates)
+    ours, fastest = middle['automatic'], max((middle[peer] for peer in peers), default=None)
+    return {
+        'rows_per_second': {without_paths(name): windows for name, windows in rates.items()},
+        'of_best_form': ours / max(middle[form] for form in steps),
+        'of_fastest_peer': ours / fastest if fastest else None,
+        'operations_per_row': operations,
+        'share_of_peak': ours * operations / peak.operations,
+        'median': ours,
+    }
+
+
+def _peer_window(peer: str, seconds: float) -> float:
+    return peer_rate(peer)  # a peer decides itself how long it measures
+
+
+def _line(name: str, row: dict[str, Any]) -> tuple[Any, ...]:
+    beside = row['of_fastest_peer']
+    return (
+        name,
+        row['median'],
+        row['of_best_form'],
+        '' if beside is None else beside,
+        row['share_of_peak'],
+        row['slice_rows'],
+    )
+
+
+def _outcome(rows: dict[str, dict[str, Any]], peak: Peak, beside: dict[str, Any] | None = None) -> Outcome:
+    lines = ['', *report.table(HEADER, [_line(name, row) for name, row in rows.items()])]
+    ratios = {name: row['of_fastest_peer'] for name, row in rows.items() if row['of_fastest_peer']}
+    if ratios:
+        worst = min(ratios, key=ratios.__getitem__)
+        lines.append(f'the least ratio to the fastest peer is {ratios[worst]:.2f} ({worst})')
+    return Outcome(lines, {**(beside or {}), 'cases': rows, 'roofline': peak._asdict()})
