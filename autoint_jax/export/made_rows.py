@@ -10,7 +10,7 @@ from autoint_jax.bundle.manifest import RawInput
 from autoint_jax.data.datasets.row_plan import RowPlan
 from autoint_jax.data.encoding.plan import UNKNOWN
 from autoint_jax.data.raw.derived import AGE_GROUPS
-from autoint_jax.export.raw_inputs import NUMBER, TEXTS, raw_inputs
+from autoint_jax.export.raw_inputs import NUMBERS, TEXTS, raw_inputs
 from autoint_jax.schema import NUMERIC
 
 ROWS = 16
@@ -55,7 +55,7 @@ def _known(plan: RowPlan, column: RawInput) -> list[Value]:
     given = _DERIVED_FROM.get(plan.table.derivation, {}).get(column.name)
     if given is not None:
         return given
-    whole = dict(plan.layout.columns).get(column.name, 'integer') != 'real'
+    kind = dict(plan.layout.columns).get(column.name, 'integer')
     values: list[Value] = []
     for field in plan.table.fields:
         if field.column != column.name:
@@ -63,12 +63,12 @@ def _known(plan: RowPlan, column: RawInput) -> list[Value]:
         if field.kind != NUMERIC and field.transform == 'none':
             texts = [text for text in plan.fitted.vocabularies[field.name].values if text not in ('', UNKNOWN)]
             step = max(1, len(texts) // _SPREAD)
-            values += texts[::step][:_SPREAD] if column.kind != NUMBER else map(_number, texts[::step][:_SPREAD])
+            values += map(_number, texts[::step][:_SPREAD]) if kind in NUMBERS else texts[::step][:_SPREAD]
         elif parameters := plan.fitted.parameters.get(field.name, ()):
             numbers = _near(field.transform, parameters)
-            values += [math.floor(number) for number in numbers] if whole else numbers
+            values += [math.floor(number) for number in numbers] if kind != 'real' else numbers
     if not values:
-        values = _ANY_NUMBERS if column.kind == NUMBER else list(map(str, _ANY_NUMBERS))
+        values = _ANY_NUMBERS if kind in NUMBERS else list(map(str, _ANY_NUMBERS))
     return list(dict.fromkeys(values))
 
 
