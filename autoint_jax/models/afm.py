@@ -16,6 +16,7 @@ from autoint_jax.models.layers.embedding import (
     present_features,
 )
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
+from autoint_jax.models.layers.softmax import softmax
 from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
@@ -42,7 +43,7 @@ class AttentionalPairs(nn.Module):
         hidden = jax.nn.relu(nn.Dense(self.width, kernel_init=kernel_init, name='hidden')(products))  # [b, pairs, h]
         scores = hidden @ self.param('score', nn.initializers.normal(1.0), (self.width,))  # [b, pairs]
         scores = jnp.where(present[:, first] & present[:, second], scores, jnp.finfo(scores.dtype).min)
-        weights = dropped(jax.nn.softmax(scores, 1), training, site=layer_site(0), rate=self.dropout)
+        weights = dropped(softmax(scores, 1), training, site=layer_site(0), rate=self.dropout)
         return jnp.einsum('bp,bpd->bd', weights, products)
 
 

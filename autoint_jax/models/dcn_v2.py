@@ -9,6 +9,7 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
 from autoint_jax.models.layers.mlp import deep_network
+from autoint_jax.models.layers.softmax import softmax
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
@@ -44,7 +45,7 @@ class MatrixCrossLayer(nn.Module):
         else:
             inner = product(x, experts * rank, width + rank, 'down')  # V of all experts, [b, k * r]
             if experts > 1:
-                gates = jax.nn.softmax(product(x, experts, width + 1, 'gate'))  # [b, k]
+                gates = softmax(product(x, experts, width + 1, 'gate'))  # [b, k]
                 core = self.param('core', nn.initializers.normal(rank**-0.5), (experts, rank, rank))  # C^T
                 inner = jnp.einsum('bkr,krs->bks', jnp.tanh(inner).reshape(-1, experts, rank), core)
                 inner = (gates[:, :, None] * jnp.tanh(inner)).reshape(-1, experts * rank)

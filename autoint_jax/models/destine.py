@@ -19,6 +19,7 @@ from autoint_jax.models.layers.dropout import HEAD_SITE, Training, dropout_rate,
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP, deep_network
+from autoint_jax.models.layers.softmax import softmax
 from autoint_jax.models.layers.tables import Rows, TableSpec
 from autoint_jax.schema import Batch, Schema
 
@@ -55,7 +56,7 @@ class DisentangledAttention(nn.Module):
         if self.relu:
             query, key, value = map(jax.nn.relu, (query, key, value))
         query, key = (part - part.mean(2, keepdims=True) for part in (query, key))
-        importance = jax.nn.softmax(x @ unary, axis=1)  # [b, g, n]
+        importance = softmax(x @ unary, axis=1)  # [b, g, n]
         weights = attention_weights(query, key, scale=spec.scale) + importance.swapaxes(1, 2)[:, :, None]
         mixing = dropped(weights, training, site=self.site, rate=self.dropout)
         mixed = jnp.einsum('bnfg,bnga->bfna', mixing, value, preferred_element_type=sums_type(x))

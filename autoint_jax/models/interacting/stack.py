@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.models.layers.dropout import Drawn, factors
+from autoint_jax.models.layers.softmax import softmax
 
 NORM_EPSILON = 1e-8  # added to the variance, inside the root, as in the authors' code
 
@@ -91,7 +92,7 @@ def attention_weights(query: jax.Array, key: jax.Array, *, scale: float) -> jax.
       float32 [..., f, g]; each row sums to 1.
     """
     scores = jnp.einsum('...fa,...ga->...fg', query, key, preferred_element_type=sums_type(query))
-    return jax.nn.softmax(scores * scale, axis=-1)
+    return softmax(scores * scale)
 
 
 def projections(x: jax.Array, layer: LayerWeights, spec: StackSpec) -> jax.Array:

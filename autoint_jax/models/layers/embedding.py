@@ -93,8 +93,7 @@ def weighted_values(rows: jax.Array, ids: jax.Array, combiner: str) -> jax.Array
 def _share(counts: jax.Array) -> jax.Array:
     """Returns 1 / q for counts q of values, 1 for no values.
 
-    XLA divides by a value that is broadcast in one of two ways, which round differently, and takes the one or the other
-    by the number of devices. A product leaves it no choice.
+    To multiply by it rounds alike in every program, which a division would not (`softmax.py`).
     """
     return 1 / jnp.maximum(counts, 1)
 

@@ -17,6 +17,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation import sums
 from autoint_jax.evaluation.sums import Scores
 from autoint_jax.training.step.exchange import device_lookup
+from autoint_jax.training.step.exchange_form import device_rows
 from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE, TABLE_AXIS
 from autoint_jax.training.step.scoring import device_logits, scored_batch, scored_rows
 from autoint_jax.training.step.slices import Cut
@@ -134,7 +135,8 @@ def make_evaluator(
         count = columns.labels.shape[0]
         cut = scored_batch(setup, mesh, count)
         rows = scored_rows(cut, mesh, count)
-        logits = device_logits(setup, found, cut.slice_rows)(variables, tables, columns, rows)[:count]
+        score = device_logits(setup, found, cut.slice_rows, device_rows(cut, mesh))
+        logits = score(variables, tables, columns, rows)[:count]
         return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
 
     program = _over_copies(one_copy, mesh, together=together, shared=1)

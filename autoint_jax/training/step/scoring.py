@@ -17,6 +17,7 @@ from autoint_jax.schema import Batch
 from autoint_jax.training.processes.group import moved
 from autoint_jax.training.step.columns import ResidentColumns, SharedRows, gathered, resident_columns
 from autoint_jax.training.step.exchange import device_lookup
+from autoint_jax.training.step.exchange_form import device_rows
 from autoint_jax.training.step.layout import held_tables, tables_specs
 from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, batch_devices
 from autoint_jax.training.step.slices import Cut, scoring_cut
@@ -145,7 +146,8 @@ def _logits(
     def of_device(variables, tables, held):
         count = held.labels.shape[0]
         rows = scored_rows(cut, mesh, count)
-        return device_logits(setup, lookup, cut.slice_rows)(variables, held_tables(tables), held, rows)[:count]
+        logits = device_logits(setup, lookup, cut.slice_rows, device_rows(cut, mesh))
+        return logits(variables, held_tables(tables), held, rows)[:count]
 
     specs = (EVERYWHERE, tables_specs(tables), BY_ROW)
     on_devices = jax.shard_map(of_device, mesh=mesh, check_vma=False, in_specs=specs, out_specs=BY_ROW)
@@ -162,24 +164,41 @@ def scored_rows(cut: Cut, mesh: Mesh, held: int) -> jax.Array:
 
     They fill up its parts of whole batches, which are cut as `cut` says.
     """
-    part = cut.padded_batch // batch_devices(mesh)
+    part = device_rows(cut, mesh)
     rows = jnp.arange(-(-held // part) * part)
     return jnp.where(rows < held, rows, -1)
 
 
-def device_logits(setup: Setup, lookup: Callable[[Tables, Batch], Rows], slice_rows: int) -> Callable:
+def device_logits(setup: Setup, lookup: Callable[[Tables, Batch], Rows], slice_rows: int, part_rows: int) -> Callable:
     """Returns a function of one device: (variables, tables, columns, its rows [n], -1 for padding) -> logits [n].
 
-    It takes its rows slice by slice, and looks up the rows of tables that each slice needs.
+    It takes its rows slice by slice, and looks up the rows of tables that each slice needs. With ordered sums it looks
+    them up for a whole part of a batch instead, as a training step does: in one loop with the look-up, XLA compiles the
+    model in ways that depend on the mesh.
+
+    Args:
+      setup: the setup of the run.
+      lookup: `exchange.device_lookup`.
+      slice_rows: rows of a slice.
+      part_rows: rows of a part of a batch, a multiple of slice_rows that divides n.
     """
+
+    def in_slices(rows, size):
+        return jax.tree.map(lambda x: x.reshape(len(x) // size, size, *x.shape[1:]), rows)
+
+    def part_logits(variables, tables, columns, rows):
+        batch = gathered(columns, rows)
+        parts = in_slices((lookup(tables, batch), batch), slice_rows)
+        return jax.lax.map(lambda part: setup.model.apply(variables, *part, training=None), parts).reshape(-1)
 
     def slice_logits(variables, tables, columns, rows):
         batch = gathered(columns, rows)
         return setup.model.apply(variables, lookup(tables, batch), batch, training=None)
 
+    ordered = setup.config.mesh.ordered_sums
+    logits, size = (part_logits, part_rows) if ordered else (slice_logits, slice_rows)
+
     def logits_of_device(variables, tables, columns, rows):
-        return jax.lax.map(
-            lambda rows: slice_logits(variables, tables, columns, rows), rows.reshape(-1, slice_rows)
-        ).reshape(-1)
+        return jax.lax.map(lambda rows: logits(variables, tables, columns, rows), in_slices(rows, size)).reshape(-1)
 
     return logits_of_device

@@ -14,7 +14,6 @@ import optax
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.rates import Rates, rates_of
 from autoint_jax.config.training_config import SKIP
-from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.forms import GPUS
@@ -143,19 +142,12 @@ def make_setup(config: Config, schema: Schema, platform: str | None = None) -> S
       schema: the fields of its data.
       platform: of the devices that train it; by default that of JAX's default device.
 
-    Raises UsageError if the model is unknown, does not read an option that is set, cannot have the form asked for, or
-    if sums cannot be ordered in the form.
+    Raises UsageError if the model is unknown, does not read an option that is set, or cannot have the form asked for.
     """
     platform = platform or jax.default_backend()
     model, table_specs = registry.build(config.model, schema, config.execution.form, platform)
     table_form = chosen_table_form(config.optimizer, config.execution.tables_form, platform)
-    setup = Setup(config, schema, platform, model, table_specs, table_form)
-    if config.mesh.ordered_sums and setup.form == 'einsum':
-        raise UsageError(
-            "option mesh.ordered_sums is true, but form 'einsum' of the interacting layers rounds differently on "
-            'different meshes: choose execution.form=heads'
-        )
-    return setup
+    return Setup(config, schema, platform, model, table_specs, table_form)
 
 
 def initial_state(setup: Setup) -> TrainState:

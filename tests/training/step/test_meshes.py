@@ -84,6 +84,7 @@ def of_meshes(meshes, all_options):
         {'optimizer.tables': 'lazy_adam', 'model.deep_hidden': (7, 5), 'model.deep_dropout': 0.1},
         {'optimizer.tables': 'rowwise_adagrad', 'execution.tables_form': 'xla'},
         {'optimizer.tables': 'rowwise_adagrad', 'execution.form': 'heads'},
+        {'optimizer.tables': 'deferred_adam', 'execution.form': 'einsum'},
     ],
 )
 def test_every_optimizer_has_the_bits_of_one_device_on_every_mesh(on_host_devices, options):
