@@ -15,12 +15,16 @@ share, and one of these processes is killed, all at random. With several numbers
 (mesh.ordered_sums), because only then all of them have the same bits, and tables are split over some of the devices.
 The run that is left alone has one process with the first number of devices.
 
+--kept_in=FOLDER keeps all runs in a folder. The same command with this folder goes on with the runs that are left, so
+that the script itself can be stopped. Runs of another commit, seed or other flags need another folder.
+
 Time on two CPU cores: about ten minutes for 100 runs on one device, less than one with --quick, and an hour for 100
 runs with --devices=2,1,4 --processes=1,2. The exit status is 3 if a run is lost, repeated or different. Writes
 results/killed_runs.{json,csv}, or killed_on_meshes.{json,csv} if there are several devices or processes; --quick writes
 nothing.
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -48,6 +52,7 @@ _PROCESSES = flags.DEFINE_list(
     'processes', ['1'], 'Numbers of processes that share the devices; each start takes one of them.'
 )
 _AT_ONCE = flags.DEFINE_integer('at_once', 2, 'Number of runs that train at the same time.', lower_bound=1)
+_KEPT_IN = flags.DEFINE_string('kept_in', '', 'Folder that keeps the runs, to go on there; by default none does.')
 _QUICK = flags.DEFINE_boolean('quick', False, 'Only four short runs, and no record.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records.')
 
@@ -80,6 +85,7 @@ ORDERED = {'mesh.ordered_sums': True, 'execution.slice_rows': 32}  # so that all
 RATINGS, EPOCHS = 20_000, 6
 QUICK_RUNS, QUICK_EPOCHS = 4, 3
 LIMIT_SECONDS = 1800.0  # of a start; a busy machine takes long
+ALONE = 'seconds_alone.json'  # in the folder of the runs
 GRACE_SECONDS = 40.0  # for processes that share a run with one that ended; then they are killed, as launchers do
 SHOWN_SECONDS = 5.0  # between two lines that count the runs
 
@@ -97,9 +103,11 @@ def main(argv: list[str]) -> int:
     config, began = replace(Config(), OPTIONS | {'training.epochs': epochs}), time.time()
     if len(devices) > 1:
         config = replace(config, ORDERED)
-    with tempfile.TemporaryDirectory(prefix='killed_runs_') as name:
-        folder = pathlib.Path(name)
-        movielens_1m(folder / 'raw', RATINGS, 0)
+    kept = contextlib.nullcontext(_KEPT_IN.value)
+    with kept if _KEPT_IN.value else tempfile.TemporaryDirectory(prefix='killed_runs_') as name:
+        folder = pathlib.Path(name).absolute()
+        if not (folder / 'raw').exists():
+            movielens_1m(folder / 'raw', RATINGS, 0)
         data = registry.prepare('movielens_1m', 'autoint_all_rows', folder / 'raw', folder / 'data')
         cache_compilations(str(folder / 'compiled'))
 
@@ -115,7 +123,9 @@ def main(argv: list[str]) -> int:
             others.extend(process for number, process in enumerate(started) if number != killed)
             return started[killed]
 
-        for alone in ('first', 'alone'):  # the first one compiles
+        seconds = _seconds_alone(folder)
+        for alone in () if seconds else ('first', 'alone'):  # the first one compiles
+            shutil.rmtree(folder / alone, ignore_errors=True)
             started = time.monotonic()
             fate = killed_runs.survive(
                 -1, [], functools.partial(start, alone, {}, devices[0], 1, 0), folder / alone, LIMIT_SECONDS
@@ -123,6 +133,7 @@ def main(argv: list[str]) -> int:
             seconds = time.monotonic() - started
             if fate.failures:
                 raise UsageError(f'a run that is left alone failed: {(folder / f"{alone}.log").read_text()[-500:]}')
+        (folder / ALONE).write_text(json.dumps(seconds))
 
         def start_at_random(run: int, rng: random.Random) -> int:
             """Starts or resumes a run.
@@ -137,6 +148,9 @@ def main(argv: list[str]) -> int:
         def kill_some(first: int) -> None:
             """Kills every so many-th run, from the first one on, and writes its fate."""
             for run in range(first, runs, _AT_ONCE.value):
+                if (folder / f'{run}.json').exists():
+                    continue
+                shutil.rmtree(folder / str(run), ignore_errors=True)  # of a script that was stopped
                 rng = random.Random(f'{_SEED.value}/{run}')
                 kills = killed_runs.plan(rng, _KILLS.value, seconds)
                 fate = killed_runs.survive(
@@ -193,6 +207,12 @@ def main(argv: list[str]) -> int:
     write_table(path, [counted], about)
     print(f'wrote {path}.json and .csv')
     return 0 if passed else 3
+
+
+def _seconds_alone(folder: pathlib.Path) -> float:
+    """Returns the seconds of the run that was left alone, 0 if the folder has none yet."""
+    path = folder / ALONE
+    return json.loads(path.read_text()) if path.exists() else 0.0
 
 
 def tables_of(count: int) -> list[dict[str, Any]]:
