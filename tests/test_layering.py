@@ -75,7 +75,7 @@ ARROWS = {
     ),
     'explain': 'errors schema data.store models.layers training.step training.memory training',
     'serving': 'errors bundle',
-    'export.onnx': 'errors bundle',
+    'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
     'export': (
         'errors schema stored bundle config data.raw data.store data.encoding data.preparation data.datasets '
         'models.layers models.interacting models evaluation training.run_folder training export.onnx'

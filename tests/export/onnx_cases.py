@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import model_cases as cases
+import numpy as np
 import onnx
 import onnxruntime
 
@@ -10,6 +11,7 @@ from autoint_jax.bundle.weights import write_weights
 from autoint_jax.export.onnx.converter import onnx_model
 from autoint_jax.export.scored_function import ExportedWeights, function_of
 from autoint_jax.models import registry
+from autoint_jax.schema import Batch
 
 
 def inputs(schema):
@@ -24,8 +26,12 @@ def inputs(schema):
 def drawn_weights(config, schema, precision='float32'):
     """Weights of a model, drawn as `model_cases.made` does."""
     form = 'einsum' if registry.MODELS[config.name].HAS_FORMS else 'automatic'
-    rows = cases.batch(2)
-    rows = rows._replace(ids=rows.ids[:, : schema.num_slots], numeric=rows.numeric[:, : len(schema.numeric_fields)])
+    rows = Batch(
+        np.ones((2, schema.num_slots), np.int32),
+        np.zeros((2, len(schema.numeric_fields)), np.float32),
+        np.zeros(2, np.float32),
+        np.ones(2, np.float32),
+    )
     model, tables, variables = cases.made(config, form, schema=schema, rows=rows)
     return ExportedWeights(variables, tables, model.table_specs(config, schema), precision)
 

@@ -64,9 +64,9 @@ class Graph:
       reduced: {tensor: (operator, operand, axes, sizes of the operand)} of tensors that were reduced along axes.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], location: str = 'weights.bin'):
-        """Takes the places of the weights in a file, and the name of that file beside the model."""
-        self._tensors, self._location = tensors, location
+    def __init__(self, tensors: Mapping[str, Tensor], location: str = 'weights.bin', prefix: str = ''):
+        """Takes the places of the weights in a file, the name of that file beside the model, and a prefix of names."""
+        self._tensors, self._location, self._prefix = tensors, location, prefix
         self._nodes: list[Node] = []
         self._made: dict[Any, tuple[str, ...]] = {}
         self._by_output: dict[str, Node] = {}
@@ -84,16 +84,18 @@ class Graph:
         self, op: str, inputs: Sequence[str], outputs: int, domain: str = '', **attributes: Any
     ) -> tuple[str, ...]:
         """Adds a node with several outputs, unless there is an equal one, and returns their names."""
-        key = (op, domain, *inputs, outputs, *(f'{name}={value}' for name, value in sorted(attributes.items())))
-        hashable = not any(isinstance(value, TensorProto) for value in attributes.values())
-        if hashable and key in self._made:
+        graphs = [value for value in attributes.values() if isinstance(value, onnx.GraphProto)]
+        plain = {name: value for name, value in attributes.items() if not isinstance(value, onnx.GraphProto)}
+        key = (op, domain, *inputs, outputs, *(f'{name}={value}' for name, value in sorted(plain.items())))
+        if not graphs and key in self._made:
             return self._made[key]
         names = tuple(self._name(op) for _ in range(outputs))
         proto = helper.make_node(op, list(inputs), list(names), name=names[0], domain=domain, **attributes)
-        node = Node(op, tuple(inputs), names, proto)
+        within = (name for graph in graphs for inner in graph.node for name in inner.input)  # tensors around the branch
+        node = Node(op, (*inputs, *within), names, proto)
         self._nodes.append(node)
         self._by_output |= dict.fromkeys(names, node)
-        if hashable:
+        if not graphs:
             self._made[key] = names
         return names
 
@@ -167,27 +169,32 @@ class Graph:
     def model(self, name: str, inputs: Sequence[Port], outputs: Sequence[tuple[Port, str]]) -> onnx.ModelProto:
         """Returns the model whose outputs are the given tensors of the graph, under the names of their ports."""
         last = [helper.make_node('Identity', [tensor], [port.name], name=port.name) for port, tensor in outputs]
-        wanted, kept = {tensor for _, tensor in outputs}, []
-        for node in reversed(self._nodes):
-            if wanted & set(node.outputs):
-                kept.append(node.proto)
-                wanted |= set(node.inputs)
-        protos = [*reversed(kept), *last]
-        graph = helper.make_graph(
-            protos,
-            name,
-            [_described(port) for port in inputs],
-            [_described(port) for port, _ in outputs],
-            [proto for label, proto in self._initializers.items() if label in wanted],
-        )
+        kept, initializers = self._needed([tensor for _, tensor in outputs])
+        protos = [*kept, *last]
+        described = [_described(port) for port in inputs], [_described(port) for port, _ in outputs]
+        graph = helper.make_graph(protos, name, *described, initializers)
         opsets = [helper.make_opsetid('', OPSET)]
         if any(proto.domain == ML for proto in protos):
             opsets.append(helper.make_opsetid(ML, ML_OPSET))
         return helper.make_model(graph, ir_version=IR, opset_imports=opsets, producer_name='autoint_jax')
 
+    def branch(self, output: str) -> onnx.GraphProto:
+        """Returns the graph as a branch of a node If, with one output. It takes tensors from the graph around it."""
+        kept, initializers = self._needed([output])
+        return helper.make_graph(kept, f'{self._prefix}branch', [], [onnx.ValueInfoProto(name=output)], initializers)
+
+    def _needed(self, outputs: Sequence[str]) -> tuple[list[onnx.NodeProto], list[TensorProto]]:
+        """Returns the nodes and the constants and weights that some outputs need."""
+        wanted, kept = set(outputs), []
+        for node in reversed(self._nodes):
+            if wanted & set(node.outputs):
+                kept.append(node.proto)
+                wanted |= set(node.inputs)
+        return kept[::-1], [proto for label, proto in self._initializers.items() if label in wanted]
+
     def _name(self, op: str) -> str:
         self._count += 1
-        return f'{op}_{self._count}'
+        return f'{self._prefix}{op}_{self._count}'
 
 
 def _described(port: Port) -> onnx.ValueInfoProto:
