@@ -6,6 +6,7 @@ import jax
 from jax.sharding import Mesh
 
 from autoint_jax.data.store.columns import Columns
+from autoint_jax.models.interacting.forms import choice_of_form
 from autoint_jax.training import rounds
 from autoint_jax.training.memory.room import Arrangement
 from autoint_jax.training.processes.decisions import decided
@@ -47,6 +48,9 @@ class RunTrainer:
         each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
         devices = placement.devices_sentence(list(mesh.devices.flat))
         reporter.say(f'{devices}; a batch has {self.schedule.batch_size:,} rows{each}{exchanged}{setup.repeatable}')
+        if setup.form:
+            form = choice_of_form(config.execution.form, setup.form, config.model)
+            reporter.say(f'{form}; slices of {cut.slice_rows:,} rows')
         for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
             reporter.say(sentence)
         reporter.doing('reading rows and making the state')

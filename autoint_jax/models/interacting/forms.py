@@ -80,6 +80,27 @@ def chosen_form(name: str, config: ModelConfig, platform: str | None = None, fie
     return name
 
 
+def choice_of_form(name: str, chosen: str, config: ModelConfig) -> str:
+    """Returns a clause that names a form and says why it was chosen.
+
+    Args:
+      name: option `execution.form`.
+      chosen: the form that `chosen_form` returned.
+      config: the options of the model.
+    """
+    if name != AUTOMATIC:
+        why = 'execution.form asks for it'
+    elif chosen == 'cpu_kernel':
+        why = 'compiled for this processor, the fastest form on CPUs'
+    elif chosen == 'heads':
+        why = 'the fastest form on CPUs where the compiled kernel does not run'
+    elif chosen == 'gpu_kernel':
+        why = f'faster than einsum in {config.compute_dtype}'
+    else:
+        why = f'the fastest form on this device in {config.compute_dtype}'
+    return f'interacting layers in the form {chosen} ({why})'
+
+
 def missed_kernel(name: str, config: ModelConfig, platform: str | None = None) -> str:
     """Returns why the automatic form on a CPU in float32 is not the compiled kernel; empty if it is, or need not be."""
     on_cpu = (platform or jax.default_backend()) == 'cpu'

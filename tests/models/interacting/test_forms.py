@@ -283,3 +283,13 @@ def test_an_option_that_a_form_lacks_is_named():
         UsageError, match="'cpu_kernel', but .* option 'model.compute_dtype' is 'bfloat16'; use 'automatic'"
     ):
         forms.chosen_form('cpu_kernel', ModelConfig(compute_dtype='bfloat16'))
+
+
+def test_the_log_says_which_form_was_chosen_and_why():
+    config = ModelConfig()
+    assert forms.choice_of_form('automatic', 'cpu_kernel', config) == (
+        'interacting layers in the form cpu_kernel (compiled for this processor, the fastest form on CPUs)'
+    )
+    assert forms.choice_of_form('einsum', 'einsum', config).endswith('einsum (execution.form asks for it)')
+    half = dataclasses.replace(config, compute_dtype='bfloat16')
+    assert forms.choice_of_form('automatic', 'gpu_kernel', half).endswith('(faster than einsum in bfloat16)')
