@@ -11,6 +11,7 @@ from test_docs import PAGES
 BLOCK = re.compile(r'^```(.*?)\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 # Programs and lines that are not this project's.
 OTHERS = {
+    'python -m autoint_jax.serving.triton bundle models',
     "pip install -e '.[tensorboard]'",
     'source .venv/bin/activate',
     'python -m autoint_jax.export.check bundle',

@@ -36,8 +36,18 @@ class Asked(NamedTuple):
     context: Any
 
     def scores(self, scorer: Scorer) -> Scores:
-        """Computes the scores. Raises UsageError as the scorer does."""
-        return scorer.score(self.rows) if self.context is None else scorer.score_request(self.context, self.rows)
+        """Computes the scores. Raises UsageError as the scorer does, and if a row has no score."""
+        if self.context is None:
+            scores, called = scorer.score(self.rows), 'row'
+        else:
+            scores, called = scorer.score_request(self.context, self.rows), 'candidate'
+        if without := scores.without:
+            shared = '' if self.context is None else ' or the context'
+            raise UsageError(
+                f'{called} {without[0]} has no score: a value of it{shared} is none that its column can hold, such as '
+                'a word in a column of whole numbers; correct it'
+            )
+        return scores
 
 
 def asked(body: bytes, limits: Limits) -> Asked:

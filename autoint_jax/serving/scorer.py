@@ -25,7 +25,7 @@ class Scores(NamedTuple):
     """The scores of some rows, in their order.
 
     Attributes:
-      logits: float32 [n].
+      logits: float32 [n]; NaN in a row with a value that its column cannot hold, such as a word among whole numbers.
       probabilities: float32 [n], 1 / (1 + exp(-logit)).
       ignored: names of columns of the rows that the model does not know.
     """
@@ -33,6 +33,11 @@ class Scores(NamedTuple):
     logits: np.ndarray
     probabilities: np.ndarray
     ignored: list[str]
+
+    @property
+    def without(self) -> list[int]:
+        """Numbers of the rows without a score."""
+        return np.flatnonzero(np.isnan(self.logits)).tolist()
 
 
 class Scorer:
@@ -60,12 +65,12 @@ class Scorer:
                 f'{folder} has no {FORMATS[RAW]}, which scores raw rows: export the run again with --onnx_inputs=raw'
             )
         self._columns = {column.name: column for column in self.manifest.raw_inputs}
-        self._raw = _session(folder / FORMATS[RAW], threads)
+        self._raw = session_of(folder / FORMATS[RAW], threads)
         self._request: onnxruntime.InferenceSession | None = None
         self.context: tuple[str, ...] = ()
         if REQUEST in self.manifest.formats and self.manifest.context:
             self.context = self.manifest.context
-            self._request = _session(folder / FORMATS[REQUEST], threads)
+            self._request = session_of(folder / FORMATS[REQUEST], threads)
 
     def score(self, rows: Sequence[Mapping[str, Any]]) -> Scores:
         """Returns the scores of raw rows.
@@ -134,7 +139,7 @@ class Scorer:
         return Scores(logits, probabilities, ignored)
 
 
-def _session(path: pathlib.Path, threads: int) -> onnxruntime.InferenceSession:
+def session_of(path: pathlib.Path, threads: int) -> onnxruntime.InferenceSession:
     """Returns a session for a graph on the CPU. Waiting threads sleep, so that they leave the cores to others."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1

@@ -1,4 +1,7 @@
-"""A small bundle that is written by hand: logit = weight of the user + 0.25 * age + 0.5 * (number of tags)."""
+"""A small bundle that is written by hand: logit = weight of the user + 0.25 * age + 0.5 * (number of tags).
+
+An age of 999 is bad.
+"""
 
 import numpy as np
 import onnx
@@ -15,6 +18,8 @@ COLUMNS = (RawInput('user', 'text'), RawInput('age', 'number'), RawInput('tags',
 def expected(user, age, tags):
     """The logit of a row of texts and a number."""
     count = len(tags.split('|')) if tags else 0
+    if age == 999:
+        return np.float32(np.nan)  # a row that the graph calls bad
     return WEIGHT[USERS.get(user, 0)] + np.float32(0.25 * (0.0 if age is None else age)) + np.float32(0.5 * count)
 
 
@@ -28,6 +33,8 @@ def _graph(tensors, users):
         helper.make_tensor('quarter', TensorProto.FLOAT, [], [0.25]),
         helper.make_tensor('half', TensorProto.FLOAT, [], [0.5]),
         helper.make_tensor('zero', TensorProto.FLOAT, [], [0.0]),
+        helper.make_tensor('most', TensorProto.FLOAT, [], [999.0]),
+        helper.make_tensor('nan', TensorProto.FLOAT, [], [float('nan')]),
     ]
     node = helper.make_node
     nodes = [
@@ -44,7 +51,9 @@ def _graph(tensors, users):
         node('Cast', ['age'], ['number'], to=TensorProto.FLOAT),
         node('IsNaN', ['number'], ['missing']),
         node('Where', ['missing', 'zero', 'number'], ['present']),
-        node('Mul', ['present', 'quarter'], ['of_age']),
+        node('Equal', ['number', 'most'], ['bad']),
+        node('Where', ['bad', 'nan', 'present'], ['taken']),
+        node('Mul', ['taken', 'quarter'], ['of_age']),
         node('StringSplit', ['tags'], ['parts', 'counts'], delimiter='|'),
         node('Cast', ['counts'], ['count'], to=TensorProto.FLOAT),
         node('Mul', ['count', 'half'], ['of_tags']),

@@ -128,6 +128,12 @@ def test_a_wrong_request_is_named(scorer):
         scorer.score('rows')
 
 
+def test_a_row_with_a_value_that_its_column_cannot_hold_has_no_score(scorer):
+    scores = scorer.score([ROWS[0], ROWS[0] | {'age': 999}, ROWS[1], ROWS[1] | {'age': 999}])
+    assert scores.without == [1, 3]
+    np.testing.assert_allclose(scores.logits[[0, 2]], LOGITS[:2], rtol=1e-6)
+
+
 def test_texts_are_kept_as_they_are():
     columns = columns_of([{'user': ' 07 '}, {'user': 'a\x00b'}], [RawInput('user', 'text')])
     assert columns['user'].tolist() == [' 07 ', 'a\x00b']

@@ -70,6 +70,16 @@ def test_rows_and_requests_are_scored(server):
         ({'rows': [GOOD, 'text']}, 422, 'row 1 is a text, not an object of columns and values'),
         ({'rows': [GOOD, {'user': '7'}]}, 422, "row 1 has no column 'age': give it, or null for a missing value"),
         ({'rows': [GOOD | {'age': 'old'}]}, 422, "row 0 has 'old' in column 'age', not a finite number: correct it"),
+        (
+            {'rows': [GOOD, GOOD | {'age': 999}]},
+            422,
+            'row 1 has no score: a value of it is none that its column can hold',
+        ),
+        (
+            {'context': {'age': 999}, 'candidates': [{'user': 7, 'tags': ''}]},
+            422,
+            'candidate 0 has no score: a value of it or the context is none that its column can hold',
+        ),
         ({'context': GOOD, 'candidates': [GOOD]}, 422, "column 'age' is in the context and in a candidate: give it in"),
     ],
 )
