@@ -69,7 +69,7 @@ class _Service:
         wanted = asked(await self._body(request), self._limits)
         self.figures.rows.observe(len(wanted.rows))
         if self._waiting >= self._limits.waiting + self._limits.scored_together:
-            raise Refused(503, f'{self._waiting} requests wait already: send this one again later')
+            raise Refused(503, f'{self._waiting} requests are not answered yet: send this one again later')
         self._waiting += 1
         try:
             scoring = self._threads.submit(self._timed, wanted.scores)

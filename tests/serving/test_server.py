@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import bundle_cases as cases
@@ -164,26 +163,6 @@ def test_several_processes_serve_together_and_end_together(tmp_path):
             assert status == 200
             np.testing.assert_allclose(said['logits'], [LOGIT], rtol=1e-6)
         assert figures(running)['autoint_requests_total{path="/score",status="200"}'] == 4
-
-
-def test_a_server_with_too_much_to_do_says_so(tmp_path):
-    """With one place to score and none to wait, requests at the same time are refused."""
-    bundle = cases.write_bundle(tmp_path / 'bundle')
-    body = json.dumps({'rows': [GOOD] * 20_000}).encode()
-    with served(bundle, '--max_waiting=0', '--max_candidates=20000') as running:
-        found = []
-        threads = [threading.Thread(target=lambda: found.append(running.ask('/score', body))) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        statuses = [status for status, _ in found]
-        assert set(statuses) == {200, 503}
-        assert any(said == {'error': '1 requests wait already: send this one again later'} for _, said in found)
-    with served(bundle, '--timeout=0.001', '--max_candidates=20000') as running:
-        statuses, sentences = zip(*(running.ask('/score', body) for _ in range(3)), strict=True)
-        assert set(statuses) <= {503, 408}
-        assert 'after 0.001 seconds: send this request again later' in str(sentences)
 
 
 def refused(*flags):
