@@ -8,7 +8,11 @@ import onnx
 import onnxruntime
 
 from autoint_jax.bundle.weights import write_weights
+from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.export.onnx.converter import onnx_model
+from autoint_jax.export.onnx.graph import Graph, Port
+from autoint_jax.export.onnx.raw_model import encoded_rows
+from autoint_jax.export.raw_inputs import raw_inputs
 from autoint_jax.export.scored_function import ExportedWeights, function_of
 from autoint_jax.models import registry
 from autoint_jax.schema import Batch
@@ -50,3 +54,19 @@ def session(folder, name='model.onnx', threads=1):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(folder / name, options, providers=['CPUExecutionProvider'])
+
+
+def encoding_session(data, folder):
+    """A session that only encodes rows."""
+    plan, graph = RowEncoder(data).plan, Graph({})
+    (b,) = jax.export.symbolic_shape('b')
+    rows = encoded_rows(graph, plan, raw_inputs(plan), data.schema, b)
+    outputs = [
+        (Port('ids', 'int32', ('b', rows.ids[1].shape[1])), rows.ids[0]),
+        (Port('numeric', 'float32', ('b', rows.numeric[1].shape[1])), rows.numeric[0]),
+        (Port('bad', 'bool', ('b',)), rows.bad),
+    ]
+    folder.mkdir(exist_ok=True)
+    onnx.save(graph.model('encoding', rows.ports, outputs), folder / 'model.onnx')
+    onnx.checker.check_model(folder / 'model.onnx', full_check=True)
+    return session(folder), plan

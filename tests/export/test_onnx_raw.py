@@ -5,7 +5,7 @@ import numpy as np
 import onnx
 import polars as pl
 import pytest
-from onnx_cases import drawn_weights, session
+from onnx_cases import drawn_weights, encoding_session, session
 from scoring_cases import prepared_own
 
 from autoint_jax.bundle.weights import write_weights
@@ -14,7 +14,7 @@ from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.data.datasets.row_files import open_file
 from autoint_jax.data.generated.every_kind import every_kind
 from autoint_jax.errors import UsageError
-from autoint_jax.export.onnx.graph import Graph, Port
+from autoint_jax.export.onnx.graph import Graph
 from autoint_jax.export.onnx.raw_model import encoded_rows, raw_model
 from autoint_jax.export.raw_inputs import NUMBER, raw_inputs
 from autoint_jax.export.scored_function import function_of
@@ -134,22 +134,6 @@ def fed(plan, frame):
         else:
             values[column.name] = np.array(texts, object)
     return values
-
-
-def encoding_session(data, folder):
-    """A session that only encodes rows."""
-    plan, graph = RowEncoder(data).plan, Graph({})
-    (b,) = jax.export.symbolic_shape('b')
-    rows = encoded_rows(graph, plan, raw_inputs(plan), data.schema, b)
-    outputs = [
-        (Port('ids', 'int32', ('b', rows.ids[1].shape[1])), rows.ids[0]),
-        (Port('numeric', 'float32', ('b', rows.numeric[1].shape[1])), rows.numeric[0]),
-        (Port('bad', 'bool', ('b',)), rows.bad),
-    ]
-    folder.mkdir(exist_ok=True)
-    onnx.save(graph.model('encoding', rows.ports, outputs), folder / 'model.onnx')
-    onnx.checker.check_model(folder / 'model.onnx', full_check=True)
-    return session(folder), plan
 
 
 def assert_encodes(data, frame, folder):
