@@ -32,6 +32,14 @@ def test_the_quickest_experiments_judge_nothing(command, data_dir, tmp_path, scr
 
 
 @pytest.mark.slow
+def test_daily_training_is_tried_out(command, tmp_path):
+    done = command('experiments/daily_training.py', '--quick', timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'day 3: AUC ' in done.stdout and done.stdout.endswith('quick: no verdict\n')
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('script', [*OTHERS, 'paper'])
 def test_an_experiment_judges_nothing(command, data_dir, tmp_path, script):
     tried_out(command, data_dir, script)

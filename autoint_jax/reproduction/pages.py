@@ -16,6 +16,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.comparison import test_figures
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.daily import daily_lines
 from autoint_jax.reproduction.headline import headline_lines
 from autoint_jax.reproduction.paper import markdown
 from autoint_jax.reproduction.paper.ablations import ablation_lines
@@ -28,7 +29,7 @@ from autoint_jax.reproduction.paper.run_time import run_time_lines
 from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_lines
 
 BEGIN, END = '<!-- {}:begin -->', '<!-- {}:end -->'  # around a section, with its name
-README, RESULTS, SPEED = 'README.md', 'docs/results.md', 'docs/speed.md'
+README, RESULTS, SPEED, DAILY = 'README.md', 'docs/results.md', 'docs/speed.md', 'docs/daily_training.md'
 PICTURE = 'docs/attention.png'
 DATASETS = {'movielens_1m': 'MovieLens-1M', 'criteo': 'Criteo', 'avazu': 'Avazu', 'kdd12': 'KDD12'}
 # Experiments that train every model of a table of the paper, and what their tables are of.
@@ -53,6 +54,7 @@ def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[s
             'copies': copy_lines(results_dir),
             'exactness': exactness_lines(results_dir),
         },
+        DAILY: {'daily': daily_lines(results_dir)},
     }
     return {
         page: {name: '\n'.join(_linked(lines, page)).strip() for name, lines in parts.items()}
