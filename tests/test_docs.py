@@ -95,6 +95,9 @@ def test_the_example_of_tables_runs_as_it_is_written(forks, tmp_path):
     done = run(forks, 'python train_again.py', tmp_path)
     assert done.returncode == 0 and (tmp_path / 'runs' / 'again' / 'result.json').exists(), done.stderr
     assert "runs/again {'auc': " in done.stdout
+    example('explaining.md', tmp_path, again=True)
+    done = run(forks, 'python explain_visits.py', tmp_path)
+    assert done.returncode == 0 and done.stdout.count('strength') == 3, done.stderr
     assert (tmp_path / 'scores.csv').read_text().startswith('row,user,label,logit,probability\n0,u98,0,')
 
 

@@ -81,8 +81,8 @@ ARROWS = {
         'models.layers models.interacting models evaluation training.run_folder training export.onnx'
     ),
     'interface': (
-        'errors names config data.store data.preparation data.datasets training.processes training.run_folder training '
-        'scoring explain'
+        'errors names config data.store data.preparation data.datasets training.step training.processes '
+        'training.run_folder training scoring explain'
     ),
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '

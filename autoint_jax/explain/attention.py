@@ -46,7 +46,8 @@ class Attention(NamedTuple):
     weights: np.ndarray
 
 
-def _explained(setup: Setup, variables, tables, batch: Batch) -> Explained:
+def explained_batch(setup: Setup, variables, tables, batch: Batch) -> Explained:
+    """Returns logits and attention of a batch. Raises UsageError if the model has no attention over fields."""
     logits, captured = setup.model.apply(
         variables, lookup(tables, setup.table_specs, batch), batch, training=None, mutable=['intermediates']
     )
@@ -70,7 +71,7 @@ def of_rows(setup: Setup, state: TrainState, columns: Columns, rows: Sequence[in
                 f'row {row} is not in this split: '
                 + (f'it has rows 0 to {len(columns) - 1}' if len(columns) else 'it has no rows')
             )
-    explained = _explained(setup, state.variables, state.tables, columns.batch(np.array(rows)))
+    explained = explained_batch(setup, state.variables, state.tables, columns.batch(np.array(rows)))
     return Explained(*map(np.asarray, explained))
 
 
@@ -80,7 +81,7 @@ def attention_of(setup: Setup, state: TrainState, columns: Columns) -> Attention
     Raises:
       UsageError: there are no rows, the model has no attention over fields, or the result does not fit into memory.
     """
-    block_rows, of_row = _block_rows(setup, state, columns)
+    count, of_row = block_rows(setup, state, columns)
     needed, mesh = len(columns) * math.prod(of_row) * 4, placement.reading_mesh(setup.config.mesh)
     available = room.available(mesh)
     if available is not None and needed > available:
@@ -90,13 +91,13 @@ def attention_of(setup: Setup, state: TrainState, columns: Columns) -> Attention
         )
     found = np.empty((len(columns), *of_row), np.float32)
     explained = jax.jit(
-        lambda variables, tables, batch: _explained(setup, variables, tables, batch).attention,
+        lambda variables, tables, batch: explained_batch(setup, variables, tables, batch).attention,
         compiler_options=setup.compiler_options,
     )
-    for first in range(0, len(columns), block_rows):
-        rows = np.minimum(np.arange(first, first + block_rows), len(columns) - 1)  # the last block has the same shape
+    for first in range(0, len(columns), count):
+        rows = np.minimum(np.arange(first, first + count), len(columns) - 1)  # the last block has the same shape
         block = explained(state.variables, state.tables, columns.batch(rows))
-        found[first : first + block_rows] = np.asarray(block)[: len(columns) - first]
+        found[first : first + count] = np.asarray(block)[: len(columns) - first]
     return Attention(setup.schema.names, found)
 
 
@@ -114,29 +115,27 @@ def averaged(
         raise UsageError('this split has no rows to average attention over')
     sums = jax.jit(
         lambda variables, tables, batch: jnp.einsum(
-            'b,blnfg->lnfg', batch.weights, _explained(setup, variables, tables, batch).attention
+            'b,blnfg->lnfg', batch.weights, explained_batch(setup, variables, tables, batch).attention
         )
     )
     total: np.ndarray | float = 0.0
-    block_rows, _ = _block_rows(setup, state, columns)
-    for first in range(0, len(columns), block_rows):
+    count, _ = block_rows(setup, state, columns)
+    for first in range(0, len(columns), count):
         progress(first)
-        batch = columns.batch(slice(first, first + block_rows))
-        padding = block_rows - len(
-            batch.labels
-        )  # so that all blocks share one compiled program; padded rows have weight 0
+        batch = columns.batch(slice(first, first + count))
+        padding = count - len(batch.labels)  # so that all blocks share one compiled program; padded rows have weight 0
         batch = Batch(*(np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in batch))
         total = total + np.asarray(sums(state.variables, state.tables, batch), np.float64)
     return np.asarray(total / len(columns))
 
 
-def _block_rows(setup: Setup, state: TrainState, columns: Columns) -> tuple[int, tuple[int, ...]]:
+def block_rows(setup: Setup, state: TrainState, columns: Columns) -> tuple[int, tuple[int, ...]]:
     """Returns the number of rows of a block, and the shape of the attention of a row, (l, n, f, g).
 
     A block has as many rows as BLOCK_BYTES hold the attention of, but at most BLOCK_ROWS.
     """
     of_row = jax.eval_shape(
-        lambda variables, tables: _explained(setup, variables, tables, columns.batch(slice(0, 1))).attention,
+        lambda variables, tables: explained_batch(setup, variables, tables, columns.batch(slice(0, 1))).attention,
         state.variables,
         state.tables,
     )

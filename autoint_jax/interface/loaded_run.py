@@ -11,6 +11,9 @@ from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.explain.attention import Attention, attention_of
+from autoint_jax.explain.counterfactuals import taken
+from autoint_jax.explain.effects import Effects
+from autoint_jax.interface.explanation import INTERVENTION, MOST_ROWS, SAMPLES, Asked, effects
 from autoint_jax.interface.frames import files_of
 from autoint_jax.scoring.predictor import Predictor, scorer_of
 from autoint_jax.training.trained import open_run, open_scorer
@@ -78,6 +81,85 @@ class LoadedRun:
         found = attention_of(self._run.setup, self._run.state, columns)
         found.weights[bad] = np.nan
         return found
+
+    def importance(
+        self,
+        rows: Any = None,
+        *,
+        split: str | None = None,
+        kind: str = INTERVENTION,
+        background: Any = None,
+        backgrounds: int = 1,
+        most_rows: int = MOST_ROWS,
+        samples: int = SAMPLES,
+        seed: int = 0,
+    ) -> Effects:
+        """Returns how much each field matters to the logit, for every model; arguments are those of `interactions`.
+
+        The kinds are 'intervention' and 'shapley'.
+        """
+        return self.interactions(
+            rows,
+            split=split,
+            order=1,
+            kind=kind,
+            background=background,
+            backgrounds=backgrounds,
+            most_rows=most_rows,
+            samples=samples,
+            seed=seed,
+        )
+
+    def interactions(
+        self,
+        rows: Any = None,
+        *,
+        split: str | None = None,
+        order: int = 2,
+        kind: str = INTERVENTION,
+        fields: Sequence[str] = (),
+        background: Any = None,
+        backgrounds: int = 1,
+        most_rows: int = MOST_ROWS,
+        samples: int = SAMPLES,
+        seed: int = 0,
+    ) -> Effects:
+        """Returns how strongly groups of fields interact in the logit.
+
+        Args:
+          rows: the rows; rows that cannot be parsed are left out.
+          split: a split of the prepared data, in place of rows.
+          order: number of fields in a group: 1, 2 or 3.
+          kind: 'intervention' (`explain/interventions.py`) and 'shapley' (`explain/shapley.py`) are for every model;
+            'attention', 'rollout' and 'gradient' (`explain/evidence.py`) are for pairs in models with attention.
+          fields: only groups of these fields; by default of all.
+          background: rows from which background rows are drawn; by default the others among the rows.
+          backgrounds: number of background rows for each row.
+          most_rows: if there are more rows, so many are drawn from them.
+          samples: for 'shapley' with more than ten fields, number of contexts for each row and group.
+          seed: seed of all draws.
+
+        Returns:
+          The strength of each group, with an interval.
+
+        Raises:
+          UsageError: also if an option is wrong, or the model has no attention over fields.
+        """
+        asked = Asked(order, kind, tuple(fields), backgrounds, most_rows, samples, seed)
+        asked.check(self._run.setup)
+        if (rows is None) == (split is None):
+            raise UsageError('say which rows to explain: either rows or split=NAME')
+        if split is not None:
+            columns = open_run(self.folder, self._data_dir, self._step).data.split(split)
+        else:
+            columns = self._sound(rows)
+        beside = None if background is None else self._sound(background)
+        return effects(self._run, self._scorer, columns, beside, asked)
+
+    def _sound(self, rows: Any) -> Columns:
+        """Returns the raw rows that could be parsed, as columns."""
+        columns, bad = self._encoded(rows, MAX_BAD_SHARE)
+        return taken(columns, np.flatnonzero(~bad))
 
     def _encoded(self, rows: Any, max_bad_share: float) -> tuple[Columns, np.ndarray]:
         """Returns raw rows as columns, and which of them could not be parsed, bool [n]."""

@@ -18,6 +18,7 @@ from autoint_jax.models.interacting.stack import (
     Masks,
     StackSpec,
     einsum_attention,
+    einsum_with_factors,
 )
 from autoint_jax.models.layers.dropout import (
     HEAD_SITE,
@@ -157,7 +158,7 @@ class AutoInt(Model):
     def _interact(self, embedded: jax.Array, training: Training | None) -> jax.Array:
         """Passes [b, f, d] through the interacting layers: float32 [b, f, w].
 
-        Sows their attention weights on request.
+        Sows their attention weights on request, and multiplies them by factors if these are given.
         """
         config = self.config
         spec, layers = resolved(config).stack, self.interacting_layers()
@@ -165,7 +166,10 @@ class AutoInt(Model):
         x = embedded.astype(config.compute_dtype) if config.compute_dtype != 'float32' else embedded
         if layers and self.is_mutable_collection('intermediates'):
             self.sow('intermediates', 'attention', einsum_attention(x, layers, spec))  # [b, l, n, f, g]
-        out = interacting_stack(self.form, x, layers, masks, spec)
+        if layers and self.has_variable('factors', 'attention'):
+            out = einsum_with_factors(x, layers, self.get_variable('factors', 'attention'), spec)
+        else:
+            out = interacting_stack(self.form, x, layers, masks, spec)
         return out.astype(embedded.dtype)
 
     def interacting_layers(self) -> tuple[LayerWeights, ...]:

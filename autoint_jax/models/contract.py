@@ -35,7 +35,7 @@ class Model(nn.Module):
     # Whether the model has interacting layers, which can be computed in several forms.
     HAS_FORMS: ClassVar[bool] = False
     # Whether the model sows 'attention', the attention weights of its layers over fields [b, l, n, f, g], in
-    # 'intermediates'.
+    # 'intermediates', and multiplies them by the variable 'attention' of the collection 'factors' if that is given.
     ATTENTION: ClassVar[bool] = False
 
     @staticmethod

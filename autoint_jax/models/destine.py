@@ -31,7 +31,7 @@ class DisentangledAttention(nn.Module):
     fields, so the weights of a field sum to 2. The first part says how much two fields matter to each other, the second
     how much field g matters to all. The output is sum_g weight_fg v_g + W_Res x_f. The unary scores have their own
     projection u, as in the authors' code, where the paper derives them from (mean q)^T k_g. It has no bias, because the
-    softmax would cancel it.
+    softmax would cancel it. Factors [b, n, f, g] of the weights may be given.
 
     Attributes:
       spec: heads, residual and scale. W_Res is in every layer, and a bias in every projection.
@@ -46,7 +46,9 @@ class DisentangledAttention(nn.Module):
     site: int
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, training: Training | None) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, x: jax.Array, given: jax.Array | None, *, training: Training | None
+    ) -> tuple[jax.Array, jax.Array]:
         (b, f, d), spec = x.shape, self.spec
         layer = InteractingWeights(spec, d, bias=True, layer_norm=False, name='projections')()
         glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
@@ -58,7 +60,7 @@ class DisentangledAttention(nn.Module):
         query, key = (part - part.mean(2, keepdims=True) for part in (query, key))
         importance = softmax(x @ unary, axis=1)  # [b, g, n]
         weights = attention_weights(query, key, scale=spec.scale) + importance.swapaxes(1, 2)[:, :, None]
-        mixing = dropped(weights, training, site=self.site, rate=self.dropout)
+        mixing = dropped(weights if given is None else weights * given, training, site=self.site, rate=self.dropout)
         mixed = jnp.einsum('bnfg,bnga->bfna', mixing, value, preferred_element_type=sums_type(x))
         if spec.residual:
             mixed = mixed + projected[:, :, 3]
@@ -114,14 +116,16 @@ class DESTINE(Model):
             scale=config.head_dim**-0.5 if config.score_scale == 'head_dim' else 1.0,
         )
         x, b, attention = embedded, embedded.shape[0], []
+        factors = self.get_variable('factors', 'attention') if self.has_variable('factors', 'attention') else None
         for layer in range(config.num_layers):
+            given = None if factors is None else factors[:, layer]
             x, weights = DisentangledAttention(
                 spec,
                 config.projection_activation == 'relu',
                 dropout_rate('attention_dropout', config, training),
                 layer_site(layer),
                 name=f'attention_{layer}',
-            )(x, training=training)
+            )(x, given, training=training)
             attention.append(weights)
         if attention:
             self.sow('intermediates', 'attention', jnp.stack(attention, 1))  # [b, l, n, f, g]

@@ -21,7 +21,7 @@ fields:
 - {name: gain, kind: numeric, transform: log_square}
 - {name: age_bucket, column: age, transform: quantiles, buckets: 5}
 - {name: gain_bucket, column: gain, transform: log_square_bucket}
-- {name: hours_as_they_are, column: hours, kind: numeric}
+- {name: share, kind: numeric}
 - {name: city, min_count: 3, cap: 500}
 - {name: street, column: city, missing: nothing, min_count: 2}
 - {name: town, column: city, missing: value}
@@ -43,6 +43,7 @@ def every_kind(folder: pathlib.Path, rows: int, seed: int) -> pathlib.Path:
     columns = {
         'age': _some_missing(rng, [str(number) for number in rng.integers(17, 91, rows)]),
         'hours': _some_missing(rng, [f'{number:.2f}' for number in rng.random(rows) * 60]),
+        'share': _some_missing(rng, [f'{number:.3f}' for number in rng.random(rows)]),
         'gain': _some_missing(rng, [str(int(number)) for number in np.exp(rng.random(rows) * 12) - 1]),
         'city': _some_missing(rng, [f'0{number}' if number % 3 else f'"{number}", N' for number in city.tolist()]),
         'user': [f'u{number}' for number in user.tolist()],

@@ -173,6 +173,13 @@ def einsum_attention(x: jax.Array, layers: tuple[LayerWeights, ...], spec: Stack
     return jnp.stack(captured, 1)
 
 
+def einsum_with_factors(x: jax.Array, layers: tuple[LayerWeights, ...], given: jax.Array, spec: StackSpec) -> jax.Array:
+    """Computes the stack with attention weights times given factors [b, l, n, f, g]; [b, f, d] -> [b, f, w]."""
+    for number, layer in enumerate(layers):
+        x, _ = einsum_layer(x, layer, given[:, number], spec)
+    return x
+
+
 class InteractingWeights(nn.Module):
     """Creates the parameters of one interacting layer with inputs of width `inputs`."""
 

@@ -1,0 +1,131 @@
+"""What fields and groups of fields do to the logits of a run: the rows, the kind of evidence, and the means."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from autoint_jax.data.store.columns import Columns
+from autoint_jax.errors import UsageError, nearest
+from autoint_jax.explain import evidence, interventions, shapley
+from autoint_jax.explain.counterfactuals import taken, with_background
+from autoint_jax.explain.effects import Effects, Resampled
+from autoint_jax.explain.interventions import Differences
+from autoint_jax.explain.shapley import Values
+from autoint_jax.training.step.scoring import BlockScorer
+from autoint_jax.training.step.state import Setup
+from autoint_jax.training.trained import TrainedRun
+
+INTERVENTION, SHAPLEY = 'intervention', 'shapley'
+KINDS = (INTERVENTION, SHAPLEY, *evidence.KINDS)
+MOST_ROWS, SAMPLES = 10_000, 8
+MOST_ORDER, MOST_GROUPS = 3, 20_000
+
+
+class Asked(NamedTuple):
+    """What is asked about interactions, as `LoadedRun.interactions` explains it."""
+
+    order: int
+    kind: str
+    fields: tuple[str, ...]
+    backgrounds: int
+    most_rows: int
+    samples: int
+    seed: int
+
+    def check(self, setup: Setup) -> None:
+        """Raises UsageError if a value is wrong for a run."""
+        names = setup.schema.names
+        if self.kind not in KINDS:
+            raise UsageError(f'unknown kind {self.kind!r}{nearest(self.kind, list(KINDS))}; known: {", ".join(KINDS)}')
+        for name in self.fields:
+            if name not in names:
+                raise UsageError(f'there is no field {name!r}{nearest(name, names)}; there are {", ".join(names)}')
+        count = len(set(self.fields)) or len(names)
+        if not 1 <= self.order <= min(MOST_ORDER, count):
+            raise UsageError(f'order={self.order} must be at least 1 and at most {min(MOST_ORDER, count)}')
+        if self.kind in evidence.KINDS and self.order != 2:
+            raise UsageError(f'kind={self.kind!r} is about pairs of fields: leave order at 2, not {self.order}')
+        if math.comb(count, self.order) > MOST_GROUPS:
+            raise UsageError(
+                f'there are {math.comb(count, self.order):,} groups of {self.order} of {count} fields, more than '
+                f'{MOST_GROUPS:,}: name fewer fields by fields=[...]'
+            )
+        for name in ('backgrounds', 'most_rows'):
+            if getattr(self, name) < 1:
+                raise UsageError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.samples < 2 or self.samples % 2:
+            raise UsageError(f'samples={self.samples} must be an even number of at least 2')
+
+    def groups(self, names: list[str]) -> list[tuple[int, ...]]:
+        """Returns the groups, by numbers of fields."""
+        chosen = [number for number, name in enumerate(names) if not self.fields or name in self.fields]
+        return interventions.groups_of(chosen, self.order)
+
+
+def effects(
+    run: TrainedRun, scorer: BlockScorer, columns: Columns, background: Columns | None, asked: Asked
+) -> Effects:
+    """Returns the strength of groups of fields in some rows.
+
+    Args:
+      run: the run.
+      scorer: scores rows of it.
+      columns: the rows.
+      background: the rows from which background rows are drawn; None for the others among the rows.
+      asked: what is asked; it is checked.
+
+    Raises:
+      UsageError: there are no rows, or no background rows.
+    """
+    rows = drawn_rows(columns, asked.most_rows, asked.seed)
+    groups, names = asked.groups(run.setup.schema.names), run.setup.schema.names
+    if not len(rows):
+        raise UsageError('there is no row to explain')
+    summed = Resampled(len(groups), asked.seed)
+    if asked.kind in evidence.KINDS:
+        first, second = np.array(groups).T
+        for maps in evidence.maps(run.setup, run.state, rows, asked.kind):
+            pairs = (maps[:, first, second] + maps[:, second, first]) / 2
+            summed.add(pairs, np.full_like(pairs, np.nan))
+    else:
+        if not len(rows if background is None else background) or (background is None and len(rows) < 2):
+            raise UsageError('one row has no other row beside it: pass rows as background')
+        for strengths, signed in _of_rows(run, scorer, rows, background, asked, groups):
+            summed.add(strengths, signed)
+    return summed.result([tuple(names[field] for field in group) for group in groups])
+
+
+def _of_rows(
+    run: TrainedRun,
+    scorer: BlockScorer,
+    rows: Columns,
+    background: Columns | None,
+    asked: Asked,
+    groups: list[tuple[int, ...]],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields strengths and signed effects of rows, [n, groups] each: means over the background rows of a row."""
+
+    def score(columns: Columns) -> np.ndarray:
+        return np.concatenate(list(map(np.asarray, scorer(run.state.variables, run.state.tables, columns))))
+
+    schema = run.setup.schema
+    all_explained = with_background(schema, rows, background, asked.backgrounds, asked.seed)
+    samples = 0 if len(schema.fields) <= shapley.MOST_EXACT else asked.samples
+    found: list[Iterator[Differences] | Iterator[Values]] = [
+        shapley.values(score, explained, groups, samples, asked.seed + number)
+        if asked.kind == SHAPLEY
+        else interventions.differences(score, explained, groups)
+        for number, explained in enumerate(all_explained)
+    ]
+    for pieces in zip(*found, strict=True):
+        yield sum(piece.strength for piece in pieces) / len(pieces), sum(piece.effect for piece in pieces) / len(pieces)
+
+
+def drawn_rows(columns: Columns, most: int, seed: int) -> Columns:
+    """Returns rows of columns, in memory and in their order: all, or `most` that are drawn."""
+    count = len(columns)
+    if count <= most:
+        return taken(columns, np.arange(count))
+    return taken(columns, np.sort(np.random.default_rng((2016, seed)).choice(count, most, replace=False)))
