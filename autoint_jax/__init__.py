@@ -28,7 +28,17 @@ def load(run_dir, *, data_dir='data/prepared', step=None):
     return LoadedRun(run_dir, data_dir, step)
 
 
-def train(config, data=None, *, options=(), run_dir=None, runs_dir='runs', data_dir='data/prepared', quiet=False):
+def train(
+    config,
+    data=None,
+    *,
+    options=(),
+    init_from=None,
+    run_dir=None,
+    runs_dir='runs',
+    data_dir='data/prepared',
+    quiet=False,
+):
     """Trains a run as `scripts/train.py` does, with the same bits and the same run folder, and opens it.
 
     A run that was interrupted goes on from its last checkpoint. One that is complete is only opened.
@@ -39,6 +49,7 @@ def train(config, data=None, *, options=(), run_dir=None, runs_dir='runs', data_
       data: prepared data: DATASET/RECIPE in `data_dir`; the name of the declaration of a table of your own; or a
         folder. By default, the data that the configuration names.
       options: a dictionary of options that replace those of `config`.
+      init_from: folder of a trained run from whose best state this one goes on; `data` extends the data of that run.
       run_dir: the run folder; by default RUNS_DIR/NAME-FINGERPRINT, as for `scripts/train.py`. The name of a dictionary
         or a Config is DATASET_MODEL.
       runs_dir: folder of run folders.
@@ -56,7 +67,14 @@ def train(config, data=None, *, options=(), run_dir=None, runs_dir='runs', data_
     from autoint_jax.interface.training import trained
 
     return trained(
-        config, data, options=dict(options), run_dir=run_dir, runs_dir=runs_dir, data_dir=data_dir, quiet=quiet
+        config,
+        data,
+        options=dict(options),
+        init_from=init_from,
+        run_dir=run_dir,
+        runs_dir=runs_dir,
+        data_dir=data_dir,
+        quiet=quiet,
     )
 
 

@@ -13,6 +13,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.interface.loaded_run import LoadedRun
 from autoint_jax.names import checked_name
+from autoint_jax.training.ancestor import open_ancestor
 from autoint_jax.training.loop import fit
 from autoint_jax.training.processes import group
 from autoint_jax.training.progress import Bar, Silent
@@ -27,6 +28,7 @@ def trained(
     data: str | pathlib.Path | None,
     *,
     options: Mapping[str, Any],
+    init_from: str | pathlib.Path | None,
     run_dir: str | pathlib.Path | None,
     runs_dir: str | pathlib.Path,
     data_dir: str | pathlib.Path,
@@ -49,11 +51,14 @@ def trained(
             f"options of 'replicas' ask for {len(alone)} copies of a run, and autoint_jax.train trains one: train the "
             'copies by scripts/train.py'
         )
+    ancestor = None if init_from is None else open_ancestor(pathlib.Path(init_from), None, str(home))
+    if ancestor is not None:
+        alone = [configuration.replace(alone[0], {'init_state': ancestor.digest})]
     name = checked_name(_name(config, wanted), 'a configuration')
     folder = pathlib.Path(run_dir) if run_dir is not None else pathlib.Path(runs_dir, run_name(name, alone[0]))
     reporter = Silent() if quiet or not group.is_first() else Bar(wanted.training.epochs)
     try:
-        fit(alone[0], prepared, folder, reporter)
+        fit(alone[0], prepared, folder, reporter, ancestor)
     except UnusableFolder as error:
         raise UsageError(f'{error} by run_dir') from None
     return LoadedRun(folder, home, None)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ancestor_cases import FIELDS, ROWS, Silent, bits, config_of, go_on, prepare, state_of
 
+import autoint_jax
 from autoint_jax.config.configuration import replace
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
@@ -159,6 +160,22 @@ def test_a_killed_run_goes_on_to_the_same_bits_even_without_its_origin(days, fir
     for step in CheckpointReader(tmp_path / 'whole' / 'checkpoints').steps():
         one, other = (state_of(tmp_path / name, data, step)[1] for name in ('whole', 'killed'))
         assert [bits(leaf) for leaf in jax.tree.leaves(one)] == [bits(leaf) for leaf in jax.tree.leaves(other)]
+
+
+@pytest.mark.slow
+def test_python_programs_go_on_by_the_same_rule(days, first, tmp_path):
+    data, options = days[1], {'optimizer.tables': 'deferred_adam'}
+    config = go_on(first('deferred_adam'), data, tmp_path / 'one', options)
+    autoint_jax.train(
+        replace(config, {'init_state': ''}),
+        data.folder,
+        init_from=first('deferred_adam'),
+        run_dir=tmp_path / 'two',
+        quiet=True,
+    )
+    one, two = (state_of(tmp_path / name, data, BATCHES)[1] for name in ('one', 'two'))
+    assert [bits(leaf) for leaf in jax.tree.leaves(one)] == [bits(leaf) for leaf in jax.tree.leaves(two)]
+    assert contents.read_run(tmp_path / 'two').fingerprint == fingerprint(config)
 
 
 @pytest.mark.slow
