@@ -6,13 +6,15 @@ import model_cases as cases
 import numpy as np
 import onnx
 import onnxruntime
+import polars as pl
 
 from autoint_jax.bundle.weights import write_weights
 from autoint_jax.data.datasets.row_encoder import RowEncoder
+from autoint_jax.data.encoding.value_texts import as_text
 from autoint_jax.export.onnx.converter import onnx_model
 from autoint_jax.export.onnx.graph import Graph, Port
 from autoint_jax.export.onnx.raw_model import encoded_rows
-from autoint_jax.export.raw_inputs import raw_inputs
+from autoint_jax.export.raw_inputs import NUMBER, raw_inputs
 from autoint_jax.export.scored_function import ExportedWeights, function_of
 from autoint_jax.models import registry
 from autoint_jax.schema import Batch
@@ -70,3 +72,15 @@ def encoding_session(data, folder):
     onnx.save(graph.model('encoding', rows.ports, outputs), folder / 'model.onnx')
     onnx.checker.check_model(folder / 'model.onnx', full_check=True)
     return session(folder), plan
+
+
+def raw_values(column, values):
+    """A raw column of a file, typed or as texts, as the input of a graph; '?' is a missing number."""
+    if column.kind == NUMBER:
+        if values.dtype == pl.String:
+            values = values.str.strip_chars().replace(['', '?'], None)
+        return values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    texts = np.full(len(values), '', object)
+    present = values.is_not_null().to_numpy()
+    texts[present] = as_text(values.drop_nulls())
+    return texts

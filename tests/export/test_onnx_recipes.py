@@ -6,19 +6,19 @@ import numpy as np
 import onnx
 import polars as pl
 import pytest
-from onnx_cases import encoding_session, session
+from onnx_cases import encoding_session, raw_values, session
+from scoring_cases import prepared_own
 
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.data.datasets.row_files import open_file
-from autoint_jax.data.encoding.value_texts import as_text
 from autoint_jax.data.generated import shapes
 from autoint_jax.data.raw.derived import DERIVATIONS
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.export.onnx.graph import Graph, Port
 from autoint_jax.export.onnx.raw_columns import any_of, number_column, text_column
 from autoint_jax.export.onnx.raw_derived import DERIVED, derived_column
-from autoint_jax.export.raw_inputs import NUMBER, raw_inputs
+from autoint_jax.export.raw_inputs import raw_inputs
 
 FAST = (('movielens_1m', 'with_ids'), ('avazu', 'bars'))  # between them they derive columns of both kinds
 RECIPES = [
@@ -28,14 +28,19 @@ RECIPES = [
 ]
 
 
-def raw_values(column, values):
-    """A raw column of a file as the input of a graph."""
-    if column.kind == NUMBER:
-        return values.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    texts = np.full(len(values), '', object)
-    present = values.is_not_null().to_numpy()
-    texts[present] = as_text(values.drop_nulls())
-    return texts
+def assert_encodes(data, path, folder):
+    """A graph encodes the raw rows of a file as `RowEncoder` does. Returns the ids."""
+    runtime, plan = encoding_session(data, folder)
+    encoder, file = RowEncoder(data), open_file(plan, path)
+    blocks = [(one.columns.ids, one.columns.numeric, one.bad) for one in encoder.blocks(file)]
+    ids, numeric, bad = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    with ThreadPoolExecutor(1) as threads:
+        frame = pl.concat([raw.frame for raw, _ in file.source.rows(threads, None, lambda number, raw: raw)])
+    found = runtime.run(None, {one.name: raw_values(one, frame[one.name]) for one in raw_inputs(plan)})
+    np.testing.assert_array_equal(found[0], ids[~bad])
+    np.testing.assert_array_equal(found[1], numeric[~bad])
+    assert not found[2].any() and len(ids) > 500
+    return ids
 
 
 @pytest.mark.parametrize(('name', 'recipe'), RECIPES)
@@ -45,21 +50,24 @@ def test_recipes_have_the_ids_and_numbers_of_the_encoder(name, recipe, raw_dir, 
     else:
         path = shapes.SHAPES[name](tmp_path / 'raw', 1009, 3)[0]
         raw = path.parent
-    data = registry.prepare(name, recipe, raw, tmp_path / 'prepared')
-    runtime, plan = encoding_session(data, tmp_path)
-    encoder = RowEncoder(data)
-    file = open_file(plan, path)
-    blocks = list(encoder.blocks(file))
-    ids, numeric, bad = (
-        np.concatenate(parts)
-        for parts in zip(*((one.columns.ids, one.columns.numeric, one.bad) for one in blocks), strict=True)
+    assert_encodes(registry.prepare(name, recipe, raw, tmp_path / 'prepared'), path, tmp_path)
+
+
+def test_libsvm_rows_have_the_ids_and_numbers_of_the_encoder(tmp_path):
+    rng = np.random.default_rng(2)
+    lines = [
+        f'{number % 2} {rng.integers(3, 6)}:1 7:{rng.normal():.3f} '
+        + ' '.join(f'{index}:1' for index in sorted(rng.choice(np.arange(10, 20), rng.integers(0, 4), replace=False)))
+        for number in range(701)
+    ]
+    (tmp_path / 'rows.libsvm').write_text('\n'.join(lines))
+    (tmp_path / 'rows.yaml').write_text(
+        'files: [rows.libsvm]\nlabel: label\nfields:\n- {name: first, column: "1"}\n'
+        '- {name: number, column: 7-7, kind: numeric, transform: standard}\n'
+        '- {name: many, column: 10-19, kind: multivalued, max_values: 2}\n'
     )
-    with ThreadPoolExecutor(1) as threads:
-        frame = pl.concat([raw.frame for raw, _ in file.source.rows(threads, None, lambda number, raw: raw)])
-    found = runtime.run(None, {one.name: raw_values(one, frame[one.name]) for one in raw_inputs(plan)})
-    np.testing.assert_array_equal(found[0], ids[~bad])
-    np.testing.assert_array_equal(found[1], numeric[~bad])
-    assert not found[2].any() and len(ids) > 500
+    ids = assert_encodes(prepared_own(tmp_path, tmp_path / 'rows.yaml'), tmp_path / 'rows.libsvm', tmp_path)
+    assert (ids.max(0) > 1).all()
 
 
 def derived_by_graph(derivation, source, values, folder):
