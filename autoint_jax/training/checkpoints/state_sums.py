@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+WORDS_AT_ONCE = 1 << 22  # of an array, about, whose sum is computed at a time
+
 
 class StateSums(NamedTuple):
     """The checksums of a state.
@@ -62,14 +64,33 @@ def _sum_of_bits(array: jax.Array) -> jax.Array:
     """Returns the sum of the words of an array modulo 2**32, uint32 [].
 
     Each word is multiplied by an odd number of its own, so that the sum changes if two words are swapped. Zeros at
-    the end change nothing, so whole and split tables have the same sum.
+    the end change nothing, so whole and split tables have the same sum. A large array is summed part by part: XLA would
+    make arrays of its size, twice.
     """
     array = array.astype(jnp.uint8) if array.dtype == bool else array
+    rows, words_of_row = (array.shape[0], array[:1].size) if array.ndim else (1, 1)
+    at_once = max(1, WORDS_AT_ONCE // max(1, words_of_row))
+    if rows <= at_once:
+        return _sum_of_rows(array, jnp.uint32(0))
+
+    def of_part(turn, total):
+        first = turn * at_once
+        part = jax.lax.dynamic_slice_in_dim(array, first, at_once)
+        return total + _sum_of_rows(part, first.astype(jnp.uint32))
+
+    whole = rows // at_once
+    total = jax.lax.fori_loop(0, whole, of_part, jnp.uint32(0))
+    return total + _sum_of_rows(array[whole * at_once :], jnp.uint32(whole * at_once))
+
+
+def _sum_of_rows(array: jax.Array, first: jax.Array) -> jax.Array:
+    """Returns the part of `_sum_of_bits` of some rows of an array, of which the first has the number `first`."""
     word = {1: jnp.uint8, 2: jnp.uint16}.get(np.dtype(array.dtype).itemsize, jnp.uint32)
     words = jax.lax.bitcast_convert_type(array, word).astype(jnp.uint32)
     # The array keeps its axes, because flattening one that devices split would bring it whole to each of them.
     number, stride = jnp.zeros((), jnp.uint32), 1
     for axis in reversed(range(words.ndim)):
-        number = number + jax.lax.broadcasted_iota(jnp.uint32, words.shape, axis) * np.uint32(stride % 2**32)
+        place = jax.lax.broadcasted_iota(jnp.uint32, words.shape, axis) + (first if axis == 0 and array.ndim else 0)
+        number = number + place * np.uint32(stride % 2**32)
         stride *= words.shape[axis]
     return jnp.sum(words * (2 * number + 1), dtype=jnp.uint32)

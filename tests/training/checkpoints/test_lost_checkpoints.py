@@ -195,3 +195,18 @@ def test_states_of_every_kind_have_sums(data):
     for value in (np.nan, np.inf, -np.inf):
         assert state_sums(tree | {'a': np.array([1, value, 2], np.float32)}).not_finite == ['a']
         assert state_sums(tree | {'e': np.array([value], np.float16)}).not_finite == ['e']
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float16', 'int8', 'bool'])
+def test_large_arrays_are_summed_part_by_part_to_the_same_sum(dtype, monkeypatch):
+    import numpy as np
+
+    from autoint_jax.training.checkpoints import state_sums
+
+    array = np.random.default_rng(3).normal(size=(101, 3, 5)).astype(dtype)
+    word = {1: np.uint8, 2: np.uint16, 4: np.uint32}[array.itemsize]
+    words = array.view(word).astype(np.uint64).reshape(-1)
+    expected = int((words * (2 * np.arange(len(words), dtype=np.uint64) + 1)).sum() % 2**32)
+    for at_once in (1, 7 * 15, 10**6):
+        monkeypatch.setattr(state_sums, 'WORDS_AT_ONCE', at_once)
+        assert int(state_sums._sum_of_bits(jax.numpy.asarray(array))) == expected
