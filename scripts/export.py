@@ -2,6 +2,7 @@
 
     python scripts/export.py --run_dir=RUN_DIR --out=bundle
     python scripts/export.py --run_dir=RUN_DIR --out=bundle --tables=int8 --overwrite
+    python scripts/export.py --run_dir=RUN_DIR --out=bundle --onnx_inputs=raw --context=user,city
     python -m autoint_jax.export.check bundle
 
 The bundle has the weights once, the model as a program of each format, the vocabularies, sixteen golden rows with their
@@ -26,6 +27,18 @@ TABLES = ('float32', 'bfloat16', 'int8')
 _OUT = flags.DEFINE_string('out', None, 'Folder for the bundle; it must not exist, or hold a bundle with --overwrite.')
 _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace the bundle in the folder of --out.')
 _FORMATS = flags.DEFINE_list('formats', list(FORMATS), f'Formats of the model, of {", ".join(FORMATS)}.')
+_ONNX_INPUTS = flags.DEFINE_enum(
+    'onnx_inputs',
+    'ids',
+    ('ids', 'raw'),
+    'With "raw" there is a second ONNX program, which takes raw values: vocabularies and transforms are in the graph.',
+)
+_CONTEXT = flags.DEFINE_list(
+    'context',
+    None,
+    'Raw columns that all candidates of a request share. They make a third ONNX program, for one context and many '
+    'candidates; it needs --onnx_inputs=raw.',
+)
 _TABLES = flags.DEFINE_enum(
     'tables',
     'float32',
@@ -64,7 +77,8 @@ def main(argv: list[str]) -> None:
     if _OUT.value is None:
         raise UsageError('say where the bundle shall be: --out=FOLDER')
     out, golden = pathlib.Path(_OUT.value), None if _GOLDEN.value is None else pathlib.Path(_GOLDEN.value)
-    wanted = Wanted(_formats(), _TABLES.value, golden=golden)
+    context = tuple(dict.fromkeys(_CONTEXT.value or ())) or None
+    wanted = Wanted(_formats(), _TABLES.value, context, golden)
     check_out(out, overwrite=_OVERWRITE.value)
     compilation_flags.start_cache()
     run = open_scorer(run_dir, _DATA_DIR.value, run_flags.STEP.value)
@@ -84,7 +98,13 @@ def _formats() -> tuple[str, ...]:
             raise UsageError(f'--formats={name} is unknown: give one or several of {", ".join(FORMATS)}')
     if not _FORMATS.value:
         raise UsageError(f'--formats names no format: give one or several of {", ".join(FORMATS)}')
-    return tuple(dict.fromkeys(_FORMATS.value))
+    formats = list(dict.fromkeys(_FORMATS.value))
+    raw = _ONNX_INPUTS.value == 'raw'
+    if _CONTEXT.value and not raw:
+        raise UsageError('--context is for programs that take raw values: give --onnx_inputs=raw, too')
+    if raw and 'onnx' not in formats:
+        raise UsageError(f'--onnx_inputs=raw is for ONNX, but --formats={",".join(formats)} has no onnx: add it')
+    return (*formats, *(['onnx_raw'] if raw else []), *(['onnx_request'] if _CONTEXT.value else []))
 
 
 def _check(folder: pathlib.Path) -> None:

@@ -78,7 +78,7 @@ ARROWS = {
     'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
     'export': (
         'errors schema stored bundle config data.raw data.store data.encoding data.preparation data.datasets '
-        'models.layers models.interacting models evaluation training.run_folder training export.onnx'
+        'models.layers models.interacting models evaluation training.run_folder training serving export.onnx'
     ),
     'interface': (
         'errors names config data.store data.preparation data.datasets training.step training.processes '

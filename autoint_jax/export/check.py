@@ -88,7 +88,25 @@ def _of_onnx(folder: pathlib.Path, manifest: Manifest, golden: Golden) -> np.nda
     return np.asarray(session.run(['logits'], given)[0])
 
 
-_SCORERS = {'stablehlo': _of_stablehlo, 'onnx': _of_onnx}
+def _of_raw_rows(folder: pathlib.Path, manifest: Manifest, golden: Golden) -> np.ndarray:
+    from autoint_jax.serving.scorer import Scorer  # ONNX Runtime may be missing
+
+    return Scorer(folder, threads=1).score(golden.rows).logits
+
+
+def _of_requests(folder: pathlib.Path, manifest: Manifest, golden: Golden) -> np.ndarray:
+    """Scores each row as the only candidate of its own context."""
+    from autoint_jax.serving.scorer import Scorer
+
+    scorer, logits = Scorer(folder, threads=1), []
+    for row in golden.rows:
+        context = {name: row[name] for name in scorer.context}
+        candidate = {name: value for name, value in row.items() if name not in context}
+        logits.append(scorer.score_request(context, [candidate]).logits)
+    return np.concatenate(logits)
+
+
+_SCORERS = {'stablehlo': _of_stablehlo, 'onnx': _of_onnx, 'onnx_raw': _of_raw_rows, 'onnx_request': _of_requests}
 
 
 def main(arguments: list[str]) -> int:

@@ -72,7 +72,9 @@ def write_bundle(folder: pathlib.Path, run_dir: pathlib.Path, run: TrainedRun, w
         # In float32 both forms give the same bits, and ONNX Runtime computes this one faster.
         form = 'heads' if config.model.compute_dtype == 'float32' else 'einsum'
         by_onnx = function_of(config.model, schema, wanted.precision, form)
-        onnx_programs.write_programs(folder, wanted.formats, by_onnx, tensors, schema, config.model.name)
+        onnx_programs.write_programs(
+            folder, wanted.formats, by_onnx, config.model, tensors, schema, plan, inputs, wanted.context or ()
+        )
     _copy_encoding(run.data, folder / ENCODING)
     write_golden(folder, golden_rows(run, function, mapped, wanted.golden))
     manifest = Manifest(
