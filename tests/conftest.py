@@ -49,6 +49,7 @@ LONGEST = (
     'test_replica_programs.py',
     'test_search.py',
     'test_benchmarks.py',
+    'test_ancestor.py',
     'test_quotes.py',
     'test_training.py',
     'test_autoint.py',

@@ -6,7 +6,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from ancestor_cases import FIELDS, ROWS, Silent, bits, config_of, go_on, prepare, state_of
+from ancestor_cases import FIELDS, ROWS, Silent, bits, config_of, go_on, prepare, state_of, write_day
 
 import autoint_jax
 from autoint_jax.config.configuration import replace
@@ -103,7 +103,9 @@ def slots_of(tables):
     return {'adam': 2, 'deferred_adam': 3, 'lazy_adam': 2, 'rowwise_adagrad': 1}[tables]
 
 
-@pytest.mark.parametrize('tables', OPTIMIZERS)
+@pytest.mark.parametrize(
+    'tables', [one if one == 'deferred_adam' else pytest.param(one, marks=pytest.mark.slow) for one in TABLE_OPTIMIZERS]
+)
 def test_going_on_is_loading_the_state_and_taking_the_steps_by_hand(days, first, tmp_path, tables):
     data, run = days[0], first(tables)
     options = {'optimizer.tables': tables, 'optimizer.learning_rate': 0.02, 'seed': 1}
@@ -249,6 +251,7 @@ def test_a_state_that_is_not_given_and_copies_are_refused(days, first, tmp_path)
         open_ancestor(tmp_path, None, 'unused')
 
 
+@pytest.mark.slow
 def test_quantiles_of_numeric_fields_stay_those_of_the_first_run(days, tmp_path):
     options = {'model.numeric_encoding': 'piecewise_linear', 'model.numeric_bins': 4}
     fit(config_of(days[0], options), days[0], tmp_path / 'one', Silent())
@@ -292,3 +295,34 @@ def split_state(folder, tables):
 @pytest.mark.parametrize('tables', TABLE_OPTIMIZERS)
 def test_split_tables_get_the_same_rows(on_host_devices, first, folder, tables):
     assert on_host_devices(2, 'test_ancestor', f't.split_state({str(folder)!r}, {tables!r})')
+
+
+@pytest.mark.slow
+def test_the_commands_of_two_days(command, tmp_path):
+    declarations = [write_day(tmp_path, day).name for day in (1, 2)]
+    run = ('scripts/train.py', '--config=own_table', '--config.training.epochs=1', '--config.training.batch_size=64')
+    steps = [
+        ('scripts/prepare_data.py', '--dataset=csv', f'--schema={declarations[0]}'),
+        (*run, '--config.data.recipe=day1', '--run_dir=one'),
+        ('scripts/prepare_data.py', '--dataset=csv', f'--schema={declarations[1]}', '--extend_from=day1'),
+        (*run, '--config.data.recipe=day2', '--run_dir=two', '--init_from=one'),
+        ('scripts/prepare_data.py', '--dataset=csv', f'--schema={declarations[1]}', '--extend_from=day1'),
+    ]
+    said = []
+    for words in steps:
+        done = command(*words)
+        assert done.returncode == 0, f'{words}\n{done.stdout}\n{done.stderr}'
+        said.append(done.stdout + done.stderr)
+    assert 'the ids of data/prepared/csv/day1 stay; ' in said[2] and 'going on from one at step 9: ' in said[3]
+    assert 'already prepared' in said[4]
+    for words, sentence in (
+        ((*run, '--config.data.recipe=day2', '--init_step=9'), '--init_step names a checkpoint of --init_from'),
+        (
+            (*run, '--config.data.recipe=day1', '--run_dir=three', '--init_from=two'),
+            'does not extend the data of two: ',
+        ),
+        ((*run, '--config.data.recipe=day2', '--init_from=one', '--config.replicas.seeds=2'), 'asks for copies: train'),
+        (steps[0] + ('--extend_from=day1',), '--extend_from=day1 names data/prepared/csv/day1, which the new data'),
+    ):
+        done = command(*words)
+        assert done.returncode == 2 and sentence in done.stderr, done.stderr

@@ -44,6 +44,8 @@ def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, t
         (['--dataset=csv', '--schema=none.yaml'], ['none.yaml does not exist']),
         (['--infer=none.csv'], ['none.csv does not exist']),
         (['--infer=none.csv', '--dataset=csv'], ['leave out --dataset']),
+        (['--infer=none.csv', '--extend_from=day1'], ['leave out --extend_from']),
+        (['--dataset=criteo', '--raw_dir=.', '--extend_from=none'], ['--extend_from=none is no prepared data']),
         (
             ['--dataset=csv', '--schema=none.yaml', '--recipe=bars'],
             ['--dataset=csv does not read --recipe, so leave it out'],
