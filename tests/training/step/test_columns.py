@@ -78,11 +78,11 @@ def test_each_device_holds_its_part_and_fetches_all_bits(on_host_devices):
     assert on_host_devices(8, 'test_columns', 't.divided_and_fetched()') == [[True] * 3] * 2
 
 
-def fed(data, table, streamed):
+def fed(data, table, streamed, **options):
     """Losses of two epochs from either feed on a mesh, and scores of the rows by either evaluator."""
     columns, mesh = rows_of_every_kind(), mesh_of(data, table)
     columns.numeric[~np.isfinite(columns.numeric)] = np.nan
-    setup = make_setup(CONFIG, SCHEMA)
+    setup = make_setup(replace(CONFIG, options), SCHEMA)
     schedule, cut = make_schedule(CONFIG, ROWS), slices.cut(BATCH, setup, mesh)
     chunk = steps.make_chunk(setup, mesh, cut, max_steps=feed.REPORT_STEPS, streamed=streamed)
     if streamed:
@@ -97,7 +97,9 @@ def fed(data, table, streamed):
         for first, count in ((0, 1), (1, schedule.epoch_steps)):
             ahead = rows.chunk(epoch, first, count, feed.REPORT_STEPS)
             state, of_chunk = chunk(state, ahead.columns, ahead.order, ahead.first, ahead.step_count)
-            losses += np.asarray(of_chunk)[: ahead.step_count].tolist()
+            of_steps, overflowed = steps.figures_of_steps(of_chunk, ahead.step_count)
+            losses += of_steps.tolist()
+            assert (overflowed is None) == ('mesh.exchange' not in options)
     state = steps.make_flush(setup, mesh)(state)
     scores = evaluator(state.variables, state.tables, scored)
     return losses, [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(scores)]
@@ -110,6 +112,13 @@ def test_rows_that_devices_divide_train_and_score_as_those_of_one(on_host_device
     losses, (*_, logits) = one
     assert len(losses) == 18 and len(logits) == ROWS and np.isfinite(losses).all()
     assert all(other == one for other in others)
+
+
+def test_streamed_rows_train_in_the_all_to_all_form_as_resident_ones(on_host_devices):
+    options = {'mesh.exchange': 'all_to_all', 'mesh.table': 2, 'mesh.capacity': 0.9}
+    call = f'[t.fed(2, 2, streamed, **{options}) for streamed in (False, True)]'
+    resident, streamed = on_host_devices(4, 'test_columns', call)
+    assert len(resident[0]) == 18 and np.isfinite(resident[0]).all() and streamed == resident
 
 
 def test_a_process_reads_the_rows_of_its_devices_only():
