@@ -40,7 +40,7 @@ class MeshConfig:
         AUTOMATIC,
         'how rows of split tables reach other devices: gathered (all devices learn all row numbers and gradients), '
         'all_to_all (each device asks each other one for distinct rows), or automatic (all_to_all if a device looks up '
-        'at least 100 rows of each table for each device that splits it)',
+        '5,000 rows of each table, or 300 for each device that splits it)',
     )
     capacity: float = option(
         1.0,

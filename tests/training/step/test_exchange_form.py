@@ -27,19 +27,23 @@ def clause(options, rows=64, size=8):
 def test_a_run_says_which_form_it_takes_and_plans_its_memory():
     assert clause({}) == clause({'mesh.table': 0}, size=1) == ('', {})
     gathered = '; rows of tables are exchanged in the gathered form'
-    # A device takes 64 rows of 10 fields: 80 lookups for each of 8 devices, and 160 for each of 4.
+    # A device takes 128 rows of 10 fields: 160 lookups for each of 8 devices, and 320 for each of 4.
     automatic = 'by mesh.exchange=automatic'
-    assert clause({'mesh.table': 8}, 512) == (f'{gathered}, {automatic}', {})
-    assert clause({'mesh.table': 4, 'mesh.exchange': 'gathered'}, 512) == (gathered, {})
-    said, planned = clause({'mesh.table': 4}, 512)
+    assert clause({'mesh.table': 8}, 1024) == (f'{gathered}, {automatic}', {})
+    assert clause({'mesh.table': 4, 'mesh.exchange': 'gathered'}, 1024) == (gathered, {})
+    said, planned = clause({'mesh.table': 4}, 1024)
     exchanged = '; rows of tables are exchanged all-to-all'
-    assert said == f'{exchanged}, {automatic}: a device asks each other one for 160 rows at most'
+    assert said == f'{exchanged}, {automatic}: a device asks each other one for 320 rows at most'
     # Four arrays as they are sent and received, and two for the gradients of both groups.
-    assert planned == {'rows exchanged all-to-all': 4 * (4 + 2) * 4 * 160 * (3 + 1)}
+    assert planned == {'rows exchanged all-to-all': 4 * (4 + 2) * 4 * 320 * (3 + 1)}
+    assert (
+        clause({'mesh.table': 8}, 4096)[0]
+        == f'{exchanged}, {automatic}: a device asks each other one for 640 rows at most'
+    )
     few = {'mesh.table': 8, 'mesh.exchange': 'all_to_all', 'mesh.capacity': 0.33}
-    assert clause(few, 512) == (
-        f'{exchanged}: a device asks each other one for 27 rows at most',
-        {'rows exchanged all-to-all': 4 * 4 * 8 * 27 * (3 + 1)},
+    assert clause(few, 1024) == (
+        f'{exchanged}: a device asks each other one for 53 rows at most',
+        {'rows exchanged all-to-all': 4 * 4 * 8 * 53 * (3 + 1)},
     )
 
 
