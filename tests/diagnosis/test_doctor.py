@@ -156,7 +156,7 @@ def test_the_plan_of_six_million_rows_by_hand():
     padded_batch = slices.cut(1024, make_setup(config, schema), mesh).padded_batch
     assert named(plan.device, 'order of rows') == 2 * 39_063 * padded_batch * 4
     assert named(plan.device, 'evaluation') == 3_000_000 * 32
-    assert named(plan.device, 'rows of a batch') == 6 * 1024 * 2 * 16 * 4
+    assert named(plan.device, 'rows of a batch') == 6 * padded_batch * 2 * 16 * 4
     assert named(plan.disk, 'checkpoints') > 3 * 3 * table
     adam = plan_of(Config(), schema, rows, mesh).device
     assert named(adam, 'gradient of whole tables') == table

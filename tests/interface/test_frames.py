@@ -1,5 +1,6 @@
 """Rows of Python programs become the same columns whatever holds them, or are refused by name."""
 
+import pandas
 import polars as pl
 import pytest
 
@@ -70,7 +71,6 @@ def test_other_rows_are_refused(rows, sentence):
 
 
 def test_frames_of_pandas_itself():
-    pandas = pytest.importorskip('pandas', reason='pandas is not installed')
     frame = pandas.DataFrame({'user': ['007', None], 'size': [1.5, float('nan')], 'n': [3, 4]})
     assert frame_of(frame).equals(WANTED)
     nullable = frame.convert_dtypes().assign(user=frame['user'].astype('category'))

@@ -19,7 +19,7 @@ from autoint_jax.config.rates import rates_of
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.models.registry import MODELS
-from autoint_jax.training import loop, run
+from autoint_jax.training import ancestor, loop
 from autoint_jax.training.step.layout import initial_state_on
 from autoint_jax.training.tables.choice import table_optimizer
 
@@ -194,6 +194,6 @@ def test_training_on_tables_of_nan_is_said_to_have_diverged(form, data_dir, tmp_
         state = initial_state_on(made, mesh)
         return state._replace(tables={name: table.at[1:4].set(jnp.nan) for name, table in state.tables.items()})
 
-    monkeypatch.setattr(run, 'initial_state_on', of_nan)
+    monkeypatch.setattr(ancestor, 'initial_state_on', of_nan)
     with pytest.raises(UsageError, match='diverged'):
         loop.fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), tmp_path, Silent())
