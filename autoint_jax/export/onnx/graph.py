@@ -178,10 +178,11 @@ class Graph:
             opsets.append(helper.make_opsetid(ML, ML_OPSET))
         return helper.make_model(graph, ir_version=IR, opset_imports=opsets, producer_name='autoint_jax')
 
-    def branch(self, output: str) -> onnx.GraphProto:
-        """Returns the graph as a branch of a node If, with one output. It takes tensors from the graph around it."""
-        kept, initializers = self._needed([output])
-        return helper.make_graph(kept, f'{self._prefix}branch', [], [onnx.ValueInfoProto(name=output)], initializers)
+    def branch(self, *outputs: str) -> onnx.GraphProto:
+        """Returns the graph as a branch of a node If. It takes tensors from the graph around it."""
+        kept, initializers = self._needed(outputs)
+        described = [onnx.ValueInfoProto(name=output) for output in outputs]
+        return helper.make_graph(kept, f'{self._prefix}branch', [], described, initializers)
 
     def _needed(self, outputs: Sequence[str]) -> tuple[list[onnx.NodeProto], list[TensorProto]]:
         """Returns the nodes and the constants and weights that some outputs need."""

@@ -38,17 +38,19 @@ def stripped(graph: Graph, texts: str, known: Iterable[str]) -> Stripped:
       texts: a tensor [n].
       known: the values that the texts are compared with. A text of more parts becomes a text that is none of them.
     """
-    blanks = graph.node('RegexFullMatch', texts, pattern='(?s) .*|.* ')
-    count = graph.node('ReduceSum', graph.node('Cast', blanks, to=TensorProto.INT32), keepdims=0)
+    outer = graph.node('RegexFullMatch', texts, pattern=_OUTER)
+    count = graph.node('ReduceSum', graph.node('Cast', outer, to=TensorProto.INT32), keepdims=0)
     most = max((text.count(' ') + 1 for text in known), default=1)
     then, other = Graph({}, prefix=f'{count}_then_'), Graph({}, prefix=f'{count}_else_')
-    joined = graph.node(
+    rejoined = _rejoined(then, texts, most)
+    joined, failed = graph.nodes(
         'If',
-        graph.node('Greater', count, graph.constant(0, np.int32)),
-        then_branch=then.branch(_rejoined(then, texts, most)),
-        else_branch=other.branch(other.node('Identity', texts)),
+        [graph.node('Greater', count, graph.constant(0, np.int32))],
+        2,
+        then_branch=then.branch(rejoined, then.node('RegexFullMatch', rejoined, pattern=_OUTER)),
+        else_branch=other.branch(other.node('Identity', texts), other.node('Identity', outer)),
     )
-    return Stripped(joined, graph.node('RegexFullMatch', joined, pattern=_OUTER))
+    return Stripped(joined, failed)
 
 
 def _rejoined(graph: Graph, texts: str, known: int) -> str:
