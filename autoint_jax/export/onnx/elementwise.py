@@ -98,7 +98,7 @@ def elementwise(graph: Graph, primitive: str, views: Sequence[View], shape: Sequ
         result = COMPOSED[primitive](graph, names, views)
     else:
         result = graph.node(OPERATORS[primitive], *names)
-    if primitive == 'div':
+    if primitive == 'mul':
         result = _softmax(graph, result) or result
     if dtype == BFLOAT16:
         result = graph.node('Cast', result, to=TYPES['bfloat16'])
@@ -156,13 +156,18 @@ def _values(view: View) -> int:
 
 
 def _softmax(graph: Graph, name: str) -> str | None:
-    """Returns the softmax that a quotient is: exp(x - max(x)) / sum(exp(x - max(x))); None if it is none."""
-    quotient = graph.producer(name, 'Div')
-    power = quotient and graph.producer(quotient.inputs[0], 'Exp')
-    summed = quotient and graph.producer(quotient.inputs[1], 'ReduceSum')
+    """Returns the softmax that a product is: exp(x - max(x)) * (1 / sum(exp(x - max(x)))); None if it is none.
+
+    So models compute it (`models/layers/softmax.py`).
+    """
+    product = graph.producer(name, 'Mul')
+    power = product and graph.producer(product.inputs[0], 'Exp')
+    inverse = product and graph.producer(product.inputs[1], 'Div')
+    one = inverse and graph.value_of(inverse.inputs[0])
+    summed = inverse and graph.producer(inverse.inputs[1], 'ReduceSum')
     difference = power and graph.producer(power.inputs[0], 'Sub')
     largest = difference and graph.producer(difference.inputs[1], 'ReduceMax')
-    if not (quotient and summed and difference and largest):
+    if not (product and summed and difference and largest) or one is None or not (one == 1).all():
         return None
     kept = all(helper.get_node_attr_value(node.proto, 'keepdims') for node in (summed, largest))
     axes = graph.value_of(summed.inputs[1])
@@ -170,7 +175,7 @@ def _softmax(graph: Graph, name: str) -> str | None:
         not kept
         or axes is None
         or len(axes) != 1
-        or summed.inputs != (quotient.inputs[0], largest.inputs[1])
+        or summed.inputs != (product.inputs[0], largest.inputs[1])
         or largest.inputs[0] != difference.inputs[0]
     ):
         return None
