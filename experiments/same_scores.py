@@ -12,7 +12,7 @@ transform, and MovieLens-1M: the published files in --movielens_dir, else genera
 of field, every other model is compared too, from Python.
 
 Time on two CPU cores: about 15 minutes; one to two with --quick. The exit status is 3 if a row differs. Writes
-results/same_scores.{json,csv} after each case; --quick writes nothing.
+results/same_scores.{json,csv} after each case; what is not compared again stays there. --quick writes nothing.
 """
 
 import pathlib
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from autoint_jax import interruptions
@@ -32,6 +33,8 @@ from autoint_jax import command
 
 _ROWS = flags.DEFINE_integer('rows', 100_000, 'Number of rows of each generated file.', lower_bound=1000)
 _MODEL_ROWS = flags.DEFINE_integer('model_rows', 20_000, 'Number of rows for the other models.', lower_bound=1000)
+_SHAPES = flags.DEFINE_list('shapes', None, 'Shapes to compare; by default all. --shapes= is none.')
+_MODELS = flags.DEFINE_list('models', None, 'Other models to compare; by default all. --models= is none.')
 _MOVIELENS_DIR = flags.DEFINE_string('movielens_dir', None, 'Folder of the raw files of MovieLens-1M.')
 _QUICK = flags.DEFINE_boolean('quick', False, 'Only few rows, two shapes and two other models, and no record.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records.')
@@ -43,12 +46,13 @@ import numpy as np
 import polars as pl
 
 import autoint_jax
+from autoint_jax import stored
 from autoint_jax.data.datasets.movielens import split_rows
 from autoint_jax.data.generated.every_kind import NAME, PART, PARTS, every_kind
 from autoint_jax.data.generated.shapes import SHAPES
 from autoint_jax.data.preparation.splits import authors_split
 from autoint_jax.data.store.columns import SPLITS
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models.registry import MODELS
 from autoint_jax.records import comparison
 from autoint_jax.records.tables import write_table
@@ -68,22 +72,24 @@ OPTIONS: dict[str, dict[str, Any]] = {
     'cin': {'model.cin_widths': [64, 64]},
     'xdeepfm': {'model.cin_widths': [64, 64], **DEEP},
     'finalmlp': {**DEEP, 'model.second_hidden': [200, 200]},
-    **dict.fromkeys(('dnn', 'wide_deep', 'deepfm', 'deep_cross', 'dcn_v2', 'masknet'), DEEP),
+    **dict.fromkeys(('dnn', 'wide_deep', 'deepfm', 'masknet'), DEEP),
+    # Powers of numeric fields: with more layers these models diverge.
+    **{name: {'model.num_layers': 1, 'optimizer.learning_rate': 1e-5, **DEEP} for name in ('deep_cross', 'dcn_v2')},
 }
 
 
 def main(argv: list[str]) -> int:
     began, rows_of = time.time(), QUICK_ROWS if _QUICK.value else _ROWS.value
-    shapes = QUICK_SHAPES if _QUICK.value else (*RECIPES, NAME)
-    others = QUICK_MODELS if _QUICK.value else [name for name in MODELS if name != 'autoint']
-    found: list[dict[str, Any]] = []
+    shapes = _chosen(_SHAPES, [*RECIPES, NAME], QUICK_SHAPES)
+    others = _chosen(_MODELS, [name for name in MODELS if name != 'autoint'], QUICK_MODELS)
+    found = recorded({*((shape, 'autoint') for shape in shapes), *((NAME, model) for model in others)})
     with tempfile.TemporaryDirectory(prefix='same_scores_') as name:
         folder = pathlib.Path(name)
         for shape in shapes:
             found.append(of_shape(folder, shape, rows_of))
             tell(found, began)
-        if not _QUICK.value:
-            made(folder, NAME, _MODEL_ROWS.value)
+        if others and not (_QUICK.value and NAME in shapes):
+            made(folder, NAME, QUICK_ROWS if _QUICK.value else _MODEL_ROWS.value)
         for model in others:
             found.append(of_model(folder, model))
             tell(found, began)
@@ -93,6 +99,25 @@ def main(argv: list[str]) -> int:
     else:
         print(f'the scores have the same bits: {comparison.verdict(passed(found))}')
     return 0 if passed(found) else 3
+
+
+def _chosen(flag: flags.FlagHolder, known: list[str], quick: Sequence[str]) -> list[str]:
+    """Returns the names that a flag chooses, in the order of `known`. Raises UsageError if one is unknown."""
+    if flag.value is None:
+        return [name for name in known if name in quick or not _QUICK.value]
+    for name in filter(None, flag.value):
+        if name not in known:
+            raise UsageError(f'--{flag.name} names {name!r}{nearest(name, known)}, and not one of {", ".join(known)}')
+    return [name for name in known if name in flag.value]
+
+
+def recorded(again: set[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Returns the rows of the record, without those of shapes and models that are compared again."""
+    path = pathlib.Path(_RESULTS_DIR.value) / 'same_scores.json'
+    if _QUICK.value or not path.exists():
+        return []
+    rows = stored.read_json(path, {'rows': list})['rows']
+    return [row for row in rows if (row['shape'], row['model']) not in again]
 
 
 def passed(found: list[dict[str, Any]]) -> bool:
@@ -107,7 +132,6 @@ def tell(found: list[dict[str, Any]], began: float) -> None:
     if not _QUICK.value:
         about = {
             'table': 'scores of raw files beside those of their splits',
-            'published_movielens': _MOVIELENS_DIR.value is not None,
             'seconds': time.time() - began,
             'verdict': comparison.verdict(passed(found)),
         }
