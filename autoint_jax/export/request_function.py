@@ -2,7 +2,7 @@
 
 The fields of the context have the same values in all rows of a request. What depends on them alone is computed once:
 their embeddings, their first-order weights, their part of the first product of a network that reads embeddings, and in
-AutoInt all of the first layer that they have among themselves.
+AutoInt, if there are many, all of the first layer that they have among themselves.
 
 The function runs the model itself. `flax.linen.intercept_methods` puts the modules below in the place of those that
 would compute this for every row, so no model is written twice.
@@ -33,6 +33,9 @@ from autoint_jax.schema import MULTIVALUED, Schema
 # (weights, ids [1, slots of the context], numeric [1, ...], ids [b, slots of the candidates], numeric [b, ...])
 #   -> logits [b]
 RequestFunction = Callable[[Weights, Any, Any, Any, Any], jax.Array]
+# With fewer fields in the context, ONNX Runtime computes the first layer of whole rows at least as fast: what is saved
+# is less than what the additional operations cost.
+LEAST_CONTEXT_FIELDS = 16
 # Models whose deep network reads the embeddings of all fields.
 DEEP_READERS = ('dnn', 'wide_deep', 'deepfm', 'xdeepfm', 'autoint', 'destine', 'deep_cross')
 
@@ -67,7 +70,8 @@ def request_function(config: ModelConfig, schema: Schema, context: Collection[st
     Raises:
       UsageError: a name is no field, or no field is left for the context or the candidates.
     """
-    form = 'einsum' if registry.model_class(config).HAS_FORMS else AUTOMATIC
+    heads = 'heads' if config.compute_dtype == 'float32' else 'einsum'
+    form = heads if registry.model_class(config).HAS_FORMS else AUTOMATIC
     model, specs = registry.build(config, schema, form)
     halves = parted(schema, context)
 
@@ -173,9 +177,13 @@ class _Interceptor:
         return stacked
 
     def _attention(self, module: AutoInt, usual: Callable[..., Any], args: Any, kwargs: Any) -> jax.Array:
-        """Returns the output of the interacting layers, float32 [b, f, w], with the fields of the context first."""
+        """Returns the output of the interacting layers, float32 [b, f, w].
+
+        The fields of the context come first where their first layer is computed once.
+        """
         config = self._config
-        if not config.num_layers or config.compute_dtype != 'float32':
+        few = len(self._parts[0].names) < LEAST_CONTEXT_FIELDS
+        if few or not config.num_layers or config.compute_dtype != 'float32':
             return usual(*args, **kwargs)
         spec, layers = resolved(config).stack, module.interacting_layers()
         context, candidates = self._embedded

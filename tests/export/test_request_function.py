@@ -10,6 +10,7 @@ import pytest
 from test_scored_function import weights_of
 
 from autoint_jax.errors import UsageError
+from autoint_jax.export import request_function as requests
 from autoint_jax.export.request_function import readers, request_function
 from autoint_jax.export.request_parts import parted
 from autoint_jax.export.scored_function import function_of
@@ -17,6 +18,12 @@ from autoint_jax.models import registry
 from autoint_jax.schema import Schema
 
 WHOLE = cases.batch(11)
+
+
+@pytest.fixture(autouse=True)
+def any_context(monkeypatch):
+    """Takes a context of any number of fields apart in the first layer of AutoInt."""
+    monkeypatch.setattr(requests, 'LEAST_CONTEXT_FIELDS', 1)
 
 
 def request_of(schema, context, rows):
@@ -88,6 +95,12 @@ def test_options_give_the_logits_of_whole_rows(name, changed):
 def test_any_fields_may_be_the_context(context):
     compare(cases.SMALL['wide_deep'], context)
     compare(cases.SMALL['autoint'], context)
+
+
+def test_few_fields_of_a_context_are_not_taken_apart(monkeypatch):
+    monkeypatch.undo()
+    assert requests.LEAST_CONTEXT_FIELDS > len(cases.SCHEMA.fields)
+    compare(cases.SMALL['autoint'], ['a', 'tags'])
 
 
 def test_scores_of_any_size_do_not_overflow():

@@ -12,6 +12,7 @@ from autoint_jax.bundle.weights import write_weights
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.data.generated.every_kind import every_kind
+from autoint_jax.export import request_function
 from autoint_jax.export.onnx.raw_model import raw_model
 from autoint_jax.export.raw_inputs import NUMBER, raw_inputs
 from autoint_jax.export.request_model import fields_of, request_model
@@ -28,7 +29,8 @@ def own(tmp_path_factory):
 
 
 @pytest.mark.parametrize('name', ['autoint', pytest.param('deepfm', marks=pytest.mark.slow)])
-def test_scores_are_those_of_whole_rows(own, tmp_path, name):
+def test_scores_are_those_of_whole_rows(own, tmp_path, name, monkeypatch):
+    monkeypatch.setattr(request_function, 'LEAST_CONTEXT_FIELDS', 1)
     data, table = own
     plan, schema = RowEncoder(data).plan, data.schema
     config = {
