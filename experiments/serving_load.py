@@ -24,7 +24,7 @@ from autoint_jax.errors import UsageError
 _BUNDLE = flags.DEFINE_string('bundle', None, 'Folder of a bundle that was exported with --onnx_inputs=raw.')
 _SECONDS = flags.DEFINE_float('seconds', 25.0, 'Seconds of each load.', lower_bound=0.1)
 _RATES = flags.DEFINE_list('rates', ['60', '10'], 'Requests a second of the open loops, of 100 and 1,000 candidates.')
-_SERVER = flags.DEFINE_list('server', ['threads=2'], 'Flags of scripts/serve.py, without dashes.')
+_SERVER = flags.DEFINE_list('server', ['threads=1', 'scored_together=2'], 'Flags of scripts/serve.py, without dashes.')
 _ROWS = flags.DEFINE_boolean('rows', False, 'Send whole rows in place of one context and candidates.')
 _QUICK = flags.DEFINE_boolean('quick', False, 'A moment for each load, no record and no verdict.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records.')
