@@ -4,8 +4,9 @@ This file imports JAX and NumPy only. JAX promises to read such a program for at
 that wrote it.
 """
 
+import contextlib
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -31,10 +32,27 @@ def program(
       numeric: number of columns of `numeric`.
     """
     (b,) = jax.export.symbolic_shape('b')
-    exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(
-        dict(shapes), jax.ShapeDtypeStruct((b, slots), np.int32), jax.ShapeDtypeStruct((b, numeric), np.float32)
-    )
+    with _without_source_files():
+        exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(
+            dict(shapes), jax.ShapeDtypeStruct((b, slots), np.int32), jax.ShapeDtypeStruct((b, numeric), np.float32)
+        )
     return bytes(exported.serialize())
+
+
+@contextlib.contextmanager
+def _without_source_files() -> Iterator[None]:
+    """A context in which programs do not name the files and callers of this machine, so that they are the same bytes
+    wherever they are exported.
+    """
+    options = {'jax_hlo_source_file_canonicalization_regex': '.*', 'jax_include_full_tracebacks_in_locations': False}
+    before = {name: jax.config.values[name] for name in options}
+    try:
+        for name, value in options.items():
+            jax.config.update(name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
 
 
 def mapped_weights(folder: pathlib.Path, tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

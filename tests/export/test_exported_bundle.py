@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 
+import jax
 import ml_dtypes
 import numpy as np
 import polars as pl
 import pytest
+from conftest import ROOT
 from export_cases import exported
 from own_table_cases import own_table
 from scoring_cases import prepared_own, scored, trained
@@ -106,6 +108,15 @@ def test_a_model_card_tells_the_run_and_its_programs_run(own, tmp_path):
         assert done.returncode == 0, f'{name}: {done.stderr}'
         printed = [float(number) for number in re.findall(r'-?\d+\.\d*(?:e-?\d+)?', done.stdout)]
         np.testing.assert_allclose(printed, read_golden(folder / 'bundle').exported_logits, atol=1e-5)
+
+
+def test_programs_name_no_file_of_this_machine(own):
+    folder, _, manifest = own
+    before = dict(jax.config.values)
+    for name in manifest.files:
+        content = (folder / 'bundle' / name).read_bytes()
+        assert str(ROOT).encode() not in content and b'.py\0' not in content and b'site-packages' not in content, name
+    assert dict(jax.config.values) == before
 
 
 def test_no_rows_have_no_scores(own):
