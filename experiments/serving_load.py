@@ -9,7 +9,8 @@ milliseconds, and of 1,000 candidates within 30, with the model of MovieLens-1M.
 The script starts scripts/serve.py, sends requests over kept connections, and ends it. Each size has two loads: a closed
 loop of one connection, which shows what a request costs, and an open loop, in which requests come at random times at a
 stated rate. Values of requests are drawn from the golden rows of the bundle, a column at a time. Time: two minutes.
-PASS: the open loop is within both limits. Writes results/serving.json; --quick writes nothing and judges nothing.
+PASS: the open loop is within both limits. Writes results/benchmarks/serving.json; --quick writes nothing and judges
+nothing.
 """
 
 from autoint_jax import interruptions
@@ -27,7 +28,7 @@ _RATES = flags.DEFINE_list('rates', ['60', '10'], 'Requests a second of the open
 _SERVER = flags.DEFINE_list('server', ['threads=1', 'scored_together=2'], 'Flags of scripts/serve.py, without dashes.')
 _ROWS = flags.DEFINE_boolean('rows', False, 'Send whole rows in place of one context and candidates.')
 _QUICK = flags.DEFINE_boolean('quick', False, 'A moment for each load, no record and no verdict.')
-_RESULTS_DIR = flags.DEFINE_string('results_dir', 'results', 'Folder of records.')
+_RESULTS_DIR = flags.DEFINE_string('results_dir', 'results/benchmarks', 'Folder of records.')
 
 if __name__ == '__main__':
     command.parse()

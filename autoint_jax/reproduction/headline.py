@@ -3,6 +3,7 @@
 import pathlib
 
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.comparisons import worst_and_best
 from autoint_jax.reproduction.speed import KINDS, fastest_peer
 
 # {file of a record: (model, its name)} for the rows of the paper's tables that the front page shows.
@@ -22,7 +23,8 @@ def headline_lines(results_dir: pathlib.Path) -> list[str]:
     if rows:
         titles = ['| MovieLens-1M, test split | AUC | paper | logloss | paper | seeds |', '|---|---|---|---|---|---|']
         rows = [*titles, *rows]
-    return rows + _beside_peers(results_dir / 'benchmarks') + _costs(results_dir)
+    folder = results_dir / 'benchmarks'
+    return rows + _beside_peers(folder) + ['', *worst_and_best(folder)] + _costs(results_dir)
 
 
 def _paper_row(record: Record, path: pathlib.Path) -> list[str]:
@@ -78,9 +80,8 @@ def _costs(results_dir: pathlib.Path) -> list[str]:
 
 def _cost_of_copies(record: Record, path: pathlib.Path) -> list[str]:
     return [
-        '',
         f'- {record["copies"]} seeds of AutoInt train in one program for {record["ratios"]["epoch"]:.1f} times the '
-        f'price of one, on {record["machine"]["cores"]} CPU cores.',
+        f'price of one, on {record["machine"]["cores"]} CPU cores.'
     ]
 
 

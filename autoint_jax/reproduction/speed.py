@@ -4,6 +4,7 @@ import pathlib
 from typing import NamedTuple
 
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.comparisons import comparison_lines
 from autoint_jax.reproduction.paper.markdown import table
 
 KINDS = {'training step': 'training step', 'inference': 'scoring'}
@@ -22,7 +23,7 @@ def speed_lines(results_dir: pathlib.Path) -> list[str]:
             *table(['', 'shape', 'batch', 'autoint_jax', 'fastest peer', 'ratio', 'share of peak'], []),
             *compared,
         ]
-    return compared + lines_of(folder, '*.json', _of_loop)
+    return compared + comparison_lines(folder) + lines_of(folder, '*.json', _of_loop)
 
 
 def _is_compared(record: Record) -> bool:
