@@ -81,6 +81,7 @@ def test_effects_equal_loops_over_predictions(run, rows, order):
     assert order == 3 or found.strength.max() > 0.01
 
 
+@pytest.mark.slow
 def test_the_planted_pair_is_first(folder, run):
     models = [
         run,

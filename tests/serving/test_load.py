@@ -48,6 +48,7 @@ def golden_bundle(tmp_path):
     return bundle
 
 
+@pytest.mark.slow
 def test_the_experiment_is_one_command(golden_bundle, tmp_path):
     def ran(*flags):
         return subprocess.run(

@@ -148,7 +148,8 @@ def test_the_run_records_its_origin_and_a_chain_counts_on(days, first, tmp_path)
     assert step == 2 * BATCHES
 
 
-@pytest.mark.parametrize('orphan', [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('orphan', [True, False])
 def test_a_killed_run_goes_on_to_the_same_bits_even_without_its_origin(days, first, tmp_path, orphan):
     data, options = days[1], {'optimizer.tables': 'deferred_adam', 'training.epochs': 2}
     config = go_on(first('deferred_adam'), data, tmp_path / 'whole', options)

@@ -7,6 +7,7 @@ import tempfile
 
 import jax
 import numpy as np
+import pytest
 
 from autoint_jax.benchmarks.shapes import Shape, log_spaced, made_up
 from autoint_jax.config.configuration import Config, replace
@@ -69,6 +70,7 @@ def restored_everywhere(tables):
     return compared
 
 
+@pytest.mark.slow
 def test_checkpoints_of_any_mesh_open_on_any_other(on_host_devices):
     """The slots of row-wise Adagrad are those of rows, the others those of values."""
     of_each = '[t.restored_everywhere(tables) for tables in ("adam", "rowwise_adagrad")]'

@@ -5,6 +5,7 @@ import types
 
 import jax
 import numpy as np
+import pytest
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.mesh_config import MeshConfig
@@ -105,6 +106,7 @@ def fed(data, table, streamed, **options):
     return losses, [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(scores)]
 
 
+@pytest.mark.slow
 def test_rows_that_devices_divide_train_and_score_as_those_of_one(on_host_devices):
     """An epoch has nine steps, so that two groups of steps are fetched; no number of rows divides by eight."""
     cases = [(1, 1, False), (4, 2, False), (1, 8, True)]

@@ -65,6 +65,7 @@ def resident(data_dir, tmp_path_factory):
     return trained(data_dir, tmp_path_factory.mktemp('resident') / 'run')
 
 
+@pytest.mark.slow
 def test_rows_streamed_in_small_chunks_train_as_resident_ones(data_dir, tmp_path, resident, monkeypatch):
     monkeypatch.setattr(feed, 'CHUNK_BYTES', 5_000)
     said = Said()
@@ -72,6 +73,7 @@ def test_rows_streamed_in_small_chunks_train_as_resident_ones(data_dir, tmp_path
     assert any('streamed from disk, as execution.streaming asks' in sentence for sentence in said.sentences)
 
 
+@pytest.mark.slow
 def test_a_streamed_run_stopped_within_an_epoch_goes_on_exactly(data_dir, tmp_path, resident):
     """In chunks of the usual size, of which an epoch here is one."""
     for _ in range(2):
@@ -115,6 +117,7 @@ def test_shuffled_blocks_hold_every_row_once_and_are_read_in_windows(monkeypatch
     assert (np.diff(one[0, :30]) != 1).sum() > 20
 
 
+@pytest.mark.slow
 def test_shuffled_blocks_train(data_dir, tmp_path, resident, monkeypatch):
     monkeypatch.setattr(order, 'BLOCK_ROWS', 64)
     monkeypatch.setattr(order, 'WINDOW_BLOCKS', 4)
