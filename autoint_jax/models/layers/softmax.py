@@ -27,7 +27,7 @@ def _quotient_jvp(primals, tangents):
 
 
 def softmax(scores: jax.Array, axis: int = -1) -> jax.Array:
-    """Returns exp(scores) divided by their sum over an axis, in the shape of the scores."""
-    highest = jax.lax.stop_gradient(scores.max(axis, keepdims=True))
+    """Returns exp(scores) divided by their sum over an axis, in the shape of the scores. The axis may be empty."""
+    highest = jax.lax.stop_gradient(scores.max(axis, keepdims=True, initial=-jnp.inf))
     exponentials = jnp.exp(scores - highest)
     return quotient(exponentials, exponentials.sum(axis, keepdims=True))
