@@ -30,6 +30,7 @@ ELSEWHERE = (
     '--config=own_table',
     'runs/visits',
     '--schema=',
+    '--extend_from=',
     '--infer=',
     '--dataset=criteo --raw_dir',
     'data.dataset=criteo',
