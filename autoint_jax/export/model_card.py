@@ -30,6 +30,28 @@ ids, numeric = read_golden(pathlib.Path('.')).encoded()  # int32 [b, slots] and 
 session = onnxruntime.InferenceSession('model.onnx')
 print(session.run(['logits'], {'ids': ids, 'numeric': numeric})[0])
 """,
+    'onnx_raw': """\
+import pathlib
+from autoint_jax.bundle.golden import read_golden
+from autoint_jax.serving.scorer import Scorer
+
+rows = read_golden(pathlib.Path('.')).rows  # dictionaries: a raw value for each column, None = missing
+print(Scorer('.').score(rows).logits)
+""",
+    'onnx_request': """\
+import pathlib
+from autoint_jax.bundle.golden import read_golden
+from autoint_jax.bundle.manifest import verified
+from autoint_jax.serving.scorer import Scorer
+
+bundle = pathlib.Path('.')
+shared = verified(bundle).context  # names of the columns that all candidates have in common
+scorer = Scorer(bundle)
+for row in read_golden(bundle).rows:  # a request with one candidate
+    context = {column: row[column] for column in shared}
+    candidate = {column: value for column, value in row.items() if column not in shared}
+    print(scorer.score_request(context, [candidate]).logits)
+""",
 }
 _ABOUT = {
     'stablehlo': 'takes ids and numbers; JAX runs it on CPUs, GPUs and TPUs',
@@ -100,7 +122,7 @@ def model_card(
             '',
             '## How to score',
             '',
-            *(line for name in manifest.formats if name in PROGRAMS for line in _program(name)),
+            *(line for name in manifest.formats for line in _program(name)),
         ]
     )
 

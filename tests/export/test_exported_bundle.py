@@ -101,13 +101,29 @@ def test_a_model_card_tells_the_run_and_its_programs_run(own, tmp_path):
     result = json.loads((folder / 'run' / 'result.json').read_text())
     assert run.data.hash in card and f'seed {result["seed"]}' in card and manifest.fingerprint in card
     assert f'{result["test"]["auc"]:.6f}' in card and '| `optimizer.learning_rate` | `0.1` |' in card
-    programs = dict(re.findall(r'```python (\w+)\n(.*?)```', card, re.DOTALL))
+    check_programs(folder / 'bundle', manifest)
+
+
+def check_programs(bundle, manifest):
+    """Runs the programs of a model card in the folder of the bundle, one for each format."""
+    programs = dict(re.findall(r'```python (\w+)\n(.*?)```', (bundle / 'README.md').read_text(), re.DOTALL))
     assert list(programs) == list(manifest.formats) and set(programs) <= set(PROGRAMS)
     for name, program in programs.items():
-        done = subprocess.run([sys.executable, '-c', program], cwd=folder / 'bundle', capture_output=True, text=True)
+        done = subprocess.run([sys.executable, '-c', program], cwd=bundle, capture_output=True, text=True)
         assert done.returncode == 0, f'{name}: {done.stderr}'
         printed = [float(number) for number in re.findall(r'-?\d+\.\d*(?:e-?\d+)?', done.stdout)]
-        np.testing.assert_allclose(printed, read_golden(folder / 'bundle').exported_logits, atol=1e-5)
+        np.testing.assert_allclose(printed, read_golden(bundle).exported_logits, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_programs_of_raw_rows_and_of_requests_run(tmp_path):
+    folder = own_table(tmp_path)
+    declaration = folder / 'mine.yaml'
+    lines = declaration.read_text().splitlines(keepends=True)
+    declaration.write_text(''.join(line for line in lines if 'hash' not in line))  # which ONNX cannot express
+    run = trained(folder, prepared_own(folder, declaration))
+    manifest = exported(folder / 'bundle', folder / 'run', run, 'onnx_raw', 'onnx_request', context=('city',))
+    check_programs(folder / 'bundle', manifest)
 
 
 def test_programs_name_no_file_of_this_machine(own):

@@ -1,9 +1,15 @@
-"""What tests of runs that go on from other runs share: tables of two days, their preparation, and tiny runs on them."""
+"""What tests of runs that go on from other runs share: tables of two days, their preparation, and tiny runs on them.
 
+Test modules import the fixtures by name.
+"""
+
+import functools
 import random
 
 import jax
 import numpy as np
+import pytest
+from run_cases import Told
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.datasets import registry
@@ -38,6 +44,7 @@ TINY = replace(
     },
 )
 ROWS = 700
+BATCHES = -(-int(0.8 * ROWS) // 64)  # of an epoch
 
 
 def write_day(folder, day, fields=FIELDS):
@@ -67,37 +74,12 @@ def config_of(data, options=None):
     return replace(TINY, {'data.recipe': data.folder.name} | (options or {}))
 
 
-class Silent:
-    """A reporter that keeps sentences, and may interrupt training at an evaluation."""
-
-    def __init__(self, stop_after=None):
-        self.said, self._left = [], stop_after
-
-    def doing(self, what):
-        pass
-
-    def steps(self, done, total, rate):
-        pass
-
-    def evaluated(self, evaluation, *, best, copy):
-        if self._left is not None:
-            self._left -= 1
-            if not self._left:
-                raise KeyboardInterrupt
-
-    def say(self, sentence):
-        self.said.append(sentence)
-
-    def close(self):
-        pass
-
-
 def go_on(ancestor_dir, data, folder, options=None, reporter=None):
     """Trains a run that goes on from another one. Returns its configuration."""
     ancestor = open_ancestor(ancestor_dir, None, 'unused')
     config = config_of(data, options) if isinstance(options, dict | None) else options
     config = replace(config, {'init_state': ancestor.digest})
-    fit(config, data, folder, reporter or Silent(), ancestor)
+    fit(config, data, folder, reporter or Told(), ancestor)
     return config
 
 
@@ -112,3 +94,28 @@ def state_of(folder, data, step):
 def bits(array):
     """The bytes of an array, so that NaN and the sign of zero count."""
     return np.asarray(array).tobytes()
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Where the tables, their prepared data and the first runs lie."""
+    return tmp_path_factory.mktemp('days')
+
+
+@pytest.fixture(scope='module')
+def days(folder):
+    """The prepared data of two days; the second extends the first."""
+    one = prepare(folder, 1)
+    return one, prepare(folder, 2, one)
+
+
+@pytest.fixture(scope='module')
+def first(folder, days):
+    """Trains a run on the first day by an optimizer of tables, once, and returns its folder."""
+
+    @functools.cache
+    def trained(tables):
+        fit(config_of(days[0], {'optimizer.tables': tables}), days[0], folder / tables, Told())
+        return folder / tables
+
+    return trained

@@ -1,14 +1,13 @@
 """A run goes on from another one: what is kept bit for bit, what is drawn, and what is refused."""
 
-import functools
 import json
 
 import jax
 import numpy as np
 import pytest
-from ancestor_cases import FIELDS, ROWS, Silent, bits, config_of, go_on, prepare, state_of, write_day
+from ancestor_cases import BATCHES, FIELDS, bits, config_of, days, first, folder, go_on, prepare, state_of  # noqa: F401
+from run_cases import Told
 
-import autoint_jax
 from autoint_jax.config.configuration import replace
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
@@ -26,31 +25,6 @@ from autoint_jax.training.step.placement import replicate
 from autoint_jax.training.step.state import initial_state, make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-BATCHES = -(-int(0.8 * ROWS) // 64)
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp('days')
-
-
-@pytest.fixture(scope='module')
-def days(folder):
-    """The prepared data of two days; the second extends the first."""
-    one = prepare(folder, 1)
-    return one, prepare(folder, 2, one)
-
-
-@pytest.fixture(scope='module')
-def first(folder, days):
-    """Trains a run on the first day by an optimizer of tables, once, and returns its folder."""
-
-    @functools.cache
-    def trained(tables):
-        fit(config_of(days[0], {'optimizer.tables': tables}), days[0], folder / tables, Silent())
-        return folder / tables
-
-    return trained
 
 
 # The others are slow tests.
@@ -127,7 +101,7 @@ def test_going_on_is_loading_the_state_and_taking_the_steps_by_hand(days, first,
 
 def test_the_run_records_its_origin_and_a_chain_counts_on(days, first, tmp_path):
     _, data = days
-    reporter = Silent()
+    reporter = Told()
     config = go_on(first('deferred_adam'), data, tmp_path / 'two', {'optimizer.tables': 'deferred_adam'}, reporter)
     assert fingerprint(config) != fingerprint(replace(config, {'init_state': ''}))
     (said,) = (sentence for sentence in reporter.said if sentence.startswith('going on from'))
@@ -154,40 +128,15 @@ def test_a_killed_run_goes_on_to_the_same_bits_even_without_its_origin(days, fir
     data, options = days[1], {'optimizer.tables': 'deferred_adam', 'training.epochs': 2}
     config = go_on(first('deferred_adam'), data, tmp_path / 'whole', options)
     with pytest.raises(KeyboardInterrupt):
-        go_on(first('deferred_adam'), data, tmp_path / 'killed', options, Silent(stop_after=1))
+        go_on(first('deferred_adam'), data, tmp_path / 'killed', options, Told(stop_after=1))
     if orphan:
-        fit(config, data, tmp_path / 'killed', Silent())
+        fit(config, data, tmp_path / 'killed', Told())
     else:
         go_on(first('deferred_adam'), data, tmp_path / 'killed', options)
     assert (tmp_path / 'killed' / 'metrics.jsonl').read_text() == (tmp_path / 'whole' / 'metrics.jsonl').read_text()
     for step in CheckpointReader(tmp_path / 'whole' / 'checkpoints').steps():
         one, other = (state_of(tmp_path / name, data, step)[1] for name in ('whole', 'killed'))
         assert [bits(leaf) for leaf in jax.tree.leaves(one)] == [bits(leaf) for leaf in jax.tree.leaves(other)]
-
-
-@pytest.mark.slow
-def test_python_programs_go_on_by_the_same_rule(days, first, tmp_path):
-    data, options = days[1], {'optimizer.tables': 'deferred_adam'}
-    config = go_on(first('deferred_adam'), data, tmp_path / 'one', options)
-    autoint_jax.train(
-        replace(config, {'init_state': ''}),
-        data.folder,
-        init_from=first('deferred_adam'),
-        run_dir=tmp_path / 'two',
-        quiet=True,
-    )
-    one, two = (state_of(tmp_path / name, data, BATCHES)[1] for name in ('one', 'two'))
-    assert [bits(leaf) for leaf in jax.tree.leaves(one)] == [bits(leaf) for leaf in jax.tree.leaves(two)]
-    assert contents.read_run(tmp_path / 'two').fingerprint == fingerprint(config)
-
-
-@pytest.mark.slow
-def test_skipped_steps_do_not_count_as_updates(days, tmp_path):
-    skip = {'training.not_finite': 'skip'}
-    fit(config_of(days[0], skip), days[0], tmp_path / 'one', Silent())
-    for name, options in (('skip', skip), ('stop', {})):
-        go_on(tmp_path / 'one', days[1], tmp_path / name, options)
-        assert state_of(tmp_path / name, days[1], BATCHES)[1].step == 2 * BATCHES
 
 
 REFUSED = [
@@ -241,24 +190,15 @@ def test_rows_to_which_transforms_were_fitted_anew_are_refused(first, tmp_path):
 def test_a_state_that_is_not_given_and_copies_are_refused(days, first, tmp_path):
     config = config_of(days[0], {'init_state': 'cafe'})
     with pytest.raises(UsageError, match="init_state is 'cafe', which names a state that is not given"):
-        fit(config, days[0], tmp_path / 'run', Silent())
+        fit(config, days[0], tmp_path / 'run', Told())
     assert not (tmp_path / 'run').exists()
     configs = [replace(config, {'seed': seed}) for seed in (0, 1)]
     with pytest.raises(UsageError, match='copies of a run begin with initial states'):
-        fit_copies(configs, days[0], [tmp_path / 'a', tmp_path / 'b'], Silent())
+        fit_copies(configs, days[0], [tmp_path / 'a', tmp_path / 'b'], Told())
     with pytest.raises(UsageError, match=r'has no checkpoint of step 5: it has '):
         open_ancestor(first('deferred_adam'), 5, 'unused')
     with pytest.raises(UsageError, match='is not a run folder'):
         open_ancestor(tmp_path, None, 'unused')
-
-
-@pytest.mark.slow
-def test_quantiles_of_numeric_fields_stay_those_of_the_first_run(days, tmp_path):
-    options = {'model.numeric_encoding': 'piecewise_linear', 'model.numeric_bins': 4}
-    fit(config_of(days[0], options), days[0], tmp_path / 'one', Silent())
-    go_on(tmp_path / 'one', days[1], tmp_path / 'two', options)
-    one, two = (contents.read_run(tmp_path / name).boundaries for name in ('one', 'two'))
-    assert one == two and len(one['age']) == 5
 
 
 def test_a_width_that_follows_the_number_of_values_is_refused_where_it_changes(days, tmp_path):
@@ -267,63 +207,3 @@ def test_a_width_that_follows_the_number_of_values_is_refused_where_it_changes(d
     with pytest.raises(UsageError, match="field 'user' is in the table embedding_4 .* and in embedding here, because"):
         check_tables(tmp_path, one, two)
     check_tables(tmp_path, one, one)
-
-
-def split_state(folder, tables):
-    """Checks, on two devices that split tables, that the first state has the values of one device. Returns True."""
-    import pathlib
-
-    from autoint_jax.config.mesh_config import MeshConfig
-    from autoint_jax.data.store.opening import open_folder
-    from autoint_jax.training.step.layout import as_blocks
-
-    folder = pathlib.Path(folder)
-    data = open_folder(folder / 'prepared' / 'csv' / 'day2')
-    ancestor = open_ancestor(folder / tables, None, 'unused')
-    whole, split = (placement.run_mesh(MeshConfig(table=size), jax.devices()[:size]) for size in (1, 2))
-    config = config_of(data, {'optimizer.tables': tables})
-    one, two = (
-        ancestor.first_state(make_setup(replace(config, {'mesh.table': size}), data.schema), mesh)
-        for size, mesh in ((1, whole), (2, split))
-    )
-    for before, after in ((one.tables, two.tables), (one.slots, two.slots)):
-        for array, blocks in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
-            assert bits(as_blocks(np.asarray(array))) == bits(blocks), (array.shape, blocks.shape)
-    return True
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('tables', TABLE_OPTIMIZERS)
-def test_split_tables_get_the_same_rows(on_host_devices, first, folder, tables):
-    assert on_host_devices(2, 'test_ancestor', f't.split_state({str(folder)!r}, {tables!r})')
-
-
-@pytest.mark.slow
-def test_the_commands_of_two_days(command, tmp_path):
-    declarations = [write_day(tmp_path, day).name for day in (1, 2)]
-    run = ('scripts/train.py', '--config=own_table', '--config.training.epochs=1', '--config.training.batch_size=64')
-    steps = [
-        ('scripts/prepare_data.py', '--dataset=csv', f'--schema={declarations[0]}'),
-        (*run, '--config.data.recipe=day1', '--run_dir=one'),
-        ('scripts/prepare_data.py', '--dataset=csv', f'--schema={declarations[1]}', '--extend_from=day1'),
-        (*run, '--config.data.recipe=day2', '--run_dir=two', '--init_from=one'),
-        ('scripts/prepare_data.py', '--dataset=csv', f'--schema={declarations[1]}', '--extend_from=day1'),
-    ]
-    said = []
-    for words in steps:
-        done = command(*words)
-        assert done.returncode == 0, f'{words}\n{done.stdout}\n{done.stderr}'
-        said.append(done.stdout + done.stderr)
-    assert 'the ids of data/prepared/csv/day1 stay; ' in said[2] and 'going on from one at step 9: ' in said[3]
-    assert 'already prepared' in said[4]
-    for words, sentence in (
-        ((*run, '--config.data.recipe=day2', '--init_step=9'), '--init_step names a checkpoint of --init_from'),
-        (
-            (*run, '--config.data.recipe=day1', '--run_dir=three', '--init_from=two'),
-            'does not extend the data of two: ',
-        ),
-        ((*run, '--config.data.recipe=day2', '--init_from=one', '--config.replicas.seeds=2'), 'asks for copies: train'),
-        (steps[0] + ('--extend_from=day1',), '--extend_from=day1 names data/prepared/csv/day1, which the new data'),
-    ):
-        done = command(*words)
-        assert done.returncode == 2 and sentence in done.stderr, done.stderr

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from run_cases import Told
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.opening import open_prepared
@@ -26,34 +27,9 @@ OPTIONS = {
 }
 
 
-class Said:
-    """A reporter that keeps sentences, and stops the run after some evaluations as Ctrl-C would."""
-
-    def __init__(self, stop_after=None):
-        self.sentences, self._left = [], stop_after
-
-    def doing(self, what):
-        pass
-
-    def steps(self, done, total, rate):
-        pass
-
-    def evaluated(self, evaluation, *, best, copy):
-        if self._left is not None:
-            self._left -= 1
-            if not self._left:
-                raise KeyboardInterrupt
-
-    def say(self, sentence):
-        self.sentences.append(sentence)
-
-    def close(self):
-        pass
-
-
-def trained(data_dir, run_dir, said=None, **options):
+def trained(data_dir, run_dir, told=None, **options):
     config = replace(Config(), {**OPTIONS, **{name.replace('__', '.'): value for name, value in options.items()}})
-    result = fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), run_dir, said or Said())
+    result = fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), run_dir, told or Told())
     untimed = {
         name: value for name, value in vars(result).items() if not name.startswith(('train_', 'first_', 'fingerprint'))
     }
@@ -68,9 +44,9 @@ def resident(data_dir, tmp_path_factory):
 @pytest.mark.slow
 def test_rows_streamed_in_small_chunks_train_as_resident_ones(data_dir, tmp_path, resident, monkeypatch):
     monkeypatch.setattr(feed, 'CHUNK_BYTES', 5_000)
-    said = Said()
-    assert trained(data_dir, tmp_path / 'run', said, execution__streaming=True) == resident
-    assert any('streamed from disk, as execution.streaming asks' in sentence for sentence in said.sentences)
+    told = Told()
+    assert trained(data_dir, tmp_path / 'run', told, execution__streaming=True) == resident
+    assert any('streamed from disk, as execution.streaming asks' in sentence for sentence in told.said)
 
 
 @pytest.mark.slow
@@ -78,7 +54,7 @@ def test_a_streamed_run_stopped_within_an_epoch_goes_on_exactly(data_dir, tmp_pa
     """In chunks of the usual size, of which an epoch here is one."""
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            trained(data_dir, tmp_path / 'run', Said(stop_after=1), execution__streaming=True)
+            trained(data_dir, tmp_path / 'run', Told(stop_after=1), execution__streaming=True)
     assert trained(data_dir, tmp_path / 'run', execution__streaming=True) == resident
 
 
