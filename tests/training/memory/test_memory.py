@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import ROOT
-from test_feed import Said
+from run_cases import Told
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.optimizer_config import TABLE_OPTIMIZERS
@@ -63,14 +63,14 @@ def huge(tmp_path_factory):
 def test_a_run_that_has_no_room_is_refused_before_anything_is_written(huge, tmp_path, tables):
     config = replace(Config(), {'optimizer.tables': tables, 'model.name': 'fm'})
     with pytest.raises(UsageError) as raised:
-        fit(config, huge, tmp_path / 'run', Said())
+        fit(config, huge, tmp_path / 'run', Told())
     sentence = str(raised.value)
     assert 'this run needs' in sentence and 'tables 136 GB (2,000,000,007 x 16, 2,000,000,007 x 1 float32)' in sentence
     assert 'take fewer hash buckets or a cap' in sentence and '\n' not in sentence
     with pytest.raises(
         UsageError, match='these 2 copies of a run need .* train fewer copies at a time, or take fewer hash buckets'
     ):
-        fit_copies([config, replace(config, {'seed': 1})], huge, [tmp_path / 'a', tmp_path / 'b'], Said())
+        fit_copies([config, replace(config, {'seed': 1})], huge, [tmp_path / 'a', tmp_path / 'b'], Told())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -86,7 +86,7 @@ def test_a_run_is_refused_by_the_memory_there_is(data_dir, tmp_path, monkeypatch
     assert room.arranged(setup, rows, mesh).warning.startswith('RAM: about')  # what is estimated may not fit
     monkeypatch.setattr(room, 'ram_by_limit', lambda: {'left by ulimit -v': surely - 1, 'free in the system': 10**15})
     with pytest.raises(UsageError, match='[kM]B are left by ulimit -v, and nothing was begun'):
-        fit(config, data, tmp_path / 'run', Said())
+        fit(config, data, tmp_path / 'run', Told())
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(room, 'ram_by_limit', dict)  # not known
     assert room.arranged(setup, rows, mesh).warning == ''
@@ -127,7 +127,7 @@ def measured(folder, tables, ids, rows):
         return next(int(line.split()[1]) * 1024 for line in open('/proc/self/status') if line.startswith(name))
 
     before = status('VmRSS')
-    fit(config, data, folder / 'run', Said())
+    fit(config, data, folder / 'run', Told())
     return place.needed, status('VmHWM') - before
 
 
