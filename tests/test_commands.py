@@ -77,6 +77,7 @@ def test_records_of_a_run(run_dir):
     assert list((run_dir / 'tensorboard').glob('events*'))
 
 
+@pytest.mark.slow
 def test_copies_are_runs_with_folders_of_their_own(command, data_dir, tmp_path):
     arguments = [
         'scripts/train.py',
@@ -195,6 +196,7 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 """
 
 
+@pytest.mark.slow
 def test_table4_runs_what_is_missing_and_is_not_judged_if_quick(forks, command, data_dir, tmp_path):
     arguments = ['--seeds=1', '--quick', f'--data_dir={data_dir}']
     script = str(ROOT / 'experiments/table4_residual_ablation.py')
@@ -213,6 +215,7 @@ def test_table4_runs_what_is_missing_and_is_not_judged_if_quick(forks, command, 
     fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
 
 
+@pytest.mark.slow
 def test_a_table_of_models_shows_the_papers_figure_beside_ours(command, forks, data_dir, tmp_path):
     arguments = ['--seeds=2', '--quick', f'--data_dir={data_dir}']
     done = command('experiments/table2_effectiveness.py', '--models=lr,fm', *arguments)
@@ -249,6 +252,7 @@ def test_exactness_compares_seed_by_seed(command, data_dir):
     assert done.stdout.count('run movielens_1m_autoint') == 3 and 'dense Adam' in done.stdout
 
 
+@pytest.mark.slow
 def test_the_paper_goes_on_after_a_part_that_fails(command, tmp_path):
     """Table 2 has no data here; Table 3 needs none, and has no seeds."""
     done = command(

@@ -61,7 +61,12 @@ def compare(config, context, precision='float32'):
     return logits
 
 
-@pytest.mark.parametrize('name', list(registry.MODELS))
+QUICK = ('fm', 'dnn', 'deepfm', 'autoint')
+
+
+@pytest.mark.parametrize(
+    'name', [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in registry.MODELS]
+)
 def test_every_model_gives_the_logits_of_whole_rows(name):
     compare(cases.SMALL[name], ['tags', 'y', 'a'])
 

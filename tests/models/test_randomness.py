@@ -55,6 +55,7 @@ def bits(seed):
     return [hashlib.sha256(np.asarray(array).tobytes()).hexdigest() for array in arrays]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'environment',
     [

@@ -116,6 +116,7 @@ def test_a_run_is_trained_where_only_its_record_is_left(data_dir, tmp_path):
     assert json.loads(record.read_text())['test'].keys() == {'auc', 'logloss'}
 
 
+@pytest.mark.slow
 def test_the_experiment_draws_maps_and_one_seed_proves_nothing(command, data_dir, tmp_path):
     done = command(
         'experiments/figure7_attention.py',

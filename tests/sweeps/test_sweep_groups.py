@@ -35,6 +35,7 @@ def of_trial(folder, trial):
     return (result, trials.evaluations(path)), json.loads((path / 'run.json').read_text())['starts'][-1]['copies']
 
 
+@pytest.mark.slow
 def test_trials_that_share_shapes_train_in_one_program_and_fail_alone(tmp_path, data_dir, capfd):
     folder = opened(tmp_path, SLICED + ONE + OTHERS)
     work(task(folder, data_dir, together=True), 'worker')

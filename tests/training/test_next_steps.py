@@ -147,6 +147,7 @@ def next_steps(command, folder, *options):
     return [line.strip() for line in text.splitlines()]
 
 
+@pytest.mark.slow
 def test_every_next_step_of_attention_is_possible(command, forks, folder, tmp_path):
     steps = next_steps(command, folder, *(f'--config.model.{option}' for option in ('num_layers=1', 'num_heads=1')))
     assert ['explain.py' in step for step in steps] == [True, False, False] and 'predict.py' in steps[2]

@@ -64,7 +64,7 @@ class Silent:
     'tables, form, l2, together',
     [
         pytest.param('adam', 'xla', 'l2_tables', False, marks=pytest.mark.slow),
-        ('deferred_adam', 'cpu_kernel', 'l2_rows', False),
+        pytest.param('deferred_adam', 'cpu_kernel', 'l2_rows', False, marks=pytest.mark.slow),
         pytest.param('deferred_adam', 'xla', 'l2_rows', True, marks=pytest.mark.slow),
     ],
 )
@@ -196,6 +196,7 @@ def test_copies_go_on_after_an_interruption_and_with_runs_begun_alone(data, conf
     assert [outcome(result, folder) for result, folder in zip(results, folders, strict=True)] == alone
 
 
+@pytest.mark.slow
 def test_copies_with_lazy_adam_go_on_after_an_interruption(data, tmp_path):
     base = replace(
         Config(), SMALL | {'optimizer.tables': 'lazy_adam', 'training.epochs': 1, 'training.evaluations_per_epoch': 2}

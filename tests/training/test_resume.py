@@ -104,6 +104,7 @@ def tables(request):
     return request.param
 
 
+@pytest.mark.slow
 def test_killed_run_ends_as_the_run_left_alone(data_dir, tmp_path, tables, forks):
     commands = Commands(forks, data_dir, tables, epochs=10)
     assert kill_and_finish(commands, tmp_path / 'run', [0.0, 0.11]) == 2

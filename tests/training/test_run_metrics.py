@@ -66,6 +66,7 @@ def test_the_monitor_chooses_the_best_state_and_ends_training(data, data_dir, al
     assert result.test['calibration'] == pytest.approx(calibration.calibration(logits, columns.labels), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_and_a_copy_obey_the_monitor(data, alone, tmp_path):
     folder, _ = alone
     with pytest.raises(KeyboardInterrupt):

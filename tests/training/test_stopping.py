@@ -97,6 +97,7 @@ def test_sigterm_saves_in_mid_epoch_and_the_run_goes_on_exactly(data, whole, han
     assert outcome(folder, data, LONG) == whole and not (folder / 'checkpoints_between').exists()
 
 
+@pytest.mark.slow
 def test_copies_are_saved_in_mid_epoch_and_go_on_together_or_alone(data, whole, handled, tmp_path):
     configs = [LONG, replace(LONG, {'seed': 5})]
     folders = [tmp_path / 'one', tmp_path / 'other']

@@ -122,7 +122,10 @@ OPTIONS = [
     {'authors': False, 'norm': False, 'projection_relu': True},
     {'authors': False, 'norm': True, 'identity_residual': True, 'norm_epsilon': 1e-2},
 ]
-CASES_OF_OPTIONS = [('equal', options) for options in OPTIONS]
+CASES_OF_OPTIONS = [
+    ('equal', options) if number % 2 else pytest.param('equal', options, marks=pytest.mark.slow)
+    for number, options in enumerate(OPTIONS)
+]
 CASES_OF_OPTIONS += [pytest.param('primes', options, marks=pytest.mark.slow) for options in OPTIONS]
 CASES_OF_OPTIONS += [('movielens', options) for options in OPTIONS[4:6]]
 

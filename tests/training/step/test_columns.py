@@ -116,6 +116,7 @@ def test_rows_that_devices_divide_train_and_score_as_those_of_one(on_host_device
     assert all(other == one for other in others)
 
 
+@pytest.mark.slow
 def test_streamed_rows_train_in_the_all_to_all_form_as_resident_ones(on_host_devices):
     options = {'mesh.exchange': 'all_to_all', 'mesh.table': 2, 'mesh.capacity': 0.9}
     call = f'[t.fed(2, 2, streamed, **{options}) for streamed in (False, True)]'

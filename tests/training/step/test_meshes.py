@@ -154,6 +154,7 @@ def test_a_flushed_state_has_the_same_checksums_on_every_mesh(on_host_devices):
     assert any('last' in name for name in one) and all(other == one for other in others)
 
 
+@pytest.mark.slow
 def test_a_flush_works_in_place(on_host_devices):
     assert on_host_devices(8, 'test_meshes', 't.flush_growth()') < 0.3
 

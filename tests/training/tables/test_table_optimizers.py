@@ -248,6 +248,7 @@ def test_chunk_lengths_change_no_bit(optimized, data_dir, form, tables):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_losses_of_one_and_deferred_adam_those_of_adam(data_dir, on_host_devices):
     losses = on_host_devices(
         2,
