@@ -9,6 +9,7 @@ from autoint_jax.benchmarks.windows import Timing
 from autoint_jax.config import configuration
 from autoint_jax.config.folder import CONFIGS
 from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.models import registry
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import run_time
 
@@ -21,19 +22,20 @@ RATES = {
     'cin': [4.0, 5.0, 6.0],
     'hofm': [40.0] * 3,
     'autoint': [20.0] * 3,
+    'masknet': [10_000.0] * 3,
 }
 
 
 def test_seconds_and_ratios_follow_from_median_rates(tmp_path):
     rows = run_time.timed(RATES, train_rows=2000)
     found = {row['model']: row for row in rows}
-    assert set(found) == set(run_time.MODELS)
+    assert set(found) == {*run_time.MODELS, 'masknet'} and found['masknet']['times_autoint'] == 0.002
     assert (found['fm']['rows_per_second'], found['fm']['epoch_seconds'], found['fm']['times_lr']) == (500, 4, 2)
     assert found['cin']['times_autoint'] == 4 and (found['cin']['slowest_window'], found['cin']['fastest_window']) == (
         4,
         6,
     )
-    claims = run_time.claims(rows)
+    claims = run_time.claims(rows)  # no claim of the paper is about a model that it does not have
     assert [(claim['of'], claim['ratio'], claim['verdict']) for claim in claims] == [
         ('fm / lr', 2, 'PASS'),
         ('cin / autoint', 4, 'PASS'),
@@ -65,6 +67,10 @@ def test_seconds_and_ratios_follow_from_median_rates(tmp_path):
     lines = run_time.run_time_lines(tmp_path)
     assert '| `cin` | 400.00 | 5 | 200.0 | 4.00 |' in lines
     assert 'cin / autoint is 4.00, PASS' in '\n'.join(lines) and lines[-1].endswith('movielens_1m.png)')
+
+
+def test_every_model_is_measured_once():
+    assert sorted((*run_time.MODELS, *run_time.others())) == sorted((*registry.MODELS, 'autoint_plus'))
 
 
 @pytest.mark.usefixtures('quick_compilation')
