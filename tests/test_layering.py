@@ -73,7 +73,7 @@ ARROWS = {
         'errors data.text data.raw data.store data.preparation data.datasets evaluation training.step '
         'training.processes training'
     ),
-    'explain': 'errors schema data.store models.layers training.step training.memory training',
+    'explain': 'errors schema evaluation data.store models.layers training.step training.memory training',
     'serving': 'errors bundle',
     'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
     'export': (
