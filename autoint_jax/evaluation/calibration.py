@@ -57,11 +57,20 @@ def calibration(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(probabilities(logits).sum() / positives) if positives else float('nan')
 
 
+def equal_mass_bins(logits: np.ndarray, bins: int) -> np.ndarray:
+    """Puts rows into bins of about equally many rows, by the rank of their score: numbers int64 [rows], 0 the lowest.
+
+    Rows of the same score share their mean rank, and so their bin: the order of rows changes nothing.
+    """
+    _, tie, size = np.unique(np.asarray(logits), return_inverse=True, return_counts=True)
+    mean_rank = 2 * np.cumsum(size) - size - 1  # from 0, doubled: a whole number
+    return (mean_rank * bins // max(2 * len(tie), 1))[tie]
+
+
 def calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
     """Returns the expected calibration error in bins of equally many rows (Nixon et al., CVPR workshops 2019).
 
-    It is the mean over rows of |mean prediction - rate of positives| of the row's bin. Rows are put into bins by their
-    rank, and rows of the same score, which share their mean rank, into the same bin: the order of rows changes nothing.
+    It is the mean over rows of |mean prediction - rate of positives| of the row's bin, as `equal_mass_bins` makes bins.
 
     Args:
       logits: [rows].
@@ -71,13 +80,11 @@ def calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) 
     Returns:
       The error, from 0 to 1, or NaN without rows.
     """
-    logits = np.asarray(logits)
     if not len(logits):
         return float('nan')
-    _, tie, size = np.unique(logits, return_inverse=True, return_counts=True)
-    mean_rank = 2 * np.cumsum(size) - size - 1  # from 0, doubled: a whole number
-    found = (mean_rank * bins // (2 * len(logits)))[tie]
-    gaps = np.bincount(found, probabilities(logits) - (np.asarray(labels) > 0.5), minlength=bins)
+    gaps = np.bincount(
+        equal_mass_bins(logits, bins), probabilities(logits) - (np.asarray(labels) > 0.5), minlength=bins
+    )
     return float(np.abs(gaps).sum() / len(logits))
 
 
