@@ -52,6 +52,7 @@ OPTIONAL = {
     'starlette': Optional('starlette', 'serving scores over HTTP'),
     'uvicorn': Optional('uvicorn', 'serving scores over HTTP'),
     'prometheus_client': Optional('prometheus_client', 'metrics of a server'),
+    'vl_convert': Optional('vl-convert-python', 'writing a report'),
     'tensorflow_datasets': Optional('tensorflow-datasets', 'publishing a TensorFlow Dataset'),
     'importlib_resources': Optional('importlib_resources', 'publishing a TensorFlow Dataset'),
 }

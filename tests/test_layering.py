@@ -74,6 +74,7 @@ ARROWS = {
         'training.processes training'
     ),
     'explain': 'errors schema evaluation data.store models.layers training.step training.memory training',
+    'report': 'errors',
     'serving': 'errors bundle',
     'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
     'export': (
