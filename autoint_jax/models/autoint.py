@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.config.options import is_on
 from autoint_jax.errors import UsageError
-from autoint_jax.models.contract import Model
+from autoint_jax.models.contract import DEEP, REST, WHOLE, Model
 from autoint_jax.models.interacting.forms import interacting_stack
 from autoint_jax.models.interacting.stack import (
     NORM_EPSILON,
@@ -129,6 +129,10 @@ class AutoInt(Model):
             )
 
     @staticmethod
+    def deep_apart(config: ModelConfig) -> bool:
+        return bool(config.deep_hidden) and config.deep_output == 'sum' and not config.deep_batch_norm
+
+    @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
         return embedding_tables(config, schema) | (linear_tables(schema) if config.wide else {})
 
@@ -137,16 +141,18 @@ class AutoInt(Model):
         return len(schema.fields) * max(config.embedding_dim, 4 * config.num_heads * config.head_dim)
 
     @nn.compact
-    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None, part: str = WHOLE) -> jax.Array:
         config, random_bias = self.config, resolved(self.config).random_bias
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped_embeddings(embedded, config, training)
-        b, summed = embedded.shape[0], config.deep_output == 'sum'
-        x = self._interact(embedded, training).reshape(b, -1)
-        deep = None
-        if config.deep_hidden:
+        b, summed, deep = embedded.shape[0], config.deep_output == 'sum', None
+        if config.deep_hidden and part != REST:
             network = deep_network(config, training, random_bias=random_bias, output=summed)
             deep = network(embedded.reshape(b, -1), training=training)  # [b], or the last hidden layer [b, h]
+            if part == DEEP:
+                return deep
+        x = self._interact(embedded, training).reshape(b, -1)
+        if deep is not None:
             x = x if summed else jnp.concatenate([x, deep], 1)
         logits = MLP(config.head_hidden, 0.0, random_bias, HEAD_SITE, name='head')(x, training=training)
         if deep is not None and summed:

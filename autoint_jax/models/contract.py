@@ -9,6 +9,9 @@ from autoint_jax.models.layers.embedding import embedding_tables
 from autoint_jax.models.layers.tables import TableSpec
 from autoint_jax.schema import Schema
 
+# Which summand of the logits a model with `deep_apart` returns.
+WHOLE, DEEP, REST = 'whole', 'deep', 'rest'
+
 
 class Model(nn.Module):
     """A CTR model. To add one, write a subclass in a file of its own and add a line to `registry.MODELS`.
@@ -41,6 +44,15 @@ class Model(nn.Module):
     @staticmethod
     def check(config: ModelConfig) -> None:
         """Raises UsageError if options contradict each other."""
+
+    @staticmethod
+    def deep_apart(config: ModelConfig) -> bool:
+        """Returns whether logits are those of a deep network plus the rest, which can be had apart.
+
+        `__call__` of such a model has an argument `part`: WHOLE, DEEP for the logits of the deep network, or REST. The
+        model has no statistics.
+        """
+        return False
 
     @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:

@@ -50,7 +50,8 @@ class RunTrainer:
         reporter.say(f'{devices}; a batch has {self.schedule.batch_size:,} rows{each}{exchanged}{setup.repeatable}')
         if setup.form:
             form = choice_of_form(config.execution.form, setup.form, config.model)
-            reporter.say(f'{form}; slices of {cut.slice_rows:,} rows')
+            deep = f', of {cut.group_rows:,} in the deep network' if cut.group_rows else ''
+            reporter.say(f'{form}; slices of {cut.slice_rows:,} rows{deep}')
         for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
             reporter.say(sentence)
         reporter.doing('reading rows and making the state')

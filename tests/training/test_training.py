@@ -79,7 +79,7 @@ def gradients_of(data_dir):
     state, resident = placement.replicate(initial_state(setup), mesh), resident_columns(columns, mesh)
     looked_up = lookup(state.tables, setup.table_specs, gathered(resident, rows))
     gradients = jax.shard_map(
-        device_gradients(setup, placement.batch_axes(mesh), cut.slice_rows, rates_of(config)),
+        device_gradients(setup, placement.batch_axes(mesh), cut, rates_of(config)),
         mesh=mesh,
         check_vma=False,
         in_specs=(EVERYWHERE, EVERYWHERE, BY_ROW, BY_ROW, EVERYWHERE),

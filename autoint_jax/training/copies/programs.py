@@ -77,7 +77,7 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, together: 
 
     def one_copy(state, varied, order, count, columns, first):
         rates = rates_of(setup.config)._replace(**varied)
-        step = device_step(setup, None, cut.slice_rows, rates)
+        step = device_step(setup, None, cut, rates)
         if not together:
             return steps_in_turn(step, max_steps)(state, columns, order, first, count)
         return _steps_together(setup, step, max_steps)(state, columns, order, first, count)

@@ -12,23 +12,29 @@ from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.registry import model_class
 from autoint_jax.schema import Batch
 from autoint_jax.training.step.loss import summed_logloss
+from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, state_shapes
 
 # For a rough count: arrays per row, each as large as the largest array that a row passes through.
 ROUGH_ARRAYS = 4
 
 
-def activations(setup: Setup, slice_rows: int, *, compiling: bool) -> tuple[int, str]:
+def activations(setup: Setup, cut: Cut, *, compiling: bool) -> tuple[int, str]:
     """Returns the bytes of the activations of a slice, and words that say how they were counted.
 
     Args:
       setup: the setup of the run.
-      slice_rows: rows of the slice.
+      cut: how a batch is cut.
       compiling: for a model without a formula, compile a step, which takes seconds; otherwise count roughly.
     """
+    slice_rows = cut.slice_rows
     if setup.form is not None:
         row_bytes = activation_bytes(setup.config, len(setup.schema.fields))
-        return slice_rows * row_bytes, f'{slice_rows} rows x (all layers + 2 x the largest layer)'
+        found, counted = slice_rows * row_bytes, f'{slice_rows} rows x (all layers + 2 x the largest layer)'
+        if not cut.group_rows:
+            return found, counted
+        deep = sum(deep_bytes(setup.config, len(setup.schema.fields)))
+        return found + cut.group_rows * 2 * deep, f'{counted} + {cut.group_rows} rows x 2 x the deep network'
     if not compiling:
         row_bytes = 4 * ROUGH_ARRAYS * model_class(setup.config.model).row_floats(setup.config.model, setup.schema)
         return slice_rows * row_bytes, f'{slice_rows} rows x {ROUGH_ARRAYS} x the largest array'
@@ -76,7 +82,12 @@ def activation_bytes(config: Config, num_fields: int) -> int:
         f * (inputs + (5 if model.residual else 4) * width) * size + attention
         for inputs in ([model.embedding_dim] + [width] * model.num_layers)[: model.num_layers]
     ]
-    embedded = f * model.embedding_dim * 4 * (2 if model.embedding_dropout else 1)
-    deep = sum(model.deep_hidden) * 4 * (2 if model.deep_dropout else 1)
-    parts += [embedded, deep, sum(model.head_hidden) * 4]
+    parts += [*deep_bytes(config, num_fields), sum(model.head_hidden) * 4]
     return sum(parts) + 2 * max(parts)
+
+
+def deep_bytes(config: Config, num_fields: int) -> tuple[int, int]:
+    """Returns the bytes that one row keeps of its embeddings, and of the hidden values of the deep network."""
+    model = config.model
+    embedded = num_fields * model.embedding_dim * 4 * (2 if model.embedding_dropout else 1)
+    return embedded, sum(model.deep_hidden) * 4 * (2 if model.deep_dropout else 1)

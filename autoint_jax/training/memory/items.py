@@ -113,7 +113,7 @@ def step_items(setup: Setup, cut: slices.Cut, at_once: int, compiling: bool) -> 
     """
     arrays = ROW_ARRAYS[setup.config.optimizer.tables]
     values = sum(len(spec.columns) * spec.width for spec in setup.table_specs.values())
-    bytes_of_slice, counted = activations(setup, cut.slice_rows, compiling=compiling)
+    bytes_of_slice, counted = activations(setup, cut, compiling=compiling)
     return [
         Item(
             'rows of a batch',

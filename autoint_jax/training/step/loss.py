@@ -10,8 +10,9 @@ from autoint_jax.config.rates import Rates
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.schema import Batch
+from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup
-from autoint_jax.training.step.turns import in_turn
+from autoint_jax.training.step.turns import cut_into, group_gradients, in_turn, joined
 
 
 def summed_logloss(logits: jax.Array, *, labels: jax.Array, weights: jax.Array) -> jax.Array:
@@ -25,7 +26,7 @@ def summed_logloss(logits: jax.Array, *, labels: jax.Array, weights: jax.Array) 
     return jnp.sum(weights * optax.sigmoid_binary_cross_entropy(logits, labels))
 
 
-def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates: Rates) -> Callable:
+def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates) -> Callable:
     """Returns the forward and backward pass of one device, for its part of the batch.
 
     The function takes (params, statistics, looked-up rows, batch [b / devices], step); looked-up rows and batch are
@@ -33,13 +34,14 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
     statistics). The loss is the mean over the rows of the whole batch that are no padding.
 
     A device takes its part slice by slice, so that the activations of a slice stay in cache. It sums the gradients of
-    parameters over slices, then over devices. With mesh.ordered_sums each device gets the gradients of all slices, and
-    sums them in the order of the batch. A model with statistics of a batch needs a part that is one slice.
+    parameters over slices, then over devices. A deep network may take more rows at a time (`turns.group_gradients`).
+    With mesh.ordered_sums each device gets the gradients of all slices, and sums them in the order of the batch. A
+    model with statistics of a batch needs a part that is one slice.
 
     Args:
       setup: the setup of the run.
       axes: the axes of the mesh over which the batch is spread; () for one device.
-      slice_rows: rows of a slice; they divide the rows of a part.
+      cut: how a batch is cut.
       rates: the rates of the run, or of one of its copies.
     """
 
@@ -59,6 +61,14 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
         places = (jax.lax.axis_index(axes) if axes else 0) * count + jnp.arange(count)
         total = over_devices(batch.weights.sum())
 
+        def apart(params, part, which):
+            looked_up, batch, keys = part
+            training = Training(keys, batch.weights, axes or None, rates)
+            return setup.model.apply({'params': params}, looked_up, batch, training=training, part=which)
+
+        def mean_loss(logits, batch):
+            return summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
+
         def slice_loss(params, looked_up, batch, keys):
             logits, updated = setup.model.apply(
                 {'params': params, STATISTICS: statistics},
@@ -67,8 +77,7 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
                 mutable=[STATISTICS],
                 training=Training(keys, batch.weights, axes or None, rates),
             )
-            loss = summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
-            return loss, updated.get(STATISTICS, statistics)
+            return mean_loss(logits, batch), updated.get(STATISTICS, statistics)
 
         def add_slice(sums, part):
             (loss, updated), (grad_params, grad_rows) = jax.value_and_grad(slice_loss, (0, 1), has_aux=True)(
@@ -82,10 +91,12 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
             (loss, _), (grad_params, grad_rows) = jax.value_and_grad(slice_loss, (0, 1), has_aux=True)(own, *part)
             return None, jax.lax.optimization_barrier(((loss, grad_params), grad_rows))
 
-        parts = jax.tree.map(
-            lambda x: x.reshape(len(x) // slice_rows, slice_rows, *x.shape[1:]),
-            (looked_up, batch, row_keys(rates.seed, step, places)),
-        )
+        whole = (looked_up, batch, row_keys(rates.seed, step, places))
+        if cut.group_rows:
+            *sums, grad_rows = group_gradients(apart, mean_loss, params, whole, cut.slice_rows, cut.group_rows)
+            loss, grad_params = over_devices(sums)
+            return loss, grad_params, grad_rows, statistics
+        parts = cut_into(cut.slice_rows, whole)
         zeros = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
         if ordered:
             sums, grad_rows = in_turn(of_slice, None, parts, step)[1]
@@ -97,7 +108,6 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], slice_rows: int, rates
                 else jax.lax.scan(add_slice, zeros, parts)
             )
             loss, grad_params = over_devices(sums)
-        grad_rows = jax.tree.map(lambda x: x.reshape(count, *x.shape[2:]), grad_rows)
-        return loss, grad_params, grad_rows, statistics
+        return loss, grad_params, joined(grad_rows), statistics
 
     return pass_of_device

@@ -22,10 +22,13 @@ class Cut(NamedTuple):
     Attributes:
       slice_rows: rows that a device takes at a time.
       padded_batch: rows of the batch with padding, a multiple of slice_rows times the number of devices.
+      group_rows: rows that a deep network takes at a time (`turns.group_gradients`), a multiple of slice_rows that
+        divides the part of a device; 0 if it takes slices, too.
     """
 
     slice_rows: int
     padded_batch: int
+    group_rows: int = 0
 
 
 def cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
@@ -40,7 +43,9 @@ def cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
         return _cut(rows, 0, mesh)
     if setup.config.mesh.ordered_sums:
         return _equal_cut(rows, setup, mesh, fewest=1)
-    return _cut(rows, setup.config.execution.slice_rows or _decided_slice_rows(rows, setup, mesh), mesh)
+    if setup.config.execution.slice_rows:
+        return _cut(rows, setup.config.execution.slice_rows, mesh)
+    return _grouped(_cut(rows, _decided_slice_rows(rows, setup, mesh), mesh), setup, mesh)
 
 
 def scoring_cut(rows: int, setup: Setup, mesh: Mesh) -> Cut:
@@ -74,6 +79,24 @@ def _cut(rows: int, slice_rows: int, mesh: Mesh) -> Cut:
     return Cut(slice_rows, -(-per_device // slice_rows) * slice_rows * devices)
 
 
+def _grouped(cut: Cut, setup: Setup, mesh: Mesh) -> Cut:
+    """Returns a cut whose slices are taken in groups of about the same size, if a deep network is taken apart."""
+    devices = batch_devices(mesh)
+    count = cut.padded_batch // (cut.slice_rows * devices)
+    if count == 1 or not _deep_apart(setup):
+        return cut
+    config, schema = setup.config.model, setup.schema
+    most = _fitting_power_of_two(HEADS_SLICE_BYTES, 4 * len(schema.fields) * config.embedding_dim)
+    groups = -(-count // max(1, most // cut.slice_rows))
+    group_rows = -(-count // groups) * cut.slice_rows
+    return Cut(cut.slice_rows, groups * group_rows * devices, group_rows)
+
+
+def _deep_apart(setup: Setup) -> bool:
+    """Returns whether the deep network of a model can take more rows at a time than the rest."""
+    return registry.model_class(setup.config.model).deep_apart(setup.config.model)
+
+
 def _decided_slice_rows(rows: int, setup: Setup, mesh: Mesh) -> int:
     """Returns what `_automatic_slice_rows` returns in the first process, because hosts may have different caches."""
     return decided(lambda: _automatic_slice_rows(rows, setup, mesh))
@@ -98,7 +121,10 @@ def kernel_stack(setup: Setup) -> slice_costs.Stack:
     Raises kernels.library.Unavailable if the kernels are unavailable.
     """
     config, parsed = setup.config.model, resolved(setup.config.model)
-    dense = sum(4 * leaf.size for leaf in jax.tree.leaves(state_shapes(setup).params))
+    params = dict(state_shapes(setup).params)
+    if _deep_apart(setup):
+        params.pop('deep')  # it takes groups of slices
+    dense = sum(4 * leaf.size for leaf in jax.tree.leaves(params))
     return slice_costs.kernel_stack(
         parsed.stack,
         len(setup.schema.fields),

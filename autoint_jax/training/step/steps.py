@@ -33,7 +33,7 @@ NO_LOSS = np.float32(0)  # has the shape and type of a step's loss
 Exchanges = dict[str, Exchange]  # name of a table -> its exchange
 
 
-def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) -> Callable:
+def device_step(setup: Setup, mesh: Mesh | None, cut: Cut, rates: Rates) -> Callable:
     """Returns a training step of one device: (state, columns, rows) -> state after the step, loss [] before it.
 
     In the all-to-all form the step returns `Counted` in place of the loss.
@@ -45,12 +45,12 @@ def device_step(setup: Setup, mesh: Mesh | None, slice_rows: int, rates: Rates) 
     Args:
       setup: the setup of the run.
       mesh: the devices; None for one device.
-      slice_rows: rows of a slice; they divide the rows that a device takes.
+      cut: how a batch is cut.
       rates: the rates of the run, or of one of its copies.
     """
     optimizer, table_optimizer = setup.optimizer(rates), setup.table_optimizer(rates)
     axes = () if mesh is None else batch_axes(mesh)
-    gradients = device_gradients(setup, axes, slice_rows, rates)
+    gradients = device_gradients(setup, axes, cut, rates)
     gathered_exchanges: Exchanges = {
         name: exchange(table_optimizer, spec, mesh) for name, spec in setup.table_specs.items()
     }
@@ -134,7 +134,7 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: 
       max_steps: steps of a chunk at most.
       streamed: whether each device holds the rows that it takes, and the order counts within these.
     """
-    step, axes = device_step(setup, mesh, cut.slice_rows, rates_of(setup.config)), batch_axes(mesh)
+    step, axes = device_step(setup, mesh, cut, rates_of(setup.config)), batch_axes(mesh)
     loss: Any = NO_LOSS
     if is_all_to_all(setup, mesh, device_rows(cut, mesh)):
         loss = Counted(loss, np.int32(0))
