@@ -3,6 +3,7 @@
     python scripts/prepare_data.py --dataset=movielens_100k                      (downloads it, checksum verified)
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=ml-1m        (the authors' recipe)
     python scripts/prepare_data.py --dataset=criteo --raw_dir=dac --recipe=bars
+    python scripts/prepare_data.py --dataset=criteo --raw_dir=dac --crosses=best.yaml       (crossed fields, too)
     python scripts/prepare_data.py --infer=mine.csv > mine.yaml                  (a draft to correct)
     python scripts/prepare_data.py --dataset=csv --schema=mine.yaml              (trained as --config.data.recipe=mine)
     python scripts/prepare_data.py --dataset=csv --schema=day2.yaml --extend_from=day1     (ids of day 1 stay)
@@ -29,6 +30,7 @@ from next_steps import shell_line
 from autoint_jax import command, stored
 from autoint_jax.data.datasets import download, own_table, registry
 from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
+from autoint_jax.data.datasets.declaration.crosses import NO_CROSSES, Crosses, load_crosses
 from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting.draft import draft
 from autoint_jax.data.encoding import unknown_report, unknown_values
@@ -66,6 +68,12 @@ _SCHEMA = flags.DEFINE_string(
     f'With --dataset={OWN_TABLE}: YAML or JSON file that declares the table, as docs/data.md describes it.',
 )
 _INFER = flags.DEFINE_string('infer', None, 'Print a draft of such a declaration, guessed from this file, and stop.')
+_CROSSES = flags.DEFINE_string(
+    'crosses',
+    None,
+    'File of crossed fields to add to the recipe, as explain.py --export_crosses writes it; the data is called '
+    'RECIPE_FILE. A table of your own has them in its declaration.',
+)
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', 'data/prepared', 'Folder of prepared data; the data is written to DATA_DIR/DATASET/RECIPE.'
 )
@@ -92,7 +100,7 @@ _MAX_BAD_SHARE = flags.DEFINE_float(
 
 def main(argv: list[str]) -> None:
     if _INFER.value is not None:
-        for flag in (_DATASET, _RECIPE, _RAW_DIR, _SCHEMA, _EXTEND_FROM):
+        for flag in (_DATASET, _RECIPE, _RAW_DIR, _SCHEMA, _CROSSES, _EXTEND_FROM):
             if flag.value is not None:
                 raise UsageError(f'--infer only prints a draft, so leave out --{flag.name}')
         if isinstance(sys.stdout, Harmless):
@@ -123,12 +131,18 @@ def main(argv: list[str]) -> None:
 
 def _check_flags_are_read(dataset: str) -> None:
     """Raises UsageError if a flag is given that the data set does not read."""
-    for flag, read in ((_SCHEMA, dataset == OWN_TABLE), (_RECIPE, dataset in registry.DATASETS)):
+    for flag, read in (
+        (_SCHEMA, dataset == OWN_TABLE),
+        (_RECIPE, dataset in registry.DATASETS),
+        (_CROSSES, dataset in registry.DATASETS),
+    ):
         if flag.value is not None and not read and dataset in _NAMES:
             raise UsageError(
                 f'--dataset={dataset} does not read --{flag.name}, so leave it out'
                 + (
-                    ': the name of a table of your own is that of its declaration'
+                    f': write the key crosses of {_CROSSES.value} into the declaration'
+                    if flag is _CROSSES
+                    else ': the name of a table of your own is that of its declaration'
                     if flag is _RECIPE
                     else f': --dataset={OWN_TABLE} is a table that a declaration describes'
                 )
@@ -171,12 +185,17 @@ def _named(dataset: str) -> PreparedData:
         raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, _NAMES)}; known: {", ".join(_NAMES)}')
     recipe = registry.recipe_name(dataset, _RECIPE.value)
     named = None if _RAW_DIR.value is None else _raw_dir(dataset)
-    extends = _extended(dataset, recipe)
-    return _already(dataset, recipe, lambda: registry.named(dataset).origin(recipe), named, None, extends) or _prepared(
+    crosses = NO_CROSSES if _CROSSES.value is None else load_crosses(pathlib.Path(_CROSSES.value))
+    called = crosses.recipe(recipe)
+    extends = _extended(dataset, called)
+    return _already(
+        dataset, called, lambda: registry.named(dataset).origin(recipe, crosses), named, None, extends
+    ) or _prepared(
         lambda options: registry.prepare(
             dataset, recipe, named or _raw_dir(dataset), pathlib.Path(_DATA_DIR.value), options
         ),
         extends,
+        crosses,
     )
 
 
@@ -229,10 +248,12 @@ def _say(sentence: str) -> None:
     print(shown(sentence))
 
 
-def _prepared(prepare: Callable[[registry.Options], PreparedData], extends: PreparedData | None) -> PreparedData:
+def _prepared(
+    prepare: Callable[[registry.Options], PreparedData], extends: PreparedData | None, crosses: Crosses = NO_CROSSES
+) -> PreparedData:
     """Prepares the data, which may extend other data, under a progress bar."""
     with PreparationBar() as bar:
-        data = prepare(registry.Options(_MAX_BAD_SHARE.value, bar, extends))
+        data = prepare(registry.Options(_MAX_BAD_SHARE.value, bar, extends, crosses))
     print(f'prepared {data.folder}')
     return data
 

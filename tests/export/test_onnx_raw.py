@@ -189,3 +189,12 @@ def test_hashed_fields_are_refused_by_name(tmp_path):
     plan = RowEncoder(data).plan
     with pytest.raises(UsageError, match="field 'hashed' has the transform 'hash', which ONNX cannot express"):
         encoded_rows(Graph({}), plan, raw_inputs(plan), data.schema, 1)
+
+
+def test_crossed_fields_are_refused_by_name(tmp_path):
+    declaration = every_kind(tmp_path / 'raw', 500, 3)
+    declaration.write_text(declaration.read_text() + 'crosses: [{fields: [city, tags]}]\n')
+    data = prepared_own(tmp_path, declaration)
+    plan = RowEncoder(data).plan
+    with pytest.raises(UsageError, match="field 'city x tags' is a cross of other fields, which ONNX programs"):
+        encoded_rows(Graph({}), plan, raw_inputs(plan), data.schema, 1)

@@ -1,8 +1,10 @@
 """A published click log: its files, their layout, its recipes, and its preparation."""
 
+import dataclasses
 import pathlib
 from typing import Any, NamedTuple
 
+from autoint_jax.data.datasets.declaration.crosses import NO_CROSSES, Crosses
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.origin import Origin, RawFiles, plain
@@ -53,6 +55,7 @@ class ClickLog(NamedTuple):
         max_bad_share: float,
         progress: PreparationProgress,
         extends: Extension | None = None,
+        crosses: Crosses = NO_CROSSES,
     ) -> PreparedData:
         """Prepares raw files by a recipe, split by the authors' ten folds.
 
@@ -64,11 +67,12 @@ class ClickLog(NamedTuple):
           max_bad_share: share of the rows that may be unreadable.
           progress: is told of the passes over the data.
           extends: prepared data that the new data extends.
+          crosses: crossed fields that are added to the recipe.
 
         Raises:
           UsageError: the files are not there, or cannot be prepared.
         """
-        plan = self.recipes[recipe].plan
+        plan = dataclasses.replace(self.recipes[recipe].plan, crosses=crosses.plans)
         source = TextSource(
             [self.file_of(raw_dir)], self.layout, raw_columns(plan, self.layout), DERIVATIONS[plan.derivation](raw_dir)
         )
@@ -77,17 +81,17 @@ class ClickLog(NamedTuple):
             source,
             plan,
             lambda labels, _: authors_split(labels),
-            description={'dataset': dataset, 'recipe': recipe, 'parameters': _parameters(plan)},
+            description={'dataset': dataset, 'recipe': crosses.recipe(recipe), 'parameters': _parameters(plan)},
             stored={'form': 'text', 'layout': self.layout.to_json()},
             max_bad_share=max_bad_share,
-            raw_files=RawFiles(self.origin_of(recipe), raw_dir),
+            raw_files=RawFiles(self.origin_of(recipe, crosses), raw_dir),
             extends=extends,
             progress=progress,
         )
 
-    def origin_of(self, recipe: str) -> Origin:
-        """Returns the origin of the data that a recipe makes."""
-        plan = self.recipes[recipe].plan
+    def origin_of(self, recipe: str, crosses: Crosses = NO_CROSSES) -> Origin:
+        """Returns the origin of the data that a recipe makes, with these crosses."""
+        plan = dataclasses.replace(self.recipes[recipe].plan, crosses=crosses.plans)
         made = plain(plan.to_json())
         return Origin(
             made,
@@ -112,7 +116,8 @@ class ClickLog(NamedTuple):
 
 def _parameters(plan: TablePlan) -> dict[str, Any]:
     """The recipe's parameters in the manifest."""
-    return {'folds': 10, 'split_seed': 2018, 'fit_on_all_rows': plan.fit_on_all}
+    crosses = {'crosses': plain(list(map(dataclasses.asdict, plan.crosses)))} if plan.crosses else {}
+    return {'folds': 10, 'split_seed': 2018, 'fit_on_all_rows': plan.fit_on_all, **crosses}
 
 
 def raw_columns(plan: TablePlan, layout: Layout) -> list[str]:

@@ -5,6 +5,7 @@ as the authors do it: `random.seed(2019)`, then `random.shuffle` of the row numb
 10 % valid.
 """
 
+import dataclasses
 import random
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autoint_jax.data.datasets.movielens_files import MovieLens
+from autoint_jax.data.encoding.crosses import CrossEncoder, fit_crosses
+from autoint_jax.data.encoding.plan import CrossPlan
 from autoint_jax.data.raw.derived import release_period
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.vocabulary import Vocabulary
@@ -58,11 +61,13 @@ class Encoded(NamedTuple):
       schema: of the columns.
       vocabularies: {field name: vocabulary}.
       splits: {split: columns}.
+      cuts: {name of a numeric field that is crossed: the points between its buckets}.
     """
 
     schema: Schema
     vocabularies: dict[str, Vocabulary]
     splits: dict[str, Columns]
+    cuts: dict[str, tuple[float, ...]] = {}  # noqa: RUF012 - nobody changes it
 
 
 def split_rows(rows: int) -> dict[str, np.ndarray]:
@@ -137,14 +142,36 @@ def encode(raw: MovieLens, recipe: MovieLensRecipe) -> Encoded:
     return Encoded(Schema(tuple(fields)), vocabularies, splits)
 
 
-def parameters_of(recipe: MovieLensRecipe) -> dict[str, Any]:
+def with_crosses(encoded: Encoded, crosses: Sequence[CrossPlan]) -> Encoded:
+    """Returns encoded ratings with crossed fields after all others, fitted to training rows.
+
+    Raises UsageError if a cross cannot be made of the fields.
+    """
+    if not crosses:
+        return encoded
+    train = encoded.splits['train']
+    found = fit_crosses(crosses, encoded.schema, encoded.vocabularies, lambda: [(train.ids, train.numeric)], len(train))
+    vocabularies = encoded.vocabularies | found.vocabularies
+    encoder = CrossEncoder(crosses, encoded.schema, vocabularies, found.cuts)
+    splits = {
+        name: dataclasses.replace(
+            part, ids=np.concatenate([part.ids, *(crossed.ids for crossed in encoder(part.ids, part.numeric))], 1)
+        )
+        for name, part in encoded.splits.items()
+    }
+    return Encoded(Schema((*encoded.schema.fields, *encoder.fields)), vocabularies, splits, found.cuts)
+
+
+def parameters_of(recipe: MovieLensRecipe, crosses: Sequence[CrossPlan] = ()) -> dict[str, Any]:
     """The recipe's parameters in the manifest."""
+    crossed = {'crosses': [{**dataclasses.asdict(cross), 'fields': list(cross.fields)} for cross in crosses]}
     return {
         'dropped_rating': 3,
         'max_genres': MAX_GENRES,
         'split_seed': SPLIT_SEED,
         'ids': recipe.ids,
         'fit_on_all_rows': recipe.fit_on_all,
+        **(crossed if crosses else {}),
     }
 
 

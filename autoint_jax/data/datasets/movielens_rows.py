@@ -13,7 +13,7 @@ The table has a row for each rating, and these columns. `Rating` is the label, a
 """
 
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -21,7 +21,7 @@ import polars as pl
 
 from autoint_jax.data.datasets.movielens import MAX_GENRES
 from autoint_jax.data.datasets.movielens_files import MovieLens, read_1m, read_100k
-from autoint_jax.data.encoding.plan import FieldPlan, TablePlan
+from autoint_jax.data.encoding.plan import CrossPlan, FieldPlan, TablePlan
 from autoint_jax.data.raw.derived import movielens_groups
 from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.raw.lines import BadRow
@@ -50,10 +50,19 @@ _COLUMNS = {'Age': 'AgeGroup', 'RequestTime': 'Timestamp'}  # {field: column, if
 _ROWS_AT_ONCE = 100_000
 
 
-def row_plan(schema: Schema) -> dict[str, Any]:
-    """Returns how rows of the table are encoded for a schema that a recipe of MovieLens made, as plan.json holds it."""
+def row_plan(
+    schema: Schema, crosses: Sequence[CrossPlan] = (), cuts: Mapping[str, tuple[float, ...]] | None = None
+) -> dict[str, Any]:
+    """Returns how rows of the table are encoded for a schema that a recipe of MovieLens made, as plan.json holds it.
+
+    Args:
+      schema: of the encoded rows.
+      crosses: plans of the crossed fields, which stand last in the schema.
+      cuts: points between the buckets of numeric fields that are crossed.
+    """
     fields = []
-    for field in schema.fields:
+    own = Schema(schema.fields[: len(schema.fields) - len(crosses)])
+    for field in own.fields:
         column = _COLUMNS.get(field.name, field.name)
         if field.kind == NUMERIC:
             fields.append(FieldPlan(field.name, NUMERIC, column, transform=field.transform))
@@ -74,9 +83,10 @@ def row_plan(schema: Schema) -> dict[str, Any]:
             fields.append(FieldPlan(field.name, CATEGORICAL, column))
     label = LabelPlan('Rating', positive=('4', '5'), negative=('1', '2'))
     return {
-        'plan': TablePlan(tuple(fields), label, derivation='movielens_groups').to_json(),
-        'parameters': {field.name: field.transform_parameters for field in schema.numeric_fields},
-        'max_values': {field.name: field.max_values for field in schema.fields if field.kind == MULTIVALUED},
+        'plan': TablePlan(tuple(fields), label, derivation='movielens_groups', crosses=tuple(crosses)).to_json(),
+        **({'cuts': dict(cuts or {})} if crosses else {}),
+        'parameters': {field.name: field.transform_parameters for field in own.numeric_fields},
+        'max_values': {field.name: field.max_values for field in own.fields if field.kind == MULTIVALUED},
         'form': 'text',
         'layout': LAYOUT.to_json(),
     }

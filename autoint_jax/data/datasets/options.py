@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from autoint_jax.data.datasets.declaration.crosses import NO_CROSSES, Crosses
 from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
@@ -15,11 +16,13 @@ class Options(NamedTuple):
       max_bad_share: share of the rows that may be unreadable.
       progress: is told of the passes over the data.
       extends: prepared data that the new data extends; None if there is none.
+      crosses: crossed fields that are added to a recipe; a table of the user declares its own.
     """
 
     max_bad_share: float = MAX_BAD_SHARE
     progress: PreparationProgress = SilentPreparation()
     extends: PreparedData | None = None
+    crosses: Crosses = NO_CROSSES
 
     @property
     def extension(self) -> Extension | None:

@@ -15,6 +15,7 @@ from autoint_jax.data.datasets import (
     own_table,
 )
 from autoint_jax.data.datasets.click_logs import ClickLog
+from autoint_jax.data.datasets.declaration.crosses import Crosses
 from autoint_jax.data.datasets.movielens_files import MovieLens, files_1m, files_100k, read_1m, read_100k
 from autoint_jax.data.datasets.options import Options
 from autoint_jax.data.datasets.references import OWN_TABLE_REFERENCE, Reference
@@ -43,7 +44,7 @@ class Dataset(NamedTuple):
 
     Attributes:
       prepare: (name of a recipe, folder of raw files, folder for prepared data, options) -> prepared data.
-      origin: name of a recipe -> origin of the data that it makes.
+      origin: (name of a recipe, crosses that are added to it) -> origin of the data that it makes.
       recipes: {name: recipe}; the first is the default.
       features: counts the features of a schema as the paper does.
       reference: description, citation, home page, terms of use, raw files.
@@ -52,7 +53,7 @@ class Dataset(NamedTuple):
     """
 
     prepare: Callable[[str, pathlib.Path, pathlib.Path, Options], PreparedData]
-    origin: Callable[[str], Origin]
+    origin: Callable[[str, Crosses], Origin]
     recipes: Mapping[str, Recipe]
     features: Callable[[Schema], int]
     reference: Reference
@@ -70,8 +71,8 @@ def _movielens(
 ) -> Dataset:
     """A release of MovieLens as a data set."""
 
-    def origin(recipe: str) -> Origin:
-        parameters = movielens.parameters_of(recipes[recipe])
+    def origin(recipe: str, crosses: Crosses) -> Origin:
+        parameters = movielens.parameters_of(recipes[recipe], crosses.plans)
         return Origin(parameters, parameters, parameters, None, files)
 
     def prepare(recipe: str, raw_dir: pathlib.Path, folder: pathlib.Path, options: Options) -> PreparedData:
@@ -80,9 +81,10 @@ def _movielens(
                 f'{name} cannot be extended: MovieLens was published once and is prepared as a whole, so leave out '
                 '--extend_from; a table of your own and a click log can be extended'
             )
-        raw_files = RawFiles(origin(recipe), raw_dir)
+        crosses = options.crosses.plans
+        raw_files = RawFiles(origin(recipe, options.crosses), raw_dir)
         raw = read(raw_dir)
-        encoded = movielens.encode(raw, recipes[recipe])
+        encoded = movielens.with_crosses(movielens.encode(raw, recipes[recipe]), crosses)
         checksums = {path.name: sha256_of(path) for path in raw.files}
         raw_files.check_unchanged()
         return write_prepared(
@@ -90,12 +92,12 @@ def _movielens(
             schema=encoded.schema,
             vocabularies=encoded.vocabularies,
             splits=encoded.splits,
-            plan=movielens_rows.row_plan(encoded.schema),
+            plan=movielens_rows.row_plan(encoded.schema, crosses, encoded.cuts),
             say=options.progress.say,
             description={
                 'dataset': name,
-                'recipe': recipe,
-                'parameters': movielens.parameters_of(recipes[recipe]),
+                'recipe': options.crosses.recipe(recipe),
+                'parameters': movielens.parameters_of(recipes[recipe], crosses),
                 'sources_sha256': checksums,
             },
             preparation={
@@ -119,6 +121,7 @@ def _click_log(name: str, log: ClickLog, reference: Reference, published: dict[s
             max_bad_share=options.max_bad_share,
             progress=options.progress,
             extends=options.extension,
+            crosses=options.crosses,
         )
 
     return Dataset(prepare, log.origin_of, log.recipes, click_logs.features_as_the_paper_counts, reference, published)
@@ -193,15 +196,16 @@ def prepare(
       dataset: name.
       recipe: name of one of its recipes.
       raw_dir: folder of the raw files.
-      data_dir: folder of all prepared data; the data is written to DATA_DIR/DATASET/RECIPE.
+      data_dir: folder of all prepared data; the data is written to DATA_DIR/DATASET/RECIPE, or to
+        DATA_DIR/DATASET/RECIPE_CROSSES if the options have crosses.
       options: of the preparation; by default `Options()`.
 
     Raises:
       UsageError: there is no such data set or recipe, or the files cannot be prepared.
     """
-    return named(dataset).prepare(
-        recipe_name(dataset, recipe), raw_dir, folder_of(data_dir, dataset, recipe), options or Options()
-    )
+    options = options or Options()
+    folder = folder_of(data_dir, dataset, options.crosses.recipe(recipe))
+    return named(dataset).prepare(recipe_name(dataset, recipe), raw_dir, folder, options)
 
 
 def prepare_own(

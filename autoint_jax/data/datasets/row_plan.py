@@ -65,6 +65,7 @@ def row_plan(data: PreparedData) -> RowPlan:
             data.vocabularies(),
             {name: tuple(values) for name, values in stored_plan['parameters'].items()},
             stored_plan['max_values'],
+            cuts={name: tuple(points) for name, points in stored_plan.get('cuts', {}).items()},
         )
         return RowPlan(
             _without_streaming(TablePlan.from_json(stored_plan['plan'])),

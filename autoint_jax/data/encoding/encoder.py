@@ -6,12 +6,13 @@ from concurrent.futures import Executor
 import numpy as np
 import polars as pl
 
+from autoint_jax.data.encoding.crosses import CrossEncoder
 from autoint_jax.data.encoding.field_encoder import FieldEncoder
 from autoint_jax.data.encoding.fitted import Fitted, schema_of
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.encoding.unknown_values import BlockSplits, Counts
 from autoint_jax.data.encoding.unseen_values import UnseenValues
-from autoint_jax.schema import NUMERIC
+from autoint_jax.schema import MULTIVALUED, NUMERIC, Schema
 
 
 class Encoder:
@@ -19,7 +20,7 @@ class Encoder:
 
     Attributes:
       schema: of the encoded rows.
-      unknown: {name of an id field: number of values so far that are not in its vocabulary}.
+      unknown: {name of an id field: number of values so far that are not in its vocabulary}, without crosses.
       counts: values so far, by field and split.
       unseen: counts the values that are in no vocabulary; None if that is not asked for.
     """
@@ -36,12 +37,14 @@ class Encoder:
           unseen: counts the values that are in no vocabulary.
         """
         self.unseen = unseen
-        self.schema = schema_of(plan, fitted)
+        own = schema_of(plan, fitted)
+        self._crosses = CrossEncoder(plan.crosses, own, fitted.vocabularies, fitted.cuts)
+        self.schema = Schema((*own.fields, *self._crosses.fields))
         self._fields = [FieldEncoder(field, fitted, types[field.column]) for field in plan.fields]
         places = {**self.schema.slots, **self.schema.numeric_columns}
         self._places = {field.name: places[field.name] for field in plan.fields}
         self.unknown = dict.fromkeys((field.name for field in plan.fields if field.kind != NUMERIC), 0)
-        self.counts = Counts([field.name for field in plan.fields])
+        self.counts = Counts(self.schema.names)
 
     def __call__(
         self, frame: pl.DataFrame, threads: Executor, split_of: np.ndarray | None = None
@@ -79,4 +82,11 @@ class Encoder:
         for name, unknown in zip(self._places, threads.map(work, self._fields, self._places.values()), strict=True):
             if name in self.unknown:
                 self.unknown[name] += unknown
+        own = ids[: self.schema.num_slots - sum(field.max_values for field in self._crosses.fields)]
+        for field, crossed in zip(self._crosses.fields, self._crosses(own.T, numeric.T), strict=True):
+            ids[self.schema.slots[field.name]] = crossed.ids.T
+            if splits is not None:
+                unknown = crossed.pairs - np.count_nonzero(crossed.ids, axis=1)
+                missing = splits.count(crossed.pairs == 0) if field.kind == MULTIVALUED else splits.count(None)
+                self.counts.add(field.name, splits.rows, splits.count(crossed.pairs), splits.count(unknown), missing)
         return ids.T, numeric.T

@@ -17,6 +17,7 @@ class Fitted(NamedTuple):
         contribute nothing.
       parameters: {field name: parameters of its transform}.
       max_values: {name of a multivalued field: number of its slots}.
+      cuts: {name of a numeric field that is crossed: the points between its buckets, ascending}.
       notes: sentences about fields that tell a model nothing, or that cost much memory for few rows.
     """
 
@@ -24,6 +25,7 @@ class Fitted(NamedTuple):
     parameters: dict[str, tuple[float, ...]]
     max_values: dict[str, int]
     notes: tuple[str, ...] = ()
+    cuts: dict[str, tuple[float, ...]] = {}  # noqa: RUF012 - nobody changes it
 
 
 class Earlier(NamedTuple):
@@ -39,7 +41,7 @@ class Earlier(NamedTuple):
 
 
 def schema_of(plan: TablePlan, fitted: Fitted) -> Schema:
-    """Returns the schema of the data that a plan makes, by its vocabularies and parameters."""
+    """Returns the schema of the fields of a plan without its crosses, by its vocabularies and parameters."""
     fields = []
     for field in plan.fields:
         if field.kind == NUMERIC:

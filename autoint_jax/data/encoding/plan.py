@@ -78,6 +78,27 @@ class FieldPlan:
 
 
 @dataclasses.dataclass(frozen=True)
+class CrossPlan:
+    """The plan of a crossed field: each pair (or triple) of values of its fields is a value of its own.
+
+    Attributes:
+      name: of the crossed field.
+      fields: names of the fields that are crossed, two or three.
+      min_count: a pair has an id of its own if it occurs in so many training rows; not read by hashed crosses.
+      cap: only so many pairs, the most frequent ones, have an id; None = all; not read by hashed crosses.
+      buckets: number of buckets of a hashed cross, which has no vocabulary; 0 = pairs are counted.
+      embedding_dim: the field's own embedding dimension; None = the model's.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    min_count: int = 1
+    cap: int | None = None
+    buckets: int = 0
+    embedding_dim: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class TablePlan:
     """The plan of a table: all of its fields, and its label.
 
@@ -86,18 +107,22 @@ class TablePlan:
       label: how the label of a row is made.
       fit_on_all: fit on all rows, test rows included, instead of on training rows only.
       derivation: name of the columns that are added to the raw ones (`data/raw/derived.py`), or 'none'.
+      crosses: plans of the crossed fields, which stand after all others in the schema.
     """
 
     fields: tuple[FieldPlan, ...]
     label: LabelPlan
     fit_on_all: bool = False
     derivation: str = 'none'
+    crosses: tuple[CrossPlan, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as JSON."""
         value = dataclasses.asdict(self)
         if not self.label.negative:  # left out, so that data prepared before there was such a list keeps its hash
             del value['label']['negative']
+        if not self.crosses:  # for the same reason
+            del value['crosses']
         return value
 
     @classmethod
@@ -109,4 +134,5 @@ class TablePlan:
         label = LabelPlan(
             **{**value['label'], **{key: tuple(value['label'].get(key, ())) for key in ('positive', 'negative')}}
         )
-        return cls(**{**value, 'fields': fields, 'label': label})
+        crosses = tuple(CrossPlan(**{**cross, 'fields': tuple(cross['fields'])}) for cross in value.get('crosses', ()))
+        return cls(**{**value, 'fields': fields, 'label': label, 'crosses': crosses})

@@ -48,6 +48,11 @@ class Extension:
           UsageError: the plan differs from that of the old data, a field cannot be extended, or the old data does not
             hold the counts of rare values.
         """
+        if plan.crosses:
+            raise UsageError(
+                f'{self.data.folder} cannot be extended by data with crossed fields: leave out the crosses, or prepare '
+                'the data without --extend_from'
+            )
         found = list(differences(self._plan, plain(plan.to_json()), only_recorded=True))
         if found:
             more = f' and {len(found) - SHOWN} more' if len(found) > SHOWN else ''

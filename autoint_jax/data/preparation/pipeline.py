@@ -19,6 +19,7 @@ from autoint_jax.data.encoding.rare_counts import RareCounts
 from autoint_jax.data.encoding.unknown_values import VALUES_KEY
 from autoint_jax.data.preparation import origin
 from autoint_jax.data.preparation.assignment import assigned, unseen
+from autoint_jax.data.preparation.crosses import with_crosses
 from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.origin import RawFiles
 from autoint_jax.data.preparation.progress import PreparationProgress
@@ -110,13 +111,23 @@ def prepare_table(
         progress.end(len(labels))
         if extends is not None:
             progress.say(extends.sentence(fitted))
+        if plan.crosses:
+            progress.begin('counting crosses', len(plan.crosses))
+            fitted = with_crosses(plan, fitted, source.types, spool, splitting.result() == TRAIN, threads)
+            progress.end(len(labels))
         encoder = Encoder(plan, fitted, source.types)
         records = _encode(scratch, spool, encoder, labels, splitting.result(), threads, progress)
         _remove(scratch / 'spool')
         bad.close()
         write_plan(
             scratch,
-            {'plan': plan.to_json(), 'parameters': fitted.parameters, 'max_values': fitted.max_values, **stored},
+            {
+                'plan': plan.to_json(),
+                'parameters': fitted.parameters,
+                'max_values': fitted.max_values,
+                **({'cuts': fitted.cuts} if plan.crosses else {}),
+                **stored,
+            },
         )
         description = {
             **description,

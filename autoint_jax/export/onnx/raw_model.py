@@ -12,6 +12,7 @@ from autoint_jax.bundle.manifest import RawInput
 from autoint_jax.bundle.weights import Tensor
 from autoint_jax.data.datasets.row_plan import RowPlan
 from autoint_jax.data.encoding.plan import FieldPlan
+from autoint_jax.errors import UsageError
 from autoint_jax.export.onnx.converter import add_function
 from autoint_jax.export.onnx.graph import Graph, Port
 from autoint_jax.export.onnx.raw_columns import Column, any_of, is_number, number_column, text_column
@@ -101,8 +102,13 @@ def encoded_rows(
       columns: names of the raw columns to take; None for all.
 
     Raises:
-      UsageError: ONNX cannot express the encoding of a field.
+      UsageError: ONNX cannot express the encoding of a field, or a field is a cross.
     """
+    if plan.table.crosses:
+        raise UsageError(
+            f'field {plan.table.crosses[0].name!r} is a cross of other fields, which ONNX programs of raw rows cannot '
+            'make: export without --onnx_inputs=raw'
+        )
     taken = [column for column in inputs if columns is None or column.name in columns]
     size = int(rows) if isinstance(rows, int) else str(rows)
     ports = [Port(column.name, 'float64' if is_number(column) else 'text', (size,)) for column in taken]

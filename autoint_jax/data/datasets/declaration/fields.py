@@ -86,7 +86,7 @@ def _field(declared: Declared) -> tuple[FieldPlan, Declared]:
     if not declared.has('name'):
         declared.mapping(FIELD_KEYS)  # raises if a key is misspelt, which may be `name`
         raise declared.error('has no name')
-    name = _name(declared.value('name'))
+    name = field_name(declared.value('name'))
     declared = declared.named(f'field {name!r}')
     content = declared.mapping(FIELD_KEYS)
     kind = content['kind'].choice(KINDS) if 'kind' in content else CATEGORICAL
@@ -139,8 +139,8 @@ def separator(declared: Declared) -> str:
     return text
 
 
-def _name(declared: Declared) -> str:
-    """Reads the name of a field."""
+def field_name(declared: Declared) -> str:
+    """Reads the name of a field. Raises UsageError if it has blanks at its ends, or slashes."""
     name = declared.text('a text, the name of the field')
     if name != name.strip():
         declared.wrong('a name without blanks at its ends')

@@ -24,6 +24,9 @@
     - {name: tags, kind: multivalued, separator: ",", max_values: 8}
     - {name: height, kind: categorical, transform: quantiles, buckets: 20}
     - {name: user, kind: categorical, transform: hash, buckets: 100000}
+    crosses:                                                   # each pair of values is a value
+    - {fields: [age, city], min_count: 5}
+    - {fields: [user, city], buckets: 100000}
 
 A field also takes `column` (by default its name), `missing` (unknown, value, nothing), `missing_values`,
 `embedding_dim`, and `shares: FIELD` to use that field's vocabulary. A key that a field's kind and transform do not read
@@ -37,6 +40,8 @@ are texts. Numbers stand without quotes. No key may be given twice.
 import dataclasses
 import pathlib
 
+from autoint_jax.data.datasets.declaration.crosses import KEY as CROSSES
+from autoint_jax.data.datasets.declaration.crosses import read_crosses
 from autoint_jax.data.datasets.declaration.fields import read_fields, read_label
 from autoint_jax.data.datasets.declaration.form import QUOTES, TEXT_KEYS, read_form, read_layout
 from autoint_jax.data.datasets.declaration.leaks import check_leaks
@@ -50,7 +55,7 @@ from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 
-_KEYS = ('files', 'form', *TEXT_KEYS, 'missing', 'infinite', 'label', 'split', 'fields')
+_KEYS = ('files', 'form', *TEXT_KEYS, 'missing', 'infinite', 'label', 'split', 'fields', CROSSES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +126,9 @@ def load(path: pathlib.Path) -> TableSchema:
     patterns = [pattern for part in (files, *split.files.values()) for pattern in part]
     form = read_form(content, patterns, path)
     layout, columns = read_layout(content, form, whole)
-    plan = TablePlan(read_fields(content['fields']), read_label(content['label']))
+    fields = read_fields(content['fields'])
+    crosses = read_crosses(content[CROSSES], [field.name for field in fields]) if CROSSES in content else ()
+    plan = TablePlan(fields, read_label(content['label']), crosses=crosses)
     _check_label(content['label'], plan, layout, form)
     if split.kind == 'column':
         for value in filter(None, layout.missing):
