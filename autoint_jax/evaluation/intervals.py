@@ -1,6 +1,7 @@
 """Intervals of figures: any metric by the bootstrap, an AUC by DeLong's variance, a rate by Wilson's formula."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -75,29 +76,53 @@ def _interval(value: float, resampled: np.ndarray, narrowed: float, name: str) -
 def auc_interval(logits: np.ndarray, labels: np.ndarray) -> Interval:
     """Returns the exact AUC with the interval that its variance by DeLong et al. (Biometrics 1988) gives.
 
-    The variance is that of the placements: for each positive the share of negatives below it, and for each negative the
-    share of positives above it, where a tie counts one half. NaN if one class is missing; the interval is NaN if a
-    class has a single row.
+    NaN if one class is missing; the interval is NaN if a class has a single row.
 
     Args:
       logits: [n].
       labels: [n], 0 or 1.
     """
+    return _of_placements(_placements(logits, labels), (0.0, 1.0))
+
+
+def auc_loss(logits: np.ndarray, changed: np.ndarray, labels: np.ndarray) -> Interval:
+    """Returns by how much the AUC is lower with changed scores of the same rows, with DeLong's interval for pairs.
+
+    NaN as in `auc_interval`.
+
+    Args:
+      logits, changed: scores before and after, [n] each.
+      labels: [n], 0 or 1.
+    """
+    both = zip(_placements(logits, labels), _placements(changed, labels), strict=True)
+    return _of_placements([before - after for before, after in both], (-1.0, 1.0))
+
+
+def _placements(logits: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
+    """Returns for each positive the share of negatives below it, and for each negative the share of positives above it.
+
+    A tie counts one half. Both are empty if a class is missing.
+    """
     scores, positive = np.asarray(logits), np.asarray(labels) > 0.5
     found = []
-    for own, others in (
-        (scores[positive], np.sort(scores[~positive])),
-        (-scores[~positive], np.sort(-scores[positive])),
-    ):
-        if not len(own) or not len(others):
-            return Interval(float('nan'), float('nan'), float('nan'))
-        below = sum(np.searchsorted(others, own, side) for side in ('left', 'right'))
-        found.append(below / (2 * len(others)))
-    value = float(found[0].mean())
-    if min(map(len, found)) < 2:
+    for sign, own in ((1, positive), (-1, ~positive)):
+        others = np.sort(sign * scores[~own])
+        below = np.zeros(own.sum()) if len(others) else np.zeros(0)
+        for side in ('left', 'right') if len(others) else ():
+            below += np.searchsorted(others, sign * scores[own], side) / (2 * len(others))
+        found.append(below)
+    return found if all(map(len, found)) else [np.zeros(0), np.zeros(0)]
+
+
+def _of_placements(placements: Sequence[np.ndarray], bounds: tuple[float, float]) -> Interval:
+    """Returns the mean of the placements of positives with the interval of the variance of both classes' means."""
+    if not all(map(len, placements)):
+        return Interval(float('nan'), float('nan'), float('nan'))
+    value = float(placements[0].mean())
+    if min(map(len, placements)) < 2:
         return Interval(value, float('nan'), float('nan'))
-    deviation = float(np.sqrt(sum(placements.var(ddof=1) / len(placements) for placements in found)))
-    return Interval(value, max(0.0, value - DEVIATIONS * deviation), min(1.0, value + DEVIATIONS * deviation))
+    half = DEVIATIONS * math.sqrt(sum(own.var(ddof=1) / len(own) for own in placements))
+    return Interval(value, max(bounds[0], value - half), min(bounds[1], value + half))
 
 
 def rate_interval(positives: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

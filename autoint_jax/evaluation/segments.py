@@ -12,8 +12,13 @@ from autoint_jax.evaluation.ranking import group_areas
 BY_DECILE, BY_RARITY = 'decile of prediction', 'rarest id of the row'
 DECILES = 10
 # The least number of times that the rarest id of a row was seen in training, and what the row is called.
-RARITIES = ((0, 'never in training'), (1, '1 to 9 times'), (10, '10 to 99 times'), (100, '100 to 999 times'))
-OFTEN = (1000, '1,000 times and more')
+RARITIES = (
+    (0, 'never in training'),
+    (1, '1 to 9 times'),
+    (10, '10 to 99 times'),
+    (100, '100 to 999 times'),
+    (1000, '1,000 times and more'),
+)
 
 
 def segments(by: str, keys: np.ndarray, names: Sequence[str], logits: np.ndarray, labels: np.ndarray) -> list[Segment]:
@@ -59,8 +64,8 @@ def by_decile(logits: np.ndarray, labels: np.ndarray) -> list[Segment]:
 
 def by_rarity(times: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> list[Segment]:
     """Returns the segments of rows by how many times their rarest id occurs in the training split, int [n]."""
-    least, names = zip(*RARITIES, OFTEN, strict=True)
-    return segments(BY_RARITY, np.searchsorted(least, times, side='right') - 1, names, logits, labels)
+    keys = np.searchsorted([least for least, _ in RARITIES], times, side='right') - 1
+    return segments(BY_RARITY, keys, [name for _, name in RARITIES], logits, labels)
 
 
 def group_auc(key: str, groups: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> GroupAuc:

@@ -76,6 +76,27 @@ def test_the_variance_of_an_area_equals_loops():
     assert math.isnan(intervals.auc_interval([0.0, 1.0], [0, 1]).low)
 
 
+def test_the_loss_of_an_area_has_the_interval_of_pairs():
+    """Scores that change little lose little, with an interval far narrower than that of either area."""
+    logits, labels = made_up(80, 1)
+    changed = logits + np.random.default_rng(4).normal(0, 0.3, 80).astype(np.float32)
+    found = intervals.auc_loss(logits, changed, labels)
+    areas = [theirs.roc_auc_score(labels, scores) for scores in (logits, changed)]
+    assert found.value == pytest.approx(areas[0] - areas[1])
+    both = [
+        np.array([[(p > n) + (p == n) / 2 for n in scores[labels == 0]] for p in scores[labels == 1]])
+        for scores in (logits, changed)
+    ]
+    gaps = both[0] - both[1]
+    deviation = math.sqrt(sum(gaps.mean(axis).var(ddof=1) / gaps.shape[1 - axis] for axis in (0, 1)))
+    assert (found.low, found.high) == pytest.approx(
+        (found.value - 1.959964 * deviation, found.value + 1.959964 * deviation)
+    )
+    area = intervals.auc_interval(logits, labels)
+    assert found.high - found.low < (area.high - area.low) / 2
+    assert intervals.auc_loss(logits, logits, labels) == (0, 0, 0)
+
+
 def test_bootstrap_intervals_have_the_width_of_theory(monkeypatch):
     logits, labels = made_up(2000)
     names = ['auc', 'logloss', 'pr_auc', 'normalized_entropy', 'calibration', 'calibration_error', 'group_auc']
