@@ -73,7 +73,7 @@ ARROWS = {
         'errors data.text data.raw data.store data.preparation data.datasets evaluation training.step '
         'training.processes training'
     ),
-    'explain': 'errors schema evaluation data.store models.layers training.step training.memory training',
+    'explain': 'errors schema evaluation data.encoding data.store models.layers training.step training.memory training',
     'report': 'errors',
     'serving': 'errors bundle',
     'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
@@ -82,8 +82,8 @@ ARROWS = {
         'models.layers models.interacting models evaluation training.run_folder training serving export.onnx'
     ),
     'interface': (
-        'errors names config data.store data.preparation data.datasets training.step training.processes '
-        'training.run_folder training scoring explain'
+        'errors names config data.store data.preparation data.datasets training.processes training.run_folder training '
+        'scoring explain'
     ),
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from autoint_jax.data.store.columns import Columns
@@ -113,20 +112,48 @@ def averaged(
     """
     if not len(columns):
         raise UsageError('this split has no rows to average attention over')
-    sums = jax.jit(
-        lambda variables, tables, batch: jnp.einsum(
-            'b,blnfg->lnfg', batch.weights, explained_batch(setup, variables, tables, batch).attention
-        )
-    )
-    total: np.ndarray | float = 0.0
-    count, _ = block_rows(setup, state, columns)
-    for first in range(0, len(columns), count):
+    parts = np.zeros(len(columns), np.int64)
+    return summed(setup, state, columns, parts, 1, progress)[0] / len(columns)
+
+
+def summed(
+    setup: Setup,
+    state: TrainState,
+    columns: Columns,
+    parts: np.ndarray,
+    count: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> np.ndarray:
+    """Returns the attention summed over each of several parts of some rows, float64 [count, l, n, f, g].
+
+    Args:
+      setup, state: the run.
+      columns: the rows, [k]; at least one.
+      parts: the number of the part of each row, int [k]; from `count` on for a row that is in none.
+      count: number of parts.
+      progress: is called with the number of rows that are done.
+
+    Raises:
+      UsageError: the model has no attention over fields.
+    """
+
+    def sums(variables, tables, batch, members):  # members float32 [b, parts]
+        attention = explained_batch(setup, variables, tables, batch).attention
+        return (members.T @ attention.reshape(len(members), -1)).reshape(-1, *attention.shape[1:])
+
+    compiled = jax.jit(sums, compiler_options=setup.compiler_options)
+    size, of_row = block_rows(setup, state, columns)
+    total = np.zeros((count, *of_row))
+    for first in range(0, len(columns), size):
         progress(first)
-        batch = columns.batch(slice(first, first + count))
-        padding = count - len(batch.labels)  # so that all blocks share one compiled program; padded rows have weight 0
-        batch = Batch(*(np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in batch))
-        total = total + np.asarray(sums(state.variables, state.tables, batch), np.float64)
-    return np.asarray(total / len(columns))
+        rows = np.arange(first, first + size)
+        there = rows < len(columns)  # the last block repeats the last row, so that all blocks share one program
+        members = ((parts[np.minimum(rows, len(columns) - 1)][:, None] == np.arange(count)) & there[:, None]).astype(
+            np.float32
+        )
+        batch = columns.batch(np.minimum(rows, len(columns) - 1))
+        total += np.asarray(compiled(state.variables, state.tables, batch, members), np.float64)
+    return total
 
 
 def block_rows(setup: Setup, state: TrainState, columns: Columns) -> tuple[int, tuple[int, ...]]:

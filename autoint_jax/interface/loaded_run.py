@@ -13,7 +13,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.explain.attention import Attention, attention_of
 from autoint_jax.explain.counterfactuals import taken
 from autoint_jax.explain.effects import Effects
-from autoint_jax.interface.explanation import INTERVENTION, MOST_ROWS, SAMPLES, Asked, effects
+from autoint_jax.explain.strengths import INTERVENTION, MOST_ROWS, SAMPLES, Asked, effects
 from autoint_jax.interface.frames import files_of
 from autoint_jax.scoring.predictor import Predictor, scorer_of
 from autoint_jax.training.trained import open_run, open_scorer
@@ -83,32 +83,14 @@ class LoadedRun:
         return found
 
     def importance(
-        self,
-        rows: Any = None,
-        *,
-        split: str | None = None,
-        kind: str = INTERVENTION,
-        background: Any = None,
-        backgrounds: int = 1,
-        most_rows: int = MOST_ROWS,
-        samples: int = SAMPLES,
-        seed: int = 0,
+        self, rows: Any = None, *, split: str | None = None, kind: str = INTERVENTION, background: Any = None
     ) -> Effects:
-        """Returns how much each field matters to the logit, for every model; arguments are those of `interactions`.
+        """Returns how much each field matters to the logit, for every model.
 
-        The kinds are 'intervention' and 'shapley'.
+        It is `interactions` with order=1, which has the same arguments and more. The kinds are 'intervention' and
+        'shapley'.
         """
-        return self.interactions(
-            rows,
-            split=split,
-            order=1,
-            kind=kind,
-            background=background,
-            backgrounds=backgrounds,
-            most_rows=most_rows,
-            samples=samples,
-            seed=seed,
-        )
+        return self.interactions(rows, split=split, order=1, kind=kind, background=background)
 
     def interactions(
         self,

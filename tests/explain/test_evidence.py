@@ -85,3 +85,15 @@ def test_maps_are_those_of_the_weights(monkeypatch):
     np.testing.assert_allclose(gradient, np.abs(np.asarray(whole).mean((1, 2))), atol=1e-6)
     with pytest.raises(UsageError, match='has no attention over fields'):
         list(evidence.maps(*run_of('fm'), evidence.ATTENTION))
+
+
+def test_attention_of_parts_is_summed_in_blocks(monkeypatch):
+    """Rows of no part count in no sum, and the last block is filled up."""
+    setup, state, rows = run_of('autoint')
+    weights = attention.attention_of(setup, state, rows).weights
+    monkeypatch.setattr(attention, 'BLOCK_ROWS', 2)
+    parts = np.array([1, 0, 1, 2, 1])
+    found = attention.summed(setup, state, rows, parts, 2)
+    for part in range(2):
+        np.testing.assert_allclose(found[part], weights[parts == part].sum(0), rtol=1e-5)
+    np.testing.assert_allclose(attention.averaged(setup, state, rows), weights.mean(0), rtol=1e-5)

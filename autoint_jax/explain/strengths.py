@@ -1,7 +1,7 @@
 """What fields and groups of fields do to the logits of a run: the rows, the kind of evidence, and the means."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.explain import evidence, interventions, shapley
-from autoint_jax.explain.counterfactuals import taken, with_background
+from autoint_jax.explain.counterfactuals import Score, taken, with_background
 from autoint_jax.explain.effects import Effects, Resampled
 from autoint_jax.explain.interventions import Differences
 from autoint_jax.explain.shapley import Values
@@ -26,13 +26,13 @@ MOST_ORDER, MOST_GROUPS = 3, 20_000
 class Asked(NamedTuple):
     """What is asked about interactions, as `LoadedRun.interactions` explains it."""
 
-    order: int
-    kind: str
-    fields: tuple[str, ...]
-    backgrounds: int
-    most_rows: int
-    samples: int
-    seed: int
+    order: int = 2
+    kind: str = INTERVENTION
+    fields: tuple[str, ...] = ()
+    backgrounds: int = 1
+    most_rows: int = MOST_ROWS
+    samples: int = SAMPLES
+    seed: int = 0
 
     def check(self, setup: Setup) -> None:
         """Raises UsageError if a value is wrong for a run."""
@@ -84,32 +84,41 @@ def effects(
     if not len(rows):
         raise UsageError('there is no row to explain')
     summed = Resampled(len(groups), asked.seed)
-    if asked.kind in evidence.KINDS:
-        first, second = np.array(groups).T
-        for maps in evidence.maps(run.setup, run.state, rows, asked.kind):
-            pairs = (maps[:, first, second] + maps[:, second, first]) / 2
-            summed.add(pairs, np.full_like(pairs, np.nan))
-    else:
-        if not len(rows if background is None else background) or (background is None and len(rows) < 2):
-            raise UsageError('one row has no other row beside it: pass rows as background')
-        for strengths, signed in _of_rows(run, scorer, rows, background, asked, groups):
-            summed.add(strengths, signed)
+    for strengths, signed in by_row(run, scorer, rows, background, asked, groups):
+        summed.add(strengths, signed)
     return summed.result([tuple(names[field] for field in group) for group in groups])
 
 
-def _of_rows(
+def by_row(
     run: TrainedRun,
     scorer: BlockScorer,
     rows: Columns,
     background: Columns | None,
     asked: Asked,
-    groups: list[tuple[int, ...]],
+    groups: Sequence[tuple[int, ...]],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields strengths and signed effects of rows, [n, groups] each: means over the background rows of a row."""
+    """Yields the strengths and the signed effects of groups in single rows, [n, groups] each, piece by piece.
 
-    def score(columns: Columns) -> np.ndarray:
-        return np.concatenate(list(map(np.asarray, scorer(run.state.variables, run.state.tables, columns))))
+    They are means over the background rows of a row. Effects are NaN if the kind of evidence has no sign.
 
+    Args:
+      run, scorer, background: as in `effects`.
+      rows: the rows, in memory.
+      asked: what is asked, except for the groups.
+      groups: the groups, by numbers of fields; all have the same size.
+
+    Raises:
+      UsageError: there are no background rows, or the model has no attention over fields.
+    """
+    if asked.kind in evidence.KINDS:
+        first, second = np.array(groups).T
+        for maps in evidence.maps(run.setup, run.state, rows, asked.kind):
+            pairs = (maps[:, first, second] + maps[:, second, first]) / 2
+            yield pairs, np.full_like(pairs, np.nan)
+        return
+    if not len(rows if background is None else background) or (background is None and len(rows) < 2):
+        raise UsageError('one row has no other row beside it: pass rows as background')
+    score = score_of(run, scorer)
     schema = run.setup.schema
     all_explained = with_background(schema, rows, background, asked.backgrounds, asked.seed)
     samples = 0 if len(schema.fields) <= shapley.MOST_EXACT else asked.samples
@@ -121,6 +130,15 @@ def _of_rows(
     ]
     for pieces in zip(*found, strict=True):
         yield sum(piece.strength for piece in pieces) / len(pieces), sum(piece.effect for piece in pieces) / len(pieces)
+
+
+def score_of(run: TrainedRun, scorer: BlockScorer) -> Score:
+    """Returns a function that scores rows of a run: columns [n] -> logits float32 [n]."""
+
+    def score(columns: Columns) -> np.ndarray:
+        return np.concatenate(list(map(np.asarray, scorer(run.state.variables, run.state.tables, columns))))
+
+    return score
 
 
 def drawn_rows(columns: Columns, most: int, seed: int) -> Columns:
