@@ -3,9 +3,11 @@
     python scripts/explain.py --run_dir=runs/movielens_100k_autoint-0123456789ab
     python scripts/explain.py --run_dir=... --split=valid --rows=0,17,42
     python scripts/explain.py --run_dir=... --fields=Gender,Genre,Age
+    python scripts/explain.py --run_dir=... --export_crosses=5 --crosses=best.yaml
 
 Row f of a map says how much field f attends to every field. Each row sums to 1, or in DESTINE to 2, because it has
-pairwise and unary weights. Figures go to RUN_DIR/attention. They show all fields; if there are more than 48, they show
+pairwise and unary weights. --export_crosses draws nothing: it writes the pairs of fields that interact most, for models
+of every kind. Figures go to RUN_DIR/attention. They show all fields; if there are more than 48, they show
 those that get most attention.
 """
 
@@ -31,6 +33,13 @@ _ROWS = flags.DEFINE_list('rows', ['0'], 'Rows of the split to draw one by one, 
 _FIELDS = flags.DEFINE_list('fields', [], 'Fields to draw; by default all, or those that are attended to most.')
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder for the figures; by default RUN_DIR/attention.')
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
+_EXPORT_CROSSES = flags.DEFINE_integer(
+    'export_crosses',
+    None,
+    'Write the so many strongest pairs of fields by intervention, on validation rows, as crossed fields that '
+    'prepare_data.py --crosses adds to data, and stop.',
+)
+_CROSSES = flags.DEFINE_string('crosses', None, 'File for the crosses; by default RUN_DIR/crosses_K.yaml.')
 flags.adopt_module_key_flags(compilation_flags)
 flags.adopt_module_key_flags(data_flags)
 flags.adopt_module_key_flags(run_flags)
@@ -44,6 +53,7 @@ from autoint_jax.explain import attention, excerpt, heatmaps
 from autoint_jax.explain.labels import labels
 from autoint_jax.explain.rows import probabilities, row_numbers
 from autoint_jax.heartbeat import Heartbeat
+from autoint_jax.interface import crosses
 from autoint_jax.training.trained import open_run
 
 
@@ -51,6 +61,13 @@ def main(argv: list[str]) -> None:
     run_dir = run_flags.run_dir()
     compilation_flags.start_cache()
     run = open_run(run_dir, _DATA_DIR.value, run_flags.STEP.value)
+    if _EXPORT_CROSSES.value is not None:
+        path = _CROSSES.value and pathlib.Path(_CROSSES.value)
+        data_flags.verified(run.data)
+        print(f'wrote {crosses.export_crosses(run_dir, run, _EXPORT_CROSSES.value, path or None)}')
+        return
+    if _CROSSES.value is not None:
+        raise UsageError('--crosses names the file that --export_crosses=K writes: give both, or neither')
     columns, names = data_flags.verified(run.data).split(_SPLIT.value), run.setup.schema.names
     folder = pathlib.Path(_OUTPUT_DIR.value or run_dir / 'attention')
     if not len(columns):

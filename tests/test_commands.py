@@ -147,6 +147,23 @@ def test_explain_writes_maps(command, data_dir, run_dir, tmp_path):
     assert not (run_dir / 'attention' / 'test_average.png').exists()
 
 
+@pytest.mark.slow
+def test_explain_exports_crosses_that_prepare_data_reads(command, data_dir, run_dir, tmp_path, raw_dir):
+    explain = ['scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}']
+    fails(command(*explain, '--crosses=best.yaml'), '--crosses names the file that --export_crosses=K writes')
+    done = command(*explain, '--export_crosses=2', '--crosses=best.yaml')
+    assert done.returncode == 0 and 'wrote best.yaml' in done.stdout, done.stderr
+    assert (tmp_path / 'best.yaml').read_text().count('- {fields: [') == 2
+    prepare = ['scripts/prepare_data.py', '--dataset=movielens_1m', f'--raw_dir={raw_dir}', '--crosses=best.yaml']
+    done = command(*prepare)
+    assert done.returncode == 0 and 'autoint_all_rows_best' in done.stdout, done.stderr
+    assert 'already prepared' in command(*prepare).stdout
+    text = (tmp_path / 'best.yaml').read_text()
+    (tmp_path / 'best.yaml').write_text(text.replace('min_count: 5', 'min_count: 6'))
+    fails(command(*prepare), 'was prepared from other things', 'min_count was 5 and is 6')
+    fails(command('scripts/prepare_data.py', '--dataset=csv', '--schema=x', '--crosses=best.yaml'), 'does not read')
+
+
 @pytest.mark.parametrize(
     'arguments, parts', [(['--run_dir=nowhere'], ['nowhere is not a run folder']), ([], ['--run_dir'])]
 )

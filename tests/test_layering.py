@@ -82,8 +82,8 @@ ARROWS = {
         'models.layers models.interacting models evaluation training.run_folder training serving export.onnx'
     ),
     'interface': (
-        'errors names config data.store data.preparation data.datasets training.processes training.run_folder training '
-        'scoring explain'
+        'errors names schema config data.encoding data.store data.preparation data.datasets '
+        'data.datasets.declaration training.processes training.run_folder training scoring explain'
     ),
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '

@@ -9,7 +9,11 @@ import pytest
 
 import autoint_jax
 from autoint_jax.data.datasets import registry
+from autoint_jax.data.datasets.declaration.crosses import load_crosses
+from autoint_jax.data.encoding.plan import CrossPlan
 from autoint_jax.errors import UsageError
+from autoint_jax.interface.crosses import export_crosses, strong_pairs
+from autoint_jax.training.trained import open_run
 
 FIELDS = ['a', 'b', 'c', 'd', 'size']
 DECLARATION = """
@@ -145,3 +149,41 @@ def test_one_row_needs_a_background(run, rows):
     with pytest.raises(UsageError, match='one row has no other row beside it: pass rows as background'):
         run.importance(rows.head(1))
     assert run.importance(rows.head(1), background=rows).rows == 1
+
+
+def test_exported_crosses_are_the_strongest_pairs(folder, run, tmp_path):
+    opened = open_run(run.folder, str(folder / 'data'), None)
+    path = export_crosses(run.folder, opened, 1, tmp_path / 'best.yaml')
+    assert load_crosses(path).plans == (CrossPlan('a x b', ('a', 'b'), min_count=5),)
+    with pytest.raises(UsageError, match='best.yaml exists already: move it away, or name another file by --crosses'):
+        export_crosses(run.folder, opened, 1, path)
+    for count in (0, 11):
+        with pytest.raises(UsageError, match=f'{count} crosses are wanted: name a number from 1 to 10'):
+            export_crosses(run.folder, opened, count, None)
+    found = run.interactions(split='valid', most_rows=2000).ranked()
+    pairs = strong_pairs(opened, 10)
+    assert [list(pair.cross.fields) for pair in pairs] == found['fields'].to_list()
+    np.testing.assert_array_equal([pair.strength for pair in pairs], found['strength'])
+
+
+@pytest.mark.slow
+def test_an_exported_cross_lets_a_linear_model_learn_the_planted_pair(folder, run, tmp_path):
+    path = export_crosses(run.folder, open_run(run.folder, str(folder / 'data'), None), 1, tmp_path / 'best.yaml')
+    declared = tmp_path / 'crossed.yaml'
+    declared.write_text(DECLARATION.replace('log.csv', str(folder / 'log.csv')) + path.read_text())
+    registry.prepare_own(declared, None, tmp_path, registry.Options(0.0))
+    options = {'model.name': 'lr', **OPTIONS, 'training.epochs': 3}
+    del options['model.embedding_dim']
+    auc, logits = {}, {}
+    for recipe, data_dir in (('log', folder / 'data'), ('crossed', tmp_path)):
+        linear = autoint_jax.train(options, recipe, data_dir=data_dir, run_dir=tmp_path / f'run_{recipe}', quiet=True)
+        auc[recipe] = linear.evaluate('test')['auc']
+        logits[recipe] = linear.predict(folder / 'log.csv')['logit'].to_numpy()
+    assert auc['log'] < 0.6 and auc['crossed'] > 0.8
+    raw = pl.read_csv(folder / 'log.csv')
+    labels, test = raw['y'].to_numpy(), (raw['part'] == 'c').to_numpy()
+    positive, negative = (logits['crossed'][test & (labels == label)] for label in (1, 0))
+    ranked = (positive[:, None] > negative).mean() + (positive[:, None] == negative).mean() / 2
+    assert ranked == pytest.approx(auc['crossed'], abs=1e-6)  # raw rows are crossed as those of the split
+    other = open_run(tmp_path / 'run_crossed', str(tmp_path), None)
+    assert len(strong_pairs(other, 10)) == 10  # no pair has the crossed field
