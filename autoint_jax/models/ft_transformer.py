@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.config.options import is_on
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
-from autoint_jax.models.interacting.stack import attention_weights
-from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, layer_site
+from autoint_jax.models.interacting.heads import attend
+from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, layer_site, scaled_mask
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
@@ -65,17 +66,26 @@ class SelfAttention(nn.Module):
         kernel = self.param('kernel', glorot, (d, 3, n, a))
         bias = self.param('bias', nn.initializers.zeros, (3, n, a))
 
-        def projected(x: jax.Array, parts: slice) -> jax.Array:
-            return jnp.einsum('btd,dpna->pbnta', x, kernel[:, parts]) + bias[parts, None, :, None]
+        def projected(x: jax.Array, parts: slice) -> list[jax.Array]:
+            """Returns the projections of each part and head, [b, t, a] each."""
+            weights = kernel[:, parts].reshape(d, -1)
+            flat = x.reshape(-1, d) @ weights + bias[parts].reshape(-1)
+            return jnp.split(flat.reshape(*x.shape[:2], -1), weights.shape[1] // a, 2)
 
         if self.cls:
-            query, key, value = *projected(x[:, :1], QUERY), *projected(x, KEYS_AND_VALUES)
+            of_heads = projected(x[:, :1], QUERY) + projected(x, KEYS_AND_VALUES)
         else:
-            query, key, value = projected(x, ALL)
-        weights = attention_weights(query, key, scale=a**-0.5)  # [b, n, t, u]
-        weights = dropped(weights, training, site=self.site, rate=self.dropout)
-        mixed = jnp.einsum('bntu,bnua->btna', weights, value)
-        return nn.Dense(d, name='output')(mixed.reshape(*mixed.shape[:2], d))
+            of_heads = projected(x, ALL)
+        masks: list[jax.Array | None] = [None] * n
+        if training is not None and is_on(self.dropout):
+            shape = (n, of_heads[0].shape[1], x.shape[1])
+            factors = scaled_mask(training.keys, site=self.site, rate=self.dropout, shape=shape)
+            masks = [factors[:, head] for head in range(n)]
+        queries, keys, values = of_heads[:n], of_heads[n : 2 * n], of_heads[2 * n :]
+        mixed = jnp.concatenate(
+            [attend(*head, a**-0.5) for head in zip(queries, keys, values, masks, strict=True)], 2
+        )  # [b, t, d]
+        return nn.Dense(d, name='output')(mixed.reshape(-1, d)).reshape(mixed.shape)
 
 
 class FeedForward(nn.Module):
@@ -90,9 +100,12 @@ class FeedForward(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
-        value, gate = jnp.split(nn.Dense(2 * self.hidden, name='hidden')(x), 2, -1)
-        gated = dropped(value * jax.nn.relu(gate), training, site=self.site, rate=self.dropout)
-        return nn.Dense(x.shape[2], name='output')(gated)
+        # Gradients of weights are slow on CPUs if several axes are contracted, so tokens of all rows are one axis.
+        flat = x.reshape(-1, x.shape[2])
+        value, gate = jnp.split(nn.Dense(2 * self.hidden, name='hidden')(flat), 2, -1)
+        gated = (value * jax.nn.relu(gate)).reshape(*x.shape[:2], -1)
+        gated = dropped(gated, training, site=self.site, rate=self.dropout)
+        return nn.Dense(x.shape[2], name='output')(gated.reshape(-1, self.hidden)).reshape(x.shape)
 
 
 class FTTransformer(Model):
