@@ -75,6 +75,7 @@ ARROWS = {
     ),
     'explain': 'errors schema evaluation data.encoding data.store models.layers training.step training.memory training',
     'report': 'errors',
+    'report.explanation': 'evaluation explain report',
     'serving': 'errors bundle',
     'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
     'export': (

@@ -1,5 +1,6 @@
 """A page as one HTML file: text, styles, scripts, data, and the library that draws the charts."""
 
+import functools
 import html
 import importlib.resources
 import json
@@ -47,7 +48,7 @@ def document(page: Page) -> str:
             }
         ),
         'style': _file('page.css'),
-        'library': vl_convert.javascript_bundle(None),
+        'library': _library(),
         'script': '\n'.join(_file(name) for name in _scripts(panels)),
     }
     written = PLACE.sub(lambda place: parts[place[1]], _file('page.html'))
@@ -108,14 +109,15 @@ def _table(table: Table) -> str:
         for row in table.rows
     )
     return (
-        f'<div class="table" id="{table.name}"><table><caption>{_text(table.caption)}</caption>'
+        f'<div class="table" id="{table.name}" tabindex="0" role="region" aria-label="{_text(table.caption)}">'
+        f'<table><caption>{_text(table.caption)}</caption>'
         f'<thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
     )
 
 
 def _text(text: str) -> str:
     """Returns a text as HTML, in an element or an attribute; control characters are shown as escapes."""
-    return html.escape(shown(text))
+    return html.escape(shown(text).replace(' %', '\u00a0%'))
 
 
 def _json(value: Any) -> str:
@@ -127,6 +129,11 @@ def _json(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """Returns a number of NumPy as one of Python."""
     return value.item()
+
+
+@functools.cache
+def _library() -> str:
+    return vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;')
 
 
 def _file(name: str) -> str:

@@ -1,5 +1,6 @@
 """Line charts: curves of several series over a common axis."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -29,8 +30,6 @@ class Axis(NamedTuple):
         """Returns the encoding of a field by this axis."""
         scale = {'type': 'log'} if self.logarithmic else {'zero': self.zero, 'nice': True}
         axis: dict[str, Any] = {'format': self.form} if self.form else {}
-        if self.logarithmic:
-            axis['tickCount'] = 5
         return {'field': field, 'type': 'quantitative', 'title': self.title, 'scale': scale, 'axis': axis}
 
 
@@ -118,7 +117,7 @@ def series_colour(names: Sequence[str]) -> dict[str, Any]:
     """Returns the encoding of the field `series` by colour, empty for a single series."""
     if len(names) < 2:
         return {}
-    legend = {'title': None, 'orient': 'top', 'columns': 4, 'symbolType': 'stroke'}
+    legend = {'title': None, 'orient': 'top', 'columns': 6, 'symbolType': 'stroke'}
     return {'color': {'field': 'series', 'type': 'nominal', 'sort': list(names), 'legend': legend}}
 
 
@@ -130,6 +129,14 @@ def beside(*specs: Mapping[str, Any], columns: int = 2) -> dict[str, Any]:
         'spacing': 36,
         'resolve': {'scale': {'color': 'shared', 'x': 'independent', 'y': 'independent'}},
     }
+
+
+def decades(values: Sequence[float]) -> list[float]:
+    """Returns round numbers for the ticks of a logarithmic axis, from below the least value to above the largest."""
+    least, most = math.log10(min(values)), math.log10(max(values))
+    steps = (1.0,) if most - least > 2 else (1.0, 2.0, 5.0)
+    found = [step * 10.0**power for power in range(math.floor(least) - 1, math.ceil(most) + 1) for step in steps]
+    return [float(f'{value:.3g}') for value in found if 10**least / 3 <= value <= 10**most * 3]
 
 
 def _rows(name: str, curve: Curve) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def dots(
     colour: dict[str, Any] = {}
     if len(series) > 1:
         y_offset = {'field': 'series', 'type': 'nominal', 'sort': series}
-        legend = {'title': None, 'orient': 'top', 'columns': 4}
+        legend = {'title': None, 'orient': 'top', 'columns': 4, 'symbolOpacity': 1}
         colour = {
             'color': {'field': 'series', 'type': 'nominal', 'sort': series, 'legend': legend},
             'yOffset': y_offset,
@@ -83,5 +83,10 @@ def dots(
         },
         {'mark': {'type': 'circle', 'opacity': 1}, 'encoding': {'y': y, 'x': x, 'tooltip': tips, **colour}},
     ]
-    height = STEP if len(series) < 2 else max(STEP, 11 * len(series))
-    return {'title': heading, 'data': {'values': rows}, 'width': width, 'height': {'step': height}, 'layer': layers}
+    return {
+        'title': heading,
+        'data': {'values': rows},
+        'width': width,
+        'height': {'step': STEP if len(series) < 2 else 12 * len(series), 'for': 'position'},
+        'layer': layers,
+    }

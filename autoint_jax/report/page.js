@@ -78,11 +78,12 @@ class Drawing {
   async draw() {
     const name = theme();
     const states = this.view ? this.view.getState({ data: () => false, signals: (signal) => this.chosen.has(signal) }) : null;
-    const made = await vegaEmbed(this.host, this.spec, {
+    const made = await vegaEmbed(this.host, { ...this.spec, datasets: this.copies() }, {
       mode: 'vega-lite',
       actions: false,
       config: report.themes[name],
       renderer: 'svg',
+      logLevel: 1, // errors only: an empty chart is no mistake
       tooltip: { theme: 'custom' },
       loader: { load: () => Promise.reject(new Error('a report asks for nothing')) },
     });
@@ -92,13 +93,13 @@ class Drawing {
     this.chosen = new Set((made.vgSpec.signals || []).filter((signal) => signal.bind).map((signal) => signal.name));
     if (states) this.view.setState(states);
     this.drawn(this.view);
-    for (const [data, rows] of Object.entries(this.rows)) this.replace(data, rows);
     for (const [signal, value] of Object.entries(this.signals)) this.view.signal(signal, value);
     await this.view.runAsync();
   }
 
-  replace(data, rows) {
-    this.view.change(data, vega.changeset().remove(() => true).insert(rows.map((row) => ({ ...row }))));
+  /** The rows of all data sets, copied, because a chart writes into its rows. */
+  copies() {
+    return Object.fromEntries(Object.entries(this.rows).map(([data, rows]) => [data, rows.map((row) => ({ ...row }))]));
   }
 
   /** Sets the rows of data sets and the values of signals, and draws them. */
@@ -106,7 +107,7 @@ class Drawing {
     Object.assign(this.rows, rows);
     Object.assign(this.signals, signals);
     if (!this.view) return;
-    for (const [data, of] of Object.entries(rows)) this.replace(data, of);
+    for (const [data, of] of Object.entries(this.copies())) if (data in rows) this.view.data(data, of);
     for (const [signal, value] of Object.entries(signals)) this.view.signal(signal, value);
     await this.view.runAsync();
   }

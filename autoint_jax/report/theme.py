@@ -9,6 +9,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberat
 
 # Names of styles of marks: the point of a chart, what it is compared with, intervals, and texts within a picture.
 ACCENT, MUTED, INTERVAL, REFERENCE, NOTE, CURSOR = 'accent', 'muted', 'interval', 'reference', 'note', 'cursor'
+INVERSE, CELL = 'inverse', 'cell'  # texts on strong colours; cells of a map
 
 
 def _config(
@@ -36,7 +37,7 @@ def _config(
             'tickSize': 4,
             'titlePadding': 8,
             'labelPadding': 4,
-            'labelLimit': 220,
+            'labelLimit': 260,
             'titleLimit': 420,
         },
         'axisBand': {'grid': False, 'ticks': False, 'domain': False},
@@ -53,13 +54,14 @@ def _config(
         'rule': {'color': muted},
         'area': {'color': accent, 'opacity': 0.16, 'line': False},
         'text': {'color': ink, 'fontSize': 11},
-        'rect': {'stroke': surface, 'strokeWidth': 1},
         'style': {
             ACCENT: {'color': accent},
             MUTED: {'color': muted},
             INTERVAL: {'color': accent, 'strokeWidth': 1.6, 'opacity': 0.55},
             REFERENCE: {'color': muted, 'strokeDash': [4, 4], 'strokeWidth': 1},
             NOTE: {'color': muted, 'fontSize': 10.5},
+            INVERSE: {'color': surface},
+            CELL: {'stroke': surface, 'strokeWidth': 1},
             CURSOR: {'fill': None, 'stroke': ink, 'strokeWidth': 2},
         },
     }
