@@ -2,9 +2,11 @@
 
 import dataclasses
 
-from autoint_jax.config.options import check, option
+from autoint_jax.config.options import MOST_PLACES, check, option
 
 TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'lazy_adam', 'rowwise_adagrad')
+CONSTANT, COSINE, LINEAR, STEP, INVERSE_ROOT = SCHEDULES = ('constant', 'cosine', 'linear', 'step', 'inverse_root')
+MOST_SCHEDULE_STEPS = 10_000_000  # the factors of all these steps lie in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +22,26 @@ class OptimizerConfig:
         "'rowwise_adagrad' (keeps one accumulator for each row)",
     )
     learning_rate: float = option(1e-3, 'learning rate of both optimizers')
+    tables_learning_rate: float = option(
+        0.0, 'learning rate of the optimizer of tables, if it is another one (0 = optimizer.learning_rate)'
+    )
+    schedule: str = option(
+        CONSTANT,
+        "how both learning rates change from step to step: 'constant'; 'cosine' or 'linear' (to "
+        "optimizer.final_fraction of the rate); 'step' (times optimizer.decay_factor every optimizer.decay_every "
+        "steps); 'inverse_root' (falls with the square root of the steps, from the end of the warm-up on)",
+    )
+    warmup_steps: int = option(0, 'steps in which both learning rates rise linearly from 0, before optimizer.schedule')
+    schedule_steps: int = option(
+        0,
+        'steps, those of the warm-up among them, after which the learning rates stay as they are (needed by each '
+        "optimizer.schedule but 'constant')",
+    )
+    final_fraction: float = option(
+        0.0, "fraction of the learning rate that the schedules 'cosine' and 'linear' end with"
+    )
+    decay_every: int = option(0, "steps after which the schedule 'step' lowers the learning rates, again and again")
+    decay_factor: float = option(0.1, "factor by which the schedule 'step' lowers the learning rates each time")
     b1: float = option(0.9, "decay of Adam's first moment at each step")
     b2: float = option(0.999, "decay of Adam's second moment at each step")
     epsilon: float = option(1e-8, 'number added to the square root of the second moment')
@@ -30,7 +52,7 @@ class OptimizerConfig:
         check(self.name == 'adam', 'optimizer.name', self.name, "'adam'")
         for name in ('learning_rate', 'epsilon'):
             check(getattr(self, name) > 0, f'optimizer.{name}', getattr(self, name), 'above 0')
-        for name in ('l2_rows', 'l2_tables'):
+        for name in ('tables_learning_rate', 'l2_rows', 'l2_tables'):
             check(getattr(self, name) >= 0, f'optimizer.{name}', getattr(self, name), 'at least 0')
         check(self.tables in TABLE_OPTIMIZERS, 'optimizer.tables', self.tables, f'one of {", ".join(TABLE_OPTIMIZERS)}')
         check(
@@ -46,3 +68,45 @@ class OptimizerConfig:
             f'0 with optimizer.tables {self.tables!r}: it would give rows that are not in the batch a gradient, '
             "and they are skipped; use optimizer.l2_rows, or optimizer.tables 'adam'",
         )
+        self._check_schedule()
+
+    def _check_schedule(self):
+        check(
+            self.schedule in SCHEDULES, 'optimizer.schedule', self.schedule, f'one of {", ".join(map(repr, SCHEDULES))}'
+        )
+        check(
+            0 <= self.warmup_steps <= MOST_SCHEDULE_STEPS,
+            'optimizer.warmup_steps',
+            self.warmup_steps,
+            f'at least 0 and at most {MOST_SCHEDULE_STEPS:,}',
+        )
+        if self.schedule == CONSTANT:
+            check(
+                self.schedule_steps == 0,
+                'optimizer.schedule_steps',
+                self.schedule_steps,
+                "0 with optimizer.schedule 'constant', which has no end",
+            )
+        else:
+            check(
+                self.warmup_steps < self.schedule_steps <= MOST_SCHEDULE_STEPS,
+                'optimizer.schedule_steps',
+                self.schedule_steps,
+                f'above optimizer.warmup_steps ({self.warmup_steps:,}) and at most {MOST_SCHEDULE_STEPS:,} with '
+                f'optimizer.schedule {self.schedule!r}',
+            )
+        check(0 <= self.final_fraction <= 1, 'optimizer.final_fraction', self.final_fraction, 'from 0 to 1')
+        check(
+            not self.final_fraction or self.schedule in (COSINE, LINEAR),
+            'optimizer.final_fraction',
+            self.final_fraction,
+            f"0 with optimizer.schedule {self.schedule!r}: only 'cosine' and 'linear' have such an end",
+        )
+        stepped = self.schedule == STEP
+        check(
+            0 < self.decay_every <= MOST_PLACES if stepped else self.decay_every == 0,
+            'optimizer.decay_every',
+            self.decay_every,
+            f'{"above" if stepped else ""} 0 with optimizer.schedule {self.schedule!r}'.strip(),
+        )
+        check(0 < self.decay_factor <= 1, 'optimizer.decay_factor', self.decay_factor, 'above 0 and at most 1')

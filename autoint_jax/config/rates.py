@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # the options of copies, which are part of the configuration,
 OPTIONS = {
     'seed': 'seed',
     'learning_rate': 'optimizer.learning_rate',
+    'tables_learning_rate': 'optimizer.tables_learning_rate',
     'l2_rows': 'optimizer.l2_rows',
     'l2_tables': 'optimizer.l2_tables',
     'embedding_dropout': 'model.embedding_dropout',
@@ -22,11 +23,13 @@ class Rates(NamedTuple):
     """The seed and the rates of a run. None of them changes a shape, so copies of a run in one program may vary them.
 
     Each attribute is the value of its option in OPTIONS: a number, or an array [] in a program of copies that vary it.
-    Within the program, `seed` decides dropout.
+    Within the program, `seed` decides dropout. Learning rates are those before the schedule. `tables_learning_rate` is
+    the rate that tables have, also if its option is 0.
     """
 
     seed: Any
     learning_rate: Any
+    tables_learning_rate: Any
     l2_rows: Any
     l2_tables: Any
     embedding_dropout: Any
@@ -36,4 +39,5 @@ class Rates(NamedTuple):
 
 def rates_of(config: 'Config') -> Rates:
     """Returns the rates of a configuration, as numbers."""
-    return Rates(**{name: attrgetter(OPTIONS[name])(config) for name in Rates._fields})
+    found = Rates(**{name: attrgetter(OPTIONS[name])(config) for name in Rates._fields})
+    return found if found.tables_learning_rate else found._replace(tables_learning_rate=found.learning_rate)

@@ -18,6 +18,9 @@ class ReplicasConfig:
 
     seeds: int = option(1, 'number of seeds, from the seed of the run on; one copy is trained for each')
     learning_rate: tuple[float, ...] = option((), 'values of optimizer.learning_rate; one copy is trained for each')
+    tables_learning_rate: tuple[float, ...] = option(
+        (), 'values of optimizer.tables_learning_rate; one copy is trained for each'
+    )
     l2_rows: tuple[float, ...] = option((), 'values of optimizer.l2_rows; one copy is trained for each')
     l2_tables: tuple[float, ...] = option((), 'values of optimizer.l2_tables; one copy is trained for each')
     embedding_dropout: tuple[float, ...] = option((), 'values of model.embedding_dropout; one copy is trained for each')

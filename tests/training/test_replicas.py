@@ -104,6 +104,7 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
         for name, values in {
             'seed': [0, 7],
             'learning_rate': [1e-3, 3e-3],
+            'tables_learning_rate': [1e-3, 3e-3],
             l2: [0.0, 0.3],
             'attention_dropout': [0.0, 0.4],
             'embedding_dropout': [0.2, 0.0],

@@ -22,6 +22,16 @@ def varying_options(configs: Sequence[Config]) -> list[str]:
     return ['seed', *(path for path in allowed[1:] if path in paths)]
 
 
+def varying_rates(varying: Sequence[str]) -> list[str]:
+    """Returns the names in `Rates` of what differs between copies, from the options in which they differ.
+
+    Tables have the learning rate of parameters unless they have their own, so both count as different.
+    """
+    names = [name for name, path in OPTIONS.items() if path in varying]
+    also = ['tables_learning_rate'] if 'learning_rate' in names and 'tables_learning_rate' not in names else []
+    return [*names, *also]
+
+
 def copy_name(config: Config, varying: Sequence[str]) -> str:
     """Returns the name of a copy by the options in which copies differ, such as 'seed=3 learning_rate=0.001'."""
     values = {path.rpartition('.')[2]: configuration.value(config, path) for path in varying}

@@ -9,11 +9,12 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding
 
-from autoint_jax.config import configuration
+from autoint_jax.config.rates import rates_of
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.training import rounds
 from autoint_jax.training.copies import programs
+from autoint_jax.training.copies.options import varying_rates
 from autoint_jax.training.copies.programs import BY_COPY, replica_mesh, stacked
 from autoint_jax.training.copies.reports import CopiesReports
 from autoint_jax.training.loop import split_rows
@@ -76,8 +77,8 @@ class CopiesTrainer:
             self._setup, self._mesh, together=together, keep_logits=runs[0].measures.keep_logits
         )
         self._varied = {
-            path.rpartition('.')[2]: self._by_copy([configuration.value(run.setup.config, path) for run in filled])
-            for path in varying
+            name: self._by_copy([getattr(rates_of(run.setup.config), name) for run in filled])
+            for name in varying_rates(varying)
         }
         orders = order.OrderAhead(self._epoch_orders, self.schedule.epochs)
         self.feed: Feed = _OrdersFeed(self._resident['train'], orders)

@@ -22,6 +22,7 @@ from autoint_jax.models.layers.randomness import pinned, seed_key
 from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables
 from autoint_jax.schema import Batch, Schema
 from autoint_jax.training.tables.choice import adam, chosen_table_form, table_optimizer
+from autoint_jax.training.tables.learning_rate import LearningRate, schedule_factors
 from autoint_jax.training.tables.optimizer import TableOptimizer
 
 
@@ -124,9 +125,14 @@ class Setup(NamedTuple):
         """Whether a step whose loss or gradients are not finite is skipped."""
         return self.config.training.not_finite == SKIP
 
-    def optimizer(self, rates: Rates | None = None) -> optax.GradientTransformation:
-        """Returns the optimizer of parameters, with the rates of the configuration or those given."""
-        found = adam(self.config.optimizer, (rates or rates_of(self.config)).learning_rate)
+    def optimizer(self, rates: Rates | None = None, updates: jax.Array | int = 0) -> optax.GradientTransformation:
+        """Returns the optimizer of parameters for the step after so many updates.
+
+        Its rates are those of the configuration, or those given, times the factor of the schedule.
+        """
+        config = self.config.optimizer
+        rate = LearningRate((rates or rates_of(self.config)).learning_rate, schedule_factors(config))
+        found = adam(config, rate.at(updates))
         return _counting(found) if self.skips else found
 
     def table_optimizer(self, rates: Rates | None = None) -> TableOptimizer:

@@ -48,7 +48,7 @@ def device_step(setup: Setup, mesh: Mesh | None, cut: Cut, rates: Rates) -> Call
       cut: how a batch is cut.
       rates: the rates of the run, or of one of its copies.
     """
-    optimizer, table_optimizer = setup.optimizer(rates), setup.table_optimizer(rates)
+    table_optimizer = setup.table_optimizer(rates)
     axes = () if mesh is None else batch_axes(mesh)
     gradients = device_gradients(setup, axes, cut, rates)
     gathered_exchanges: Exchanges = {
@@ -77,6 +77,7 @@ def device_step(setup: Setup, mesh: Mesh | None, cut: Cut, rates: Rates) -> Call
             finite = all_finite((loss, grad_params, grad_rows), axes)
             for name, in_batch in numbers.items():  # padding in place of the batch, so that no row is written
                 named[name] = exchanges[name].named(jnp.where(finite, in_batch, setup.table_specs[name].rows))
+        optimizer = setup.optimizer(rates, count)
         updates, optimizer_state = optimizer.update(grad_params, state.optimizer, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         tables, slots = {}, {}

@@ -1,5 +1,7 @@
 """The choice of a table optimizer and of its form: XLA, or a compiled kernel for CPUs."""
 
+import functools
+
 import jax
 import optax
 
@@ -11,6 +13,7 @@ from autoint_jax.kernels import library
 from autoint_jax.training.tables.deferred_adam import deferred_adam
 from autoint_jax.training.tables.kernels import deferred_adam_kernel, lazy_adam_kernel, rowwise_adagrad_kernel
 from autoint_jax.training.tables.lazy_adam import lazy_adam
+from autoint_jax.training.tables.learning_rate import LearningRate, schedule_factors
 from autoint_jax.training.tables.optimizer import TableOptimizer, dense, rowwise_adagrad
 
 
@@ -25,9 +28,10 @@ def table_optimizer(config: OptimizerConfig, form: str, rates: Rates) -> TableOp
     Args:
       config: the options of the optimizers.
       form: 'xla' or 'cpu_kernel', from `chosen_table_form`.
-      rates: learning rate and L2 weights, in place of those of `config`.
+      rates: learning rates and L2 weights, in place of those of `config`.
     """
-    learning_rate, l2_rows, compiled = rates.learning_rate, rates.l2_rows, form == 'cpu_kernel'
+    learning_rate = LearningRate(rates.tables_learning_rate, schedule_factors(config))
+    l2_rows, compiled = rates.l2_rows, form == 'cpu_kernel'
     if config.tables == 'deferred_adam':
         return (deferred_adam_kernel if compiled else deferred_adam)(
             learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=l2_rows
@@ -40,7 +44,7 @@ def table_optimizer(config: OptimizerConfig, form: str, rates: Rates) -> TableOp
         return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(
             learning_rate, epsilon=config.epsilon, l2_rows=l2_rows
         )
-    return dense(adam(config, learning_rate), l2_rows=l2_rows, l2_tables=rates.l2_tables)
+    return dense(functools.partial(adam, config), learning_rate, l2_rows=l2_rows, l2_tables=rates.l2_tables)
 
 
 def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC, platform: str | None = None) -> str:

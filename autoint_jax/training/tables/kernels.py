@@ -10,11 +10,12 @@ import numpy as np
 from autoint_jax.kernels.library import library
 from autoint_jax.training.tables.deferred_adam import DeferredAdamSlots, deferred_adam, scaled_sums
 from autoint_jax.training.tables.lazy_adam import LazyAdamSlots, lazy_adam
+from autoint_jax.training.tables.learning_rate import LearningRate
 from autoint_jax.training.tables.optimizer import TableOptimizer, by_number, rows_as_stored, rowwise_adagrad
 
 
 def deferred_adam_kernel(
-    learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
+    learning_rate: LearningRate, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
     """Returns `deferred_adam` with compiled read, update and flush. Raises kernels.library.Unavailable."""
     library()
@@ -40,7 +41,7 @@ def deferred_adam_kernel(
             numbers,
             gradients,
             step.reshape(1),
-            rates(learning_rate, l2_rows),
+            rates(learning_rate.at(step), l2_rows),
             *scaled_sums(learning_rate, b1, b2),
             **constants,
         )
@@ -60,7 +61,7 @@ def deferred_adam_kernel(
 
 
 def lazy_adam_kernel(
-    learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
+    learning_rate: LearningRate, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
     """Returns `lazy_adam` with a compiled update. Raises kernels.library.Unavailable."""
     library()
@@ -75,7 +76,7 @@ def lazy_adam_kernel(
             input_output_aliases={argument: argument for argument in range(3)},
         )
         table, *slots = call(
-            table, *slots, numbers, gradients, step.reshape(1), rates(learning_rate, l2_rows), **constants
+            table, *slots, numbers, gradients, step.reshape(1), rates(learning_rate.at(step), l2_rows), **constants
         )
         return table, LazyAdamSlots(*slots)
 
@@ -83,7 +84,7 @@ def lazy_adam_kernel(
 
 
 def rowwise_adagrad_kernel(
-    learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array
+    learning_rate: LearningRate, *, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
     """Returns `rowwise_adagrad` with a compiled update. Raises kernels.library.Unavailable."""
     library()
@@ -97,7 +98,14 @@ def rowwise_adagrad_kernel(
             input_output_aliases={0: 0, 1: 1},
         )
         return tuple(
-            call(table, accumulator, numbers, gradients, rates(learning_rate, l2_rows), epsilon=np.float32(epsilon))
+            call(
+                table,
+                accumulator,
+                numbers,
+                gradients,
+                rates(learning_rate.at(step), l2_rows),
+                epsilon=np.float32(epsilon),
+            )
         )
 
     return plain._replace(named=by_number, read=rows_as_stored, update=update)

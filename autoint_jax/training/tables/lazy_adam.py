@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.training.tables.learning_rate import LearningRate
 from autoint_jax.training.tables.optimizer import (
     TableOptimizer,
     distinct_as_stored,
@@ -35,7 +36,7 @@ class LazyAdamSlots(NamedTuple):
 
 
 def lazy_adam(
-    learning_rate: float | jax.Array, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
+    learning_rate: LearningRate, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
 ) -> TableOptimizer:
     """Returns Adam (Kingma & Ba, 2015, algorithm 1) on the rows of a batch.
 
@@ -43,7 +44,7 @@ def lazy_adam(
     correction. A row that a batch reads several times takes one step, with the sum of its gradients.
 
     Args:
-      learning_rate: constant over steps; a number, or an array [] if copies of a run differ in it.
+      learning_rate: the rate of each step.
       b1: decay of the first moment.
       b2: decay of the second moment.
       epsilon: added to the square root of the bias-corrected second moment.
@@ -60,7 +61,7 @@ def lazy_adam(
         m = b1 * gather(slots.m, rows) + (1 - b1) * gradient
         nu = b2 * gather(slots.nu, rows) + (1 - b2) * gradient**2
         direction = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
-        return put(table, rows, values - learning_rate * direction), LazyAdamSlots(
+        return put(table, rows, values - learning_rate.at(step) * direction), LazyAdamSlots(
             put(slots.m, rows, m), put(slots.nu, rows, nu)
         )
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from autoint_jax.config.options import is_on
+from autoint_jax.training.tables.learning_rate import LearningRate
 
 
 class TableOptimizer(NamedTuple):
@@ -54,14 +55,19 @@ def up_to_date(table: jax.Array, slots: Any, step: jax.Array) -> tuple[jax.Array
 
 
 def dense(
-    optimizer: optax.GradientTransformation, *, l2_rows: float | jax.Array, l2_tables: float | jax.Array
+    optimizer: Callable[[float | jax.Array], optax.GradientTransformation],
+    learning_rate: LearningRate,
+    *,
+    l2_rows: float | jax.Array,
+    l2_tables: float | jax.Array,
 ) -> TableOptimizer:
     """Returns a table optimizer that applies an Optax optimizer to the whole table at every step.
 
     It is exact, and its time grows with the number of rows.
 
     Args:
-      optimizer: the Optax optimizer; its state is the slots.
+      optimizer: learning rate of a step -> the Optax optimizer, whose state is the slots.
+      learning_rate: the rate of each step.
       l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
       l2_tables: adds l2_tables * table to the gradient. That is the gradient of the penalty l2_tables / 2 * |table|^2,
         which FuxiCTR and BARS use.
@@ -74,10 +80,10 @@ def dense(
             gradient = gradient + l2_rows * in_batch * table
         if is_on(l2_tables):
             gradient = gradient + l2_tables * table
-        updates, slots = optimizer.update(gradient, slots, table)
+        updates, slots = optimizer(learning_rate.at(step)).update(gradient, slots, table)
         return optax.apply_updates(table, updates), slots
 
-    return TableOptimizer(optimizer.init, by_number, rows_as_stored, update, up_to_date)
+    return TableOptimizer(optimizer(learning_rate.rate).init, by_number, rows_as_stored, update, up_to_date)
 
 
 class DistinctRows(NamedTuple):
@@ -141,7 +147,7 @@ def summed(gradients: jax.Array, rows: DistinctRows) -> jax.Array:
     )
 
 
-def rowwise_adagrad(learning_rate: float | jax.Array, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
+def rowwise_adagrad(learning_rate: LearningRate, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
     """Returns row-wise Adagrad, which keeps one accumulator G per row.
 
     G += mean_d(g^2), row -= learning_rate * g / (sqrt(G) + epsilon). DLRM calls it `RWSAdagrad`, FBGEMM
@@ -150,7 +156,7 @@ def rowwise_adagrad(learning_rate: float | jax.Array, *, epsilon: float, l2_rows
     nothing.
 
     Args:
-      learning_rate: constant over steps; a number, or an array [] if copies of a run differ in it.
+      learning_rate: the rate of each step.
       epsilon: added to the square root.
       l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
     """
@@ -162,7 +168,7 @@ def rowwise_adagrad(learning_rate: float | jax.Array, *, epsilon: float, l2_rows
         values = gather(table, rows)
         gradient = summed(gradients, rows) + l2_rows * values
         accumulated = gather(accumulator, rows) + jnp.mean(gradient**2, axis=1)
-        scale = learning_rate / (jnp.sqrt(accumulated) + epsilon)
+        scale = learning_rate.at(step) / (jnp.sqrt(accumulated) + epsilon)
         return put(table, rows, values - scale[:, None] * gradient), put(accumulator, rows, accumulated)
 
     return TableOptimizer(init, distinct_rows, distinct_as_stored, update, up_to_date)
