@@ -51,6 +51,7 @@ from autoint_jax.records import comparison
 from autoint_jax.records.tables import write_table
 from autoint_jax.training.step import layout, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import make_setup
 
 DEVICES, STEPS, QUICK_STEPS, SCORED_ROWS = 8, 200, 5, 1000
@@ -181,7 +182,7 @@ def trained(case: Case, sizes: tuple[int, int], count: int) -> dict[str, Any]:
     order = placement.split_order(batches_in_order(count * batch, batch, cut.padded_batch), mesh)
     chunk = steps.make_chunk(setup, mesh, cut, max_steps=count)
     state, losses = chunk(layout.initial_state_on(setup, mesh), resident_columns(columns, mesh), order, 0, count)
-    state = steps.make_flush(setup, mesh)(state)
+    state = make_flush(setup, mesh)(state)
     few = scoring.scored_columns(setup, made_up(shapes()[case.shape], SCORED_ROWS, seed=2)[1], mesh)
     logits = scoring.make_scorer(setup, mesh)(state.variables, state.tables, few)
     rows = setup.table_specs['embedding'].rows

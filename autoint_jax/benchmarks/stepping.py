@@ -15,6 +15,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.training.step import placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import Setup, TrainState, initial_state, make_setup
 
 DATA_ROWS = 1 << 18  # windows go round so many different rows, or two batches if they have more
@@ -111,7 +112,7 @@ class StepBenchmark:
     def __init__(self, config: Config, shape: Shape):
         prepared = ready(config, shape, placement.data_mesh())
         self.cut, self.work = prepared.cut, prepared.work
-        self._flush = steps.make_flush(prepared.setup, prepared.mesh)
+        self._flush = make_flush(prepared.setup, prepared.mesh)
         self._rounds = Rounds(
             steps.make_chunk(prepared.setup, prepared.mesh, prepared.cut, max_steps=CHUNK_STEPS),
             placement.replicate(initial_state(prepared.setup), prepared.mesh),

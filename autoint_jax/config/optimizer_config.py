@@ -42,6 +42,13 @@ class OptimizerConfig:
     )
     decay_every: int = option(0, "steps after which the schedule 'step' lowers the learning rates, again and again")
     decay_factor: float = option(0.1, "factor by which the schedule 'step' lowers the learning rates each time")
+    plateau_factor: float = option(
+        0.0,
+        'factor by which both learning rates are lowered on a plateau, which is optimizer.plateau_patience evaluations '
+        'in a row that are not better than the best one, by training.monitor (0 = never)',
+    )
+    plateau_patience: int = option(1, 'evaluations of a plateau')
+    plateau_least: float = option(0.0, 'fraction of the learning rates below which plateaus do not lower them')
     b1: float = option(0.9, "decay of Adam's first moment at each step")
     b2: float = option(0.999, "decay of Adam's second moment at each step")
     epsilon: float = option(1e-8, 'number added to the square root of the second moment')
@@ -69,6 +76,24 @@ class OptimizerConfig:
             "and they are skipped; use optimizer.l2_rows, or optimizer.tables 'adam'",
         )
         self._check_schedule()
+        self._check_plateau()
+
+    def _check_plateau(self):
+        check(0 <= self.plateau_factor < 1, 'optimizer.plateau_factor', self.plateau_factor, 'at least 0 and below 1')
+        check(
+            1 <= self.plateau_patience <= MOST_PLACES,
+            'optimizer.plateau_patience',
+            self.plateau_patience,
+            f'at least 1 and at most {MOST_PLACES:,}',
+        )
+        check(0 <= self.plateau_least <= 1, 'optimizer.plateau_least', self.plateau_least, 'from 0 to 1')
+        for name, off in (('plateau_patience', 1), ('plateau_least', 0.0)):
+            check(
+                self.plateau_factor > 0 or getattr(self, name) == off,
+                f'optimizer.{name}',
+                getattr(self, name),
+                f'{off:g} without optimizer.plateau_factor',
+            )
 
     def _check_schedule(self):
         check(

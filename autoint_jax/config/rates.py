@@ -1,6 +1,8 @@
 """The seed and the rates of a run, in which copies of the run in one program may differ."""
 
+from collections.abc import Mapping
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # the options of copies, which are part of the configuration, are made from OPTIONS
@@ -17,6 +19,7 @@ OPTIONS = {
     'attention_dropout': 'model.attention_dropout',
     'deep_dropout': 'model.deep_dropout',
 }
+NOTHING_VARIED: Mapping[str, Any] = MappingProxyType({})  # {name in `Rates`: value} where no rate is varied
 
 
 class Rates(NamedTuple):

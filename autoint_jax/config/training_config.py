@@ -23,13 +23,20 @@ class TrainingConfig:
         'stop after this many evaluations in a row that were each worse than the one before, by training.monitor '
         '(0 = never)',
     )
+    stop_patience: int = option(
+        0,
+        'stop after this many evaluations in a row that were not better than the best one, by training.monitor '
+        '(0 = never)',
+    )
     not_finite: str = option(
         STOP,
         "what a run does at a step whose loss or gradients are not finite: 'stop', or 'skip', which leaves the state "
         'as it was and counts the step',
     )
     monitor: str = option(
-        'logloss', 'metric of the validation split that decides which checkpoint is the best, and when to stop early'
+        'logloss',
+        'metric of the validation split that decides which checkpoint is the best, when to stop early, and where '
+        'optimizer.plateau_factor lowers the learning rates',
     )
     metrics: tuple[str, ...] = option(
         (), f'further metrics of every evaluation, besides {" and ".join(ALWAYS)} (known: {", ".join(METRICS)})'
@@ -37,10 +44,10 @@ class TrainingConfig:
     group_by: str = option('', 'categorical field, such as UserID, whose value groups the rows for group metrics')
 
     def __post_init__(self):
-        for name in ('batch_size', 'epochs', 'evaluations_per_epoch', 'stop_after_increases'):
+        for name in ('batch_size', 'epochs', 'evaluations_per_epoch', 'stop_after_increases', 'stop_patience'):
             path, value = f'training.{name}', getattr(self, name)
             check(value <= MOST_PLACES, path, value, f'at most {MOST_PLACES:,}')
-            least = 0 if name == 'stop_after_increases' else 1
+            least = 0 if name.startswith('stop_') else 1
             check(value >= least, path, value, f'at least {least}')
         check(self.not_finite in (STOP, SKIP), 'training.not_finite', self.not_finite, "'stop' or 'skip'")
         self._check_metrics()

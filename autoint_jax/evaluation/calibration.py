@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from autoint_jax.evaluation.metric import LOGITS, LOWER, TOTALS, Metric, Totals, of_logits, of_totals
+from autoint_jax.evaluation.metric import HIGHER, LOGITS, LOWER, TOTALS, Metric, Totals, of_logits, of_totals
+from autoint_jax.evaluation.ranking import auc_of_totals
 
 # Bins of the calibration error, as many as Guo et al. use (ICML 2017).
 BINS = 15
@@ -36,6 +37,11 @@ def normalized_entropy(totals: Totals) -> float:
     rows = totals.positives + totals.negatives
     shares = [count / rows for count in (totals.positives, totals.negatives) if count]
     return mean_loss(totals) / -sum(share * math.log(share) for share in shares) if len(shares) == 2 else float('nan')
+
+
+def auc_minus_logloss(totals: Totals) -> float:
+    """Returns the AUC minus the mean logloss in nats, by which FuxiCTR and BARS choose and stop."""
+    return auc_of_totals(totals) - mean_loss(totals)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -91,6 +97,7 @@ def calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) 
 CALIBRATION = (
     Metric('logloss', 'logloss', LOWER, TOTALS, of_totals(mean_loss), POSITIVE, 'no row'),
     Metric('normalized_entropy', 'normalized entropy', LOWER, TOTALS, of_totals(normalized_entropy), POSITIVE),
+    Metric('auc_minus_logloss', 'AUC - logloss', HIGHER, TOTALS, of_totals(auc_minus_logloss), (-math.inf, 1.0)),
     Metric('calibration', 'calibration', None, LOGITS, of_logits(calibration), POSITIVE, 'no positive row'),
     Metric('calibration_error', 'calibration error', LOWER, LOGITS, of_logits(calibration_error), (0.0, 1.0), 'no row'),
 )

@@ -1,6 +1,6 @@
-"""Early stopping, and the choice of the best evaluation.
+"""Early stopping, plateaus, and the choice of the best evaluation.
 
-Both are decided by one metric of the validation split, which `training.monitor` names.
+All are decided by one metric of the validation split, which `training.monitor` names.
 """
 
 import math
@@ -25,9 +25,45 @@ def setbacks_in_a_row(values: Sequence[float], monitor: str) -> int:
     return count
 
 
-def should_stop(values: Sequence[float], monitor: str, stop_after: int) -> bool:
-    """Returns whether `stop_after` evaluations in a row got worse (the authors' rule); 0 = never."""
-    return 0 < stop_after <= setbacks_in_a_row(values, monitor)
+def since_the_best(values: Sequence[float], monitor: str) -> int:
+    """Returns how many of the latest evaluations were not better than the best one before them. NaN is never better.
+
+    Args:
+      values: the values of the monitored metric, in order.
+      monitor: the name of the metric.
+    """
+    count, best = 0, math.inf
+    for value in values:
+        rank = METRICS[monitor].rank(value)
+        count, best = (0, rank) if rank < best else (count + 1, best)
+    return count
+
+
+def should_stop(values: Sequence[float], monitor: str, stop_after: int, patience: int = 0) -> bool:
+    """Returns whether early stopping ends a run after some evaluations.
+
+    Args:
+      values: the values of the monitored metric, in order.
+      monitor: the name of the metric.
+      stop_after: stop after this many evaluations in a row that got worse (the authors' rule); 0 = never.
+      patience: stop after this many evaluations in a row that were not better than the best one; 0 = never.
+    """
+    return 0 < stop_after <= setbacks_in_a_row(values, monitor) or 0 < patience <= since_the_best(values, monitor)
+
+
+def plateaus(values: Sequence[float], monitor: str, patience: int) -> int:
+    """Returns how many plateaus some evaluations hold.
+
+    A plateau is `patience` evaluations in a row that are not better than the best one before. The next one begins after
+    it.
+    """
+    count, waited, best = 0, 0, math.inf
+    for value in values:
+        rank = METRICS[monitor].rank(value)
+        waited, best = (0, rank) if rank < best else (waited + 1, best)
+        if waited == patience:
+            count, waited = count + 1, 0
+    return count
 
 
 def best_evaluation(evaluations: Sequence[Evaluation], monitor: str) -> Evaluation:

@@ -10,6 +10,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.training.step import order, placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import TrainState, initial_state, make_setup
 
 
@@ -38,7 +39,7 @@ def after_steps(config: Config, data: PreparedData, count: int) -> TrainState:
             mesh,
         )
         state, _ = chunk(state, resident, ordered, 0, min(per_epoch, count - epoch * per_epoch))
-    return steps.make_flush(setup, mesh)(state)
+    return make_flush(setup, mesh)(state)
 
 
 def distances(start: TrainState, reference: TrainState, other: TrainState) -> dict[str, float]:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from autoint_jax import stored
 from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.evaluation.evaluation import Evaluation
-from autoint_jax.evaluation.stopping import should_stop
 from autoint_jax.sweeps import trials
 from autoint_jax.training.progress import Bar
+from autoint_jax.training.setbacks import stops_early
 
 # progress.json is written at most once in so many seconds.
 PROGRESS_SECONDS = 5.0
@@ -100,11 +100,8 @@ class TrialReporter:
 
         Then its best evaluation counts, and it is not pruned.
         """
-        monitor = self._training.monitor
-        values = [one.valid[monitor] for one in trials.evaluations(self._folder)]
-        return evaluation.epoch >= self._training.epochs or should_stop(
-            values, monitor, self._training.stop_after_increases
-        )
+        evaluations = trials.evaluations(self._folder)
+        return evaluation.epoch >= self._training.epochs or stops_early(self._training, evaluations)
 
     def say(self, sentence: str) -> None:
         """Writes a sentence to the log."""

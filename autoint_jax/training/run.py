@@ -9,7 +9,8 @@ from jax.sharding import Mesh
 
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.measures import measures
-from autoint_jax.evaluation.stopping import best_evaluation, should_stop
+from autoint_jax.evaluation.stopping import best_evaluation
+from autoint_jax.training import setbacks
 from autoint_jax.training.ancestor import Ancestor, first_state
 from autoint_jax.training.divergence import Diverged, bad_step, divergence_of_step
 from autoint_jax.training.fields import boundaries
@@ -76,17 +77,11 @@ class Run:
 
     def _started(self, folder: pathlib.Path, copies: int) -> Result | None:
         """Opens the record of the run and writes this start; returns the result if the run is complete by now."""
-        setup = self.setup
+        setup, forms = self.setup, {'interacting': self.setup.form, 'tables': self.setup.table_form}
+        ancestry = None if self._ancestor is None else self._ancestor.ancestry
         self._open_record = records.RunRecords(folder)
         try:
-            return self._record.start(
-                setup.config,
-                self._data,
-                {'interacting': setup.form, 'tables': setup.table_form},
-                copies,
-                boundaries(setup.schema),
-                None if self._ancestor is None else self._ancestor.ancestry,
-            )
+            return self._record.start(setup.config, self._data, forms, copies, boundaries(setup.schema), ancestry)
         except BaseException:
             self._record.close()
             raise
@@ -107,11 +102,12 @@ class Run:
     @property
     def stopped(self) -> bool:
         """Whether early stopping has ended the run."""
-        return should_stop(
-            [evaluation.valid[self._monitor] for evaluation in self.progress.evaluations],
-            self._monitor,
-            self.setup.config.training.stop_after_increases,
-        )
+        return setbacks.stops_early(self.setup.config.training, self.progress.evaluations)
+
+    @property
+    def varied(self) -> dict[str, np.float32]:
+        """{name in `Rates`: value} of the learning rates that plateaus have lowered so far; empty without that rule."""
+        return setbacks.lowered_rates(self.setup.config, self.progress.evaluations)
 
     @property
     def evaluated_step(self) -> int:
@@ -214,8 +210,9 @@ class Run:
                 best=progress.evaluations[-1] is best_evaluation(progress.evaluations, self._monitor),
                 copy=copy,
             )
-            if sentence := progress.overflow_warning(self.setup.config.mesh.capacity):
-                reporter.say(sentence)
+            lowered = setbacks.sentence(self.setup.config, progress.evaluations)
+            for sentence in filter(None, (lowered, progress.overflow_warning(self.setup.config.mesh.capacity))):
+                reporter.say(f'{copy}  {sentence}' if copy else sentence)
         self._unreported = False
 
     def finish(self, state: TrainState, test: dict[str, float], *, first_step_seconds: float | None) -> None:

@@ -17,6 +17,7 @@ from autoint_jax.training.step import layout, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.exchange_form import exchange_clause
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Feed, ResidentFeed, StreamedFeed
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import TrainState
 
 
@@ -40,10 +41,11 @@ class RunTrainer:
         """
         setup, config = run.setup, run.setup.config
         self._run, self._splits, self._mesh, self._reporter = run, splits, mesh, reporter
+        self._varied = run.varied
         self.schedule = run.schedule
         cut = slices.cut(self.schedule.batch_size, setup, mesh)
         self._chunk = steps.make_chunk(setup, mesh, cut, max_steps=REPORT_STEPS, streamed=arrangement.streamed)
-        self._flush = steps.make_flush(setup, mesh)
+        self._flush = make_flush(setup, mesh)
         exchanged = exchange_clause(setup, mesh, cut)
         each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
         devices = placement.devices_sentence(list(mesh.devices.flat))
@@ -67,7 +69,7 @@ class RunTrainer:
             self._evaluated = {
                 split: scoring.scored_columns(setup, part, mesh) for split, part in splits.items() if split != 'train'
             }
-            self._compiling = self.feed.compiled(self._chunk, layout.shapes_on(setup, mesh))
+            self._compiling = self.feed.compiled(self._chunk, layout.shapes_on(setup, mesh), run.varied)
             self._evaluator = scoring.make_evaluator(setup, mesh, keep_logits=keep_logits)
 
     def train(self, began: float) -> None:
@@ -92,15 +94,16 @@ class RunTrainer:
         run = self._run
         if run.evaluated_step >= self.schedule.last_step or run.stopped:
             return None
+        self._varied = run.varied
         return run.evaluated_step, run.step
 
     def chunk(self, state: TrainState, chunk: Chunk) -> tuple[TrainState, jax.Array]:
         """Takes the steps of a chunk. Returns the state after them, and their losses [max_steps]."""
-        return self._chunk(state, *chunk)
+        return self._chunk(state, *chunk, self._varied)
 
     def flush(self, state: TrainState) -> TrainState:
         """Returns the state with every row of its tables up to date."""
-        return self._flush(state)
+        return self._flush(state, self._varied)
 
     def report(self) -> None:
         """Reports the last evaluation, unless that has been done."""

@@ -167,10 +167,14 @@ def test_every_metric_of_the_table_is_within_its_bounds_or_says_why_it_is_not_de
         assert METRICS[name].name == name and METRICS[name].possible(value) and math.isfinite(value)
         assert METRICS[name].shown(value) == f'{value:.4f}'
     ones = metrics.figures(METRICS, Scored(Totals(0, 2, 0, 1.0), np.ones(2), np.array([0.1, 0.2]), np.array([1, 1])))
+    assert values['auc_minus_logloss'] == pytest.approx(
+        ranking.auc(logits, labels) - calibration.logloss(logits, labels)
+    )
     undefined = {name: METRICS[name].shown(value) for name, value in ones.items() if math.isnan(value)}
     assert undefined == {
         'auc': 'not defined (one class only)',
         'normalized_entropy': 'not defined (one class only)',
+        'auc_minus_logloss': 'not defined (one class only)',
         'group_auc': 'not defined (no group has both classes)',
         'group_auc_mean': 'not defined (no group has both classes)',
     }

@@ -21,6 +21,7 @@ from autoint_jax.training.loop import fit
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.step import order, placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.placement import replicate
 from autoint_jax.training.step.state import initial_state, make_setup
 
@@ -93,7 +94,7 @@ def test_going_on_is_loading_the_state_and_taking_the_steps_by_hand(days, first,
     state, _ = chunk(
         replicate(state, mesh), resident_columns(columns, mesh), placement.split_order(batches, mesh), 0, len(batches)
     )
-    state = steps.make_flush(setup, mesh)(state)
+    state = make_flush(setup, mesh)(state)
     trained = state_of(tmp_path / 'on', data, BATCHES)[1]
     assert int(trained.step) == 2 * BATCHES
     assert [bits(leaf) for leaf in jax.tree.leaves(trained)] == [bits(leaf) for leaf in jax.tree.leaves(state)]

@@ -22,6 +22,7 @@ from autoint_jax.training.copies.options import copy_name
 from autoint_jax.training.loop import fit
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns, whole_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import initial_state, make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -131,7 +132,7 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
         alone, loss = steps.make_chunk(own, alone_on, cut, max_steps=3)(
             first[copy], resident_columns(columns, alone_on), orders[copy], 1, int(counts[copy])
         )
-        alone = steps.make_flush(own, alone_on)(alone)
+        alone = make_flush(own, alone_on)(alone)
         near = {'rtol': 2e-4, 'atol': 2e-6} if together else {'rtol': 0, 'atol': 0}
         np.testing.assert_allclose(losses[copy], loss, **near)
         jax.tree.map(lambda ours, single: np.testing.assert_allclose(ours[copy], single, **near), states, alone)

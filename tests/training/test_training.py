@@ -14,7 +14,7 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.rates import rates_of
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.evaluation.evaluation import Evaluation
-from autoint_jax.evaluation.stopping import best_evaluation, should_stop
+from autoint_jax.evaluation.stopping import best_evaluation, plateaus, should_stop, since_the_best
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.training.step import order, placement, scoring, slices, steps
 from autoint_jax.training.step.columns import gathered, resident_columns
@@ -226,6 +226,24 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own():
 def test_training_ends_after_four_successive_increases(loglosses, stops):
     assert should_stop(loglosses, 'logloss', 4) == stops
     assert not should_stop(loglosses, 'logloss', 0)
+
+
+@pytest.mark.parametrize(
+    'loglosses, waited, cuts',
+    [
+        ([], 0, 0),
+        ([5, 4, 3], 0, 0),
+        ([3, 4, 3.5, 3.2], 3, 1),  # better than the one before, but not than the best
+        ([3, 3, 2, 2, 2, 2, 2], 4, 2),
+        ([3, 4, 4, 1, 2, 1], 2, 2),
+        ([float('nan'), 3, float('nan')], 1, 0),
+    ],
+)
+def test_patience_counts_evaluations_since_the_best_one(loglosses, waited, cuts):
+    assert since_the_best(loglosses, 'logloss') == waited and plateaus(loglosses, 'logloss', 2) == cuts
+    assert since_the_best([-value for value in loglosses], 'auc') == waited
+    assert should_stop(loglosses, 'logloss', 0, patience=2) == (waited >= 2)
+    assert not should_stop(loglosses, 'logloss', 0, patience=waited + 1)
 
 
 def test_a_metric_of_which_higher_is_better_stops_by_its_decreases():

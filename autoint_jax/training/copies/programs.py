@@ -18,11 +18,12 @@ from autoint_jax.evaluation import sums
 from autoint_jax.evaluation.sums import Scores
 from autoint_jax.training.step.exchange import device_lookup
 from autoint_jax.training.step.exchange_form import device_rows
+from autoint_jax.training.step.layout import flushed
 from autoint_jax.training.step.placement import DATA_AXIS, EVERYWHERE, TABLE_AXIS
 from autoint_jax.training.step.scoring import device_logits, scored_batch, scored_rows
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState
-from autoint_jax.training.step.steps import device_step, flushed, steps_in_turn
+from autoint_jax.training.step.steps import device_step, steps_in_turn
 from autoint_jax.training.tables.optimizer import up_to_date
 
 REPLICA_AXIS = 'replica'

@@ -76,10 +76,11 @@ class CopiesTrainer:
         self._evaluator = programs.make_evaluator(
             self._setup, self._mesh, together=together, keep_logits=runs[0].measures.keep_logits
         )
-        self._varied = {
+        self._constant = {
             name: self._by_copy([getattr(rates_of(run.setup.config), name) for run in filled])
             for name in varying_rates(varying)
         }
+        self._varied: dict[str, jax.Array] = {}
         orders = order.OrderAhead(self._epoch_orders, self.schedule.epochs)
         self.feed: Feed = _OrdersFeed(self._resident['train'], orders)
         self._training: list[int] = []  # the copies that take the steps of this round
@@ -120,6 +121,10 @@ class CopiesTrainer:
         self._training = [copy for copy in at if at[copy] == min(at.values())]
         if not self._training:
             return None
+        lowered = [run.varied for run in self._filled]  # which differ from copy to copy
+        self._varied = self._constant | {
+            name: self._by_copy([of_copy[name] for of_copy in lowered]) for name in lowered[0]
+        }
         first = self._runs[self._training[0]]
         return first.evaluated_step, first.step
 

@@ -109,18 +109,19 @@ class ResidentFeed:
             (schedule.epoch_steps, cut.padded_batch), np.int32, sharding=NamedSharding(mesh, OF_BATCHES)
         )
 
-    def compiled(self, chunk: jax.stages.Wrapped, state: TrainState) -> Future:
+    def compiled(self, chunk: jax.stages.Wrapped, state: TrainState, varied: dict[str, np.float32]) -> Future:
         """Begins to compile a chunk of steps in a thread, so that the state can be made or read meanwhile.
 
         Args:
           chunk: the function of `steps.make_chunk`.
           state: shapes, types and placement of the state's arrays.
+          varied: the rates that it is given.
 
         Returns:
           A future of the compiled program, which is called as `chunk` is.
         """
         thread = ThreadPoolExecutor(1, thread_name_prefix='compiling')
-        return thread.submit(lambda: chunk.lower(state, self._resident, self._order_shape, 0, 0).compile())
+        return thread.submit(lambda: chunk.lower(state, self._resident, self._order_shape, 0, 0, varied).compile())
 
     def chunk(self, epoch: int, first: int, stop: int, most: int) -> Chunk:
         """Returns a chunk as `Feed.chunk` says."""

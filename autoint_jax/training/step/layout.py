@@ -2,19 +2,31 @@
 
 The shapes tell which: a split table has three axes (`models/layers/tables.py`), and so have the arrays that its
 optimizer keeps an axis more. Inside a program each device works on what it holds as on a table of its own, [rows, d].
+
+Evaluation and checkpoints need states whose rows are all up to date, which `make_flush` makes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding
 
+from autoint_jax.config.rates import NOTHING_VARIED, rates_of
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.randomness import pinned, seed_key
-from autoint_jax.models.layers.tables import PLACES, Tables, block_count, initial_part, table_keys
+from autoint_jax.models.layers.tables import PLACES, Tables, block_count, initial_part, table_keys, whole_numbers
 from autoint_jax.training.step.placement import EVERYWHERE, SPLIT, TABLE_AXIS, replicate, table_parts
-from autoint_jax.training.step.state import Setup, TrainState, drawn_variables, initial_state, state_shapes
+from autoint_jax.training.step.state import (
+    Setup,
+    TrainState,
+    drawn_variables,
+    initial_state,
+    state_shapes,
+    updates_taken,
+)
+from autoint_jax.training.tables.optimizer import up_to_date
 
 
 def is_split(state: TrainState) -> bool:
@@ -125,3 +137,59 @@ def as_blocks(leaf: jax.Array) -> jax.Array:
         return leaf
     filled = block_count(len(leaf)) * PLACES - len(leaf)
     return jnp.pad(leaf, [(0, filled)] + [(0, 0)] * (leaf.ndim - 1)).reshape(-1, PLACES, *leaf.shape[1:])
+
+
+def make_flush(setup: Setup, mesh: Mesh) -> Callable[..., TrainState]:
+    """Returns state -> state with every row of its tables up to date, as evaluation and checkpoints need it.
+
+    It donates the tables and slots of the state, which lies on the mesh. After the state it takes {name in `Rates`:
+    value} of rates that differ from those of the configuration, if any.
+    """
+    parts = table_parts(mesh)
+    if setup.table_optimizer().flush is up_to_date:
+        return lambda state, varied=NOTHING_VARIED: state
+
+    def flush_of(varied):
+        return setup.table_optimizer(rates_of(setup.config)._replace(**varied)).flush
+
+    if parts == 1:
+        flush_table = jax.jit(
+            lambda table, slots, step, varied: flush_of(varied)(table, slots, step),
+            donate_argnums=(0, 1),
+            compiler_options=setup.compiler_options,
+        )
+        return lambda state, varied=NOTHING_VARIED: flushed(
+            state, lambda table, slots, step: flush_table(table, slots, step, dict(varied))
+        )
+
+    specs = state_specs(shapes_on(setup, mesh))
+
+    def flush(state, turns, varied):
+        flush_part = flush_of(varied)
+        # In a loop, of one turn, a kernel writes in place; outside one XLA would copy tables and slots for it.
+        state = jax.lax.fori_loop(0, turns, lambda _, state: flushed(state, flush_part), held(state))
+        return stored(state._replace(slots={name: filled(slots, name) for name, slots in state.slots.items()}), parts)
+
+    def filled(slots, name):
+        """Returns slots with 0 for steps of rows that only fill the last block, so that all meshes store the same."""
+        rows, part = setup.table_specs[name].rows, jax.lax.axis_index(TABLE_AXIS)
+
+        def of_array(array):
+            if array.ndim != 1:
+                return array
+            return jnp.where(whole_numbers(jnp.arange(len(array)), part, parts) < rows, array, 0)
+
+        return jax.tree.map(of_array, slots)
+
+    in_specs = (specs, EVERYWHERE, EVERYWHERE)
+    on_devices = jax.shard_map(flush, mesh=mesh, check_vma=False, in_specs=in_specs, out_specs=specs)
+    compiled = jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)
+    return lambda state, varied=NOTHING_VARIED: compiled(state, 1, dict(varied))
+
+
+def flushed(state: TrainState, flush_table: Callable) -> TrainState:
+    """Returns the state with every row of its tables up to date, by the `flush` of a table optimizer."""
+    tables, slots = {}, {}
+    for name, table in state.tables.items():
+        tables[name], slots[name] = flush_table(table, state.slots[name], updates_taken(state))
+    return state._replace(tables=tables, slots=slots)

@@ -12,9 +12,9 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from autoint_jax.config.rates import Rates, rates_of
+from autoint_jax.config.rates import NOTHING_VARIED, Rates, rates_of
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows, whole_numbers
+from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows
 from autoint_jax.schema import Batch
 from autoint_jax.training.step.all_to_all import Counted, all_to_all, taken_where_it_fits
 from autoint_jax.training.step.columns import gathered
@@ -22,12 +22,11 @@ from autoint_jax.training.step.exchange import Exchange, exchange
 from autoint_jax.training.step.exchange_form import capacity, device_rows, is_all_to_all
 from autoint_jax.training.step.layout import held, shapes_on, state_specs, stored
 from autoint_jax.training.step.loss import device_gradients
-from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, OF_BATCHES, TABLE_AXIS, batch_axes, table_parts
+from autoint_jax.training.step.placement import BY_ROW, EVERYWHERE, OF_BATCHES, batch_axes, table_parts
 from autoint_jax.training.step.row_fetch import in_groups
 from autoint_jax.training.step.skipping import all_finite, skipped_unless
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState, updates_taken
-from autoint_jax.training.tables.optimizer import up_to_date
 
 NO_LOSS = np.float32(0)  # has the shape and type of a step's loss
 Exchanges = dict[str, Exchange]  # name of a table -> its exchange
@@ -126,7 +125,9 @@ def named_by(exchanges: Exchanges, numbers: dict[str, jax.Array]) -> dict[str, A
 def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: bool = False) -> jax.stages.Wrapped:
     """Returns `steps_in_turn` of a run over a mesh, compiled; it donates the state, which is as `layout` has it.
 
-    In the all-to-all form the chunk returns `Counted` in place of losses; `figures_of_steps` reads both.
+    After the arguments of `steps_in_turn` it takes {name in `Rates`: value} of rates that differ from those of the
+    configuration, if any. In the all-to-all form it returns `Counted` in place of losses, and `figures_of_steps` reads
+    both.
 
     Args:
       setup: the setup of the run.
@@ -135,22 +136,27 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: 
       max_steps: steps of a chunk at most.
       streamed: whether each device holds the rows that it takes, and the order counts within these.
     """
-    step, axes = device_step(setup, mesh, cut, rates_of(setup.config)), batch_axes(mesh)
+    axes = batch_axes(mesh)
     loss: Any = NO_LOSS
     if is_all_to_all(setup, mesh, device_rows(cut, mesh)):
         loss = Counted(loss, np.int32(0))
-    all_in_turn = steps_in_turn(step, max_steps, loss)
-    if axes and not streamed:
-        all_in_turn = in_groups(lambda size: steps_in_turn(step, size, loss), max_steps, axes, loss)
     specs, parts = state_specs(shapes_on(setup, mesh)), table_parts(mesh)
 
-    def chunk(state, columns, order, first, count):
+    def chunk(state, columns, order, first, count, varied):
+        step = device_step(setup, mesh, cut, rates_of(setup.config)._replace(**varied))
+        all_in_turn = steps_in_turn(step, max_steps, loss)
+        if axes and not streamed:
+            all_in_turn = in_groups(lambda size: steps_in_turn(step, size, loss), max_steps, axes, loss)
         state, losses = all_in_turn(held(state), columns, order, first, count)
         return stored(state, parts), losses
 
-    in_specs = (specs, BY_ROW, OF_BATCHES, EVERYWHERE, EVERYWHERE)
+    in_specs = (specs, BY_ROW, OF_BATCHES, EVERYWHERE, EVERYWHERE, EVERYWHERE)
     on_devices = jax.shard_map(chunk, mesh=mesh, check_vma=False, in_specs=in_specs, out_specs=(specs, EVERYWHERE))
-    return jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)
+
+    def program(state, columns, order, first, count, varied=NOTHING_VARIED):
+        return on_devices(state, columns, order, first, count, dict(varied))
+
+    return jax.jit(program, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
 def steps_in_turn(step: Callable, max_steps: int, loss: Any = NO_LOSS) -> Callable:
@@ -186,46 +192,3 @@ def figures_of_steps(losses: Any, count: int) -> tuple[np.ndarray, int | None]:
     if isinstance(losses, Counted):
         return np.asarray(losses.loss)[:count], int(np.asarray(losses.overflowed)[:count].sum())
     return np.asarray(losses)[:count], None
-
-
-def make_flush(setup: Setup, mesh: Mesh) -> Callable[[TrainState], TrainState]:
-    """Returns state -> state with every row of its tables up to date, as evaluation and checkpoints need it.
-
-    It donates the tables and slots of the state, which lies on the mesh.
-    """
-    table_optimizer, parts = setup.table_optimizer(), table_parts(mesh)
-    if table_optimizer.flush is up_to_date:
-        return lambda state: state
-    if parts == 1:
-        flush_table = jax.jit(table_optimizer.flush, donate_argnums=(0, 1), compiler_options=setup.compiler_options)
-        return lambda state: flushed(state, flush_table)
-
-    specs = state_specs(shapes_on(setup, mesh))
-
-    def flush(state, turns):
-        # In a loop, of one turn, a kernel writes in place; outside one XLA would copy tables and slots for it.
-        state = jax.lax.fori_loop(0, turns, lambda _, state: flushed(state, table_optimizer.flush), held(state))
-        return stored(state._replace(slots={name: filled(slots, name) for name, slots in state.slots.items()}), parts)
-
-    def filled(slots, name):
-        """Returns slots with 0 for steps of rows that only fill the last block, so that all meshes store the same."""
-        rows, part = setup.table_specs[name].rows, jax.lax.axis_index(TABLE_AXIS)
-
-        def of_array(array):
-            if array.ndim != 1:
-                return array
-            return jnp.where(whole_numbers(jnp.arange(len(array)), part, parts) < rows, array, 0)
-
-        return jax.tree.map(of_array, slots)
-
-    on_devices = jax.shard_map(flush, mesh=mesh, check_vma=False, in_specs=(specs, EVERYWHERE), out_specs=specs)
-    compiled = jax.jit(on_devices, donate_argnums=0, compiler_options=setup.compiler_options)
-    return lambda state: compiled(state, 1)
-
-
-def flushed(state: TrainState, flush_table: Callable) -> TrainState:
-    """Returns the state with every row of its tables up to date, by the `flush` of a table optimizer."""
-    tables, slots = {}, {}
-    for name, table in state.tables.items():
-        tables[name], slots[name] = flush_table(table, state.slots[name], updates_taken(state))
-    return state._replace(tables=tables, slots=slots)

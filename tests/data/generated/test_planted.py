@@ -19,6 +19,7 @@ from autoint_jax.models.registry import MODELS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.order import epoch_order
 from autoint_jax.training.step.state import initial_state, make_setup
 
@@ -86,7 +87,7 @@ def auc_of(name: str, options: dict, order: int, epochs: int = 16) -> float:
             epoch_order(0, epoch, rows=ROWS, batch_size=BATCH, padded_batch=cut.padded_batch), mesh
         )
         state, _ = chunk(state, columns, rows, 0, per_epoch)
-    state = steps.make_flush(setup, mesh)(state)
+    state = make_flush(setup, mesh)(state)
     evaluate = scoring.make_evaluator(setup, mesh, keep_logits=False)
     return auc_of_totals(
         totals(evaluate(state.variables, state.tables, resident_columns(planted(order, 2), mesh)).sums)

@@ -25,6 +25,7 @@ from autoint_jax.training.run_progress import RunProgress
 from autoint_jax.training.step import layout, placement, slices, steps, traffic
 from autoint_jax.training.step.columns import resident_columns
 from autoint_jax.training.step.exchange_form import device_rows
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import make_setup
 
@@ -50,7 +51,7 @@ def trained(data, table, options):
     chunk = steps.make_chunk(setup, mesh, cut, max_steps=STEPS)
     order = placement.split_order(batches_in_order(STEPS * BATCH, BATCH, cut.padded_batch), mesh)
     state, told = chunk(layout.initial_state_on(setup, mesh), resident_columns(columns, mesh), order, 0, STEPS)
-    state = jax.device_get(layout.held(steps.make_flush(setup, mesh)(state)))
+    state = jax.device_get(layout.held(make_flush(setup, mesh)(state)))
     return state, *steps.figures_of_steps(told, STEPS)
 
 

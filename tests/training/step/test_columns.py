@@ -13,6 +13,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.step import feed, layout, placement, row_fetch, scoring, slices, steps
 from autoint_jax.training.step.columns import SharedRows, held_rows, resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.placement import BY_ROW
 from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import make_setup
@@ -101,7 +102,7 @@ def fed(data, table, streamed, **options):
             of_steps, overflowed = steps.figures_of_steps(of_chunk, ahead.step_count)
             losses += of_steps.tolist()
             assert (overflowed is None) == ('mesh.exchange' not in options)
-    state = steps.make_flush(setup, mesh)(state)
+    state = make_flush(setup, mesh)(state)
     scores = evaluator(state.variables, state.tables, scored)
     return losses, [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(scores)]
 

@@ -11,6 +11,7 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.training.copies import programs
 from autoint_jax.training.step import placement, scoring, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import Setup, initial_state, make_setup
 
 SMALL = replace(
@@ -53,7 +54,7 @@ def test_the_options_reach_every_program(monkeypatch):
     compiled = {
         'steps': lambda: chunk(state, resident, order, 0, 1),
         'steps ahead of time': lambda: chunk.lower(state, resident, order, 0, 1).compile(),
-        'flush': lambda: steps.make_flush(setup, mesh)(state),
+        'flush': lambda: make_flush(setup, mesh)(state),
         'evaluator': lambda: scoring.make_evaluator(setup, mesh, keep_logits=False)(*scored),
         'streamed evaluator': lambda: scoring.make_streamed_evaluator(setup, mesh, keep_logits=False)(
             state.variables, state.tables, jax.tree.map(np.asarray, columns)

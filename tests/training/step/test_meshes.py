@@ -28,6 +28,7 @@ from autoint_jax.models.layers.tables import (
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.checkpoints.state_sums import state_sums
 from autoint_jax.training.step import layout, placement, scoring, slices, steps
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import make_setup
 
 MESHES = ((8, 1), (4, 2), (2, 4), (1, 8))  # [data, table]
@@ -53,7 +54,7 @@ def bits(data, table, options):
     assert prepared.cut == slices.Cut(8, 64)
     chunk = steps.make_chunk(setup, mesh, prepared.cut, max_steps=9)
     state, losses = chunk(layout.initial_state_on(setup, mesh), prepared.columns, prepared.order, 1, 9)
-    state = steps.make_flush(setup, mesh)(state)
+    state = make_flush(setup, mesh)(state)
     few = scoring.scored_columns(setup, made_up(SHAPE, 97, seed=2)[1], mesh)
     logits = scoring.make_scorer(setup, mesh)(state.variables, state.tables, few)
     rows = setup.table_specs['embedding'].rows
@@ -132,7 +133,7 @@ def flush_growth():
         return next(int(line.split()[1]) * 1024 for line in open('/proc/self/status') if line.startswith('VmHWM'))
 
     before = peak()
-    state = jax.block_until_ready(steps.make_flush(setup, mesh)(state))
+    state = jax.block_until_ready(make_flush(setup, mesh)(state))
     return (peak() - before) / sum(leaf.nbytes for leaf in jax.tree.leaves(state))
 
 
@@ -144,7 +145,7 @@ def flushed_sums(meshes):
         setup = make_setup(config, Schema((FieldSpec('a', CATEGORICAL, 131),)))
         state = layout.initial_state_on(setup, mesh)
         state = state._replace(step=placement.replicate(jnp.array(7, jnp.int32), mesh))
-        found.append(state_sums(steps.make_flush(setup, mesh)(state)).sums)
+        found.append(state_sums(make_flush(setup, mesh)(state)).sums)
     return found
 
 

@@ -14,6 +14,7 @@ from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 from autoint_jax.training.loop import fit
 from autoint_jax.training.step import order, placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import initial_state, make_setup, updates_taken
 
 ROWS, BATCH = 40, 8
@@ -38,7 +39,7 @@ def trained(setup, mesh, data, *chosen):
     rows = np.arange(ROWS, dtype=np.int32).reshape(-1, BATCH)
     ordered = np.full((ROWS // BATCH, cut.padded_batch), -1, np.int32)
     ordered[:, :BATCH] = rows
-    chunk, flush = steps.make_chunk(setup, mesh, cut, max_steps=ROWS // BATCH), steps.make_flush(setup, mesh)
+    chunk, flush = steps.make_chunk(setup, mesh, cut, max_steps=ROWS // BATCH), make_flush(setup, mesh)
     for batches in chosen:
         taken = ordered[[*batches, *batches][: ROWS // BATCH]]  # of one shape, so that one program takes all lists
         state, losses = chunk(

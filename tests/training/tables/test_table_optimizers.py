@@ -17,6 +17,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step import placement, slices, steps
 from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import initial_state, make_setup
 from autoint_jax.training.tables.choice import chosen_table_form, table_optimizer
 from autoint_jax.training.tables.deferred_adam import step_sums
@@ -233,7 +234,7 @@ def test_rows_that_pad_a_batch_touch_nothing(tables, form):
     state, _ = steps.make_chunk(setup, mesh, cut, max_steps=1)(
         initial_state(setup), resident_columns(columns, mesh), jnp.asarray(ordered), 0, 1
     )
-    after = np.asarray(steps.make_flush(setup, mesh)(state).tables['embedding'])
+    after = np.asarray(make_flush(setup, mesh)(state).tables['embedding'])
     assert (after != before).any(1).tolist() == [False, True, True, False, True, False, False]
 
 
