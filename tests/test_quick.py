@@ -40,6 +40,16 @@ def test_daily_training_is_tried_out(command, tmp_path):
 
 
 @pytest.mark.slow
+def test_crosses_are_tried_out(command, data_dir, raw_dir, tmp_path):
+    done = command(
+        'experiments/crosses.py', '--quick', '--counts=5,20', f'--data_dir={data_dir}', f'--raw_dir={raw_dir}'
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '20 random' in done.stdout and done.stdout.endswith('quick: no verdict\n')
+    assert {path.name for path in tmp_path.iterdir()} == {'runs'}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('script', [*OTHERS, 'paper'])
 def test_an_experiment_judges_nothing(command, data_dir, tmp_path, script):
     tried_out(command, data_dir, script)
