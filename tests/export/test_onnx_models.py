@@ -1,7 +1,9 @@
 """Models as ONNX graphs: ONNX Runtime gives the logits of JAX."""
 
 import dataclasses
+import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import model_cases as cases
@@ -51,6 +53,7 @@ def test_a_model_gives_the_logits_of_jax_for_batches_of_any_size(name, tmp_path)
     if name == 'autoint':
         operators = [node.op_type for node in onnx.load(tmp_path / 'model.onnx', load_external_data=False).graph.node]
         assert 'Softmax' in operators and 'Exp' not in operators
+        assert operators.count('LayerNormalization') == config.num_layers and 'Split' not in operators
     runtime = session(tmp_path)
     (none,) = runtime.run(None, {'ids': np.zeros((0, 5), np.int32), 'numeric': np.zeros((0, 2), np.float32)})
     assert none.shape == (0,)
@@ -146,6 +149,63 @@ def test_products_of_every_order_of_axes(tmp_path):
     found = session(tmp_path).run(None, {'x': x, 'y': y})
     for name, got, expected in zip((*forms, *weighted, 'h', 'h'), found, function({'w': w}, x, y), strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_a_layer_norm_is_one_operator_and_what_only_resembles_one_is_not(tmp_path):
+    (b,) = jax.export.symbolic_shape('b')
+    like = {'x': jax.ShapeDtypeStruct((b, 3, 5), jnp.float32)}
+    rng = np.random.default_rng(7)
+    w, x = rng.normal(size=(2, 5)).astype(np.float32), rng.normal(size=(2, 3, 5)).astype(np.float32)
+    (tmp_path / 'weights.bin').write_bytes(w.tobytes())
+    tensors = {name: Tensor('float32', (5,), 20 * place, 20) for place, name in enumerate(('scale', 'offset'))}
+    weights = dict(zip(tensors, w, strict=True))
+
+    def norm(weights, x, axis=-1, added=1e-8, about=0.0, offset=None):
+        centred = x - x.mean(axis, keepdims=True)
+        variance = jnp.square(centred - about).mean(axis, keepdims=True)
+        shift = weights['offset'] if offset is None else offset
+        return centred * jax.lax.rsqrt(variance + added) * weights['scale'] + shift
+
+    def of_flax(weights, x):
+        variables = {'params': {'scale': weights['scale'], 'bias': weights['offset']}}
+        return nn.LayerNorm(epsilon=1e-5, use_fast_variance=False).apply(variables, x)
+
+    functions = {
+        'norm': (norm, 1),
+        'of_flax': (of_flax, 1),
+        'another axis': (functools.partial(norm, axis=1), 0),
+        'not about the mean': (functools.partial(norm, about=0.5), 0),
+        'no weight as offset': (functools.partial(norm, offset=np.arange(5, dtype=np.float32)), 0),
+    }
+    for name, (function, count) in functions.items():
+        model = onnx_model(function, tensors, like, ['y'])
+        assert [node.op_type for node in model.graph.node].count('LayerNormalization') == count, name
+        onnx.save(model, tmp_path / 'model.onnx')
+        (found,) = session(tmp_path).run(None, {'x': x})
+        np.testing.assert_allclose(found, function(weights, x), rtol=0, atol=1e-6, err_msg=name)
+
+
+def test_columns_of_a_product_are_products_by_columns_of_the_weight(tmp_path):
+    """Slices of x W, x W + b and relu(x W + b); a sum with another tensor than a weight is cut as it is."""
+    (b,) = jax.export.symbolic_shape('b')
+    like = {'x': jax.ShapeDtypeStruct((b, 3), jnp.float32), 'y': jax.ShapeDtypeStruct((b, 6), jnp.float32)}
+    rng = np.random.default_rng(7)
+    w, x, y = (rng.normal(size=shape).astype(np.float32) for shape in ((4, 6), (2, 3), (2, 6)))
+    (tmp_path / 'weights.bin').write_bytes(w.tobytes())
+    tensors = {'kernel': Tensor('float32', (3, 6), 0, 72), 'bias': Tensor('float32', (6,), 72, 24)}
+
+    def function(weights, x, y):
+        product = x @ weights['kernel']
+        sums = (product, product + weights['bias'], jax.nn.relu(product + weights['bias']), jax.nn.relu(product + y))
+        return [part for one in sums for part in (one[:, :2], one[:, 3:])]
+
+    model = onnx_model(function, tensors, like, [f'out{number}' for number in range(8)])
+    onnx.save(model, tmp_path / 'model.onnx')
+    found = session(tmp_path).run(None, {'x': x, 'y': y})
+    for got, expected in zip(found, function({'kernel': w[:3], 'bias': w[3]}, x, y), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6)
+    # Two parts of the kernel, of the bias, and of the last sum.
+    assert [node.op_type for node in model.graph.node].count('Slice') == 6
 
 
 def test_an_operation_that_is_not_known_is_named():

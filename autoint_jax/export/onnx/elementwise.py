@@ -5,8 +5,8 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from onnx import helper
 
+from autoint_jax.export.onnx import fused
 from autoint_jax.export.onnx.graph import TYPES, Graph
 from autoint_jax.export.onnx.views import View, in_order, is_number, name_of
 
@@ -99,7 +99,9 @@ def elementwise(graph: Graph, primitive: str, views: Sequence[View], shape: Sequ
     else:
         result = graph.node(OPERATORS[primitive], *names)
     if primitive == 'mul':
-        result = _softmax(graph, result) or result
+        result = fused.softmax(graph, result) or result
+    if primitive == 'add':
+        result = fused.layer_norm(graph, result, len(order)) or result
     if dtype == BFLOAT16:
         result = graph.node('Cast', result, to=TYPES['bfloat16'])
     ranked = [view.held for view in views if len(view.shape) == len(order)]
@@ -153,30 +155,3 @@ def _is_one(size: Any) -> bool:
 def _values(view: View) -> int:
     """Returns how many values an array has, with a large number for a size without one; it ranks arrays."""
     return int(np.prod([size if is_number(size) else 1 << 10 for size in view.held], dtype=np.int64))
-
-
-def _softmax(graph: Graph, name: str) -> str | None:
-    """Returns the softmax that a product is: exp(x - max(x)) * (1 / sum(exp(x - max(x)))); None if it is none.
-
-    So models compute it (`models/layers/softmax.py`).
-    """
-    product = graph.producer(name, 'Mul')
-    power = product and graph.producer(product.inputs[0], 'Exp')
-    inverse = product and graph.producer(product.inputs[1], 'Div')
-    one = inverse and graph.value_of(inverse.inputs[0])
-    summed = inverse and graph.producer(inverse.inputs[1], 'ReduceSum')
-    difference = power and graph.producer(power.inputs[0], 'Sub')
-    largest = difference and graph.producer(difference.inputs[1], 'ReduceMax')
-    if not (product and summed and difference and largest) or one is None or not (one == 1).all():
-        return None
-    kept = all(helper.get_node_attr_value(node.proto, 'keepdims') for node in (summed, largest))
-    axes = graph.value_of(summed.inputs[1])
-    if (
-        not kept
-        or axes is None
-        or len(axes) != 1
-        or summed.inputs != (product.inputs[0], largest.inputs[1])
-        or largest.inputs[0] != difference.inputs[0]
-    ):
-        return None
-    return graph.node('Softmax', difference.inputs[0], axis=int(axes[0]))

@@ -73,6 +73,7 @@ class Graph:
         self._initializers: dict[str, TensorProto] = {}
         self._constants: dict[str, np.ndarray] = {}
         self._sizes: dict[str, str] = {}
+        self._weights: dict[str, str] = {}  # {tensor: name of the weight}
         self._count = 0
         self.reduced: dict[str, tuple[str, str, tuple[int, ...], tuple[Any, ...]]] = {}
 
@@ -149,8 +150,16 @@ class Graph:
                 ):
                     proto.external_data.add(key=part, value=text)
             self._initializers[label] = proto
+            self._weights[label] = name
             self._made[key] = (label,)
         return self._made[key][0]
+
+    def weight_as(self, label: str, shape: Sequence[int]) -> str | None:
+        """Returns the name of a weight in another shape; None if a tensor is no weight, or has more or fewer values."""
+        name = self._weights.get(label)
+        if name is None or math.prod(self._tensors[name].shape) != math.prod(shape):
+            return None
+        return self.weight(name, shape)
 
     def weight_sizes(self, name: str) -> tuple[int, ...] | None:
         """Returns the sizes of a tensor that is a weight, None for another tensor."""

@@ -119,19 +119,27 @@ def _slice(graph: Graph, tensor: str, axis: int, first: int, last: int, step: in
 def _columns(graph: Graph, view: View, place: int, first: int, last: int) -> str | None:
     """Returns the product of matrices of which a range of an axis is some columns, None if it is no such thing.
 
-    A product by some columns of a weight is cheaper than a copy of some columns of a product. Runtimes take the columns
-    of the weight once, when they load the model.
+    A bias may be added to the product, and a ReLU applied. A product by some columns of a weight is cheaper than a copy
+    of some columns of a product. Runtimes take the columns of the weight once, when they load the model.
     """
     shaped = graph.producer(view.tensor, 'Reshape')
-    product = graph.producer(shaped.inputs[0] if shaped else view.tensor, 'MatMul')
+    activated = graph.producer(tensor := shaped.inputs[0] if shaped else view.tensor, 'Relu')
+    added = graph.producer(tensor := activated.inputs[0] if activated else tensor, 'Add')
+    product = graph.producer(added.inputs[0] if added else tensor, 'MatMul')
     sizes = product and graph.weight_sizes(product.inputs[1])
     if not product or not sizes or len(sizes) != 2:
         return None
     columns = view.held[place:]
     if not all(map(is_number, columns)) or np.prod(columns, dtype=np.int64) != sizes[1]:
         return None
+    bias = added and graph.weight_as(added.inputs[1], [sizes[1]])
+    if added and not bias:
+        return None
     each = sizes[1] // columns[0]
-    return graph.node('MatMul', product.inputs[0], _slice(graph, product.inputs[1], 1, first * each, last * each))
+    name = graph.node('MatMul', product.inputs[0], _slice(graph, product.inputs[1], 1, first * each, last * each))
+    if bias:
+        name = graph.node('Add', name, _slice(graph, bias, 0, first * each, last * each))
+    return graph.node('Relu', name) if activated else name
 
 
 def concatenate(graph: Graph, *views: View, dimension: int, **_: Any) -> View:
