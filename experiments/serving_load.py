@@ -8,9 +8,9 @@ milliseconds, and of 1,000 candidates within 30, with the model of MovieLens-1M.
 
 The script starts scripts/serve.py, sends requests over kept connections, and ends it. Each size has two loads: a closed
 loop of one connection, which shows what a request costs, and an open loop, in which requests come at random times at a
-stated rate. Values of requests are drawn from the golden rows of the bundle, a column at a time. Time: two minutes.
-PASS: the open loop is within both limits. Writes results/benchmarks/serving.json; --quick writes nothing and judges
-nothing.
+stated rate. The CPU time of the server for each request is measured, too. Values of requests are drawn from the golden
+rows of the bundle, a column at a time. Time: two minutes. PASS: the open loop is within both limits. Writes
+results/benchmarks/serving.json; --quick writes nothing and judges nothing.
 """
 
 from autoint_jax import interruptions
@@ -25,7 +25,7 @@ from autoint_jax.errors import UsageError
 _BUNDLE = flags.DEFINE_string('bundle', None, 'Folder of a bundle that was exported with --onnx_inputs=raw.')
 _SECONDS = flags.DEFINE_float('seconds', 25.0, 'Seconds of each load.', lower_bound=0.1)
 _RATES = flags.DEFINE_list('rates', ['60', '10'], 'Requests a second of the open loops, of 100 and 1,000 candidates.')
-_SERVER = flags.DEFINE_list('server', ['threads=1', 'scored_together=2'], 'Flags of scripts/serve.py, without dashes.')
+_SERVER = flags.DEFINE_list('server', [], 'Flags of scripts/serve.py, without dashes, such as threads=1.')
 _ROWS = flags.DEFINE_boolean('rows', False, 'Send whole rows in place of one context and candidates.')
 _QUICK = flags.DEFINE_boolean('quick', False, 'A moment for each load, no record and no verdict.')
 _RESULTS_DIR = flags.DEFINE_string('results_dir', 'results/benchmarks', 'Folder of records.')
@@ -34,6 +34,7 @@ if __name__ == '__main__':
     command.parse()
 
 import json
+import os
 import pathlib
 import random
 import re
@@ -71,18 +72,20 @@ def main(argv: list[str]) -> int:
             bodies = _bodies(folder, manifest, count)
             loaded(port, Load(bodies, min(seconds, WARM_SECONDS)))
             for asked in (0.0, rate):
+                before = _cpu_seconds(server.pid)
                 found = loaded(port, Load(bodies, seconds, asked)).figures()
+                found['server_cpu_ms'] = 1e3 * (_cpu_seconds(server.pid) - before) / found['requests']
                 loads.append({'candidates': count, 'rate': asked, 'limit_ms': limit if asked else None, **found})
                 good &= not found['failed'] and (not asked or found['p99_ms'] < limit)
     finally:
         server.terminate()
         server.wait()
-    header = ('candidates', 'load', 'requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'failed')
+    header = ('candidates', 'load', 'requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms', 'failed')
     rows = [
         (
             one['candidates'],
             f'open, {one["rate"]:g} a second' if one['rate'] else 'closed, one connection',
-            *(one[name] for name in ('requests_per_second', 'p50_ms', 'p95_ms', 'p99_ms', 'failed')),
+            *(one[name] for name in ('requests_per_second', 'p50_ms', 'p95_ms', 'p99_ms', 'server_cpu_ms', 'failed')),
         )
         for one in loads
     ]
@@ -132,6 +135,12 @@ def _started(folder: pathlib.Path) -> tuple[subprocess.Popen[str], int]:
     if not found:
         raise UsageError(f'the server did not start: {shown(server.stderr.read().strip() or said)}')
     return server, int(found[1])
+
+
+def _cpu_seconds(process: int) -> float:
+    """Returns the CPU time that a process has taken, in seconds."""
+    after_name = pathlib.Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def _context(manifest: Manifest) -> list[str]:

@@ -22,10 +22,10 @@ _HOST = flags.DEFINE_string('host', '127.0.0.1', 'Address of this machine to lis
 _PORT = flags.DEFINE_integer('port', 8000, 'Port to listen at; 0 for a free one.', lower_bound=0, upper_bound=65535)
 _WORKERS = flags.DEFINE_integer('workers', 1, 'Number of processes that serve.', lower_bound=1)
 _THREADS = flags.DEFINE_integer(
-    'threads', 0, 'Threads of each process that share the work of one request; 0 for as many as cores.', lower_bound=0
+    'threads', 0, 'Threads of each process that share the rows of one request; 0 for as many as cores.', lower_bound=0
 )
 _SCORED_TOGETHER = flags.DEFINE_integer(
-    'scored_together', 1, 'Requests that a process scores at the same time.', lower_bound=1
+    'scored_together', 0, 'Requests that a process scores at the same time; 0 for as many as threads.', lower_bound=0
 )
 _MAX_CANDIDATES = flags.DEFINE_integer('max_candidates', 10_000, 'Most rows or candidates of a request.', lower_bound=1)
 _MAX_BODY_BYTES = flags.DEFINE_integer('max_body_bytes', 16 << 20, 'Most bytes of a request.', lower_bound=1)
@@ -42,21 +42,23 @@ if __name__ == '__main__':
 import pathlib
 
 from autoint_jax.serving.limits import Limits
+from autoint_jax.serving.scorer import cores
 from autoint_jax.serving.server import Address, serve
 
 
 def main(argv: list[str]) -> None:
     if _BUNDLE.value is None:
         raise UsageError('say which bundle to serve: --bundle=FOLDER')
+    threads = _THREADS.value or cores()
     limits = Limits(
         rows=_MAX_CANDIDATES.value,
         body_bytes=_MAX_BODY_BYTES.value,
         seconds=_TIMEOUT.value,
         waiting=_MAX_WAITING.value,
-        scored_together=_SCORED_TOGETHER.value,
+        scored_together=_SCORED_TOGETHER.value or threads,
     )
     address = Address(_HOST.value, _PORT.value)
-    serve(pathlib.Path(_BUNDLE.value), address, _WORKERS.value, _THREADS.value, limits)
+    serve(pathlib.Path(_BUNDLE.value), address, _WORKERS.value, threads, limits)
 
 
 if __name__ == '__main__':

@@ -82,7 +82,7 @@ class _Service:
             raise Refused(422, str(error)) from None
         finally:
             self._waiting -= 1
-        return _json(answer(scores))
+        return _body_of(answer(scores))
 
     async def health(self, request: Request) -> Response:
         return _json({'status': 'ok'})
@@ -169,8 +169,10 @@ class _Counted:
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    # NaN, which is no JSON, cannot come up: a model that gives it is a defect, and this raises ValueError.
-    body = json.dumps(value, allow_nan=False, separators=(',', ':')).encode()
+    return _body_of(json.dumps(value, allow_nan=False, separators=(',', ':')).encode(), status, headers)
+
+
+def _body_of(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(body, status, headers, media_type='application/json')
 
 

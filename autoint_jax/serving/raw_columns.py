@@ -1,5 +1,6 @@
 """Raw rows as dictionaries -> one array for each raw column, as the graphs of a bundle take them."""
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from autoint_jax.terminal import shown
 TEXT, NUMBER, TEXTS = 'text', 'number', 'texts'  # kinds of raw columns
 CONTEXT = 'the context'  # what the context of a request is called in an error
 _SHOWN = 60  # characters of a value in a sentence
-_WHOLE = {str, int}
+_WHOLE, _NUMBERS = {str, int}, {float, int, type(None)}
 _LARGEST = 10**4000  # Python writes no number of many more digits
 
 
@@ -35,11 +36,6 @@ def columns_of(
     return {column.name: _column(rows, column, where) for column in inputs}
 
 
-def surplus(rows: Sequence[Mapping[str, Any]], inputs: Sequence[RawInput]) -> list[str]:
-    """Returns the keys of rows that are no raw column, in the order of their names."""
-    return sorted(set().union(*rows) - {column.name for column in inputs})
-
-
 def _column(rows: Sequence[Mapping[str, Any]], column: RawInput, where: str) -> np.ndarray:
     """Returns one column of all rows."""
     try:
@@ -52,10 +48,16 @@ def _column(rows: Sequence[Mapping[str, Any]], column: RawInput, where: str) -> 
         ) from None
     types = set(map(type, values))
     if column.kind == NUMBER:
-        if types != {float} or not all(map(math.isfinite, values)):
-            values = [_number(value, column, where, number, len(rows)) for number, value in enumerate(values)]
-        return np.array(values, np.float64)
-    if types != {str}:
+        if types <= _NUMBERS:
+            filled = [math.nan if value is None else value for value in values] if type(None) in types else values
+            with contextlib.suppress(OverflowError):  # a whole number of hundreds of digits
+                numbers = np.array(filled, np.float64)
+                if np.count_nonzero(~np.isfinite(numbers)) == values.count(None):
+                    return numbers
+        return np.array([_number(value, column, where, number, len(rows)) for number, value in enumerate(values)])
+    if types == {str, type(None)}:
+        values = ['' if value is None else value for value in values]
+    elif types != {str}:
         values = [_text(value, column, where, number, len(rows)) for number, value in enumerate(values)]
     array = np.empty(len(values), object)
     array[:] = values

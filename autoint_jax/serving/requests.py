@@ -3,6 +3,8 @@
 import json
 from typing import Any, NamedTuple, NoReturn
 
+import numpy as np
+
 from autoint_jax.errors import UsageError
 from autoint_jax.serving.limits import Limits
 from autoint_jax.serving.scorer import Scorer, Scores
@@ -86,10 +88,22 @@ def asked(body: bytes, limits: Limits) -> Asked:
     return Asked(rows, value.get(CONTEXT))
 
 
-def answer(scores: Scores) -> dict[str, Any]:
-    """Returns scores as JSON values. `ignored` is there only if some columns were not read."""
-    said: dict[str, Any] = {'probabilities': scores.probabilities.tolist(), 'logits': scores.logits.tolist()}
-    return said | ({'ignored': scores.ignored} if scores.ignored else {})
+def answer(scores: Scores) -> bytes:
+    """Returns scores as JSON. `ignored` is there only if some columns were not read.
+
+    Nine digits say every number of float32 exactly, and are written faster than all digits of its float64.
+    """
+    ignored = f',"ignored":{json.dumps(scores.ignored)}' if scores.ignored else ''
+    return (
+        f'{{"probabilities":{_numbers(scores.probabilities)},"logits":{_numbers(scores.logits)}{ignored}}}'
+    ).encode()
+
+
+def _numbers(values: np.ndarray) -> str:
+    """Returns float32 [n] as a list in JSON. Raises ValueError for NaN and infinities, which are no JSON."""
+    if not np.isfinite(values).all():
+        raise ValueError('a score is not finite, which no model should give')
+    return f'[{",".join(["%.9g"] * len(values)) % tuple(values.tolist())}]'
 
 
 def _refuse(constant: str) -> NoReturn:

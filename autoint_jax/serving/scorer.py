@@ -5,6 +5,9 @@ scores = scorer.score([{'user': '7', 'item': '31', 'price': 2.5}])
 scores.probabilities
 """
 
+import concurrent.futures
+import itertools
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,11 +17,12 @@ import onnxruntime
 
 from autoint_jax.bundle.manifest import FORMATS, verified
 from autoint_jax.errors import UsageError
-from autoint_jax.serving.raw_columns import CONTEXT, columns_of, surplus
+from autoint_jax.serving.raw_columns import CONTEXT, columns_of
 from autoint_jax.terminal import shown
 
 RAW, REQUEST = 'onnx_raw', 'onnx_request'  # names of formats
-ROWS_AT_ONCE = 4096  # at most so many rows are scored by one call, so that memory does not grow with their number
+# At most so many rows are scored by one call: what it computes stays in the cache of a core, and threads share a call.
+ROWS_AT_ONCE = 256
 
 
 class Scores(NamedTuple):
@@ -40,6 +44,18 @@ class Scores(NamedTuple):
         return np.flatnonzero(np.isnan(self.logits)).tolist()
 
 
+class Program(NamedTuple):
+    """A graph of a bundle that is ready to run.
+
+    Attributes:
+      session: the session that runs it.
+      types: the type of each of its inputs, by name.
+    """
+
+    session: onnxruntime.InferenceSession
+    types: dict[str, str]
+
+
 class Scorer:
     """A bundle that scores raw rows. Several threads may use it at once.
 
@@ -53,7 +69,7 @@ class Scorer:
 
         Args:
           bundle: the folder.
-          threads: threads that share the work of one call; 0 for as many as there are cores.
+          threads: threads that share the rows of one call; 0 for as many as there are cores.
 
         Raises:
           UsageError: the folder is no whole bundle, a file was changed, or it was exported without raw inputs.
@@ -65,12 +81,14 @@ class Scorer:
                 f'{folder} has no {FORMATS[RAW]}, which scores raw rows: export the run again with --onnx_inputs=raw'
             )
         self._columns = {column.name: column for column in self.manifest.raw_inputs}
-        self._raw = session_of(folder / FORMATS[RAW], threads)
-        self._request: onnxruntime.InferenceSession | None = None
+        self._raw = _program(folder / FORMATS[RAW])
+        self._request: Program | None = None
         self.context: tuple[str, ...] = ()
         if REQUEST in self.manifest.formats and self.manifest.context:
             self.context = self.manifest.context
-            self._request = session_of(folder / FORMATS[REQUEST], threads)
+            self._request = _program(folder / FORMATS[REQUEST])
+        threads = threads or cores()
+        self._threads = concurrent.futures.ThreadPoolExecutor(threads, 'parts') if threads > 1 else None
 
     def score(self, rows: Sequence[Mapping[str, Any]]) -> Scores:
         """Returns the scores of raw rows.
@@ -82,8 +100,8 @@ class Scorer:
           UsageError: a row lacks a column, or a value has another type than its column.
         """
         _check_rows(rows, 'row')
-        inputs = list(self._columns.values())
-        return self._scores(self._raw, {}, columns_of(rows, inputs), len(rows), surplus(rows, inputs))
+        columns = columns_of(rows, list(self._columns.values()))
+        return self._scores(self._raw, {}, columns, len(rows), sorted(set().union(*rows) - set(self._columns)))
 
     def score_request(self, context: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> Scores:
         """Returns the scores of candidates that share a context.
@@ -101,7 +119,8 @@ class Scorer:
         if not isinstance(context, Mapping):
             raise UsageError(f'the context is {_called(context)}, not an object of columns and values')
         _check_rows(candidates, 'candidate')
-        twice = set(context) & set().union(*candidates) & set(self._columns)
+        of_candidates = set[Any]().union(*candidates)
+        twice = set(context) & of_candidates & set(self._columns)
         if twice:
             raise UsageError(
                 f'column {shown(min(twice))!r} is in the context and in a candidate: give it in one of them'
@@ -109,7 +128,7 @@ class Scorer:
         shared = [column for name, column in self._columns.items() if name in context]
         own = [column for name, column in self._columns.items() if name not in context]
         first, others = columns_of([context], shared, CONTEXT), columns_of(candidates, own, 'candidate')
-        ignored = sorted((set(context) | set().union(*candidates)) - set(self._columns))
+        ignored = sorted((set(context) | of_candidates) - set(self._columns))
         if self._request is not None and set(first) == set(self.context):
             return self._scores(self._request, first, others, len(candidates), ignored)
         repeated = {name: np.repeat(values, len(candidates)) for name, values in first.items()}
@@ -117,46 +136,63 @@ class Scorer:
 
     def _scores(
         self,
-        session: onnxruntime.InferenceSession,
+        program: Program,
         shared: Mapping[str, np.ndarray],
         columns: Mapping[str, np.ndarray],
         count: int,
         ignored: list[str],
     ) -> Scores:
-        """Computes scores, some thousand rows at a time."""
-        types = {one.name: one.type for one in session.get_inputs()}
+        """Computes scores, some rows at a time."""
+        always, own = _fed(program, shared), _fed(program, columns)
 
-        def fed(arrays: Mapping[str, np.ndarray], rows: slice) -> dict[str, np.ndarray]:
-            return {name: _as_type(values[rows], types[name]) for name, values in arrays.items() if name in types}
+        def scored(rows: slice) -> list[np.ndarray]:
+            part = {name: values[rows] for name, values in own.items()}
+            found: list[np.ndarray] = program.session.run(['logits', 'probability'], always | part)
+            return found
 
-        always, parts = fed(shared, slice(None)), []
-        for start in range(0, count, ROWS_AT_ONCE):
-            given = always | fed(columns, slice(start, start + ROWS_AT_ONCE))
-            parts.append(session.run(['logits', 'probability'], given))
+        bounds = np.linspace(0, count, -(-count // ROWS_AT_ONCE) + 1).astype(int).tolist()
+        rows = [slice(start, end) for start, end in itertools.pairwise(bounds)]
+        threads = self._threads if len(rows) > 1 else None
+        parts = list(map(scored, rows) if threads is None else threads.map(scored, rows))
         logits, probabilities = (
             np.concatenate([part[output] for part in parts]) if parts else np.zeros(0, np.float32) for output in (0, 1)
         )
         return Scores(logits, probabilities, ignored)
 
 
-def session_of(path: pathlib.Path, threads: int) -> onnxruntime.InferenceSession:
-    """Returns a session for a graph on the CPU. Waiting threads sleep, so that they leave the cores to others."""
+def cores() -> int:
+    """Returns the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def session_of(path: pathlib.Path) -> onnxruntime.InferenceSession:
+    """Returns a session for a graph on the CPU, each run of which takes one thread."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only
     return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
 
 
-def _as_type(values: np.ndarray, kind: str) -> np.ndarray:
-    """Returns values in the type of an input of a graph: texts, float or double."""
-    return values.astype(np.float32) if kind == 'tensor(float)' else values
+def _program(path: pathlib.Path) -> Program:
+    session = session_of(path)
+    return Program(session, {one.name: one.type for one in session.get_inputs()})
+
+
+def _fed(program: Program, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the arrays that a graph takes, each in the type of its input: texts, float or double."""
+    return {
+        name: values.astype(np.float32) if program.types[name] == 'tensor(float)' else values
+        for name, values in arrays.items()
+        if name in program.types
+    }
 
 
 def _check_rows(rows: Any, where: str) -> None:
     """Raises UsageError if rows are no list of dictionaries."""
     if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
         raise UsageError(f'the {where}s are {_called(rows)}, not a list of objects')
+    if set(map(type, rows)) <= {dict}:
+        return
     for number, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise UsageError(f'{where} {number} is {_called(row)}, not an object of columns and values')

@@ -4,6 +4,7 @@ A signal lets requests in flight end; then the process ends with status 0.
 """
 
 import functools
+import gc
 import math
 import os
 import pathlib
@@ -44,7 +45,7 @@ def serve(bundle: pathlib.Path, address: Address, workers: int, threads: int, li
       bundle: the folder.
       address: where to listen.
       workers: number of processes.
-      threads: of each process, for the work of one request; 0 for as many as there are cores.
+      threads: of each process, for the rows of one request.
       limits: of requests.
 
     Raises:
@@ -54,7 +55,7 @@ def serve(bundle: pathlib.Path, address: Address, workers: int, threads: int, li
     host, port = listening.getsockname()[:2]
     said = f'scores are served at http://{f"[{host}]" if ":" in host else host}:{port}/score by {{}}; Ctrl-C ends it'
     if workers == 1:
-        app = make_app(Scorer(bundle, threads=threads), limits)
+        app = _app(bundle, threads, limits)
         server = uvicorn.Server(_config(app, limits))
 
         def end(number: int, frame: Any) -> None:
@@ -78,7 +79,15 @@ def serve(bundle: pathlib.Path, address: Address, workers: int, threads: int, li
 def _worker_app(bundle: pathlib.Path, threads: int, limits: Limits) -> Starlette:
     """Returns the application of one of several processes. Ctrl-C reaches it by the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return make_app(Scorer(bundle, threads=threads), limits)
+    return _app(bundle, threads, limits)
+
+
+def _app(bundle: pathlib.Path, threads: int, limits: Limits) -> Starlette:
+    """Returns the application. The garbage collector no longer looks at what lives as long as the process does."""
+    app = make_app(Scorer(bundle, threads=threads), limits)
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _config(app: Any, limits: Limits, **options: Any) -> uvicorn.Config:

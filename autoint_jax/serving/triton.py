@@ -71,7 +71,7 @@ def write_repository(bundle: pathlib.Path, folder: pathlib.Path) -> list[str]:
         model = f'{manifest.model}_{SUFFIXES[name]}'
         version = unfinished / model / VERSION
         version.mkdir(parents=True)
-        session = session_of(bundle / FORMATS[name], 1)
+        session = session_of(bundle / FORMATS[name])
         (unfinished / model / CONFIG).write_text(config_text(model, manifest, session), encoding='utf-8')
         shutil.copyfile(bundle / FORMATS[name], version / PROGRAM)
         _copy_or_link(unfinished / names[0] / VERSION / WEIGHTS if names else None, bundle, version)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import bundle_cases as cases
 import numpy as np
@@ -49,6 +50,24 @@ def test_any_number_of_rows_is_scored_some_at_a_time(scorer, monkeypatch):
     np.testing.assert_allclose(request.logits, [1.25] * 7, rtol=1e-6)
 
 
+def test_threads_share_the_rows_of_a_call_and_keep_their_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(scorer_module, 'ROWS_AT_ONCE', 3)
+    scorer = Scorer(cases.write_bundle(tmp_path / 'bundle'), threads=2)
+    names, session = set(), scorer._raw.session
+    both = threading.Barrier(2)
+
+    class Noted:
+        def run(self, outputs, given):
+            if threading.current_thread().name not in names:
+                names.add(threading.current_thread().name)
+                both.wait(30)
+            return session.run(outputs, given)
+
+    monkeypatch.setattr(scorer, '_raw', scorer._raw._replace(session=Noted()))
+    np.testing.assert_allclose(scorer.score(ROWS * 7).logits, LOGITS * 7, rtol=1e-6)
+    assert len(names) == 2 and threading.current_thread().name not in names
+
+
 def test_a_context_is_repeated_for_its_candidates(scorer, monkeypatch):
     candidates = [{'age': 1, 'tags': 'a', 'surplus': 0}, {'age': None, 'tags': None}]
     expected = [cases.expected('007', 1, 'a'), cases.expected('007', None, '')]
@@ -66,7 +85,7 @@ def test_a_context_is_repeated_for_its_candidates(scorer, monkeypatch):
     # A context of the columns of the bundle goes through the graph of requests, and no other one does.
     calls = []
     monkeypatch.setattr(scorer, '_raw', None)
-    monkeypatch.setattr(scorer, '_request', Recorded(scorer._request, calls))
+    monkeypatch.setattr(scorer, '_request', scorer._request._replace(session=Recorded(scorer._request.session, calls)))
     scorer.score_request({'user': '007'}, [{'age': 1, 'tags': 'a'}] * 3)
     assert calls == [{'user': (1,), 'age': (3,), 'tags': (3,)}]
     with pytest.raises(AttributeError):
@@ -78,7 +97,6 @@ class Recorded:
 
     def __init__(self, session, calls):
         self.session, self.calls = session, calls
-        self.get_inputs = session.get_inputs
 
     def run(self, outputs, given):
         self.calls.append({name: values.shape for name, values in given.items()})
