@@ -74,6 +74,7 @@ ARROWS = {
         'training.processes training'
     ),
     'explain': 'errors schema evaluation data.encoding data.store models.layers training.step training.memory training',
+    'explain.survey': 'errors schema evaluation data.store training.step training explain',
     'report': 'errors',
     'report.explanation': 'evaluation explain report',
     'serving': 'errors bundle',

@@ -13,7 +13,7 @@ BY_DECILE, BY_RARITY = 'decile of prediction', 'rarest id of the row'
 DECILES = 10
 # The least number of times that the rarest id of a row was seen in training, and what the row is called.
 RARITIES = (
-    (0, 'never in training'),
+    (0, 'unknown or never in training'),
     (1, '1 to 9 times'),
     (10, '10 to 99 times'),
     (100, '100 to 999 times'),

@@ -151,7 +151,7 @@ def test_rows_are_parted_by_their_rarest_id():
     times = np.array([0, 1, 9, 10, 99, 100, 999, 1000, 10**6])
     found = segments.by_rarity(times, np.zeros(9), np.zeros(9))
     assert [one.rows for one in found] == [1, 2, 2, 2, 2]
-    assert found[0].value == 'never in training' and found[-1].value == '1,000 times and more'
+    assert found[0].value == 'unknown or never in training' and found[-1].value == '1,000 times and more'
 
 
 def test_group_auc_names_its_groups():

@@ -124,7 +124,7 @@ def _quality(rng, names, runs, evil):
         for by, values in (
             (names[0], [EVIL if evil else 'v0', 'v1', 'v2']),
             ('decile of prediction', [f'{number + 1}' for number in range(10)]),
-            ('rarest id of the row', ['never in training', '1 to 9 times', '10 times and more']),
+            ('rarest id of the row', ['unknown or never in training', '1 to 9 times', '10 times and more']),
         )
         for value in values
     ]
