@@ -56,7 +56,7 @@ def cut_into(size: int, rows: Any) -> Any:
 
 def joined(parts: Any) -> Any:
     """Returns what `cut_into` took, from parts."""
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
+    return jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), parts)
 
 
 def group_gradients(logits: Callable, loss: Callable, params: Any, part: Part, slice_rows: int, group_rows: int) -> Any:

@@ -14,6 +14,7 @@ from autoint_jax.training.step import placement, slices
 from autoint_jax.training.step.loss import device_gradients
 from autoint_jax.training.step.slices import Cut, kernel_stack
 from autoint_jax.training.step.state import initial_state, make_setup
+from autoint_jax.training.step.turns import cut_into, joined
 
 SHAPE = Shape((5, 7, 3))
 DROPOUT = {'model.attention_dropout': 0.1, 'model.embedding_dropout': 0.2, 'model.deep_dropout': 0.3}
@@ -39,6 +40,12 @@ def test_groups_have_the_gradients_of_the_whole_batch(options):
         for ours, of_whole in zip(jax.tree.leaves(found), jax.tree.leaves(whole), strict=True):
             np.testing.assert_allclose(ours, of_whole, rtol=0, atol=2e-6 * max(1e-2, np.abs(of_whole).max()))
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(whole[1]['deep']))
+
+
+def test_rows_of_a_table_that_no_field_looks_up_are_cut_and_joined():
+    rows = jnp.zeros((8, 0, 4)), jnp.arange(8)
+    found = joined(cut_into(4, rows))
+    assert found[0].shape == (8, 0, 4) and found[1].tolist() == list(range(8))
 
 
 @pytest.mark.parametrize(
