@@ -46,10 +46,10 @@ function matrixSpec() {
       },
       ...[['<=', []], ['>', 'inverse']].map(([than, style]) => ({
         transform: [{ filter: `cell >= 40 && abs(datum.share) ${than} 0.65` }],
-        mark: { type: 'text', fontSize: 11, tooltip: null, style },
+        mark: { type: 'text', fontSize: 11, aria: false, tooltip: null, style },
         encoding: { x, y, text: { field: 'text' } },
       })),
-      { data: { name: 'cursor' }, mark: { type: 'rect', style: 'cursor', tooltip: null, fillOpacity: 0 }, encoding: { x, y } },
+      { data: { name: 'cursor' }, mark: { type: 'rect', style: 'cursor', aria: false, tooltip: null, fillOpacity: 0 }, encoding: { x, y } },
     ],
   };
 }

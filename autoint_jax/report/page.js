@@ -16,7 +16,7 @@ function element(tag, attributes = {}, ...children) {
 
 /** Returns a labelled select; options are [value, text], and `changed` is called with the chosen value. */
 function choice(label, options, changed) {
-  const select = element('select');
+  const select = element('select', { 'aria-label': label });
   for (const [value, text] of options) select.append(element('option', { value }, text));
   select.addEventListener('change', () => changed(select.value));
   const whole = element('label', {}, label, select);
@@ -26,7 +26,7 @@ function choice(label, options, changed) {
 
 /** Returns a labelled text field; `changed` is called with its text, in lower case, soon after a key is pressed. */
 function search(label, changed) {
-  const input = element('input', { type: 'search', autocomplete: 'off', spellcheck: 'false' });
+  const input = element('input', { type: 'search', 'aria-label': label, autocomplete: 'off', spellcheck: 'false' });
   let waiting;
   input.addEventListener('input', () => {
     clearTimeout(waiting);
