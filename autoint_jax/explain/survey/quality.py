@@ -47,9 +47,9 @@ def quality_of(
       None if no row has a label. Rows without one do not count.
 
     Raises:
-      UsageError: there is no such field, or it has no values that could be segments.
+      UsageError: as `segment_fields` and `group_slot` do.
     """
-    fields, group = _segment_fields(schema, choice.segment_by), _group_slot(schema, choice.group_by)
+    fields, group = segment_fields(schema, choice.segment_by), group_slot(schema, choice.group_by)
     labels = np.asarray(source.columns.labels)[numbers]
     known = ~np.isnan(labels)
     if not known.any():
@@ -88,7 +88,7 @@ def _evaluations(folder: pathlib.Path) -> Iterator[dict[str, float]]:
         yield from map(json.loads, path.read_text().splitlines())
 
 
-def _segment_fields(schema: Schema, named: Sequence[str]) -> list[FieldSpec]:
+def segment_fields(schema: Schema, named: Sequence[str]) -> list[FieldSpec]:
     """Returns the fields whose values are segments. Raises UsageError if a name is not one of an id field."""
     known = [field.name for field in schema.id_fields]
     for name in named:
@@ -102,7 +102,7 @@ def _segment_fields(schema: Schema, named: Sequence[str]) -> list[FieldSpec]:
     return [field for field in schema.id_fields if field.cardinality <= FEW_VALUES][:FEW_FIELDS]
 
 
-def _group_slot(schema: Schema, name: str) -> int | None:
+def group_slot(schema: Schema, name: str) -> int | None:
     """Returns the id slot of the field that groups rows; None for ''. Raises UsageError if it is not categorical."""
     if not name:
         return None

@@ -14,7 +14,7 @@ from autoint_jax.explain.survey.attention_groups import ALL, agreement, attentio
 from autoint_jax.explain.survey.belief import belief_of
 from autoint_jax.explain.survey.comparison import Compared, check_same, compared
 from autoint_jax.explain.survey.field_groups import interactions_of, pair_kinds
-from autoint_jax.explain.survey.quality import quality_of
+from autoint_jax.explain.survey.quality import group_slot, quality_of, segment_fields
 from autoint_jax.explain.survey.request import Choice, Source, Surveyed, drawn
 from autoint_jax.explain.survey.single_rows import single_rows
 from autoint_jax.explain.texts import ValueTexts
@@ -56,6 +56,8 @@ def findings_of(
     for row in choice.rows:
         if not 0 <= row < len(columns):
             raise UsageError(f'row {row} is not in {source.name}: it has rows 0 to {len(columns) - 1}')
+    segment_fields(schema, choice.segment_by)  # mistakes are told before anything is computed
+    group_slot(schema, choice.group_by)
     has_attention = shows_attention(surveyed)
     # In no order, so that the first of them are a sample of all.
     shuffled = np.random.default_rng((2020, choice.seed)).permutation(drawn(numbers, choice.most_rows, choice.seed))
