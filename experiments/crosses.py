@@ -7,7 +7,7 @@ crossed fields of LR. Test rows choose nothing. As a control, LR is also given K
     python experiments/crosses.py --raw_dir=FOLDER
     python experiments/crosses.py --raw_dir=FOLDER --quick
 
-    python scripts/generate_data.py --dataset=criteo --rows=300000 --raw_dir=FOLDER
+    python scripts/generate_data.py --dataset=criteo --rows=150000 --raw_dir=FOLDER
     python scripts/prepare_data.py --dataset=criteo --recipe=autoint --raw_dir=FOLDER
     python experiments/crosses.py --dataset=criteo --recipe=autoint --raw_dir=FOLDER
 

@@ -42,7 +42,7 @@ WRONG = {
     'scripts/doctor.py --cardinalities=' + '9' * 5000: 'must be numbers of ids',
 }
 WITHOUT_DATA = {
-    f'scripts/{name}.py' for name in ('benchmark', 'generate_data', 'launch_local', 'serve', 'update_pages')
+    f'scripts/{name}.py' for name in ('benchmark', 'compare', 'generate_data', 'launch_local', 'serve', 'update_pages')
 }
 WITHOUT_DATA |= {
     f'experiments/{name}.py' for name in ('daily_training', 'killed_runs', 'meshes', 'same_scores', 'serving_load')

@@ -99,6 +99,7 @@ ARROWS = {
         'errors exits names stored stored_records config data.store models evaluation training.step '
         'training.run_folder training training.copies records'
     ),
+    'comparison': 'errors config data.store evaluation training.run_folder sweeps report',
     'sweeps.engines': 'interruptions errors exits sweeps',
     'reproduction.paper': (
         'errors schema stored config data.store data.datasets models evaluation explain training.step '

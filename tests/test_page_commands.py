@@ -43,8 +43,8 @@ for part in given.get('parts') or []:
     assert part in names['PARTS'], part
 if given.get('suite'):
     assert given['suite'] in names['SUITES'], given['suite']
-if 'sweep' in given:
-    assert len(arguments) > 1 and arguments[0] in names['COMMANDS'], arguments
+if given.get('sweep'):
+    assert 'COMMANDS' not in names or (len(arguments) > 1 and arguments[0] in names['COMMANDS']), arguments
     if os.path.exists(given['sweep']):
         names['sweep_file'].load(names['pathlib'].Path(given['sweep']), names['CONFIGS'])
 print('passed')

@@ -1,0 +1,86 @@
+"""Settings: runs that differ in nothing but their seeds, and the options in which settings differ."""
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from autoint_jax.comparison.runs import ComparedRun
+from autoint_jax.config import configuration
+from autoint_jax.evaluation.metrics import METRICS
+
+LONGEST = 60  # characters of a name
+
+
+class Setting(NamedTuple):
+    """A setting and its runs.
+
+    Attributes:
+      name: a short name, of the options in which it differs from others.
+      options: {option: value} of all options in which the settings differ.
+      runs: its runs, by seed.
+    """
+
+    name: str
+    options: dict[str, Any]
+    runs: tuple[ComparedRun, ...]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of its runs."""
+        return [run.config.seed for run in self.runs]
+
+    def figures(self, split: str, metric: str) -> dict[int, float]:
+        """Returns {seed: figure} of a metric on 'valid' or 'test'."""
+        return {run.config.seed: getattr(run.result, split)[metric] for run in self.runs}
+
+
+def settings_of(runs: Sequence[ComparedRun]) -> list[Setting]:
+    """Groups runs by settings, in the order in which they are given."""
+    grouped: dict[Any, list[ComparedRun]] = {}
+    for run in runs:
+        grouped.setdefault(dataclasses.replace(run.config, seed=0), []).append(run)
+    first = next(iter(grouped))
+    options = list(dict.fromkeys(option for config in grouped for option in configuration.differing(first, config)))
+    known = [leaf.path for leaf in configuration.leaves() if leaf.path in options]  # in the order of the configuration
+    values = [{option: _plain(configuration.value(config, option)) for option in known} for config in grouped]
+    return [
+        Setting(name, own, tuple(sorted(of_setting, key=lambda run: run.config.seed)))
+        for name, own, of_setting in zip(_names(values), values, grouped.values(), strict=True)
+    ]
+
+
+def shared_metrics(settings: Sequence[Setting]) -> list[str]:
+    """Returns the metrics that all runs have on both splits, in the order of the table of metrics."""
+    results = [run.result for setting in settings for run in setting.runs]
+    return [name for name in METRICS if all(name in result.test and name in result.valid for result in results)]
+
+
+def _plain(value: Any) -> Any:
+    return ','.join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _names(values: Sequence[dict[str, Any]]) -> list[str]:
+    """Returns short names of settings, all different."""
+    models = [str(own.get('model.name', '')) for own in values]
+    if len(set(models)) == len(models) > 1:
+        return models
+    made = [_name(own) for own in values]
+    counts = collections.Counter(made)
+    return [
+        name if counts[name] == 1 else f'{name[: LONGEST - 5]} ({number})' for number, name in enumerate(made, start=1)
+    ]
+
+
+def _name(values: dict[str, Any]) -> str:
+    parts = [
+        shown(value) if option == 'model.name' else f'{option.rpartition(".")[2]} {shown(value)}'
+        for option, value in values.items()
+    ]
+    text = ', '.join(parts) or 'the only setting'
+    return text if len(text) <= LONGEST else f'{text[: LONGEST - 3]}...'
+
+
+def shown(value: Any) -> str:
+    """Returns the value of an option as text."""
+    return f'{value:.6g}' if isinstance(value, float) else str(value)
