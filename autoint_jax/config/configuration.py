@@ -12,7 +12,7 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.config.data_config import DataConfig
 from autoint_jax.config.execution_config import ExecutionConfig
-from autoint_jax.config.mesh_config import MeshConfig
+from autoint_jax.config.mesh_config import GATHERED, MeshConfig
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.config.optimizer_config import OptimizerConfig
 from autoint_jax.config.options import check, option
@@ -50,6 +50,19 @@ class Config:
             'execution.slice_rows',
             self.execution.slice_rows,
             'a number of rows with mesh.ordered_sums, because automatic slices differ between meshes',
+        )
+        split = self.mesh.table != 1
+        check(
+            not (split and self.optimizer.row_clip and self.mesh.exchange != GATHERED),
+            'mesh.exchange',
+            self.mesh.exchange,
+            f'{GATHERED!r} with optimizer.row_clip, which counts the reads of a row on all devices',
+        )
+        check(
+            not (split and self.optimizer.clip_norm and self.mesh.ordered_sums),
+            'mesh.table',
+            self.mesh.table,
+            '1 with optimizer.clip_norm and mesh.ordered_sums: parts of a norm are added in another order on each mesh',
         )
         check(0 <= self.seed < 2**31, 'seed', self.seed, 'at least 0 and below 2**31')
 

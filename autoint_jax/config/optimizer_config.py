@@ -5,6 +5,7 @@ import dataclasses
 from autoint_jax.config.options import MOST_PLACES, check, option
 
 TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'lazy_adam', 'rowwise_adagrad')
+PENALTIES = ('clip_norm', 'row_clip', 'row_clip_floor', 'weight_decay', 'l2_params', 'l2_rows', 'l2_tables')
 CONSTANT, COSINE, LINEAR, STEP, INVERSE_ROOT = SCHEDULES = ('constant', 'cosine', 'linear', 'step', 'inverse_root')
 MOST_SCHEDULE_STEPS = 10_000_000  # the factors of all these steps lie in memory
 
@@ -52,6 +53,22 @@ class OptimizerConfig:
     b1: float = option(0.9, "decay of Adam's first moment at each step")
     b2: float = option(0.999, "decay of Adam's second moment at each step")
     epsilon: float = option(1e-8, 'number added to the square root of the second moment')
+    clip_norm: float = option(
+        0.0,
+        'largest norm of all gradients of a step together, those of parameters and of the rows of the batch; larger '
+        'ones are scaled down to it (0 = never)',
+    )
+    row_clip: float = option(
+        0.0,
+        'r of CowClip, which clips the gradient of each table row of a batch to r times the norm of the row times how '
+        'often the batch reads it (0 = never)',
+    )
+    row_clip_floor: float = option(1e-5, 'z of CowClip: rows count as if their values were at least z')
+    weight_decay: float = option(
+        0.0,
+        'factor of the weight decay apart from the gradient (AdamW), of parameters and of the table rows of a batch',
+    )
+    l2_params: float = option(0.0, 'factor of the L2 penalty on parameters, which are all but tables')
     l2_rows: float = option(0.0, 'factor of the L2 penalty on the table rows of a batch, each of which counts once')
     l2_tables: float = option(0.0, "factor of the L2 penalty on all rows of tables at each step (needs tables 'adam')")
 
@@ -59,7 +76,7 @@ class OptimizerConfig:
         check(self.name == 'adam', 'optimizer.name', self.name, "'adam'")
         for name in ('learning_rate', 'epsilon'):
             check(getattr(self, name) > 0, f'optimizer.{name}', getattr(self, name), 'above 0')
-        for name in ('tables_learning_rate', 'l2_rows', 'l2_tables'):
+        for name in ('tables_learning_rate', *PENALTIES):
             check(getattr(self, name) >= 0, f'optimizer.{name}', getattr(self, name), 'at least 0')
         check(self.tables in TABLE_OPTIMIZERS, 'optimizer.tables', self.tables, f'one of {", ".join(TABLE_OPTIMIZERS)}')
         check(

@@ -13,6 +13,9 @@ OPTIONS = {
     'seed': 'seed',
     'learning_rate': 'optimizer.learning_rate',
     'tables_learning_rate': 'optimizer.tables_learning_rate',
+    'clip_norm': 'optimizer.clip_norm',
+    'weight_decay': 'optimizer.weight_decay',
+    'l2_params': 'optimizer.l2_params',
     'l2_rows': 'optimizer.l2_rows',
     'l2_tables': 'optimizer.l2_tables',
     'embedding_dropout': 'model.embedding_dropout',
@@ -33,6 +36,9 @@ class Rates(NamedTuple):
     seed: Any
     learning_rate: Any
     tables_learning_rate: Any
+    clip_norm: Any
+    weight_decay: Any
+    l2_params: Any
     l2_rows: Any
     l2_tables: Any
     embedding_dropout: Any

@@ -21,6 +21,9 @@ class ReplicasConfig:
     tables_learning_rate: tuple[float, ...] = option(
         (), 'values of optimizer.tables_learning_rate; one copy is trained for each'
     )
+    clip_norm: tuple[float, ...] = option((), 'values of optimizer.clip_norm; one copy is trained for each')
+    weight_decay: tuple[float, ...] = option((), 'values of optimizer.weight_decay; one copy is trained for each')
+    l2_params: tuple[float, ...] = option((), 'values of optimizer.l2_params; one copy is trained for each')
     l2_rows: tuple[float, ...] = option((), 'values of optimizer.l2_rows; one copy is trained for each')
     l2_tables: tuple[float, ...] = option((), 'values of optimizer.l2_tables; one copy is trained for each')
     embedding_dropout: tuple[float, ...] = option((), 'values of model.embedding_dropout; one copy is trained for each')

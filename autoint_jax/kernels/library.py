@@ -33,6 +33,7 @@ HANDLERS = (
     'deferred_adam_flush',
     'lazy_adam_update',
     'rowwise_adagrad_update',
+    'squared_gradients',
 )
 FLAGS = (
     '-std=c++17',

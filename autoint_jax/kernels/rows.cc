@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "call.h"
 #include "missed_steps.h"
 #include "parallel.h"
 #include "places.h"
+#include "row_rules.h"
 
 namespace autoint {
 static void sum_gradients(const float* gradients, const Place* places, long count, long width, float* __restrict sum) {
@@ -66,11 +68,13 @@ static void deferred_adam_update(Call& call) {
   const Floats table = call.floats_out(), m = call.floats_out(), nu = call.floats_out();
   const Integers last = call.integers_out();
   const float b1 = call.real("b1"), b2 = call.real("b2"), epsilon = call.real("epsilon");
+  const float clip = call.real("clip"), floor = call.real("clip_floor");
   if (!call.complete()) return void(call.wrong = true);
   const Adam adam = adam_of(sizes, epsilons, b1, b2, epsilon);
   const long width = table.shape[1];
   const int32_t now = step.data[0];
-  const float count = now + 1, rate = rates.data[0], l2_rows = rates.data[1];
+  const float count = now + 1;
+  const RowRules rules(rates, clip, floor);
   const float correction = 1 / (1 - std::pow(b1, count)), correction2 = 1 / (1 - std::pow(b2, count));
   const auto sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
   each_row(call.threads, sorted->places, [&](long row, const Place* places, long repeats) {
@@ -80,12 +84,20 @@ static void deferred_adam_update(Call& call) {
     float* __restrict second = nu.data + row * width;
     int32_t& before = last.data[row];
     const Adam::Missed missed = before == now ? Adam::Missed{0, epsilon, 1, 1} : adam.missed(before, now);
+    if (clips(clip, width)) {
+      float squares = 0;
+      for (long j = 0; j < width; ++j) {
+        const float value = values[j] - missed.size * first[j] / (std::sqrt(second[j]) + missed.epsilon);
+        squares += value * value;
+      }
+      clip_row(gradient, squares, width, repeats, clip, floor);
+    }
     for (long j = 0; j < width; ++j) {
       const float value = values[j] - missed.size * first[j] / (std::sqrt(second[j]) + missed.epsilon);
-      const float g = gradient[j] + l2_rows * value;
+      const float g = rules.scale * (gradient[j] + rules.l2 * value);
       first[j] = b1 * (first[j] * missed.m) + (1 - b1) * g;
       second[j] = b2 * (second[j] * missed.nu) + (1 - b2) * g * g;
-      values[j] = value - rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
+      values[j] = value * rules.kept - rules.rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
     }
     before = now + 1;
   }, [&](Place place) {
@@ -130,9 +142,11 @@ static void lazy_adam_update(Call& call) {
   const Integers step = call.integers();
   const Floats rates = call.floats(), table = call.floats_out(), m = call.floats_out(), nu = call.floats_out();
   const float b1 = call.real("b1"), b2 = call.real("b2"), epsilon = call.real("epsilon");
+  const float clip = call.real("clip"), floor = call.real("clip_floor");
   if (!call.complete()) return void(call.wrong = true);
   const long width = table.shape[1];
-  const float count = step.data[0] + 1, rate = rates.data[0], l2_rows = rates.data[1];
+  const float count = step.data[0] + 1;
+  const RowRules rules(rates, clip, floor);
   const float correction = 1 / (1 - std::pow(b1, count)), correction2 = 1 / (1 - std::pow(b2, count));
   const auto sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
   each_row(call.threads, sorted->places, [&](long row, const Place* places, long repeats) {
@@ -140,11 +154,12 @@ static void lazy_adam_update(Call& call) {
     sum_gradients(gradients.data, places, repeats, width, gradient);
     float *__restrict values = table.data + row * width, *__restrict first = m.data + row * width;
     float* __restrict second = nu.data + row * width;
+    if (clips(clip, width)) clip_row(gradient, squared(values, width), width, repeats, clip, floor);
     for (long j = 0; j < width; ++j) {
-      const float g = gradient[j] + l2_rows * values[j];
+      const float g = rules.scale * (gradient[j] + rules.l2 * values[j]);
       first[j] = b1 * first[j] + (1 - b1) * g;
       second[j] = b2 * second[j] + (1 - b2) * g * g;
-      values[j] -= rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
+      values[j] = values[j] * rules.kept - rules.rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
     }
   }, [&](Place place) {
     const long row = place.row * width;
@@ -157,26 +172,56 @@ static void rowwise_adagrad_update(Call& call) {
   call.floats(), call.floats();  // the results, in whose memory they lie
   const Integers numbers = call.integers();
   const Floats gradients = call.floats(), rates = call.floats(), table = call.floats_out(), accumulator = call.floats_out();
-  const float epsilon = call.real("epsilon");
+  const float epsilon = call.real("epsilon"), clip = call.real("clip"), floor = call.real("clip_floor");
   if (!call.complete()) return void(call.wrong = true);
   const long width = table.shape[1];
-  const float rate = rates.data[0], l2_rows = rates.data[1];
+  const RowRules rules(rates, clip, floor);
   const auto sorted = sorted_places(numbers.data, numbers.shape[0], table.shape[0]);
   each_row(call.threads, sorted->places, [&](long row, const Place* places, long repeats) {
     float* gradient = scratch(width);
     sum_gradients(gradients.data, places, repeats, width, gradient);
     float *values = table.data + row * width, squares = 0;
+    if (clips(clip, width)) clip_row(gradient, squared(values, width), width, repeats, clip, floor);
     for (long j = 0; j < width; ++j) {
-      gradient[j] += l2_rows * values[j];
+      gradient[j] = rules.scale * (gradient[j] + rules.l2 * values[j]);
       squares += gradient[j] * gradient[j];
     }
     float& accumulated = accumulator.data[row];
     accumulated += squares / width;
-    const float scale = rate / (std::sqrt(accumulated) + epsilon);
+    const float scale = rules.rate / (std::sqrt(accumulated) + epsilon);
+    if (rules.kept != 1)  // apart, so that the compiler fuses the next line as it does without decay
+      for (long j = 0; j < width; ++j) values[j] *= rules.kept;
     for (long j = 0; j < width; ++j) values[j] -= scale * gradient[j];
   }, [&](Place place) {
     prefetch(gradients.data + place.place * width, width), prefetch(table.data + place.row * width, width);
   });
+}
+
+// The sum of the squares of the gradients by which rows of a batch are moved. Rows are added in their order, so the result does
+// not depend on the number of threads.
+static void squared_gradients(Call& call) {
+  const Integers numbers = call.integers();
+  const Floats gradients = call.floats(), rows = call.floats(), l2 = call.floats(), sum = call.floats_out();
+  const long table_rows = call.whole("table_rows");
+  const float clip = call.real("clip"), floor = call.real("clip_floor"), weight = call.wrong ? 0 : l2.data[0];
+  if (!call.complete()) return void(call.wrong = true);
+  const long width = gradients.shape[1];
+  const bool read = rows.shape[0] > 0;  // the values of the rows, which only some rules need
+  const auto sorted = sorted_places(numbers.data, numbers.shape[0], table_rows);
+  std::vector<float> squares(sorted->places.size());
+  each_row(call.threads, sorted->places, [&](long, const Place* places, long repeats) {
+    float* gradient = scratch(width);
+    sum_gradients(gradients.data, places, repeats, width, gradient);
+    if (read) {
+      const float* values = rows.data + places[0].place * width;
+      if (clips(clip, width)) clip_row(gradient, squared(values, width), width, repeats, clip, floor);
+      for (long j = 0; j < width; ++j) gradient[j] += weight * values[j];
+    }
+    squares[places - sorted->places.data()] = squared(gradient, width);
+  }, [&](Place place) { prefetch(gradients.data + place.place * width, width); });
+  double total = 0;
+  for (const float square : squares) total += square;
+  sum.data[0] = static_cast<float>(total);
 }
 
 }  // namespace autoint
@@ -186,3 +231,4 @@ AUTOINT_KERNEL(deferred_adam_update)
 AUTOINT_KERNEL(deferred_adam_flush)
 AUTOINT_KERNEL(lazy_adam_update)
 AUTOINT_KERNEL(rowwise_adagrad_update)
+AUTOINT_KERNEL(squared_gradients)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from autoint_jax.models.layers.tables import TableSpec, part_rows, places_by_part
-from autoint_jax.training.step.exchange import Exchange
+from autoint_jax.training.step.exchange import Exchange, updates_of_part
 from autoint_jax.training.step.placement import DATA_AXIS, TABLE_AXIS, batch_axes, table_parts
 from autoint_jax.training.step.state import TrainState
 from autoint_jax.training.tables.optimizer import DistinctRows, TableOptimizer, distinct_rows, summed
@@ -57,7 +57,7 @@ class _Named(NamedTuple):
 
 def all_to_all(optimizer: TableOptimizer, spec: TableSpec, mesh: Mesh, capacity: int) -> Exchange:
     """Returns the all-to-all exchange of a table. What `named` returns has a field `overflowed`; if that holds on any
-    device, `read` and `update` leave out rows.
+    device, `read` and `received` leave out rows.
 
     Args:
       optimizer: the optimizer of the table.
@@ -94,14 +94,12 @@ def all_to_all(optimizer: TableOptimizer, spec: TableSpec, mesh: Mesh, capacity:
     def read(table, slots, named, step):
         return _swapped(optimizer.read(table, slots, named.asked, step))[named.got]
 
-    def update(table, slots, named, gradients, step):
+    def received(named, gradients):
         sent = jnp.where(named.filled[..., None], summed(gradients, named.rows)[named.sent], 0)
-        received = _swapped(sent.reshape(parts * capacity, -1))
-        if several_hold:
-            received = jax.lax.all_gather(received, DATA_AXIS, tiled=True)
-        return optimizer.update(table, slots, named.updated, received, step)
+        found = _swapped(sent.reshape(parts * capacity, -1))
+        return jax.lax.all_gather(found, DATA_AXIS, tiled=True) if several_hold else found
 
-    return Exchange(named, read, update)
+    return Exchange(named, read, received, *updates_of_part(optimizer))
 
 
 def _swapped(values: jax.Array) -> jax.Array:

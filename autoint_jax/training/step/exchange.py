@@ -35,12 +35,18 @@ class Exchange(NamedTuple):
     Attributes:
       named: numbers [n] of rows of the whole table, v or more for padding -> what `read` and `update` take.
       read: (table, slots, named, step) -> rows [n, d] as of `step` steps.
-      update: (table, slots, named, gradients [n, d], step) -> table and slots as of `step + 1` steps.
+      received: (named, gradients [n, d]) -> gradients as `squares` and `update` take them, those of all devices.
+      squares: (table, slots, named, gradients received, step) -> the sum of the squares of the gradients of all rows of
+        the batch, float32 [].
+      update: (table, slots, named, gradients received, step, factor of gradients or None) -> table and slots as of
+        `step + 1` steps.
     """
 
     named: Callable[[jax.Array], Any]
     read: Callable[[jax.Array, Any, Any, jax.Array], jax.Array]
-    update: Callable[[jax.Array, Any, Any, jax.Array, jax.Array], tuple[jax.Array, Any]]
+    received: Callable[[Any, jax.Array], jax.Array]
+    squares: Callable[[jax.Array, Any, Any, jax.Array, jax.Array], jax.Array]
+    update: Callable[..., tuple[jax.Array, Any]]
 
 
 def exchange(optimizer: TableOptimizer, spec: TableSpec, mesh: Mesh | None) -> Exchange:
@@ -53,7 +59,13 @@ def exchange(optimizer: TableOptimizer, spec: TableSpec, mesh: Mesh | None) -> E
     """
     axes = () if mesh is None else batch_axes(mesh)
     if mesh is None or not axes:
-        return Exchange(lambda numbers: optimizer.named(numbers, spec.rows), optimizer.read, optimizer.update)
+        return Exchange(
+            lambda numbers: optimizer.named(numbers, spec.rows),
+            optimizer.read,
+            lambda named, gradients: gradients,
+            optimizer.squares,
+            optimizer.update,
+        )
     if table_parts(mesh) == 1:
         return _of_whole_tables(optimizer, spec, axes)
     return _of_parts(optimizer, spec, mesh, axes)
@@ -69,10 +81,16 @@ def _of_whole_tables(optimizer: TableOptimizer, spec: TableSpec, axes: tuple[str
     def read(table, slots, named, step):
         return optimizer.read(table, slots, named[0], step)
 
-    def update(table, slots, named, gradients, step):
-        return optimizer.update(table, slots, named[1], jax.lax.all_gather(gradients, axes, tiled=True), step)
+    def received(named, gradients):
+        return jax.lax.all_gather(gradients, axes, tiled=True)
 
-    return Exchange(named, read, update)
+    def squares(table, slots, named, gradients, step):
+        return optimizer.squares(table, slots, named[1], gradients, step)
+
+    def update(table, slots, named, gradients, step, scale=None):
+        return optimizer.update(table, slots, named[1], gradients, step, scale)
+
+    return Exchange(named, read, received, squares, update)
 
 
 class _Named(NamedTuple):
@@ -105,10 +123,22 @@ def _of_parts(optimizer: TableOptimizer, spec: TableSpec, mesh: Mesh, axes: tupl
     def read(table, slots, named, step):
         return _sent(optimizer.read(table, slots, named.asked, step), named.held)
 
-    def update(table, slots, named, gradients, step):
-        return optimizer.update(table, slots, named.updated, jax.lax.all_gather(gradients, axes, tiled=True), step)
+    def received(named, gradients):
+        return jax.lax.all_gather(gradients, axes, tiled=True)
 
-    return Exchange(named, read, update)
+    return Exchange(named, read, received, *updates_of_part(optimizer))
+
+
+def updates_of_part(optimizer: TableOptimizer) -> tuple[Callable, Callable]:
+    """Returns `squares` and `update` of an exchange whose devices update the rows `named.updated` of their parts."""
+
+    def squares(table, slots, named, gradients, step):
+        return jax.lax.psum(optimizer.squares(table, slots, named.updated, gradients, step), TABLE_AXIS)
+
+    def update(table, slots, named, gradients, step, scale=None):
+        return optimizer.update(table, slots, named.updated, gradients, step, scale)
+
+    return squares, update
 
 
 def own_numbers(numbers: jax.Array, spec: TableSpec, parts: int) -> jax.Array:

@@ -131,8 +131,9 @@ class Setup(NamedTuple):
         Its rates are those of the configuration, or those given, times the factor of the schedule.
         """
         config = self.config.optimizer
-        rate = LearningRate((rates or rates_of(self.config)).learning_rate, schedule_factors(config))
-        found = adam(config, rate.at(updates))
+        rates = rates or rates_of(self.config)
+        rate = LearningRate(rates.learning_rate, schedule_factors(config))
+        found = adam(config, rate.at(updates), rates.weight_decay)
         return _counting(found) if self.skips else found
 
     def table_optimizer(self, rates: Rates | None = None) -> TableOptimizer:

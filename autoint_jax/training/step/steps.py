@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
+from autoint_jax.config.options import is_on
 from autoint_jax.config.rates import NOTHING_VARIED, Rates, rates_of
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.models.layers.tables import Rows, empty_rows, table_rows
@@ -27,6 +28,7 @@ from autoint_jax.training.step.row_fetch import in_groups
 from autoint_jax.training.step.skipping import all_finite, skipped_unless
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup, TrainState, updates_taken
+from autoint_jax.training.tables.row_rules import clip_scale, squared
 
 NO_LOSS = np.float32(0)  # has the shape and type of a step's loss
 Exchanges = dict[str, Exchange]  # name of a table -> its exchange
@@ -76,14 +78,27 @@ def device_step(setup: Setup, mesh: Mesh | None, cut: Cut, rates: Rates) -> Call
             finite = all_finite((loss, grad_params, grad_rows), axes)
             for name, in_batch in numbers.items():  # padding in place of the batch, so that no row is written
                 named[name] = exchanges[name].named(jnp.where(finite, in_batch, setup.table_specs[name].rows))
+        if is_on(rates.l2_params):
+            grad_params = jax.tree.map(lambda own, value: own + rates.l2_params * value, grad_params, state.params)
+        received = {
+            name: exchanges[name].received(named[name], grad_rows[name].reshape(-1, table.shape[1]))
+            for name, table in state.tables.items()
+        }
+        scale = None
+        if is_on(rates.clip_norm):
+            squares = squared(grad_params)
+            for name, table in state.tables.items():
+                own = table, state.slots[name], named[name], received[name]
+                squares = squares + exchanges[name].squares(*own, count)
+            scale = clip_scale(squares, rates.clip_norm)
+            grad_params = jax.tree.map(lambda own: own * scale, grad_params)
         optimizer = setup.optimizer(rates, count)
         updates, optimizer_state = optimizer.update(grad_params, state.optimizer, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         tables, slots = {}, {}
         for name, table in state.tables.items():
-            tables[name], slots[name] = exchanges[name].update(
-                table, state.slots[name], named[name], grad_rows[name].reshape(-1, table.shape[1]), count
-            )
+            own = table, state.slots[name], named[name], received[name]
+            tables[name], slots[name] = exchanges[name].update(*own, count, scale)
         after = TrainState(state.step + 1, params, tables, optimizer_state, slots, statistics)
         if setup.skips:
             return skipped_unless(finite, after, state, loss, dense=setup.config.optimizer.tables == 'adam')

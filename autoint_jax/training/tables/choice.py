@@ -7,6 +7,7 @@ import optax
 
 from autoint_jax.config.execution_config import AUTOMATIC
 from autoint_jax.config.optimizer_config import OptimizerConfig
+from autoint_jax.config.options import is_on
 from autoint_jax.config.rates import Rates
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
@@ -15,10 +16,28 @@ from autoint_jax.training.tables.kernels import deferred_adam_kernel, lazy_adam_
 from autoint_jax.training.tables.lazy_adam import lazy_adam
 from autoint_jax.training.tables.learning_rate import LearningRate, schedule_factors
 from autoint_jax.training.tables.optimizer import TableOptimizer, dense, rowwise_adagrad
+from autoint_jax.training.tables.row_rules import RowRules
 
 
-def adam(config: OptimizerConfig, learning_rate: float | jax.Array) -> optax.GradientTransformation:
-    """Returns dense Adam (Kingma & Ba, 2015), for parameters and, with optimizer.tables 'adam', for whole tables."""
+def adam(
+    config: OptimizerConfig, learning_rate: float | jax.Array, decay: float | jax.Array = 0.0
+) -> optax.GradientTransformation:
+    """Returns dense Adam (Kingma & Ba, 2015), for parameters and, with optimizer.tables 'adam', for whole tables.
+
+    With a weight decay it is AdamW (Loshchilov & Hutter, 2019), whose decay is multiplied by the learning rate.
+    """
+    plain = _plain_adam(config, learning_rate)
+    if not is_on(decay):
+        return plain
+
+    def update(gradients, state, params=None):
+        updates, state = plain.update(gradients, state, params)
+        return jax.tree.map(lambda moved, value: moved - learning_rate * decay * value, updates, params), state
+
+    return optax.GradientTransformation(plain.init, update)
+
+
+def _plain_adam(config: OptimizerConfig, learning_rate: float | jax.Array) -> optax.GradientTransformation:
     return optax.adam(learning_rate, b1=config.b1, b2=config.b2, eps=config.epsilon)
 
 
@@ -28,23 +47,24 @@ def table_optimizer(config: OptimizerConfig, form: str, rates: Rates) -> TableOp
     Args:
       config: the options of the optimizers.
       form: 'xla' or 'cpu_kernel', from `chosen_table_form`.
-      rates: learning rates and L2 weights, in place of those of `config`.
+      rates: learning rates, weight decay and L2 weights, in place of those of `config`.
     """
     learning_rate = LearningRate(rates.tables_learning_rate, schedule_factors(config))
-    l2_rows, compiled = rates.l2_rows, form == 'cpu_kernel'
+    rules = RowRules(rates.l2_rows, rates.weight_decay, config.row_clip, config.row_clip_floor)
+    compiled = form == 'cpu_kernel'
     if config.tables == 'deferred_adam':
         return (deferred_adam_kernel if compiled else deferred_adam)(
-            learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=l2_rows
+            learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, rules=rules
         )
     if config.tables == 'lazy_adam':
         return (lazy_adam_kernel if compiled else lazy_adam)(
-            learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, l2_rows=l2_rows
+            learning_rate, b1=config.b1, b2=config.b2, epsilon=config.epsilon, rules=rules
         )
     if config.tables == 'rowwise_adagrad':
         return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(
-            learning_rate, epsilon=config.epsilon, l2_rows=l2_rows
+            learning_rate, epsilon=config.epsilon, rules=rules
         )
-    return dense(functools.partial(adam, config), learning_rate, l2_rows=l2_rows, l2_tables=rates.l2_tables)
+    return dense(functools.partial(adam, config), learning_rate, rules=rules, l2_tables=rates.l2_tables)
 
 
 def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC, platform: str | None = None) -> str:

@@ -23,7 +23,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoint_jax.training.tables.learning_rate import LearningRate
-from autoint_jax.training.tables.optimizer import TableOptimizer, distinct_rows, gather, put, summed
+from autoint_jax.training.tables.optimizer import (
+    TableOptimizer,
+    distinct_rows,
+    gather,
+    put,
+    row_gradients,
+    squared_in_table,
+)
+from autoint_jax.training.tables.row_rules import RowRules, scaled
 
 # If b2^s is at most this, 1 - b2^s is 1 in float32.
 NEGLIGIBLE = 1e-9
@@ -96,7 +104,7 @@ class DeferredAdamSlots(NamedTuple):
 
 
 def deferred_adam(
-    learning_rate: LearningRate, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
+    learning_rate: LearningRate, *, b1: float, b2: float, epsilon: float, rules: RowRules
 ) -> TableOptimizer:
     """Returns Adam (Kingma & Ba, 2015, algorithm 1) that applies the missed steps of a row when the row is read.
 
@@ -105,7 +113,7 @@ def deferred_adam(
       b1: decay of the first moment, below b2.
       b2: decay of the second moment.
       epsilon: added to the square root of the bias-corrected second moment, above 0.
-      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
+      rules: the rules for the rows of a batch.
     """
 
     def caught_up(values, m, nu, last, step):
@@ -133,9 +141,13 @@ def deferred_adam(
     def read(table, slots, rows, step):
         return rows_as_of(table, slots, rows, step)[0][rows.index_in_batch]
 
-    def update(table, slots, rows, gradients, step):
+    def squares(table, slots, rows, gradients, step):
+        values = rows_as_of(table, slots, rows, step)[0]
+        return squared_in_table(row_gradients(rules, gradients, rows, values), rows, table)
+
+    def update(table, slots, rows, gradients, step, scale=None):
         values, m, nu, last = rows_as_of(table, slots, rows, step)
-        gradient = summed(gradients, rows) + l2_rows * values
+        rate, gradient = learning_rate.at(step), scaled(row_gradients(rules, gradients, rows, values), scale)
         count = (step + 1).astype(jnp.float32)
         m = b1 * m + (1 - b1) * gradient
         nu = b2 * nu + (1 - b2) * gradient**2
@@ -143,7 +155,7 @@ def deferred_adam(
         # The result is step + 1. It makes the write depend on this read and, by the gradient, on that in `read`, which
         # are two where devices share a batch. Otherwise XLA writes to a copy of the array.
         last = jnp.maximum(jnp.minimum(last, jnp.where(jnp.isnan(m[:, 0]), step, step + 1)), step + 1)
-        return put(table, rows, values - learning_rate.at(step) * direction), DeferredAdamSlots(
+        return put(table, rows, rules.decayed(values, rate) - rate * direction), DeferredAdamSlots(
             put(slots.m, rows, m), put(slots.nu, rows, nu), put(slots.last, rows, last)
         )
 
@@ -151,4 +163,4 @@ def deferred_adam(
         table, m, nu = caught_up(table, *slots, step)
         return table, DeferredAdamSlots(m, nu, jnp.full_like(slots.last, step))
 
-    return TableOptimizer(init, distinct_rows, read, update, flush)
+    return TableOptimizer(init, distinct_rows, read, squares, update, flush)

@@ -18,9 +18,11 @@ from autoint_jax.training.tables.optimizer import (
     distinct_rows,
     gather,
     put,
-    summed,
+    row_gradients,
+    squares_as_stored,
     up_to_date,
 )
+from autoint_jax.training.tables.row_rules import RowRules, scaled
 
 
 class LazyAdamSlots(NamedTuple):
@@ -35,9 +37,7 @@ class LazyAdamSlots(NamedTuple):
     nu: jax.Array
 
 
-def lazy_adam(
-    learning_rate: LearningRate, *, b1: float, b2: float, epsilon: float, l2_rows: float | jax.Array
-) -> TableOptimizer:
+def lazy_adam(learning_rate: LearningRate, *, b1: float, b2: float, epsilon: float, rules: RowRules) -> TableOptimizer:
     """Returns Adam (Kingma & Ba, 2015, algorithm 1) on the rows of a batch.
 
     Epsilon is added to the square root of the bias-corrected second moment, as in the paper; PyTorch adds it before the
@@ -48,21 +48,21 @@ def lazy_adam(
       b1: decay of the first moment.
       b2: decay of the second moment.
       epsilon: added to the square root of the bias-corrected second moment.
-      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
+      rules: the rules for the rows of a batch.
     """
 
     def init(table):
         return LazyAdamSlots(jnp.zeros_like(table), jnp.zeros_like(table))
 
-    def update(table, slots, rows, gradients, step):
-        values = gather(table, rows)
-        gradient = summed(gradients, rows) + l2_rows * values
+    def update(table, slots, rows, gradients, step, scale=None):
+        values, rate = gather(table, rows), learning_rate.at(step)
+        gradient = scaled(row_gradients(rules, gradients, rows, values), scale)
         count = (step + 1).astype(jnp.float32)
         m = b1 * gather(slots.m, rows) + (1 - b1) * gradient
         nu = b2 * gather(slots.nu, rows) + (1 - b2) * gradient**2
         direction = (m / (1 - b1**count)) / (jnp.sqrt(nu / (1 - b2**count)) + epsilon)
-        return put(table, rows, values - learning_rate.at(step) * direction), LazyAdamSlots(
+        return put(table, rows, rules.decayed(values, rate) - rate * direction), LazyAdamSlots(
             put(slots.m, rows, m), put(slots.nu, rows, nu)
         )
 
-    return TableOptimizer(init, distinct_rows, distinct_as_stored, update, up_to_date)
+    return TableOptimizer(init, distinct_rows, distinct_as_stored, squares_as_stored(rules), update, up_to_date)

@@ -12,13 +12,14 @@ import optax
 
 from autoint_jax.config.options import is_on
 from autoint_jax.training.tables.learning_rate import LearningRate
+from autoint_jax.training.tables.row_rules import RowRules, scaled, squared
 
 
 class TableOptimizer(NamedTuple):
-    """An optimizer of a table [v, d] as five functions.
+    """An optimizer of a table [v, d] as six functions.
 
-    A step calls `named` and `read`, then the model's forward and backward pass, then `update`, which may be given other
-    rows than `read`.
+    A step calls `named` and `read`, then the model's forward and backward pass, then `squares` if gradients are clipped
+    by their global norm, then `update`. The last two may be given other rows than `read`.
 
     Row numbers, int32 [n], may repeat. A number of v or more stands for padding: `read` returns any row for it, and
     `update` drops its gradient. A row whose gradient is zero, such as the padding id of a multivalued field, still
@@ -28,14 +29,18 @@ class TableOptimizer(NamedTuple):
       init: table -> slots, which are the arrays that the optimizer keeps for the table.
       named: (numbers [n], v) -> the rows with these numbers in the form that `read` and `update` take.
       read: (table, slots, rows from `named`, step) -> rows [n, d] as of `step` steps.
-      update: (table, slots, rows from `named`, gradients [n, d], step) -> table and slots as of `step + 1` steps.
+      squares: (table, slots, rows from `named`, gradients [n, d], step) -> the sum of the squares of the gradients by
+        which `update` moves rows, float32 []. The gradients of a repeated row are summed before they are squared.
+      update: (table, slots, rows from `named`, gradients [n, d], step, factor of gradients or None) -> table and slots
+        as of `step + 1` steps.
       flush: (table, slots, step) -> table and slots, every row as of `step` steps.
     """
 
     init: Callable[[jax.Array], Any]
     named: Callable[[jax.Array, int], Any]
     read: Callable[[jax.Array, Any, Any, jax.Array], jax.Array]
-    update: Callable[[jax.Array, Any, Any, jax.Array, jax.Array], tuple[jax.Array, Any]]
+    squares: Callable[[jax.Array, Any, Any, jax.Array, jax.Array], jax.Array]
+    update: Callable[..., tuple[jax.Array, Any]]
     flush: Callable[[jax.Array, Any, jax.Array], tuple[jax.Array, Any]]
 
 
@@ -58,7 +63,7 @@ def dense(
     optimizer: Callable[[float | jax.Array], optax.GradientTransformation],
     learning_rate: LearningRate,
     *,
-    l2_rows: float | jax.Array,
+    rules: RowRules,
     l2_tables: float | jax.Array,
 ) -> TableOptimizer:
     """Returns a table optimizer that applies an Optax optimizer to the whole table at every step.
@@ -68,22 +73,36 @@ def dense(
     Args:
       optimizer: learning rate of a step -> the Optax optimizer, whose state is the slots.
       learning_rate: the rate of each step.
-      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
+      rules: the rules for the rows of a batch.
       l2_tables: adds l2_tables * table to the gradient. That is the gradient of the penalty l2_tables / 2 * |table|^2,
         which FuxiCTR and BARS use.
     """
 
-    def update(table, slots, numbers, gradients, step):
+    def in_batch(table, numbers):
+        return jnp.zeros((len(table), 1), table.dtype).at[numbers].set(1.0, mode='drop')
+
+    def whole_gradient(table, numbers, gradients):
         gradient = jnp.zeros_like(table).at[numbers].add(gradients, mode='drop')
-        if is_on(l2_rows):
-            in_batch = jnp.zeros((len(table), 1), table.dtype).at[numbers].set(1.0, mode='drop')
-            gradient = gradient + l2_rows * in_batch * table
+        if rules.clips(table.shape[1]):
+            counts = jnp.zeros((len(table), 1), table.dtype).at[numbers].add(1.0, mode='drop')
+            gradient = rules.clipped(gradient, table, counts)
+        if is_on(rules.l2):
+            gradient = gradient + rules.l2 * in_batch(table, numbers) * table
         if is_on(l2_tables):
             gradient = gradient + l2_tables * table
-        updates, slots = optimizer(learning_rate.at(step)).update(gradient, slots, table)
+        return gradient
+
+    def squares(table, slots, numbers, gradients, step):
+        return squared(whole_gradient(table, numbers, gradients))
+
+    def update(table, slots, numbers, gradients, step, scale=None):
+        rate, gradient = learning_rate.at(step), scaled(whole_gradient(table, numbers, gradients), scale)
+        updates, slots = optimizer(rate).update(gradient, slots, table)
+        if is_on(rules.decay):
+            table = jnp.where(in_batch(table, numbers) > 0, rules.decayed(table, rate), table)
         return optax.apply_updates(table, updates), slots
 
-    return TableOptimizer(optimizer(learning_rate.rate).init, by_number, rows_as_stored, update, up_to_date)
+    return TableOptimizer(optimizer(learning_rate.rate).init, by_number, rows_as_stored, squares, update, up_to_date)
 
 
 class DistinctRows(NamedTuple):
@@ -147,7 +166,37 @@ def summed(gradients: jax.Array, rows: DistinctRows) -> jax.Array:
     )
 
 
-def rowwise_adagrad(learning_rate: LearningRate, *, epsilon: float, l2_rows: float | jax.Array) -> TableOptimizer:
+def row_gradients(rules: RowRules, gradients: jax.Array, rows: DistinctRows, values: jax.Array) -> jax.Array:
+    """Returns the gradients of the distinct rows by which an optimizer moves them, [n, d].
+
+    Args:
+      rules: the rules for rows.
+      gradients: [n, d], of the places of the batch.
+      rows: the distinct rows.
+      values: their values [n, d].
+    """
+    gradient = summed(gradients, rows)
+    if rules.clips(values.shape[1]):
+        counts = jnp.zeros((len(values), 1), values.dtype).at[rows.index_in_batch].add(1.0)
+        gradient = rules.clipped(gradient, values, counts)
+    return gradient + rules.l2 * values
+
+
+def squares_as_stored(rules: RowRules) -> Callable[[jax.Array, Any, DistinctRows, jax.Array, jax.Array], jax.Array]:
+    """Returns the `squares` of optimizers of distinct rows that are always up to date."""
+
+    def squares(table, slots, rows, gradients, step):
+        return squared_in_table(row_gradients(rules, gradients, rows, gather(table, rows)), rows, table)
+
+    return squares
+
+
+def squared_in_table(gradient: jax.Array, rows: DistinctRows, table: jax.Array) -> jax.Array:
+    """Returns the sum of the squares of the gradients of distinct rows, without padding, float32 []."""
+    return squared(jnp.where(rows.numbers[:, None] < len(table), gradient, 0))
+
+
+def rowwise_adagrad(learning_rate: LearningRate, *, epsilon: float, rules: RowRules) -> TableOptimizer:
     """Returns row-wise Adagrad, which keeps one accumulator G per row.
 
     G += mean_d(g^2), row -= learning_rate * g / (sqrt(G) + epsilon). DLRM calls it `RWSAdagrad`, FBGEMM
@@ -158,17 +207,17 @@ def rowwise_adagrad(learning_rate: LearningRate, *, epsilon: float, l2_rows: flo
     Args:
       learning_rate: the rate of each step.
       epsilon: added to the square root.
-      l2_rows: adds l2_rows * row to the gradient of every row of the batch, once per row.
+      rules: the rules for the rows of a batch.
     """
 
     def init(table):
         return jnp.zeros(len(table), table.dtype)
 
-    def update(table, accumulator, rows, gradients, step):
-        values = gather(table, rows)
-        gradient = summed(gradients, rows) + l2_rows * values
+    def update(table, accumulator, rows, gradients, step, scale=None):
+        values, rate = gather(table, rows), learning_rate.at(step)
+        gradient = scaled(row_gradients(rules, gradients, rows, values), scale)
         accumulated = gather(accumulator, rows) + jnp.mean(gradient**2, axis=1)
-        scale = learning_rate.at(step) / (jnp.sqrt(accumulated) + epsilon)
-        return put(table, rows, values - scale[:, None] * gradient), put(accumulator, rows, accumulated)
+        moved = (rate / (jnp.sqrt(accumulated) + epsilon))[:, None] * gradient
+        return put(table, rows, rules.decayed(values, rate) - moved), put(accumulator, rows, accumulated)
 
-    return TableOptimizer(init, distinct_rows, distinct_as_stored, update, up_to_date)
+    return TableOptimizer(init, distinct_rows, distinct_as_stored, squares_as_stored(rules), update, up_to_date)
