@@ -24,6 +24,9 @@ struct Gradients {
 
 inline long whole(long count, long of) { return (count + of - 1) / of * of; }
 
+// Scores of all fields with each other stay in the second-level cache up to so many fields; else queries are taken in parts.
+constexpr long kMostWhole = 256, kPart = 160;
+
 // How a block divides its columns among examples.
 //
 // An example's vectors are whole, so they have columns past its fields. Where these are few, each example has its own; aligned
@@ -35,7 +38,7 @@ struct Division {
 
   // A block has about 160 columns, so that the values of a layer fit in half of the L2 cache: the number of which the examples
   // fill the largest part. It has one example if that has more columns.
-  explicit Division(long fields) : fields(fields), padded(whole(fields, kLanes)) {
+  explicit Division(long fields) : fields(fields), padded(whole(fields, fields > kMostWhole ? kWideLanes : kLanes)) {
     pitch = fields * 16 >= padded * 15 ? padded : fields;
     for (long tried : {160, 128, 144, 176, 192, 208})
       if (tried >= padded && (!columns || fitting(tried) * columns > examples * tried)) columns = tried, examples = fitting(tried);
@@ -62,6 +65,8 @@ struct Stack {
   // Number of keys whose scores are computed, a multiple of four; scores past the fields are not used. Smaller tiles of one
   // or two rows would be slow, because each sum waits for the one before.
   long whole_keys() const { return whole(fields, 4); }
+  // Number of queries whose scores are computed at a time.
+  long part() const { return padded() > kMostWhole ? kPart : padded(); }
   long pitch() const { return block.pitch; }
   long columns() const { return block.columns; }
   long examples() const { return block.examples; }

@@ -112,16 +112,16 @@ inline __attribute__((always_inline)) void add_sums_of_lanes(const Wide* s, floa
 
 // c[i][j] += sum over columns of a[i][:] * b[j][:] for `Rows` x `Others` entries.
 template <int Rows, int Others>
-inline __attribute__((always_inline)) void inner_tile(const float* a, const float* b, long step, long columns, float* c,
-                                                      long c_step) {
+inline __attribute__((always_inline)) void inner_tile(const float* a, long a_step, const float* b, long b_step, long columns,
+                                                      float* c, long c_step) {
   Wide sum[Rows][Others] = {};
   for (long k = 0; k < columns; k += kWideLanes) {
     Wide right[Others];
 #pragma GCC unroll 8
-    for (int j = 0; j < Others; ++j) right[j] = hold<Wide>(b + j * step + k);
+    for (int j = 0; j < Others; ++j) right[j] = hold<Wide>(b + j * b_step + k);
 #pragma GCC unroll 8
     for (int i = 0; i < Rows; ++i) {
-      const Wide left = hold<Wide>(a + i * step + k);
+      const Wide left = hold<Wide>(a + i * a_step + k);
 #pragma GCC unroll 8
       for (int j = 0; j < Others; ++j) sum[i][j] += left * right[j];
     }
@@ -136,9 +136,10 @@ inline __attribute__((always_inline)) void inner_tile(const float* a, const floa
   }
 }
 
-// c [rows][others] += a [rows][columns] times the transpose of b [others][columns]; both with row step `step`; columns is a
+// c [rows][others] += a [rows][columns] times the transpose of b [others][columns], with steps from row to row; columns is a
 // multiple of kWideLanes.
-inline void add_inner_product(const float* a, const float* b, long step, long columns, float* c, long rows, long others) {
+inline void add_inner_product(const float* a, long a_step, const float* b, long b_step, long columns, float* c, long c_step,
+                              long rows, long others) {
   constexpr long kGroup = 16;  // rows of `a` that stay in the first-level cache while those of `b` pass
   for (long group = 0; group < rows; group += kGroup) {
     const long end = std::min(rows, group + kGroup);
@@ -146,11 +147,12 @@ inline void add_inner_product(const float* a, const float* b, long step, long co
     for (; j + 4 <= others; j += 4) {
       long i = group;
       for (; i + kInnerRows <= end; i += kInnerRows)
-        inner_tile<kInnerRows, 4>(a + i * step, b + j * step, step, columns, c + i * others + j, others);
-      for (; i < end; ++i) inner_tile<1, 4>(a + i * step, b + j * step, step, columns, c + i * others + j, others);
+        inner_tile<kInnerRows, 4>(a + i * a_step, a_step, b + j * b_step, b_step, columns, c + i * c_step + j, c_step);
+      for (; i < end; ++i) inner_tile<1, 4>(a + i * a_step, a_step, b + j * b_step, b_step, columns, c + i * c_step + j, c_step);
     }
     for (; j < others; ++j)
-      for (long i = group; i < end; ++i) inner_tile<1, 1>(a + i * step, b + j * step, step, columns, c + i * others + j, others);
+      for (long i = group; i < end; ++i)
+        inner_tile<1, 1>(a + i * a_step, a_step, b + j * b_step, b_step, columns, c + i * c_step + j, c_step);
   }
 }
 

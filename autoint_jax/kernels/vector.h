@@ -14,7 +14,6 @@
 namespace autoint {
 
 typedef float Vector __attribute__((vector_size(32)));
-typedef int32_t IntVector __attribute__((vector_size(32)));
 typedef float Quarter __attribute__((vector_size(16)));
 #ifdef __AVX512VL__
 typedef float Wide __attribute__((vector_size(64)));
@@ -89,20 +88,22 @@ inline V hold(const float* p) {
 
 // exp(x) for x <= 0, relative error below 2e-7: x = n ln 2 + r, a polynomial in r, times 2^n. NaN stays NaN: a product keeps it,
 // where n added to the exponent's bits would turn it into a number.
-inline Vector exponential(Vector x) {
+template <typename V>
+inline V exponential(V x) {
+  typedef int32_t Whole __attribute__((vector_size(sizeof(V))));
   constexpr float kShift = 12582912.0f + 127.0f;  // a sum with it has n + 127, the exponent of 2^n, in its low bits
-  x = larger_or_second(all(-87.0f), x);
-  const Vector shifted = x * 1.44269504f + kShift;
-  const Vector n = shifted - kShift;
-  const Vector r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  Vector p = all(1.9875691500e-4f);
+  x = larger_or_second(all<V>(-87.0f), x);
+  const V shifted = x * 1.44269504f + kShift;
+  const V n = shifted - kShift;
+  const V r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  V p = all<V>(1.9875691500e-4f);
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  return p * (Vector)((IntVector)shifted << 23);
+  return p * (V)((Whole)shifted << 23);
 }
 
 // The sum of all lanes, halves first: one after the other they would wait for each other.
