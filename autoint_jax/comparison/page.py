@@ -15,6 +15,7 @@ from autoint_jax.report.dots import Dot, dots
 from autoint_jax.report.ranks import critical_difference
 
 FEW_SEEDS = 5  # fewer blocks are named as few
+MOST_COLUMNS = 6  # settings that have a column each; more have a line each
 
 
 def comparison_page(settings: Sequence[Setting], first: str, name: str) -> Page:
@@ -104,6 +105,15 @@ def _figures(settings: Sequence[Setting], found: Sequence[Compared]) -> list[Blo
 def _tests(settings: Sequence[Setting], found: Sequence[Compared]) -> list[Block]:
     if len(settings) < 2:
         return [Text('There is one setting, so there is nothing to test.')]
+    few = min(test.tests.blocks for of in found for test in of.others)
+    if max(test.tests.blocks for test in found[0].others) < 2:
+        return [
+            Text(
+                'The best setting shares at most one seed with each other setting, so nothing can be said about '
+                'chance: train each setting with the same seeds, at least five.',
+                CAUTION,
+            )
+        ]
     blocks: list[Block] = [
         Text(
             'Two runs with the same seed see their rows in the same order, so settings are compared seed by seed. '
@@ -111,12 +121,11 @@ def _tests(settings: Sequence[Setting], found: Sequence[Compared]) -> list[Block
             'by Holm for the number of settings. Before that, Wilcoxon needs at least six seeds for a p below 0.05.'
         )
     ]
-    few = [test.tests.blocks for of in found for test in of.others]
-    if min(few) < FEW_SEEDS:
+    if few < FEW_SEEDS:
         blocks.append(
             Text(
-                f'Some pairs of settings share only {min(few)} seeds. With so few, an interval is wide and a test '
-                'finds little: train more seeds before you conclude that settings are equal.',
+                f'Some pairs of settings share only {few} seed{"s" * (few != 1)}. With so few, an interval is wide and '
+                'a test finds little: train more seeds before you conclude that settings are equal.',
                 CAUTION,
             )
         )
@@ -171,10 +180,15 @@ def _options(settings: Sequence[Setting]) -> list[Block]:
     options = list(settings[0].options)
     if not options:
         return [Text('The runs differ in their seeds alone.')]
-    rows = [[option, *(shown(setting.options[option]) for setting in settings)] for option in options]
+    if len(settings) <= MOST_COLUMNS:
+        heads = ['option', *(setting.name for setting in settings)]
+        rows = [[option, *(shown(setting.options[option]) for setting in settings)] for option in options]
+    else:
+        heads = ['setting', *options]
+        rows = [[setting.name, *map(shown, setting.options.values())] for setting in settings]
     return [
         Text(f'The settings differ in {len(options)} option{"s" * (len(options) > 1)}; all others are equal.', VERDICT),
-        Table('table_of_options', ['option', *(setting.name for setting in settings)], rows, 'Values of each setting.'),
+        Table('table_of_options', heads, rows, 'Values of each setting.'),
     ]
 
 

@@ -97,6 +97,10 @@ def test_the_page_says_what_the_figures_are(settings):
     )
 
 
+def table_of(page, name):
+    return next(block for block in page.blocks if isinstance(block, Table) and block.name == name)
+
+
 def test_two_runs_of_one_seed_have_a_page_too(tmp_path):
     runs = [
         write_run(tmp_path / model, {'model.name': model}, 0, figures(model, 0), evaluated=False)
@@ -105,8 +109,16 @@ def test_two_runs_of_one_seed_have_a_page_too(tmp_path):
     page = comparison_page(settings_of(runs_of_folders(runs)), 'logloss', '2 runs')
     assert 'No two settings share two seeds, so whether the difference is chance cannot be said' in page.lead
     texts = ' '.join(block.text for block in page.blocks if isinstance(block, Text))
-    assert 'at least three settings and two seeds' in texts and 'keep no evaluations' in texts
+    assert (
+        'at least three settings and two seeds' in texts
+        and 'shares at most one seed' in texts
+        and 'keep no evaluations' in texts
+    )
     assert [block.name for block in page.blocks if isinstance(block, Chart)] == ['test_figures']
+    assert table_of(page, 'table_of_options').rows == [['model.name', 'lr', 'fm']]
+    many = [write_run(tmp_path / f'n{n}', {'training.epochs': n}, 1, figures('lr', n)) for n in range(1, 8)]
+    table = table_of(comparison_page(settings_of(runs_of_folders(many)), 'auc', '7 runs'), 'table_of_options')
+    assert table.heads == ['setting', 'training.epochs'] and table.rows[6] == ['epochs 7', '7']
     one = comparison_page(
         settings_of(runs_of_folders([write_run(tmp_path / str(s), {}, s, figures('lr', s)) for s in range(3)])),
         'auc',
