@@ -21,17 +21,17 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.errors import UsageError
 
-FORMATS = ('stablehlo', 'onnx')
+FORMATS, INPUTS = ('stablehlo', 'onnx'), ('ids', 'raw')
 TABLES = ('float32', 'bfloat16', 'int8')
 
 _OUT = flags.DEFINE_string('out', None, 'Folder for the bundle; it must not exist, or hold a bundle with --overwrite.')
 _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace the bundle in the folder of --out.')
 _FORMATS = flags.DEFINE_list('formats', list(FORMATS), f'Formats of the model, of {", ".join(FORMATS)}.')
-_ONNX_INPUTS = flags.DEFINE_enum(
+_ONNX_INPUTS = flags.DEFINE_list(
     'onnx_inputs',
-    'ids',
-    ('ids', 'raw'),
-    'With "raw" there is a second ONNX program, which takes raw values: vocabularies and transforms are in the graph.',
+    ['ids'],
+    'What ONNX programs take: "ids", "raw", or "ids,raw". There is always one of ids. With "raw" there is a second '
+    'one, which takes raw values: vocabularies and transforms are in the graph.',
 )
 _CONTEXT = flags.DEFINE_list(
     'context',
@@ -99,7 +99,10 @@ def _formats() -> tuple[str, ...]:
     if not _FORMATS.value:
         raise UsageError(f'--formats names no format: give one or several of {", ".join(FORMATS)}')
     formats = list(dict.fromkeys(_FORMATS.value))
-    raw = _ONNX_INPUTS.value == 'raw'
+    for name in _ONNX_INPUTS.value or ['']:
+        if name not in INPUTS:
+            raise UsageError(f'--onnx_inputs={name} is unknown: give one or both of {", ".join(INPUTS)}')
+    raw = 'raw' in _ONNX_INPUTS.value
     if _CONTEXT.value and not raw:
         raise UsageError('--context is for programs that take raw values: give --onnx_inputs=raw, too')
     if raw and 'onnx' not in formats:

@@ -33,7 +33,10 @@ def files_of(rows: Any, plan: RowPlan) -> Iterator[Input]:
     with tempfile.TemporaryDirectory(prefix='autoint_jax-') as folder:
         path = pathlib.Path(folder) / 'rows.parquet'
         frame.write_parquet(path)
-        yield Input([path], [])
+        try:
+            yield Input([path], [])
+        except UsageError as error:
+            raise UsageError(str(error).replace(os.fspath(path), 'the table of rows')) from None
 
 
 def frame_of(rows: Any) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """A trained run as Python programs use it: `autoint_jax.load`."""
 
 import pathlib
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,11 +54,21 @@ class LoadedRun:
 
         Returns:
           A frame with the columns row, those of `keep`, label, logit and probability. The last two are null in a row
-          that could not be parsed.
+          that could not be parsed, and there is a warning about such rows.
         """
+        if isinstance(keep, str):
+            raise UsageError(f'keep={keep!r} is a text: pass a list of names, such as keep=[{keep!r}]')
         predictor = Predictor(self._run, keep, max_bad_share, self._scorer)
         with files_of(rows, predictor.encoder.plan) as files:
-            return pl.concat([predictor.empty(), *predictor.scores(files.paths, SilentPreparation())])
+            scores = pl.concat([predictor.empty(), *predictor.scores(files.paths, SilentPreparation())])
+        if predictor.bad.count:
+            first = predictor.bad.first[0]
+            warnings.warn(
+                f'{predictor.bad.count:,} of {predictor.rows:,} rows could not be parsed and have no score; the first '
+                f'is line {first.line}: {first.reason}',
+                stacklevel=2,
+            )
+        return scores
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Returns {name: value} of the run's metrics on a split of its prepared data.

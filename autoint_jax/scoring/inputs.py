@@ -49,14 +49,14 @@ def input_files(name: str, plan: RowPlan) -> Iterator[Input]:
         return
     path = pathlib.Path(name)
     if not path.exists():
-        raise UsageError(f'--input={name} does not exist')
+        raise UsageError(f'{name} does not exist: name a file or a folder of rows')
     if not path.is_dir() or is_movielens(plan, path):
         yield Input([path], [])
         return
     files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] not in '._')
     tables = [one for one in files if _is_table(one, plan)]
     if not tables:
-        raise UsageError(f'--input={name} is a folder without a file whose name ends in {", ".join(SUFFIXES)}')
+        raise UsageError(f'{name} is a folder without a file whose name ends in {", ".join(SUFFIXES)}')
     yield Input(tables, [one.name for one in files if one not in tables])
 
 

@@ -1,7 +1,8 @@
 """Scores over HTTP: POST /score, GET /health, GET /metadata and GET /metrics.
 
 Errors are JSON, {"error": SENTENCE}, with status 404 for another path, 405 for another method, 408 if the body does not
-come in time, 413 if a request is too large, 422 if it cannot be understood, and 503 if the server has too much to do.
+come in time, 413 if a request is too large, 415 if its body is packed, 422 if it cannot be understood, and 503 if the
+server has too much to do.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from autoint_jax.serving.figures import Figures
 from autoint_jax.serving.limits import Limits
 from autoint_jax.serving.requests import Refused, answer, asked
 from autoint_jax.serving.scorer import Scorer, Scores
+from autoint_jax.terminal import shown
 
 SCORE, HEALTH, METADATA, METRICS = '/score', '/health', '/metadata', '/metrics'
 PATHS = (SCORE, HEALTH, METADATA, METRICS)
@@ -114,6 +116,9 @@ class _Service:
         """Returns the body of a request. Raises Refused if it is larger than the limit, or does not come in time."""
         most = self._limits.body_bytes
         too_large = Refused(413, f'the body has more than {most:,} bytes: send several requests')
+        packed = request.headers.get('content-encoding', 'identity')
+        if packed != 'identity':
+            raise Refused(415, f'the body is packed (Content-Encoding: {shown(packed[:40])}): send it as it is')
         length = request.headers.get('content-length', '')
         if length.isdecimal() and int(length) > most:
             raise too_large
@@ -179,7 +184,8 @@ def _body_of(body: bytes, status: int = 200, headers: dict[str, str] | None = No
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     # After a body that was not read to its end, the connection cannot be used for another request.
-    headers = {503: {'retry-after': '1'}, 413: {'connection': 'close'}, 408: {'connection': 'close'}}
+    closed = {'connection': 'close'}
+    headers = {503: {'retry-after': '1'}, 408: closed, 413: closed, 415: closed}
     return _json({'error': str(error)}, error.code, headers.get(error.code))
 
 

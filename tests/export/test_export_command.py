@@ -14,6 +14,8 @@ MISTAKES = {
     '--run_dir=none --out=b --formats=torch': '--formats=torch is unknown: give one or several of stablehlo, onnx',
     '--run_dir=none --out=b --formats=': '--formats names no format',
     '--run_dir=none --out=b --tables=int4': 'int4',
+    '--run_dir=none --out=b --onnx_inputs=ids,rows': '--onnx_inputs=rows is unknown: give one or both of ids, raw',
+    '--run_dir=none --out=b --onnx_inputs=ids,raw --formats=stablehlo': '--formats=stablehlo has no onnx: add it',
     '--run_dir=none --out=no/b': 'the folder no does not exist: make it first',
     '--run_dir=none --out=.': '--out=. names no new folder',
 }

@@ -1,6 +1,7 @@
 """autoint_jax.train gives the run that the commands give, and says what is wrong with what it is given."""
 
 import json
+import warnings
 
 import numpy as np
 import polars as pl
@@ -49,6 +50,23 @@ def test_a_run_is_the_one_of_the_commands(run, data_dir, raw_dir, forks, tmp_pat
         again = autoint_jax.train(config, data, options=options, run_dir=run.folder, data_dir=data_dir, quiet=True)
         assert again.predict(rows).equals(scores) and (run.folder / 'result.json').read_text() == record
     assert again.evaluate('test')['auc'] == pytest.approx(results[0]['test']['auc'], abs=1e-6)
+
+
+def test_rows_that_cannot_be_scored_are_told(run, raw_dir):
+    rows = joined(read_1m(raw_dir)).head(5)
+    floats = rows.with_columns(pl.col('Age').cast(pl.Float64))  # as pandas holds them beside missing ones
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert run.predict(floats).equals(run.predict(rows))
+    with pytest.warns(
+        UserWarning, match=r"1 of 5 rows could not be parsed .* is line 3: column 'Age' holds '2.5', not"
+    ):
+        scores = run.predict(floats.with_columns(Age=pl.Series([1.0, 18.0, 2.5, 25.0, 1.0])))
+    assert scores['logit'].is_null().to_list() == [False, False, True, False, False]
+    with pytest.raises(UsageError, match="^the table of rows has no column 'Age', which the run needs"):
+        run.predict(rows.drop('Age'))
+    with pytest.raises(UsageError, match=r"keep='Age' is a text: pass a list of names, such as keep=\['Age'\]"):
+        run.predict(rows, keep='Age')
 
 
 def from_options_flat():

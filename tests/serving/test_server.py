@@ -1,5 +1,6 @@
 """The server: what it answers to requests of every kind, and how it ends."""
 
+import gzip
 import json
 import pathlib
 import signal
@@ -86,6 +87,11 @@ def test_a_request_that_cannot_be_answered_gets_one_sentence(server, body, statu
     found, said = server.ask('/score', body)
     assert found == status and set(said) == {'error'} and sentence in said['error'], said
     assert '\n' not in said['error'] and len(said['error']) < 250
+
+
+def test_a_packed_body_is_refused(server):
+    status, said = server.ask('/score', gzip.compress(b'{"rows": []}'), headers={'Content-Encoding': 'gzip'})
+    assert status == 415 and said['error'] == 'the body is packed (Content-Encoding: gzip): send it as it is'
 
 
 def test_other_paths_and_methods_are_named(server):

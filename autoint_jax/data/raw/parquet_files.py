@@ -21,6 +21,7 @@ from autoint_jax.errors import UsageError, nearest
 
 ROWS_AT_ONCE = 100_000
 _PIECE = 1 << 20  # bytes that are read at once for the checksum
+_WHOLE = 2.0**53  # up to here float64 holds all whole numbers
 
 
 class ParquetSource:
@@ -28,7 +29,8 @@ class ParquetSource:
 
     Values of any type are read by way of text. Lists and arrays of plain values are joined by the column's entry in
     `separators`. Dates and datetimes become ISO text. Bytes must be UTF-8. Booleans become 0 and 1 in numeric columns,
-    and `true` and `false` in others. UsageError is raised if a column is missing or of another type.
+    and `true` and `false` in others. Floats that are whole are taken in columns of whole numbers. UsageError is raised
+    if a column is missing or of another type.
     """
 
     def __init__(
@@ -133,6 +135,8 @@ class ParquetSource:
                     f'separator {separator!r} of its field in it: declare another separator'
                 )
             return values.cast(pl.List(pl.String)).list.join(separator)
+        if self._kinds[name] in ('integer', 'unsigned') and values.dtype.is_float():
+            return _whole_texts(values)
         return _plain_texts(path, values, numbers=self._kinds[name] == 'real')
 
 
@@ -147,6 +151,17 @@ def _plain_texts(path: pathlib.Path, values: pl.Series, *, numbers: bool) -> pl.
             f'{path}: column {values.name!r} ({_short(values.dtype)}) holds bytes that are not UTF-8: leave '
             f'the column out, or write it as text'
         ) from None
+
+
+def _whole_texts(values: pl.Series) -> pl.Series:
+    """Turns numbers that should be whole into text, such as pandas holds whole numbers beside missing ones.
+
+    7.0 becomes 7, and NaN becomes missing. Other numbers, and those beyond 2^53, whose digits a float does not hold,
+    stay as they are, and make their rows bad.
+    """
+    values = values.cast(pl.Float64).fill_nan(None)
+    whole = (values == values.floor()) & (values.abs() <= _WHOLE)
+    return values.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), values.cast(pl.String))
 
 
 def _scan(path: pathlib.Path) -> pl.LazyFrame:

@@ -54,6 +54,15 @@ def test_plain_types_as_numbers(tmp_path):
     )
 
 
+def test_floats_in_columns_of_whole_numbers(tmp_path):
+    """pandas holds whole numbers as floats if some are missing."""
+    given = [7.0, float('nan'), None, -3.0, 2.5, float('inf'), 2.0**53, 2.0**60]
+    values, bad = read(tmp_path, pl.Series(given), 'integer')
+    assert values == [7, None, None, -3, 2**53] and [line for line, _ in bad] == [5, 6, 8]
+    assert read(tmp_path, pl.Series([7.0, None], dtype=pl.Float32), 'unsigned')[0] == [7, None]
+    assert read(tmp_path, pl.Series([7.0]), 'text')[0] == ['7.0']
+
+
 @pytest.mark.parametrize(
     'values, expected',
     [
