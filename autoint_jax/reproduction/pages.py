@@ -16,6 +16,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.comparison import test_figures
 from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.crosses import crosses_lines
 from autoint_jax.reproduction.daily import daily_lines
 from autoint_jax.reproduction.headline import headline_lines
 from autoint_jax.reproduction.paper import markdown
@@ -63,7 +64,7 @@ def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[s
 
 
 def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
-    """Returns Markdown of the paper's tables and figures, ablations and field widths; arguments as for `sections`."""
+    """Returns Markdown of tables, figures, ablations, field widths and crosses; arguments as for `sections`."""
     return [
         *statistics_lines(results_dir),
         *_table_lines(results_dir, 'table2_effectiveness'),
@@ -76,6 +77,7 @@ def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
         *attention_lines(results_dir),
         *ablation_lines(results_dir),
         *lines_of(results_dir, 'field_widths_*.json', _width_lines),
+        *crosses_lines(results_dir),
         *_quick_start_lines(results_dir, quick_start),
     ]
 

@@ -149,6 +149,7 @@ def test_there_may_be_no_record(tmp_path):
         ('figure7_attention_x', '{}', 'no key'),
         ('table3_model_size_x', '{"dataset": "x", "criterion": "y", "rows": [{}]}', "no key 'variant'"),
         ('field_widths_x', '{}', 'no key'),
+        ('crosses_x', '{}', 'no key'),
         ('exactness_x', '{}', 'no key'),
         ('replica_cost_x', '{"rows": [1]}', 'another form'),
         ('figure4_run_time_x', '{}', 'no key'),
