@@ -14,7 +14,7 @@ def check_identity(checkpoints: CheckpointReader, data_hash: str) -> None:
       data_hash: the hash of the data that the run is trained on.
     """
     steps = checkpoints.steps()
-    names = contents.run_fingerprints(checkpoints.folder.parent) if steps else set()
+    names = contents.checkpoint_fingerprints(checkpoints.folder.parent) if steps else set()
     for step in steps:
         try:
             progress = checkpoints.progress(step)

@@ -9,6 +9,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint, former_fingerprint, identity
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.training.run_folder import prolongation
 from autoint_jax.training.run_folder.description import Description
 from autoint_jax.training.run_folder.result import Result, read_result_file
 
@@ -23,6 +24,8 @@ class UnusableFolder(UsageError):
 def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) -> Result | None:
     """Returns the result of the run in a folder; None if the run is not complete or not begun. It only reads.
 
+    A run that is prolonged by the configuration is not complete.
+
     Raises UnusableFolder if the run or its result is of another configuration or other data, or if that is unknown.
     """
     check_run_json(folder)
@@ -30,10 +33,17 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
         return None
     run = read_run(folder)
     theirs = _config_of(folder, run)
-    if identity(theirs) != identity(config):
+    prolonged = prolongation.differs_in_length(theirs, config)
+    if prolonged and (epoch := prolongation.ended_before(folder, config.training)) is not None:
+        raise UnusableFolder(
+            f'the run in {folder} has been trained further than these options allow '
+            f'({prolongation.shown_difference(theirs, config)}), by which it would have ended after epoch {epoch:g}: '
+            'choose another run folder'
+        )
+    if not prolonged and identity(theirs) != identity(config):
         raise UnusableFolder(
             f'{folder} holds a run of another configuration '
-            f'({"; ".join(configuration.difference(identity(theirs), identity(config)))}): choose another run folder'
+            f'({prolongation.shown_difference(theirs, config)}): choose another run folder'
         )
     if run.data_hash != data.hash:
         raise UnusableFolder(
@@ -46,7 +56,7 @@ def matching_result(folder: pathlib.Path, config: Config, data: PreparedData) ->
             f'{folder}/result.json is the result of another run than its run.json says (configuration '
             f'{result.fingerprint} on data {result.data_hash[:12]}): choose another run folder'
         )
-    return result
+    return None if prolonged else result
 
 
 def check_run_json(folder: pathlib.Path) -> None:
@@ -80,6 +90,14 @@ def read_run(folder: pathlib.Path) -> Description:
 def read_config(folder: pathlib.Path) -> Config:
     """Reads the configuration of the run in a folder. Raises UsageError."""
     return _config_of(folder, read_run(folder))
+
+
+def checkpoint_fingerprints(folder: pathlib.Path) -> set[str]:
+    """Returns the fingerprints that checkpoints in a run folder may have: also those before the run was prolonged.
+
+    Raises UsageError if run.json cannot be read.
+    """
+    return run_fingerprints(folder) | set(read_run(folder).shorter)
 
 
 def run_fingerprints(folder: pathlib.Path) -> set[str]:

@@ -67,6 +67,7 @@ class Description:
       starts: the starts, in order.
       seed: the seed of the run; None in older records.
       ancestry: the run from whose state it goes on; None if it began with an initial state.
+      shorter: the fingerprints that the run had before it was prolonged, which its older checkpoints have.
       version: the version of this record.
     """
 
@@ -79,4 +80,5 @@ class Description:
     boundaries: Any = None
     seed: int | None = None
     ancestry: Ancestry | None = None
+    shorter: tuple[str, ...] = ()
     version: int = VERSION

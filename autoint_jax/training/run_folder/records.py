@@ -10,12 +10,20 @@ from typing import Any
 import jax
 
 from autoint_jax import stored, stored_records
+from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint, identity_tree
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.evaluation import Evaluation
 from autoint_jax.training.processes import group
-from autoint_jax.training.run_folder.contents import UnusableFolder, check_run_json, matching_result, read_run
+from autoint_jax.training.run_folder import prolongation
+from autoint_jax.training.run_folder.contents import (
+    UnusableFolder,
+    check_run_json,
+    matching_result,
+    read_run,
+    run_fingerprints,
+)
 from autoint_jax.training.run_folder.description import Ancestry, Description, Start
 from autoint_jax.training.run_folder.encoding import keep
 from autoint_jax.training.run_folder.events import Events
@@ -34,6 +42,7 @@ class RunRecords:
     Attributes:
       locked: whether the file system has locks. Without them, this process stops if another one starts in the folder.
       kept: a sentence about what this start kept of the data for scoring; '' if nothing was left to keep.
+      prolonged: a sentence about options by which this start prolongs the run; '' if it does not.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -49,7 +58,7 @@ class RunRecords:
         except AlreadyHeld as holder:
             sentence = f'another process is training in {folder}{holder}: wait for it or choose another run folder'
             raise FolderInUse(sentence) from None
-        self.locked, self.kept = self._holding.locked, ''
+        self.locked, self.kept, self.prolonged = self._holding.locked, '', ''
         self._events = Events(folder / 'tensorboard')
 
     def start(
@@ -95,6 +104,7 @@ class RunRecords:
                 starts=(),
             )
         )
+        self._prolong(config)
         made = provenance(alone=copies == 1)
         start = Start(
             time=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
@@ -112,6 +122,18 @@ class RunRecords:
         self._write((*self._run.starts, start))
         return None
 
+    def _prolong(self, config: Config) -> None:
+        """Gives the description of a run that is prolonged its present configuration, and removes its result."""
+        theirs, tree = configuration.from_tree(self._run.config), identity_tree(config)
+        if not prolongation.differs_in_length(theirs, config):
+            return
+        self.prolonged = (
+            f'the run in {self._folder} goes on with other options ({prolongation.shown_difference(theirs, config)})'
+        )
+        (self._folder / 'result.json').unlink(missing_ok=True)  # before run.json: else it would be that of this run
+        shorter = (*self._run.shorter, *sorted(run_fingerprints(self._folder)))
+        self._run = dataclasses.replace(self._run, fingerprint=fingerprint(config), config=tree, shorter=shorter)
+
     def remarks(self, *, is_copy: bool) -> Iterator[str]:
         """Yields sentences about this start; what is kept of the data is not repeated for each copy of a run."""
         if not self.locked:
@@ -121,6 +143,8 @@ class RunRecords:
             )
         if self.kept and not is_copy:
             yield self.kept
+        if self.prolonged:
+            yield self.prolonged
 
     def check_held(self) -> None:
         """Raises FolderInUse if another process has begun to train in the folder, as is possible without locks."""
