@@ -45,6 +45,7 @@ PARTS = {
     'figure6': 'figure6_embedding_size',
     'heads': 'heads',
     'figure7': 'figure7_attention',
+    'evidence': 'figure7_evidence',
     'ablations': 'ablations',
 }
 _PARTS = flags.DEFINE_list(

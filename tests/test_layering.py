@@ -102,7 +102,7 @@ ARROWS = {
     'comparison': 'errors config data.store evaluation training.run_folder sweeps report',
     'sweeps.engines': 'interruptions errors exits sweeps',
     'reproduction.paper': (
-        'errors schema stored config data.store data.datasets models evaluation explain training.step '
+        'errors schema stored config data.store data.datasets models evaluation explain explain.survey training.step '
         'training.run_folder training records'
     ),
     'reproduction': 'errors stored config data.store models training.step training records reproduction.paper',

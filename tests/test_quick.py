@@ -11,6 +11,7 @@ OTHERS = [
     'figure5_depth',
     'figure6_embedding_size',
     'figure7_attention',
+    'figure7_evidence',
     'heads',
     'table_precision',
     'table5_joint',

@@ -36,12 +36,12 @@ def ranked_pairs(weights: np.ndarray, names: Sequence[str]) -> list[Pair]:
     """
     first, second = np.triu_indices(len(names), 1)
     strengths = (weights[first, second] + weights[second, first]) / 2
-    ordered = _ranks(np.concatenate([weights[first, second], weights[second, first]]))
+    ordered = ranks(np.concatenate([weights[first, second], weights[second, first]]))
     numbers = zip(
         first,
         second,
         strengths.tolist(),
-        _ranks(strengths).tolist(),
+        ranks(strengths).tolist(),
         ordered[: len(first)].tolist(),
         ordered[len(first) :].tolist(),
         strict=True,
@@ -53,7 +53,7 @@ def ranked_pairs(weights: np.ndarray, names: Sequence[str]) -> list[Pair]:
     return sorted(pairs, key=lambda pair: pair.rank)
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def ranks(values: np.ndarray) -> np.ndarray:
     """Returns ranks, 1 for the largest. Equal values share the worst of their ranks, so that a tie helps no claim."""
     return stats.rankdata(-values, method='max').astype(int)
 
@@ -70,3 +70,17 @@ def rank_correlations(weights: Sequence[np.ndarray]) -> list[float]:
         for at, one in enumerate(weights)
         for other in weights[at + 1 :]
     ]
+
+
+def rank_matrix(values: np.ndarray) -> np.ndarray:
+    """Returns Spearman's rank correlations of every two of k rows, [k, values] -> float64 [k, k].
+
+    NaN if all values of one of the rows are equal.
+    """
+    ranks = stats.rankdata(values, axis=1)
+    ranks -= ranks.mean(1, keepdims=True)
+    norms = np.sqrt((ranks**2).sum(1))
+    with np.errstate(invalid='ignore', divide='ignore'):
+        found = ranks @ ranks.T / np.outer(norms, norms)
+    np.fill_diagonal(found, 1.0)
+    return found

@@ -25,6 +25,7 @@ from autoint_jax.reproduction.paper.attention import attention_lines
 from autoint_jax.reproduction.paper.base_changes import change_lines
 from autoint_jax.reproduction.paper.curves import curve_lines
 from autoint_jax.reproduction.paper.data_statistics import statistics_lines
+from autoint_jax.reproduction.paper.evidence import evidence_lines
 from autoint_jax.reproduction.paper.model_size import model_size_lines
 from autoint_jax.reproduction.paper.run_time import run_time_lines
 from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_lines
@@ -75,6 +76,7 @@ def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
         *run_time_lines(results_dir),
         *curve_lines(results_dir),
         *attention_lines(results_dir),
+        *evidence_lines(results_dir),
         *ablation_lines(results_dir),
         *lines_of(results_dir, 'field_widths_*.json', _width_lines),
         *crosses_lines(results_dir),

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.evaluation.calibration import equal_mass_bins
 from autoint_jax.evaluation.segments import DECILES
 from autoint_jax.explain import attention
 from autoint_jax.explain.findings import Agreement, AttentionGroup
+from autoint_jax.explain.pairs import rank_matrix
 from autoint_jax.training.trained import TrainedRun
 
 CLASSES = 3  # label 0, label 1, and no label
@@ -60,20 +60,6 @@ def agreement(names: Sequence[str], maps: Sequence[np.ndarray]) -> Agreement:
         [*layer_names(layers), 'mean of layers'],
         np.stack([rank_matrix(own[:, apart]) for own in compared]),
     )
-
-
-def rank_matrix(values: np.ndarray) -> np.ndarray:
-    """Returns Spearman's rank correlations of every two of k rows, [k, values] -> float64 [k, k].
-
-    NaN if all values of one of the rows are equal.
-    """
-    ranks = stats.rankdata(values, axis=1)
-    ranks -= ranks.mean(1, keepdims=True)
-    norms = np.sqrt((ranks**2).sum(1))
-    with np.errstate(invalid='ignore', divide='ignore'):
-        found = ranks @ ranks.T / np.outer(norms, norms)
-    np.fill_diagonal(found, 1.0)
-    return found
 
 
 def layer_names(layers: int) -> list[str]:

@@ -7,9 +7,9 @@ import numpy as np
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.explain.counterfactuals import taken
 from autoint_jax.explain.findings import AttentionFindings, Belief, Interactions, Permuted
+from autoint_jax.explain.pairs import rank_matrix
 from autoint_jax.explain.strengths import score_of
 from autoint_jax.explain.survey import verdicts
-from autoint_jax.explain.survey.attention_groups import rank_matrix
 from autoint_jax.explain.survey.comparison import Compared
 from autoint_jax.explain.survey.permutation import permuted
 from autoint_jax.explain.survey.replacement_curves import replaced

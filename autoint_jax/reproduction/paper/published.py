@@ -54,8 +54,9 @@ RESIDUAL = {
 # Table 3: parameters outside the embeddings, on Criteo.
 SIZES_DATASET = 'criteo'
 SIZES = {'deep_crossing': '1.6e5', 'crossnet': '3e3', 'cin': '1.9e6', 'nfm': '4e3', 'autoint': '3.9e4'}
-# Figure 7, MovieLens-1M: the pairs of fields that its text calls correlated, over all data; and the single row it
-# shows, whose attention is high between these values, with a predicted probability of 0.89.
+# Figure 7, MovieLens-1M: the pairs and the triple of fields that its text calls correlated, over all data; and the
+# single row it shows, whose attention is high between these values, with a predicted probability of 0.89.
 ATTENDED_PAIRS = (('Gender', 'Genre'), ('Age', 'Genre'), ('RequestTime', 'ReleaseTime'))
+ATTENDED_TRIPLE = ('Gender', 'Age', 'Genre')
 ATTENDED_ROW = {'Gender': {'M'}, 'Age': {'18'}, 'Genre': {'Action', 'Thriller'}}
 ATTENDED_PROBABILITY = 0.89

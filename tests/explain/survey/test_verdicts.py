@@ -6,8 +6,9 @@ import pytest
 from autoint_jax.evaluation.quality import Curve
 from autoint_jax.explain.effects import Effects
 from autoint_jax.explain.findings import AttentionFindings, AttentionGroup, Permuted
+from autoint_jax.explain.pairs import rank_matrix
 from autoint_jax.explain.survey import verdicts
-from autoint_jax.explain.survey.attention_groups import agreement, rank_matrix
+from autoint_jax.explain.survey.attention_groups import agreement
 from autoint_jax.explain.survey.replacement_curves import RANDOM, Replaced
 
 NONE = Curve(np.zeros(0), np.zeros(0))
