@@ -59,6 +59,7 @@ SMALL = {
     'finalmlp': ModelConfig(
         name='finalmlp', embedding_dim=3, deep_hidden=(11, 6), second_hidden=(7, 10), gate_hidden=(13,), fusion_heads=2
     ),
+    'fcn': ModelConfig(name='fcn', embedding_dim=12, num_layers=2, num_heads=3, shallow_layers=1),
     'autoint': ModelConfig(name='autoint', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
     'destine': ModelConfig(name='destine', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
     'ft_transformer': ModelConfig(name='ft_transformer', embedding_dim=6, num_layers=2, num_heads=2),

@@ -70,6 +70,7 @@ MODELS: dict[str, dict[str, Any]] = {
     'xdeepfm': {'model.name': 'xdeepfm', **DEEP},
     'masknet': {'model.name': 'masknet', **DEEP},
     'finalmlp': {'model.name': 'finalmlp', **DEEP},
+    'fcn': {'model.name': 'fcn'},
     'autoint': {},
     'autoint_plus': {'model.deep_hidden': (400, 400)},
     'destine': {'model.name': 'destine'},

@@ -16,6 +16,7 @@ CHOICES = {
     'layer_norm': ('model', 'off', 'before_activation', 'after_activation'),
     'residual_projection': ('always', 'where_needed'),
     'deep_output': ('sum', 'concatenated'),
+    'branch_loss': ('model', 'off'),
 }
 AT_LEAST_ONE = (
     'embedding_dim',
@@ -27,12 +28,20 @@ AT_LEAST_ONE = (
     'mask_width',
     'fusion_heads',
 )
-SHARES = ('attention_dropout', 'embedding_dropout', 'deep_dropout', 'feedforward_dropout', 'residual_dropout')
+SHARES = (
+    'attention_dropout',
+    'embedding_dropout',
+    'deep_dropout',
+    'feedforward_dropout',
+    'residual_dropout',
+    'shallow_dropout',
+)
 WIDTHS = ('head_hidden', 'deep_hidden', 'second_hidden', 'gate_hidden', 'cin_widths', 'unit_widths')
 ABOVE_ZERO = ('embedding_stddev', 'periodic_scale', 'mask_ratio', 'feedforward_ratio')
 # The largest values, far above those of published models. Beyond them a program compiles for hours or fits nowhere.
 AT_MOST = {
     'num_layers': 256,
+    'shallow_layers': 256,
     'num_heads': 256,
     'order': 64,
     'cross_experts': 256,
@@ -47,7 +56,7 @@ AT_MOST = {
     'feedforward_ratio': 1_024,
 }
 MOST_WIDTHS, MOST_WIDTH = 256, 1_000_000  # hidden layers of a network, and values of each
-AT_LEAST_ZERO = ('num_layers', 'cross_rank', 'width_scale', 'width_power')
+AT_LEAST_ZERO = ('num_layers', 'shallow_layers', 'cross_rank', 'width_scale', 'width_power')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +181,16 @@ class ModelConfig:
     feedforward_dropout: float = option(0.0, 'FT-Transformer: fraction of feed-forward values dropped in training')
     residual_dropout: float = option(
         0.0, 'FT-Transformer: fraction of values dropped before each residual sum in training'
+    )
+
+    shallow_layers: int = option(0, 'FCN: number of layers of the linear cross branch (0 = as many as num_layers)')
+    shallow_dropout: float = option(
+        0.0, 'FCN: fraction of values dropped after each layer of the linear cross branch in training'
+    )
+    branch_loss: str = option(
+        'model',
+        "what training adds to the log loss for the branches of FCN: 'model' (as in the model's paper) or 'off' "
+        '(nothing)',
     )
 
     def __post_init__(self):

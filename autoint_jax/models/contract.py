@@ -11,6 +11,8 @@ from autoint_jax.schema import Schema
 
 # Which summand of the logits a model with `deep_apart` returns.
 WHOLE, DEEP, REST = 'whole', 'deep', 'rest'
+# The rules by which training reads the logits of a model's branches (`training/step/loss.py`).
+ADD_WORSE, IMITATE = 'add_worse', 'imitate'
 
 
 class Model(nn.Module):
@@ -53,6 +55,16 @@ class Model(nn.Module):
         model has no statistics.
         """
         return False
+
+    @staticmethod
+    def branch_loss(config: ModelConfig) -> str:
+        """Returns what training adds to the log loss for the branches of the model: ADD_WORSE, IMITATE, or '' for
+        nothing.
+
+        A model with such a rule sows 'branches', the logits of its branches [b, branches], in 'intermediates'. It has
+        no `deep_apart`.
+        """
+        return ''
 
     @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:

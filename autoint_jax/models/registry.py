@@ -18,6 +18,7 @@ from autoint_jax.models.deep_crossing import DeepCrossing
 from autoint_jax.models.deepfm import DeepFM
 from autoint_jax.models.destine import DESTINE
 from autoint_jax.models.dnn import DNN
+from autoint_jax.models.fcn import FCN
 from autoint_jax.models.finalmlp import FinalMLP
 from autoint_jax.models.fm import FM
 from autoint_jax.models.ft_transformer import FTTransformer
@@ -48,6 +49,7 @@ MODELS: dict[str, type[Model]] = {
     'xdeepfm': XDeepFM,
     'masknet': MaskNet,
     'finalmlp': FinalMLP,
+    'fcn': FCN,
     'autoint': AutoInt,
     'destine': DESTINE,
     'ft_transformer': FTTransformer,

@@ -1,12 +1,24 @@
-"""The training loss, Eq. 10, and its gradients: the forward and backward pass, which devices share."""
+"""The training loss, Eq. 10, and its gradients: the forward and backward pass, which devices share.
 
-from collections.abc import Callable
+FCN and FinalNet train their branches, too. `Model.branch_loss` names the rule:
+
+ADD_WORSE (Tri-BCE, Li et al., 2024) adds the sum over branches of max(0, L_branch - L) * L_branch, where L and L_branch
+are mean log losses over the whole batch. As in the authors' code, gradients flow through the weights, too.
+
+IMITATE (Zhu et al., 2023) adds the mean over rows of the cross entropy of each branch with the model's own probability,
+through which no gradient flows.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from autoint_jax.config.rates import Rates
+from autoint_jax.models import registry
+from autoint_jax.models.contract import ADD_WORSE
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.schema import Batch
@@ -26,6 +38,52 @@ def summed_logloss(logits: jax.Array, *, labels: jax.Array, weights: jax.Array) 
     return jnp.sum(weights * optax.sigmoid_binary_cross_entropy(logits, labels))
 
 
+def branch_logits(sown: Mapping[str, Any]) -> jax.Array:
+    """Returns the logits of branches [b, branches] from the collections that a call of the model changed."""
+    return sown['intermediates']['branches'][0]
+
+
+def summed_losses(logits: jax.Array, branches: jax.Array, batch: Batch) -> jax.Array:
+    """Returns the summed log losses of the model and of its branches, [1 + branches], in nats.
+
+    Args:
+      logits: [b], of the model.
+      branches: [b, branches].
+      batch: labels and weights of the rows.
+    """
+    of_all = jnp.concatenate([logits[:, None], branches], 1)
+    losses = optax.sigmoid_binary_cross_entropy(of_all, jnp.broadcast_to(batch.labels[:, None], of_all.shape))
+    return batch.weights @ losses
+
+
+def factors(means: jax.Array) -> jax.Array:
+    """Returns the derivatives of what ADD_WORSE adds by the mean log losses of a batch, [1 + branches], at `means`.
+
+    So the gradient of a slice is that of its losses times these factors, which all slices of a batch share.
+    """
+    return jax.grad(lambda means: jnp.sum(jax.nn.relu(means[1:] - means[0]) * means[1:]))(means)
+
+
+def added_sum(logits: jax.Array, branches: jax.Array, batch: Batch, of_batch: jax.Array | None) -> jax.Array:
+    """Returns a sum over rows that has the gradient of what the branches add, and the value 0.
+
+    Its value is 0, so that the loss of a step stays the log loss of the model, which can be compared between models.
+
+    Args:
+      logits: [b], of the model.
+      branches: [b, branches].
+      batch: labels and weights of the rows.
+      of_batch: `factors` of the batch with the rule ADD_WORSE; None with IMITATE.
+    """
+    if of_batch is not None:
+        added = summed_losses(logits, branches, batch) @ of_batch
+    else:
+        own = jax.lax.stop_gradient(jax.nn.sigmoid(logits))[:, None]
+        losses = optax.sigmoid_binary_cross_entropy(branches, jnp.broadcast_to(own, branches.shape))
+        added = (batch.weights @ losses).sum()
+    return added - jax.lax.stop_gradient(added)
+
+
 def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates) -> Callable:
     """Returns the forward and backward pass of one device, for its part of the batch.
 
@@ -36,7 +94,9 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
     A device takes its part slice by slice, so that the activations of a slice stay in cache. It sums the gradients of
     parameters over slices, then over devices. A deep network may take more rows at a time (`turns.group_gradients`).
     With mesh.ordered_sums each device gets the gradients of all slices, and sums them in the order of the batch. A
-    model with statistics of a batch needs a part that is one slice.
+    model with statistics of a batch needs a part that is one slice. A model whose branches are weighted by their losses
+    over the whole batch (ADD_WORSE) takes all slices twice, forward for these losses and then for the
+    gradients.
 
     Args:
       setup: the setup of the run.
@@ -45,7 +105,8 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
       rates: the rates of the run, or of one of its copies.
     """
 
-    ordered = setup.config.mesh.ordered_sums
+    ordered, model_config = setup.config.mesh.ordered_sums, setup.config.model
+    rule = registry.model_class(model_config).branch_loss(model_config)
 
     def over_devices(values):
         return jax.lax.psum(values, axes) if axes else values
@@ -69,15 +130,32 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
         def mean_loss(logits, batch):
             return summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
 
-        def slice_loss(params, looked_up, batch, keys):
-            logits, updated = setup.model.apply(
+        def outputs(params, looked_up, batch, keys):
+            return setup.model.apply(
                 {'params': params, STATISTICS: statistics},
                 looked_up,
                 batch,
-                mutable=[STATISTICS],
+                mutable=[STATISTICS, 'intermediates'] if rule else [STATISTICS],
                 training=Training(keys, batch.weights, axes or None, rates),
             )
-            return mean_loss(logits, batch), updated.get(STATISTICS, statistics)
+
+        def branch_losses(_, part):
+            own, part = jax.lax.optimization_barrier((params, part)) if ordered else (params, part)
+            logits, sown = outputs(own, *part)
+            return None, summed_losses(logits, branch_logits(sown), part[1]) / total
+
+        def batch_factors():
+            if not ordered:
+                return factors(over_devices(jax.lax.scan(branch_losses, None, parts)[1].sum(0)))
+            of_slices = of_all_devices(in_turn(branch_losses, None, parts, step)[1])
+            return factors(jax.lax.scan(add, jnp.zeros_like(of_slices[0]), of_slices)[0])
+
+        def slice_loss(params, looked_up, batch, keys):
+            logits, updated = outputs(params, looked_up, batch, keys)
+            loss = mean_loss(logits, batch)
+            if rule:
+                loss = loss + added_sum(logits, branch_logits(updated), batch, of_batch) / total
+            return loss, updated.get(STATISTICS, statistics)
 
         def add_slice(sums, part):
             (loss, updated), (grad_params, grad_rows) = jax.value_and_grad(slice_loss, (0, 1), has_aux=True)(
@@ -97,6 +175,7 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
             loss, grad_params = over_devices(sums)
             return loss, grad_params, grad_rows, statistics
         parts = cut_into(cut.slice_rows, whole)
+        of_batch = batch_factors() if rule == ADD_WORSE else None
         zeros = ((jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), statistics)
         if ordered:
             sums, grad_rows = in_turn(of_slice, None, parts, step)[1]

@@ -51,6 +51,7 @@ OPTIONS = {
     'model.mask_width': 10**6,
     'model.fusion_heads': 10**5,
     'model.mask_ratio': 1e9,
+    'model.shallow_layers': 257,
     'training.batch_size': 2**31,
     'training.epochs': 10**12,
     'training.evaluations_per_epoch': 2**40,

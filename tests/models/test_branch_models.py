@@ -1,0 +1,120 @@
+"""FCN against loops written from the equations."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from model_cases import (
+    ROWS,
+    SCHEMA,
+    batch,
+    criteo_parameters,
+    forward,
+    made,
+    options,
+    reference_dense,
+    reference_embeddings,
+)
+
+from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.errors import UsageError
+from autoint_jax.models.layers.dropout import Training, row_keys
+from autoint_jax.models.registry import build
+
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+
+
+def reference_norm(x, layer):
+    centred = x - x.mean()
+    return centred / np.sqrt((centred**2).mean() + 1e-5) * np.float64(layer['scale']) + np.float64(layer['bias'])
+
+
+def reference_branch(x, branch, layers, exponential):
+    """The logit of one head: x * (C + b) + x, or x_0 * (C + b) + x, with C = [c, c * ReLU(LN(c))] and c = W x."""
+    first = x
+    for number in range(layers):
+        crossed = reference_dense(x, branch[f'matrix_{number}'])
+        normed = reference_norm(crossed, branch[f'mask_norm_{number}'])
+        masked = [c * max(0, m) for c, m in zip(crossed, normed, strict=True)]
+        crossed = [*crossed, *masked] + np.float64(branch[f'bias_{number}'])
+        other = x if exponential else first
+        x = np.array([other[i] * crossed[i] + x[i] for i in range(len(x))])
+    return reference_dense(x, branch['output'])[0]
+
+
+def reference_fcn(config, embedded, params):
+    """Logits of the two branches of one row."""
+    width, logits = config.embedding_dim // config.num_heads, []
+    layers = {'deep': config.num_layers, 'shallow': config.shallow_layers or config.num_layers}
+    for name, count in layers.items():
+        of_heads = []
+        for head in range(config.num_heads):
+            parts = [vector[head * width : (head + 1) * width] for vector in embedded]
+            halves = [part[: width // 2] for part in parts] + [part[width // 2 :] for part in parts]
+            of_heads.append(reference_branch(np.concatenate(halves), params[name], count, name == 'deep'))
+        logits.append(np.mean(of_heads))
+    return logits
+
+
+CONFIGS = {
+    'FCN': options('fcn'),
+    'FCN, one head, equal branches': options('fcn', num_heads=1, shallow_layers=0),
+    'FCN, more shallow layers': options('fcn', num_layers=1, shallow_layers=3),
+}
+REFERENCES = {'fcn': reference_fcn}
+
+
+@pytest.mark.parametrize('config', CONFIGS.values(), ids=CONFIGS)
+def test_forward_equals_the_equations(config):
+    model, tables, variables = made(config)
+    logits, sown = forward(model, tables, variables, batch(), mutable=['intermediates'])
+    assert logits.shape == (ROWS,)
+    vectors = variables['params']['embedding']['numeric']['vectors']
+    branches = [
+        REFERENCES[config.name](
+            config, reference_embeddings(tables['embedding'], vectors, ids, values), variables['params']
+        )
+        for ids, values in zip(batch().ids, batch().numeric, strict=True)
+    ]
+    np.testing.assert_allclose(sown['intermediates']['branches'][0], branches, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(logits, np.mean(branches, 1), rtol=1e-5, atol=1e-5)
+
+
+W = 39 * 16 // 2  # width of a head on Criteo
+COUNTS = {
+    'FCN': (ModelConfig(name='fcn'), 2 * 3 * (W * W // 2 + 2 * W) + 2 * (W + 1)),
+    'FCN, five shallow layers': (
+        ModelConfig(name='fcn', shallow_layers=5),
+        (3 + 5) * (W * W // 2 + 2 * W) + 2 * (W + 1),
+    ),
+}
+
+
+@pytest.mark.parametrize('config, count', COUNTS.values(), ids=COUNTS)
+def test_parameter_counts(config, count):
+    assert criteo_parameters(config) == count
+
+
+@pytest.mark.parametrize('branch, rate', [('deep', 'deep_dropout'), ('shallow', 'shallow_dropout')])
+def test_dropout_of_a_branch_of_fcn_leaves_the_other_alone(branch, rate):
+    model, tables, variables = made(options('fcn', **{rate: 0.5}))
+    training = Training(row_keys(3, jnp.asarray(5), jnp.arange(ROWS)), np.ones(ROWS, np.float32), None)
+    dropped, plain = (
+        forward(model, tables, variables, batch(), each, mutable=['intermediates'])[1]['intermediates']['branches'][0]
+        for each in (training, None)
+    )
+    changed = ('deep', 'shallow').index(branch)
+    assert (np.abs(dropped - plain)[:, changed] > 1e-6).all()
+    np.testing.assert_array_equal(dropped[:, 1 - changed], plain[:, 1 - changed])
+
+
+@pytest.mark.parametrize(
+    'changed, text',
+    [
+        ({'num_heads': 4}, "option 'model.num_heads' is 4, but twice that number must divide model.embedding_dim, 12"),
+        ({'num_layers': 0}, "option 'model.num_layers' is 0, but model 'fcn' needs at least 1 layer"),
+    ],
+    ids=str,
+)
+def test_fcn_refuses_options_that_leave_no_model(changed, text):
+    with pytest.raises(UsageError, match=text):
+        build(options('fcn', **changed), SCHEMA)
