@@ -12,7 +12,7 @@ from autoint_jax.report.blocks import Block, Chart, Text
 from autoint_jax.report.curves import Axis, Curve, beside, lines
 from autoint_jax.report.parallel import Coordinate, parallel
 
-MOST_CURVES = 8  # settings whose learning curves are drawn
+MOST_CURVES = 5  # settings whose learning curves are drawn
 MOST_AXES = 9  # options in parallel coordinates
 
 
@@ -23,22 +23,22 @@ def by_figure(settings: Sequence[Setting], of: Compared) -> list[int]:
 
 def learning_curves(settings: Sequence[Setting], of: Compared) -> list[Block]:
     """Returns the validation figures of the best settings by epoch."""
-    order = [place for place in by_figure(settings, of) if any(run.evaluations for run in settings[place].runs)]
-    if not order:
+    able = [setting for setting in settings if any(run.evaluations for run in setting.runs)]
+    if not able:
         return [Text('The folders of these runs keep no evaluations, so there is no curve to draw.')]
-    drawn = order[:MOST_CURVES]
+    drawn = able[:MOST_CURVES]
     metrics = list(dict.fromkeys([of.metric, 'logloss']))
     epochs = Axis('epoch')
     charts = [
         lines(
-            {settings[place].name: _curve(settings[place], metric) for place in drawn},
+            {setting.label: _curve(setting, metric) for setting in drawn},
             epochs,
             Axis(f'validation {METRICS[metric].title}'),
         )
         for metric in metrics
     ]
     titles = [METRICS[metric].title for metric in metrics]
-    left_out = f' The other {len(order) - len(drawn)} are left out.' if len(order) > len(drawn) else ''
+    left_out = f' The other {len(able) - len(drawn)} are left out.' if len(able) > len(drawn) else ''
     caption = (
         'Mean over the seeds that are still training, with the range of these seeds as a band. Where seeds stop '
         f'early, a curve may jump.{left_out}'
@@ -74,7 +74,12 @@ def coordinates(settings: Sequence[Setting], of: Compared) -> list[Block]:
     """Returns parallel coordinates of all runs: the options in which they differ, and the validation figure."""
     runs = [(setting, run) for setting in settings for run in setting.runs]
     options = list(settings[0].options)[:MOST_AXES]
-    axes = [Coordinate(option, [_value(setting.options[option]) for setting, _ in runs]) for option in options]
+    short = [option.rpartition('.')[2] for option in options]
+    titles = short if len(set(short)) == len(short) else options
+    axes = [
+        Coordinate(title, [_value(setting.options[option]) for setting, _ in runs])
+        for title, option in zip(titles, options, strict=True)
+    ]
     seeds = [run.config.seed for _, run in runs]
     if len(axes) < MOST_AXES and len(set(seeds)) > 1:
         axes.append(Coordinate('seed', seeds, '.0f'))

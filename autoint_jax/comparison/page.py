@@ -7,7 +7,7 @@ import numpy as np
 
 from autoint_jax.comparison.courses import by_figure, coordinates, learning_curves
 from autoint_jax.comparison.figures import Compared, Spread, Test, compared
-from autoint_jax.comparison.settings import Setting, shared_metrics, shown
+from autoint_jax.comparison.settings import Setting, numbered, shared_metrics, shown
 from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.evaluation.paired import LEVEL
 from autoint_jax.report.blocks import CAUTION, VERDICT, Block, Chart, Page, Section, Table, Text
@@ -27,6 +27,7 @@ def comparison_page(settings: Sequence[Setting], first: str, name: str) -> Page:
       name: of what is compared, for the title.
     """
     names = [*dict.fromkeys([first, *shared_metrics(settings)])]
+    settings = numbered([settings[place] for place in by_figure(settings, compared(settings, first))])
     found = [compared(settings, metric) for metric in names if METRICS[metric].better is not None]
     runs = [run for setting in settings for run in setting.runs]
     data = list(dict.fromkeys(f'{run.config.data.dataset}/{run.config.data.recipe}' for run in runs))
@@ -74,18 +75,17 @@ def _figures(settings: Sequence[Setting], found: Sequence[Compared]) -> list[Blo
     heads = ['setting', 'seeds']
     for of in found:
         heads += [f'{METRICS[of.metric].title}, validation', f'{METRICS[of.metric].title}, test']
-    order = by_figure(settings, found[0])
     rows: list[list[str | int]] = []
-    for place in order:
+    for place in range(len(settings)):
         row: list[str | int] = [settings[place].name, len(settings[place].runs)]
         for of in found:
             row += [_spread(of.valid[place], of.metric), _spread(of.test[place], of.metric)]
         rows.append(row)
     metric = METRICS[found[0].metric]
     values = [
-        Dot(settings[place].name, run.result.test[found[0].metric], note=f'seed {run.config.seed}', series='')
-        for place in order
-        for run in settings[place].runs
+        Dot(setting.label, run.result.test[found[0].metric], note=f'{setting.name}, seed {run.config.seed}')
+        for setting in settings
+        for run in setting.runs
     ]
     return [
         Text(
@@ -164,7 +164,7 @@ def _ranks(settings: Sequence[Setting], found: Sequence[Compared]) -> list[Block
             )
         ]
     title = METRICS[of.metric].title
-    names, ranks = [setting.name for setting in settings], of.ranks.ranks.tolist()
+    names, ranks = [setting.label for setting in settings], of.ranks.ranks.tolist()
     p = 'all figures are the same' if math.isnan(of.ranks.p) else f"Friedman's test has p {_p(of.ranks.p)}"
     caption = (
         f'Mean ranks of test {title} over {len(of.blocks)} seeds; {p}. Settings under one bar do not differ '

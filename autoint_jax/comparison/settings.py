@@ -9,7 +9,7 @@ from autoint_jax.comparison.runs import ComparedRun
 from autoint_jax.config import configuration
 from autoint_jax.evaluation.metrics import METRICS
 
-LONGEST = 60  # characters of a name
+LONGEST, LABEL = 60, 26  # characters of a name, and of a name in a chart
 
 
 class Setting(NamedTuple):
@@ -24,6 +24,11 @@ class Setting(NamedTuple):
     name: str
     options: dict[str, Any]
     runs: tuple[ComparedRun, ...]
+
+    @property
+    def label(self) -> str:
+        """Its name for charts, cut to LABEL characters."""
+        return self.name if len(self.name) <= LABEL else f'{self.name[: LABEL - 1]}…'
 
     @property
     def seeds(self) -> list[int]:
@@ -48,6 +53,13 @@ def settings_of(runs: Sequence[ComparedRun]) -> list[Setting]:
         Setting(name, own, tuple(sorted(of_setting, key=lambda run: run.config.seed)))
         for name, own, of_setting in zip(_names(values), values, grouped.values(), strict=True)
     ]
+
+
+def numbered(settings: Sequence[Setting]) -> list[Setting]:
+    """Returns settings with numbers before their names, in their order, if a name is too long for charts."""
+    if all(len(setting.name) <= LABEL for setting in settings):
+        return list(settings)
+    return [setting._replace(name=f'{number}: {setting.name}') for number, setting in enumerate(settings, start=1)]
 
 
 def shared_metrics(settings: Sequence[Setting]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from autoint_jax.report import theme
 
-AXIS_WIDTH, HEIGHT = 120, 300
+AXIS_WIDTH, HEIGHT = 130, 300
 MOST_TEXTS = 12  # values of an axis that are written at it
 LOGARITHMIC = 50  # an axis of positive numbers is logarithmic if the largest is so many times the least
 
