@@ -11,6 +11,7 @@ CHOICES = {
     'combiner': ('mean', 'sum'),
     'numeric_encoding': ('scaled', 'buckets', 'piecewise_linear', 'periodic'),
     'score_scale': ('model', 'one', 'head_dim'),
+    'kernel_init': ('model', 'xavier_normal'),
     'projection_activation': ('model', 'none', 'relu'),
     'projection_bias': ('model', 'off', 'on'),
     'layer_norm': ('model', 'off', 'before_activation', 'after_activation'),
@@ -133,6 +134,11 @@ class ModelConfig:
         'model',
         "LayerNorm of an interacting layer: 'off', 'before_activation' (FuxiCTR), 'after_activation' (the authors' "
         "code), or 'model' (as in the model's paper or variant)",
+    )
+    kernel_init: str = option(
+        'model',
+        "how initial matrices of interacting layers and vectors of 'scaled' numeric fields are drawn: 'model' (Glorot "
+        "uniform, and by model.embedding_stddev) or 'xavier_normal' (both, as in FuxiCTR)",
     )
     residual_projection: str = option(
         'always',

@@ -114,6 +114,7 @@ class AutoInt(Model):
         'projection_bias',
         'layer_norm',
         'residual_projection',
+        'kernel_init',
         'wide',
         'deep_output',
     )
@@ -181,9 +182,10 @@ class AutoInt(Model):
     def interacting_layers(self) -> tuple[LayerWeights, ...]:
         """Returns the parameters of the interacting layers."""
         config, (spec, bias, layer_norm, _) = self.config, resolved(self.config)
+        normal = config.kernel_init == 'xavier_normal'
         inputs = [config.embedding_dim] + [spec.num_heads * spec.head_dim] * config.num_layers
         return tuple(
-            InteractingWeights(spec, inputs[layer], bias, layer_norm, name=f'interacting_{layer}')()
+            InteractingWeights(spec, inputs[layer], bias, layer_norm, normal, name=f'interacting_{layer}')()
             for layer in range(config.num_layers)
         )
 

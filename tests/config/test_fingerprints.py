@@ -57,6 +57,7 @@ DEFAULTS = {
     'model.projection_bias': 'model',
     'model.layer_norm': 'model',
     'model.residual_projection': 'always',
+    'model.kernel_init': 'model',
     'model.wide': False,
     'model.deep_output': 'sum',
     'model.deep_batch_norm': False,
@@ -149,7 +150,7 @@ def test_defaults_never_change():
     [
         ('movielens_100k_autoint', '41f59471b440'),
         ('movielens_1m_autoint_plus', '70664da0120e'),
-        ('criteo_x4_autoint_bars', '9f88e598b404'),
+        ('criteo_autoint_widths', 'ee0a07539701'),
     ],
 )
 def test_fingerprints_never_change(name, expected):

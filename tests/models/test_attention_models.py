@@ -258,4 +258,9 @@ def test_presets_of_bars_say_what_its_logs_say(name, row):
     assert (model.residual, model.residual_projection) == ((False, 'always') if no_residual else (True, 'where_needed'))
     x1 = '_x1_' in name
     assert (config.training.batch_size, model.embedding_dim) == ((4096, 10) if x1 else (10000, 16))
+    rules = config.optimizer.clip_norm, config.optimizer.plateau_factor, config.optimizer.plateau_least
+    assert (
+        rules == (10.0, 0.1, 1e-3) and config.optimizer.plateau_patience == 1 and model.kernel_init == 'xavier_normal'
+    )
+    assert (config.training.monitor, config.training.stop_patience) == ('auc' if x1 else 'auc_minus_logloss', 2)
     assert (model.deep_batch_norm, model.deep_dropout) == ((True, 0.1) if x1 and model.deep_hidden else (False, 0.0))

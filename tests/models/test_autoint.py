@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from model_cases import ROWS, SCHEMA, batch, reference_embeddings, reference_first_order, reference_mlp
 
+from autoint_jax.config.configuration import Config
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.interacting.heads import attend
@@ -17,6 +18,7 @@ from autoint_jax.models.interacting.stack import attention_weights
 from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.registry import build, parameter_count
 from autoint_jax.schema import CATEGORICAL, NUMERIC, Batch, FieldSpec, Schema
+from autoint_jax.training.step.state import initial_state, make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -217,6 +219,22 @@ def test_parameter_counts_equal_those_of_bars(config, published):
     schema = Schema(tuple(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(10)))
     rows = Batch(np.zeros((1, 10), np.int32), np.zeros((1, 0), np.float32), np.zeros(1), np.ones(1))
     assert parameter_count(made(config, schema=schema, rows=rows)[2]) == published - 53_890
+
+
+def test_xavier_normal_has_the_variance_of_glorot_uniform_and_no_bound():
+    config = ModelConfig(embedding_dim=24, num_layers=1, num_heads=2, head_dim=20)
+    setups = {
+        kind: make_setup(Config(model=dataclasses.replace(config, kernel_init=kind)), SCHEMA)
+        for kind in ('model', 'xavier_normal')
+    }
+    drawn = {kind: initial_state(setup).params for kind, setup in setups.items()}
+    stddev = (2 / (24 + 40)) ** 0.5
+    for kind, params in drawn.items():
+        kernel = np.asarray(params['interacting_0']['kernel'])
+        assert kernel.shape == (24, 4, 2, 20) and kernel.std() == pytest.approx(stddev, rel=0.05)
+        assert (np.abs(kernel).max() > 2.5 * stddev) == (kind == 'xavier_normal')  # a uniform one ends at sqrt(3)
+    vectors = [np.asarray(params['embedding']['numeric']['vectors']) for params in drawn.values()]
+    assert np.abs(vectors[0]).max() < 0.05 < (2 / 25) ** 0.5 / 2 < np.abs(vectors[1]).max()
 
 
 def test_concatenation_needs_a_deep_network():

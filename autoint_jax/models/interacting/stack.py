@@ -187,11 +187,14 @@ class InteractingWeights(nn.Module):
     inputs: int
     bias: bool
     layer_norm: bool
+    normal: bool = False  # whether the initial kernel is drawn from a normal distribution, not from a uniform one
 
     @nn.compact
     def __call__(self) -> LayerWeights:
         p, n, a = self.spec.projections(self.inputs), self.spec.num_heads, self.spec.head_dim
-        glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform', in_axis=0, out_axis=(2, 3), batch_axis=1)
+        glorot = nn.initializers.variance_scaling(
+            1.0, 'fan_avg', 'normal' if self.normal else 'uniform', in_axis=0, out_axis=(2, 3), batch_axis=1
+        )
         kernel = self.param('kernel', glorot, (self.inputs, p, n, a))
         bias = self.param('bias', nn.initializers.zeros, (p, n, a)) if self.bias else None
         if not self.layer_norm:

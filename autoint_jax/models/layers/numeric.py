@@ -89,7 +89,9 @@ class NumericEmbedding(nn.Module):
         config, fields, width = self.config, len(self.schema.numeric_fields), self.width
         normal = nn.initializers.normal
         if config.numeric_encoding == 'scaled':
-            return scaled_vectors(self.param('vectors', normal(config.embedding_stddev), (fields, width)), values)
+            xavier = config.kernel_init == 'xavier_normal'  # of FuxiCTR's linear layer from one number
+            stddev = (2 / (1 + width)) ** 0.5 if xavier else config.embedding_stddev
+            return scaled_vectors(self.param('vectors', normal(stddev), (fields, width)), values)
         known, x = ~jnp.isnan(values)[:, :, None], present_values(values)
         if config.numeric_encoding == 'buckets':
             encoded = bucket_weights(x, boundaries(self.schema))
