@@ -2,7 +2,7 @@
 
 Claim: interactions that are detected in a trained network pay if a simpler model is given them (GLIDER, ICLR 2020).
 AutoInt is trained, its pairs of fields are ranked by intervention on validation rows, and the K strongest become
-crossed fields of LR. Test rows choose nothing. As a control, LR is also given K pairs that are drawn at random.
+crossed fields of LR. Test rows choose nothing. As a control, LR is also given 5 pairs that are drawn at random.
 
     python experiments/crosses.py --raw_dir=FOLDER
     python experiments/crosses.py --raw_dir=FOLDER --quick
@@ -157,12 +157,12 @@ def main(argv: list[str]) -> int:
     if counts[-1] > len(ranked):
         raise UsageError(f'--counts names {counts[-1]} crosses, and there are {len(ranked)} pairs of fields')
     without = runs_on(data, lr, '')
+    wanted = [*((STRONG, count) for count in counts), (RANDOM, JUDGED)]
     found = {
         (kind, count): runs_on(
             crossed_data(Crosses(f'{kind}{count}', chosen_pairs(kind, ranked, count))), lr, f'_{kind}{count}'
         )
-        for count in counts
-        for kind in (STRONG, RANDOM)
+        for kind, count in wanted
     }
     rows = [row_of('none', 0, without, without)]
     rows += [row_of(kind, count, records, without) for (kind, count), records in found.items()]

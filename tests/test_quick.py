@@ -46,7 +46,7 @@ def test_crosses_are_tried_out(command, data_dir, raw_dir, tmp_path):
         'experiments/crosses.py', '--quick', '--counts=5,20', f'--data_dir={data_dir}', f'--raw_dir={raw_dir}'
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '20 random' in done.stdout and done.stdout.endswith('quick: no verdict\n')
+    assert '20 strong' in done.stdout and '5 random' in done.stdout and done.stdout.endswith('quick: no verdict\n')
     assert {path.name for path in tmp_path.iterdir()} == {'runs'}
 
 
