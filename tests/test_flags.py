@@ -45,13 +45,14 @@ WITHOUT_DATA = {
     f'scripts/{name}.py' for name in ('benchmark', 'compare', 'generate_data', 'launch_local', 'serve', 'update_pages')
 }
 WITHOUT_DATA |= {
-    f'experiments/{name}.py' for name in ('daily_training', 'killed_runs', 'meshes', 'same_scores', 'serving_load')
+    f'experiments/{name}.py'
+    for name in ('daily_training', 'killed_runs', 'meshes', 'same_scores', 'serving_gain', 'serving_load')
 }
 WITHOUT_SEEDS = {
     f'experiments/{name}.py'
     for name in (
         *('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost'),
-        *('daily_training', 'killed_runs', 'meshes', 'same_scores', 'serving_load'),
+        *('daily_training', 'killed_runs', 'meshes', 'same_scores', 'serving_gain', 'serving_load'),
     )
 }
 # One script that takes arguments, one that takes none and one experiment; the others have the same door.

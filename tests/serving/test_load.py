@@ -49,6 +49,16 @@ def golden_bundle(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_gain_of_a_context_is_one_command(tmp_path):
+    command = [sys.executable, ROOT / 'experiments/serving_gain.py', '--quick', f'--results_dir={tmp_path}']
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[:3] for line in lines[1:3]] == [['ml1m', 'autoint', '100'], ['ml1m', 'autoint', '1,000']]
+    assert lines[-1] == 'quick: no verdict' and not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 def test_the_experiment_is_one_command(golden_bundle, tmp_path):
     def ran(*flags):
         return subprocess.run(
