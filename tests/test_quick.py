@@ -51,6 +51,14 @@ def test_crosses_are_tried_out(command, data_dir, raw_dir, tmp_path):
 
 
 @pytest.mark.slow
+def test_faithfulness_is_tried_out(command, tmp_path):
+    done = command('experiments/faithfulness.py', '--quick', timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'sparse, strength 0.5, seed 0, ft_transformer: ' in done.stdout and ' shapley ' in done.stdout
+    assert done.stdout.endswith('quick: no verdict\n') and not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('script', [*OTHERS, 'paper'])
 def test_an_experiment_judges_nothing(command, data_dir, tmp_path, script):
     tried_out(command, data_dir, script)

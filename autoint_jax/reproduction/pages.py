@@ -18,6 +18,7 @@ from autoint_jax.records.comparison import test_figures
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.crosses import crosses_lines
 from autoint_jax.reproduction.daily import daily_lines
+from autoint_jax.reproduction.faithfulness import faithfulness_lines
 from autoint_jax.reproduction.headline import headline_lines
 from autoint_jax.reproduction.paper import markdown
 from autoint_jax.reproduction.paper.ablations import ablation_lines
@@ -32,6 +33,7 @@ from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_li
 
 BEGIN, END = '<!-- {}:begin -->', '<!-- {}:end -->'  # around a section, with its name
 README, RESULTS, SPEED, DAILY = 'README.md', 'docs/results.md', 'docs/speed.md', 'docs/daily_training.md'
+FAITHFULNESS = 'docs/faithfulness.md'
 PICTURE = 'docs/attention.png'
 DATASETS = {'movielens_1m': 'MovieLens-1M', 'criteo': 'Criteo', 'avazu': 'Avazu', 'kdd12': 'KDD12'}
 # Experiments that train every model of a table of the paper, and what their tables are of.
@@ -57,6 +59,7 @@ def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[s
             'exactness': exactness_lines(results_dir),
         },
         DAILY: {'daily': daily_lines(results_dir)},
+        FAITHFULNESS: {'faithfulness': faithfulness_lines(results_dir)},
     }
     return {
         page: {name: '\n'.join(_linked(lines, page)).strip() for name, lines in parts.items()}

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-PART, LABEL = 'part', 'clicked'
-PARTS = 'aaaaaaaabc'  # of the rows eight in ten are for training, one for validation, one for the test
+PART, LABEL, TEST = 'part', 'clicked', 'c'
+PARTS = 'aaaaaaaabc'  # of ten rows eight are for training, one for validation, one for the test
 
 
 class Planted(NamedTuple):
@@ -59,6 +59,8 @@ def planted(
       strength: standard deviation of what a group adds to the logit.
       single: standard deviation of what a field adds by itself.
       seed: seed of everything.
+
+    All parts have the same sizes for every seed, so that runs on them share compiled programs.
     """
     rng = np.random.default_rng((2017, seed))
     groups = _groups(rng, fields, pairs, triples)
@@ -68,7 +70,7 @@ def planted(
     for group in groups:
         logit += strength * attributes[:, list(group)].prod(1)
     label = rng.random(rows) < 1 / (1 + np.exp(-logit))
-    return Planted(groups, drawn, logit, label, rng.choice(list(PARTS), rows))
+    return Planted(groups, drawn, logit, label, rng.permutation(np.resize(list(PARTS), rows)))
 
 
 def write(found: Planted, folder: pathlib.Path, name: str) -> pathlib.Path:
