@@ -15,9 +15,9 @@ over fields, so it has two kinds.
 Each finished run is kept in RUNS_DIR/faithfulness, and the same command goes on with the runs that are left. Two
 processes divide them by --part=1/2 and --part=2/2; then the command without --part writes the record.
 
-Time: 40 minutes of CPU; less than a minute with --quick. PASS: interventions rank all interacting pairs first, and all interacting triples first, in at
-least 19 of 20 seeds, for every model, strength and density. Writes results/faithfulness.{json,csv}; --quick writes
-nothing.
+Time: 40 minutes of CPU; less than a minute with --quick. PASS: interventions rank all interacting pairs first, and all
+interacting triples first, in at least 19 of 20 seeds, for every model, strength and density. Writes
+results/faithfulness.{json,csv}; --quick writes nothing.
 """
 
 import pathlib

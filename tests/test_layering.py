@@ -105,7 +105,9 @@ ARROWS = {
         'errors schema stored config data.store data.datasets models evaluation explain explain.survey training.step '
         'training.run_folder training records'
     ),
-    'reproduction': 'errors stored config data.store models evaluation training.step training records reproduction.paper',
+    'reproduction': (
+        'errors stored config data.store models evaluation training.step training records reproduction.paper'
+    ),
     'benchmarks': (
         'errors stored schema config data.store models.layers models.interacting models evaluation training.tables '
         'training.step training.run_folder training training.copies diagnosis'
