@@ -28,6 +28,12 @@ class TrainingConfig:
         'stop after this many evaluations in a row that were not better than the best one, by training.monitor '
         '(0 = never)',
     )
+    positive_weight: float = option(1.0, 'how often a row of label 1 counts in the training loss')
+    negatives_kept: float = option(
+        1.0,
+        'fraction of the rows of label 0 that sampling has left in the training split, for which predictions are '
+        'corrected; the validation and the test split must not be sampled',
+    )
     not_finite: str = option(
         STOP,
         "what a run does at a step whose loss or gradients are not finite: 'stop', or 'skip', which leaves the state "
@@ -50,6 +56,10 @@ class TrainingConfig:
             least = 0 if name.startswith('stop_') else 1
             check(value >= least, path, value, f'at least {least}')
         check(self.not_finite in (STOP, SKIP), 'training.not_finite', self.not_finite, "'stop' or 'skip'")
+        check(
+            0 < self.positive_weight <= 1e6, 'training.positive_weight', self.positive_weight, 'above 0 and at most 1e6'
+        )
+        check(0 < self.negatives_kept <= 1, 'training.negatives_kept', self.negatives_kept, 'above 0 and at most 1')
         self._check_metrics()
 
     def _check_metrics(self):

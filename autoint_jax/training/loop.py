@@ -26,7 +26,7 @@ from autoint_jax.training.progress import Reporter
 from autoint_jax.training.run import Run
 from autoint_jax.training.run_folder import events
 from autoint_jax.training.run_folder.result import Result
-from autoint_jax.training.step import placement
+from autoint_jax.training.step import loss, placement
 from autoint_jax.training.step.state import Setup, make_setup
 from autoint_jax.training.tables import dense_tables, learning_rate
 from autoint_jax.training.tables.choice import missed_table_kernel
@@ -91,7 +91,7 @@ def say_what_is_special(setup: Setup, reporter: Reporter) -> None:
         reporter.say(f'the compiled kernels are not used: {missed}')
     elif 'cpu_kernel' in (setup.form, setup.table_form) and (sentence := library.not_kept()):
         reporter.say(sentence)
-    if sentence := learning_rate.sentence(config.optimizer):
+    for sentence in filter(None, (learning_rate.sentence(config.optimizer), loss.sentence(config.training))):
         reporter.say(sentence)
     if (advice := dense_tables.advice(setup.config, setup.table_specs)) is not None:
         reporter.say(advice)

@@ -109,6 +109,8 @@ DEFAULTS = {
     'training.evaluations_per_epoch': 1,
     'training.stop_after_increases': 0,
     'training.stop_patience': 0,
+    'training.positive_weight': 1.0,
+    'training.negatives_kept': 1.0,
     'training.not_finite': 'stop',
     'training.monitor': 'logloss',
     'training.metrics': (),

@@ -1,4 +1,4 @@
-"""Runs whose learning rates follow a schedule and are lowered on plateaus: alone, interrupted, and as copies."""
+"""Runs with training rules, whose learning rates are lowered on plateaus: alone, interrupted, and as copies."""
 
 import json
 
@@ -31,6 +31,11 @@ RULES = replace(
         'optimizer.schedule_steps': 30,
         'optimizer.final_fraction': 0.5,
         'optimizer.plateau_factor': 0.1,
+        'optimizer.clip_norm': 0.05,
+        'optimizer.row_clip': 0.5,
+        'optimizer.weight_decay': 0.1,
+        'optimizer.l2_rows': 0.01,
+        'training.positive_weight': 2.0,
     },
 )
 

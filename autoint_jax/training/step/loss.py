@@ -9,14 +9,16 @@ IMITATE (Zhu et al., 2023) adds the mean over rows of the cross entropy of each 
 through which no gradient flows.
 """
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from autoint_jax.config.rates import Rates
+from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.models import registry
 from autoint_jax.models.contract import ADD_WORSE
 from autoint_jax.models.layers.batch_norm import STATISTICS
@@ -36,6 +38,43 @@ def summed_logloss(logits: jax.Array, *, labels: jax.Array, weights: jax.Array) 
       weights: float32 [b], 0 for padding, else 1.
     """
     return jnp.sum(weights * optax.sigmoid_binary_cross_entropy(logits, labels))
+
+
+class LossRules(NamedTuple):
+    """How the training loss differs from the mean log loss; 1 for both if it does not.
+
+    Attributes:
+      positive_weight: how often a row of label 1 counts.
+      negatives_kept: q, the fraction of rows of label 0 that sampling has left in the training split. The odds of label
+        1 among sampled rows are those among all rows over q, so the loss takes logits minus log(q), and the logits of
+        the model are those of all rows (He et al., ADKDD 2014, section 6.3).
+    """
+
+    positive_weight: float
+    negatives_kept: float
+
+    def weighted(self, batch: Batch) -> Batch:
+        """Returns a batch with the weights of its rows in the loss."""
+        if self.positive_weight == 1:
+            return batch
+        return batch._replace(weights=batch.weights * (1 + (self.positive_weight - 1) * batch.labels))
+
+    def of_sampled(self, logits: jax.Array) -> jax.Array:
+        """Returns the logits of label 1 among sampled rows."""
+        return logits if self.negatives_kept == 1 else logits - math.log(self.negatives_kept)
+
+
+def sentence(config: TrainingConfig) -> str:
+    """Returns a sentence about a training loss that is not the mean log loss; '' if it is."""
+    found = []
+    if config.positive_weight != 1:
+        found.append(f'a row of label 1 counts {config.positive_weight:g} times (training.positive_weight)')
+    if config.negatives_kept != 1:
+        found.append(
+            f'predictions are those before {1 - config.negatives_kept:.3%} of the negative rows were left out '
+            '(training.negatives_kept)'
+        )
+    return f'the training loss is not the mean log loss: {"; ".join(found)}' if found else ''
 
 
 def branch_logits(sown: Mapping[str, Any]) -> jax.Array:
@@ -89,7 +128,8 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
 
     The function takes (params, statistics, looked-up rows, batch [b / devices], step); looked-up rows and batch are
     those of the device's part. It returns (loss [], gradients of params, gradients of the looked-up rows, new
-    statistics). The loss is the mean over the rows of the whole batch that are no padding.
+    statistics). The loss is the sum over the rows of the whole batch, by `LossRules`, over the number of those that are
+    no padding.
 
     A device takes its part slice by slice, so that the activations of a slice stay in cache. It sums the gradients of
     parameters over slices, then over devices. A deep network may take more rows at a time (`turns.group_gradients`).
@@ -107,6 +147,7 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
 
     ordered, model_config = setup.config.mesh.ordered_sums, setup.config.model
     rule = registry.model_class(model_config).branch_loss(model_config)
+    rules = LossRules(setup.config.training.positive_weight, setup.config.training.negatives_kept)
 
     def over_devices(values):
         return jax.lax.psum(values, axes) if axes else values
@@ -128,7 +169,8 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
             return setup.model.apply({'params': params}, looked_up, batch, training=training, part=which)
 
         def mean_loss(logits, batch):
-            return summed_logloss(logits, labels=batch.labels, weights=batch.weights) / total
+            weights = rules.weighted(batch).weights
+            return summed_logloss(rules.of_sampled(logits), labels=batch.labels, weights=weights) / total
 
         def outputs(params, looked_up, batch, keys):
             return setup.model.apply(
@@ -142,7 +184,8 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
         def branch_losses(_, part):
             own, part = jax.lax.optimization_barrier((params, part)) if ordered else (params, part)
             logits, sown = outputs(own, *part)
-            return None, summed_losses(logits, branch_logits(sown), part[1]) / total
+            of_branches = rules.of_sampled(branch_logits(sown))
+            return None, summed_losses(rules.of_sampled(logits), of_branches, rules.weighted(part[1])) / total
 
         def batch_factors():
             if not ordered:
@@ -154,7 +197,8 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
             logits, updated = outputs(params, looked_up, batch, keys)
             loss = mean_loss(logits, batch)
             if rule:
-                loss = loss + added_sum(logits, branch_logits(updated), batch, of_batch) / total
+                of_branches, own = rules.of_sampled(branch_logits(updated)), rules.weighted(batch)
+                loss = loss + added_sum(rules.of_sampled(logits), of_branches, own, of_batch) / total
             return loss, updated.get(STATISTICS, statistics)
 
         def add_slice(sums, part):
