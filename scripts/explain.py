@@ -1,18 +1,18 @@
-"""Draws what attention learned: field-by-field heat maps as PNG, averaged over a split and for single rows.
+"""Writes a report about a trained run: how good it is, what it learned, and how far that can be believed.
 
     python scripts/explain.py --run_dir=runs/movielens_100k_autoint-0123456789ab
-    python scripts/explain.py --run_dir=... --split=valid --rows=0,17,42
-    python scripts/explain.py --run_dir=... --fields=Gender,Genre,Age
-    python scripts/explain.py --run_dir=... --export_crosses=5 --crosses=best.yaml
+    python scripts/explain.py --run_dir=RUN_DIR --split=valid --rows=0,17,42
+    python scripts/explain.py --run_dir=RUN_DIR --where=Gender=F --where=Age=25 --other_runs=RUN_DIR_2,RUN_DIR_3
+    python scripts/explain.py --run_dir=RUN_DIR --input=new.csv
+    python scripts/explain.py --run_dir=RUN_DIR --export_crosses=5 --crosses=best.yaml
 
-Row f of a map says how much field f attends to every field. Each row sums to 1, or in DESTINE to 2, because it has
-pairwise and unary weights. --export_crosses draws nothing: it writes the pairs of fields that interact most, for models
-of every kind. Figures go to RUN_DIR/attention. They show all fields; if there are more than 48, they show
-those that get most attention.
+The report is RUN_DIR/explanation/report.html, one file that opens in a browser without a network. Beside it are its
+figures as PNG and SVG, its numbers as Parquet, and its answers in findings.json. Models of every kind can be explained;
+maps are shown of those that have attention over fields. --export_crosses writes no report, but the pairs of fields that
+interact most.
 """
 
 import contextlib
-import functools
 import pathlib
 
 from autoint_jax import interruptions
@@ -28,10 +28,23 @@ from autoint_jax import command
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
 
-_SPLIT = flags.DEFINE_string('split', 'test', f'Split to explain: {", ".join(SPLITS)}.')
-_ROWS = flags.DEFINE_list('rows', ['0'], 'Rows of the split to draw one by one, counted from 0.')
-_FIELDS = flags.DEFINE_list('fields', [], 'Fields to draw; by default all, or those that are attended to most.')
-_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder for the figures; by default RUN_DIR/attention.')
+_SPLIT = flags.DEFINE_string('split', None, f'Split to explain: {", ".join(SPLITS)}; by default test.')
+_INPUT = flags.DEFINE_string(
+    'input', None, 'Raw rows to explain, in place of a split, as predict.py --input takes them.'
+)
+_WHERE = flags.DEFINE_multi_string(
+    'where', [], 'FIELD=VALUE: explain only rows with this value. Given several times, all must hold.'
+)
+_ROWS = flags.DEFINE_list('rows', [], 'Numbers of single rows to show, counted from 0; others are drawn beside them.')
+_OTHER_RUNS = flags.DEFINE_list('other_runs', [], 'Run folders of the same model with other seeds, to compare with.')
+_SEGMENT_BY = flags.DEFINE_list(
+    'segment_by', [], 'Fields whose values are segments of the rows; by default some of few values.'
+)
+_GROUP_BY = flags.DEFINE_string('group_by', '', 'Field within whose values the AUC is measured, such as a user.')
+_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder for the report; by default RUN_DIR/explanation.')
+_MAX_BAD_SHARE = flags.DEFINE_float(
+    'max_bad_share', 0.001, 'Stop if more than this share of the rows of --input cannot be parsed.'
+)
 _DATA_DIR = flags.DEFINE_string('data_dir', 'data/prepared', 'Folder of prepared data.')
 _EXPORT_CROSSES = flags.DEFINE_integer(
     'export_crosses',
@@ -47,64 +60,77 @@ flags.adopt_module_key_flags(run_flags)
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
-import numpy as np
-
-from autoint_jax.explain import attention, excerpt, heatmaps
-from autoint_jax.explain.labels import labels
-from autoint_jax.explain.rows import probabilities, row_numbers
+from autoint_jax.data.preparation.progress import PreparationBar
+from autoint_jax.explain.rows import row_numbers
+from autoint_jax.explain.survey.request import Choice, Source, Surveyed
+from autoint_jax.explain.survey.survey import findings_of
 from autoint_jax.heartbeat import Heartbeat
 from autoint_jax.interface import crosses
-from autoint_jax.training.trained import open_run
+from autoint_jax.interface.sources import input_source, split_source
+from autoint_jax.report.explanation import files
+from autoint_jax.scoring.predictor import scorer_of
+from autoint_jax.terminal import shown
+from autoint_jax.training.trained import TrainedRun, open_run, open_scorer
 
 
 def main(argv: list[str]) -> None:
     run_dir = run_flags.run_dir()
     compilation_flags.start_cache()
-    run = open_run(run_dir, _DATA_DIR.value, run_flags.STEP.value)
+    if _CROSSES.value is not None and _EXPORT_CROSSES.value is None:
+        raise UsageError('--crosses names the file that --export_crosses=K writes: give both, or neither')
+    if _INPUT.value is not None and _SPLIT.value is not None:
+        raise UsageError('--input and --split both name the rows to explain: give one of them')
+    run = _opened(run_dir, run_flags.STEP.value)
     if _EXPORT_CROSSES.value is not None:
         path = _CROSSES.value and pathlib.Path(_CROSSES.value)
         data_flags.verified(run.data)
         print(f'wrote {crosses.export_crosses(run_dir, run, _EXPORT_CROSSES.value, path or None)}')
         return
-    if _CROSSES.value is not None:
-        raise UsageError('--crosses names the file that --export_crosses=K writes: give both, or neither')
-    columns, names = data_flags.verified(run.data).split(_SPLIT.value), run.setup.schema.names
-    folder = pathlib.Path(_OUTPUT_DIR.value or run_dir / 'attention')
-    if not len(columns):
-        raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows: choose another --split')
-    rows = row_numbers(_ROWS.value, len(columns))
-    excerpt.check(names, _FIELDS.value)
+    surveyed = Surveyed(run_dir, run, scorer_of(run))
+    source = _source(surveyed)
+    choice = Choice(
+        where=tuple(_WHERE.value),
+        rows=tuple(row_numbers(_ROWS.value, len(source.columns))),
+        segment_by=tuple(_SEGMENT_BY.value),
+        group_by=_GROUP_BY.value,
+    )
+    others = (Surveyed(path, other, scorer_of(other)) for path, other in map(_other, _OTHER_RUNS.value))
+    with contextlib.closing(Heartbeat(_say)) as beat:
 
-    print(f'averaging attention over {len(columns):,} {_SPLIT.value} rows', flush=True)
-    with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
-        average = attention.averaged(
-            run.setup, run.state, columns, lambda done: beat.doing(f'averaging attention, {done:,} rows done')
-        )
-    mean = average.mean((0, 1))
-    shown, sentence = excerpt.drawn_fields(mean, names, _FIELDS.value)
-    if sentence:
-        print(f'{sentence}; --fields=NAME,NAME draws others')
-    drawn, within = [names[field] for field in shown], np.ix_(shown, shown)
-    written = [folder / f'{_SPLIT.value}_average.png', folder / f'{_SPLIT.value}_average_mean.png']
-    title = f'attention averaged over {len(columns):,} {_SPLIT.value} rows'
-    heatmaps.save_grid(average[..., within[0], within[1]], drawn, title, written[0])
-    heatmaps.save_mean(average[..., within[0], within[1]], drawn, title, written[1])
-    for row in rows:
-        single = attention.of_rows(run.setup, run.state, columns, [row])
-        written.append(folder / f'{_SPLIT.value}_row_{row}.png')
-        title = f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}'
-        heatmaps.save_grid(
-            single.attention[0][..., within[0], within[1]],
-            drawn,
-            f'{title}, predicted probability {probabilities(single.logits)[0]:.2f}',
-            written[-1],
-        )
-    print('\n'.join(f'wrote {path}' for path in written))
-    print('strongest pairs (mean of layers and heads):')
-    called = labels(names)
-    for flat in np.argsort(-mean, axis=None)[:5]:
-        field, attended = np.unravel_index(flat, mean.shape)
-        print(f'  {called[field]} attends to {called[attended]}: {mean[field, attended]:.3f}')
+        def doing(sentence: str) -> None:
+            _say(sentence)
+            beat.heard()
+            beat.doing(sentence)
+
+        findings = findings_of(surveyed, source, choice, others, doing)
+        doing('writing the report')
+        written = files.write(findings, pathlib.Path(_OUTPUT_DIR.value or run_dir / 'explanation'))
+    for sentence in findings.belief.sentences:
+        _say(f'- {sentence}')
+    _say(f'wrote {len(written)} files beside {written[0]}, which opens in a browser')
+
+
+def _opened(folder: pathlib.Path, step: int | None) -> TrainedRun:
+    """Opens a run; to explain raw rows its prepared data need not be there."""
+    if _INPUT.value is not None and _EXPORT_CROSSES.value is None:
+        return open_scorer(folder, _DATA_DIR.value, step)
+    return open_run(folder, _DATA_DIR.value, step)
+
+
+def _other(name: str) -> tuple[pathlib.Path, TrainedRun]:
+    return pathlib.Path(name), _opened(pathlib.Path(name), None)
+
+
+def _source(surveyed: Surveyed) -> Source:
+    """Returns the rows to explain."""
+    if _INPUT.value is None:
+        return split_source(data_flags.verified(surveyed.run.data), _SPLIT.value or 'test')
+    with PreparationBar() as bar:
+        return input_source(surveyed, _INPUT.value, _MAX_BAD_SHARE.value, bar)
+
+
+def _say(sentence: str) -> None:
+    print(shown(sentence), flush=True)
 
 
 if __name__ == '__main__':

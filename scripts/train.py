@@ -73,7 +73,6 @@ from copies_table import show_copies
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.evaluation.metrics import line
-from autoint_jax.models.registry import shows_attention
 from autoint_jax.training.ancestor import Ancestor, open_ancestor
 from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
@@ -162,11 +161,10 @@ def _next_steps(config: Config, run_dir: pathlib.Path) -> list[str]:
     commands = [
         shell_line(f'{script}.py', *where, *options) + f'  # {purpose}'
         for script, options, purpose in (
-            ('explain', [], 'draws what attention learned'),
+            ('explain', [], 'reports what it learned'),
             ('evaluate', ['--split=valid'], 'scores a split'),
             ('predict', ['--input=FILE'], 'scores new rows'),
         )
-        if script != 'explain' or shows_attention(config.model)
     ]
     return [('next: ' if number == 0 else '      ') + command for number, command in enumerate(commands)]
 

@@ -8,8 +8,12 @@ import subprocess
 import sys
 import time
 
+import polars as pl
 import pytest
 from conftest import OPTIMIZED, ROOT
+
+from autoint_jax.data.datasets.movielens_files import read_1m
+from autoint_jax.data.datasets.movielens_rows import joined
 
 QUICK = [
     '--config=movielens_1m_autoint',
@@ -132,25 +136,55 @@ def test_evaluate_gives_the_result_of_training(command, data_dir, run_dir):
     assert f'AUC {json.loads((run_dir / "result.json").read_text())["test"]["auc"]:.6f}' in done.stdout
 
 
-def test_explain_writes_maps(command, data_dir, run_dir, tmp_path):
-    done = command(
-        'scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=0,3', '--split=valid'
-    )
+def test_explain_writes_a_report(command, data_dir, run_dir, tmp_path):
+    explain = ['scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}']
+    done = command(*explain, '--rows=0,3', '--split=valid', '--where=Gender=F', '--output_dir=report')
     assert done.returncode == 0, done.stderr
-    for name in ('valid_average', 'valid_average_mean', 'valid_row_0', 'valid_row_3'):
-        assert (run_dir / 'attention' / f'{name}.png').read_bytes().startswith(b'\x89PNG')
-    fails(
-        command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--rows=999999'), 'row 999999'
-    )
-    done = command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', '--output_dir=figures')
-    assert done.returncode == 0 and (tmp_path / 'figures' / 'test_average.png').exists(), done.stderr
-    assert not (run_dir / 'attention' / 'test_average.png').exists()
+    assert 'beside report/report.html, which opens in a browser' in done.stdout
+    assert 'rows where Gender is F' in (tmp_path / 'report' / 'report.html').read_text()
+    answers = json.loads((tmp_path / 'report' / 'findings.json').read_text())
+    assert answers['run']['source'] == 'valid' and all(f'- {one}' in done.stdout for one in answers['sentences'])
+    rows = pl.read_parquet(tmp_path / 'report' / 'numbers' / 'rows.parquet')
+    assert {0, 3} <= set(rows['row']) and not (run_dir / 'explanation').exists()
+    assert (tmp_path / 'report' / 'figures' / 'attention_maps.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize(
+    'arguments, parts',
+    [
+        (['--rows=999999'], ['row 999999']),
+        (['--where=Gender=X'], ["field 'Gender' has no value 'X'", 'it has F, M']),
+        (['--input=new.csv'], ['--input=new.csv does not exist']),
+        (['--input=new.csv', '--split=test'], ['--input and --split both name the rows']),
+        (['--other_runs=nowhere'], ['nowhere is not a run folder']),
+        (['--crosses=best.yaml'], ['--crosses names the file that --export_crosses=K writes']),
+    ],
+)
+def test_mistakes_of_explain(command, data_dir, run_dir, arguments, parts):
+    fails(command('scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}', *arguments), *parts)
+
+
+@pytest.mark.slow
+def test_explain_compares_runs_and_takes_raw_rows(command, data_dir, run_dir, tmp_path, raw_dir):
+    """The report of raw rows needs no prepared data; that of several runs says how much they agree."""
+    explain = ['scripts/explain.py', f'--run_dir={run_dir}']
+    joined(read_1m(raw_dir)).head(300).write_csv(tmp_path / 'new.csv')
+    done = command(*explain, '--input=new.csv', '--data_dir=nowhere')
+    assert done.returncode == 0, done.stderr
+    found = json.loads((run_dir / 'explanation' / 'findings.json').read_text())
+    assert found['run']['source'] == 'new.csv' and found['run']['rows'] == 300 and found['metrics']['auc']
+    other = ['--config.seed=1', f'--data_dir={data_dir}', '--run_dir=other']
+    assert command('scripts/train.py', *QUICK, *other).returncode == 0
+    done = command(*explain, f'--data_dir={data_dir}', '--other_runs=other', '--output_dir=two')
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / 'two' / 'findings.json').read_text())
+    assert found['run']['others'] == ['other'] and found['run']['seeds'] == [0, 1] and set(found['seeds'])
+    assert 'The maps of 2 runs' in (tmp_path / 'two' / 'report.html').read_text()
 
 
 @pytest.mark.slow
 def test_explain_exports_crosses_that_prepare_data_reads(command, data_dir, run_dir, tmp_path, raw_dir):
     explain = ['scripts/explain.py', f'--run_dir={run_dir}', f'--data_dir={data_dir}']
-    fails(command(*explain, '--crosses=best.yaml'), '--crosses names the file that --export_crosses=K writes')
     done = command(*explain, '--export_crosses=2', '--crosses=best.yaml')
     assert done.returncode == 0 and 'wrote best.yaml' in done.stdout, done.stderr
     assert (tmp_path / 'best.yaml').read_text().count('- {fields: [') == 2

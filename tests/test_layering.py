@@ -74,7 +74,7 @@ ARROWS = {
         'training.processes training'
     ),
     'explain': 'errors schema evaluation data.encoding data.store models.layers training.step training.memory training',
-    'explain.survey': 'errors schema evaluation data.store training.step training explain',
+    'explain.survey': 'errors schema evaluation data.store models training.step training explain',
     'report': 'errors',
     'report.explanation': 'evaluation explain report',
     'serving': 'errors bundle',
@@ -85,7 +85,7 @@ ARROWS = {
     ),
     'interface': (
         'errors names schema config data.encoding data.store data.preparation data.datasets '
-        'data.datasets.declaration training.processes training.run_folder training scoring explain'
+        'data.datasets.declaration training.processes training.run_folder training scoring explain explain.survey'
     ),
     'diagnosis': (
         'errors exits packages schema config kernels data.store models.layers models.interacting evaluation '

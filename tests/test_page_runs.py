@@ -3,6 +3,7 @@
 import pathlib
 import re
 import shlex
+import shutil
 
 import pytest
 from test_page_commands import ALL, SCRIPTS
@@ -52,6 +53,7 @@ def run_dir(data_dir, tmp_path_factory, forks):
     arguments = ['--config=movielens_1m_autoint', *SMALL['scripts/train.py'].split(), f'--data_dir={data_dir}']
     done = forks.run(['scripts/train.py', *arguments, '--run_dir=run'], folder)
     assert done.returncode == 0, done.stderr
+    shutil.copytree(folder / 'run', folder / 'run_2')  # RUN_DIR_2 of the pages
     return folder / 'run'
 
 

@@ -1,60 +1,9 @@
-"""The part of attention that fits a figure: the fields that are attended to most, and the mean of many heads."""
-
-from collections.abc import Sequence
-from typing import NamedTuple
+"""The part of attention that fits a figure: the mean of many heads."""
 
 import numpy as np
 
-from autoint_jax.errors import UsageError, nearest
-
 # A figure of more fields or maps would not be readable, and would take unbounded time and memory.
 MOST_FIELDS, MOST_MAPS = 48, 32
-
-
-class Excerpt(NamedTuple):
-    """The fields that a figure shows.
-
-    Attributes:
-      fields: their numbers, in the schema's order.
-      sentence: says which fields are left out; empty if none is.
-    """
-
-    fields: np.ndarray
-    sentence: str
-
-
-def check(names: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raises UsageError if a wanted field is not in `names`, or if more than MOST_FIELDS are wanted."""
-    for name in wanted:
-        if name not in names:
-            raise UsageError(
-                f'there is no field {name!r}{nearest(name, list(names))} to draw; there are '
-                f'{", ".join(names[:MOST_FIELDS])}{", ..." if len(names) > MOST_FIELDS else ""}'
-            )
-    if len(set(wanted)) > MOST_FIELDS:
-        raise UsageError(f'{len(set(wanted))} fields are more than a figure can show: name at most {MOST_FIELDS}')
-
-
-def drawn_fields(mean: np.ndarray, names: Sequence[str], wanted: Sequence[str] = ()) -> Excerpt:
-    """Returns the fields that figures show.
-
-    Args:
-      mean: attention averaged over layers and heads, [f, g].
-      names: names of all fields, [f].
-      wanted: names of the fields to draw. If it is empty, all are drawn, or the MOST_FIELDS that are attended to most.
-
-    Raises:
-      UsageError: as `check` does.
-    """
-    check(names, wanted)
-    if wanted:
-        return Excerpt(np.array([number for number, name in enumerate(names) if name in wanted]), '')
-    if len(names) <= MOST_FIELDS:
-        return Excerpt(np.arange(len(names)), '')
-    strongest = np.sort(np.argsort(-mean.sum(0), kind='stable')[:MOST_FIELDS])
-    return Excerpt(
-        strongest, f'figures show {MOST_FIELDS} of {len(names)} fields, those that all fields attend to most'
-    )
 
 
 def drawn_maps(attention: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -10,7 +10,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.explain.attention import of_rows
 from autoint_jax.training.trained import TrainedRun
 
-MOST_ROWS = 100  # the most rows that one command draws; each is a figure
+MOST_ROWS = 100  # the most single rows that a command is asked for
 
 
 def row_numbers(texts: Sequence[str], rows: int) -> list[int]:
@@ -37,7 +37,7 @@ def row_numbers(texts: Sequence[str], rows: int) -> list[int]:
     found = list(dict.fromkeys(map(int, texts)))
     if len(found) > MOST_ROWS:
         raise UsageError(
-            f'--rows names {len(found)} rows, and each is drawn as a figure: name at most {MOST_ROWS} at a time'
+            f'--rows names {len(found)} rows, more than a reader looks at: name at most {MOST_ROWS} at a time'
         )
     return found
 

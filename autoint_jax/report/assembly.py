@@ -12,7 +12,7 @@ import vl_convert
 
 from autoint_jax.errors import UsageError
 from autoint_jax.report import theme
-from autoint_jax.report.blocks import Block, Chart, Page, Panel, Section, Table, Text
+from autoint_jax.report.blocks import Block, Chart, Items, Page, Panel, Section, Table, Text
 from autoint_jax.terminal import shown
 from autoint_jax.units import shown_bytes
 
@@ -29,7 +29,7 @@ def document(page: Page) -> str:
       ValueError: two parts of the page have the same name, or a name is not an identifier.
     """
     names = [section.name for section in page.sections]
-    names += [block.name for block in page.blocks if not isinstance(block, Text)]
+    names += [block.name for block in page.blocks if not isinstance(block, Text | Items)]
     for name in names:
         if names.count(name) > 1 or not (name.isascii() and name.isidentifier()):
             raise ValueError(f'{name!r} must be an identifier, and name one part of the page')
@@ -83,6 +83,9 @@ def _block(block: Block) -> str:
     match block:
         case Text():
             return f'<p class="{block.kind}">{_text(block.text)}</p>'
+        case Items():
+            listed = ''.join(f'<li>{_text(text)}</li>' for text in block.texts)
+            return f'<ul class="{block.kind}">{listed}</ul>'
         case Chart():
             return (
                 f'<figure id="{block.name}"><div class="chart" role="img" aria-label="{_text(block.described)}"></div>'

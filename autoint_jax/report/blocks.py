@@ -19,6 +19,18 @@ class Text(NamedTuple):
     kind: str = PLAIN
 
 
+class Items(NamedTuple):
+    """A list of sentences.
+
+    Attributes:
+      texts: the items; nothing in them is read as HTML.
+      kind: PLAIN, VERDICT or CAUTION.
+    """
+
+    texts: Sequence[str]
+    kind: str = PLAIN
+
+
 class Chart(NamedTuple):
     """A picture, drawn in the page and written as PNG and SVG.
 
@@ -69,7 +81,7 @@ class Panel(NamedTuple):
     caption: str
 
 
-Block = Text | Chart | Table | Panel
+Block = Text | Items | Chart | Table | Panel
 
 
 class Section(NamedTuple):

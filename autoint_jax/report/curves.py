@@ -19,17 +19,21 @@ class Axis(NamedTuple):
       logarithmic: whether equal steps are equal factors.
       zero: whether it begins at 0.
       form: how its numbers are written, as d3-format reads it; '' for the usual form.
+      whole: whether it has ticks at whole numbers only.
     """
 
     title: str
     logarithmic: bool = False
     zero: bool = False
     form: str = ''
+    whole: bool = False
 
     def channel(self, field: str) -> dict[str, Any]:
         """Returns the encoding of a field by this axis."""
-        scale = {'type': 'log'} if self.logarithmic else {'zero': self.zero, 'nice': True}
+        scale: dict[str, Any] = {'type': 'log'} if self.logarithmic else {'zero': self.zero, 'nice': True}
         axis: dict[str, Any] = {'format': self.form} if self.form else {}
+        if self.whole:
+            axis['tickMinStep'] = 1
         return {'field': field, 'type': 'quantitative', 'title': self.title, 'scale': scale, 'axis': axis}
 
 

@@ -34,7 +34,7 @@ def dots(
     zero: bool = True,
     level: float | None = None,
     heading: str = '',
-    width: int = 420,
+    width: int = 480,
 ) -> dict[str, Any]:
     """Returns the specification of a dot plot; groups stand in the order in which they are given.
 

@@ -109,21 +109,6 @@ def test_figures_are_bounded(fields, layers, heads, tmp_path):
     assert 10_000 < height * width <= 1.01 * heatmaps.MOST_DOTS
 
 
-def test_of_many_fields_those_are_drawn_that_are_attended_to_most():
-    names = [f'f{number}' for number in range(401)]
-    mean = np.full((401, 401), 1 / 401)
-    strong = np.arange(7, 7 + 8 * excerpt.MOST_FIELDS, 8)
-    mean[:, strong] += 0.01
-    found = excerpt.drawn_fields(mean, names)
-    assert found.fields.tolist() == strong.tolist() and '48 of 401 fields' in found.sentence
-    assert excerpt.drawn_fields(mean[:48, :48], names[:48]) == (pytest.approx(np.arange(48)), '')
-    assert excerpt.drawn_fields(mean, names, ['f400', 'f3']).fields.tolist() == [3, 400]
-    with pytest.raises(UsageError, match=r"no field 'f401' \(did you mean .* there are f0, f1, .*, f47, \.\.\.$"):
-        excerpt.drawn_fields(mean, names, ['f401'])
-    with pytest.raises(UsageError, match='at most 48'):
-        excerpt.drawn_fields(mean, names, names)
-
-
 def test_of_many_layers_and_heads_means_are_drawn():
     attention = attention_of(3, 5, 7)
     maps, titles = excerpt.drawn_maps(attention)

@@ -195,5 +195,5 @@ def test_commands_of_a_table_of_numbers(command, tmp_path):
     ):
         done = command(f'scripts/{script}.py', *options)
         assert done.returncode == 0 and 'Traceback' not in done.stderr, (script, done.stdout, done.stderr)
-    assert (tmp_path / 'run/attention/test_average.png').exists()
+    assert (tmp_path / 'run/explanation/report.html').exists()
     assert json.loads((tmp_path / 'run/result.json').read_text())['embedding_parameters'] == 8

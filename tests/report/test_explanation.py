@@ -49,7 +49,7 @@ def test_every_finding_has_its_place(found):
     }
     assert set(blocks_of(found, Panel)) == {'attention_panel', 'pairs', 'row_panel'}
     assert set(blocks_of(found, Table)) == {'metrics', 'segment_figures', 'value_pairs'}
-    assert made.title == 'What autoint learned from made' and made.lead == found.belief.sentences[0]
+    assert made.title == 'What autoint learned from made' and made.lead == ' '.join(found.belief.sentences[:2])
     assert dict(made.facts)['Rows'] == f"5,000 rows of test, rows where {EVIL} is 'v1'"
     assert EVIL not in assembly.document(made)
 

@@ -156,12 +156,12 @@ def test_every_next_step_of_attention_is_possible(command, forks, folder, tmp_pa
         done = forks.run(shlex.split(step, comments=True)[1:], tmp_path)
         assert done.returncode == 0, done.stderr
     (run,) = (folder / 'runs').glob('own_table-mine-*')
-    assert list(run.glob('attention/*.png'))
+    assert (run / 'explanation' / 'report.html').exists()
 
 
-def test_explain_is_not_offered_for_a_model_without_attention(command, folder):
-    step, scores = next_steps(command, folder, '--config.model.name=lr')
-    assert 'predict.py' in scores
-    words = shlex.split(step, comments=True)
+def test_next_steps_name_the_data_folder(command, folder):
+    explain, evaluate, scores = next_steps(command, folder, '--config.model.name=lr')
+    assert 'predict.py' in scores and 'explain.py' in explain
+    words = shlex.split(evaluate, comments=True)
     assert pathlib.Path(words[1]).name == 'evaluate.py' and words[-1] == '--split=valid'
     assert f'--data_dir={folder / "prepared data"}' in words

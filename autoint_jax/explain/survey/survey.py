@@ -18,6 +18,7 @@ from autoint_jax.explain.survey.quality import group_slot, quality_of, segment_f
 from autoint_jax.explain.survey.request import Choice, Source, Surveyed, drawn
 from autoint_jax.explain.survey.single_rows import single_rows
 from autoint_jax.explain.texts import ValueTexts
+from autoint_jax.models.registry import shows_attention
 
 FORM = 'einsum'  # the form of the interacting layers that gives attention
 AT_ONCE = 1 << 18  # rows that are scored at a time
@@ -58,7 +59,7 @@ def findings_of(
             raise UsageError(f'row {row} is not in {source.name}: it has rows 0 to {len(columns) - 1}')
     segment_fields(schema, choice.segment_by)  # mistakes are told before anything is computed
     group_slot(schema, choice.group_by)
-    has_attention = shows_attention(surveyed)
+    has_attention = shows_attention(run.setup.config.model)
     # In no order, so that the first of them are a sample of all.
     shuffled = np.random.default_rng((2020, choice.seed)).permutation(drawn(numbers, choice.most_rows, choice.seed))
     rows, kinds = taken(columns, shuffled), pair_kinds(has_attention)
@@ -107,12 +108,6 @@ def findings_of(
         singles,
         belief_of(surveyed, columns, numbers, rows, interactions, findings, kinds, runs, choice),
     )
-
-
-def shows_attention(surveyed: Surveyed) -> bool:
-    """Returns whether the model of a run has attention over fields."""
-    setup = surveyed.run.setup
-    return setup.model.ATTENTION and setup.config.model.num_layers > 0
 
 
 def _logits(surveyed: Surveyed, columns: Columns, numbers: np.ndarray) -> np.ndarray:

@@ -7,16 +7,17 @@ import numpy as np
 from autoint_jax.evaluation.quality import Curve
 from autoint_jax.explain.findings import Belief, Permuted
 from autoint_jax.report import curves, dots, matrices
-from autoint_jax.report.blocks import VERDICT, Block, Chart, Section, Text
+from autoint_jax.report.blocks import VERDICT, Block, Chart, Items, Section, Text
 from autoint_jax.report.explanation import kinds, words
 
 
 def section(belief: Belief, labels: Mapping[str, str]) -> Section:
     """Returns the section; `labels` are the names of the fields in pictures."""
     blocks: list[Block] = [
-        Text('A picture of weights is a claim about the model. These are the checks of each claim, and what follows.'),
-        *(Text(sentence, VERDICT) for sentence in belief.sentences),
+        Text('A picture of weights is a claim about the model. These are the checks of each claim, and what follows.')
     ]
+    if belief.sentences:
+        blocks.append(Items(belief.sentences, VERDICT))
     if belief.deletion or belief.insertion:
         blocks.append(_replaced(belief))
     if len(belief.kinds) > 1:

@@ -7,7 +7,7 @@ import numpy as np
 from autoint_jax.explain.effects import Effects
 from autoint_jax.explain.findings import Findings, ValueGroup
 from autoint_jax.report import dots
-from autoint_jax.report.blocks import Block, Chart, Panel, Section, Table, Text
+from autoint_jax.report.blocks import Block, Chart, Items, Panel, Section, Table, Text
 from autoint_jax.report.explanation import kinds, words
 from autoint_jax.report.names import shortened
 
@@ -23,12 +23,12 @@ def section(findings: Findings, labels: Mapping[str, str]) -> Section:
         blocks.append(_singles(single, found.singles[single], labels))
     if found.pairs:
         names = kinds.in_order(list(found.pairs))
-        listed = '; '.join(f'{kinds.kind(name).title}: {kinds.kind(name).sentence}' for name in names)
         blocks += [
             Text(
                 'Two fields interact if the effect of one depends on the value of the other. Several kinds of evidence '
-                f'stand side by side. {listed}.'
+                'stand side by side:'
             ),
+            Items([f'{kinds.kind(name).title}: {kinds.kind(name).sentence}.' for name in names]),
             _pairs(found.pairs, labels),
         ]
     triple = _best(found.triples)
@@ -92,15 +92,12 @@ def _pairs(pairs: Mapping[str, Effects], labels: Mapping[str, str]) -> Panel:
         }
         for place in kept
     ]
-    described = [
-        {'name': name, 'title': kinds.kind(name).title, 'unit': kinds.kind(name).unit, 'rows': pairs[name].rows}
-        for name in names
-    ]
+    described = [{**kinds.kind(name)._asdict(), 'name': name, 'rows': pairs[name].rows} for name in names]
     caption = (
         'The strength of pairs of fields by each kind of evidence, each on an axis of its own, with 95 % intervals by '
-        'resampling rows. Order the pairs by one kind and see whether the others agree. Interventions and Shapley '
-        'values change the input and look at the output; the others look at weights, which may be large where nothing '
-        'depends on them.' + _left(len(rows), len(groups), 'pairs')
+        'resampling rows. Axes of weights do not begin at 0. Order the pairs by one kind and see whether the others '
+        'agree. Interventions and Shapley values change the input and look at the output; the others look at weights, '
+        'which may be large where nothing depends on them.' + _left(len(rows), len(groups), 'pairs')
     )
     return Panel('pairs', 'pairs', {'kinds': described, 'pairs': rows, 'total': len(groups)}, caption)
 

@@ -10,20 +10,20 @@ class Kind(NamedTuple):
       title: its name at the head of a column.
       unit: what its axis measures.
       sentence: what it is.
-      of_model: whether it says what the output depends on; else it shows weights inside.
+      zero: whether its axis begins at 0. That of weights does not, because they differ little.
     """
 
     title: str
     unit: str
     sentence: str
-    of_model: bool
+    zero: bool
 
 
 KINDS = {
     'attention': Kind('Attention', 'weight', 'the mean weight between the two fields', False),
     'rollout': Kind('Rollout', 'weight', 'attention multiplied through the layers, residuals included', False),
     'gradient': Kind(
-        'Gradient \u00d7 attention', 'weight \u00d7 gradient', 'how much the logit changes with the weights', False
+        'Gradient \u00d7 attention', 'weight \u00d7 gradient', 'how much the logit changes with the weights', True
     ),
     'intervention': Kind(
         'Intervention',
@@ -39,7 +39,7 @@ KINDS = {
 
 def kind(name: str) -> Kind:
     """Returns the kind of a name; one that is not in KINDS is shown by its name."""
-    return KINDS.get(name, Kind(name.capitalize(), 'strength', name, False))
+    return KINDS.get(name, Kind(name.capitalize(), 'strength', name, True))
 
 
 def in_order(names: list[str]) -> list[str]:

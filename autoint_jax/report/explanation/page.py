@@ -22,7 +22,7 @@ def page(findings: Findings) -> Page:
     facts = [('Run', run.folder), ('Model', run.model), ('Data', f'{run.dataset}, {run.recipe}'), ('Rows', rows)]
     if run.seeds:
         facts.append(('Seeds' if run.others else 'Seed', ', '.join(map(str, run.seeds))))
-    lead = findings.belief.sentences[0] if findings.belief.sentences else ''
+    lead = ' '.join(findings.belief.sentences[:2])
     return Page(
         f'What {run.model} learned from {run.dataset}', lead, facts, [one for one in sections if one is not None]
     )

@@ -91,6 +91,7 @@ def _calibration(quality: Quality) -> Chart:
     y = curves.Axis('observed rate of positives', logarithmic=True, form='~g').channel('y')
     for channel in (x, y):
         channel['axis']['values'] = curves.decades(ends)
+        channel['scale'] |= {'nice': False, 'domain': [min(ends) / 1.2, max(ends) * 1.1]}
     tips = [{'field': name, 'type': 'quantitative', 'format': ',.4~g'} for name in ('x', 'y', 'low', 'high', 'rows')]
     for tip, title in zip(tips, ('predicted', 'observed', 'low', 'high', 'rows'), strict=True):
         tip['title'] = title
@@ -125,7 +126,9 @@ def _learning(quality: Quality) -> Chart:
         return {run: curves.Curve(*np.array(points, np.float64).T) for run, points in found.items() if points}
 
     specs = [
-        curves.lines(made, curves.Axis('epoch', form='~g'), curves.Axis(title), points=True, width=215, height=200)
+        curves.lines(
+            made, curves.Axis('epoch', form='~g', whole=True), curves.Axis(title), points=True, width=215, height=200
+        )
         for name, title in (
             ('train_logloss', 'logloss in training'),
             ('valid_logloss', 'logloss, validation'),
