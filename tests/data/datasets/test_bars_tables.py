@@ -1,0 +1,62 @@
+"""Declarations of the tables of BARS with given splits, on generated files of their columns, and a run on one."""
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from run_cases import Told
+
+from autoint_jax.config.configuration import load, replace
+from autoint_jax.config.folder import CONFIGS
+from autoint_jax.data.datasets.options import Options
+from autoint_jax.data.datasets.registry import prepare_own
+from autoint_jax.schema import CATEGORICAL, NUMERIC
+from autoint_jax.training.loop import fit
+
+DECLARATIONS = ROOT / 'experiments' / 'declarations'
+# {declaration: (numeric columns, categorical columns)}
+TABLES = {
+    'frappe_x1': ([], 'user item daytime weekday isweekend homework cost weather country city'.split()),
+    'criteo_x1': ([f'I{number}' for number in range(1, 14)], [f'C{number}' for number in range(1, 27)]),
+    'avazu_x1': ([], [f'feat_{number}' for number in range(1, 23)]),
+}
+
+
+def write(folder, numeric, categorical, rows):
+    """Writes train.csv, valid.csv and test.csv with a header, a label and so many rows."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for split, count in zip(('train', 'valid', 'test'), rows, strict=True):
+        lines = [','.join(['label', *numeric, *categorical])]
+        for _ in range(count):
+            ids, x = rng.integers(0, 5, len(categorical)), rng.random(len(numeric))
+            label = int(rng.random() < 0.2 + 0.1 * ids[1])
+            lines.append(','.join([str(label), *(f'{value:.6f}' for value in x), *map(str, ids)]))
+        (folder / f'{split}.csv').write_text('\n'.join(lines) + '\n')
+    return folder
+
+
+def prepared(name, tmp_path, rows):
+    raw = write(tmp_path / 'raw', *TABLES[name], rows)
+    return prepare_own(DECLARATIONS / f'{name}.yaml', raw, tmp_path / 'data', Options())
+
+
+@pytest.mark.parametrize('name', TABLES)
+def test_the_given_split_and_all_columns_are_taken_and_configurations_name_them(name, tmp_path):
+    data = prepared(name, tmp_path, (60, 20, 10))
+    numeric, categorical = TABLES[name]
+    kinds = {field.name: field.kind for field in data.schema.fields}
+    assert kinds == dict.fromkeys(numeric, NUMERIC) | dict.fromkeys(categorical, CATEGORICAL)
+    assert [len(data.split(split)) for split in ('train', 'valid', 'test')] == [60, 20, 10]
+    assert all(field.cardinality == 6 for field in data.schema.fields if field.kind == CATEGORICAL)  # and unknown
+    configs = [load(path) for path in CONFIGS.glob(f'{name}_*_bars.toml')]
+    assert len(configs) == 2 and {(config.data.dataset, config.data.recipe) for config in configs} == {('csv', name)}
+
+
+@pytest.mark.slow
+def test_a_run_of_bars_is_clipped_and_its_log_says_where_the_rate_fell(tmp_path):
+    data, told = prepared('frappe_x1', tmp_path, (400, 200, 100)), Told()
+    config = replace(load(CONFIGS / 'frappe_x1_autoint_bars.toml'), {'training.batch_size': 64, 'training.epochs': 30})
+    result = fit(config, data, tmp_path / 'run', told)
+    fallen = [sentence for sentence in told.said if 'optimizer.plateau_factor' in sentence]
+    assert result.epochs < 30 and len(fallen) >= 2
+    assert '1 evaluation without a better AUC: from step' in fallen[0] and 'learning rate is 0.0001' in fallen[0]
