@@ -10,12 +10,13 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.explain import evidence, interventions, shapley
 from autoint_jax.explain.effects import Effects, Resampled
 from autoint_jax.explain.findings import Interactions, ValueGroup
-from autoint_jax.explain.strengths import INTERVENTION, SAMPLES, SHAPLEY, Asked, by_row
+from autoint_jax.explain.strengths import INTERVENTION, SHAPLEY, Asked, by_row
 from autoint_jax.explain.survey.request import Choice, Surveyed, rows_for
 from autoint_jax.explain.survey.value_groups import value_groups
 from autoint_jax.explain.texts import ValueTexts
 
 LEAST_ROWS = 50  # that are explained, whatever it costs
+SAMPLES = 2  # contexts of a sampled Shapley value for each row; more rows tell more than more contexts
 # The fields whose pairs are measured, and of them those whose triples are, both the strongest of all.
 PAIR_FIELDS, TRIPLE_FIELDS = 60, 8
 # The strongest pairs and triples whose values are told apart, and the most groups of values of each.
@@ -52,7 +53,9 @@ def measured(
     names = surveyed.run.setup.schema.names
     some = rows.part(slice(rows_for(choice.scores, scores_of_row(kind, groups, len(names)), LEAST_ROWS, len(rows))))
     summed, strengths, signed = Resampled(len(groups), choice.seed), [], []
-    for piece in by_row(surveyed.run, surveyed.scorer, some, None, Asked(kind=kind, seed=choice.seed), groups):
+    for piece in by_row(
+        surveyed.run, surveyed.scorer, some, None, Asked(kind=kind, samples=SAMPLES, seed=choice.seed), groups
+    ):
         summed.add(*piece)
         strengths.append(piece[0].astype(np.float32))
         signed.append(piece[1].astype(np.float32))
@@ -89,17 +92,18 @@ def interactions_of(
     schema = surveyed.run.setup.schema
     fields = range(len(schema.fields))
     signed = [kind for kind in kinds if kind in (INTERVENTION, SHAPLEY)]
-    singles = {kind: measured(surveyed, rows, kind, [(field,) for field in fields], choice) for kind in signed}
+    few, some = (choice._replace(scores=choice.scores // part) for part in (4, 2))  # pairs need most
+    singles = {kind: measured(surveyed, rows, kind, [(field,) for field in fields], few) for kind in signed}
     chosen = strongest_fields(singles[INTERVENTION], PAIR_FIELDS)
     pairs = {
-        kind: measured(surveyed, rows, kind, interventions.groups_of(chosen, 2), choice)
+        kind: measured(surveyed, rows, kind, interventions.groups_of(chosen, 2), some if kind == SHAPLEY else choice)
         for kind in (kinds if len(chosen) > 1 else ())
     }
     triples: dict[str, Measured] = {}
     if len(chosen) > 2:
-        few = interventions.groups_of(strongest_fields(pairs[INTERVENTION], TRIPLE_FIELDS), 3)
+        three = interventions.groups_of(strongest_fields(pairs[INTERVENTION], TRIPLE_FIELDS), 3)
         exact = len(fields) <= shapley.MOST_EXACT
-        triples = {kind: measured(surveyed, rows, kind, few, choice) for kind in (signed if exact else [INTERVENTION])}
+        triples = {kind: measured(surveyed, rows, kind, three, some) for kind in (signed if exact else [INTERVENTION])}
     values: list[ValueGroup] = []
     for found, most in ((pairs, VALUE_PAIRS), (triples, VALUE_TRIPLES)):
         if INTERVENTION in found:

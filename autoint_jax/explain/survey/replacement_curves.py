@@ -49,7 +49,7 @@ def replaced(surveyed: Surveyed, rows: Columns, kinds: Sequence[str], choice: Ch
     """
     schema = surveyed.run.setup.schema
     of_row = 2 * (len(kinds) + 1) * min(len(schema.fields), MOST_STEPS)
-    some = rows.part(slice(rows_for(choice.scores // 2, of_row, LEAST_ROWS, min(len(rows), MOST_ROWS))))
+    some = rows.part(slice(rows_for(choice.scores // 4, of_row, LEAST_ROWS, min(len(rows), MOST_ROWS))))
     importance = {kind: _importance(surveyed, some, kind, choice) for kind in kinds}
     importance[RANDOM] = np.random.default_rng((2018, choice.seed)).random((len(some), len(schema.fields)))
     return curves(score_of(surveyed.run, surveyed.scorer), schema, some, importance, choice.seed + 7)

@@ -10,7 +10,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.training.step.scoring import BlockScorer
 from autoint_jax.training.trained import TrainedRun
 
-# About so many scores are computed for each kind of evidence; rows are drawn accordingly.
+# About so many scores are computed for the pairs of fields, and parts of it for the rest; rows are drawn accordingly.
 MOST_SCORES = 1_000_000
 
 
@@ -41,7 +41,7 @@ class Choice(NamedTuple):
       group_by: the field whose values group rows for the AUC by group; '' for none.
       most_rows: the most rows that interventions explain.
       attention_rows: the most rows over which attention is averaged.
-      scores: about the most scores for each kind of evidence.
+      scores: about the most scores for the pairs of fields by interventions; other parts take a half or a quarter.
       seed: of all draws.
     """
 

@@ -49,7 +49,7 @@ def single_rows(
     groups = pairs[INTERVENTION].groups if pairs else []
     of_row = scores_of_row(INTERVENTION, groups or [(0,)], fields)
     asked = Asked(
-        backgrounds=rows_for(choice.scores // len(numbers), of_row, 1, MOST_BACKGROUNDS), seed=choice.seed + 1
+        backgrounds=rows_for(choice.scores // 4 // len(numbers), of_row, 1, MOST_BACKGROUNDS), seed=choice.seed + 1
     )
     singles = [(field,) for field in range(fields)]
     effects, of_pairs = (
