@@ -191,10 +191,26 @@ def test_hashed_fields_are_refused_by_name(tmp_path):
         encoded_rows(Graph({}), plan, raw_inputs(plan), data.schema, 1)
 
 
-def test_crossed_fields_are_refused_by_name(tmp_path):
-    declaration = every_kind(tmp_path / 'raw', 500, 3)
-    declaration.write_text(declaration.read_text() + 'crosses: [{fields: [city, tags]}]\n')
-    data = prepared_own(tmp_path, declaration)
+CROSSES = """
+crosses:
+- {fields: [city, age_bucket], min_count: 2}
+- {fields: [hours, tags, likes], cap: 301}
+- {fields: [user, gain], buckets: 13}
+- {fields: [tags, city], buckets: 1009}
+- {fields: [street, share], min_count: 2}
+"""
+
+
+def test_crossed_fields_have_the_ids_of_the_encoder(tmp_path):
+    declaration = every_kind(tmp_path / 'raw', 2000, 3)
+    lines = [line for line in declaration.read_text().splitlines() if 'hash' not in line]
+    declaration.write_text('\n'.join(lines) + CROSSES)
+    data, table = prepared_own(tmp_path, declaration), pl.read_csv(declaration.with_suffix('.csv'), infer_schema=False)
+    ids, *_ = assert_encodes(data, table, tmp_path / 'rows')
+    for name in data.schema.names[-5:]:
+        own = ids[:, data.schema.slots[name]]
+        assert len(np.unique(own)) > 10, name
+    assert_encodes(data, awkward(table), tmp_path / 'awkward')
     plan = RowEncoder(data).plan
-    with pytest.raises(UsageError, match="field 'city x tags' is a cross of other fields, which ONNX programs"):
-        encoded_rows(Graph({}), plan, raw_inputs(plan), data.schema, 1)
+    with pytest.raises(UsageError, match="field 'city x age_bucket' is a cross of other fields, which a program of"):
+        encoded_rows(Graph({}), plan, raw_inputs(plan), data.schema, 1, ['city'])

@@ -10,13 +10,15 @@ from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.schema import MULTIVALUED, NUMERIC, Schema
 
 _MOST_KEYS = 4_000_000  # pairs of a cross that are held before they are counted together
-_PRIME = 2**31 - 1
+# Of the hash: a prime, factors below it, and the number by which its two halves are told apart.
+PRIME, FACTORS, HALF = 2**31 - 1, (48271, 69621, 16807), 1 << 16
 
 
 def hashed_keys(keys: np.ndarray, buckets: int) -> np.ndarray:
     """Numbers of pairs int64 -> numbers from 0 to `buckets` - 1, by multiplications modulo a prime."""
-    mixed = (keys % _PRIME * 48271 + keys // _PRIME % _PRIME * 69621) % _PRIME
-    return (mixed % 65536 * 32768 + mixed // 65536) % _PRIME * 16807 % _PRIME % buckets
+    low, high, last = FACTORS
+    mixed = (keys % PRIME * low + keys // PRIME % PRIME * high) % PRIME
+    return (mixed % HALF * (HALF // 2) + mixed // HALF) % PRIME * last % PRIME % buckets
 
 
 class Keys:

@@ -16,6 +16,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.export.onnx.converter import add_function
 from autoint_jax.export.onnx.graph import Graph, Port
 from autoint_jax.export.onnx.raw_columns import Column, any_of, is_number, number_column, text_column
+from autoint_jax.export.onnx.raw_crosses import CrossMaker
 from autoint_jax.export.onnx.raw_derived import DERIVED, derived_column
 from autoint_jax.export.onnx.raw_fields import encoded_field
 from autoint_jax.export.onnx.raw_texts import is_missing
@@ -102,12 +103,12 @@ def encoded_rows(
       columns: names of the raw columns to take; None for all.
 
     Raises:
-      UsageError: ONNX cannot express the encoding of a field, or a field is a cross.
+      UsageError: ONNX cannot express the encoding of a field, or a field of a request is a cross.
     """
-    if plan.table.crosses:
+    if plan.table.crosses and columns is not None:
         raise UsageError(
-            f'field {plan.table.crosses[0].name!r} is a cross of other fields, which ONNX programs of raw rows cannot '
-            'make: export without --onnx_inputs=raw'
+            f'field {plan.table.crosses[0].name!r} is a cross of other fields, which a program of requests cannot '
+            'make: export without --context'
         )
     taken = [column for column in inputs if columns is None or column.name in columns]
     size = int(rows) if isinstance(rows, int) else str(rows)
@@ -132,6 +133,8 @@ def encoded_rows(
         found = encoded_field(graph, field, plan.fitted, column, _kind(field, column, kinds))
         bad += found.bad
         (numbers if field.kind == NUMERIC else slots).append((field.name, found.values))
+    make = CrossMaker(graph, plan, dict([*slots, *numbers]), length)
+    slots += [(cross.name, make(cross)) for cross in plan.table.crosses]
     widths = {field.name: field.max_values for field in schema.id_fields}
     return EncodedRows(
         ports,
