@@ -9,12 +9,15 @@ from sklearn.metrics import roc_auc_score
 
 import autoint_jax
 from autoint_jax.data.datasets import registry
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention
 from autoint_jax.explain.counterfactuals import taken
 from autoint_jax.explain.survey import quality, survey
 from autoint_jax.explain.survey.request import Choice, Source, Surveyed, drawn, rows_for
+from autoint_jax.explain.texts import ValueTexts
+from autoint_jax.interface.sources import input_source
 from autoint_jax.scoring.predictor import scorer_of
 from autoint_jax.training.trained import open_run
 
@@ -193,6 +196,16 @@ def test_rows_without_labels_have_no_quality(surveyed, source):
 def test_mistakes_are_one_sentence(surveyed, source, choice, sentence):
     with pytest.raises(UsageError, match=sentence):
         survey.findings_of(surveyed, source, choice)
+
+
+def test_raw_rows_are_shown_as_they_stand_in_their_file(folder, surveyed):
+    (folder / 'new.csv').write_text('size,b,user,tags,a\n0.12345678,3,nobody,y;x,1\noops,1,5,x,1\n,,7,,2\n')
+    found = input_source(surveyed, str(folder / 'new.csv'), 0.5, SilentPreparation())
+    assert len(found.columns) == 2 and np.isnan(found.columns.labels).all()  # the second row cannot be parsed
+    assert found.texts(0) == ['1', '3', 'y;x', 'nobody', '0.12345678']
+    assert found.texts(1) == ['2', '(missing)', '(missing)', '7', '(missing)']
+    texts = ValueTexts(surveyed.run.setup.schema, surveyed.run.data.vocabularies())
+    assert texts.row(found.columns, 0) == ['1', '3', 'y | x', '(unknown)', '0.123457']
 
 
 def test_rows_are_parted_by_how_often_ids_occur(surveyed, source):
