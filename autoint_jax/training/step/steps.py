@@ -157,7 +157,7 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: 
         loss = Counted(loss, np.int32(0))
     specs, parts = state_specs(shapes_on(setup, mesh)), table_parts(mesh)
 
-    def chunk(state, columns, order, first, count, varied):
+    def on_device(state, columns, order, first, count, varied):
         step = device_step(setup, mesh, cut, rates_of(setup.config)._replace(**varied))
         all_in_turn = steps_in_turn(step, max_steps, loss)
         if axes and not streamed:
@@ -166,12 +166,12 @@ def make_chunk(setup: Setup, mesh: Mesh, cut: Cut, *, max_steps: int, streamed: 
         return stored(state, parts), losses
 
     in_specs = (specs, BY_ROW, OF_BATCHES, EVERYWHERE, EVERYWHERE, EVERYWHERE)
-    on_devices = jax.shard_map(chunk, mesh=mesh, check_vma=False, in_specs=in_specs, out_specs=(specs, EVERYWHERE))
+    on_devices = jax.shard_map(on_device, mesh=mesh, check_vma=False, in_specs=in_specs, out_specs=(specs, EVERYWHERE))
 
-    def program(state, columns, order, first, count, varied=NOTHING_VARIED):
+    def chunk(state, columns, order, first, count, varied=NOTHING_VARIED):
         return on_devices(state, columns, order, first, count, dict(varied))
 
-    return jax.jit(program, donate_argnums=0, compiler_options=setup.compiler_options)
+    return jax.jit(chunk, donate_argnums=0, compiler_options=setup.compiler_options)
 
 
 def steps_in_turn(step: Callable, max_steps: int, loss: Any = NO_LOSS) -> Callable:
