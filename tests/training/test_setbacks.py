@@ -128,3 +128,22 @@ def test_lowered_rates_follow_from_the_evaluations():
 def test_plateaus_that_mean_nothing_are_refused(options, named):
     with pytest.raises(UsageError, match=named):
         replace(Config(), {f'optimizer.{name}': value for name, value in options.items()})
+
+
+@pytest.mark.slow
+def test_copies_that_differ_in_rules_are_what_they_are_alone(data, tmp_path):
+    """Off in one copy and on in another."""
+    base = replace(TINY, {'training.epochs': 2, 'optimizer.tables': 'deferred_adam'})
+    lists = {
+        'replicas.clip_norm': (0.0, 0.05),
+        'replicas.weight_decay': (0.0, 0.1),
+        'replicas.tables_learning_rate': (0.0, 0.03),
+    }
+    configs = copies(replace(base, lists))
+    folders = [tmp_path / str(number) for number in range(len(configs))]
+    results = fit_copies(configs, data, folders, Told())
+    assert len({result.test['logloss'] for result in results}) == len(configs) == 8
+    for number in (0, 3, 6):
+        alone = tmp_path / f'alone{number}'
+        fit(configs[number], data, alone, Told())
+        assert (alone / 'metrics.jsonl').read_text() == (folders[number] / 'metrics.jsonl').read_text()
