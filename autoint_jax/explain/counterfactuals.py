@@ -12,8 +12,9 @@ import numpy as np
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import NUMERIC, Schema
 
-# The most counterfactual rows that are made and scored at once, and the most values in them.
-MOST_ROWS, MOST_VALUES = 1 << 18, 1 << 25
+# The most counterfactual rows that are made and scored at once, and the most values in them. Rows are scored in blocks
+# of 16,384 (`BlockScorer`) of which the last one is filled up, so few large pieces waste less than many small ones.
+MOST_ROWS, MOST_VALUES = 1 << 20, 1 << 25
 
 Score = Callable[[Columns], np.ndarray]  # columns [n] -> logits float32 [n], in their order
 
