@@ -7,6 +7,8 @@ import numpy as np
 
 from autoint_jax.report import theme
 
+LABELLED = 9  # the least size of cells beside which names are written
+
 
 def maps(
     weights: Sequence[np.ndarray],
@@ -38,9 +40,8 @@ def maps(
         }
         for number, down, across in np.ndindex(values.shape)
     ]
-    size = max(5.0, min(26.0, 800 / columns / len(names)))
-    labelled = size > 9
-    axis = {'labelLimit': 90, 'labelFontSize': 10 if size > 12 else 8.5, 'title': None} if labelled else None
+    size = _cell(len(names), columns)
+    axis = {'labelLimit': 90, 'labelFontSize': 10 if size > 12 else 8.5, 'title': None} if size > LABELLED else None
     upright = axis and {**axis, 'labelAngle': -90}
     tips = [
         {'field': 'of', 'title': 'map'},
@@ -76,6 +77,15 @@ def maps(
             },
         },
     }
+
+
+def named(count: int, columns: int) -> bool:
+    """Returns whether the cells of maps of so many fields are large enough for names beside them."""
+    return _cell(count, columns) > LABELLED
+
+
+def _cell(count: int, columns: int) -> float:
+    return max(5.0, min(26.0, 800 / columns / count))
 
 
 def correlations(values: np.ndarray, names: Sequence[str], *, title: str = 'rank correlation') -> dict[str, Any]:

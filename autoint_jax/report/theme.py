@@ -37,6 +37,7 @@ def _config(
             'tickSize': 4,
             'titlePadding': 8,
             'labelPadding': 4,
+            'labelFlush': False,
             'labelLimit': 260,
             'titleLimit': 420,
         },

@@ -81,12 +81,15 @@ def _small_maps(average: np.ndarray, found: AttentionFindings, names: list[str])
     else:
         weights, titles, of = [average.mean((0, 1))], ['mean of layers and heads'], 'The mean of layers and heads'
     columns = min(layers if len(weights) > 1 else 1, 4)
+    place = 'The field on the left attends to the field on top or below.'
+    if not matrices.named(count, columns):
+        place = 'Rows are fields that attend, columns are attended; both stand in the order of the data.'
     return Chart(
         'attention_maps',
         matrices.maps(weights, titles, names, found.uniform, columns=columns, title='weight'),
-        f'{of}, averaged over {words.counted(found.groups[0].rows, "row")}. The field on the left attends to the field '
-        'on top or below. All maps share one scale, so that a pale map is one that hardly differs from uniform. A map '
-        'shows where weight goes; whether the prediction depends on it is asked in the last section.',
+        f'{of}, averaged over {words.counted(found.groups[0].rows, "row")}. {place} All maps share one scale, '
+        'so that a pale map is one that hardly differs from uniform. A map shows where weight goes; whether the '
+        'prediction depends on it is asked in the last section.',
         f'Maps of attention, {words.counted(len(weights), "map")} of {words.counted(count, "field")}.',
     )
 

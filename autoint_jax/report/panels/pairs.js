@@ -28,7 +28,7 @@ report.kinds.pairs = function (figure, data) {
     const x = (field) => ({ field, type: 'quantitative', title: kind.unit, scale: { zero: kind.zero }, axis: { tickCount: 3, titleLimit: width + 10, titleFontSize: 10.5 } });
     const tips = [['pair', 'pair'], ['strength', 'strength'], ['low', 'low'], ['high', 'high'], ['effect', 'mean effect'], ['rank', 'rank']];
     return {
-      title: kind.title,
+      title: { text: kind.title, frame: 'group' },
       width,
       height: { step: 18 },
       transform: [{ filter: `datum.kind === ${number}` }],
