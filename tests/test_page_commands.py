@@ -37,6 +37,8 @@ if 'config_flags' in sys.modules:
 given = command.flags.FLAGS.flag_values_dict()
 if given.get('dataset') in registry.DATASETS:
     registry.recipe_name(given['dataset'], given.get('recipe'))
+elif 'bars' in names:
+    assert given['dataset'] in names['bars'].FIGURES, given['dataset']
 elif given.get('dataset') is not None:
     assert given['dataset'] == 'csv' and 'schema' in given, given['dataset']
 for part in given.get('parts') or []:

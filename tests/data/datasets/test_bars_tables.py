@@ -60,3 +60,12 @@ def test_a_run_of_bars_is_clipped_and_its_log_says_where_the_rate_fell(tmp_path)
     fallen = [sentence for sentence in told.said if 'optimizer.plateau_factor' in sentence]
     assert result.epochs < 30 and len(fallen) >= 2
     assert '1 evaluation without a better AUC: from step' in fallen[0] and 'learning rate is 0.0001' in fallen[0]
+
+
+@pytest.mark.slow
+def test_the_experiment_is_tried_out(tmp_path, command):
+    prepared('frappe_x1', tmp_path, (60, 20, 10))
+    arguments = '--dataset=frappe_x1', '--models=autoint', '--seeds=1', f'--data_dir={tmp_path / "data"}'
+    done = command('experiments/bars.py', '--quick', *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '0.9831' in done.stdout and done.stdout.endswith('quick: no verdict\n') and 'PASS' not in done.stdout

@@ -1,0 +1,97 @@
+"""AutoInt as tuned by BARS: its published test figures beside ours, with a verdict for each model.
+
+Claim: the settings of BARS, with FuxiCTR's training rules, give the figures that BARS publishes (one seed).
+
+    python scripts/prepare_data.py --dataset=csv --schema=experiments/declarations/frappe_x1.yaml --raw_dir=RAW_DIR
+    python experiments/bars.py --dataset=frappe_x1 --models=autoint,autoint_plus --seeds=3
+
+`criteo_x4` and `avazu_x4` are the data sets `criteo` and `avazu` prepared by the recipe `bars`. A run with a record
+under results/runs is not trained again. Expected: AUC at most 0.001 below that of BARS, logloss at most 0.001 above it.
+Data with another number of rows, such as generated files, is not judged. Writes results/bars_DATASET.{json,csv}.
+"""
+
+import contextlib
+import pathlib
+
+from autoint_jax import interruptions
+
+interruptions.handle()
+
+import experiment_flags as common
+from absl import flags
+
+from autoint_jax import command
+from autoint_jax.config import configuration
+from autoint_jax.config.folder import CONFIGS
+from autoint_jax.errors import UsageError, nearest
+
+_SEEDS = common.define_seeds()
+_MODELS = flags.DEFINE_list('models', None, 'Models to run, autoint or autoint_plus; by default all of the data set.')
+flags.adopt_module_key_flags(common)
+
+if __name__ == '__main__':
+    command.parse()  # --help and wrong flags are answered before the imports that take seconds
+
+from autoint_jax.config.configuration import Config
+from autoint_jax.data.store.first_rows import write_first_rows
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.records import comparison
+from autoint_jax.records.completion import completed_seeds
+from autoint_jax.records.tables import write_table
+from autoint_jax.reproduction import bars
+from autoint_jax.training.progress import Bar
+
+
+def _opened(config: Config) -> PreparedData:
+    """Returns the prepared data of a configuration; its first rows with --quick."""
+    data = open_prepared(common.DATA_DIR.value, config.data.dataset, config.data.recipe)
+    if not common.QUICK.value:
+        return data
+    folder = pathlib.Path(common.RUNS_DIR.value).with_name('data')
+    if not (folder / config.data.dataset / config.data.recipe).exists():
+        write_first_rows(data, common.QUICK_ROWS, folder / config.data.dataset / config.data.recipe)
+    return open_prepared(folder, config.data.dataset, config.data.recipe)
+
+
+@common.experiment
+def main(argv: list[str]) -> int:
+    common.start(_SEEDS.value)
+    dataset, published = common.DATASET.value, common.published(bars.FIGURES)
+    for model in _MODELS.value or ():
+        if model not in published:
+            raise UsageError(
+                f'BARS has no model {model!r} on {dataset}{nearest(model, list(published))}; it has: '
+                f'{", ".join(published)}'
+            )
+    rows, shown, runs, remark = [], [], {}, ''
+    for model in _MODELS.value or published:
+        name = f'{dataset}_{model}_bars'
+        config = configuration.load(CONFIGS / f'{name}.toml')
+        config = configuration.replace(config, {'training.epochs': 1}) if common.QUICK.value else config
+        data = _opened(config)
+        remark = bars.other_rows(dataset, sum(split['rows'] for split in data.manifest['splits'].values()))
+        found = completed_seeds(
+            name,
+            config,
+            _SEEDS.value,
+            data,
+            runs_dir=pathlib.Path(common.RUNS_DIR.value),
+            results_dir=common.results_dir(),
+            reporter=Bar(),
+        )
+        ours = comparison.test_figures(found)
+        with comparison.without_verdicts() if remark else contextlib.nullcontext():
+            rows.append(bars.row(dataset, model, ours))
+        shown.append(bars.cells(rows[-1], ours))
+        runs[model] = [record.run for record in found]
+    comparison.show(f'AutoInt as tuned by BARS, {dataset}, {_SEEDS.value} seeds', bars.COLUMNS, shown)
+    print(remark or bars.CRITERION)
+    path = common.results_dir() / f'bars_{dataset}'
+    write_table(path, rows, {'table': 'BARS', 'dataset': dataset, 'criterion': remark or bars.CRITERION, 'runs': runs})
+    print(f'wrote {path}.json and .csv')
+    return 3 if any(row['verdict'] == 'FAIL' for row in rows) else 0
+
+
+if __name__ == '__main__':
+    command.run(main)
