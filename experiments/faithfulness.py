@@ -16,7 +16,7 @@ Each finished run is kept in RUNS_DIR/faithfulness, and the same command goes on
 processes divide them by --part=1/2 and --part=2/2; then the command without --part writes the record.
 
 Time: 40 minutes of CPU; less than a minute with --quick. PASS: interventions rank all interacting pairs first, and all
-interacting triples first, in at least 19 of 20 seeds, for every model, strength and density. Writes
+interacting triples first, in at least 19 of 20 seeds, for every model and setting. Writes
 results/faithfulness.{json,csv}; --quick writes nothing.
 """
 
@@ -34,10 +34,12 @@ from absl import flags
 from autoint_jax import command
 
 _SEEDS = flags.DEFINE_integer('seeds', 20, 'Number of seeds; seeds 0 to SEEDS - 1 are run.', lower_bound=1)
-_STRENGTHS = flags.DEFINE_list(
-    'strengths', ['0.5', '1'], 'Standard deviations of what a planted group adds to the logit.'
+_SETTINGS = flags.DEFINE_list(
+    'settings',
+    ['sparse:1', 'dense:0.5'],
+    'What is planted. Each setting is a density, sparse or dense, and a strength: the standard deviation of what a '
+    'group adds to the logit.',
 )
-_DENSITIES = flags.DEFINE_list('densities', ['sparse', 'dense'], 'How many groups are planted: sparse, dense or both.')
 _ROWS = flags.DEFINE_integer('rows', 40_000, 'Rows of a data set.', lower_bound=1000)
 _PART = flags.DEFINE_string('part', '', 'Only this part of the runs, such as 1/2, and no record.')
 _QUICK = flags.DEFINE_boolean('quick', False, 'Only one seed with few rows and one setting, no verdict and no record.')
@@ -57,7 +59,7 @@ from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.generated import planted
 from autoint_jax.data.store.opening import OWN_TABLE
-from autoint_jax.errors import UsageError, nearest
+from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.ranking import auc
 from autoint_jax.interface.loaded_run import LoadedRun
 from autoint_jax.records import comparison
@@ -118,7 +120,7 @@ def main(argv: list[str]) -> int:
     passed = all(row['first'] >= LEAST_SHARE * row['seeds'] for row in table if row['kind'] == JUDGED)
     criterion = (
         f'Interventions rank all interacting pairs first, and all interacting triples first, in at least '
-        f'{LEAST_SHARE:.0%} of the seeds, for every model, strength and density'
+        f'{LEAST_SHARE:.0%} of the seeds, for every model and setting'
     )
     print(f'{criterion}: {comparison.verdict(passed)}')
     path = pathlib.Path(_RESULTS_DIR.value) / 'faithfulness'
@@ -213,19 +215,21 @@ def detections(
 
 
 def _settings() -> list[tuple[float, str]]:
-    """Returns the strengths and densities. Raises UsageError if a flag has no such value."""
-    for density in _DENSITIES.value:
-        if density not in DENSITIES:
+    """Returns the strength and the density of each setting. Raises UsageError if a setting is wrong."""
+    found = []
+    for setting in _SETTINGS.value:
+        density, _, text = setting.partition(':')
+        try:
+            strength = float(text)
+        except ValueError:
+            strength = 0.0
+        if density not in DENSITIES or not 0 < strength < 100:
             raise UsageError(
-                f'--densities names {density!r}{nearest(density, list(DENSITIES))}; known: {", ".join(DENSITIES)}'
+                f'--settings names {setting!r}, which is not a density ({", ".join(DENSITIES)}) and a strength above '
+                '0, such as dense:0.5'
             )
-    try:
-        strengths = [float(strength) for strength in _STRENGTHS.value]
-    except ValueError:
-        strengths = []
-    if not strengths or not all(0 < strength < 100 for strength in strengths):
-        raise UsageError(f'--strengths={",".join(_STRENGTHS.value)} is not a list of numbers above 0, such as 0.5,1')
-    return list(itertools.product(strengths, _DENSITIES.value))
+        found.append((strength, density))
+    return found
 
 
 def _part() -> tuple[int, int]:

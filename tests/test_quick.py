@@ -54,7 +54,7 @@ def test_crosses_are_tried_out(command, data_dir, raw_dir, tmp_path):
 def test_faithfulness_is_tried_out(command, tmp_path):
     done = command('experiments/faithfulness.py', '--quick', timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'sparse, strength 0.5, seed 0, ft_transformer: ' in done.stdout and ' shapley ' in done.stdout
+    assert 'sparse, strength 1, seed 0, ft_transformer: ' in done.stdout and ' shapley ' in done.stdout
     assert done.stdout.endswith('quick: no verdict\n') and not list(tmp_path.iterdir())
 
 
