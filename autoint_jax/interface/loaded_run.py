@@ -14,8 +14,12 @@ from autoint_jax.errors import UsageError
 from autoint_jax.explain.attention import Attention, attention_of
 from autoint_jax.explain.counterfactuals import taken
 from autoint_jax.explain.effects import Effects
+from autoint_jax.explain.findings import Findings
 from autoint_jax.explain.strengths import INTERVENTION, MOST_ROWS, SAMPLES, Asked, effects
+from autoint_jax.explain.survey.request import Choice, Source, Surveyed
+from autoint_jax.explain.survey.survey import findings_of
 from autoint_jax.interface.frames import files_of
+from autoint_jax.interface.sources import split_source
 from autoint_jax.scoring.predictor import Predictor, scorer_of
 from autoint_jax.training.trained import open_run, open_scorer
 
@@ -140,14 +144,47 @@ class LoadedRun:
         """
         asked = Asked(order, kind, tuple(fields), backgrounds, most_rows, samples, seed)
         asked.check(self._run.setup)
+        columns = self._source(rows, split).columns
+        beside = None if background is None else self._sound(background)
+        return effects(self._run, self._scorer, columns, beside, asked)
+
+    def findings(
+        self,
+        rows: Any = None,
+        *,
+        split: str | None = None,
+        where: Sequence[str] = (),
+        group_by: str = '',
+        other_runs: Sequence[str | pathlib.Path] = (),
+        seed: int = 0,
+    ) -> Findings:
+        """Returns all numbers of the report that `scripts/explain.py` writes.
+
+        Args:
+          rows: the rows, two at least; rows that cannot be parsed are left out.
+          split: a split of the prepared data, in place of rows.
+          where: conditions on rows, such as 'Gender=F'; all must hold.
+          group_by: the categorical field within whose values the AUC is measured; '' for none.
+          other_runs: folders of runs of the same model on the same data, with other seeds, to compare with.
+          seed: seed of all draws.
+
+        Raises:
+          UsageError: also if a condition names no field or value, or another run is of another model.
+        """
+        others = (LoadedRun(folder, self._data_dir, None)._surveyed() for folder in other_runs)
+        choice = Choice(tuple(where), group_by=group_by, seed=seed)
+        return findings_of(self._surveyed(), self._source(rows, split), choice, others)
+
+    def _surveyed(self) -> Surveyed:
+        return Surveyed(self.folder, self._run, self._scorer)
+
+    def _source(self, rows: Any, split: str | None) -> Source:
+        """Returns raw rows or a split, one of which must be given, as rows to explain."""
         if (rows is None) == (split is None):
             raise UsageError('say which rows to explain: either rows or split=NAME')
         if split is not None:
-            columns = open_run(self.folder, self._data_dir, self._step).data.split(split)
-        else:
-            columns = self._sound(rows)
-        beside = None if background is None else self._sound(background)
-        return effects(self._run, self._scorer, columns, beside, asked)
+            return split_source(open_run(self.folder, self._data_dir, self._step).data, split)
+        return Source('rows', self._sound(rows))
 
     def _sound(self, rows: Any) -> Columns:
         """Returns the raw rows that could be parsed, as columns."""

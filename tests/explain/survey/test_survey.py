@@ -4,16 +4,15 @@ import random
 import shutil
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
 import autoint_jax
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.preparation.progress import SilentPreparation
-from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention
-from autoint_jax.explain.counterfactuals import taken
 from autoint_jax.explain.survey import quality, survey
 from autoint_jax.explain.survey.request import Choice, Source, Surveyed, drawn, rows_for
 from autoint_jax.explain.texts import ValueTexts
@@ -175,11 +174,15 @@ def test_conditions_and_rows_are_kept_to(surveyed, source):
 
 
 @pytest.mark.slow
-def test_rows_without_labels_have_no_quality(surveyed, source):
-    few = taken(source.columns, np.arange(40))
-    few = Columns(few.ids, few.numeric, np.full(40, np.nan, np.float32))
-    found = survey.findings_of(surveyed, Source('new.csv', few), Choice(scores=200))
-    assert found.quality is None and found.belief.permuted == [] and {row.label for row in found.rows} == {None}
+def test_rows_without_labels_have_no_quality(folder):
+    few = pl.read_csv(folder / 'log.csv', infer_schema=False).select(FIELDS).head(40)
+    found = autoint_jax.load(folder / 'run_0', data_dir=folder / 'data').findings(few)
+    assert (
+        found.run.source == 'rows'
+        and found.quality is None
+        and found.belief.permuted == []
+        and {row.label for row in found.rows} == {None}
+    )
     assert len(found.attention.groups) == 11 and len(found.rows) == 40
 
 
