@@ -32,6 +32,8 @@ from autoint_jax.training.trained import encoding_of, saved_state
 AGAIN = 'give the same options as that run, or begin without --init_from'
 # How many differences of options a sentence names.
 SHOWN = 5
+# The options of optimizers that give what they keep its meaning. Others are rules of single steps.
+OF_STATE = ('optimizer.name', 'optimizer.tables', 'optimizer.b1', 'optimizer.b2', 'optimizer.epsilon')
 
 
 class Ancestor(NamedTuple):
@@ -63,7 +65,7 @@ class Ancestor(NamedTuple):
         differing = [
             f'{path}: {there} / {here}'
             for path, (there, here) in configuration.differing(self.config, setup.config).items()
-            if path.partition('.')[0] in ('model', 'optimizer') and path not in RATES.values()
+            if path in OF_STATE or (path.startswith('model.') and path not in RATES.values())
         ]
         if differing:
             more = f' and {len(differing) - SHOWN} more' if len(differing) > SHOWN else ''

@@ -147,6 +147,12 @@ REFUSED = [
 ]
 
 
+def test_rules_of_steps_may_be_others(days, first, tmp_path):
+    rules = {'optimizer.plateau_factor': 0.5, 'optimizer.clip_norm': 1.0, 'optimizer.warmup_steps': 4}
+    config = go_on(first('deferred_adam'), days[1], tmp_path / 'run', {'optimizer.tables': 'deferred_adam'} | rules)
+    assert config.optimizer.plateau_factor == 0.5 and (tmp_path / 'run' / 'result.json').exists()
+
+
 @pytest.mark.parametrize('options, sentence', REFUSED)
 def test_other_options_are_refused_before_anything_is_written(days, first, tmp_path, options, sentence):
     with pytest.raises(UsageError, match=sentence):
