@@ -103,7 +103,8 @@ def of_permuted(pairs: Mapping[str, Effects], losses: Sequence[Permuted]) -> lis
     if base is None:
         return []
     sentences = [
-        f'Without the pair that interventions hold to be the strongest, {_named(base)}, the AUC is {_loss(base)} lower.'
+        f'To permute the pair that interventions hold to be the strongest, {_named(base)}, costs {_loss(base)} of AUC; '
+        f'its two fields one by one cost {base.alone:.4f} in sum.'
     ]
     for kind, one in best.items():
         if one is None or kind == INTERVENTION:
@@ -111,7 +112,7 @@ def of_permuted(pairs: Mapping[str, Effects], losses: Sequence[Permuted]) -> lis
         if one is base:
             sentences.append(f'{NAMES[kind]} {verb(kind, "holds", "hold")} the same pair to be the strongest.')
             continue
-        start = f'Without the strongest pair by {_low(kind)}, {_named(one)}, it is {_loss(one)} lower'
+        start = f'To permute the strongest pair by {_low(kind)}, {_named(one)}, costs {_loss(one)}'
         if one.high < base.low:
             sentences.append(f'{start}: {_low(kind)} {verb(kind, "misleads", "mislead")} about what the model needs.')
         else:

@@ -143,7 +143,7 @@ def test_the_planted_pair_is_found_and_believed(found):
     assert losses['a', 'b'].low > 0.05 and losses['a', 'b'].alone > losses['a', 'b'].loss  # either field undoes it
     assert set(found.belief.seeds) == set(pairs) and found.belief.seeds['intervention'] > 0.5
     assert found.belief.deletion['intervention'].y[1] > found.belief.deletion['random'].y[1]
-    assert any('a and b, the AUC is' in sentence for sentence in found.belief.sentences)
+    assert any('a and b, costs' in sentence for sentence in found.belief.sentences)
     assert any('(2 runs, mean' in sentence for sentence in found.belief.sentences)
 
 

@@ -70,16 +70,16 @@ def test_the_strongest_pairs_are_compared_by_what_the_auc_loses():
         'intervention': effects(0, 0, 2),
     }
     losses = [
-        Permuted(('b', 'c'), 0.05, 0.04, 0.06, 0.0),
+        Permuted(('b', 'c'), 0.05, 0.04, 0.06, 0.045),
         Permuted(('a', 'b'), 0.01, 0.0, 0.02, 0.0),
         Permuted(('a', 'c'), 0.04, 0.03, 0.05, 0.0),
     ]
     assert verdicts.of_permuted(pairs, losses) == [
-        'Without the pair that interventions hold to be the strongest, b and c, the AUC is 0.0500 (0.0400 to 0.0600) '
-        'lower.',
-        'Without the strongest pair by attention, a and b, it is 0.0100 (0.0000 to 0.0200) lower: attention misleads '
+        'To permute the pair that interventions hold to be the strongest, b and c, costs 0.0500 (0.0400 to 0.0600) of '
+        'AUC; its two fields one by one cost 0.0450 in sum.',
+        'To permute the strongest pair by attention, a and b, costs 0.0100 (0.0000 to 0.0200): attention misleads '
         'about what the model needs.',
-        'Without the strongest pair by rollout, a and c, it is 0.0400 (0.0300 to 0.0500) lower.',
+        'To permute the strongest pair by rollout, a and c, costs 0.0400 (0.0300 to 0.0500).',
         'Shapley interaction values hold the same pair to be the strongest.',
     ]
     assert verdicts.of_permuted(pairs, []) == []
