@@ -75,8 +75,10 @@ def rank_correlations(weights: Sequence[np.ndarray]) -> list[float]:
 def rank_matrix(values: np.ndarray) -> np.ndarray:
     """Returns Spearman's rank correlations of every two of k rows, [k, values] -> float64 [k, k].
 
-    NaN if all values of one of the rows are equal.
+    NaN if all values of one of the rows are equal, or if there are fewer than two values.
     """
+    if values.shape[1] < 2:
+        return np.where(np.eye(len(values), dtype=bool), 1.0, np.nan)
     ranks = stats.rankdata(values, axis=1)
     ranks -= ranks.mean(1, keepdims=True)
     norms = np.sqrt((ranks**2).sum(1))

@@ -52,7 +52,7 @@ def of_correlations(kinds: Sequence[str], correlations: np.ndarray) -> list[str]
         return []
     found = []
     for kind, value in zip(kinds, correlations[kinds.index(INTERVENTION)], strict=True):
-        if kind == INTERVENTION:
+        if kind == INTERVENTION or np.isnan(value):
             continue
         how, name = f'(rank correlation {value:.2f})', NAMES[kind]
         if value >= ALIKE:
@@ -74,7 +74,7 @@ def of_curves(found: Mapping[str, Replaced]) -> list[str]:
     """Says of each kind of evidence whether its order of fields changes the logit faster than a random order."""
     sentences, best = [], found[INTERVENTION].gain.mean() if INTERVENTION in found else np.nan
     for kind, own in found.items():
-        if kind == RANDOM or len(own.gain) < 2:
+        if kind == RANDOM or len(own.gain) < 2 or len(own.deletion.x) <= 2:  # a single field is in no order
             continue
         mean, half = own.gain.mean(), DEVIATIONS * own.gain.std(ddof=1) / np.sqrt(len(own.gain))
         figures = f'({mean:+.3f} logits against a random order, ± {half:.3f})'

@@ -11,7 +11,7 @@ from autoint_jax.explain.survey import verdicts
 from autoint_jax.explain.survey.attention_groups import agreement
 from autoint_jax.explain.survey.replacement_curves import RANDOM, Replaced
 
-NONE = Curve(np.zeros(0), np.zeros(0))
+NONE = Curve(np.arange(3.0), np.zeros(3))
 
 
 def attention(low, high):
@@ -55,6 +55,8 @@ def test_orders_of_fields_are_judged_by_their_gain():
     for sentence, start in zip(verdicts.of_curves(found), starts, strict=True):
         assert sentence.replace('-0.000', '+0.000').startswith(start)
     assert verdicts.of_curves(found)[2].endswith(': 30% of what interventions find.')
+    one = Curve(np.arange(2.0), np.zeros(2))  # of a single field
+    assert verdicts.of_curves({'intervention': Replaced(one, one, np.zeros(5))}) == []
 
 
 def test_the_strongest_pairs_are_compared_by_what_the_auc_loses():
@@ -107,3 +109,5 @@ def test_agreement_is_spearmans_of_different_fields():
         naive = 1 - 6 * np.sum((ranks[0] - ranks[2]) ** 2) / (12 * (12**2 - 1))
         assert found.correlations[number, 0, 2] == pytest.approx(naive)
     assert np.isnan(rank_matrix(np.array([[1, 1, 1], [1, 2, 3]]))[0, 1])
+    np.testing.assert_array_equal(rank_matrix(np.zeros((2, 1))), [[1, np.nan], [np.nan, 1]])
+    assert verdicts.of_correlations(['attention', 'intervention'], rank_matrix(np.zeros((2, 1)))) == []
