@@ -137,8 +137,8 @@ class ModelConfig:
     )
     kernel_init: str = option(
         'model',
-        "how initial matrices of interacting layers and vectors of 'scaled' numeric fields are drawn: 'model' (Glorot "
-        "uniform, and by model.embedding_stddev) or 'xavier_normal' (both, as in FuxiCTR)",
+        "how initial matrices of interacting layers are drawn: 'model' (Glorot uniform) or 'xavier_normal'; the latter "
+        "draws vectors of 'scaled' numeric fields so, too, as FuxiCTR does",
     )
     residual_projection: str = option(
         'always',

@@ -23,30 +23,27 @@ class OptimizerConfig:
         "'rowwise_adagrad' (keeps one accumulator for each row)",
     )
     learning_rate: float = option(1e-3, 'learning rate of both optimizers')
-    tables_learning_rate: float = option(
-        0.0, 'learning rate of the optimizer of tables, if it is another one (0 = optimizer.learning_rate)'
-    )
+    tables_learning_rate: float = option(0.0, 'learning rate of tables (0 = optimizer.learning_rate)')
     schedule: str = option(
         CONSTANT,
-        "how both learning rates change from step to step: 'constant'; 'cosine' or 'linear' (to "
-        "optimizer.final_fraction of the rate); 'step' (times optimizer.decay_factor every optimizer.decay_every "
-        "steps); 'inverse_root' (falls with the square root of the steps, from the end of the warm-up on)",
+        "how both learning rates change: 'constant', 'cosine', 'linear', 'step' or 'inverse_root'; 'cosine' and "
+        "'linear' end with optimizer.final_fraction of the rate, 'step' multiplies it by optimizer.decay_factor every "
+        "optimizer.decay_every steps, 'inverse_root' falls with the square root of the steps, from the end of the "
+        'warm-up on',
     )
-    warmup_steps: int = option(0, 'steps in which both learning rates rise linearly from 0, before optimizer.schedule')
+    warmup_steps: int = option(0, 'steps in which both learning rates rise linearly from 0; optimizer.schedule follows')
     schedule_steps: int = option(
         0,
-        'steps, those of the warm-up among them, after which the learning rates stay as they are (needed by each '
-        "optimizer.schedule but 'constant')",
+        'steps after which the schedule ends and rates stay as they are; those of the warm-up are among them, and each '
+        "schedule but 'constant' needs an end",
     )
-    final_fraction: float = option(
-        0.0, "fraction of the learning rate that the schedules 'cosine' and 'linear' end with"
-    )
-    decay_every: int = option(0, "steps after which the schedule 'step' lowers the learning rates, again and again")
-    decay_factor: float = option(0.1, "factor by which the schedule 'step' lowers the learning rates each time")
+    final_fraction: float = option(0.0, "fraction of the learning rate with which 'cosine' and 'linear' end")
+    decay_every: int = option(0, "steps after which 'step' lowers the learning rates, again and again")
+    decay_factor: float = option(0.1, "factor by which 'step' lowers the learning rates each time")
     plateau_factor: float = option(
         0.0,
-        'factor by which both learning rates are lowered on a plateau, which is optimizer.plateau_patience evaluations '
-        'in a row that are not better than the best one, by training.monitor (0 = never)',
+        'factor by which a plateau lowers both learning rates (0 = never); it is optimizer.plateau_patience '
+        'evaluations in a row that are not better than the best one, by training.monitor',
     )
     plateau_patience: int = option(1, 'evaluations of a plateau')
     plateau_least: float = option(0.0, 'fraction of the learning rates below which plateaus do not lower them')
@@ -55,18 +52,17 @@ class OptimizerConfig:
     epsilon: float = option(1e-8, 'number added to the square root of the second moment')
     clip_norm: float = option(
         0.0,
-        'largest norm of all gradients of a step together, those of parameters and of the rows of the batch; larger '
-        'ones are scaled down to it (0 = never)',
+        'largest norm of the gradients of a step (0 = any); it is that of the gradients of parameters and of the rows '
+        'of the batch together, and larger ones are scaled down to it',
     )
     row_clip: float = option(
         0.0,
-        'r of CowClip, which clips the gradient of each table row of a batch to r times the norm of the row times how '
-        'often the batch reads it (0 = never)',
+        'r of CowClip, which clips gradients of table rows (0 = never); the largest norm is r times that of the row '
+        'times how often the batch reads it',
     )
-    row_clip_floor: float = option(1e-5, 'z of CowClip: rows count as if their values were at least z')
+    row_clip_floor: float = option(1e-5, 'z of CowClip; rows count as if their values were at least z')
     weight_decay: float = option(
-        0.0,
-        'factor of the weight decay apart from the gradient (AdamW), of parameters and of the table rows of a batch',
+        0.0, "factor of AdamW's weight decay; it is that of parameters and of the table rows of a batch"
     )
     l2_params: float = option(0.0, 'factor of the L2 penalty on parameters, which are all but tables')
     l2_rows: float = option(0.0, 'factor of the L2 penalty on the table rows of a batch, each of which counts once')

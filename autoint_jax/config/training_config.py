@@ -25,14 +25,14 @@ class TrainingConfig:
     )
     stop_patience: int = option(
         0,
-        'stop after this many evaluations in a row that were not better than the best one, by training.monitor '
-        '(0 = never)',
+        'stop after this many evaluations without a better one (0 = never); what is better is decided by '
+        'training.monitor',
     )
     positive_weight: float = option(1.0, 'how often a row of label 1 counts in the training loss')
     negatives_kept: float = option(
         1.0,
-        'fraction of the rows of label 0 that sampling has left in the training split, for which predictions are '
-        'corrected; the validation and the test split must not be sampled',
+        'fraction of negative rows that sampling has left in the training split; predictions are corrected for it, and '
+        'the validation and the test split must not be sampled',
     )
     not_finite: str = option(
         STOP,
@@ -41,8 +41,8 @@ class TrainingConfig:
     )
     monitor: str = option(
         'logloss',
-        'metric of the validation split that decides which checkpoint is the best, when to stop early, and where '
-        'optimizer.plateau_factor lowers the learning rates',
+        'metric of the validation split that decides which checkpoint is the best, and when to stop early; it also '
+        'decides where optimizer.plateau_factor lowers the learning rates',
     )
     metrics: tuple[str, ...] = option(
         (), f'further metrics of every evaluation, besides {" and ".join(ALWAYS)} (known: {", ".join(METRICS)})'
