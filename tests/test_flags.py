@@ -51,6 +51,7 @@ WITHOUT_DATA |= {
         'faithfulness',
         'killed_runs',
         'meshes',
+        'predict_rate',
         'same_scores',
         'serving_gain',
         'serving_load',
@@ -60,7 +61,7 @@ WITHOUT_SEEDS = {
     f'experiments/{name}.py'
     for name in (
         *('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost'),
-        *('daily_training', 'killed_runs', 'meshes', 'same_scores', 'serving_gain', 'serving_load'),
+        *('daily_training', 'killed_runs', 'meshes', 'predict_rate', 'same_scores', 'serving_gain', 'serving_load'),
     )
 }
 # One script that takes arguments, one that takes none and one experiment; the others have the same door.

@@ -1,6 +1,5 @@
 """Counts the values that no vocabulary holds, so that a report can name the most frequent ones, in bounded memory."""
 
-import collections
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from autoint_jax.terminal import shown
 
 MOST_KEPT = 10_000  # values of a field that are counted; the rarer half is dropped when there are more
 SHOWN_VALUES, SHOWN_FIELDS = 3, 20
+VALUE, COUNT = 'value', 'count'
 # There is a warning about a field if unseen values are in more than the share MANY of the rows, and in MORE of them
 # than in training.
 MANY, MORE = 0.5, 0.1
@@ -39,21 +39,25 @@ class UnseenValues:
 
     def __init__(self, fields: Iterable[str]):
         """`fields`: the names of all fields that are counted."""
-        self._counts: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in fields}
+        self._counts: dict[str, pl.DataFrame | None] = dict.fromkeys(fields)  # the columns VALUE and COUNT
         self._rows = dict.fromkeys(self._counts, 0)
 
     def add(self, name: str, values: pl.Series, rows: int) -> None:
         """Adds unseen values [n] of a field, which stand in so many rows."""
-        counted = values.value_counts()
-        counts = self._counts[name]
-        counts.update(dict(zip(as_text(counted[values.name]), counted['count'].to_list(), strict=True)))
+        counted = values.to_frame(VALUE).group_by(VALUE, maintain_order=True).agg(pl.len().cast(pl.Int64).alias(COUNT))
+        before = self._counts[name]
+        if before is not None:
+            counted = pl.concat([before, counted]).group_by(VALUE, maintain_order=True).agg(pl.col(COUNT).sum())
+        if counted.height > MOST_KEPT:
+            counted = counted.sort(COUNT, descending=True, maintain_order=True).head(MOST_KEPT // 2)
+        self._counts[name] = counted
         self._rows[name] += rows
-        if len(counts) > MOST_KEPT:
-            self._counts[name] = collections.Counter(dict(counts.most_common(MOST_KEPT // 2)))
 
     def of(self, name: str) -> Unseen:
         """Returns the unseen values of a field."""
-        ordered = sorted(self._counts[name].items(), key=lambda item: (-item[1], item[0]))
+        counted = self._counts[name]
+        counts = [] if counted is None else zip(as_text(counted[VALUE]), counted[COUNT].to_list(), strict=True)
+        ordered = sorted(counts, key=lambda item: (-item[1], item[0]))
         return Unseen(self._rows[name], ordered[:SHOWN_VALUES])
 
     def lines(self, rows: int, usual: Mapping[str, float]) -> Iterator[str]:
