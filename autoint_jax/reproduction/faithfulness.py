@@ -91,6 +91,7 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 'test_auc': float(np.mean([run['test_auc'] for run, _ in seeds])),
                 'best_auc': float(np.mean([run['best_auc'] for run, _ in seeds])),
                 'auc_of_seeds': [f'{area:.4f}' for area in areas],
+                'test_auc_of_seeds': [f'{run["test_auc"]:.4f}' for run, _ in seeds],
             }
         )
     return rows
