@@ -56,7 +56,7 @@ def document(page: Page) -> str:
     if size > MOST_BYTES:
         raise UsageError(
             f'the report would take {shown_bytes(size)}, more than the {shown_bytes(MOST_BYTES)} that a browser opens '
-            'with ease: explain fewer fields or rows'
+            'with ease: leave parts of it out'
         )
     return written
 

@@ -102,8 +102,8 @@ def test_only_what_the_page_has_room_for_is_in_it(monkeypatch):
     assert (
         '7 of 13 groups' in panels['attention_panel'].caption and '20 of 40 fields' in panels['attention_panel'].caption
     )
-    assert set(panels['row_panel'].data['shown']) == strongest and panels['row_panel'].data['maps']['shape'][0] == 7
-    assert '7 of 30 explained rows' in panels['row_panel'].caption
+    assert set(panels['row_panel'].data['shown']) == strongest and panels['row_panel'].data['maps']['shape'][0] == 6
+    assert '6 of 30 explained rows' in panels['row_panel'].caption
     assert blocks_of(wide, Chart)['attention_maps'].spec['data']['values'][0]['of'] == 'layer 1, head 1'
 
 

@@ -12,7 +12,7 @@ from autoint_jax.report.blocks import CAUTION, VERDICT, Block, Chart, Panel, Sec
 from autoint_jax.report.explanation import words
 
 # Fields whose maps a page holds, bytes of the page for the maps of groups of rows, and cells of the small maps.
-MOST_FIELDS, MOST_BYTES, MOST_CELLS = 120, 2_500_000, 12_000
+MOST_FIELDS, MOST_BYTES, MOST_CELLS = 100, 1_800_000, 10_000
 NEARLY_UNIFORM = 0.35  # a map within this share of the uniform weight says little
 
 

@@ -155,8 +155,8 @@ def _maps(maps: np.ndarray, layers: Sequence[str], fields: Sequence[str]) -> pl.
 
 
 def _named(names: Sequence[str], places: np.ndarray) -> pl.Series:
-    """Returns the name of each place."""
-    return pl.Series(list(names), dtype=pl.String).gather(places)
+    """Returns the name of each place, as a column that stores every name once."""
+    return pl.Series(list(names), dtype=pl.Enum(list(names))).gather(places)
 
 
 def _frame(rows: Sequence[Any]) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 // The panel of single rows: values, prediction, effects of values and pairs, and attention.
 
 const MOST_LISTED = 200; // rows in the list
+const MOST_BARS = 30; // fields whose effects are shown, those with the largest
 
 report.kinds.rows = function (figure, data) {
   const { names, rows } = data;
@@ -84,9 +85,9 @@ report.kinds.rows = function (figure, data) {
 
   function show(changed) {
     const row = rows[state.row];
-    head.textContent = `Row ${row.number}: predicted probability ${shown(row.probability, 4)} (logit ${shown(row.logit)})${said(row)}.`;
+    head.textContent = `Row ${row.number}: predicted probability ${shown(row.probability, 4)} (logit ${shown(row.logit)})${said(row)}.${names.length > MOST_BARS ? ` The ${MOST_BARS} largest effects of ${names.length} fields:` : ''}`;
     const order = [...names.keys()].sort((one, other) => Math.abs(row.effects[other]) - Math.abs(row.effects[one]));
-    effectDrawing.show({ bars: order.map((field) => bar(`${names[field]} = ${row.values[field]}`, row.effects[field])) });
+    effectDrawing.show({ bars: order.slice(0, MOST_BARS).map((field) => bar(`${names[field]} = ${row.values[field]}`, row.effects[field])) });
     pairDrawing.show({ bars: row.pairs.map(([f, g, effect]) => bar(`${names[f]} \u00d7 ${names[g]}`, effect)) });
     if (matrix) showMap();
     if (changed) say(head.textContent);
