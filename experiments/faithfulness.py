@@ -15,7 +15,7 @@ over fields, so it has two kinds.
 Each finished run is kept in RUNS_DIR/faithfulness, and the same command goes on with the runs that are left. Two
 processes divide them by --part=1/2 and --part=2/2; then the command without --part writes the record.
 
-Time: 40 minutes of CPU; less than a minute with --quick. PASS: interventions rank all interacting pairs first, and all
+Time: 25 minutes of CPU; less than a minute with --quick. PASS: interventions rank all interacting pairs first, and all
 interacting triples first, in at least 19 of 20 seeds, for every model and setting. Writes
 results/faithfulness.{json,csv}; --quick writes nothing.
 """
