@@ -60,6 +60,20 @@ SMALL = {
         name='finalmlp', embedding_dim=3, deep_hidden=(11, 6), second_hidden=(7, 10), gate_hidden=(13,), fusion_heads=2
     ),
     'fcn': ModelConfig(name='fcn', embedding_dim=12, num_layers=2, num_heads=3, shallow_layers=1),
+    'finalnet': ModelConfig(
+        name='finalnet', embedding_dim=3, deep_hidden=(8, 6), second_hidden=(10,), gate_fields=True
+    ),
+    'wukong': ModelConfig(
+        name='wukong',
+        embedding_dim=3,
+        num_layers=2,
+        product_tokens=4,
+        linear_tokens=2,
+        product_rank=2,
+        product_hidden=(7,),
+        deep_hidden=(11,),
+    ),
+    'rankmixer': ModelConfig(name='rankmixer', embedding_dim=3, num_layers=2, num_tokens=4, token_width=12),
     'autoint': ModelConfig(name='autoint', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
     'destine': ModelConfig(name='destine', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
     'ft_transformer': ModelConfig(name='ft_transformer', embedding_dim=6, num_layers=2, num_heads=2),

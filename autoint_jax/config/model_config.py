@@ -2,62 +2,18 @@
 
 import dataclasses
 
+from autoint_jax.config.model_limits import (
+    ABOVE_ZERO,
+    AT_LEAST_ONE,
+    AT_LEAST_ZERO,
+    AT_MOST,
+    CHOICES,
+    MOST_WIDTH,
+    MOST_WIDTHS,
+    SHARES,
+    WIDTHS,
+)
 from autoint_jax.config.options import check, option
-
-# Options that name a choice, and their values. 'model' follows the model's paper, or in AutoInt the chosen variant.
-CHOICES = {
-    'variant': ('paper', 'authors'),
-    'compute_dtype': ('float32', 'bfloat16'),
-    'combiner': ('mean', 'sum'),
-    'numeric_encoding': ('scaled', 'buckets', 'piecewise_linear', 'periodic'),
-    'score_scale': ('model', 'one', 'head_dim'),
-    'kernel_init': ('model', 'xavier_normal'),
-    'projection_activation': ('model', 'none', 'relu'),
-    'projection_bias': ('model', 'off', 'on'),
-    'layer_norm': ('model', 'off', 'before_activation', 'after_activation'),
-    'residual_projection': ('always', 'where_needed'),
-    'deep_output': ('sum', 'concatenated'),
-    'branch_loss': ('model', 'off'),
-}
-AT_LEAST_ONE = (
-    'embedding_dim',
-    'num_heads',
-    'head_dim',
-    'numeric_bins',
-    'attention_dim',
-    'cross_experts',
-    'mask_width',
-    'fusion_heads',
-)
-SHARES = (
-    'attention_dropout',
-    'embedding_dropout',
-    'deep_dropout',
-    'feedforward_dropout',
-    'residual_dropout',
-    'shallow_dropout',
-)
-WIDTHS = ('head_hidden', 'deep_hidden', 'second_hidden', 'gate_hidden', 'cin_widths', 'unit_widths')
-ABOVE_ZERO = ('embedding_stddev', 'periodic_scale', 'mask_ratio', 'feedforward_ratio')
-# The largest values, far above those of published models. Beyond them a program compiles for hours or fits nowhere.
-AT_MOST = {
-    'num_layers': 256,
-    'shallow_layers': 256,
-    'num_heads': 256,
-    'order': 64,
-    'cross_experts': 256,
-    'fusion_heads': 256,
-    'embedding_dim': 65_536,
-    'head_dim': 65_536,
-    'numeric_bins': 65_536,
-    'attention_dim': 65_536,
-    'mask_width': 65_536,
-    'cross_rank': 65_536,
-    'mask_ratio': 1_024,
-    'feedforward_ratio': 1_024,
-}
-MOST_WIDTHS, MOST_WIDTH = 256, 1_000_000  # hidden layers of a network, and values of each
-AT_LEAST_ZERO = ('num_layers', 'shallow_layers', 'cross_rank', 'width_scale', 'width_power')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,9 +126,12 @@ class ModelConfig:
     cross_stacked: bool = option(
         False, 'DCN-V2: the deep network reads the output of the cross layers (off = it reads the embeddings)'
     )
+    cross_gate: bool = option(False, 'DCN-V2: multiply what a cross layer adds by a gate, sigmoid(G x), as in GDCN')
     # Recent models.
     second_hidden: tuple[int, ...] = option(
-        (), 'FinalMLP: hidden widths of the second stream (empty = the same as deep_hidden)'
+        (),
+        'FinalMLP: hidden widths of the second stream, FinalNet: widths of the second block (empty = the same as '
+        'deep_hidden)',
     )
     gate_hidden: tuple[int, ...] = option((), 'FinalMLP: hidden widths of the feature gates (empty = no gates)')
     fusion_heads: int = option(1, 'FinalMLP: number of heads of the bilinear fusion')
@@ -181,10 +140,8 @@ class ModelConfig:
     mask_parallel: bool = option(
         True, 'MaskNet: all blocks read the embeddings (off = each block reads the one before)'
     )
-    feedforward_ratio: float = option(
-        4 / 3, 'FT-Transformer: width of the feed-forward layer, divided by the embedding dimension'
-    )
-    feedforward_dropout: float = option(0.0, 'FT-Transformer: fraction of feed-forward values dropped in training')
+    feedforward_ratio: float = option(4 / 3, 'width of a feed-forward network, divided by the width of what it reads')
+    feedforward_dropout: float = option(0.0, 'fraction of hidden values of feed-forward networks dropped in training')
     residual_dropout: float = option(
         0.0, 'FT-Transformer: fraction of values dropped before each residual sum in training'
     )
@@ -195,9 +152,27 @@ class ModelConfig:
     )
     branch_loss: str = option(
         'model',
-        "what training adds to the log loss for the branches of FCN: 'model' (as in the model's paper) or 'off' "
-        '(nothing)',
+        "what training adds to the log loss for the branches of FCN and FinalNet: 'model' (as in the model's "
+        "paper) or 'off' (nothing)",
     )
+
+    gate_fields: bool = option(
+        False, 'FinalNet: the first block also reads the embeddings multiplied by a gate for each field'
+    )
+    factors: str = option(
+        'concatenated',
+        "FinalNet: output of a layer whose linear map has the halves u and v: 'concatenated' ([u, u * v]) or 'sum' "
+        '(u + u * v, of a map twice as wide)',
+    )
+    factor_relu: bool = option(False, 'FinalNet: each layer ends in a ReLU')
+    product_tokens: int = option(16, 'Wukong: tokens that a layer makes from inner products of tokens')
+    linear_tokens: int = option(16, 'Wukong: tokens that a layer makes by a linear map of tokens')
+    product_rank: int = option(8, 'Wukong: columns that the products of all tokens are compressed to (0 = not at all)')
+    product_hidden: tuple[int, ...] = option(
+        (128,), 'Wukong: hidden widths of the network that makes tokens from inner products'
+    )
+    num_tokens: int = option(8, 'RankMixer: number of tokens; it must divide token_width')
+    token_width: int = option(64, 'RankMixer: width of a token')
 
     def __post_init__(self):
         for name, values in CHOICES.items():

@@ -46,7 +46,7 @@ def readers(config: ModelConfig) -> set[tuple[str, ...]]:
     """
     found: dict[str, set[tuple[str, ...]]] = {
         'deep_crossing': {('unit_0', 'inner'), ('unit_0', 'shortcut')},
-        'dcn_v2': {('cross_0', name) for name in ('matrix', 'down', 'gate')},
+        'dcn_v2': {('cross_0', name) for name in ('matrix', 'down', 'gate', 'information_gate')},
         'masknet': {(f'block_{number}', 'mask_hidden') for number in range(config.num_layers)},
         'finalmlp': set() if config.gate_hidden else {('stream_0', 'hidden_0'), ('stream_1', 'hidden_0')},
     }

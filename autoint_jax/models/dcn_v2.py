@@ -1,4 +1,7 @@
-"""DCN-V2 (Wang et al., 2021): cross layers with full matrices, low-rank matrices, or mixtures of low-rank experts."""
+"""DCN-V2 (Wang et al., 2021): cross layers with full matrices, low-rank matrices, or mixtures of low-rank experts.
+
+With gates, the cross layers are those of GDCN (Wang et al., CIKM 2023).
+"""
 
 import flax.linen as nn
 import jax
@@ -23,13 +26,18 @@ class MatrixCrossLayer(nn.Module):
     All experts share the bias, which stands outside the sum because the gates sum to one. The gates are a softmax of a
     linear map of x_l without a bias; each layer has its own map (TorchRec shares one among layers).
 
+    With an information gate the layer is x_0 * (W x_l + b) * sigmoid(G x_l) + x_l, where G is a full matrix without a
+    bias (GDCN).
+
     Attributes:
       rank: r, or 0 for a full matrix.
       experts: number of experts; more than one needs a rank.
+      gated: whether it has an information gate.
     """
 
     rank: int
     experts: int
+    gated: bool = False
 
     @nn.compact
     def __call__(self, first: jax.Array, x: jax.Array) -> jax.Array:
@@ -51,7 +59,10 @@ class MatrixCrossLayer(nn.Module):
                 inner = (gates[:, :, None] * jnp.tanh(inner)).reshape(-1, experts * rank)
             crossed = product(inner, width, width + rank, 'up')  # U of all experts, which sums over them
         bias = self.param('bias', nn.initializers.zeros, (width,))
-        return first * (crossed + bias) + x
+        crossed = first * (crossed + bias)
+        if self.gated:
+            crossed = crossed * jax.nn.sigmoid(product(x, width, 2 * width, 'information_gate'))
+        return crossed + x
 
 
 class DCNV2(Model):
@@ -69,6 +80,7 @@ class DCNV2(Model):
         'cross_rank',
         'cross_experts',
         'cross_stacked',
+        'cross_gate',
         'deep_hidden',
         'deep_dropout',
         'deep_batch_norm',
@@ -83,7 +95,9 @@ class DCNV2(Model):
         config = self.config
         x = first = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         for layer in range(config.num_layers):
-            x = MatrixCrossLayer(config.cross_rank, config.cross_experts, name=f'cross_{layer}')(first, x)
+            x = MatrixCrossLayer(config.cross_rank, config.cross_experts, config.cross_gate, name=f'cross_{layer}')(
+                first, x
+            )
         deep = deep_network(config, training)
         if config.cross_stacked or not config.deep_hidden:
             return deep(x, training=training)

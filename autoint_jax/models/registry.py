@@ -20,6 +20,7 @@ from autoint_jax.models.destine import DESTINE
 from autoint_jax.models.dnn import DNN
 from autoint_jax.models.fcn import FCN
 from autoint_jax.models.finalmlp import FinalMLP
+from autoint_jax.models.finalnet import FinalNet
 from autoint_jax.models.fm import FM
 from autoint_jax.models.ft_transformer import FTTransformer
 from autoint_jax.models.hofm import HOFM
@@ -28,7 +29,9 @@ from autoint_jax.models.layers.tables import TableSpec
 from autoint_jax.models.lr import LR
 from autoint_jax.models.masknet import MaskNet
 from autoint_jax.models.nfm import NFM
+from autoint_jax.models.rankmixer import RankMixer
 from autoint_jax.models.wide_deep import WideDeep
+from autoint_jax.models.wukong import Wukong
 from autoint_jax.models.xdeepfm import XDeepFM
 from autoint_jax.schema import Schema
 
@@ -50,6 +53,9 @@ MODELS: dict[str, type[Model]] = {
     'masknet': MaskNet,
     'finalmlp': FinalMLP,
     'fcn': FCN,
+    'finalnet': FinalNet,
+    'wukong': Wukong,
+    'rankmixer': RankMixer,
     'autoint': AutoInt,
     'destine': DESTINE,
     'ft_transformer': FTTransformer,

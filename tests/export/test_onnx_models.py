@@ -79,6 +79,7 @@ def test_every_model_in_all_its_forms(name, tmp_path):
     for option, values in {
         'numeric_encoding': ('buckets', 'piecewise_linear', 'periodic'),
         'combiner': ('sum',),
+        'cross_gate': (True,),
         'deep_batch_norm': (True,),
         'variant': ('authors',),
         'layer_norm': ('before_activation',),

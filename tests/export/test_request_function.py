@@ -81,7 +81,7 @@ def test_every_model_gives_the_logits_of_whole_rows(name):
         ),
         ('autoint', {'residual': False, 'wide': True, 'deep_hidden': (5,), 'deep_output': 'concatenated'}),
         ('autoint', {'num_layers': 0, 'deep_hidden': (5,)}),
-        ('dcn_v2', {'cross_stacked': True}),
+        ('dcn_v2', {'cross_stacked': True, 'cross_gate': True}),
         ('dcn_v2', {'num_layers': 0, 'cross_rank': 0, 'cross_experts': 1}),
         ('dnn', {'deep_batch_norm': True, 'width_scale': 0.5, 'width_power': 1.0}),
         ('finalmlp', {'gate_hidden': ()}),

@@ -10,7 +10,8 @@ import optax
 import pytest
 from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, made
 
-from autoint_jax.config.model_config import SHARES, ModelConfig
+from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.config.model_limits import SHARES
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys

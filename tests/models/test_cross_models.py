@@ -32,7 +32,7 @@ def reference_cross(first, part):
 
 
 def reference_matrix_cross(first, x, layer, config):
-    """x_0 * (W x_l + b) + x_l, W x_l full, U V^T x_l, or the sum of gated experts."""
+    """x_0 * (W x_l + b) * g + x_l, W x_l full, U V^T x_l, or the sum of gated experts; g is 1 or sigmoid(G x_l)."""
     bias, rank, width = np.float64(layer['bias']), config.cross_rank, len(x)
     if not rank:
         crossed = reference_dense(x, layer['matrix'])
@@ -49,7 +49,8 @@ def reference_matrix_cross(first, x, layer, config):
                 inner = np.tanh(np.float64(layer['core'])[expert].T @ np.tanh(inner))
             crossed = crossed + gates[expert] * (up[own].T @ inner + bias)
         bias = 0.0
-    return np.array([first[i] * (crossed + bias)[i] + x[i] for i in range(width)])
+    gate = 1 / (1 + np.exp(-reference_dense(x, layer['information_gate']))) if config.cross_gate else np.ones(width)
+    return np.array([first[i] * (crossed + bias)[i] * gate[i] + x[i] for i in range(width)])
 
 
 def reference(config, tables, variables, rows):
@@ -90,6 +91,8 @@ CONFIGS = {
     'DCN-V2, full': options('dcn_v2', cross_experts=1, cross_rank=0, deep_batch_norm=True),
     'DCN-V2, full, stacked': options('dcn_v2', cross_experts=1, cross_rank=0, cross_stacked=True),
     'DCN-V2, cross only': options('dcn_v2', deep_hidden=()),
+    'GDCN, stacked': options('dcn_v2', cross_gate=True, cross_experts=1, cross_rank=0, cross_stacked=True),
+    'GDCN, experts': options('dcn_v2', cross_gate=True),
 }
 
 
@@ -106,6 +109,7 @@ COUNTS = {
     'CrossNet (AutoInt paper, Table 3: 3e3)': (ModelConfig(name='crossnet'), 3_004),
     'DCN': (ModelConfig(name='deep_cross', deep_hidden=(400, 400)), 3 * 2 * 429 + 429 + 430 * 400 + 401 * 400 + 401),
     'DCN-V2': (ModelConfig(name='dcn_v2'), 3 * (429 + 1) * 429 + 430),
+    'GDCN': (ModelConfig(name='dcn_v2', cross_gate=True), 3 * (2 * 429 + 1) * 429 + 430),
     'DCN-V2, low rank': (ModelConfig(name='dcn_v2', cross_rank=64), 3 * (2 * 64 + 1) * 429 + 430),
     'DCN-V2, experts': (
         ModelConfig(name='dcn_v2', cross_rank=64, cross_experts=4),

@@ -52,6 +52,8 @@ OPTIONS = {
     'model.fusion_heads': 10**5,
     'model.mask_ratio': 1e9,
     'model.shallow_layers': 257,
+    'model.product_tokens': 5000,
+    'model.token_width': 10**6,
     'training.batch_size': 2**31,
     'training.epochs': 10**12,
     'training.evaluations_per_epoch': 2**40,

@@ -16,6 +16,7 @@ from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import initial_state, make_setup
 
 FCN = {'model.name': 'fcn', 'model.embedding_dim': 8, 'model.num_layers': 2, 'model.deep_dropout': 0.2}
+FINALNET = {'model.name': 'finalnet', 'model.embedding_dim': 4, 'model.deep_hidden': (8, 6), 'model.deep_dropout': 0.2}
 STEP = jnp.int32(3)
 
 
@@ -36,7 +37,16 @@ def add_worse(labels, logits, branches):
     return whole + sum(jnp.maximum(0, one - whole) * one for one in of_branches)
 
 
-CASES = {'FCN': (FCN, add_worse)}
+def imitate(labels, logits, branches):
+    """BCE(y, label) + sum BCE(y_branch, y), no gradient through the y that is imitated."""
+    own = jax.lax.stop_gradient(jax.nn.sigmoid(logits))
+    of_branches = (
+        optax.sigmoid_binary_cross_entropy(branches[:, place], own).mean() for place in range(branches.shape[1])
+    )
+    return optax.sigmoid_binary_cross_entropy(logits, labels).mean() + sum(of_branches)
+
+
+CASES = {'FCN': (FCN, add_worse), 'FinalNet': (FINALNET, imitate)}
 
 
 @pytest.mark.parametrize('options, rule', CASES.values(), ids=CASES)

@@ -1,0 +1,35 @@
+"""A linear layer for each token, and the activation of networks of such layers."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class TokenDense(nn.Module):
+    """Maps each token linearly with weights of its own: [b, t, w] -> [b, t, width].
+
+    Weights are drawn from N(0, 2 / (inputs + outputs)), biases start at 0.
+
+    Attributes:
+      width: width of the output.
+      bias: whether each token has a bias.
+    """
+
+    width: int
+    bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        _, t, w = x.shape
+        normal = nn.initializers.normal((2 / (w + self.width)) ** 0.5)
+        kernel = self.param('kernel', normal, (t, w, self.width))
+        # Tokens lead, so that the products and their gradients are those of t pairs of matrices.
+        mapped = jnp.einsum('tbw,twh->tbh', x.swapaxes(0, 1), kernel).swapaxes(0, 1)
+        if self.bias:
+            mapped = mapped + self.param('bias', nn.initializers.zeros, (t, self.width))
+        return mapped
+
+
+def gelu(x: jax.Array) -> jax.Array:
+    """Returns x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
+    return 0.5 * x * (1 + jax.lax.erf(x * 0.5**0.5))
