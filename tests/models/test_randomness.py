@@ -16,7 +16,7 @@ from test_contract import with_everything
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.copies import copies
-from autoint_jax.config.model_config import SHARES
+from autoint_jax.config.model_limits import SHARES
 from autoint_jax.errors import UsageError
 from autoint_jax.models.layers import dropout, tables
 from autoint_jax.models.layers.batch_norm import STATISTICS
