@@ -154,7 +154,7 @@ def test_explain_writes_a_report(command, data_dir, run_dir, tmp_path):
     [
         (['--rows=999999'], ['row 999999']),
         (['--where=Gender=X'], ["field 'Gender' has no value 'X'", 'it has F, M']),
-        (['--input=new.csv'], ['--input=new.csv does not exist']),
+        (['--input=new.csv'], ['new.csv does not exist: name a file or a folder']),
         (['--input=new.csv', '--split=test'], ['--input and --split both name the rows']),
         (['--other_runs=nowhere'], ['nowhere is not a run folder']),
         (['--crosses=best.yaml'], ['--crosses names the file that --export_crosses=K writes']),

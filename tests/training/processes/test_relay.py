@@ -50,7 +50,7 @@ def test_the_loss_of_the_service_is_told_and_hidden_from_the_client(service):
 
 
 def test_a_silent_service_is_lost(service):
-    relay, _, _, lost = opened(service, silence_seconds=0.2)
+    relay, _, _, lost = opened(service, silence_seconds=1.0)
     relay.guard()
     assert lost.get(timeout=10)
 
