@@ -24,8 +24,8 @@ SMALL = {
     'scripts/prepare_data.py': '',
     'scripts/doctor.py': '',
 }
-# Commands that need data which is not there, or are run as examples of their page; benchmark.py, and doctor.py where it
-# checks this machine, have tests of their own.
+# Commands that need data which is not there, or are run as examples of their page or by tests of what they do;
+# benchmark.py, and doctor.py where it checks this machine, have tests of their own.
 ELSEWHERE = (
     'movielens_100k',
     '--config=own_table',
@@ -35,6 +35,10 @@ ELSEWHERE = (
     '--infer=',
     '--dataset=criteo --raw_dir',
     'data.dataset=criteo',
+    '--crosses=',
+    'autoint_all_rows_best',
+    'frappe_x1',
+    '--run_dir=RUN_DIR --config.training.',
 )
 
 

@@ -2,6 +2,8 @@
 not.
 """
 
+import ctypes
+import gc
 import json
 
 import jax
@@ -126,6 +128,8 @@ def measured(folder, tables, ids, rows):
     def status(name):
         return next(int(line.split()[1]) * 1024 for line in open('/proc/self/status') if line.startswith(name))
 
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # memory that making the data has left behind would be used again, unseen
     before = status('VmRSS')
     fit(config, data, folder / 'run', Told())
     return place.needed, status('VmHWM') - before
