@@ -194,6 +194,11 @@ def reference_dense(x, layer) -> np.ndarray:
     return x @ np.float64(layer['kernel']) + (np.float64(layer['bias']) if 'bias' in layer else 0.0)
 
 
+def reference_norm(x, layer):
+    centred = x - x.mean()
+    return centred / np.sqrt((centred**2).mean() + 1e-5) * np.float64(layer['scale']) + np.float64(layer['bias'])
+
+
 def reference_mlp(x, layers, statistics=None, output: bool = True):
     """Returns the value of the output layer after hidden layers.
 

@@ -14,6 +14,7 @@ from model_cases import (
     options,
     reference_dense,
     reference_embeddings,
+    reference_norm,
 )
 
 from autoint_jax.config.model_config import ModelConfig
@@ -23,11 +24,6 @@ from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.registry import build
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-
-
-def reference_norm(x, layer):
-    centred = x - x.mean()
-    return centred / np.sqrt((centred**2).mean() + 1e-5) * np.float64(layer['scale']) + np.float64(layer['bias'])
 
 
 def reference_branch(x, branch, layers, exponential):

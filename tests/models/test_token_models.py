@@ -16,6 +16,7 @@ from model_cases import (
     reference_dense,
     reference_embeddings,
     reference_mlp,
+    reference_norm,
 )
 
 from autoint_jax.config.model_config import ModelConfig
@@ -25,11 +26,6 @@ from autoint_jax.models.rankmixer import mixed
 from autoint_jax.models.registry import build
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-
-
-def reference_norm(x, layer):
-    centred = x - x.mean()
-    return centred / np.sqrt((centred**2).mean() + 1e-5) * np.float64(layer['scale']) + np.float64(layer['bias'])
 
 
 def over_tokens(x, layer):
