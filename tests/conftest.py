@@ -237,3 +237,11 @@ def command(tmp_path, forks):
         return forks.run([script, *arguments], tmp_path, timeout=timeout)
 
     return run
+
+
+def fails(done, *parts):
+    """Asserts that a command has failed with a sentence that has these parts."""
+    assert done.returncode not in (0, None)
+    assert 'Traceback' not in done.stderr, done.stderr
+    for part in parts:
+        assert part in done.stderr
