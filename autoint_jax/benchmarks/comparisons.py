@@ -1,18 +1,19 @@
 """Compares training steps with peers on many shapes of AutoInt, and for every model."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.full_rate import beside_peers
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import Peak, measured_peak
 from autoint_jax.benchmarks.shapes import SHAPES, Shape, log_spaced, made_up
 from autoint_jax.benchmarks.stepping import StepBenchmark
-from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
+from autoint_jax.benchmarks.windows import Timing, medians
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.models import registry
@@ -183,23 +184,18 @@ def _compared(
     steps: dict[str, StepBenchmark], peers: Sequence[str], operations: float, peak: Peak, timing: Timing
 ) -> dict[str, Any]:
     """Measures steps and peers in turn, and returns the figures of a record."""
-    candidates: dict[str, Callable[[float], float]] = {form: step.window for form, step in steps.items()}
-    candidates |= {peer: functools.partial(_peer_window, peer) for peer in peers}
-    rates = in_turn(candidates, timing)
+    rates, slow_windows = beside_peers({form: step.window for form, step in steps.items()}, peers, timing)
     middle = medians(rates)
     ours, fastest = middle['automatic'], max((middle[peer] for peer in peers), default=None)
     return {
         'rows_per_second': {without_paths(name): windows for name, windows in rates.items()},
+        'slow_windows': slow_windows,
         'of_best_form': ours / max(middle[form] for form in steps),
         'of_fastest_peer': ours / fastest if fastest else None,
         'operations_per_row': operations,
         'share_of_peak': ours * operations / peak.operations,
         'median': ours,
     }
-
-
-def _peer_window(peer: str, seconds: float) -> float:
-    return peer_rate(peer)  # a peer decides itself how long it measures
 
 
 def _line(name: str, row: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,15 +1,14 @@
 """Compares a training step, and scoring, with peers."""
 
-from collections.abc import Callable
-
 import jax
 
 from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.full_rate import beside_peers
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline, sentence
 from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.stepping import ScoringBenchmark, StepBenchmark
-from autoint_jax.benchmarks.windows import Timing, in_turn, medians, peer_rate
+from autoint_jax.benchmarks.windows import Timing, medians
 from autoint_jax.config.configuration import Config
 from autoint_jax.models.interacting.forms import chosen_form
 from autoint_jax.training.run_folder.provenance import without_paths
@@ -47,16 +46,11 @@ def headline(config: Config, shape: str) -> str:
     return ', '.join(f'{name} {value}' for name, value in described(config, shape).items())
 
 
-def _peer_window(peer: str) -> Callable[[float], float]:
-    return lambda seconds: peer_rate(peer)  # a peer decides itself how long it measures
-
-
 def _beside_peers(
     ours: StepBenchmark | ScoringBenchmark, config: Config, shape: str, peers: list[str], timing: Timing, quick: bool
 ) -> Outcome:
-    candidates: dict[str, Callable[[float], float]] = {OURS: ours.window}
-    candidates |= {peer: _peer_window(peer) for peer in peers}
-    rates = {without_paths(name): windows for name, windows in in_turn(candidates, timing).items()}
+    measured, slow_windows = beside_peers({OURS: ours.window}, peers, timing)
+    rates = {without_paths(name): windows for name, windows in measured.items()}
     middle = medians(rates)
     ratios = {name: middle[OURS] / rate for name, rate in middle.items() if name != OURS}
     reached = roofline(middle[OURS], ours.work, measured_peak(config.model.compute_dtype, quick=quick))
@@ -78,6 +72,7 @@ def _beside_peers(
             'slice_rows': ours.cut.slice_rows,
             'first_seconds': ours.first_seconds,
             'rows_per_second': rates,
+            'slow_windows': slow_windows,
             'medians': middle,
             'ratios': ratios,
             'roofline': reached,
