@@ -28,6 +28,8 @@ from autoint_jax.reproduction.paper.curves import curve_lines
 from autoint_jax.reproduction.paper.data_statistics import statistics_lines
 from autoint_jax.reproduction.paper.evidence import evidence_lines
 from autoint_jax.reproduction.paper.model_size import model_size_lines
+from autoint_jax.reproduction.paper.other_splits import split_lines
+from autoint_jax.reproduction.paper.own_figure import own_figure_lines
 from autoint_jax.reproduction.paper.run_time import run_time_lines
 from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_lines
 
@@ -81,6 +83,8 @@ def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
         *attention_lines(results_dir),
         *evidence_lines(results_dir),
         *ablation_lines(results_dir),
+        *own_figure_lines(results_dir),
+        *split_lines(results_dir),
         *lines_of(results_dir, 'field_widths_*.json', _width_lines),
         *crosses_lines(results_dir),
         *_quick_start_lines(results_dir, quick_start),

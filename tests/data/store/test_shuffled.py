@@ -1,0 +1,45 @@
+"""Prepared data whose rows are split anew, or have another order."""
+
+import numpy as np
+
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.data.store.shuffled import ROWS_OF, SHUFFLED, write_other_order, write_other_split
+
+
+def rows_of(data, split):
+    """Returns the rows of a split as bytes, in their order."""
+    part = data.split(split)
+    return [
+        part.ids[row].tobytes() + part.numeric[row].tobytes() + part.labels[row].tobytes() for row in range(len(part))
+    ]
+
+
+def test_rows_are_split_anew_into_splits_of_the_same_sizes(data_dir, tmp_path):
+    whole = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+    for seed in (1, 2):
+        write_other_split(whole, seed, tmp_path / 'movielens_1m' / f'split{seed}')
+    one, two = (open_prepared(tmp_path, 'movielens_1m', f'split{seed}') for seed in (1, 2))
+    one.check_whole(print)
+    assert one.schema == whole.schema and one.manifest['recipe'] == 'split1' and one.manifest[ROWS_OF] == whole.hash
+    assert one.manifest['parameters'][SHUFFLED] == {'what': 'splits', 'seed': 1}
+    assert len({whole.hash, one.hash, two.hash}) == 3
+    found = [{split: rows_of(data, split) for split in SPLITS} for data in (whole, one, two)]
+    for other in found[1:]:
+        assert sorted(sum(other.values(), [])) == sorted(sum(found[0].values(), []))
+        assert [len(rows) for rows in other.values()] == [len(rows) for rows in found[0].values()]
+        assert sorted(other['test']) != sorted(found[0]['test'])
+    assert sorted(found[1]['test']) != sorted(found[2]['test'])
+
+
+def test_only_training_rows_get_another_order(data_dir, tmp_path):
+    whole = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+    write_other_order(whole, 1, tmp_path / 'movielens_1m' / 'order1')
+    other = open_prepared(tmp_path, 'movielens_1m', 'order1')
+    other.check_whole(print)
+    assert other.hash != whole.hash and other.manifest['recipe'] == 'order1'
+    for split in SPLITS:
+        before, after = rows_of(whole, split), rows_of(other, split)
+        assert (before == after) == (split != 'train') and sorted(before) == sorted(after)
+    order = np.random.default_rng(1).permutation(len(whole.split('train')))
+    np.testing.assert_array_equal(other.split('train').ids, whole.split('train').ids[order])
