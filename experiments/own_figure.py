@@ -97,7 +97,7 @@ def main(argv: list[str]) -> int:
     for name in _CONDITIONS.value:
         if name not in TRAINED:
             raise UsageError(
-                f'this experiment has no condition {name!r}{nearest(name, TRAINED)}; it has: {", ".join(TRAINED)}'
+                f'this experiment has no condition {name!r}{nearest(name, list(TRAINED))}; it has: {", ".join(TRAINED)}'
             )
     paper = common.published(published.EFFECTIVENESS['autoint'])
     common.start(_SEEDS.value)
