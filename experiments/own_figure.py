@@ -29,8 +29,8 @@ from absl import flags
 from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError, nearest
+from autoint_jax.reproduction.own_figure_conditions import CONDITIONS, DEFAULT, POOLED, TRAINED, Condition
 from autoint_jax.reproduction.paper import published
-from autoint_jax.reproduction.paper.own_figure_conditions import CONDITIONS, DEFAULT, POOLED, TRAINED, Condition
 
 _CONDITIONS = flags.DEFINE_list(
     'conditions', list(TRAINED), f'Conditions to run, of {", ".join(TRAINED)}; the default is always run.'
@@ -49,7 +49,8 @@ from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.runs import RunRecord
 from autoint_jax.records.tables import write_table
-from autoint_jax.reproduction.paper import own_figure, significance
+from autoint_jax.reproduction import own_figure
+from autoint_jax.reproduction.paper import significance
 from autoint_jax.training.progress import Bar
 
 MOST_SEEDS = 10  # of the default that are shown if they have records

@@ -54,7 +54,8 @@ from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed
 from autoint_jax.records.runs import RunRecord
 from autoint_jax.records.tables import write_table
-from autoint_jax.reproduction.paper import other_splits, significance
+from autoint_jax.reproduction import other_splits
+from autoint_jax.reproduction.paper import significance
 from autoint_jax.training.progress import Bar
 
 GIVEN_SEEDS = 10  # of the recipe's own split, at most; only those with records are shown

@@ -20,6 +20,8 @@ from autoint_jax.reproduction.crosses import crosses_lines
 from autoint_jax.reproduction.daily import daily_lines
 from autoint_jax.reproduction.faithfulness import faithfulness_lines
 from autoint_jax.reproduction.headline import headline_lines
+from autoint_jax.reproduction.other_splits import split_lines
+from autoint_jax.reproduction.own_figure import own_figure_lines
 from autoint_jax.reproduction.paper import markdown
 from autoint_jax.reproduction.paper.ablations import ablation_lines
 from autoint_jax.reproduction.paper.attention import attention_lines
@@ -28,8 +30,6 @@ from autoint_jax.reproduction.paper.curves import curve_lines
 from autoint_jax.reproduction.paper.data_statistics import statistics_lines
 from autoint_jax.reproduction.paper.evidence import evidence_lines
 from autoint_jax.reproduction.paper.model_size import model_size_lines
-from autoint_jax.reproduction.paper.other_splits import split_lines
-from autoint_jax.reproduction.paper.own_figure import own_figure_lines
 from autoint_jax.reproduction.paper.run_time import run_time_lines
 from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_lines
 

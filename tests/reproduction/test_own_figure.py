@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from autoint_jax.records import comparison
-from autoint_jax.reproduction.paper import other_splits, own_figure
-from autoint_jax.reproduction.paper.own_figure_conditions import DEFAULT, LARGEST_EPSILON, POOLED
+from autoint_jax.reproduction import other_splits, own_figure
+from autoint_jax.reproduction.own_figure_conditions import DEFAULT, LARGEST_EPSILON, POOLED
 from autoint_jax.reproduction.paper.published import Figures
 
 

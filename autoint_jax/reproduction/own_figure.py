@@ -10,9 +10,9 @@ from autoint_jax.evaluation.paired import holm, paired_tests
 from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.records.runs import RunRecord
+from autoint_jax.reproduction.own_figure_conditions import DEFAULT, POOLED, SAID
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.reproduction.paper.markdown import table
-from autoint_jax.reproduction.paper.own_figure_conditions import DEFAULT, POOLED, SAID
 
 LEVEL = 0.05
 CRITERION = (
