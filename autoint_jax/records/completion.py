@@ -1,6 +1,7 @@
 """Completion of an experiment's runs: a run that has a record is read, any other is trained and recorded."""
 
 import pathlib
+from collections.abc import Sequence
 
 import jax
 
@@ -41,6 +42,65 @@ def completed(
     return runs.record(run_id, runs_dir / run_id, results_dir)
 
 
+def completed_runs(
+    name: str,
+    configs: Sequence[Config],
+    data: PreparedData,
+    *,
+    runs_dir: pathlib.Path,
+    results_dir: pathlib.Path,
+    reporter: Reporter,
+) -> list[RunRecord | UsageError]:
+    """Returns the records of the runs of some configurations, in order, after it trains the missing ones.
+
+    Missing runs train as copies in one program, as many at once as fit in memory and share the devices evenly. A single
+    run trains as in `completed`, which can also stream rows from disk. If a run diverges or cannot be trained, its
+    error stands in place of its record.
+
+    Args:
+      name: the name of the runs, without a fingerprint.
+      configs: the configurations; they differ in options that change no shape, such as the seed or a learning rate.
+      data: the prepared data of all runs.
+      runs_dir: folder of run folders.
+      results_dir: folder of records.
+      reporter: told of progress.
+
+    Raises:
+      UsageError: a record is refused, before anything is trained; or `fit_copies` raises it.
+    """
+    ids = [f'{name}-{fingerprint(config)}' for config in configs]
+    found: dict[int, RunRecord | UsageError] = {
+        number: record
+        for number, run_id in enumerate(ids)
+        if (record := runs.recorded(run_id, configs[number], data, results_dir)) is not None
+    }
+    missing = [number for number in range(len(configs)) if number not in found]
+    at_once = min(copies_that_fit(configs[0], data), len(missing)) if len(missing) > 1 else 1
+    at_once -= at_once % min(at_once, jax.local_device_count())
+    for first in range(0, len(missing), at_once):
+        group = missing[first : first + at_once]
+        if len(group) == 1:
+            number = group[0]
+            try:
+                found[number] = completed(
+                    name, configs[number], data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
+                )
+            except UsageError as error:
+                found[number] = error
+            continue
+        reporter.say('runs ' + ' '.join(ids[number] for number in group))
+        results = fit_copies(
+            [configs[number] for number in group], data, [runs_dir / ids[number] for number in group], reporter
+        )
+        for number, result in zip(group, results, strict=True):
+            found[number] = (
+                result
+                if isinstance(result, UsageError)
+                else runs.record(ids[number], runs_dir / ids[number], results_dir)
+            )
+    return [found[number] for number in range(len(configs))]
+
+
 def completed_seeds(
     name: str,
     config: Config,
@@ -50,41 +110,23 @@ def completed_seeds(
     runs_dir: pathlib.Path,
     results_dir: pathlib.Path,
     reporter: Reporter,
+    first_seed: int = 0,
 ) -> list[RunRecord]:
-    """Returns the records of a configuration's runs with seeds 0 to `seeds - 1`, after it trains the missing ones.
+    """Returns the records of a configuration's runs with seeds first_seed to `first_seed + seeds - 1`.
 
-    Missing runs train as copies in one program, as many at once as fit in memory and share the devices evenly. A single
-    run trains as in `completed`, which can also stream rows from disk.
+    The missing ones are trained as in `completed_runs`.
 
     Raises:
-      UsageError: a record is refused, before anything is trained; `fit_copies` raises it; or some runs diverged or
-        could not be trained, after the others are recorded.
+      UsageError: as `completed_runs` does; or some runs diverged or could not be trained, after the others are
+        recorded.
     """
-    configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
-    ids = [f'{name}-{fingerprint(one)}' for one in configs]
-    missing = [
-        number for number, run_id in enumerate(ids) if runs.recorded(run_id, configs[number], data, results_dir) is None
+    configs = [configuration.replace(config, {'seed': seed}) for seed in range(first_seed, first_seed + seeds)]
+    found = completed_runs(name, configs, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter)
+    failed = [
+        f'{runs_dir / f"{name}-{fingerprint(one)}"}: {error}'
+        for one, error in zip(configs, found, strict=True)
+        if isinstance(error, UsageError)
     ]
-    at_once = min(copies_that_fit(config, data), len(missing)) if len(missing) > 1 else 1
-    at_once -= at_once % min(at_once, jax.local_device_count())
-    failed = []
-    for first in range(0, len(missing), at_once):
-        group = missing[first : first + at_once]
-        if len(group) == 1:
-            try:
-                completed(name, configs[group[0]], data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter)
-            except UsageError as error:
-                failed.append(f'{runs_dir / ids[group[0]]}: {error}')
-            continue
-        reporter.say('runs ' + ' '.join(ids[number] for number in group))
-        results = fit_copies(
-            [configs[number] for number in group], data, [runs_dir / ids[number] for number in group], reporter
-        )
-        for number, result in zip(group, results, strict=True):
-            if isinstance(result, UsageError):
-                failed.append(f'{runs_dir / ids[number]}: {result}')
-            else:
-                runs.record(ids[number], runs_dir / ids[number], results_dir)
     if failed:
         raise UsageError('\n'.join(failed))
-    return runs.recorded_seeds(name, config, seeds, data, results_dir)
+    return [record for record in found if not isinstance(record, UsageError)]
