@@ -77,6 +77,13 @@ SMALL = {
     'autoint': ModelConfig(name='autoint', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
     'destine': ModelConfig(name='destine', embedding_dim=3, num_layers=2, num_heads=2, head_dim=7),
     'ft_transformer': ModelConfig(name='ft_transformer', embedding_dim=6, num_layers=2, num_heads=2),
+    'field_attention': ModelConfig(
+        name='field_attention', embedding_dim=3, num_layers=2, head_dim=7, value_dim=5, field_projections=True
+    ),
+    'heteroatt': ModelConfig(name='heteroatt', embedding_dim=3, num_layers=2, head_dim=7, value_dim=5),
+    'hiformer': ModelConfig(
+        name='hiformer', embedding_dim=3, num_layers=2, head_dim=7, value_dim=5, joint_rank=4, joint_value_rank=6
+    ),
 }
 
 

@@ -79,6 +79,9 @@ MODELS: dict[str, dict[str, Any]] = {
     'autoint_plus': {'model.deep_hidden': (400, 400)},
     'destine': {'model.name': 'destine'},
     'ft_transformer': {'model.name': 'ft_transformer'},
+    'field_attention': {'model.name': 'field_attention', 'model.field_projections': True},
+    'heteroatt': {'model.name': 'heteroatt'},
+    'hiformer': {'model.name': 'hiformer', 'model.joint_rank': 64, 'model.joint_value_rank': 128},
 }
 
 

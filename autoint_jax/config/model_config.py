@@ -143,7 +143,7 @@ class ModelConfig:
     feedforward_ratio: float = option(4 / 3, 'width of a feed-forward network, divided by the width of what it reads')
     feedforward_dropout: float = option(0.0, 'fraction of hidden values of feed-forward networks dropped in training')
     residual_dropout: float = option(
-        0.0, 'FT-Transformer: fraction of values dropped before each residual sum in training'
+        0.0, 'fraction of values dropped before each residual sum of a Transformer block in training'
     )
 
     shallow_layers: int = option(0, 'FCN: number of layers of the linear cross branch (0 = as many as num_layers)')
@@ -173,6 +173,31 @@ class ModelConfig:
     )
     num_tokens: int = option(8, 'RankMixer: number of tokens; it must divide token_width')
     token_width: int = option(64, 'RankMixer: width of a token')
+
+    # The ladder from AutoInt to Hiformer.
+    value_dim: int = option(
+        0, 'field_attention, HeteroAtt, Hiformer: width of the values of a head (0 = head_dim, as in AutoInt)'
+    )
+    field_projections: bool = option(
+        False, 'field_attention: each field has its own projections to query, key and value'
+    )
+    field_output: bool = option(
+        False,
+        'field_attention: each field has its own output projection, with a residual sum and LayerNorm as in a '
+        'Transformer instead of the projected residual and ReLU',
+    )
+    field_feedforward: bool = option(
+        False, 'field_attention: each field has its own feed-forward network (needs field_output)'
+    )
+    joint_projections: bool = option(
+        False, 'field_attention: queries, keys and values are linear maps of all fields together'
+    )
+    joint_rank: int = option(
+        0, 'field_attention, Hiformer: rank of the matrices that make queries and keys from all fields (0 = full)'
+    )
+    joint_value_rank: int = option(
+        0, 'field_attention, Hiformer: rank of the matrix that makes values from all fields (0 = full)'
+    )
 
     def __post_init__(self):
         for name, values in CHOICES.items():

@@ -49,6 +49,9 @@ AT_MOST = {
     'num_tokens': 4_096,
     'product_rank': 65_536,
     'token_width': 65_536,
+    'value_dim': 65_536,
+    'joint_rank': 65_536,
+    'joint_value_rank': 65_536,
     'num_heads': 256,
     'order': 64,
     'cross_experts': 256,
@@ -63,4 +66,14 @@ AT_MOST = {
     'feedforward_ratio': 1_024,
 }
 MOST_WIDTHS, MOST_WIDTH = 256, 1_000_000  # hidden layers of a network, and values of each
-AT_LEAST_ZERO = ('num_layers', 'shallow_layers', 'cross_rank', 'product_rank', 'width_scale', 'width_power')
+AT_LEAST_ZERO = (
+    'num_layers',
+    'shallow_layers',
+    'cross_rank',
+    'product_rank',
+    'value_dim',
+    'joint_rank',
+    'joint_value_rank',
+    'width_scale',
+    'width_power',
+)

@@ -19,10 +19,12 @@ from autoint_jax.models.deepfm import DeepFM
 from autoint_jax.models.destine import DESTINE
 from autoint_jax.models.dnn import DNN
 from autoint_jax.models.fcn import FCN
+from autoint_jax.models.field_attention import FieldAttention
 from autoint_jax.models.finalmlp import FinalMLP
 from autoint_jax.models.finalnet import FinalNet
 from autoint_jax.models.fm import FM
 from autoint_jax.models.ft_transformer import FTTransformer
+from autoint_jax.models.hiformer import HeteroAtt, Hiformer
 from autoint_jax.models.hofm import HOFM
 from autoint_jax.models.interacting.forms import chosen_form
 from autoint_jax.models.layers.tables import TableSpec
@@ -59,6 +61,9 @@ MODELS: dict[str, type[Model]] = {
     'autoint': AutoInt,
     'destine': DESTINE,
     'ft_transformer': FTTransformer,
+    'field_attention': FieldAttention,
+    'heteroatt': HeteroAtt,
+    'hiformer': Hiformer,
 }
 
 

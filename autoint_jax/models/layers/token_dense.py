@@ -5,6 +5,12 @@ import jax
 import jax.numpy as jnp
 
 
+def token_products(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Returns x_t W_t of each token t, [b, t, h], from x [b, t, w] and W [t, w, h]."""
+    # Tokens lead, so that the products and their gradients are those of t pairs of matrices.
+    return jnp.einsum('tbw,twh->tbh', x.swapaxes(0, 1), kernel).swapaxes(0, 1)
+
+
 class TokenDense(nn.Module):
     """Maps each token linearly with weights of its own: [b, t, w] -> [b, t, width].
 
@@ -22,9 +28,7 @@ class TokenDense(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         _, t, w = x.shape
         normal = nn.initializers.normal((2 / (w + self.width)) ** 0.5)
-        kernel = self.param('kernel', normal, (t, w, self.width))
-        # Tokens lead, so that the products and their gradients are those of t pairs of matrices.
-        mapped = jnp.einsum('tbw,twh->tbh', x.swapaxes(0, 1), kernel).swapaxes(0, 1)
+        mapped = token_products(x, self.param('kernel', normal, (t, w, self.width)))
         if self.bias:
             mapped = mapped + self.param('bias', nn.initializers.zeros, (t, self.width))
         return mapped

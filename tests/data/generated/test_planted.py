@@ -50,6 +50,9 @@ PAIR = {
     'autoint': {'num_layers': 1, 'head_dim': 8},
     'destine': {'num_layers': 1, 'head_dim': 8},
     'ft_transformer': {'num_layers': 1},
+    'field_attention': {'num_layers': 1, 'head_dim': 8},
+    'heteroatt': {'num_layers': 1, 'head_dim': 8},
+    'hiformer': {'num_layers': 1, 'head_dim': 8, 'joint_rank': 16, 'joint_value_rank': 16},
 }
 TRIPLE = {
     'hofm': {},
@@ -105,6 +108,9 @@ SLOW = (
     'destine',
     'finalmlp',
     'fcn',
+    'field_attention',
+    'heteroatt',
+    'hiformer',
     'finalnet',
     'wukong',
     'rankmixer',

@@ -52,6 +52,8 @@ OPTIONS = {
     'model.fusion_heads': 10**5,
     'model.mask_ratio': 1e9,
     'model.shallow_layers': 257,
+    'model.value_dim': 10**6,
+    'model.joint_rank': 10**6,
     'model.product_tokens': 5000,
     'model.token_width': 10**6,
     'training.batch_size': 2**31,
