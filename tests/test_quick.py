@@ -59,6 +59,14 @@ def test_faithfulness_is_tried_out(command, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_ladder_is_tried_out(command, tmp_path):
+    done = command('experiments/ladder.py', '--quick', '--dataset=planted_sparse', timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'Not complete: hiformer.' in done.stdout and done.stdout.endswith('quick: no verdict\n')
+    assert {path.name for path in tmp_path.iterdir()} == {'runs'}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('script', [*OTHERS, 'paper'])
 def test_an_experiment_judges_nothing(command, data_dir, tmp_path, script):
     tried_out(command, data_dir, script)

@@ -20,6 +20,7 @@ from autoint_jax.reproduction.crosses import crosses_lines
 from autoint_jax.reproduction.daily import daily_lines
 from autoint_jax.reproduction.faithfulness import faithfulness_lines
 from autoint_jax.reproduction.headline import headline_lines
+from autoint_jax.reproduction.ladder import ladder_lines
 from autoint_jax.reproduction.other_splits import split_lines
 from autoint_jax.reproduction.own_figure import own_figure_lines
 from autoint_jax.reproduction.paper import markdown
@@ -70,7 +71,7 @@ def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[s
 
 
 def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
-    """Returns Markdown of tables, figures, ablations, field widths and crosses; arguments as for `sections`."""
+    """Returns Markdown of tables, figures, ablations and the experiments beside them; arguments as for `sections`."""
     return [
         *statistics_lines(results_dir),
         *_table_lines(results_dir, 'table2_effectiveness'),
@@ -87,6 +88,7 @@ def results_lines(results_dir: pathlib.Path, quick_start: Config) -> list[str]:
         *split_lines(results_dir),
         *lines_of(results_dir, 'field_widths_*.json', _width_lines),
         *crosses_lines(results_dir),
+        *ladder_lines(results_dir),
         *_quick_start_lines(results_dir, quick_start),
     ]
 
