@@ -19,10 +19,9 @@ from autoint_jax.models.layers.dropout import (
     hidden_site,
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch
-
-EPSILON = 1e-5  # of LayerNorm, inside the root; the default of PyTorch, which the authors use
 
 
 class CrossBranch(nn.Module):
@@ -57,7 +56,7 @@ class CrossBranch(nn.Module):
 
         for layer in range(self.layers):
             crossed = product(x, h // 2, bias=False, name=f'matrix_{layer}')
-            mask = jax.nn.relu(nn.LayerNorm(EPSILON, use_fast_variance=False, name=f'mask_norm_{layer}')(crossed))
+            mask = jax.nn.relu(layer_norm(f'mask_norm_{layer}')(crossed))
             bias = self.param(f'bias_{layer}', nn.initializers.uniform(1.0), (h,))
             crossed = jnp.concatenate([crossed, crossed * mask], 1) + bias
             x = (x if self.exponential else first) * crossed + x

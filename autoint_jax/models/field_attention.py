@@ -27,6 +27,7 @@ from autoint_jax.models.layers.dropout import (
     scaled_mask,
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.projections import JOINT, OWN, SHARED, Projection, Projections
 from autoint_jax.models.layers.tables import Rows
@@ -49,10 +50,6 @@ class Rungs(NamedTuple):
     output: bool
     feedforward: bool
     joint: bool
-
-
-def _norm(name: str) -> nn.LayerNorm:
-    return nn.LayerNorm(1e-5, use_fast_variance=False, name=name)
 
 
 class FieldAttentionLayer(nn.Module):
@@ -87,7 +84,7 @@ class FieldAttentionLayer(nn.Module):
             Projection('value', t, values, config.joint_value_rank),
         ]
         kind = JOINT if rungs.joint else OWN if rungs.projections else SHARED
-        normed = _norm('attention_norm')(x) if rungs.output else x
+        normed = layer_norm('attention_norm')(x) if rungs.output else x
         projected = Projections(wanted, kind, name='projections')(normed)
         heads = list(zip(*(jnp.split(projected[name], n, 2) for name in ('query', 'key', 'value')), strict=True))
         weights = None
@@ -108,7 +105,7 @@ class FieldAttentionLayer(nn.Module):
         x = x[:, :asking] + self._dropped(TokenDense(d, bias=False, name='output')(mixed), 1, training)
         if not rungs.feedforward:
             return x, weights
-        hidden = TokenDense(feedforward_width(config), name='hidden')(_norm('feedforward_norm')(x))
+        hidden = TokenDense(feedforward_width(config), name='hidden')(layer_norm('feedforward_norm')(x))
         hidden = gelu(hidden)
         hidden = dropped(hidden, training, site=layer_site(self.number, 2), rate=config.feedforward_dropout)
         return x + self._dropped(TokenDense(d, name='feedforward')(hidden), 3, training), weights
@@ -217,5 +214,5 @@ class FieldAttention(Model):
             attention += [] if weights is None else [weights]
         if attention and not task:
             self.sow('intermediates', 'attention', jnp.stack(attention, 1))  # [b, l, n, f, g]
-        x = _norm('head_norm')(x) if config.num_layers and rungs.output else x
+        x = layer_norm('head_norm')(x) if config.num_layers and rungs.output else x
         return MLP((), 0.0, False, HEAD_SITE, name='head')(x.reshape(x.shape[0], -1), training=training)  # [b]

@@ -16,14 +16,11 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.heads import attend
 from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, layer_site, scaled_mask
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 QUERY, KEYS_AND_VALUES, ALL = slice(0, 1), slice(1, 3), slice(0, 3)  # of the projections
-
-
-def _norm(name: str) -> nn.LayerNorm:
-    return nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, name=name)
 
 
 def feedforward_width(config: ModelConfig) -> int:
@@ -156,7 +153,7 @@ class FTTransformer(Model):
         )  # [b, t, d]
         for layer in range(config.num_layers):
             last = layer == config.num_layers - 1
-            normed = _norm(f'attention_norm_{layer}')(x) if layer else x
+            normed = layer_norm(f'attention_norm_{layer}')(x) if layer else x
             mixed = SelfAttention(
                 config.num_heads,
                 dropout_rate('attention_dropout', config, training),
@@ -169,7 +166,7 @@ class FTTransformer(Model):
             )
             fed = FeedForward(
                 feedforward_width(config), config.feedforward_dropout, layer_site(layer, 2), name=f'feedforward_{layer}'
-            )(_norm(f'feedforward_norm_{layer}')(x), training=training)
+            )(layer_norm(f'feedforward_norm_{layer}')(x), training=training)
             x = x + dropped(fed, training, site=layer_site(layer, 3), rate=config.residual_dropout)
-        cls = jax.nn.relu(_norm('head_norm')(x[:, 0]))
+        cls = jax.nn.relu(layer_norm('head_norm')(x[:, 0]))
         return nn.Dense(1, name='head')(cls)[:, 0]  # [b]

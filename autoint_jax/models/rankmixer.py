@@ -12,11 +12,10 @@ from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import Training, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.models.layers.token_dense import TokenDense, gelu
 from autoint_jax.schema import Batch, Schema
-
-EPSILON = 1e-5  # of LayerNorm, inside the root; the default of PyTorch, because the paper gives no value
 
 
 def mixed(x: jax.Array) -> jax.Array:
@@ -76,13 +75,9 @@ class RankMixer(Model):
             embedded = jnp.concatenate([embedded, jnp.zeros((b, missing), embedded.dtype)], 1)
         x = TokenDense(config.token_width, name='tokens')(embedded.reshape(b, t, -1))  # [b, t, w]
         for layer in range(config.num_layers):
-            x = _norm(f'mixing_norm_{layer}')(mixed(x) + x)
+            x = layer_norm(f'mixing_norm_{layer}')(mixed(x) + x)
             hidden = TokenDense(feedforward_width(config), name=f'hidden_{layer}')(x)
             hidden = gelu(hidden)
             hidden = dropped(hidden, training, site=layer_site(layer), rate=config.feedforward_dropout)
-            x = _norm(f'norm_{layer}')(TokenDense(config.token_width, name=f'output_{layer}')(hidden) + x)
+            x = layer_norm(f'norm_{layer}')(TokenDense(config.token_width, name=f'output_{layer}')(hidden) + x)
         return nn.Dense(1, name='head')(x.mean(1))[:, 0]
-
-
-def _norm(name: str) -> nn.LayerNorm:
-    return nn.LayerNorm(EPSILON, use_fast_variance=False, name=name)

@@ -13,15 +13,10 @@ from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
-
-EPSILON = 1e-5  # of LayerNorm, inside the root; the default of PyTorch, because the paper gives no value
-
-
-def _norm(name: str) -> nn.LayerNorm:
-    return nn.LayerNorm(EPSILON, use_fast_variance=False, name=name)
 
 
 def _dense(x: jax.Array, width: int, name: str, *, bias: bool = True) -> jax.Array:
@@ -60,13 +55,13 @@ class WukongLayer(nn.Module):
             return _dense(by_value, count, name, bias=bias).reshape(b, d, count)
 
         compressed = over_tokens(self.rank, 'compression') if self.rank else x.swapaxes(1, 2)  # X^T Y, [b, d, r]
-        h = _norm('products_norm')((x @ compressed).reshape(b, -1))
+        h = layer_norm('products_norm')((x @ compressed).reshape(b, -1))
         for number, width in enumerate(self.hidden):
             h = jax.nn.relu(_dense(h, width, f'hidden_{number}'))
         made = _dense(h, self.products * d, 'products').reshape(b, self.products, d)
         mapped = over_tokens(self.linear, 'linear').swapaxes(1, 2)
         residual = x if t == tokens else over_tokens(tokens, 'residual', bias=True).swapaxes(1, 2)
-        return _norm('norm')(jnp.concatenate([made, mapped], 1) + residual)
+        return layer_norm('norm')(jnp.concatenate([made, mapped], 1) + residual)
 
 
 class Wukong(Model):
