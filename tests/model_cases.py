@@ -82,7 +82,7 @@ SMALL = {
     ),
     'heteroatt': ModelConfig(name='heteroatt', embedding_dim=3, num_layers=2, head_dim=7, value_dim=5),
     'hiformer': ModelConfig(
-        name='hiformer', embedding_dim=3, num_layers=2, head_dim=7, value_dim=5, joint_rank=4, joint_value_rank=6
+        name='hiformer', embedding_dim=5, num_layers=2, head_dim=7, value_dim=5, joint_rank=4, joint_value_rank=6
     ),
 }
 

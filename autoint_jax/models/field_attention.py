@@ -141,7 +141,7 @@ class FieldAttention(Model):
     with `field_output` they pass a LayerNorm before.
     """
 
-    OPTIONS = (
+    OPTIONS: ClassVar[tuple[str, ...]] = (
         *EMBEDDING_OPTIONS,
         'num_layers',
         'num_heads',

@@ -40,7 +40,7 @@ SHAPES = {
 }
 
 
-def config_of(rung: str, base: Config, ranks: Mapping[str, int]) -> Config:
+def config_of(rung: str, base: Config, ranks: dict[str, int]) -> Config:
     """Returns the configuration of a rung.
 
     Args:

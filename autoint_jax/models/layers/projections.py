@@ -47,7 +47,7 @@ class Projections(nn.Module):
         return self._joint(x) if self.kind == JOINT else self._apart(x)
 
     def _apart(self, x: jax.Array) -> dict[str, jax.Array]:
-        d, found = x.shape[2], {}
+        d, found = x.shape[2], dict[str, jax.Array]()
         for tokens in sorted({one.tokens for one in self.wanted}):
             alike, read = [one for one in self.wanted if one.tokens == tokens], x[:, :tokens]
             if self.kind == OWN:
@@ -61,7 +61,8 @@ class Projections(nn.Module):
         return found
 
     def _joint(self, x: jax.Array) -> dict[str, jax.Array]:
-        flat, kernels, found = x.reshape(x.shape[0], -1), [], {}
+        found: dict[str, jax.Array] = {}
+        flat, kernels = x.reshape(x.shape[0], -1), []
         for one in self.wanted:
             name, width = (f'{one.name}_down', one.rank) if one.rank else (one.name, one.tokens * one.width)
             kernels.append(self.param(name, GLOROT, (flat.shape[1], width)))
