@@ -27,7 +27,7 @@ class Golden:
       numeric: float32 [b, numeric]; a missing number is None.
       logits: the logits by the run, float32 [b].
       exported_logits: the logits by the exported function, float32 [b].
-      tolerance: the most by which a program may differ from `exported_logits`.
+      tolerance: how much of each of `exported_logits`, or of 1 if that is more, a program may differ from it.
       version: of this record.
     """
 

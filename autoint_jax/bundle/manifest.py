@@ -91,6 +91,7 @@ class Manifest:
       unknown_values: what becomes of values that training did not see.
       tensors: places in weights.bin by the names of tensors.
       files: all other files, by their paths within the bundle.
+      agreement: how near the logits of programs are to those of golden.json; '' in bundles of earlier versions.
       format: FORMAT.
       sha256: of the manifest itself, in which 64 zeros take the place of this value.
     """
@@ -111,6 +112,7 @@ class Manifest:
     unknown_values: str
     tensors: dict[str, Tensor]
     files: dict[str, File]
+    agreement: str = ''
     version: int = 1
     format: str = FORMAT
     sha256: str = _UNSEALED

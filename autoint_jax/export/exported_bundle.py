@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 from autoint_jax import stored
 from autoint_jax.bundle.golden import write_golden
-from autoint_jax.bundle.manifest import CARD, ENCODING, FORMATS, MANIFEST, WEIGHTS, Field, Manifest, write_manifest
+from autoint_jax.bundle.manifest import (
+    CARD,
+    ENCODING,
+    FORMATS,
+    GOLDEN,
+    MANIFEST,
+    WEIGHTS,
+    Field,
+    Manifest,
+    write_manifest,
+)
 from autoint_jax.bundle.weights import write_weights
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.data.datasets.row_plan import row_plan
@@ -76,7 +86,8 @@ def write_bundle(folder: pathlib.Path, run_dir: pathlib.Path, run: TrainedRun, w
             folder, wanted.formats, by_onnx, config.model, tensors, schema, plan, inputs, wanted.context or ()
         )
     _copy_encoding(run.data, folder / ENCODING)
-    write_golden(folder, golden_rows(run, function, mapped, wanted.golden))
+    golden = golden_rows(run, function, mapped, wanted.golden)
+    write_golden(folder, golden)
     manifest = Manifest(
         created_by=f'autoint_jax {importlib.metadata.version("autoint_jax")}',
         formats=wanted.formats,
@@ -92,6 +103,10 @@ def write_bundle(folder: pathlib.Path, run_dir: pathlib.Path, run: TrainedRun, w
         unknown_values=UNKNOWN_VALUES,
         tensors=tensors,
         files={},
+        agreement=(
+            f'The logits of each program differ from those of {GOLDEN} by at most {golden.tolerance:.1e} of the logit, '
+            'or of 1 if the logit is smaller.'
+        ),
     )
     card = model_card(manifest, config, contents.read_result(run_dir), run.data.description, schema.names)
     (folder / CARD).write_text(card, encoding='utf-8')

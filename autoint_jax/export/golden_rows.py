@@ -18,8 +18,11 @@ from autoint_jax.export.raw_inputs import raw_inputs
 from autoint_jax.export.scored_function import ScoringFunction, Weights, exported_logits
 from autoint_jax.training.trained import TrainedRun
 
-# The most by which programs may differ: they sum in another order. Models that compute in bfloat16 round to 3 digits.
+# By how much of a logit programs may differ: they sum in another order. Models that compute in bfloat16 round to 3
+# digits.
 TOLERANCE, HALF_TOLERANCE = 1e-5, 0.05
+# Of rounding in float32: how often it is drawn, and how much more than the largest that was drawn is allowed.
+DRAWS, TIMES = 8, 4
 _TYPES: dict[str, pl.DataType] = {'integer': pl.Int64(), 'unsigned': pl.UInt64(), 'real': pl.Float64()}
 
 
@@ -47,15 +50,31 @@ def golden_rows(run: TrainedRun, function: ScoringFunction, weights: Weights, pa
         raw, columns = _encoded(encoder, path)
     logits = np.concatenate(list(run.logits(columns)))
     exported = exported_logits(function, weights, columns.ids, columns.numeric)
-    half = run.setup.config.model.compute_dtype == 'bfloat16'
+    model = run.setup.config.model
+    tolerance = HALF_TOLERANCE if model.compute_dtype == 'bfloat16' else TOLERANCE
+    if columns.numeric.size and model.numeric_encoding != 'buckets':  # which jumps at boundaries
+        tolerance = max(tolerance, TIMES * _rounding(function, weights, columns, exported))
     return Golden(
         rows=tuple(raw),
         ids=tuple(map(tuple, columns.ids.tolist())),
         numeric=tuple(tuple(None if math.isnan(x) else x for x in row) for row in columns.numeric.tolist()),
         logits=tuple(logits.tolist()),
         exported_logits=tuple(exported.tolist()),
-        tolerance=HALF_TOLERANCE if half else TOLERANCE,
+        tolerance=tolerance,
     )
+
+
+def _rounding(function: ScoringFunction, weights: Weights, columns: Columns, logits: np.ndarray) -> float:
+    """Returns how exact logits are in float32: the largest change of one, as a share of it, or of 1 if it is smaller.
+
+    All numbers of the rows are moved by the last bit, up or down at random, so that everything that is computed from
+    them is rounded in another way. The change is large where large numbers cancel, as those that no transform scales do
+    in the products of a factorization machine.
+    """
+    ways = np.random.default_rng(0).choice(np.array([-np.inf, np.inf], np.float32), (DRAWS, *columns.numeric.shape))
+    moved = np.nextafter(columns.numeric, ways).reshape(-1, columns.numeric.shape[1])
+    found = exported_logits(function, weights, np.tile(columns.ids, (DRAWS, 1)), moved).reshape(DRAWS, -1)
+    return float((np.abs(found - logits) / np.maximum(1, np.abs(logits))).max())
 
 
 def _encoded(encoder: RowEncoder, path: pathlib.Path) -> tuple[list[dict[str, Any]], Columns]:

@@ -116,7 +116,7 @@ def model_card(
             *(f'- `{FORMATS[name]}`: {_ABOUT[name]}.' for name in manifest.formats),
             f'- `{ENCODING}/`: schema, vocabularies and fitted parameters, by which raw rows become ids and numbers.',
             f'- `{GOLDEN}`: raw rows and their logits. `python -m autoint_jax.export.check FOLDER` scores them by each '
-            'program.',
+            f'program. {manifest.agreement}',
             f'- `{MANIFEST}`: sizes and SHA-256 of all files, fields, tensors, raw columns.',
             f'- `{CARD}`: this page.',
             '',

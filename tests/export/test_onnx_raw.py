@@ -1,5 +1,7 @@
 """Raw values in ONNX graphs: the ids, numbers and scores of `RowEncoder` and the model, also for awkward values."""
 
+import random
+
 import jax
 import numpy as np
 import onnx
@@ -97,7 +99,7 @@ AWKWARD = {
 
 @pytest.fixture(scope='module')
 def own(tmp_path_factory):
-    """Data of a table with every kind of field but hashed ones."""
+    """Data of a table with every kind of field but hashed ones, which not all awkward texts have."""
     folder = tmp_path_factory.mktemp('raw')
     path = every_kind(folder / 'raw', 3000, 3)
     lines = [line for line in path.read_text().splitlines() if 'hash' not in line]
@@ -184,11 +186,46 @@ def test_scores_are_those_of_the_model_and_not_a_number_in_bad_rows(own, tmp_pat
     assert np.isnan(logits[:4]).all() and np.isnan(probability[:4]).all() and not np.isnan(logits[4:]).any()
 
 
-def test_hashed_fields_are_refused_by_name(tmp_path):
-    data = prepared_own(tmp_path, every_kind(tmp_path / 'raw', 500, 3))
-    plan = RowEncoder(data).plan
-    with pytest.raises(UsageError, match="field 'hashed' has the transform 'hash', which ONNX cannot express"):
-        encoded_rows(Graph({}), plan, raw_inputs(plan), data.schema, 1)
+HASHED = """
+files: [hashed.csv]
+label: y
+fields:
+- {name: text, transform: hash, buckets: 1009, missing_values: [none]}
+- {name: again, column: text, transform: hash, buckets: 7}
+- {name: whole, transform: hash, buckets: 101}
+- {name: number, column: counted, kind: numeric}
+- {name: bucket, column: counted, transform: hash, buckets: 101}
+- {name: words, kind: multivalued, separator: "|", transform: hash, buckets: 53, missing_values: [none]}
+"""
+
+
+def test_hashed_fields_have_the_buckets_of_the_encoder(tmp_path):
+    rng = random.Random(5)
+    signs = [chr(code) for code in range(32, 127) if chr(code) not in '"|']
+    drawn = [''.join(rng.choices(signs, k=length)) for length in range(1, 65)]
+    texts = ['', 'none', ' a  b ', *drawn, 'x' * 65, 'é', ' ' * 70 + '7', '007']
+    wrong = np.array([len(text.strip()) > 64 or not text.isascii() for text in texts])
+    words = ['', 'none|a', ' a  b |c', '||', *('|'.join(rng.choices(drawn, k=rng.randrange(4))) for _ in texts[4:])]
+    table = pl.DataFrame(
+        {
+            'text': texts,
+            'whole': [str(rng.randrange(-(10**12), 10**12)) for _ in texts],
+            'counted': [str(rng.randrange(-99, 99)) for _ in texts[1:]] + [''],
+            'words': words,
+            'y': rng.choices('01', k=len(texts)),
+        }
+    )
+    table.write_csv(tmp_path / 'hashed.csv')
+    (tmp_path / 'hashed.yaml').write_text(HASHED)
+    data = prepared_own(tmp_path, tmp_path / 'hashed.yaml')
+    runtime, plan = encoding_session(data, tmp_path / 'graph')
+    ids, _, bad = expected(data, table, tmp_path / 'expected')
+    found = runtime.run(None, fed(plan, table))
+    np.testing.assert_array_equal(found[2], wrong)
+    np.testing.assert_array_equal(found[0][~wrong], ids[~wrong])
+    assert not bad.any() and (np.ptp(ids[:, :6], axis=0) > 0).all()
+    none = runtime.run(None, {name: values[:0] for name, values in fed(plan, table).items()})
+    assert [len(array) for array in none] == [0, 0, 0]
 
 
 CROSSES = """

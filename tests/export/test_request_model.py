@@ -21,10 +21,9 @@ from autoint_jax.export.scored_function import function_of
 
 @pytest.fixture(scope='module')
 def own(tmp_path_factory):
-    """Data of a table with every kind of field but hashed ones, and its raw rows."""
+    """Data of a table with every kind of field, and its raw rows."""
     folder = tmp_path_factory.mktemp('request')
     path = every_kind(folder / 'raw', 500, 3)
-    path.write_text('\n'.join(line for line in path.read_text().splitlines() if 'hash' not in line))
     return prepared_own(folder, path), pl.read_csv(path.with_suffix('.csv'), infer_schema=False)
 
 

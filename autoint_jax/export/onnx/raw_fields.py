@@ -14,6 +14,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.export.onnx import raw_texts
 from autoint_jax.export.onnx.graph import Graph
 from autoint_jax.export.onnx.raw_columns import Column, without_number
+from autoint_jax.export.onnx.raw_hashes import hashed
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 
 LARGEST = 1e39  # larger numbers are infinite in float32
@@ -42,13 +43,8 @@ def encoded_field(graph: Graph, field: FieldPlan, fitted: Fitted, column: Column
       kind: the type of the raw column; 'text' for derived texts.
 
     Raises:
-      UsageError: ONNX cannot express the transform, or not for a column of this type.
+      UsageError: ONNX cannot express the transform for a column of this type.
     """
-    if field.transform == 'hash':
-        raise UsageError(
-            f"field {field.name!r} has the transform 'hash', which ONNX cannot express: export without "
-            '--onnx_inputs=raw, or train the field with a vocabulary'
-        )
     by_number = field.kind == NUMERIC or field.transform in ('quantiles', 'log_square_bucket')
     unfit = (
         not column.numbers
@@ -66,7 +62,9 @@ def encoded_field(graph: Graph, field: FieldPlan, fitted: Fitted, column: Column
         return _numeric(graph, field, fitted, column)
     if field.kind == MULTIVALUED:
         return _lists(graph, field, fitted, column)
-    if field.transform == 'quantiles':
+    if field.transform == 'hash':
+        found, bad = _bucket_of_text(graph, field, column)
+    elif field.transform == 'quantiles':
         found, bad = _quantile(graph, field, fitted, column), column.bad
     elif field.transform == 'log_square_bucket':
         found, bad = _bucket(graph, field, fitted, column)
@@ -161,6 +159,18 @@ def _bucket(graph: Graph, field: FieldPlan, fitted: Fitted, column: Column) -> t
     return _known_number(graph, field, fitted, values), (*column.bad, large)
 
 
+def _bucket_of_text(graph: Graph, field: FieldPlan, column: Column) -> tuple[str, tuple[str, ...]]:
+    texts = column.values
+    if column.numbers:
+        missing = graph.node('IsNaN', texts)
+        whole = graph.node('Cast', graph.node('Where', missing, graph.constant(0.0), texts), to=TensorProto.INT64)
+        digits = graph.node('Cast', whole, to=TensorProto.STRING)
+        texts = graph.node('Where', missing, graph.constant(np.array('', object)), digits)
+    texts = raw_texts.without_marks(graph, texts, field.missing_values)
+    found, failed = hashed(graph, texts, field.buckets, field.name)
+    return found, (*column.bad, failed)
+
+
 def _known_number(graph: Graph, field: FieldPlan, fitted: Fitted, values: str) -> str:
     """Returns the ids int64 [b] of numbers double [b], cut to whole ones, by the vocabulary of a field."""
     marks = () if field.transform == 'log_square_bucket' else field.missing_values
@@ -177,7 +187,9 @@ def _known_number(graph: Graph, field: FieldPlan, fitted: Fitted, values: str) -
 
 def _lists(graph: Graph, field: FieldPlan, fitted: Fitted, column: Column) -> EncodedField:
     """Encodes texts that hold several values. Known values come first in a row's slots, in their order."""
-    table, unknown = _table(field, fitted, field.missing_values)
+    by_hash, table, unknown = field.transform == 'hash', dict[str, int](), 0
+    if not by_hash:
+        table, unknown = _table(field, fitted, field.missing_values)
     slots = fitted.max_values[field.name]
     texts = graph.node(
         'Where',
@@ -187,11 +199,17 @@ def _lists(graph: Graph, field: FieldPlan, fitted: Fitted, column: Column) -> En
     )
     parts, _ = graph.nodes('StringSplit', [texts], 2, delimiter=field.separator)  # [b, m]
     flat = graph.node('Reshape', parts, graph.whole_numbers(-1))
-    flat, failed = raw_texts.stripped(graph, flat, table)
+    flat, failed = raw_texts.stripped(graph, flat, (raw_texts.ANY_TEXT,) if by_hash else table)
+    if by_hash:
+        flat = raw_texts.without_marks(graph, flat, field.missing_values)
+        ids, unfit = hashed(graph, flat, field.buckets, field.name)
+        failed = graph.node('Or', failed, unfit)
+    else:
+        ids = raw_texts.ids(graph, flat, table | {'': 0}, unknown)
     shape = graph.node('Shape', parts)
     failed = graph.node('Reshape', graph.node('Cast', failed, to=TensorProto.INT32), shape, allowzero=1)
     wrong = graph.node('ReduceSum', failed, graph.whole_numbers(1), keepdims=0)
-    found = graph.node('Reshape', raw_texts.ids(graph, flat, table | {'': 0}, unknown), shape, allowzero=1)
+    found = graph.node('Reshape', ids, shape, allowzero=1)
     found = graph.node(
         'Pad', found, graph.whole_numbers(0, 0, 0, slots), graph.constant(np.int64(0))
     )  # [b, m + slots], so that every slot has a value

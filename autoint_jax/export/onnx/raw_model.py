@@ -19,7 +19,7 @@ from autoint_jax.export.onnx.raw_columns import Column, any_of, is_number, numbe
 from autoint_jax.export.onnx.raw_crosses import CrossMaker
 from autoint_jax.export.onnx.raw_derived import DERIVED, derived_column
 from autoint_jax.export.onnx.raw_fields import encoded_field
-from autoint_jax.export.onnx.raw_texts import is_missing
+from autoint_jax.export.onnx.raw_texts import ANY_TEXT, is_missing
 from autoint_jax.schema import NUMERIC, Schema
 
 
@@ -149,8 +149,12 @@ def _raw_column(graph: Graph, plan: RowPlan, column: RawInput) -> Column:
     kind = dict(plan.layout.columns).get(column.name, 'integer')
     if is_number(column):
         return number_column(graph, column.name, kind, plan.layout)
-    fields = [field for field in plan.table.fields if field.column == column.name and field.has_vocabulary]
-    known = [text for field in fields for text in (*plan.fitted.vocabularies[field.name].values, *field.missing_values)]
+    known: list[str] = []
+    for field in plan.table.fields:
+        if field.column == column.name and field.has_vocabulary:
+            known += [*plan.fitted.vocabularies[field.name].values, *field.missing_values]
+        elif field.column == column.name and field.transform == 'hash':
+            known.append(ANY_TEXT)
     return text_column(graph, column.name, kind, plan.layout, known)
 
 

@@ -9,6 +9,7 @@ from onnx import TensorProto
 from autoint_jax.export.onnx.graph import ML, Graph
 
 MOST_PARTS = 64  # of a text that are joined again
+ANY_TEXT = ' ' * MOST_PARTS  # among the known values of `stripped`, it says that every text counts
 # Characters that Unicode counts as white space. Regular expressions of ONNX know only some of them as \s.
 _WHITE = r'[\s\x{0b}\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]'
 _OUTER = f'(?s)(?:{_WHITE}.*|.*{_WHITE})'  # texts that white space begins or ends
