@@ -1,4 +1,9 @@
-"""Numbers with units as sentences have them: bytes and seconds."""
+"""Numbers with units as sentences have them: counts with nouns, bytes, seconds."""
+
+
+def counted(count: int, one: str, more: str = '') -> str:
+    """Returns a count with its noun: '1 row', '5,000 rows'."""
+    return f'{count:,} {one if count == 1 else more or one + "s"}'
 
 
 def shown_bytes(count: float) -> str:

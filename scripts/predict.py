@@ -58,6 +58,7 @@ from autoint_jax.scoring.output import STANDARD, check_output, scores_file
 from autoint_jax.scoring.predictor import Predictor
 from autoint_jax.terminal import shown
 from autoint_jax.training.trained import open_scorer
+from autoint_jax.units import counted
 
 
 def main(argv: list[str]) -> None:
@@ -92,19 +93,19 @@ def _report(predictor: Predictor) -> None:
     if not predictor.rows:
         say('there is no row in the input, so the scores have none')
     if bad.count:
-        say(f'{bad.count:,} of {predictor.rows:,} rows could not be parsed and have no score; the first:')
+        say(f'{bad.count:,} of {counted(predictor.rows, "row")} could not be parsed and have no score; the first:')
         for line in bad.lines():
             say(f'  {line}')
     if predictor.figures.rows:
         figures = metrics.line(predictor.figures.figures(), more_digits=2)
-        say(f'{predictor.figures.rows:,} rows have a label: {figures}')
+        say(f'{counted(predictor.figures.rows, "row")} with a label: {figures}')
     if sentence := predictor.without_label():
         say(sentence)
     if predictor.rows > bad.count:
         for line in predictor.encoder.unseen.lines(predictor.rows - bad.count, predictor.encoder.usual):
             say(line)
     if _OUTPUT.value != STANDARD:
-        say(f'scores of {predictor.rows:,} rows: {_OUTPUT.value}')
+        say(f'scores of {counted(predictor.rows, "row")}: {_OUTPUT.value}')
 
 
 if __name__ == '__main__':

@@ -87,7 +87,7 @@ def test_the_example_of_tables_runs_as_it_is_written(forks, tmp_path):
     run_options = 'python scripts/evaluate.py --run_dir=runs/visits --split=valid'
     assert 'AUC' in said[run_options]
     (scored,) = (text for command, text in said.items() if 'predict.py' in command)
-    assert '2,000 rows have a label: AUC' in scored and 'scores of 2,000 rows: scores.csv' in scored
+    assert '2,000 rows with a label: AUC' in scored and 'scores of 2,000 rows: scores.csv' in scored
     example('scoring.md', tmp_path, again=True)
     done = run(forks, 'python scores.py', tmp_path)
     assert done.returncode == 0 and 'shape: (2_000, 5)' in done.stdout and 'shape: (1, 4)' in done.stdout, done.stderr

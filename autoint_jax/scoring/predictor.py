@@ -20,6 +20,7 @@ from autoint_jax.terminal import shown
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.scoring import BlockScorer
 from autoint_jax.training.trained import TrainedRun
+from autoint_jax.units import counted
 
 AHEAD = 2  # chunks whose scores are not waited for
 _SHOWN = 8  # surplus columns that are named
@@ -68,7 +69,7 @@ class Predictor:
           progress: is told how far it is, and of columns that the run does not know.
 
         Raises:
-          UsageError: a file cannot be read or lacks a column, or too many rows are bad.
+          UsageError: a file cannot be read or lacks a column, or too many rows are bad, or all.
         """
         files = self._opened(paths, progress)
         label = self.encoder.plan.table.label.column
@@ -90,7 +91,8 @@ class Predictor:
         if not self.labelled or not count:
             return ''
         label = self.encoder.plan.table.label.column
-        return f'{count:,} rows have no label ({label!r}), or one that is not allowed, and do not count in the figures'
+        left_out = counted(count, 'row')
+        return f'the figures leave out {left_out} without a label ({label!r}), or with one that is not allowed'
 
     def encoded(self, paths: Iterable[pathlib.Path], progress: PreparationProgress) -> Iterator[EncodedBlock]:
         """Yields all rows, in their order, encoded and not scored. Arguments and errors are those of `scores`."""
@@ -103,7 +105,7 @@ class Predictor:
         return files
 
     def _encoded(self, files: Sequence[NewFile], progress: PreparationProgress) -> Iterator[EncodedBlock]:
-        """Yields the rows of all files, encoded. Raises UsageError if too many are bad."""
+        """Yields the rows of all files, encoded. Raises UsageError if too many are bad, or all."""
         total, read, rows = sum(file.source.size() for file in files), 0, 0
         progress.begin('scoring', total)
         for file in files:
@@ -115,6 +117,8 @@ class Predictor:
                 progress.advance(block.size, rows)
                 yield block
         self.bad.check(rows)
+        if rows and self.bad.count == rows:
+            raise UsageError(f'no row of the input could be parsed; the first: {self.bad.lines()[0]}')
 
     def _scored(self, chunk: EncodedBlock, blocks: list[jax.Array]) -> pl.DataFrame:
         """Returns the scores of some rows, after waiting for them."""

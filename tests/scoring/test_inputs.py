@@ -56,6 +56,7 @@ REFUSED = {
         'user,size,tags\n' + '01,much,r\n' * 3,
         r"3 of 3 rows .*column 'size' holds 'much', not a num",
     ),
+    'no row that can be parsed': ('user,size,tags\n01,much,r\n', r"no row of the input could be parsed.*holds 'much'"),
     'bytes of no encoding': (b'user,size,tags\n\xff\xfe\xfa,1,r\n', 'UTF-8|UTF-16'),
 }
 
@@ -71,11 +72,12 @@ def test_parquet_types_that_change_values_are_refused(run, tmp_path):
     (tmp_path / 'in').mkdir()
     path = tmp_path / 'in' / 'new.parquet'
     for user, sentence in (
-        (1, "values with leading zeros, like '00'"),
-        (1.0, r'type Float64, whose text is like 7\.0'),
+        (1, "numbers of .*values with leading zeros, like '00'"),
+        (1.0, r'numbers of type Float64, whose text is like 7\.0'),
+        (True, 'truth values, which are read as the texts true and false, but the run knows'),
     ):
         pl.DataFrame({'user': [user], 'size': [1.5], 'tags': ['r']}).write_parquet(path)
-        with pytest.raises(UsageError, match=f"column 'user' holds numbers of .*{sentence}"):
+        with pytest.raises(UsageError, match=f"column 'user' holds {sentence}"):
             scored(run, path)
     pl.DataFrame({'user': ['01'], 'size': [1], 'tags': [['r', 'g']]}).write_parquet(path)
     as_text = scored(run, wrote(tmp_path, 'user,size,tags\n01,1,r+g\n')).table
@@ -104,8 +106,13 @@ def test_labels_that_are_not_allowed_are_no_labels(run, tmp_path):
     found = scored(run, wrote(tmp_path, 'user,size,tags,y\n01,1,r,1\n01,1,r,\n01,1,r,maybe\n02,1,r,0\n'))
     assert found.table['label'].to_list() == [1, None, None, 0] and found.predictor.figures.rows == 2
     assert found.table['logit'].null_count() == 0
-    assert found.predictor.without_label().startswith("2 rows have no label ('y'), or one that is not allowed")
-    assert '1 rows have no label' in scored(run, wrote(tmp_path, HEADER + '01,1,r,yes,a\n')).predictor.without_label()
+    assert found.predictor.without_label() == (
+        "the figures leave out 2 rows without a label ('y'), or with one that is not allowed"
+    )
+    assert (
+        'leave out 1 row without a label'
+        in scored(run, wrote(tmp_path, HEADER + '01,1,r,yes,a\n')).predictor.without_label()
+    )
     assert scored(run, wrote(tmp_path, 'user,size,tags\n01,1,r\n')).predictor.without_label() == ''
 
 
@@ -155,7 +162,7 @@ def test_lines_of_ten_megabytes_keep_their_places(run, tmp_path):
     found = scored(run, wrote(tmp_path, '\n'.join(('user,size,tags', f'{long},1,r', GOOD[0], long, GOOD[1]))))
     assert found.table['logit'].to_list() == [*wanted[:2], None, wanted[2]]
     (line,) = found.predictor.bad.lines()
-    assert 'line 4: it has 1 columns, not 3: xxx' in line and len(line) < 500
+    assert 'line 4: it has 1 column, not 3: xxx' in line and len(line) < 500
 
 
 def test_words_that_are_no_numbers_have_no_score(run, tmp_path):

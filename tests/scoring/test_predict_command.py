@@ -38,7 +38,7 @@ def test_pipes_and_killed_processes(forks, data_dir, raw_dir, tmp_path):
     assert file.returncode == 0 and b'scores of 3,011 rows: scores.csv' in file.stdout, file.stderr
     with open(tmp_path / 'new.csv', 'rb') as rows:
         pipe = subprocess.run([*command, '--input=-', '--output=-'], cwd=tmp_path, stdin=rows, capture_output=True)
-    assert pipe.returncode == 0 and b'rows have a label: AUC' in pipe.stderr, pipe.stderr
+    assert pipe.returncode == 0 and b'rows with a label: AUC' in pipe.stderr, pipe.stderr
     assert pipe.stdout == (tmp_path / 'scores.csv').read_bytes() and pipe.stdout.count(b'\n') == 3012
     joined(read_1m(write_raw(tmp_path / 'large', users=99, movies=50, ratings=200_000))).write_csv(
         tmp_path / 'large.csv'

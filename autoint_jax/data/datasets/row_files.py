@@ -19,6 +19,7 @@ from autoint_jax.data.raw.source import Source
 from autoint_jax.data.text.first_rows import first_rows
 from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError, nearest
+from autoint_jax.units import counted
 
 PARQUET = '.parquet'
 SEPARATORS = (',', '\t', ';', '|')  # that are tried if the names of the columns are not found by the plan's own
@@ -87,13 +88,18 @@ def _parquet(plan: RowPlan, path: pathlib.Path, keep: Sequence[str]) -> NewFile:
 
 
 def _check_type(path: pathlib.Path, name: str, dtype: pl.DataType, values: Sequence[str]) -> None:
-    """Raises UsageError if a column holds numbers whose text differs from the text that the training files had."""
+    """Raises UsageError if a column has a type whose texts differ from those that the training files had."""
     if dtype.is_float() and values and not any('.' in value or 'e' in value for value in values):
         raise UsageError(
             f'{path}: column {name!r} holds numbers of type {dtype}, whose text is like 7.0, but the run knows values '
             f'like {values[-1][:40]!r}: write the column as whole numbers or as text'
         )
     zeros = next((value for value in values if value[:1] == '0' and value[1:].isdigit() and value != '0'), None)
+    if dtype == pl.Boolean and values and not {'true', 'false'} & set(values):
+        raise UsageError(
+            f'{path}: column {name!r} holds truth values, which are read as the texts true and false, but the run '
+            f'knows values like {values[-1][:40]!r}: write the column as text'
+        )
     if dtype.is_integer() and zeros is not None:
         raise UsageError(
             f'{path}: column {name!r} holds numbers of type {dtype}, but the run knows values with leading zeros, like '
@@ -127,8 +133,9 @@ def _text(plan: RowPlan, path: pathlib.Path, keep: Sequence[str]) -> NewFile | N
     if len(found) == len(known) - 1 and label in known:
         return _opened(plan, path, own, [name for name in known if name != label], keep, 'text')
     raise UsageError(
-        f'{path} has {len(found)} columns, but the rows of this run have {len(known)}, or {len(known) - 1} without the '
-        f'label {label!r} (is the separator {own.separator!r} right?); with names in its first row, any order is right'
+        f'{path} has {counted(len(found), "column")}, but the rows of this run have {len(known)}, or {len(known) - 1} '
+        f'without the label {label!r} (is the separator {own.separator!r} right?); with names in its first row, any '
+        'order is right'
     )
 
 
