@@ -41,6 +41,7 @@ from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction import bars
 from autoint_jax.training.progress import Bar
+from autoint_jax.units import counted
 
 
 def _opened(config: Config) -> PreparedData:
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> int:
             rows.append(bars.row(dataset, model, ours))
         shown.append(bars.cells(rows[-1], ours))
         runs[model] = [record.run for record in found]
-    comparison.show(f'AutoInt as tuned by BARS, {dataset}, {_SEEDS.value} seeds', bars.COLUMNS, shown)
+    comparison.show(f'AutoInt as tuned by BARS, {dataset}, {counted(_SEEDS.value, "seed")}', bars.COLUMNS, shown)
     print(remark or bars.CRITERION)
     path = common.results_dir() / f'bars_{dataset}'
     write_table(path, rows, {'table': 'BARS', 'dataset': dataset, 'criterion': remark or bars.CRITERION, 'runs': runs})

@@ -59,6 +59,7 @@ from autoint_jax.records.tables import write_table
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.trained import open_run
+from autoint_jax.units import counted
 
 STRONG, RANDOM = 'strong', 'random'
 JUDGED = 5  # crosses
@@ -174,7 +175,7 @@ def main(argv: list[str]) -> int:
         'intervals, paired by seed, are above 0'
     )
     comparison.show(
-        f'LR with crosses, {common.DATASET.value}, {_SEEDS.value} seeds',
+        f'LR with crosses, {common.DATASET.value}, {counted(_SEEDS.value, "seed")}',
         ['crosses', 'AUC', 'gain', '95 % interval', 'logloss', 'values'],
         [
             [

@@ -54,6 +54,7 @@ from autoint_jax.records.runs import RunRecord
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction import exactness, trajectory
 from autoint_jax.training.progress import Bar
+from autoint_jax.units import counted
 
 AUC_TOLERANCE = 0.0005
 QUICK_STEPS = 10  # that are followed with --quick
@@ -109,7 +110,7 @@ def main(argv: list[str]) -> int:
     passed = abs(differences_of[list(chosen)[1]]) <= AUC_TOLERANCE
     criterion = f"AUC of deferred Adam within {AUC_TOLERANCE} of dense Adam's, in the mean over seeds"
     comparison.show(
-        f'{common.DATASET.value}, {_SEEDS.value} seeds; parameters after {followed} steps, seed 0',
+        f'{common.DATASET.value}, {counted(_SEEDS.value, "seed")}; parameters after {followed} steps, seed 0',
         [
             'variant',
             'AUC',

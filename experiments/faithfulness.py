@@ -68,6 +68,7 @@ from autoint_jax.reproduction.faithfulness import JUDGED, PAIRS, TRIPLES, WORDS,
 from autoint_jax.training.compilation import cache_compilations, default_folder
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Silent
+from autoint_jax.units import counted
 
 FIELDS, VALUES, SINGLE = 8, 6, 0.3
 DENSITIES = {'sparse': {'pairs': 1, 'triples': 1}, 'dense': {'pairs': 3, 'triples': 2}}
@@ -110,7 +111,7 @@ def main(argv: list[str]) -> int:
             if number % parts == part:
                 runs += runs_of(pathlib.Path(name), kept, rows, strength, density, seed)
     if parts > 1:
-        print(f'{len(runs)} runs are kept in {kept}')
+        print(f'{kept} keeps {counted(len(runs), "run")}')
         return 0
     table = summary(sorted(runs, key=lambda run: (settings.index((run['strength'], run['density'])), run['seed'])))
     show(table)

@@ -41,6 +41,7 @@ from autoint_jax.records import comparison
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.tables import write_table
 from autoint_jax.training.progress import Bar
+from autoint_jax.units import counted
 
 # {name: options}, the full width first.
 VARIANTS: dict[str, dict[str, object]] = {
@@ -97,7 +98,7 @@ def main(argv: list[str]) -> int:
         f'A rule saves at least {SHARE_SAVED:.0%} of the table values at an AUC at most {AUC_TOLERANCE} below d16'
     )
     comparison.show(
-        f'fields of different widths, {common.DATASET.value}, {_SEEDS.value} seeds',
+        f'fields of different widths, {common.DATASET.value}, {counted(_SEEDS.value, "seed")}',
         ['widths', 'table values', 'saved', 'AUC', 'difference', 'logloss'],
         shown,
     )

@@ -36,6 +36,7 @@ from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.training.progress import Bar
+from autoint_jax.units import counted
 
 AUC_TOLERANCE = 0.003
 SHARE_OF_LOSS = 0.5
@@ -87,7 +88,7 @@ def main(argv: list[str]) -> int:
         f"without: AUC lost at least {SHARE_OF_LOSS} of the paper's {published_loss:.4f}"
     )
     comparison.show(
-        f'Table 4, {common.DATASET.value}, {_SEEDS.value} seeds',
+        f'Table 4, {common.DATASET.value}, {counted(_SEEDS.value, "seed")}',
         ['residual', 'paper AUC', 'our AUC', 'paper logloss', 'our logloss', 'verdict'],
         [
             [

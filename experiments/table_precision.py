@@ -42,6 +42,7 @@ from autoint_jax.records.tables import write_table
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.trained import open_run
+from autoint_jax.units import counted
 
 AUC_TOLERANCE = 0.0002
 
@@ -91,7 +92,8 @@ def main(argv: list[str]) -> int:
     passed = rows[-1]['auc_difference'] >= -AUC_TOLERANCE
     criterion = f'The mean test AUC with int8 tables is at most {AUC_TOLERANCE} below that with float32 tables'
     comparison.show(
-        f'precision of exported tables, {common.DATASET.value}, {_SEEDS.value} seeds, {base.training.epochs} epochs',
+        f'precision of exported tables, {common.DATASET.value}, {counted(_SEEDS.value, "seed")}, '
+        f'{counted(base.training.epochs, "epoch")}',
         ['tables', 'bytes', 'AUC', 'difference', 'logloss', 'difference'],
         shown,
     )

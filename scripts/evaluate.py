@@ -56,6 +56,7 @@ from autoint_jax.evaluation.measures import Measures, measures
 from autoint_jax.heartbeat import Heartbeat
 from autoint_jax.training.processes import group
 from autoint_jax.training.trained import TrainedRun, open_run
+from autoint_jax.units import counted
 
 
 def main(argv: list[str]) -> None:
@@ -80,14 +81,15 @@ def _main() -> None:
         raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
         if group.is_first():
-            beat.doing(f'evaluating on {len(columns):,} rows')
+            beat.doing(f'evaluating on {counted(len(columns), "row")}')
         if _PREDICTIONS.value is None:
             figures = run.figures(columns, measured)
         else:
             figures = _written(run, columns, measured, _PREDICTIONS.value)
     if group.is_first():
         print(
-            f'{_SPLIT.value}: {len(columns):,} rows, step {int(run.state.step)}, {metrics.line(figures, more_digits=2)}'
+            f'{_SPLIT.value}: {counted(len(columns), "row")}, step {int(run.state.step)}, '
+            f'{metrics.line(figures, more_digits=2)}'
         )
 
 

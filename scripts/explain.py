@@ -71,6 +71,7 @@ from autoint_jax.report.explanation import files
 from autoint_jax.scoring.predictor import scorer_of
 from autoint_jax.terminal import shown
 from autoint_jax.training.trained import TrainedRun, open_run, open_scorer
+from autoint_jax.units import counted
 
 
 def main(argv: list[str]) -> None:
@@ -107,7 +108,7 @@ def main(argv: list[str]) -> None:
         written = files.write(findings, pathlib.Path(_OUTPUT_DIR.value or run_dir / 'explanation'))
     for sentence in findings.belief.sentences:
         _say(f'- {sentence}')
-    _say(f'wrote {len(written)} files beside {written[0]}, which opens in a browser')
+    _say(f'wrote {counted(len(written), "file")} beside {written[0]}, which opens in a browser')
 
 
 def _opened(folder: pathlib.Path, step: int | None) -> TrainedRun:

@@ -11,6 +11,7 @@ from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.report.blocks import Block, Chart, Text
 from autoint_jax.report.curves import Axis, Curve, beside, lines
 from autoint_jax.report.parallel import Coordinate, parallel
+from autoint_jax.units import counted
 
 MOST_CURVES = 5  # settings whose learning curves are drawn
 MOST_AXES = 9  # options in parallel coordinates
@@ -92,7 +93,7 @@ def coordinates(settings: Sequence[Setting], of: Compared) -> list[Block]:
             parallel(axes, [setting.name for setting, _ in runs], figure),
             f'A line is a run. It crosses each axis at the value of that option, and ends at its {title}.'
             + f' {cut} further options are left out.' * bool(cut),
-            f'Options and {title} of {len(runs)} runs.',
+            f'Options and {title} of {counted(len(runs), "run")}.',
         )
     ]
 

@@ -13,6 +13,7 @@ from autoint_jax.evaluation.paired import LEVEL
 from autoint_jax.report.blocks import CAUTION, VERDICT, Block, Chart, Page, Section, Table, Text
 from autoint_jax.report.dots import Dot, dots
 from autoint_jax.report.ranks import critical_difference
+from autoint_jax.units import counted
 
 FEW_SEEDS = 5  # fewer blocks are named as few
 MOST_COLUMNS = 6  # settings that have a column each; more have a line each
@@ -55,7 +56,9 @@ def _lead(settings: Sequence[Setting], of: Compared) -> str:
     metric, best = METRICS[of.metric], settings[of.best]
     figure = _spread(of.test[of.best], of.metric)
     if len(settings) == 1:
-        return f'There is one setting, {best.name}, with {len(best.runs)} seeds: test {metric.title} {figure}.'
+        return (
+            f'There is one setting, {best.name}, with {counted(len(best.runs), "seed")}: test {metric.title} {figure}.'
+        )
     start = f'{best.name} has the best validation {metric.title}; its test {metric.title} is {figure}'
     tested = [test for test in of.others if not math.isnan(test.t)]
     if not tested:
@@ -167,7 +170,7 @@ def _ranks(settings: Sequence[Setting], found: Sequence[Compared]) -> list[Block
     names, ranks = [setting.label for setting in settings], of.ranks.ranks.tolist()
     p = 'all figures are the same' if math.isnan(of.ranks.p) else f"Friedman's test has p {_p(of.ranks.p)}"
     caption = (
-        f'Mean ranks of test {title} over {len(of.blocks)} seeds; {p}. Settings under one bar do not differ '
+        f'Mean ranks of test {title} over {counted(len(of.blocks), "seed")}; {p}. Settings under one bar do not differ '
         f'significantly: their ranks are nearer than the critical difference of Nemenyi at 0.05, '
         f'{of.ranks.critical_difference:.2f} (Demšar, JMLR 2006).'
     )

@@ -14,7 +14,7 @@ from autoint_jax.schema import Batch
 from autoint_jax.training.memory import room
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.state import Setup, TrainState
-from autoint_jax.units import shown_bytes
+from autoint_jax.units import counted, shown_bytes
 
 # The most rows that are explained at a time, and the most bytes of their attention. One head of 401 fields takes 0.6 MB
 # for each row.
@@ -85,8 +85,8 @@ def attention_of(setup: Setup, state: TrainState, columns: Columns) -> Attention
     available = room.available(mesh)
     if available is not None and needed > available:
         raise UsageError(
-            f'the attention of {len(columns):,} rows takes {shown_bytes(needed)}, and {shown_bytes(available)} of '
-            'memory are available: pass fewer rows at a time'
+            f'the attention of {counted(len(columns), "row")} takes {shown_bytes(needed)}, and '
+            f'{shown_bytes(available)} of memory are available: pass fewer rows at a time'
         )
     found = np.empty((len(columns), *of_row), np.float32)
     explained = jax.jit(

@@ -22,6 +22,7 @@ from autoint_jax.interface.frames import files_of
 from autoint_jax.interface.sources import split_source
 from autoint_jax.scoring.predictor import Predictor, scorer_of
 from autoint_jax.training.trained import open_run, open_scorer
+from autoint_jax.units import counted
 
 MAX_BAD_SHARE = 0.001
 
@@ -68,8 +69,8 @@ class LoadedRun:
         if predictor.bad.count:
             first = predictor.bad.first[0]
             warnings.warn(
-                f'{predictor.bad.count:,} of {predictor.rows:,} rows could not be parsed and have no score; the first '
-                f'is line {first.line}: {first.reason}',
+                f'{predictor.bad.count:,} of {counted(predictor.rows, "row")} could not be parsed and have no '
+                f'score; the first is line {first.line}: {first.reason}',
                 stacklevel=2,
             )
         return scores

@@ -17,6 +17,7 @@ from autoint_jax.explain.texts import MISSING, ValueTexts
 from autoint_jax.scoring.inputs import input_files
 from autoint_jax.scoring.output import LABEL, LOGIT, PROBABILITY, ROW
 from autoint_jax.scoring.predictor import Predictor
+from autoint_jax.units import counted
 
 # Columns of scores, whose names no raw column may have that is kept.
 SCORES = (ROW, LABEL, LOGIT, PROBABILITY)
@@ -60,8 +61,8 @@ def input_source(surveyed: Surveyed, name: str, max_bad_share: float, progress: 
     sound = [taken(block.columns, np.flatnonzero(~block.bad)) for block in blocks]
     if predictor.bad.count:
         progress.say(
-            f'{predictor.bad.count:,} rows could not be parsed; the others are numbered without them. The first: '
-            f'{predictor.bad.lines()[0]}'
+            f'{counted(predictor.bad.count, "row")} could not be parsed; the others are numbered without them. The '
+            f'first: {predictor.bad.lines()[0]}'
         )
     columns = [np.concatenate([getattr(one, part) for one in sound]) for part in ('ids', 'numeric', 'labels')]
     encoded, texts = Columns(*columns), None

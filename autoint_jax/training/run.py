@@ -25,6 +25,7 @@ from autoint_jax.training.run_progress import RunProgress
 from autoint_jax.training.run_states import RunStates
 from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import Setup, TrainState
+from autoint_jax.units import counted
 
 
 class Run:
@@ -130,7 +131,7 @@ class Run:
         for sentence in self._record.remarks(is_copy=self._is_copy) if is_first() else ():
             say(sentence)
         if not checkpoints.steps() and (recorded := decided(lambda: self._record.evaluation_count())):
-            say(f'no checkpoint is left of {recorded} evaluations: training starts again at step 0')
+            say(f'no checkpoint is left of {counted(recorded, "evaluation")}: training starts again at step 0')
         found = self.states.resumed(mesh, say)
         if is_first():
             progress = self.progress

@@ -19,6 +19,7 @@ from autoint_jax.training.step.exchange_form import exchange_clause
 from autoint_jax.training.step.feed import REPORT_STEPS, Chunk, Feed, ResidentFeed, StreamedFeed
 from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import TrainState
+from autoint_jax.units import counted
 
 
 class RunTrainer:
@@ -49,11 +50,13 @@ class RunTrainer:
         exchanged = exchange_clause(setup, mesh, cut)
         each = f', each takes {cut.padded_batch // mesh.size:,} of them' if mesh.size > 1 else ''
         devices = placement.devices_sentence(list(mesh.devices.flat))
-        reporter.say(f'{devices}; a batch has {self.schedule.batch_size:,} rows{each}{exchanged}{setup.repeatable}')
+        reporter.say(
+            f'{devices}; a batch has {counted(self.schedule.batch_size, "row")}{each}{exchanged}{setup.repeatable}'
+        )
         if setup.form:
             form = choice_of_form(config.execution.form, setup.form, config.model)
             deep = f', of {cut.group_rows:,} in the deep network' if cut.group_rows else ''
-            reporter.say(f'{form}; slices of {cut.slice_rows:,} rows{deep}')
+            reporter.say(f'{form}; slices of {counted(cut.slice_rows, "row")}{deep}')
         for sentence in filter(None, (arrangement.sentence, arrangement.warning)):
             reporter.say(sentence)
         reporter.doing('reading rows and making the state')

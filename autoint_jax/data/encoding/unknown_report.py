@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from autoint_jax.data.encoding.unknown_values import Record
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.terminal import shown
+from autoint_jax.units import counted
 
 # There is a warning if the share of unknown values in a split is above LARGE and exceeds the share in training by MORE,
 # or if the shares of missing values in a split and in training differ by LARGE.
@@ -46,8 +47,8 @@ def lines(record: Record) -> list[str]:
     if len(affected) > SHOWN:
         rest = max(_most(fields[name]) for name in affected[SHOWN:])
         found.append(
-            f'  and {len(affected) - SHOWN} fields more, each with at most {_percent(rest)} unknown or missing in a '
-            'split'
+            f'  and {counted(len(affected) - SHOWN, "field")} more, each with at most {_percent(rest)} unknown or '
+            'missing in a split'
         )
     warnings = [warning for name in affected for warning in _warnings(name, fields[name])]
     if len(warnings) > WARNED:

@@ -7,6 +7,7 @@ import polars as pl
 
 from autoint_jax.data.encoding.value_texts import as_text
 from autoint_jax.terminal import shown
+from autoint_jax.units import counted
 
 MOST_KEPT = 10_000  # values of a field that are counted; the rarer half is dropped when there are more
 SHOWN_VALUES, SHOWN_FIELDS = 3, 20
@@ -75,13 +76,13 @@ class UnseenValues:
         for name in affected[:SHOWN_FIELDS]:
             unseen = self.of(name)
             most = ', '.join(f'{shown(value)[:_WIDEST]!r} ({count:,})' for value, count in unseen.most)
-            yield f'  {shown(name)}: {unseen.rows:,} rows ({_percent(unseen.rows / rows)}); most often {most}'
+            yield f'  {shown(name)}: {counted(unseen.rows, "row")} ({_percent(unseen.rows / rows)}); most often {most}'
         if len(affected) > SHOWN_FIELDS:
-            yield f'  and {len(affected) - SHOWN_FIELDS} fields more'
+            yield f'  and {counted(len(affected) - SHOWN_FIELDS, "field")} more'
         many = [name for name in affected if self._rows[name] / rows > max(MANY, usual.get(name, 0.0) + MORE)]
         if many:
             named = ', '.join(f'{shown(name)} ({_percent(self._rows[name] / rows)})' for name in many[:_WARNED])
-            more = f' and {len(many) - _WARNED} fields more' if len(many) > _WARNED else ''
+            more = f' and {counted(len(many) - _WARNED, "field")} more' if len(many) > _WARNED else ''
             yield (
                 'WARNING: far more rows have values that the run does not know than training rows had, in '
                 f'{named}{more}: are they written as in the training files?'

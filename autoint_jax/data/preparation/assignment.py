@@ -10,6 +10,7 @@ from autoint_jax.data.raw.labels import LabelPlan
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError
+from autoint_jax.units import counted
 
 MANY_BUCKETS = 1_000_000  # there is no warning about fewer buckets
 MOST_SPELLINGS = 1000  # spellings of a label that are counted
@@ -146,9 +147,9 @@ def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, n
             )
         if not negative or not positive:
             raise UsageError(
-                f'the split {names[name]} has {negative + positive:,} rows, of which {"all" if positive else "none"} '
-                f'are positive, so a model cannot learn or be measured on it: choose the split so that training, '
-                f'validation and test all have rows of both classes'
+                f'the split {names[name]} has {counted(negative + positive, "row")}, of which '
+                f'{"all" if positive else "none"} are positive, so a model cannot learn or be measured on it: '
+                f'choose the split so that training, validation and test all have rows of both classes'
             )
 
 
@@ -156,7 +157,7 @@ def _counted(found: dict[str, np.ndarray], names: Mapping[str, str]) -> str:
     """The most frequent spellings in words, each with its number of rows and its splits."""
     common = sorted(found, key=lambda value: (-found[value].sum(), value))[:_SHOWN]
     told = [
-        f'{value[:40]!r} ({found[value].sum():,} rows: '
+        f'{value[:40]!r} ({counted(found[value].sum(), "row")}: '
         + ', '.join(names[name] for name, count in zip(SPLITS, found[value].tolist(), strict=True) if count)
         + ')'
         for value in common

@@ -14,6 +14,7 @@ from autoint_jax.data.store.prepared import COUNTS, PreparedData
 from autoint_jax.data.store.writing import PLAN_FILE
 from autoint_jax.errors import UsageError
 from autoint_jax.terminal import shown
+from autoint_jax.units import counted
 
 
 class Extension:
@@ -90,7 +91,7 @@ class Extension:
         most = sorted(grown, key=lambda name: -grown[name])[:SHOWN]
         named = ', '.join(f'{shown(name)} {grown[name]:,}' for name in most) + (', ...' if len(grown) > SHOWN else '')
         return (
-            f'the ids of {self.data.folder} stay; {sum(grown.values()):,} new values have ids after them'
+            f'the ids of {self.data.folder} stay; after them come those of {counted(sum(grown.values()), "new value")}'
             f'{f" ({named})" if grown else ""}'
         )
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from autoint_jax.console import Console
 from autoint_jax.heartbeat import PIPE_SECONDS, QUIET_SECONDS, Heartbeat
 from autoint_jax.terminal import shown
-from autoint_jax.units import shown_seconds
+from autoint_jax.units import counted, shown_seconds
 
 
 class PreparationProgress(Protocol):
@@ -93,7 +93,7 @@ class PreparationBar:
     def end(self, rows: int) -> None:
         seconds = max(time.monotonic() - self._began, 1e-9)
         self._progress.remove_task(self._task)
-        self.say(f'{self._name}: {rows:,} rows in {seconds:,.1f} s, {rows / seconds:,.0f} rows/s')
+        self.say(f'{self._name}: {counted(rows, "row")} in {seconds:,.1f} s, {rows / seconds:,.0f} rows/s')
         self._beat.doing(f'working on what follows {self._name}')
 
     def say(self, sentence: str) -> None:

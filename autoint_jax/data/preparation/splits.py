@@ -7,6 +7,7 @@ import polars as pl
 
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
+from autoint_jax.units import counted
 
 TRAIN, VALID, TEST = range(3)  # numbers of SPLITS
 
@@ -93,7 +94,7 @@ def column_split(values: pl.Series, of_split: Mapping[str, Sequence[str]]) -> np
         first = f'{other[0][:40]!r}' if other[0] else 'no value'
         raise UsageError(
             f'the split column {values.name!r} holds {first}, which is a value of no split, in '
-            f'{other.eq(other[0]).sum():,} rows: list it under one of {_told(of_split)}'
+            f'{counted(other.eq(other[0]).sum(), "row")}: list it under one of {_told(of_split)}'
         )
     absent = [value for value in wanted if value not in counts]
     if absent:

@@ -27,6 +27,7 @@ from autoint_jax.data.store.prepared import LARGE, PreparedData
 from autoint_jax.data.store.verification import AGAIN
 from autoint_jax.data.text.packed import PACKED, unpacked_name
 from autoint_jax.errors import UsageError
+from autoint_jax.units import counted
 
 EXTENDS = 'extends'  # the manifest's key for the hash of the data that is extended
 SHOWN = 5  # most differences in a sentence
@@ -194,7 +195,7 @@ def _bad_rows(data: PreparedData, recorded: dict[str, Any] | None, asked: Asked)
     now = allowed(asked.max_bad_share, rows)
     if then is not None and asked.max_bad_share < then and bad > now:
         yield (
-            f'{bad:,} of {rows:,} rows could not be parsed, which --max_bad_share={then:g} allowed and '
+            f'{bad:,} of {counted(rows, "row")} could not be parsed, which --max_bad_share={then:g} allowed and '
             f'{asked.max_bad_share:g} does not'
         )
 

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from autoint_jax.data.raw.lines import BadRow
 from autoint_jax.errors import UsageError
+from autoint_jax.units import counted
 
 SIDE_FILE = 'bad_rows.tsv'
 SHOWN = 10  # bad rows that are named in sentences
@@ -63,8 +64,8 @@ class BadRows:
         if self._lines > allowed(self._max_share, rows):  # a bad row that spans lines may stand for many rows
             share = self.count / max(rows, 1)
             raise UsageError(
-                f'{self.count:,} of {rows:,.0f} rows ({share:.2%}) cannot be parsed, more than --max_bad_share='
-                f'{self._max_share:g}; the first: ' + '; '.join(self.lines())
+                f'{self.count:,} of {counted(round(rows), "row")} ({share:.2%}) cannot be parsed, more than '
+                f'--max_bad_share={self._max_share:g}; the first: ' + '; '.join(self.lines())
             )
 
     def lines(self) -> list[str]:

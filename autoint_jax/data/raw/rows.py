@@ -13,6 +13,7 @@ from autoint_jax.data.text.blocks import Block, occurrences
 from autoint_jax.data.text.decoding import as_text
 from autoint_jax.data.text.dialect import NEWLINE, Dialect
 from autoint_jax.data.text.layout import TYPES, Layout
+from autoint_jax.units import counted
 
 
 class Raw(NamedTuple):
@@ -147,8 +148,9 @@ def _careful(
     lines.plain[wrong] = False
     for line, text in zip(wrong.tolist(), lines.rows(wrong), strict=True):
         if text.strip():
-            bad[line] = f'it has {counts[line]} columns, not {wanted}' + ', and a carriage return within it' * (
-                b'\r' in text
+            bad[line] = (
+                f'it has {counted(counts[line], "column")}, not {wanted}'
+                + ', and a carriage return within it' * (b'\r' in text)
             )
         else:
             blank += 1
@@ -159,7 +161,11 @@ def _careful(
             line: dialect.cells(text.decode())
             for line, text in zip(block.quoted.own_way.tolist(), lines.rows(block.quoted.own_way), strict=True)
         }
-    bad |= {line: f'it has {len(cells)} columns, not {wanted}' for line, cells in own.items() if len(cells) != wanted}
+    bad |= {
+        line: f'it has {counted(len(cells), "column")}, not {wanted}'
+        for line, cells in own.items()
+        if len(cells) != wanted
+    }
     if b'\0' in block.text:
         bad |= dict.fromkeys(lines.heads(lines.places(b'\0')), 'it has a NUL character')
     lines.plain[list(bad)] = False

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from autoint_jax.errors import UsageError
+from autoint_jax.units import counted
 
 SHOWN = 3  # files, or rows that span lines, that are named one by one
 MANY = 10  # most files with something unusual that are named
-
-
-def _number(count: int, noun: str) -> str:
-    """Returns a count with its noun, in the plural unless the count is 1."""
-    return f'{count:,} {noun}' if count == 1 else f'{count:,} {noun.replace(" or", "s or")}s'
 
 
 def told(tallies: Sequence['Tally']) -> list[str]:
@@ -26,13 +22,9 @@ def told(tallies: Sequence['Tally']) -> list[str]:
     if len(tallies) <= SHOWN:
         return [*map(str, tallies), *warnings]
     unusual = [tally for tally in tallies if tally.bad or tally.blank or tally.spanning_rows]
-    more = (
-        [f'... {len(unusual) - MANY:,} more files with bad rows or lines that are no rows']
-        if len(unusual) > MANY
-        else []
-    )
+    more = [f'... {len(unusual) - MANY:,} more with bad rows or lines that are no rows'] if len(unusual) > MANY else []
     lines, rows = sum(tally.lines for tally in tallies), sum(tally.rows for tally in tallies)
-    whole = f'{len(tallies):,} files: {lines:,} lines, {rows:,} rows'
+    whole = f'{counted(len(tallies), "file")}: {counted(lines, "line")}, {counted(rows, "row")}'
     return [whole, *map(str, unusual[:MANY]), *more, *warnings[:MANY]]
 
 
@@ -113,24 +105,24 @@ class Tally:
         places = ', '.join(f'lines {line} to {line + lines - 1}' for line, lines in self.spanning)
         more = ', ...' if self.spanning_rows > len(self.spanning) else ''
         return [
-            f'WARNING: {self.path}: {_number(self.spanning_rows, "row")} with a quoted value that goes on over line '
+            f'WARNING: {self.path}: {counted(self.spanning_rows, "row")} with a quoted value that goes on over line '
             f'ends ({places}{more}); if quotes are ordinary characters in this file, write quote: none in the '
             f'declaration and prepare it again'
         ]
 
     def __str__(self) -> str:
-        parts = [_number(self.rows, 'row')]
+        parts = [counted(self.rows, 'row')]
         parts += [f'further lines of rows {self.row_lines - self.rows:,}'] if self.row_lines > self.rows else []
-        parts += [_number(self.bad, 'bad row')] if self.bad else []
+        parts += [counted(self.bad, 'bad row')] if self.bad else []
         parts += [f'further lines of bad rows {self.bad_lines - self.bad:,}'] if self.bad_lines > self.bad else []
-        parts += [_number(self.blank, 'blank line or comment')] if self.blank else []
+        parts += [counted(self.blank, 'blank line or comment', 'blank lines or comments')] if self.blank else []
         if self.header:
             parts.append(
                 '1 line of column names'
                 if self.header == 1
-                else f'{self.header:,} lines up to the end of the column names'
+                else f'{counted(self.header, "line")} up to the end of the column names'
             )
-        return f'{self.path.name}: {_number(self.lines, "line")}: {", ".join(parts)}'
+        return f'{self.path.name}: {counted(self.lines, "line")}: {", ".join(parts)}'
 
     def to_json(self) -> dict[str, Any]:
         """Returns the counts as a preparation records them."""

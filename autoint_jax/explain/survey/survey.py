@@ -19,6 +19,7 @@ from autoint_jax.explain.survey.request import Choice, Source, Surveyed, drawn
 from autoint_jax.explain.survey.single_rows import single_rows
 from autoint_jax.explain.texts import ValueTexts
 from autoint_jax.models.registry import shows_attention
+from autoint_jax.units import counted
 
 FORM = 'einsum'  # the form of the interacting layers that gives attention
 AT_ONCE = 1 << 18  # rows that are scored at a time
@@ -64,13 +65,13 @@ def findings_of(
     shuffled = np.random.default_rng((2020, choice.seed)).permutation(drawn(numbers, choice.most_rows, choice.seed))
     rows, kinds = taken(columns, shuffled), pair_kinds(has_attention)
 
-    say(f'scoring {len(numbers):,} rows')
+    say(f'scoring {counted(len(numbers), "row")}')
     logits = _logits(surveyed, columns, numbers)
     groups: list[AttentionGroup] = []
     if has_attention:
         say('averaging attention')
         groups = _attention(surveyed, source, numbers, logits, said, choice)
-    say(f'measuring interactions in at most {len(rows):,} rows')
+    say(f'measuring interactions in at most {counted(len(rows), "row")}')
     interactions, pairs = interactions_of(surveyed, texts, rows, kinds, choice)
     strengths = {kind: own.strength for kind, own in interactions.pairs.items()}
     runs = [Compared(surveyed.folder.name, run.setup.config.seed, groups[0].maps if groups else None, strengths)]

@@ -10,6 +10,7 @@ from autoint_jax.explain.findings import AttentionFindings, Findings
 from autoint_jax.report import matrices, packed
 from autoint_jax.report.blocks import CAUTION, VERDICT, Block, Chart, Panel, Section, Text
 from autoint_jax.report.explanation import words
+from autoint_jax.units import counted
 
 # Fields whose maps a page holds, bytes of the page for the maps of groups of rows, and cells of the small maps.
 MOST_FIELDS, MOST_BYTES, MOST_CELLS = 100, 1_800_000, 10_000
@@ -63,7 +64,7 @@ def _range(found: AttentionFindings) -> list[Block]:
     mean = found.groups[0].maps.mean((0, 1))
     low, high = float(mean.min()), float(mean.max())
     text = (
-        f'Averaged over layers, heads and {words.counted(found.groups[0].rows, "row")}, the weights lie between '
+        f'Averaged over layers, heads and {counted(found.groups[0].rows, "row")}, the weights lie between '
         f'{words.number(low)} and {words.number(high)}, where uniform is {words.number(found.uniform)}.'
     )
     if max(high / found.uniform - 1, 1 - low / found.uniform) < NEARLY_UNIFORM:
@@ -87,10 +88,10 @@ def _small_maps(average: np.ndarray, found: AttentionFindings, names: list[str])
     return Chart(
         'attention_maps',
         matrices.maps(weights, titles, names, found.uniform, columns=columns, title='weight'),
-        f'{of}, averaged over {words.counted(found.groups[0].rows, "row")}. {place} All maps share one scale, '
+        f'{of}, averaged over {counted(found.groups[0].rows, "row")}. {place} All maps share one scale, '
         'so that a pale map is one that hardly differs from uniform. A map shows where weight goes; whether the '
         'prediction depends on it is asked in the last section.',
-        f'Maps of attention, {words.counted(len(weights), "map")} of {words.counted(count, "field")}.',
+        f'Maps of attention, {counted(len(weights), "map")} of {counted(count, "field")}.',
     )
 
 

@@ -10,6 +10,7 @@ from autoint_jax.report import dots
 from autoint_jax.report.blocks import Block, Chart, Items, Panel, Section, Table, Text
 from autoint_jax.report.explanation import kinds, words
 from autoint_jax.report.names import shortened
+from autoint_jax.units import counted
 
 MOST_SINGLES, MOST_PAIRS, MOST_TRIPLES, MOST_VALUES = 40, 2_000, 25, 60
 
@@ -65,7 +66,7 @@ def _singles(kind: str, effects: Effects, labels: Mapping[str, str]) -> Chart:
         'singles',
         dots.dots(shown, kinds.kind(kind).unit),
         f'How much each field matters, by {kinds.kind(kind).title.lower()}: the mean squared change of the logit when '
-        f'the value is replaced by that of another row, over {words.counted(effects.rows, "row")}, with 95 % intervals.'
+        f'the value is replaced by that of another row, over {counted(effects.rows, "row")}, with 95 % intervals.'
         + _left(len(shown), len(effects.groups), 'fields'),
         'Strength of each field.',
     )

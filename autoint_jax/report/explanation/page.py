@@ -4,6 +4,7 @@ from autoint_jax.explain.findings import Findings
 from autoint_jax.report.blocks import Page, Section, Text
 from autoint_jax.report.explanation import attention, belief, interactions, quality, single_rows, words
 from autoint_jax.report.names import labels
+from autoint_jax.units import counted
 
 
 def page(findings: Findings) -> Page:
@@ -18,7 +19,7 @@ def page(findings: Findings) -> Page:
         belief.section(findings.belief, called),
         _about(findings),
     ]
-    rows = f'{words.counted(run.rows, "row")} of {run.source}' + (f', {run.where}' if run.where else '')
+    rows = f'{counted(run.rows, "row")} of {run.source}' + (f', {run.where}' if run.where else '')
     facts = [('Run', run.folder), ('Model', run.model), ('Data', f'{run.dataset}, {run.recipe}'), ('Rows', rows)]
     if run.seeds:
         facts.append(('Seeds' if run.others else 'Seed', ', '.join(map(str, run.seeds))))

@@ -10,6 +10,7 @@ from autoint_jax.report import curves, dots
 from autoint_jax.report.blocks import Block, Chart, Section, Table, Text
 from autoint_jax.report.explanation import words
 from autoint_jax.report.names import shortened
+from autoint_jax.units import counted
 
 MOST_SEGMENTS, MOST_TABLE_ROWS = 40, 300  # dots of the chart of segments, and rows of their table
 
@@ -36,7 +37,7 @@ def _metrics(quality: Quality) -> Table:
         of = quality.group_auc
         rows += [
             [f'AUC within {of.key}, weighted by rows', f'{of.weighted:.4f}'],
-            [f'AUC within {of.key}, each group once ({words.counted(of.groups, "group")})', f'{of.plain:.4f}'],
+            [f'AUC within {of.key}, each group once ({counted(of.groups, "group")})', f'{of.plain:.4f}'],
         ]
     caption = 'Figures of these rows, with 95 % intervals by resampling rows.'
     if quality.group_auc is not None:
@@ -155,7 +156,7 @@ def _segments(quality: Quality) -> list[Block]:
 
     judged = [one for one in segments if np.isfinite(one.auc)]
     values = [
-        dots.Dot(called(one), one.auc, *_finite(one.low, one.high), note=words.counted(one.rows, 'row'))
+        dots.Dot(called(one), one.auc, *_finite(one.low, one.high), note=counted(one.rows, 'row'))
         for one in judged[:MOST_SEGMENTS]
     ]
     whole = quality.metrics.get('auc')

@@ -26,11 +26,6 @@ def interval(found: Interval, digits: int = 4) -> str:
     return f'{found.value:.{digits}f} ({found.low:.{digits}f} to {found.high:.{digits}f})'
 
 
-def counted(count: int, one: str, more: str = '') -> str:
-    """Returns a count with its noun: '1 row', '5,000 rows'."""
-    return f'{count:,} {one if count == 1 else more or one + "s"}'
-
-
 def group(names: Sequence[str]) -> str:
     """Returns the names of a group of fields, joined by TIMES."""
     return TIMES.join(names)

@@ -14,6 +14,7 @@ from autoint_jax.schema import NUMERIC, FieldSpec
 from autoint_jax.terminal import shown
 from autoint_jax.training.inheritance.first_state import fields_of
 from autoint_jax.training.step.state import Setup, state_shapes
+from autoint_jax.units import counted
 
 EXTEND = 'prepare the data with --extend_from=DATA_OF_THAT_RUN'
 FITTED = 'fitted'  # the key of a field's fitted parameters beside its plan
@@ -57,7 +58,7 @@ def _other_field(old: FieldSpec, new: FieldSpec) -> str:
         if there != here:
             return f'field {shown(old.name)!r} had {attribute} {there} and has {here}'
     if new.cardinality < old.cardinality:
-        return f'field {shown(old.name)!r} had {old.cardinality:,} ids and has {new.cardinality:,}'
+        return f'field {shown(old.name)!r} had {counted(old.cardinality, "id")} and has {new.cardinality:,}'
     return ''
 
 
@@ -95,7 +96,9 @@ def _other_values(old: PreparedData, new: PreparedData) -> str:
     for field in old.schema.fields:
         if field.name not in before or field.name not in after:
             if field.kind != NUMERIC and field.cardinality != sizes[field.name]:
-                return f'field {shown(field.name)!r} had {field.cardinality:,} ids and has {sizes[field.name]:,}'
+                return (
+                    f'field {shown(field.name)!r} had {counted(field.cardinality, "id")} and has {sizes[field.name]:,}'
+                )
             continue
         there, here = before[field.name].values, after[field.name].values
         if here[: len(there)] != there:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
+from autoint_jax import units
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.training_config import SKIP
 from autoint_jax.schema import Schema
@@ -163,7 +164,8 @@ def exchange_items(setup: Setup, mesh: Mesh, cut: slices.Cut) -> list[Item]:
 
 def row_formula(schema: Schema) -> str:
     """Returns the formula of the bytes of rows, for sentences."""
-    return f'rows x ({schema.num_slots} ids + {len(schema.numeric_fields)} numbers + 1 label) x 4 bytes'
+    ids, numbers = units.counted(schema.num_slots, 'id'), units.counted(len(schema.numeric_fields), 'number')
+    return f'rows x ({ids} + {numbers} + 1 label) x 4 bytes'
 
 
 def data_items(

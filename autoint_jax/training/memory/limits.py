@@ -5,6 +5,7 @@ from jax.sharding import Mesh
 from autoint_jax.errors import UsageError
 from autoint_jax.training.step import order, slices
 from autoint_jax.training.step.state import Setup
+from autoint_jax.units import counted
 
 INT32 = 2**31
 EVALUATED_ROWS = 2**30  # `evaluation.metrics` counts pairs of rows in two halves of 32 bits
@@ -32,7 +33,7 @@ def check(setup: Setup, rows: dict[str, int], mesh: Mesh) -> None:
     batch_size = min(config.training.batch_size, train)
     padded = slices.cut(batch_size, setup, mesh).padded_batch
     places = padded * max(1, schema.num_slots)
-    _below(places, INT32, f'ids in a batch of {padded:,} rows', 'take a smaller training.batch_size')
+    _below(places, INT32, f'ids in a batch of {counted(padded, "row")}', 'take a smaller training.batch_size')
     if rows:
         epoch_steps = order.steps_per_epoch(train, batch_size)
         _below(

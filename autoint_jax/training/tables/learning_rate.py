@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoint_jax.config.optimizer_config import CONSTANT, COSINE, INVERSE_ROOT, LINEAR, OptimizerConfig
+from autoint_jax.units import counted
 
 
 class LearningRate(NamedTuple):
@@ -71,7 +72,7 @@ def sentence(config: OptimizerConfig) -> str:
     factors = schedule_factors(config)
     if factors is None:
         return ''
-    risen = f'rises from 0 in {config.warmup_steps:,} steps' if config.warmup_steps else ''
+    risen = f'rises from 0 in {counted(config.warmup_steps, "step")}' if config.warmup_steps else ''
     last = config.learning_rate * float(factors[-1])
     falls = '' if config.schedule == CONSTANT else f'goes to {last:.3g} by step {config.schedule_steps:,}'
     how = '' if config.schedule == CONSTANT else f' (optimizer.schedule={config.schedule})'

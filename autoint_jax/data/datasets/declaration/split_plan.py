@@ -10,6 +10,7 @@ from autoint_jax.data.preparation.splits import TRAIN, VALID, column_split, rand
 from autoint_jax.data.raw.times import read_times
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
+from autoint_jax.units import counted
 
 # Name of the spooled column with the split that each row has by its file. No declared column can have this name.
 FILE_SPLIT = '\x1fsplit'
@@ -85,7 +86,7 @@ class SplitPlan:
             raise UsageError(f'column {self.column!r} of the split by time holds no time')
         if 'missing_time' not in self.parameters:
             raise UsageError(
-                f'column {self.column!r} of the split by time holds no time in {missing.sum():,} rows: write '
+                f'column {self.column!r} of the split by time holds no time in {counted(missing.sum(), "row")}: write '
                 'missing_time: train, valid or test in the split by time'
             )
         split = np.full(len(times), SPLITS.index(self.parameters['missing_time']), np.int8)

@@ -15,6 +15,7 @@ from autoint_jax.data.datasets.drafting.yaml_text import quoted, scalar, shown
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.text.packed import unpacked_name
 from autoint_jax.errors import UsageError
+from autoint_jax.units import counted
 
 # Suffixes of tables that are of a kind that is not read.
 _OTHER_TABLES = {
@@ -61,7 +62,8 @@ def draft(path: pathlib.Path) -> str:
     kinds = {column.name: _kind(column, sample, named, times, answer) for column in others}
     _leave_out_copies(others, kinds)
     lines = [
-        f'# A draft from the first {sample.rows:,} rows of {_in_comment(path.name)}: check the label and every field.',
+        f'# A draft from the first {counted(sample.rows, "row")} of {_in_comment(path.name)}: '
+        'check the label and every field.',
         f'files: [{scalar(path.name)}]',
         f'form: {sample.form}',
         *sample.head,
