@@ -20,10 +20,12 @@ from autoint_jax.bundle.golden import read_golden
 from autoint_jax.bundle.manifest import WEIGHTS, verified
 from autoint_jax.bundle.weights import read_weights
 from autoint_jax.data.datasets.row_encoder import encode_files
+from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.opening import open_folder
 from autoint_jax.errors import UsageError
-from autoint_jax.export import check, stablehlo
+from autoint_jax.export import check, golden_rows, stablehlo
 from autoint_jax.export.model_card import PROGRAMS
+from autoint_jax.export.scored_function import exported_logits
 
 
 @pytest.fixture(scope='module')
@@ -180,3 +182,21 @@ def missing(*given):
 
 def broken(*given):
     raise RuntimeError('no such\ndevice')
+
+
+def products(weights, ids, numeric):
+    """Products of pairs as a factorization machine computes them, from squares that cancel."""
+    vectors = numeric * 1000
+    return vectors.sum(1) ** 2 - (vectors**2).sum(1)
+
+
+def test_the_tolerance_of_golden_rows_is_what_float32_allows():
+    rng = np.random.default_rng(3)
+    numeric = rng.normal(size=(17, 5)).astype(np.float32)
+    columns = Columns(np.ones((17, 1), np.int32), numeric, np.zeros(17, np.float32))
+    for function, least, most in ((lambda weights, ids, numbers: numbers[:, 0], 0, 3e-7), (products, 1e-7, 1)):
+        found = exported_logits(function, {}, columns.ids, columns.numeric)
+        exact = function({}, columns.ids, numeric.astype(np.float64))
+        share = golden_rows._rounding(function, {}, columns, found)
+        assert least < share < most
+        assert (np.abs(found - exact) / np.maximum(1, np.abs(exact)) < golden_rows.TIMES * share).all()

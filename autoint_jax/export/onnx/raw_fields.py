@@ -49,7 +49,7 @@ def encoded_field(graph: Graph, field: FieldPlan, fitted: Fitted, column: Column
     unfit = (
         not column.numbers
         if by_number
-        else column.numbers and kind == 'real'
+        else column.numbers and (kind == 'real' or field.transform == 'hash')
         if field.kind != MULTIVALUED
         else column.numbers or kind != 'text'
     )
@@ -160,13 +160,7 @@ def _bucket(graph: Graph, field: FieldPlan, fitted: Fitted, column: Column) -> t
 
 
 def _bucket_of_text(graph: Graph, field: FieldPlan, column: Column) -> tuple[str, tuple[str, ...]]:
-    texts = column.values
-    if column.numbers:
-        missing = graph.node('IsNaN', texts)
-        whole = graph.node('Cast', graph.node('Where', missing, graph.constant(0.0), texts), to=TensorProto.INT64)
-        digits = graph.node('Cast', whole, to=TensorProto.STRING)
-        texts = graph.node('Where', missing, graph.constant(np.array('', object)), digits)
-    texts = raw_texts.without_marks(graph, texts, field.missing_values)
+    texts = raw_texts.without_marks(graph, column.values, field.missing_values)
     found, failed = hashed(graph, texts, field.buckets, field.name)
     return found, (*column.bad, failed)
 
