@@ -11,7 +11,7 @@ from typing import NamedTuple
 from autoint_jax.data.datasets.row_plan import RowPlan, is_movielens
 from autoint_jax.data.raw.derived import PROFILE
 from autoint_jax.data.text.packed import unpacked_name
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, disk_is_full
 
 STANDARD = '-'  # standard input
 SUFFIXES = ('.csv', '.tsv', '.txt', '.parquet', '.libsvm', '.libfm', '.svm', '.ffm', '.libffm')
@@ -71,8 +71,13 @@ def _is_table(path: pathlib.Path, plan: RowPlan) -> bool:
 def _copied(folder: pathlib.Path) -> pathlib.Path:
     """Copies standard input to a file in a folder, and returns its path."""
     path = folder / 'input'
-    with open(path, 'wb') as file:
-        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+    try:
+        with open(path, 'wb') as file:
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+    except OSError as error:
+        if disk_is_full(error):
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
     with open(path, 'rb') as file:
         begin = file.read(4)
     suffix = next((suffix for mark, suffix in _BEGINNINGS if begin.startswith(mark)), '.txt')
