@@ -26,16 +26,14 @@ from autoint_jax import interruptions
 interruptions.handle()
 
 import experiment_flags as common
+import figure7_flags
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.errors import UsageError
 from autoint_jax.reproduction.paper.published import ATTENDED_PAIRS, ATTENDED_PROBABILITY, ATTENDED_ROW
 
-_SEEDS = common.define_seeds()
-flags.adopt_module_key_flags(common)
-_SPLIT = flags.DEFINE_enum('split', 'test', SPLITS, 'Split of the averaged attention and of the drawn rows.')
+flags.adopt_module_key_flags(figure7_flags)
 _ROWS = flags.DEFINE_list(
     'rows',
     [],
@@ -48,14 +46,12 @@ if __name__ == '__main__':
 
 import numpy as np
 
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.explain import attention as explained
 from autoint_jax.explain import heatmaps
 from autoint_jax.explain.rows import nearest_row, probabilities
 from autoint_jax.records import comparison
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import attention
-from autoint_jax.training.progress import Bar
 from autoint_jax.training.trained import TrainedRun, open_run
 
 STRONGEST = 5  # so many of the strongest pairs are shown beside those that the paper names
@@ -65,20 +61,8 @@ STRONGEST = 5  # so many of the strongest pairs are shown beside those that the 
 def main(argv: list[str]) -> int:
     if not all(row.isdecimal() and len(row) < 16 for row in _ROWS.value):
         raise UsageError(f'--rows={",".join(_ROWS.value)} is not a list of row numbers such as 0,17,42')
-    claimed = common.published({'movielens_1m': ATTENDED_PAIRS})
-    common.start(_SEEDS.value)
-    base = common.base_config('autoint')
-    data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    columns, names = data.split(_SPLIT.value), data.schema.names
-    folders = attention.trained_seeds(
-        f'{common.DATASET.value}_autoint',
-        base,
-        _SEEDS.value,
-        data,
-        runs_dir=pathlib.Path(common.RUNS_DIR.value),
-        results_dir=common.results_dir(),
-        reporter=Bar(),
-    )
+    claimed, data, columns, folders, seeds = figure7_flags.completed({'movielens_1m': ATTENDED_PAIRS})
+    names, split = data.schema.names, figure7_flags.SPLIT.value
     path = common.results_dir() / f'{attention.NAME}_{common.DATASET.value}'
     averages, drawn = [], []
     for folder in folders:
@@ -87,7 +71,7 @@ def main(argv: list[str]) -> int:
         if folder is folders[0]:
             drawn = _draw_rows(run, path)
 
-    where, seeds = f'{len(columns):,} {_SPLIT.value} rows', f'{len(folders)} seed{"s" if len(folders) > 1 else ""}'
+    where = f'{len(columns):,} {split} rows'
     heatmaps.save_grid(
         averages[0], names, f'attention averaged over {where}, seed 0', path.with_name(f'{path.name}_heads.png')
     )
@@ -121,7 +105,7 @@ def main(argv: list[str]) -> int:
         {
             'figure': 'Figure 7',
             'dataset': common.DATASET.value,
-            'split': _SPLIT.value,
+            'split': split,
             'rows_averaged': len(columns),
             'criterion': attention.CRITERION,
             'agreement': agreement,
@@ -138,16 +122,17 @@ def main(argv: list[str]) -> int:
 
 def _draw_rows(run: TrainedRun, path: pathlib.Path) -> list[dict]:
     """Draws single rows. Returns their numbers, labels and predicted probabilities."""
-    columns, rows, drawn = run.data.split(_SPLIT.value), [int(row) for row in _ROWS.value], []
+    split, rows, drawn = figure7_flags.SPLIT.value, [int(row) for row in _ROWS.value], []
+    columns = run.data.split(split)
     if not rows:
         row = nearest_row(run, columns, ATTENDED_ROW, ATTENDED_PROBABILITY)
         if row is None:
-            print(f'no row of the {_SPLIT.value} split is like that of the paper: --rows=NUMBERS draws others')
+            print(f'no row of the {split} split is like that of the paper: --rows=NUMBERS draws others')
             return []
         rows = [row]
     single = explained.of_rows(run.setup, run.state, columns, rows)
     for row, probability, weights in zip(rows, probabilities(single.logits), single.attention, strict=True):
-        title = f'{_SPLIT.value} row {row}: label {int(columns.labels[row])}, predicted {probability:.2f}'
+        title = f'{split} row {row}: label {int(columns.labels[row])}, predicted {probability:.2f}'
         heatmaps.save_mean(weights, run.data.schema.names, title, path.with_name(f'{path.name}_row_{row}.png'))
         drawn.append({'row': row, 'label': int(columns.labels[row]), 'probability': float(probability)})
     return drawn

@@ -17,22 +17,18 @@ them is not an interaction of the model, whatever attention shows. The exit stat
 Writes results/figure7_evidence_DATASET.{json,csv}.
 """
 
-import pathlib
-
 from autoint_jax import interruptions
 
 interruptions.handle()
 
 import experiment_flags as common
+import figure7_flags
 from absl import flags
 
 from autoint_jax import command
-from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.reproduction.paper.published import ATTENDED_PAIRS, ATTENDED_ROW, ATTENDED_TRIPLE
 
-_SEEDS = common.define_seeds()
-flags.adopt_module_key_flags(common)
-_SPLIT = flags.DEFINE_enum('split', 'test', SPLITS, 'Split whose rows are explained.')
+flags.adopt_module_key_flags(figure7_flags)
 _ROWS = flags.DEFINE_integer('rows', 10_000, 'The most rows that are explained; they are drawn.', lower_bound=2)
 
 if __name__ == '__main__':
@@ -40,14 +36,12 @@ if __name__ == '__main__':
 
 import numpy as np
 
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.explain.counterfactuals import taken
 from autoint_jax.explain.strengths import INTERVENTION
 from autoint_jax.explain.survey.request import Surveyed, drawn
 from autoint_jax.records import comparison
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction.paper import attention, evidence
-from autoint_jax.training.progress import Bar
 from autoint_jax.training.step import placement
 from autoint_jax.training.step.scoring import BlockScorer
 from autoint_jax.training.trained import open_run
@@ -55,33 +49,22 @@ from autoint_jax.training.trained import open_run
 
 @common.experiment
 def main(argv: list[str]) -> int:
-    claimed = common.published({'movielens_1m': (*ATTENDED_PAIRS, ATTENDED_TRIPLE)})
-    common.start(_SEEDS.value)
-    base = common.base_config('autoint')
-    data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    columns = data.split(_SPLIT.value)
-    folders = attention.trained_seeds(
-        f'{common.DATASET.value}_autoint',
-        base,
-        _SEEDS.value,
-        data,
-        runs_dir=pathlib.Path(common.RUNS_DIR.value),
-        results_dir=common.results_dir(),
-        reporter=Bar(),
+    claimed, data, columns, folders, seeds = figure7_flags.completed(
+        {'movielens_1m': (*ATTENDED_PAIRS, ATTENDED_TRIPLE)}
     )
+    split = figure7_flags.SPLIT.value
     chosen = drawn(np.arange(len(columns)), _ROWS.value, 0)
     rows = taken(columns, np.random.default_rng(0).permutation(chosen))
     runs = []
     for folder in folders:
-        print(f'explaining {len(rows):,} {_SPLIT.value} rows by {folder}', flush=True)
+        print(f'explaining {len(rows):,} {split} rows by {folder}', flush=True)
         run = open_run(folder, common.DATA_DIR.value, None)
         scorer = BlockScorer(run.setup, placement.reading_mesh(run.setup.config.mesh))
         runs.append(evidence.strengths(Surveyed(folder, run, scorer), rows, claimed, ATTENDED_ROW))
 
     judged, means = evidence.judged(runs, claimed), evidence.correlations(runs)
-    seeds = f'{len(folders)} seed{"s" if len(folders) > 1 else ""}'
     comparison.show(
-        f'Figure 7 by every kind of evidence, {common.DATASET.value}, {len(rows):,} {_SPLIT.value} rows, {seeds}',
+        f'Figure 7 by every kind of evidence, {common.DATASET.value}, {len(rows):,} {split} rows, {seeds}',
         ['group', 'kind', 'strength', 'groups', 'rank in seeds', 'verdict'],
         [
             [
@@ -107,7 +90,7 @@ def main(argv: list[str]) -> int:
         {
             'figure': 'Figure 7',
             'dataset': common.DATASET.value,
-            'split': _SPLIT.value,
+            'split': split,
             'rows_explained': len(rows),
             'criterion': evidence.CRITERION,
             'correlations': {

@@ -11,6 +11,7 @@ from autoint_jax.schema import MULTIVALUED, NUMERIC, FieldSpec, Schema
 
 UNKNOWN, MISSING = '(unknown)', '(missing)'
 BETWEEN = ' | '  # between the values of a multivalued field
+DIGITS = 6  # of a number
 
 
 class ValueTexts:
@@ -50,8 +51,8 @@ class ValueTexts:
 
 
 def number_text(number: float) -> str:
-    """Returns a number as text, with six digits."""
-    return MISSING if np.isnan(number) else f'{number:.6g}'
+    """Returns a number as text, with DIGITS digits."""
+    return MISSING if np.isnan(number) else f'{number:.{DIGITS}g}'
 
 
 def _shown(value: str) -> str:

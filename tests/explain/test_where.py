@@ -53,6 +53,14 @@ def test_rows_are_written_as_they_were_read():
         (['tags=(missing)'], [2, 3]),
         (['sex==x=y'], [1, 3]),
         (['tags=old', 'sex=M'], []),
+        (['hashed=bucket 7'], [0, 3]),
+        (['size=0.123457'], [2]),
+        (['size=0.1234567'], [2]),
+        (['size=0.12346'], []),
+        (['size=1.5..2'], [0, 3]),
+        (['size=0.1..1.5', 'sex=F'], [0]),
+        (['size=(missing)'], [1]),
+        (['size=-1..0'], []),
     ],
 )
 def test_conditions_choose_rows(texts, rows, monkeypatch):
@@ -64,6 +72,7 @@ def test_conditions_choose_rows(texts, rows, monkeypatch):
 def test_conditions_are_said_in_words():
     wanted = where.conditions(['sex=M', 'tags=old'], SCHEMA, VOCABULARIES)
     assert where.sentence(wanted) == 'sex is M and tags is old' and where.sentence([]) == ''
+    assert where.sentence(where.conditions(['size=-1..2'], SCHEMA, VOCABULARIES)) == 'size is -1 to 2'
 
 
 @pytest.mark.parametrize(
@@ -72,8 +81,14 @@ def test_conditions_are_said_in_words():
         ('sex', '--where=sex is not FIELD=VALUE'),
         ('sey=M', "no field 'sey' .did you mean 'sex'.*there are sex, size, tags"),
         ('tags=odl', "'tags' has no value 'odl' .did you mean 'old'.*it has old, new"),
-        ('size=1.5', "'size' has no list of values, because it is numeric"),
-        ('hashed=7', "'hashed' has no list of values, because it is hashed"),
+        (
+            'size=big',
+            "'size' is numeric: give a number as reports show it, a range such as size=1..3, or size=.missing",
+        ),
+        ('size=1..', "'size' is numeric"),
+        ('size=nan', "'size' is numeric"),
+        ('size=3..1', 'the range ends before it begins: write size=1..3'),
+        ('hashed=7', "'hashed' has no value '7'; it has bucket 1, bucket 2"),
     ],
 )
 def test_mistakes_are_one_sentence(text, sentence):

@@ -40,6 +40,7 @@ def test_every_finding_has_its_place(found):
         'segments',
         'attention_maps',
         'attention_agreement',
+        'agreement_by_layer',
         'singles',
         'triples',
         'replaced',
@@ -105,6 +106,17 @@ def test_only_what_the_page_has_room_for_is_in_it(monkeypatch):
     assert set(panels['row_panel'].data['shown']) == strongest and panels['row_panel'].data['maps']['shape'][0] == 6
     assert '6 of 30 explained rows' in panels['row_panel'].caption
     assert blocks_of(wide, Chart)['attention_maps'].spec['data']['values'][0]['of'] == 'layer 1, head 1'
+
+
+def test_agreement_is_shown_layer_by_layer(found):
+    agreement = found.attention.agreement
+    values = blocks_of(found, Chart)['agreement_by_layer'].spec['data']['values']
+    assert [value['group'] for value in values] == ['layer 1', 'layer 2', 'mean of layers']
+    for value, matrix in zip(values, agreement.correlations, strict=True):
+        own = [matrix[0, 1], matrix[0, 2], matrix[1, 2]]
+        np.testing.assert_allclose(
+            [value[name] for name in ('value', 'low', 'high')], [np.mean(own), min(own), max(own)]
+        )
 
 
 def test_nearly_uniform_attention_is_said(found):

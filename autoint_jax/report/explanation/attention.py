@@ -6,8 +6,8 @@ import numpy as np
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from autoint_jax.explain.findings import AttentionFindings, Findings
-from autoint_jax.report import matrices, packed
+from autoint_jax.explain.findings import Agreement, AttentionFindings, Findings
+from autoint_jax.report import dots, matrices, packed
 from autoint_jax.report.blocks import CAUTION, VERDICT, Block, Chart, Panel, Section, Text
 from autoint_jax.report.explanation import words
 from autoint_jax.units import counted
@@ -146,4 +146,21 @@ def _agreement(found: AttentionFindings) -> list[Block]:
         f'Rank correlation of the mean maps of these runs: {words.listed(agreement.runs)}.',
         'Rank correlations of attention between runs.',
     )
-    return [Text(text, VERDICT if of_mean.min() > 0.7 else CAUTION), chart]
+    return [Text(text, VERDICT if of_mean.min() > 0.7 else CAUTION), chart, _by_layer(agreement)]
+
+
+def _by_layer(agreement: Agreement) -> Chart:
+    """Returns how much the maps of several runs agree in each layer."""
+    upper = np.triu_indices(len(agreement.runs), 1)
+    values = []
+    for name, matrix in zip(agreement.of, agreement.correlations, strict=True):
+        own = matrix[upper]
+        if np.isfinite(own).all():
+            values.append(dots.Dot(name, float(own.mean()), float(own.min()), float(own.max())))
+    return Chart(
+        'agreement_by_layer',
+        dots.dots(values, 'rank correlation between two runs'),
+        'The same in each layer, over the mean of its heads, because heads of different runs do not correspond: the '
+        'mean over every two runs, with the lowest and the highest of them.',
+        'Rank correlations of attention between runs, layer by layer.',
+    )
