@@ -45,7 +45,8 @@ class Effects(NamedTuple):
 class Resampled:
     """Sums over rows, and over resamples of the rows, in memory that does not grow with the rows.
 
-    In a resample each row counts as often as a draw of Poisson(1) says, which is the bootstrap for many rows.
+    In a resample each row, or each group of rows that share scores, counts as often as a draw of Poisson(1) says, which
+    is the bootstrap for many rows.
     """
 
     def __init__(self, groups: int, seed: int):
@@ -54,12 +55,18 @@ class Resampled:
         self._strengths, self._counts = np.zeros((RESAMPLES, groups)), np.zeros((RESAMPLES, 1))
         self._strength, self._effect, self._rows = np.zeros(groups), np.zeros(groups), 0
 
-    def add(self, strengths: np.ndarray, effects: np.ndarray) -> None:
-        """Adds rows: strengths [n, groups] and signed effects [n, groups]."""
-        draws = self._rng.poisson(1.0, (RESAMPLES, len(strengths))).astype(np.float64)
-        self._strengths += draws @ strengths
-        self._counts += draws.sum(1, keepdims=True)
-        self._strength += strengths.sum(0, dtype=np.float64)
+    def add(self, strengths: np.ndarray, effects: np.ndarray, together: int = 1) -> None:
+        """Adds rows.
+
+        Args:
+          strengths, effects: strengths and signed effects, [n, groups].
+          together: so many successive rows count as often in a resample; it divides n.
+        """
+        units = strengths.reshape(-1, together, strengths.shape[1]).sum(1, dtype=np.float64)
+        draws = self._rng.poisson(1.0, (RESAMPLES, len(units))).astype(np.float64)
+        self._strengths += draws @ units
+        self._counts += together * draws.sum(1, keepdims=True)
+        self._strength += units.sum(0)
         self._effect += effects.sum(0, dtype=np.float64)
         self._rows += len(strengths)
 

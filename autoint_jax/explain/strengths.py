@@ -1,4 +1,9 @@
-"""What fields and groups of fields do to the logits of a run: the rows, the kind of evidence, and the means."""
+"""What fields and groups of fields do to the logits of a run: the rows, the kind of evidence, and the means.
+
+If no background rows are given, rows are taken two by two, and each is the background row of the other. With S kept,
+the one is then the same row as the other with all but S kept. So two rows share their scores, their strengths are
+equal, and so are their effects, with another sign if the number of fields is odd.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,7 +14,7 @@ import numpy as np
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.explain import evidence, interventions, shapley
-from autoint_jax.explain.counterfactuals import Score, taken, with_background
+from autoint_jax.explain.counterfactuals import Explained, Score, taken, with_background
 from autoint_jax.explain.effects import Effects, Resampled
 from autoint_jax.explain.interventions import Differences
 from autoint_jax.explain.shapley import Values
@@ -64,6 +69,19 @@ class Asked(NamedTuple):
         return interventions.groups_of(chosen, self.order)
 
 
+class OfRows(NamedTuple):
+    """What groups of fields do in successive rows.
+
+    Attributes:
+      strengths, effects: of each group in each row, [n, groups]. Effects are NaN if the kind of evidence has no sign.
+      together: so many successive rows share their scores; a resample takes all of them or none.
+    """
+
+    strengths: np.ndarray
+    effects: np.ndarray
+    together: int = 1
+
+
 def effects(
     run: TrainedRun, scorer: BlockScorer, columns: Columns, background: Columns | None, asked: Asked
 ) -> Effects:
@@ -84,8 +102,8 @@ def effects(
     if not len(rows):
         raise UsageError('there is no row to explain')
     summed = Resampled(len(groups), asked.seed)
-    for strengths, signed in by_row(run, scorer, rows, background, asked, groups):
-        summed.add(strengths, signed)
+    for piece in by_row(run, scorer, rows, background, asked, groups):
+        summed.add(*piece)
     return summed.result([tuple(names[field] for field in group) for group in groups])
 
 
@@ -96,14 +114,12 @@ def by_row(
     background: Columns | None,
     asked: Asked,
     groups: Sequence[tuple[int, ...]],
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields the strengths and the signed effects of groups in single rows, [n, groups] each, piece by piece.
-
-    They are means over the background rows of a row. Effects are NaN if the kind of evidence has no sign.
+) -> Iterator[OfRows]:
+    """Yields what groups do in single rows, piece by piece: means over the background rows of a row.
 
     Args:
       run, scorer, background: as in `effects`.
-      rows: the rows, in memory.
+      rows: the rows, in memory and in random order.
       asked: what is asked, except for the groups.
       groups: the groups, by numbers of fields; all have the same size.
 
@@ -114,22 +130,31 @@ def by_row(
         first, second = np.array(groups).T
         for maps in evidence.maps(run.setup, run.state, rows, asked.kind):
             pairs = (maps[:, first, second] + maps[:, second, first]) / 2
-            yield pairs, np.full_like(pairs, np.nan)
+            yield OfRows(pairs, np.full_like(pairs, np.nan))
         return
     if not len(rows if background is None else background) or (background is None and len(rows) < 2):
         raise UsageError('one row has no other row beside it: pass rows as background')
-    score = score_of(run, scorer)
-    schema = run.setup.schema
-    all_explained = with_background(schema, rows, background, asked.backgrounds, asked.seed)
+    score, schema = score_of(run, scorer), run.setup.schema
     samples = 0 if len(schema.fields) <= shapley.MOST_EXACT else asked.samples
-    found: list[Iterator[Differences] | Iterator[Values]] = [
-        shapley.values(score, explained, groups, samples, asked.seed + number)
-        if asked.kind == SHAPLEY
-        else interventions.differences(score, explained, groups)
-        for number, explained in enumerate(all_explained)
-    ]
-    for pieces in zip(*found, strict=True):
-        yield sum(piece.strength for piece in pieces) / len(pieces), sum(piece.effect for piece in pieces) / len(pieces)
+
+    def found(explained: Explained, number: int = 0) -> Iterator[Differences] | Iterator[Values]:
+        if asked.kind == SHAPLEY:
+            return shapley.values(score, explained, groups, samples, asked.seed + number)
+        return interventions.differences(score, explained, groups)
+
+    if background is None and asked.backgrounds == 1:
+        paired, sign = len(rows) // 2 * 2, (-1.0) ** len(groups[0])
+        for piece in found(Explained(schema, *(taken(rows, np.arange(first, paired, 2)) for first in (0, 1)))):
+            effects = np.stack([piece.effect, sign * piece.effect], 1).reshape(-1, len(groups))
+            yield OfRows(np.repeat(piece.strength, 2, 0), effects, 2)
+        if paired < len(rows):  # the last row has no partner of its own
+            last = Explained(schema, rows.part(slice(paired, None)), rows.part(slice(paired - 1, paired)))
+            yield from (OfRows(piece.strength, piece.effect) for piece in found(last, 1))
+        return
+    drawn = with_background(schema, rows, background, asked.backgrounds, asked.seed)
+    for pieces in zip(*(found(explained, number) for number, explained in enumerate(drawn)), strict=True):
+        strengths, effects = ([getattr(piece, name) for piece in pieces] for name in ('strength', 'effect'))
+        yield OfRows(sum(strengths) / len(pieces), sum(effects) / len(pieces))
 
 
 def score_of(run: TrainedRun, scorer: BlockScorer) -> Score:
@@ -142,8 +167,7 @@ def score_of(run: TrainedRun, scorer: BlockScorer) -> Score:
 
 
 def drawn_rows(columns: Columns, most: int, seed: int) -> Columns:
-    """Returns rows of columns, in memory and in their order: all, or `most` that are drawn."""
-    count = len(columns)
-    if count <= most:
-        return taken(columns, np.arange(count))
-    return taken(columns, np.sort(np.random.default_rng((2016, seed)).choice(count, most, replace=False)))
+    """Returns rows of columns, in memory and in random order: all, or `most` that are drawn."""
+    count, rng = len(columns), np.random.default_rng((2016, seed))
+    chosen = np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))
+    return taken(taken(columns, chosen), rng.permutation(len(chosen)))  # read in order, because that is faster

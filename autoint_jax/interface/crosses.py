@@ -17,7 +17,7 @@ from autoint_jax.schema import FieldSpec
 from autoint_jax.scoring.predictor import scorer_of
 from autoint_jax.training.trained import TrainedRun
 
-SPLIT, ROWS = 'valid', 2000
+SPLIT, ROWS = 'valid', 4000
 # A pair is counted, with this least count, unless so many of its values are possible that it is hashed.
 MIN_COUNT, MOST_COUNTED, HASH_BUCKETS = 5, 1_000_000, 1 << 18
 

@@ -2,12 +2,13 @@
 
 import itertools
 import math
+import types
 
 import numpy as np
 import pytest
 
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.explain import counterfactuals, interventions, shapley
+from autoint_jax.explain import counterfactuals, interventions, shapley, strengths
 from autoint_jax.explain.effects import Resampled
 from autoint_jax.schema import CATEGORICAL, MULTIVALUED, NUMERIC, FieldSpec, Schema
 
@@ -141,6 +142,30 @@ def test_sampled_values_are_those_in_the_mean(explained, order):
     np.testing.assert_allclose(np.mean([one.strength for one in few], 0).mean(), exact.strength.mean(), rtol=0.1)
 
 
+@pytest.mark.parametrize('kind, order', [('intervention', 1), ('intervention', 2), ('intervention', 3), ('shapley', 2)])
+def test_rows_share_their_scores_two_by_two(kind, order, monkeypatch):
+    """Each row is the background of its partner; the last of an odd number has the row before it."""
+    scored = []
+
+    def counted(rows):
+        scored.append(len(rows))
+        return score(rows)
+
+    monkeypatch.setattr(strengths, 'score_of', lambda run, scorer: counted)
+    run = types.SimpleNamespace(setup=types.SimpleNamespace(schema=SCHEMA))
+    groups, rows = interventions.groups_of(range(F), order), columns(1)
+    found = list(strengths.by_row(run, None, rows, None, strengths.Asked(kind=kind), groups))
+    shared = sum(scored)
+    explained = counterfactuals.Explained(SCHEMA, rows, counterfactuals.taken(rows, np.array([1, 0, 3, 2, 5, 4, 5])))
+    if kind == 'shapley':
+        (wanted,) = shapley.values(counted, explained, groups, 0, 0)
+    else:
+        (wanted,) = interventions.differences(counted, explained, groups)
+    assert [piece.together for piece in found] == [2, 1] and shared < 0.7 * (sum(scored) - shared)
+    np.testing.assert_allclose(np.concatenate([piece.strengths for piece in found]), wanted.strength, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([piece.effects for piece in found]), wanted.effect, atol=1e-5)
+
+
 def test_background_rows_are_other_rows(explained):
     rows = explained.rows
     for one in counterfactuals.with_background(SCHEMA, rows, None, 20, 0):
@@ -161,4 +186,9 @@ def test_intervals_of_means():
     np.testing.assert_allclose(found.strength, drawn.mean(0))
     np.testing.assert_allclose(found.effect, -drawn.mean(0))
     np.testing.assert_allclose(found.high - found.low, 2 * 1.96 * drawn.std(0) / np.sqrt(4000), rtol=0.15)
+    twice = Resampled(2, 0)
+    for part in np.split(drawn, 8):
+        twice.add(*np.repeat([part, -part], 2, 1), 2)
+    again = twice.result([('a',), ('b',)])  # rows that share their scores tell no more than one of them
+    np.testing.assert_allclose([again.low, again.high, again.effect], [found.low, found.high, found.effect])
     assert found.rows == 4000 and found.ranked()['fields'].to_list() == [['b'], ['a']]

@@ -160,7 +160,7 @@ def test_exported_crosses_are_the_strongest_pairs(folder, run, tmp_path):
     for count in (0, 11):
         with pytest.raises(UsageError, match=f'{count} crosses are wanted: name a number from 1 to 10'):
             export_crosses(run.folder, opened, count, None)
-    found = run.interactions(split='valid', most_rows=2000).ranked()
+    found = run.interactions(split='valid', most_rows=4000).ranked()
     pairs = strong_pairs(opened, 10)
     assert [list(pair.cross.fields) for pair in pairs] == found['fields'].to_list()
     np.testing.assert_array_equal([pair.strength for pair in pairs], found['strength'])

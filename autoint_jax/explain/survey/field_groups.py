@@ -45,26 +45,29 @@ def measured(
 ) -> Measured:
     """Measures groups of one size by one kind of evidence, in so many of the rows as `choice.scores` allows.
 
-    The first rows are taken, so that `rows` must be in no order; all kinds of evidence then share rows.
+    The first rows are taken, so that `rows` must be in random order; all kinds of evidence then share rows.
 
     Raises:
       UsageError: there is one row only, or the model has no attention over fields.
     """
     names = surveyed.run.setup.schema.names
-    some = rows.part(slice(rows_for(choice.scores, scores_of_row(kind, groups, len(names)), LEAST_ROWS, len(rows))))
+    of_row = scores_of_row(kind, groups, len(names))
+    if kind not in evidence.KINDS:
+        of_row = -(-of_row // 2)  # rows share their scores two by two
+    some = rows.part(slice(rows_for(choice.scores, of_row, LEAST_ROWS, len(rows))))
     summed, strengths, signed = Resampled(len(groups), choice.seed), [], []
     for piece in by_row(
         surveyed.run, surveyed.scorer, some, None, Asked(kind=kind, samples=SAMPLES, seed=choice.seed), groups
     ):
         summed.add(*piece)
-        strengths.append(piece[0].astype(np.float32))
-        signed.append(piece[1].astype(np.float32))
+        strengths.append(piece.strengths.astype(np.float32))
+        signed.append(piece.effects.astype(np.float32))
     named = [tuple(names[field] for field in group) for group in groups]
     return Measured(list(groups), summed.result(named), some, np.concatenate(strengths), np.concatenate(signed))
 
 
 def scores_of_row(kind: str, groups: Sequence[tuple[int, ...]], fields: int) -> int:
-    """Returns how many scores a row needs for some groups of one size, at most."""
+    """Returns how many scores a row beside a background row needs for some groups of one size, at most."""
     if kind in evidence.KINDS:
         return len(groups)  # of no scores, but each is a number to keep
     order = len(groups[0])

@@ -105,4 +105,4 @@ def _importance(surveyed: Surveyed, rows: Columns, kind: str, choice: Choice) ->
         return np.concatenate([maps.mean(1) for maps in evidence.maps(run.setup, run.state, rows, kind)])
     singles = [(field,) for field in range(len(run.setup.schema.fields))]
     asked = Asked(order=1, kind=kind, seed=choice.seed)
-    return np.concatenate([strengths for strengths, _ in by_row(run, surveyed.scorer, rows, None, asked, singles)])
+    return np.concatenate([piece.strengths for piece in by_row(run, surveyed.scorer, rows, None, asked, singles)])

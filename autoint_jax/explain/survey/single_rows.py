@@ -53,7 +53,7 @@ def single_rows(
     )
     singles = [(field,) for field in range(fields)]
     effects, of_pairs = (
-        np.concatenate([signed for _, signed in by_row(run, surveyed.scorer, rows, beside, asked, own)])
+        np.concatenate([piece.effects for piece in by_row(run, surveyed.scorer, rows, beside, asked, own)])
         if own
         else np.zeros((len(numbers), 0))
         for own in (singles, groups)

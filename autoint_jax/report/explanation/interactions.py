@@ -46,7 +46,7 @@ def _best(found: Mapping[str, Effects]) -> str:
 
 
 def _dots(effects: Effects, labels: Mapping[str, str], most: int) -> list[dots.Dot]:
-    """Returns the strongest groups."""
+    """Returns the strongest groups of one or of three fields. Their mean effects are zero: rows replace each other."""
     order = np.argsort(-effects.strength, kind='stable')[:most]
     return [
         dots.Dot(
@@ -54,7 +54,6 @@ def _dots(effects: Effects, labels: Mapping[str, str], most: int) -> list[dots.D
             float(effects.strength[place]),
             float(effects.low[place]),
             float(effects.high[place]),
-            note='' if np.isnan(effects.effect[place]) else f'mean effect {words.number(effects.effect[place])} logits',
         )
         for place in order
     ]
