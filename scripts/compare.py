@@ -30,6 +30,7 @@ _OUTPUT = flags.DEFINE_string('output', 'comparison.html', 'The HTML file; an ex
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
+from autoint_jax import stored
 from autoint_jax.comparison.page import comparison_page
 from autoint_jax.comparison.runs import runs_of_folders, runs_of_sweep
 from autoint_jax.comparison.settings import settings_of, shared_metrics
@@ -58,7 +59,7 @@ def main(argv: list[str]) -> None:
     output = pathlib.Path(_OUTPUT.value)
     page = comparison_page(settings, chosen, name)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(assembly.document(page), encoding='utf-8')
+    stored.write_text(output, assembly.document(page))
     print(page.lead)
     written = figures.write(page, output.with_suffix(''))
     print(f'wrote {output}, and {len(written)} figures in {output.with_suffix("")}')

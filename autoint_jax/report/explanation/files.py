@@ -2,6 +2,7 @@
 
 import pathlib
 
+from autoint_jax import stored
 from autoint_jax.explain.findings import Findings
 from autoint_jax.report import assembly, figures
 from autoint_jax.report.explanation import numbers
@@ -21,5 +22,5 @@ def write(findings: Findings, folder: pathlib.Path) -> list[pathlib.Path]:
     folder.mkdir(parents=True, exist_ok=True)
     made = page(findings)
     report = folder / REPORT
-    report.write_text(assembly.document(made), 'utf-8')
+    stored.write_text(report, assembly.document(made))
     return [report, *numbers.write(findings, folder), *figures.write(made, folder / 'figures')]
