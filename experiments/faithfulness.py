@@ -64,7 +64,7 @@ from autoint_jax.evaluation.ranking import auc
 from autoint_jax.interface.loaded_run import LoadedRun
 from autoint_jax.records import comparison
 from autoint_jax.records.tables import write_table
-from autoint_jax.reproduction.faithfulness import JUDGED, PAIRS, TRIPLES, WORDS, detection, of_triples, summary
+from autoint_jax.reproduction.faithfulness import JUDGED, PAIRS, TRIPLES, WORDS, detection, of_triples, show, summary
 from autoint_jax.training.compilation import cache_compilations, default_folder
 from autoint_jax.training.loop import fit
 from autoint_jax.training.progress import Silent
@@ -241,20 +241,6 @@ def _part() -> tuple[int, int]:
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
         raise UsageError(f'--part={_PART.value} is not a part such as 1/2')
     return int(part) - 1, int(parts)
-
-
-def show(table: list[dict[str, Any]]) -> None:
-    """Prints the table."""
-    comparison.show(
-        'planted interactions',
-        ['strength', 'density', 'model', 'groups', 'evidence', 'AUC', 'interval', 'all first', 'test AUC', 'best'],
-        [
-            [f'{row["strength"]:g}', row['density'], row['model'], WORDS[row['order']], row['kind']]
-            + [f'{row["auc"]:.3f}', f'{row["low"]:.3f} to {row["high"]:.3f}', f'{row["first"]} of {row["seeds"]}']
-            + [f'{row["test_auc"]:.4f}', f'{row["best_auc"]:.4f}']
-            for row in table
-        ],
-    )
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autoint_jax.evaluation.ranking import auc
+from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.reproduction.paper import markdown
 
@@ -95,6 +96,20 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def show(table: Sequence[Mapping[str, Any]]) -> None:
+    """Prints the rows of `summary` as a table."""
+    comparison.show(
+        'planted interactions',
+        ['strength', 'density', 'model', 'groups', 'evidence', 'AUC', 'interval', 'all first', 'test AUC', 'best'],
+        [
+            [f'{row["strength"]:g}', row['density'], row['model'], WORDS[row['order']], row['kind']]
+            + [f'{row["auc"]:.3f}', f'{row["low"]:.3f} to {row["high"]:.3f}', f'{row["first"]} of {row["seeds"]}']
+            + [f'{row["test_auc"]:.4f}', f'{row["best_auc"]:.4f}']
+            for row in table
+        ],
+    )
 
 
 def faithfulness_lines(results_dir: pathlib.Path) -> list[str]:
