@@ -145,16 +145,15 @@ def by_row(
     if background is None and asked.backgrounds == 1:
         paired, sign = len(rows) // 2 * 2, (-1.0) ** len(groups[0])
         for piece in found(Explained(schema, *(taken(rows, np.arange(first, paired, 2)) for first in (0, 1)))):
-            effects = np.stack([piece.effect, sign * piece.effect], 1).reshape(-1, len(groups))
-            yield OfRows(np.repeat(piece.strength, 2, 0), effects, 2)
+            of_both = np.stack([piece.effect, sign * piece.effect], 1).reshape(-1, len(groups))
+            yield OfRows(np.repeat(piece.strength, 2, 0), of_both, 2)
         if paired < len(rows):  # the last row has no partner of its own
             last = Explained(schema, rows.part(slice(paired, None)), rows.part(slice(paired - 1, paired)))
             yield from (OfRows(piece.strength, piece.effect) for piece in found(last, 1))
         return
     drawn = with_background(schema, rows, background, asked.backgrounds, asked.seed)
     for pieces in zip(*(found(explained, number) for number, explained in enumerate(drawn)), strict=True):
-        strengths, effects = ([getattr(piece, name) for piece in pieces] for name in ('strength', 'effect'))
-        yield OfRows(sum(strengths) / len(pieces), sum(effects) / len(pieces))
+        yield OfRows(*(np.mean([getattr(piece, name) for piece in pieces], 0) for name in ('strength', 'effect')))
 
 
 def score_of(run: TrainedRun, scorer: BlockScorer) -> Score:
