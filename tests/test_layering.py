@@ -76,7 +76,7 @@ ARROWS = {
     'explain': 'errors schema evaluation data.encoding data.store models.layers training.step training.memory training',
     'explain.survey': 'errors schema evaluation data.store models training.step training explain',
     'report': 'errors',
-    'report.explanation': 'evaluation explain report',
+    'report.explanation': 'stored evaluation explain report',
     'serving': 'errors bundle',
     'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
     'export': (
