@@ -172,6 +172,21 @@ def test_tables_split_between_processes_have_the_bits_of_tables_split_in_one(run
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize('parts', [1, 2])
+def test_going_on_from_another_run_has_the_bits_of_one_process(runs, parts):
+    options = '--init_from=alone', '--config.training.epochs=2', f'--config.mesh.table={parts}'
+    runs.alone(f'on_alone_{parts}', *options)
+    (out, error, status), (other, other_error, other_status) = ended(runs.by_hand(f'on_{parts}', *options))
+    assert (status, other_status) == (0, 0), error + other_error
+    assert 'going on from alone at step' in out + error and 'going on' not in other + other_error
+    assert runs.outcome(f'on_{parts}') == runs.outcome(f'on_alone_{parts}')
+    assert runs.outcome(f'on_{parts}')[1] != runs.outcome('alone')[1]
+    refused = ended(runs.by_hand(f'refused_{parts}', '--init_from=alone', '--config.optimizer.b1=0.5'))
+    for _, error, status in refused:
+        assert status == 2 and 'alone has other options than this run (optimizer.b1: 0.9 / 0.5)' in error, error
+
+
+@pytest.mark.slow
 def test_ordered_sums_have_the_same_bits_in_two_processes_with_any_devices(runs):
     """One device, and two processes with two devices each that split tables; a field has several values."""
     ordered = '--config.mesh.ordered_sums'
