@@ -10,7 +10,7 @@ from autoint_jax.evaluation.paired import holm, paired_tests
 from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.records.runs import RunRecord
-from autoint_jax.reproduction.own_figure_conditions import DEFAULT, POOLED, SAID
+from autoint_jax.reproduction.own_figure_conditions import ALL, DEFAULT, POOLED, SAID
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.reproduction.paper.markdown import table
 
@@ -38,7 +38,9 @@ def rows_of(found: Mapping[str, Sequence[RunRecord]]) -> list[dict[str, Any]]:
     rows = [_row(name, records, found[DEFAULT]) for name, records in found.items()]
     for figure in significance.FIGURES:
         # What the pooled row says is said by its parts, too.
-        tested = [row for row in rows if row['condition'] not in (DEFAULT, POOLED) and row[f'{figure}_p'] is not None]
+        tested = [
+            row for row in rows if row['condition'] not in (DEFAULT, POOLED, ALL) and row[f'{figure}_p'] is not None
+        ]
         for row, p in zip(tested, holm([row[f'{figure}_p'] for row in tested]), strict=True):
             row[f'{figure}_p_holm'] = p
     return rows
@@ -52,7 +54,7 @@ def _row(name: str, records: Sequence[RunRecord], default: Sequence[RunRecord]) 
         valid = comparison.measured([record.valid[figure] for record in records])
         row |= {figure: found.mean, f'{figure}_deviation': found.deviation, f'{figure}_valid': valid.mean}
         row |= dict.fromkeys(f'{figure}_{end}' for end in ('difference', 'low', 'high', 'p', 'p_unpaired', 'p_holm'))
-        if name == DEFAULT:
+        if name in (DEFAULT, ALL):
             continue
         ours, theirs = by_seed(records, figure), by_seed(default, figure)
         both = [seed for seed in ours if seed in theirs]

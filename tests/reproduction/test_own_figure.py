@@ -9,7 +9,7 @@ from scipy import stats
 
 from autoint_jax.records import comparison
 from autoint_jax.reproduction import other_splits, own_figure
-from autoint_jax.reproduction.own_figure_conditions import DEFAULT, LARGEST_EPSILON, POOLED
+from autoint_jax.reproduction.own_figure_conditions import ALL, DEFAULT, LARGEST_EPSILON, POOLED
 from autoint_jax.reproduction.paper.published import Figures
 
 
@@ -29,9 +29,11 @@ def test_conditions_are_compared_with_the_default_over_common_seeds():
         'heads': records([(0, 0.80), (1, 0.82), (2, 0.82)]),
         'epsilon': records([(3, 0.82)]),
         POOLED: records([(0, 0.82), (0, 0.84), (1, 0.82)]),
+        ALL: records([(0, 0.80), (1, 0.84)]),
     }
-    default, order, heads, epsilon, pooled = own_figure.rows_of(found)
-    assert default['auc_difference'] is None and default['seeds'] == 4
+    default, order, heads, epsilon, pooled, together = own_figure.rows_of(found)
+    assert default['auc_difference'] is None is together['auc_difference']
+    assert default['seeds'] == 4 and together['auc'] == pytest.approx(0.82)
     ps = [
         stats.ttest_rel([0.82, 0.84, 0.86], [0.80, 0.81, 0.83]).pvalue,
         stats.ttest_rel([0.80, 0.82, 0.82], [0.80, 0.81, 0.83]).pvalue,
