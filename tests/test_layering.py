@@ -100,6 +100,10 @@ ARROWS = {
         'training.run_folder training training.copies records'
     ),
     'comparison': 'errors config data.store evaluation training.run_folder sweeps report',
+    'leaderboard': (
+        'errors names stored schema config data.store models evaluation training.step training.run_folder '
+        'training.memory training records sweeps report comparison'
+    ),
     'sweeps.engines': 'interruptions errors exits sweeps',
     'reproduction.paper': (
         'errors schema stored config data.store data.datasets models evaluation explain explain.survey training.step '

@@ -51,7 +51,7 @@ def runs_of_folders(folders: Sequence[pathlib.Path]) -> list[ComparedRun]:
                 f'{folder} holds a run that is not complete, so it has no test figures: train it to its end, or leave '
                 'it out'
             )
-        found.append(_run(folder, config, result))
+        found.append(complete_run(folder, config, result))
     check(found)
     return found
 
@@ -59,7 +59,7 @@ def runs_of_folders(folders: Sequence[pathlib.Path]) -> list[ComparedRun]:
 def runs_of_sweep(folder: SweepFolder) -> list[ComparedRun]:
     """Reads the trials of a sweep that are done. Raises UsageError as `runs_of_folders` does."""
     done = [trial for trial in folder.trials() if folder.of(trial).is_dir() and folder.state(trial)[0] == trials.DONE]
-    found = [_run(folder.of(trial), trial.config, trials.result(folder.of(trial))) for trial in done]
+    found = [complete_run(folder.of(trial), trial.config, trials.result(folder.of(trial))) for trial in done]
     if len(found) < 2:
         raise UsageError(
             f'the sweep {folder.sweep.name} in {folder.path} has {len(found)} trials that are done, and a comparison '
@@ -67,6 +67,16 @@ def runs_of_sweep(folder: SweepFolder) -> list[ComparedRun]:
         )
     check(found)
     return found
+
+
+def complete_run(folder: pathlib.Path, config: Config, result: Result) -> ComparedRun:
+    """Returns a complete run for a comparison, with the evaluations in its folder."""
+    evaluations = tuple(trials.evaluations(folder))
+    kept = kept_encoding(folder, result.data_hash)
+    splits = {} if kept is None else kept.manifest['splits']
+    labels = tuple(splits.get(split, {}).get('labels_sha256') for split in SPLITS)
+    # Other recipes of the same rows may be compared, as with and without crossed fields.
+    return ComparedRun(folder, identity(config), result, evaluations, labels if all(labels) else (result.data_hash,))
 
 
 def check(found: Sequence[ComparedRun]) -> None:
@@ -93,12 +103,3 @@ def check(found: Sequence[ComparedRun]) -> None:
 def _data_name(run: ComparedRun) -> str:
     data = run.config.data
     return f'{data.dataset}/{data.recipe}, hash {run.result.data_hash[:12]}'
-
-
-def _run(folder: pathlib.Path, config: Config, result: Result) -> ComparedRun:
-    evaluations = tuple(trials.evaluations(folder))
-    kept = kept_encoding(folder, result.data_hash)
-    splits = {} if kept is None else kept.manifest['splits']
-    labels = tuple(splits.get(split, {}).get('labels_sha256') for split in SPLITS)
-    # Other recipes of the same rows may be compared, as with and without crossed fields.
-    return ComparedRun(folder, identity(config), result, evaluations, labels if all(labels) else (result.data_hash,))

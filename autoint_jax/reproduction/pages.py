@@ -21,6 +21,7 @@ from autoint_jax.reproduction.daily import daily_lines
 from autoint_jax.reproduction.faithfulness import faithfulness_lines
 from autoint_jax.reproduction.headline import headline_lines
 from autoint_jax.reproduction.ladder import ladder_lines
+from autoint_jax.reproduction.leaderboard import leaderboard_lines
 from autoint_jax.reproduction.other_splits import split_lines
 from autoint_jax.reproduction.own_figure import own_figure_lines
 from autoint_jax.reproduction.paper import markdown
@@ -36,7 +37,7 @@ from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_li
 
 BEGIN, END = '<!-- {}:begin -->', '<!-- {}:end -->'  # around a section, with its name
 README, RESULTS, SPEED, DAILY = 'README.md', 'docs/results.md', 'docs/speed.md', 'docs/daily_training.md'
-FAITHFULNESS = 'docs/faithfulness.md'
+FAITHFULNESS, LEADERBOARD = 'docs/faithfulness.md', 'docs/leaderboard.md'
 PICTURE = 'docs/attention.png'
 DATASETS = {'movielens_1m': 'MovieLens-1M', 'criteo': 'Criteo', 'avazu': 'Avazu', 'kdd12': 'KDD12'}
 # Experiments that train every model of a table of the paper, and what their tables are of.
@@ -63,6 +64,7 @@ def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[s
         },
         DAILY: {'daily': daily_lines(results_dir)},
         FAITHFULNESS: {'faithfulness': faithfulness_lines(results_dir)},
+        LEADERBOARD: {'leaderboard': leaderboard_lines(results_dir)},
     }
     return {
         page: {name: '\n'.join(_linked(lines, page)).strip() for name, lines in parts.items()}

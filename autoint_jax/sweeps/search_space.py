@@ -132,38 +132,51 @@ def parsed_search(tree: dict[str, Any], space: dict[str, Any]) -> Search:
         raise UsageError(
             "[search] startup_trials is for sampler 'tpe' or pruner 'median', but the search has neither: leave it out"
         )
-    return Search(**tree | {'space': {option: _distribution(option, value) for option, value in space.items()}})
+    return Search(**tree | {'space': parsed_space(space, 'search.space')})
 
 
-def _distribution(option: str, table: Any) -> Range | Choices:
+def parsed_space(space: dict[str, Any], part: str) -> dict[str, Range | Choices]:
+    """Reads the ranges and choices of options.
+
+    Args:
+      space: {path of an option: its table}.
+      part: the name of the table that holds them, for errors.
+
+    Raises:
+      UsageError: a range or a choice is wrong.
+    """
+    return {option: _distribution(option, table, part) for option, table in space.items()}
+
+
+def _distribution(option: str, table: Any, part: str) -> Range | Choices:
     if not isinstance(table, dict) or not (
         table.keys() == {'choices'} or {'low', 'high'} <= table.keys() <= {'low', 'high', 'log'}
     ):
         raise UsageError(
-            f'[search.space] {option} = {table!r} must be a table with low and high, and log if wanted, or with choices'
+            f'[{part}] {option} = {table!r} must be a table with low and high, and log if wanted, or with choices'
         )
     if 'choices' in table:
         if not isinstance(table['choices'], list) or not table['choices']:
-            raise UsageError(f'[search.space] {option}: choices = {table["choices"]!r} must be a list of values')
+            raise UsageError(f'[{part}] {option}: choices = {table["choices"]!r} must be a list of values')
         if not all(_is_value(choice) for choice in table['choices']):
             raise UsageError(
-                f'[search.space] {option}: each of choices = {table["choices"]!r} must be a text, a number, true, '
+                f'[{part}] {option}: each of choices = {table["choices"]!r} must be a text, a number, true, '
                 'false, or a list of numbers'
             )
         found = Choices(tuple(_typed(option, choice) for choice in table['choices']))
         if len(found.names()) < len(found.choices):
-            raise UsageError(f'[search.space] {option} has a choice twice: {table["choices"]!r}')
+            raise UsageError(f'[{part}] {option} has a choice twice: {table["choices"]!r}')
         return found
     (kind,) = (leaf.type for leaf in configuration.leaves() if leaf.path == option)
     if kind not in (int, float):
-        raise UsageError(f'[search.space] {option} is not a number, so it cannot have low and high: give choices')
+        raise UsageError(f'[{part}] {option} is not a number, so it cannot have low and high: give choices')
     low, high, log = table['low'], table['high'], table.get('log', False)
     for name, value in (('low', low), ('high', high)):
         if type(value) is not kind and not (kind is float and type(value) is int):
-            raise UsageError(f'[search.space] {option}: {name} = {value!r} must be a number of type {kind.__name__}')
+            raise UsageError(f'[{part}] {option}: {name} = {value!r} must be a number of type {kind.__name__}')
     if type(log) is not bool or not low < high or (log and low <= 0) or not (abs(low) <= MOST and abs(high) <= MOST):
         raise UsageError(
-            f'[search.space] {option} = {table!r}: low must be below high, log must be true or false and needs low '
+            f'[{part}] {option} = {table!r}: low must be below high, log must be true or false and needs low '
             f'above 0, and neither end may be beyond {MOST:g}'
         )
     return Range(kind(low), kind(high), log)

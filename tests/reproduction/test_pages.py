@@ -27,7 +27,9 @@ def written():
         return pages.sections(pathlib.Path('results'), QUICK_START)
 
 
-@pytest.mark.parametrize('page', [pages.README, pages.RESULTS, pages.SPEED, pages.DAILY, pages.FAITHFULNESS])
+@pytest.mark.parametrize(
+    'page', [pages.README, pages.RESULTS, pages.SPEED, pages.DAILY, pages.FAITHFULNESS, pages.LEADERBOARD]
+)
 def test_pages_come_from_the_records(written, page):
     text = (ROOT / page).read_text()
     assert pages.updated(text, written[page], page) == text, 'run python scripts/update_pages.py'

@@ -3,6 +3,9 @@
 They are counted by a formula for AutoInt; for other models by compiling a step, or roughly.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -43,6 +46,20 @@ def activations(setup: Setup, cut: Cut, *, compiling: bool) -> tuple[int, str]:
 
 def _counted_by_xla(setup: Setup, rows: int) -> int:
     """Returns the temporary bytes of the compiled gradient of `rows` rows; it allocates nothing."""
+    analysis = lowered_gradient(setup, rows).compile().memory_analysis()
+    return analysis.temp_size_in_bytes if analysis is not None else 0
+
+
+def lowered_gradient(setup: Setup, rows: int) -> jax.stages.Lowered:
+    """Returns the gradient of the loss of `rows` rows by parameters and rows of tables, lowered and not compiled.
+
+    It takes (parameters, rows of tables, statistics, batch), and allocates nothing.
+    """
+    return jax.jit(jax.grad(_loss_of(setup, rows), (0, 1))).lower(*gradient_shapes(setup, rows))
+
+
+def gradient_shapes(setup: Setup, rows: int) -> tuple[Any, Any, Any, Batch]:
+    """Returns what `lowered_gradient` takes, as shapes and types."""
     shape, schema = jax.ShapeDtypeStruct, setup.schema
     state = state_shapes(setup)
     looked_up = {
@@ -54,7 +71,10 @@ def _counted_by_xla(setup: Setup, rows: int) -> int:
         shape((rows,), jnp.float32),
         shape((rows,), jnp.float32),
     )
+    return state.params, looked_up, state.statistics, batch
 
+
+def _loss_of(setup: Setup, rows: int) -> Callable[..., jax.Array]:
     def loss(params, looked_up, statistics, batch):
         training = Training(row_keys(0, jnp.zeros((), jnp.int32), jnp.arange(rows)), batch.weights, None)
         logits, _ = setup.model.apply(
@@ -62,9 +82,7 @@ def _counted_by_xla(setup: Setup, rows: int) -> int:
         )
         return summed_logloss(logits, labels=batch.labels, weights=batch.weights)
 
-    compiled = jax.jit(jax.grad(loss, (0, 1))).lower(state.params, looked_up, state.statistics, batch).compile()
-    analysis = compiled.memory_analysis()
-    return analysis.temp_size_in_bytes if analysis is not None else 0
+    return loss
 
 
 def activation_bytes(config: Config, num_fields: int) -> int:

@@ -1,0 +1,183 @@
+"""A leaderboard and its folder.
+
+RUNS_DIR/NAME/
+    board.json                   the data, the budget and the spaces, which must stay the same
+    models/MODEL/search/trials/  a run folder for each trial of the search
+    models/MODEL/final/trials/   a run folder for each seed of the chosen setting
+    searched/runs/               the records of the trials of all searches
+"""
+
+import dataclasses
+import functools
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from autoint_jax import stored
+from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
+from autoint_jax.data.store.columns import SPLITS
+from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.errors import UsageError
+from autoint_jax.leaderboard.draws import drawn
+from autoint_jax.leaderboard.sizes import Size, size_of
+from autoint_jax.leaderboard.spaces import ModelSpace
+from autoint_jax.models.registry import model_class
+from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.groups import shape_key
+from autoint_jax.sweeps.sweep_file import Sweep
+from autoint_jax.sweeps.trials import Trial
+from autoint_jax.training.fields import fitted_schema
+from autoint_jax.training.run_folder.naming import run_name
+
+IDENTITY = 'board.json'
+OBJECTIVE = 'valid_logloss'  # chooses the setting of each model, and orders the models
+STALE_SECONDS = 120.0
+LEAST_ROWS = 100  # of a split
+FORM = {'data': str, 'number_of_trials': int, 'most_parameters': int, 'draw_seed': int, 'models': dict}
+MEND = 'restore it, or move its folder away to begin again'
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What every model of a leaderboard may spend.
+
+    Attributes:
+      trials: the number of settings that are tried.
+      seeds: the number of seeds with which the chosen setting is trained.
+      most_parameters: the largest number of parameters outside the embeddings.
+      draw_seed: the seed of the draws of trials.
+    """
+
+    trials: int
+    seeds: int
+    most_parameters: int
+    draw_seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Board:
+    """A leaderboard: its data, its budget, and the trials of each model.
+
+    Attributes:
+      name: its name, the name of its folder.
+      folder: its folder.
+      data: the prepared data.
+      budget: the budget of each model.
+      spaces: {model: its space}, in the order in which models are trained.
+      trials: {model: its trials}.
+      sizes: {id of a trial: its size}.
+    """
+
+    name: str
+    folder: pathlib.Path
+    data: PreparedData
+    budget: Budget
+    spaces: dict[str, ModelSpace]
+    trials: dict[str, tuple[Trial, ...]]
+    sizes: dict[str, Size]
+
+    def search_of(self, model: str) -> SweepFolder:
+        """Returns the search of a model."""
+        return self._folder(model, 'search', self.trials[model])
+
+    def final_of(self, model: str, chosen: Config) -> SweepFolder:
+        """Returns the runs of a model's chosen setting, with seeds that no trial had."""
+        seeds = range(chosen.seed + 1, chosen.seed + 1 + self.budget.seeds)
+        configs = [configuration.replace(chosen, {'seed': seed}) for seed in seeds]
+        return self._folder(model, 'final', tuple(_trial(model, config) for config in configs))
+
+    def _folder(self, model: str, part: str, trials: tuple[Trial, ...]) -> SweepFolder:
+        sweep = Sweep(f'{model}_{part}', '', model, trials[0].config, OBJECTIVE, trials, None)
+        return SweepFolder(sweep, self.folder / 'models' / model / part, STALE_SECONDS)
+
+    def keep(self) -> None:
+        """Writes what must stay the same into the folder.
+
+        Raises:
+          UsageError: the folder holds a leaderboard with other data, another budget or another space of a model.
+        """
+        path, ours = self.folder / IDENTITY, self._identity()
+        theirs = stored.read_json_if_there(path, FORM, mend=MEND)
+        if theirs is not None:
+            other = [name.replace('_', ' ') for name in ours if name != 'models' and theirs[name] != ours[name]]
+            of = [model for model, tree in ours['models'].items() if theirs['models'].get(model, tree) != tree]
+            other += [f'space of {", ".join(of)}'] * bool(of)
+            if other:
+                raise UsageError(
+                    f'{self.folder} holds a leaderboard with another {" and ".join(other)}, whose figures cannot stand '
+                    'beside these: name another --runs_dir, or move the folder away'
+                )
+            ours['models'] = theirs['models'] | ours['models']
+        if ours != theirs:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            stored.write_json(path, ours)
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            'data': self.data.hash,
+            'number_of_trials': self.budget.trials,
+            'most_parameters': self.budget.most_parameters,
+            'draw_seed': self.budget.draw_seed,
+            'models': {model: space.tree() for model, space in self.spaces.items()},
+        }
+
+
+def make_board(
+    name: str, spaces: dict[str, ModelSpace], data: PreparedData, budget: Budget, runs_dir: pathlib.Path
+) -> Board:
+    """Draws the trials of all models.
+
+    Args:
+      name: the name of the leaderboard.
+      spaces: {model: its space}.
+      data: the prepared data.
+      budget: the budget of each model.
+      runs_dir: the folder of run folders.
+
+    Raises:
+      UsageError: the data has too few rows, or a model has no trial within the budget.
+    """
+    check_rows(data)
+
+    @functools.cache
+    def size_of_shape(shape: Config) -> Size:
+        return size_of(shape, fitted_schema(shape, data))
+
+    def size(config: Config) -> Size:
+        return size_of_shape(shape_key(config))
+
+    def refused(config: Config) -> str:
+        model_class(config.model)
+        found = size(config).parameters
+        if found <= budget.most_parameters:
+            return ''
+        return f'a setting has {found:,} parameters, more than {budget.most_parameters:,}'
+
+    trials = {
+        model: tuple(_trial(model, config) for config in drawn(space, budget.trials, budget.draw_seed, refused))
+        for model, space in spaces.items()
+    }
+    of_trials = {trial.id: size(trial.config) for listed in trials.values() for trial in listed}
+    return Board(name, (runs_dir / name).absolute(), data, budget, spaces, trials, of_trials)
+
+
+def check_rows(data: PreparedData) -> None:
+    """Raises UsageError if a split has fewer than LEAST_ROWS rows, or rows of one label only."""
+    for split in SPLITS:
+        labels = np.asarray(data.split(split).labels)
+        if len(labels) < LEAST_ROWS:
+            raise UsageError(
+                f'the {split} split of {data.folder} has {len(labels):,} rows, and a leaderboard needs at least '
+                f'{LEAST_ROWS}: prepare more rows, or split them otherwise'
+            )
+        if labels.min() == labels.max():
+            raise UsageError(
+                f'all {len(labels):,} rows of the {split} split of {data.folder} have the label {labels[0]:g}, so '
+                'models cannot be told apart: split the rows otherwise'
+            )
+
+
+def _trial(model: str, config: Config) -> Trial:
+    return Trial(run_name(f'leaderboard_{config.data.dataset}_{model}', config), config)

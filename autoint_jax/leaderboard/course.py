@@ -1,0 +1,94 @@
+"""The course of a leaderboard: model after model, its search, the choice of its setting, and the final runs.
+
+All runs are trials of sweeps, so a process can be killed at any time, and several processes may do the same leaderboard
+at once. What is complete is not trained again.
+"""
+
+import math
+import pathlib
+from collections.abc import Callable
+
+from autoint_jax.leaderboard.board import OBJECTIVE, Board
+from autoint_jax.leaderboard.pace import Pace, make_pace
+from autoint_jax.leaderboard.standings import chosen_trial, failure, is_complete
+from autoint_jax.sweeps import trials
+from autoint_jax.sweeps.folder import SweepFolder
+from autoint_jax.sweeps.trial_training import Train, TrainTogether, train_together, train_trial
+from autoint_jax.sweeps.worker import work
+from autoint_jax.sweeps.worker_task import WorkerTask, check_data, record_missing
+from autoint_jax.units import shown_seconds
+
+SEARCHED = 'searched'  # the folder of records of all trials, in that of the leaderboard
+
+
+def run(
+    board: Board,
+    *,
+    data_dir: str,
+    results_dir: pathlib.Path,
+    say: Callable[[str], None],
+    train: Train = train_trial,
+    together: TrainTogether = train_together,
+) -> None:
+    """Trains what a leaderboard lacks. Call it in the main thread of a process.
+
+    Args:
+      board: the leaderboard.
+      data_dir: the folder of prepared data.
+      results_dir: the folder of records of the final runs.
+      say: is told the expected time, each run that ends, and each model that is done.
+      train: trains one trial.
+      together: trains several trials in one program.
+
+    Raises:
+      UsageError: the folder holds another leaderboard, or a record is of other data.
+      KeyboardInterrupt: the process is interrupted.
+      OSError: the disk is full.
+    """
+
+    def complete(folder: SweepFolder, records: pathlib.Path) -> None:
+        """Trains the runs of a sweep that have not ended, and writes records that are missing."""
+        task = WorkerTask(folder, data_dir, records, wait=True, compilation_cache='', together=True, workers=1)
+        check_data(task)
+        if not is_complete(folder):
+            work(task, folder.sweep.name, train, together)
+        record_missing(task)
+
+    board.keep()
+    left = [model for model in board.spaces if not _is_done(board, model)]
+    pace = make_pace(board, left)
+    say(pace.sentence(board))
+    for model in board.spaces:
+        search = board.search_of(model)
+        complete(search, board.folder / SEARCHED)
+        chosen = chosen_trial(search)
+        if chosen is not None:
+            complete(board.final_of(model, chosen.config), results_dir)
+        pace.finished(model)
+        if model in left:
+            say(_done_sentence(board, model, pace))
+
+
+def _is_done(board: Board, model: str) -> bool:
+    search = board.search_of(model)
+    if not is_complete(search):
+        return False
+    chosen = chosen_trial(search)
+    return chosen is None or is_complete(board.final_of(model, chosen.config))
+
+
+def _done_sentence(board: Board, model: str, pace: Pace) -> str:
+    """Returns a line about a model that is done: its choice, its failures, and the time that is left."""
+    search = board.search_of(model)
+    failed = [trial for trial in search.trials() if trials.final_state(search.of(trial)) == trials.FAILED]
+    said = f'; {len(failed)} of them failed, the first: {failure(search, failed[0])}' if failed else ''
+    chosen = chosen_trial(search)
+    if chosen is None:
+        parts = [f'{model} is left out: none of {board.budget.trials} trials has a validation logloss{said}']
+    else:
+        loss = trials.result(search.of(chosen)).valid[OBJECTIVE.removeprefix('valid_')]
+        parts = [f'{model} is done: the best of {board.budget.trials} trials has validation logloss {loss:.4f}{said}']
+    count = len(pace.expected) - len(pace.done)
+    if count and math.isfinite(pace.left()):
+        parts.append(f'{count} model{"s are" if count > 1 else " is"} left, about {shown_seconds(pace.left())}')
+    return '. '.join(parts)

@@ -1,0 +1,47 @@
+"""The lines about leaderboards on docs/leaderboard.md, from the records of experiments/leaderboard.py."""
+
+import pathlib
+
+from autoint_jax.records.record_lines import Record, lines_of
+from autoint_jax.reproduction.paper import markdown
+
+
+def leaderboard_lines(results_dir: pathlib.Path) -> list[str]:
+    """Returns Markdown of the records of leaderboards; [] if there are none.
+
+    Raises UsageError if a record cannot be read or has another form than expected.
+    """
+    return lines_of(results_dir, 'leaderboard_*.json', _lines)
+
+
+def _lines(record: Record, path: pathlib.Path) -> list[str]:
+    rows = ', '.join(f'{count:,} {split}' for split, count in record['data_rows'].items())
+    lines = [
+        '',
+        f'**`{record["dataset"]}`, recipe `{record["recipe"]}`** (rows: {rows}): {record["trials_of_a_model"]} trials '
+        f'and {record["seeds_of_a_model"]} seeds of each model, at most {record["epochs_of_a_run"]} epochs and '
+        f'{record["most_parameters"]:,} parameters outside the embeddings.',
+        '',
+    ]
+    lines += markdown.table(
+        ['model', 'test logloss', 'behind the best', 'p', 'test AUC', 'parameters', 'failed trials', 'epochs searched'],
+        [
+            [
+                f'`{row["model"]}`',
+                f'{row["test_logloss"]:.4f}{_behind(row["test_logloss_deviation"])}',
+                '' if row['difference'] is None else f'{-row["difference"]:+.4f}',
+                '' if row['p_t'] is None else '< 0.0001' if row['p_t'] < 1e-4 else f'{row["p_t"]:.2g}',
+                f'{row["test_auc"]:.4f}{_behind(row["test_auc_deviation"])}',
+                f'{row["parameters"] + row["embedding_parameters"]:,}',
+                row['failed_trials'],
+                f'{row["searched_epochs"]:,.0f}',
+            ]
+            for row in record['rows']
+        ],
+    )
+    left_out = [f'{model} has no place: {reason}.' for model, reason in record['left_out'].items()]
+    return [*lines, '', '. '.join(record['answer']) + '.', *left_out]
+
+
+def _behind(deviation: float | None) -> str:
+    return '' if deviation is None else f' ± {deviation:.4f}'

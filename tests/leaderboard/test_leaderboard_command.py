@@ -1,0 +1,83 @@
+"""experiments/leaderboard.py as a user runs it."""
+
+import json
+import re
+
+import pytest
+from conftest import ROOT, fails
+
+TINY = """
+[fixed]
+training.batch_size = 256
+training.epochs = 2
+[shared]
+optimizer.learning_rate = {low = 1e-2, high = 1e-1, log = true}
+[models.lr]
+[models.dnn]
+options.model.deep_hidden = [4]
+space.model.deep_dropout = {low = 0.0, high = 0.5}
+"""
+# Runs a script as it is, but ends its process at the chunk of that number, as a loss of power would.
+KILLED = """
+import os, runpy, sys
+from autoint_jax.training.copies.trainer import CopiesTrainer
+kept, left = CopiesTrainer.chunk, [int(sys.argv[1])]
+def chunk(self, *arguments):
+    left[0] -= 1
+    if not left[0]:
+        os._exit(9)
+    return kept(self, *arguments)
+CopiesTrainer.chunk = chunk
+sys.argv[:2] = []
+sys.path[0] = os.path.dirname(sys.argv[0])
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+def rows_of(folder):
+    """Returns what does not depend on time of both tables of a leaderboard."""
+    timed = {'rows_per_second', 'searched_seconds', 'train_seconds'}
+    return [
+        [{key: value for key, value in row.items() if key not in timed} for row in json.loads(path.read_text())['rows']]
+        for path in sorted((folder / 'results').glob('*leaderboard_*.json'))
+    ]
+
+
+@pytest.mark.slow
+def test_a_killed_leaderboard_is_the_leaderboard_left_alone(forks, data_dir, tmp_path):
+    for name in ('alone', 'killed'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'tiny.toml').write_text(TINY)
+    arguments = ['--trials=4', '--seeds=2', '--spaces=tiny.toml', f'--data_dir={data_dir}']
+    script = str(ROOT / 'experiments' / 'leaderboard.py')
+    done = forks.run([script, *arguments], tmp_path / 'alone')
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '2 models with 4 trials and 2 seeds each are 12 runs of at most 2 epochs: about ' in done.stdout
+    assert re.search(r'has the best validation logloss of 2 models with equal budgets', done.stdout)
+    page = (tmp_path / 'alone' / 'runs' / 'leaderboard_movielens_1m_autoint_all_rows' / 'leaderboard.html').read_text()
+    assert 'Leaderboard of' in page and (tmp_path / 'alone' / 'results' / 'runs').exists()
+    assert len(list((tmp_path / 'alone' / 'results' / 'runs').glob('*.json'))) == 4
+    for chunk in ('2', '3'):
+        killed = forks.run([chunk, script, *arguments], tmp_path / 'killed', code=KILLED)
+        assert killed.returncode == 9, killed.stdout + killed.stderr
+    done = forks.run([script, *arguments], tmp_path / 'killed')
+    assert done.returncode == 0, done.stderr
+    assert rows_of(tmp_path / 'killed') == rows_of(tmp_path / 'alone') and len(rows_of(tmp_path / 'alone')) == 2
+    again = forks.run([script, *arguments], tmp_path / 'killed')
+    assert 'all runs of this leaderboard are complete: nothing is trained' in again.stdout and again.returncode == 0
+    fails(forks.run([script, *arguments, '--trials=6'], tmp_path / 'killed'), 'another number of trials')
+
+
+def test_careless_flags_are_sentences(command, data_dir, tmp_path):
+    given = f'--data_dir={data_dir}'
+    for arguments, part in (
+        (['--models=fn'], "there is no space of model 'fn'"),
+        (['--models='], '--models names no model'),
+        (['--models=lr'], 'compares at least 2: name more'),
+        (['--dataset=csv'], '--dataset=csv needs --schema=FILE'),
+        (['--schema=x.yaml'], '--schema is for --dataset=csv'),
+        (['--spaces=none.toml'], 'none.toml'),
+        (['--recipe=with_ids'], 'no prepared data at'),
+        (['--models=lr,dnn', '--most_parameters=9'], 'raise --most_parameters'),
+    ):
+        fails(command('experiments/leaderboard.py', given, *arguments), part)
