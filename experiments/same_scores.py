@@ -72,6 +72,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
     'cin': {'model.cin_widths': [64, 64]},
     'xdeepfm': {'model.cin_widths': [64, 64], **DEEP},
     'finalmlp': {**DEEP, 'model.second_hidden': [200, 200]},
+    'finalnet': {**DEEP, 'model.second_hidden': [200]},
+    'wukong': {
+        'model.product_tokens': 8,
+        'model.linear_tokens': 8,
+        'model.product_rank': 8,
+        'model.product_hidden': [100],
+        **DEEP,
+    },
+    'rankmixer': {'model.num_tokens': 4, 'model.token_width': 32},
+    'field_attention': {'model.head_dim': 16, 'model.value_dim': 16, 'model.field_projections': True},
+    'heteroatt': {'model.head_dim': 16, 'model.value_dim': 16},
+    'hiformer': {'model.head_dim': 16, 'model.value_dim': 16, 'model.joint_rank': 16, 'model.joint_value_rank': 16},
     **dict.fromkeys(('dnn', 'wide_deep', 'deepfm', 'masknet'), DEEP),
     # Powers of numeric fields: with more layers these models diverge.
     **{name: {'model.num_layers': 1, 'optimizer.learning_rate': 1e-5, **DEEP} for name in ('deep_cross', 'dcn_v2')},

@@ -10,6 +10,7 @@ from autoint_jax.bundle.manifest import RawInput
 from autoint_jax.data.datasets.row_plan import RowPlan
 from autoint_jax.data.encoding.plan import UNKNOWN
 from autoint_jax.data.raw.derived import AGE_GROUPS
+from autoint_jax.export.onnx.hashed_texts import can_be_hashed
 from autoint_jax.export.raw_inputs import NUMBERS, TEXTS, raw_inputs
 from autoint_jax.schema import NUMERIC
 
@@ -57,11 +58,12 @@ def _known(plan: RowPlan, column: RawInput) -> list[Value]:
         return given
     kind = dict(plan.layout.columns).get(column.name, 'integer')
     values: list[Value] = []
-    for field in plan.table.fields:
-        if field.column != column.name:
-            continue
+    fields = [field for field in plan.table.fields if field.column == column.name]
+    hashed = any(field.transform == 'hash' for field in fields)
+    for field in fields:
         if field.kind != NUMERIC and field.transform == 'none':
             texts = [text for text in plan.fitted.vocabularies[field.name].values if text not in ('', UNKNOWN)]
+            texts = [text for text in texts if can_be_hashed(text) or not hashed]
             step = max(1, len(texts) // _SPREAD)
             values += map(_number, texts[::step][:_SPREAD]) if kind in NUMBERS else texts[::step][:_SPREAD]
         elif parameters := plan.fitted.parameters.get(field.name, ()):

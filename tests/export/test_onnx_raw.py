@@ -16,7 +16,9 @@ from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.data.datasets.row_files import open_file
 from autoint_jax.data.generated.every_kind import every_kind
 from autoint_jax.errors import UsageError
+from autoint_jax.export.made_rows import made_rows
 from autoint_jax.export.onnx.graph import Graph
+from autoint_jax.export.onnx.hashed_texts import can_be_hashed
 from autoint_jax.export.onnx.raw_model import encoded_rows, raw_model
 from autoint_jax.export.raw_inputs import NUMBER, raw_inputs
 from autoint_jax.export.scored_function import function_of
@@ -194,6 +196,7 @@ fields:
 - {name: again, column: text, transform: hash, buckets: 7}
 - {name: whole, transform: hash, buckets: 101}
 - {name: words, kind: multivalued, separator: "|", transform: hash, buckets: 53, missing_values: [none]}
+- {name: known, column: text}
 """
 
 
@@ -221,6 +224,8 @@ def test_hashed_fields_have_the_buckets_of_the_encoder(tmp_path):
     np.testing.assert_array_equal(found[2], wrong)
     np.testing.assert_array_equal(found[0][~wrong], ids[~wrong])
     assert not bad.any() and (np.ptp(ids[:, :5], axis=0) > 0).all()
+    made = [row['text'] for row in made_rows(plan) if row['text']]
+    assert 'é' in plan.fitted.vocabularies['known'].values and made and all(map(can_be_hashed, made))
     none = runtime.run(None, {name: values[:0] for name, values in fed(plan, table).items()})
     assert [len(array) for array in none] == [0, 0, 0]
 

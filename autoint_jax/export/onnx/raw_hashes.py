@@ -10,8 +10,8 @@ from onnx import TensorProto
 
 from autoint_jax.export.onnx import raw_texts
 from autoint_jax.export.onnx.graph import Graph
+from autoint_jax.export.onnx.hashed_texts import LONGEST
 
-LONGEST = 64  # characters of a text that is hashed
 _AT_ONCE = 8  # characters that are left out together if no text is so long
 _BITS, _ALL = 7, 0xFFFFFFFF
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, lowest bit last
