@@ -66,7 +66,7 @@ from autoint_jax.explain.survey.request import Choice, Source, Surveyed
 from autoint_jax.explain.survey.survey import findings_of
 from autoint_jax.heartbeat import Heartbeat
 from autoint_jax.interface import crosses
-from autoint_jax.interface.sources import input_source, split_source
+from autoint_jax.interface.sources import check_others, input_source, split_source
 from autoint_jax.report.explanation import files
 from autoint_jax.scoring.predictor import scorer_of
 from autoint_jax.terminal import shown
@@ -88,6 +88,7 @@ def main(argv: list[str]) -> None:
         print(f'wrote {crosses.export_crosses(run_dir, run, _EXPORT_CROSSES.value, path or None)}')
         return
     surveyed = Surveyed(run_dir, run, scorer_of(run))
+    check_others(surveyed, _OTHER_RUNS.value)
     source = _source(surveyed)
     choice = Choice(
         where=tuple(_WHERE.value),

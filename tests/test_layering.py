@@ -74,7 +74,7 @@ ARROWS = {
         'training.processes training'
     ),
     'explain': 'errors schema evaluation data.encoding data.store models.layers training.step training.memory training',
-    'explain.survey': 'errors schema evaluation data.store models training.step training explain',
+    'explain.survey': 'errors schema config evaluation data.store models training.step training explain',
     'report': 'errors',
     'report.explanation': 'stored evaluation explain report',
     'serving': 'errors bundle',

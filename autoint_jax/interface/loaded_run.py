@@ -19,7 +19,7 @@ from autoint_jax.explain.strengths import INTERVENTION, MOST_ROWS, SAMPLES, Aske
 from autoint_jax.explain.survey.request import Choice, Source, Surveyed
 from autoint_jax.explain.survey.survey import findings_of
 from autoint_jax.interface.frames import files_of
-from autoint_jax.interface.sources import split_source
+from autoint_jax.interface.sources import check_others, split_source
 from autoint_jax.scoring.predictor import Predictor, scorer_of
 from autoint_jax.training.trained import open_run, open_scorer
 from autoint_jax.units import counted
@@ -172,6 +172,7 @@ class LoadedRun:
         Raises:
           UsageError: also if a condition names no field or value, or another run is of another model.
         """
+        check_others(self._surveyed(), other_runs)
         others = (LoadedRun(folder, self._data_dir, None)._surveyed() for folder in other_runs)
         choice = Choice(tuple(where), group_by=group_by, seed=seed)
         return findings_of(self._surveyed(), self._source(rows, split), choice, others)

@@ -1,6 +1,7 @@
 """The rows that a report is about: a split of the prepared data, or raw rows."""
 
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
@@ -12,15 +13,25 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.explain.counterfactuals import taken
+from autoint_jax.explain.survey.comparison import check_same
 from autoint_jax.explain.survey.request import Source, Surveyed
 from autoint_jax.explain.texts import MISSING, ValueTexts
 from autoint_jax.scoring.inputs import input_files
 from autoint_jax.scoring.output import LABEL, LOGIT, PROBABILITY, ROW
 from autoint_jax.scoring.predictor import Predictor
+from autoint_jax.training.run_folder import contents
 from autoint_jax.units import counted
 
 # Columns of scores, whose names no raw column may have that is kept.
 SCORES = (ROW, LABEL, LOGIT, PROBABILITY)
+
+
+def check_others(surveyed: Surveyed, folders: Iterable[str | pathlib.Path]) -> None:
+    """Raises UsageError if a folder holds no run that the surveyed one can be compared with. No state is read."""
+    for folder in map(pathlib.Path, folders):
+        if folder.resolve() == surveyed.folder.resolve():
+            raise UsageError(f'{folder} is the run itself: compare it with runs of other seeds')
+        check_same(surveyed, folder, contents.read_config(folder).model, contents.read_run(folder).data_hash)
 
 
 def split_source(data: PreparedData, split: str) -> Source:

@@ -66,6 +66,23 @@ def test_what_is_not_known_is_left_out_or_said():
     assembly.document(made)
 
 
+def test_rows_of_one_class_have_figures_but_no_ranking(found):
+    """Neither an AUC nor a ROC curve exists, and a page has no number that JSON lacks."""
+    quality, nan = found.quality, float('nan')
+    one = quality._replace(
+        metrics=quality.metrics | {'auc': Interval(nan, nan, nan)},
+        roc=quality.roc._replace(y=np.full(101, nan)),
+        precision_recall=quality.precision_recall._replace(y=np.full(101, nan)),
+        segments=[segment._replace(auc=nan, low=nan, high=nan) for segment in quality.segments],
+    )
+    changed = found._replace(quality=one)
+    assert not {'ranking', 'segments'} & set(blocks_of(changed, Chart)) and 'segment_figures' in blocks_of(
+        changed, Table
+    )
+    assert any('have the same label' in getattr(block, 'text', '') for block in page(changed).sections[0].blocks)
+    assembly.document(page(changed))
+
+
 def test_pairs_are_ranked_by_each_kind(found):
     data = blocks_of(found, Panel)['pairs'].data
     assert [kind['name'] for kind in data['kinds']] == ['attention', 'rollout', 'gradient', 'intervention', 'shapley']

@@ -1,10 +1,12 @@
 """The same rows explained by other runs, which differ in their seed."""
 
+import pathlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention
@@ -30,17 +32,21 @@ class Compared(NamedTuple):
     strengths: dict[str, np.ndarray]
 
 
-def check_same(surveyed: Surveyed, other: Surveyed) -> None:
-    """Raises UsageError if a run is of other data or another model: its fields or layers do not correspond."""
-    one, two = (own.run.setup.config.model for own in (surveyed, other))
-    if surveyed.run.data.hash != other.run.data.hash:
+def check_same(surveyed: Surveyed, folder: pathlib.Path, model: ModelConfig, data_hash: str) -> None:
+    """Raises UsageError if a run is of other data or another model: its fields or layers do not correspond.
+
+    Args:
+      surveyed: the run that others are compared with.
+      folder: folder of the other run.
+      model: options of its model.
+      data_hash: hash of its data.
+    """
+    if surveyed.run.data.hash != data_hash:
+        raise UsageError(f'{folder} was trained on other data than {surveyed.folder}: compare runs on the same data')
+    if surveyed.run.setup.config.model != model:
         raise UsageError(
-            f'{other.folder} was trained on other data than {surveyed.folder}: compare runs on the same data'
-        )
-    if one != two:
-        raise UsageError(
-            f'{other.folder} holds a run of another model than {surveyed.folder}, or with other options of it: compare '
-            'runs that differ in their seed'
+            f'{folder} holds a run of another model than {surveyed.folder}, or with other options of it: compare runs '
+            'that differ in their seed'
         )
 
 

@@ -78,7 +78,7 @@ def findings_of(
     folders = [surveyed.folder]
     for other in others:
         say(f'comparing with {other.folder}')
-        check_same(surveyed, other)
+        check_same(surveyed, other.folder, other.run.setup.config.model, other.run.data.hash)
         runs.append(compared(other, rows, pairs, choice, has_attention=has_attention))
         folders.append(other.folder)
     say('measuring how good the predictions are')

@@ -21,7 +21,9 @@ def section(quality: Quality | None) -> Section:
     if quality is None:
         text = 'These rows have no labels, so that their predictions cannot be judged. The sections below need none.'
         return Section('quality', heading, [Text(text)])
-    blocks: list[Block] = [_metrics(quality), _ranking(quality), _calibration(quality)]
+    ranked = len(quality.roc.y) > 0 and bool(np.isfinite(quality.roc.y).all())
+    one_class = Text('All of these rows have the same label, so that it cannot be judged how well the scores rank.')
+    blocks: list[Block] = [_metrics(quality), _ranking(quality) if ranked else one_class, _calibration(quality)]
     if any(quality.learning.values()):
         blocks.append(_learning(quality))
     blocks += _segments(quality)
@@ -160,9 +162,10 @@ def _segments(quality: Quality) -> list[Block]:
         for one in judged[:MOST_SEGMENTS]
     ]
     whole = quality.metrics.get('auc')
+    level = whole.value if whole and np.isfinite(whole.value) else None
     chart = Chart(
         'segments',
-        dots.dots(values, 'AUC', zero=False, level=whole.value if whole else None),
+        dots.dots(values, 'AUC', zero=False, level=level),
         'AUC of the rows that have something in common, with 95 % intervals. Dashed: all rows. Within a segment the '
         'AUC is often lower, because what tells its rows from others no longer helps; a wide interval means few rows.'
         + (f' The first {MOST_SEGMENTS} of {len(judged)} segments are drawn.' if len(judged) > MOST_SEGMENTS else ''),
@@ -185,7 +188,8 @@ def _segments(quality: Quality) -> list[Block]:
     if len(segments) > MOST_TABLE_ROWS:
         caption += f' {len(segments):,} segments are in numbers/segments.parquet; these are the first.'
     heads = ['by', 'value', 'rows', 'observed', 'predicted', 'predicted / observed', 'AUC', 'logloss']
-    return [chart, Table('segment_figures', heads, rows, caption, frozenset(range(2, 8)))]
+    table = Table('segment_figures', heads, rows, caption, frozenset(range(2, 8)))
+    return [chart, table] if values else [table]
 
 
 def _finite(low: float, high: float) -> tuple[float | None, float | None]:

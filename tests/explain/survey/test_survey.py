@@ -16,7 +16,7 @@ from autoint_jax.explain import attention
 from autoint_jax.explain.survey import quality, survey
 from autoint_jax.explain.survey.request import Choice, Source, Surveyed, drawn, rows_for
 from autoint_jax.explain.texts import ValueTexts
-from autoint_jax.interface.sources import input_source
+from autoint_jax.interface.sources import check_others, input_source
 from autoint_jax.scoring.predictor import scorer_of
 from autoint_jax.training.trained import open_run
 
@@ -199,6 +199,22 @@ def test_rows_without_labels_have_no_quality(folder):
 def test_mistakes_are_one_sentence(surveyed, source, choice, sentence):
     with pytest.raises(UsageError, match=sentence):
         survey.findings_of(surveyed, source, choice)
+
+
+def test_runs_that_cannot_be_compared_are_refused_at_once(folder, surveyed, tmp_path):
+    check_others(surveyed, [folder / 'run_1'])
+    with pytest.raises(UsageError, match='run_0 is the run itself: compare it with runs of other seeds'):
+        check_others(surveyed, [folder / 'run_1', folder / 'run_0'])
+    with pytest.raises(UsageError, match='is not a run folder'):
+        check_others(surveyed, [tmp_path])
+    shutil.copy(folder / 'run_1' / 'run.json', tmp_path)
+    text = (tmp_path / 'run.json').read_text()
+    (tmp_path / 'run.json').write_text(text.replace('"num_heads": 2', '"num_heads": 1'))
+    with pytest.raises(UsageError, match='holds a run of another model than'):
+        check_others(surveyed, [tmp_path])
+    (tmp_path / 'run.json').write_text(text.replace(surveyed.run.data.hash, 'f' * 64))
+    with pytest.raises(UsageError, match='was trained on other data than'):
+        check_others(surveyed, [tmp_path])
 
 
 def test_raw_rows_are_shown_as_they_stand_in_their_file(folder, surveyed):
