@@ -13,6 +13,7 @@ from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.evaluation.metrics import ALWAYS, METRICS
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.run_folder.description import Start
+from autoint_jax.training.run_folder.provenance import without_paths
 from autoint_jax.training.run_folder.result import Result
 
 FIGURES = dict.fromkeys(ALWAYS, stored.finite)
@@ -115,7 +116,7 @@ def read_record(path: pathlib.Path) -> RunRecord:
 
 
 def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunRecord:
-    """Writes the record of a complete run to RESULTS_DIR/runs.
+    """Writes the record of a complete run to RESULTS_DIR/runs. Commands in it name no folders of this machine.
 
     Args:
       run_id: the run's name, NAME-FINGERPRINT.
@@ -134,7 +135,7 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunR
             'run': run_id,
             'data': DataName(config.data.dataset, config.data.recipe),
             'config': identity_tree(config),
-            'starts': run.starts,
+            'starts': tuple(map(_without_paths, run.starts)),
             'version': RunRecord.VERSION,
         }
     )
@@ -142,6 +143,12 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunR
     path.parent.mkdir(parents=True, exist_ok=True)
     stored.write_json(path, stored_records.to_json(made))
     return made
+
+
+def _without_paths(start: Start) -> Start:
+    """Returns a start whose command and cache are named without absolute paths."""
+    cache = start.compilation_cache and pathlib.Path(start.compilation_cache).name
+    return dataclasses.replace(start, command=tuple(map(without_paths, start.command)), compilation_cache=cache)
 
 
 def record_path(run_id: str, results_dir: pathlib.Path) -> pathlib.Path:

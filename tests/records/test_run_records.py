@@ -1,5 +1,6 @@
 """Records of runs are believed only if they are of the run that is asked for; what is wrong with another is said."""
 
+import dataclasses
 import json
 import shutil
 import types
@@ -16,6 +17,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.completion import completed
 from autoint_jax.reproduction import pages
+from autoint_jax.training.run_folder.result import Result
 
 ALL = sorted((ROOT / 'results' / 'runs').glob('*.json'))
 CONFIG = configuration.replace(Config(), {'training.batch_size': 77, 'seed': 3})
@@ -133,6 +135,23 @@ def test_a_record_of_anything_else_is_named_and_not_used(tmp_path, case):
     with pytest.raises(UsageError):  # and nothing is trained over it
         completed('mine', CONFIG, DATA, runs_dir=tmp_path / 'never', results_dir=tmp_path, reporter=Silent())
     assert not (tmp_path / 'never').exists() and (before is None or path.read_bytes() == before)
+
+
+def test_a_record_names_no_folder_of_this_machine(tmp_path, monkeypatch):
+    known = runs.read_record(ALL[0])
+    start = dataclasses.replace(
+        known.starts[0], command=('train.py', f'--data_dir={tmp_path}/data'), compilation_cache=str(tmp_path / 'jax')
+    )
+    result = Result(**{field.name: getattr(known, field.name) for field in dataclasses.fields(Result)})
+    run = types.SimpleNamespace(
+        read_run=lambda folder: types.SimpleNamespace(starts=(start,)),
+        read_config=lambda folder: configuration.from_tree(known.config),
+        read_result=lambda folder: result,
+    )
+    monkeypatch.setattr(runs, 'contents', run)
+    made = runs.record(known.run, tmp_path, tmp_path).starts[0]
+    assert made.command == ('train.py', '--data_dir=data') and made.compilation_cache == 'jax'
+    assert str(tmp_path) not in (tmp_path / 'runs' / f'{known.run}.json').read_text()
 
 
 def test_there_may_be_no_record(tmp_path):
