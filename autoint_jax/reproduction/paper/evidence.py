@@ -181,7 +181,7 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         ],
     )
     if record['values']:
-        lines += ['', 'The values of the row that the paper shows, by interventions, seed by seed:', '']
+        lines += ['', 'The values of the row that the paper shows, by interventions, in the run of seed 0:', '']
         lines += table(
             ['values', 'rows', 'squared interaction', 'of all rows', 'effect, logits'],
             [
