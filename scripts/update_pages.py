@@ -1,4 +1,4 @@
-"""Writes the tables of README.md, docs/results.md and docs/speed.md from the records, and draws docs/attention.png.
+"""Writes the tables of README.md and of pages of docs/ from the records, and draws docs/attention.png.
 
     python scripts/update_pages.py
 

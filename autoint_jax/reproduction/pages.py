@@ -33,11 +33,13 @@ from autoint_jax.reproduction.paper.data_statistics import statistics_lines
 from autoint_jax.reproduction.paper.evidence import evidence_lines
 from autoint_jax.reproduction.paper.model_size import model_size_lines
 from autoint_jax.reproduction.paper.run_time import run_time_lines
+from autoint_jax.reproduction.scoring_speed import predict_lines, serving_lines
 from autoint_jax.reproduction.speed import copy_lines, exactness_lines, speed_lines
 
 BEGIN, END = '<!-- {}:begin -->', '<!-- {}:end -->'  # around a section, with its name
 README, RESULTS, SPEED, DAILY = 'README.md', 'docs/results.md', 'docs/speed.md', 'docs/daily_training.md'
 FAITHFULNESS, LEADERBOARD = 'docs/faithfulness.md', 'docs/leaderboard.md'
+SCORING, SERVING = 'docs/scoring.md', 'docs/serving.md'
 PICTURE = 'docs/attention.png'
 DATASETS = {'movielens_1m': 'MovieLens-1M', 'criteo': 'Criteo', 'avazu': 'Avazu', 'kdd12': 'KDD12'}
 # Experiments that train every model of a table of the paper, and what their tables are of.
@@ -65,6 +67,8 @@ def sections(results_dir: pathlib.Path, quick_start: Config) -> dict[str, dict[s
         DAILY: {'daily': daily_lines(results_dir)},
         FAITHFULNESS: {'faithfulness': faithfulness_lines(results_dir)},
         LEADERBOARD: {'leaderboard': leaderboard_lines(results_dir)},
+        SCORING: {'rate': predict_lines(results_dir)},
+        SERVING: {'times': serving_lines(results_dir)},
     }
     return {
         page: {name: '\n'.join(_linked(lines, page)).strip() for name, lines in parts.items()}

@@ -1,5 +1,6 @@
 """The pages say what the records say."""
 
+import json
 import pathlib
 import re
 
@@ -12,7 +13,7 @@ from sweep_cases import write_record
 from autoint_jax.config import configuration
 from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError
-from autoint_jax.reproduction import pages
+from autoint_jax.reproduction import pages, scoring_speed
 from autoint_jax.reproduction.paper import attention, stack_picture
 
 QUICK_START = configuration.load(CONFIGS / f'{pages.QUICK_START}.toml')
@@ -28,7 +29,17 @@ def written():
 
 
 @pytest.mark.parametrize(
-    'page', [pages.README, pages.RESULTS, pages.SPEED, pages.DAILY, pages.FAITHFULNESS, pages.LEADERBOARD]
+    'page',
+    [
+        pages.README,
+        pages.RESULTS,
+        pages.SPEED,
+        pages.DAILY,
+        pages.FAITHFULNESS,
+        pages.LEADERBOARD,
+        pages.SCORING,
+        pages.SERVING,
+    ],
 )
 def test_pages_come_from_the_records(written, page):
     text = (ROOT / page).read_text()
@@ -117,3 +128,18 @@ def test_the_model_of_the_page_works(monkeypatch):
     monkeypatch.setitem(registry.MODELS, 'bilinear', names['Bilinear'])
     model, tables, variables = model_cases.made(ModelConfig(name='bilinear', embedding_dim=3))
     assert model_cases.forward(model, tables, variables, model_cases.batch()).shape == (model_cases.ROWS,)
+
+
+def test_the_rate_of_scoring_is_judged(tmp_path):
+    windows = [{'rate': rate, 'cpu': 30.25} for rate in (21_000, 20_000, 29_000)]
+    record = {'share': 0.93, 'memory_bytes': {'1000 rows': 100 << 20, '5000 rows': 114 << 20}}
+    (tmp_path / 'benchmarks').mkdir()
+    path = tmp_path / 'benchmarks' / 'predict_rate.json'
+    for memory, judged in ((114, 'PASS'), (116, 'FAIL')):
+        record['memory_bytes']['5000 rows'] = memory << 20
+        path.write_text(json.dumps({**record, 'windows': {'predict': windows}}))
+        said, *_, row = scoring_speed.predict_lines(tmp_path)
+        assert (
+            f'1,000 rows take 100 MiB of memory, and 5,000 rows take {memory} MiB' in said and f': {judged} (' in said
+        )
+        assert row == '| predict | 21,000 | 30.2 |'
