@@ -9,6 +9,8 @@ CATEGORICAL = 'categorical'
 MULTIVALUED = 'multivalued'
 NUMERIC = 'numeric'
 KINDS = (CATEGORICAL, MULTIVALUED, NUMERIC)
+# Columns that rows may have beside ids, numbers and labels.
+ROW_WEIGHTS, SOFT_LABELS = ROW_COLUMNS = ('row_weights', 'soft_labels')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,17 +58,22 @@ class Schema:
 
     Attributes:
       fields: all fields.
+      row_columns: names of the columns that rows have beside ids, numbers and labels; some of ROW_COLUMNS, in their
+        order.
 
     Raises:
-      ValueError: two fields have the same name.
+      ValueError: two fields have the same name, or there is no such column.
     """
 
     fields: tuple[FieldSpec, ...]
+    row_columns: tuple[str, ...] = ()
 
     def __post_init__(self):
         names = [field.name for field in self.fields]
         if len(set(names)) != len(names):
             raise ValueError(f'field names repeat: {names}')
+        if self.row_columns != tuple(name for name in ROW_COLUMNS if name in self.row_columns):
+            raise ValueError(f'{self.row_columns=} are not some of {ROW_COLUMNS}, in their order')
 
     @property
     def names(self) -> list[str]:
@@ -106,13 +113,12 @@ class Schema:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the schema as JSON."""
-        # Empty boundaries are left out, so that data prepared before there were any keeps its hash.
-        return {
-            'fields': [
-                {name: value for name, value in dataclasses.asdict(field).items() if name != 'boundaries' or value}
-                for field in self.fields
-            ]
-        }
+        # Empty boundaries and columns are left out, so that data prepared before there were any keeps its hash.
+        fields = [
+            {name: value for name, value in dataclasses.asdict(field).items() if name != 'boundaries' or value}
+            for field in self.fields
+        ]
+        return {'fields': fields, **({'row_columns': list(self.row_columns)} if self.row_columns else {})}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> 'Schema':
@@ -127,7 +133,8 @@ class Schema:
                     }
                 )
                 for field in value['fields']
-            )
+            ),
+            tuple(value.get('row_columns', ())),
         )
 
     def dumps(self) -> str:
@@ -141,11 +148,13 @@ class Batch(NamedTuple):
     Attributes:
       ids: int32 [b, slots], ids within their field; 0 = unknown (categorical) or padding (multivalued).
       numeric: float32 [b, numeric], transformed values; NaN = missing. A missing value contributes nothing.
-      labels: float32 [b], 0 or 1.
+      labels: float32 [b], 0 or 1, or in training between them if the data has soft labels.
       weights: float32 [b], 0 for rows that only fill the last batch, else 1.
+      row_weights: float32 [b], how much each row counts in the training loss; None if all count alike.
     """
 
     ids: Any
     numeric: Any
     labels: Any
     weights: Any
+    row_weights: Any = None

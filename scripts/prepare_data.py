@@ -43,7 +43,7 @@ from autoint_jax.data.store import scratch
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.opening import OWN_TABLE, folder_of, open_extended, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.data.store.verification import AGAIN
+from autoint_jax.data.store.value_checks import AGAIN
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.schema import Schema
 from autoint_jax.terminal import Harmless, shown

@@ -96,8 +96,34 @@ def calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) 
 
 CALIBRATION = (
     Metric('logloss', 'logloss', LOWER, TOTALS, of_totals(mean_loss), POSITIVE, 'no row'),
-    Metric('normalized_entropy', 'normalized entropy', LOWER, TOTALS, of_totals(normalized_entropy), POSITIVE),
+    Metric(
+        'normalized_entropy',
+        'normalized entropy',
+        LOWER,
+        TOTALS,
+        of_totals(normalized_entropy),
+        POSITIVE,
+        of_shares=True,
+    ),
     Metric('auc_minus_logloss', 'AUC - logloss', HIGHER, TOTALS, of_totals(auc_minus_logloss), (-math.inf, 1.0)),
-    Metric('calibration', 'calibration', None, LOGITS, of_logits(calibration), POSITIVE, 'no positive row'),
-    Metric('calibration_error', 'calibration error', LOWER, LOGITS, of_logits(calibration_error), (0.0, 1.0), 'no row'),
+    Metric(
+        'calibration',
+        'calibration',
+        None,
+        LOGITS,
+        of_logits(calibration),
+        POSITIVE,
+        'no positive row',
+        of_shares=True,
+    ),
+    Metric(
+        'calibration_error',
+        'calibration error',
+        LOWER,
+        LOGITS,
+        of_logits(calibration_error),
+        (0.0, 1.0),
+        'no row',
+        of_shares=True,
+    ),
 )

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -10,17 +10,24 @@ from autoint_jax.errors import UsageError, nearest
 from autoint_jax.evaluation import metrics
 from autoint_jax.evaluation.metric import GROUPS, NOTHING, TOTALS, Scored
 from autoint_jax.evaluation.sums import Scores, totals
-from autoint_jax.schema import CATEGORICAL, Schema
+from autoint_jax.evaluation.weighted import WEIGHTED
+from autoint_jax.schema import CATEGORICAL, ROW_WEIGHTS, SOFT_LABELS, Schema
 
 
 class Rows(Protocol):
-    """The columns of a split that an evaluation reads on the host: ids int32 [n, slots], labels [n]."""
+    """The columns of a split that an evaluation reads on the host: ids int32 [n, slots], the others [n] or None."""
 
     @property
     def ids(self) -> np.ndarray: ...
 
     @property
     def labels(self) -> np.ndarray: ...
+
+    @property
+    def row_weights(self) -> Any: ...
+
+    @property
+    def soft_labels(self) -> Any: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Measures:
                 rows.labels,
                 NOTHING if scores.logits is None else np.asarray(scores.logits),
                 NOTHING if self.slot is None else np.asarray(rows.ids[:, self.slot]),
+                NOTHING if rows.row_weights is None else rows.row_weights,
+                NOTHING if rows.soft_labels is None else rows.soft_labels,
             ),
         )
 
@@ -61,15 +70,31 @@ class Measures:
 def measures(names: Iterable[str], group_by: str, schema: Schema) -> Measures:
     """Returns the measures of an evaluation: the metrics that every evaluation has, and further ones.
 
+    If rows have weights, weighted metrics are always among them.
+
     Args:
       names: the names of further metrics.
       group_by: the name of the categorical field whose value groups rows; '' for none.
       schema: the schema of the data.
 
     Raises:
-      UsageError: there is no such metric or no such field, or a metric needs groups and no field is named.
+      UsageError: there is no such metric or no such field, or a metric needs groups, weights or labels 0 and 1, which
+        are lacking.
     """
     chosen = metrics.chosen(names)
+    for metric in map(metrics.metric, chosen):
+        if metric.weighted and ROW_WEIGHTS not in schema.row_columns:
+            raise UsageError(
+                f'the metric {metric.name!r} needs weights of rows, and this data has none: choose another metric, or '
+                'prepare the data by a declaration with the key weight'
+            )
+        if metric.of_shares and SOFT_LABELS in schema.row_columns:
+            raise UsageError(
+                f'the metric {metric.name!r} compares predictions with the share of positive rows, and the labels of '
+                'this data are soft: choose another metric'
+            )
+    if ROW_WEIGHTS in schema.row_columns:
+        chosen = tuple(dict.fromkeys([*chosen, *(metric.name for metric in WEIGHTED)]))
     if metrics.needed(chosen) != GROUPS:
         return Measures(chosen, None)
     return Measures(chosen, _slot(group_by, schema, next(name for name in chosen if metrics.needed([name]) == GROUPS)))

@@ -40,12 +40,16 @@ class Scored:
       logits: float32 [rows]; empty if no metric needs LOGITS.
       groups: int [rows], the key by which rows are grouped, 0 for a row without a known key; empty if no metric needs
         GROUPS.
+      row_weights: [rows], how much each row counts in weighted metrics; empty if rows have no weights.
+      soft_labels: [rows], from 0 to 1; empty if there are none.
     """
 
     totals: Totals
     labels: np.ndarray
     logits: np.ndarray = dataclasses.field(default_factory=lambda: NOTHING)
     groups: np.ndarray = dataclasses.field(default_factory=lambda: NOTHING)
+    row_weights: np.ndarray = dataclasses.field(default_factory=lambda: NOTHING)
+    soft_labels: np.ndarray = dataclasses.field(default_factory=lambda: NOTHING)
     _parts: dict[Callable, Any] = dataclasses.field(default_factory=dict)  # results of `by_groups`
 
     def by_groups(self, function: Callable[[np.ndarray, np.ndarray, np.ndarray], Any]) -> Any:
@@ -68,6 +72,8 @@ class Metric:
       bounds: the lowest and the highest value that is possible; a record with another one is refused.
       undefined: the reason for NaN, which is shown in its place.
       digits: decimal places in tables and lines.
+      weighted: whether it needs weights of rows.
+      of_shares: whether it compares predictions with the share of positive rows, so that labels must be 0 or 1.
     """
 
     name: str
@@ -78,6 +84,8 @@ class Metric:
     bounds: tuple[float, float]
     undefined: str = 'one class only'
     digits: int = 4
+    weighted: bool = False
+    of_shares: bool = False
 
     @property
     def higher_is_better(self) -> bool:

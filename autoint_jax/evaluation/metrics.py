@@ -1,6 +1,6 @@
 """The table of metrics. Evaluation, early stopping, sweeps, records and pages read it.
 
-To add a metric, write its function and its entry in `ranking.py` or `calibration.py`, and its test.
+To add a metric, write its function and its entry in `ranking.py`, `calibration.py` or `weighted.py`, and its test.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,9 @@ from autoint_jax.errors import UsageError, nearest
 from autoint_jax.evaluation.calibration import CALIBRATION
 from autoint_jax.evaluation.metric import NEEDS, Metric, Scored
 from autoint_jax.evaluation.ranking import RANKING
+from autoint_jax.evaluation.weighted import WEIGHTED
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (*RANKING, *CALIBRATION)}
+METRICS: dict[str, Metric] = {metric.name: metric for metric in (*RANKING, *CALIBRATION, *WEIGHTED)}
 # The metrics that every evaluation has. They are computed on the devices.
 ALWAYS = ('auc', 'logloss')
 

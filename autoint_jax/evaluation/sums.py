@@ -39,18 +39,19 @@ class Scores(NamedTuple):
     logits: jax.Array | np.ndarray | None
 
 
-def sums(logits: jax.Array, labels: jax.Array) -> Sums:
+def sums(logits: jax.Array, labels: jax.Array, soft_labels: jax.Array | None = None) -> Sums:
     """Returns the sums of a split; for use under `jit`.
 
     Args:
       logits: float32 [rows], from 1 to 2**30 of them.
       labels: [rows], 0 or 1.
+      soft_labels: [rows], from 0 to 1, which the losses take in place of labels; None if there are none.
     """
     positive = labels > 0.5
     return Sums(
         jnp.stack([(~positive).sum(dtype=jnp.int32), positive.sum(dtype=jnp.int32)]),
         _won(*_sorted(logits, positive)),
-        _losses(logits, positive),
+        _losses(logits, positive, soft_labels),
     )
 
 
@@ -83,9 +84,13 @@ def _won(words: jax.Array, below: jax.Array) -> jax.Array:
     return jnp.stack([won & 0xFFFF, won >> 16]).sum(-1, dtype=jnp.uint32)
 
 
-def _losses(logits: jax.Array, positive: jax.Array) -> jax.Array:
+def _losses(logits: jax.Array, positive: jax.Array, soft_labels: jax.Array | None) -> jax.Array:
     """Returns `Sums.losses`. Adding in pairs keeps their relative error within 27 roundings, 1.6e-6; 1e-8 is usual."""
-    losses = _blocks(jax.nn.softplus(jnp.where(positive, -logits, logits)))
+    if soft_labels is None:
+        losses = jax.nn.softplus(jnp.where(positive, -logits, logits))
+    else:
+        losses = soft_labels * jax.nn.softplus(-logits) + (1 - soft_labels) * jax.nn.softplus(logits)
+    losses = _blocks(losses)
     losses = losses.reshape(len(losses), 16, -1).sum(1)
     while half := losses.shape[1] // 2:
         losses = losses[:, :half] + losses[:, half:]

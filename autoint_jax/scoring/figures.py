@@ -25,13 +25,20 @@ class RunningFigures:
     def rows(self) -> int:
         return sum(map(len, self._logits))
 
-    def add(self, logits: np.ndarray, labels: np.ndarray) -> None:
-        """Adds rows: logits float32 [n], labels [n], 0 or 1; rows whose label is NaN do not count."""
+    def add(self, logits: np.ndarray, labels: np.ndarray, soft_labels: np.ndarray | None = None) -> None:
+        """Adds rows: logits float32 [n], labels [n], 0 or 1; rows whose label is NaN do not count.
+
+        The logloss takes `soft_labels`, [n] from 0 to 1, in place of labels if there are any.
+        """
         for label, kept in enumerate(self._logits):
             own = logits[labels == label]
             kept.frombytes(own.tobytes())
-            wrong = (-own if label else own).astype(np.float64)  # how far a logit leans to the other label
-            self._loss += float(np.logaddexp(0.0, wrong).sum())
+            if soft_labels is None:
+                wrong = (-own if label else own).astype(np.float64)  # how far a logit leans to the other label
+                self._loss += float(np.logaddexp(0.0, wrong).sum())
+            else:
+                logit, soft = own.astype(np.float64), soft_labels[labels == label].astype(np.float64)
+                self._loss += float(soft @ np.logaddexp(0.0, -logit) + (1 - soft) @ np.logaddexp(0.0, logit))
 
     def figures(self) -> dict[str, float]:
         """Returns {name: value} of the metrics that every evaluation has; NaN if one is not defined."""

@@ -123,8 +123,8 @@ class Predictor:
     def _scored(self, chunk: EncodedBlock, blocks: list[jax.Array]) -> pl.DataFrame:
         """Returns the scores of some rows, after waiting for them."""
         logits = np.concatenate([np.asarray(block) for block in blocks])
-        labels, good = chunk.columns.labels, ~chunk.bad
-        self.figures.add(logits[good], labels[good])
+        labels, soft_labels, good = chunk.columns.labels, chunk.columns.soft_labels, ~chunk.bad
+        self.figures.add(logits[good], labels[good], None if soft_labels is None else soft_labels[good])
         bad = pl.Series(chunk.bad)
         scores = [
             pl.Series(ROW, np.arange(self.rows, self.rows + len(logits))),
@@ -176,8 +176,9 @@ def _chunks(blocks: Iterable[EncodedBlock], rows: int) -> Iterator[EncodedBlock]
 def _joined(blocks: Sequence[EncodedBlock]) -> EncodedBlock:
     """Joins successive blocks."""
     columns = [block.columns for block in blocks]
+    names = ['ids', 'numeric', 'labels', *(['soft_labels'] if columns[0].soft_labels is not None else [])]
     return EncodedBlock(
-        Columns(*(np.concatenate([getattr(own, name) for own in columns]) for name in ('ids', 'numeric', 'labels'))),
+        Columns(**{name: np.concatenate([getattr(own, name) for own in columns]) for name in names}),
         np.concatenate([block.bad for block in blocks]),
         pl.concat([block.kept for block in blocks]) if blocks[0].kept.width else blocks[0].kept,
         [],

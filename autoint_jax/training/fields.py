@@ -35,11 +35,12 @@ def fitted_schema(config: Config, data: PreparedData, recorded: Any = None) -> S
     else:
         data.split('train')  # raises UsageError if the data is damaged
         taken = dict(zip(names, _boundaries(data.folder / 'train' / 'numeric.npy', data.hash, bins), strict=True))
-    return Schema(
-        tuple(
+    return dataclasses.replace(
+        data.schema,
+        fields=tuple(
             dataclasses.replace(field, boundaries=taken[field.name]) if field.kind == NUMERIC else field
             for field in data.schema.fields
-        )
+        ),
     )
 
 

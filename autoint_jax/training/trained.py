@@ -87,7 +87,8 @@ class TrainedRun(NamedTuple):
         """Returns {name: value} of metrics of rows with the given logits, float32 [n]."""
         mesh = placement.reading_mesh(self.setup.config.mesh)
         summed = jax.jit(sums.sums, compiler_options=self.setup.compiler_options)
-        found = summed(*placement.replicate((logits, np.array(columns.labels)), mesh))
+        soft_labels = None if columns.soft_labels is None else np.array(columns.soft_labels)
+        found = summed(*placement.replicate((logits, np.array(columns.labels), soft_labels), mesh))
         return decided(lambda: measured.figures(Scores(found, logits), columns))
 
 

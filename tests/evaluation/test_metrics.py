@@ -161,12 +161,13 @@ def test_every_metric_of_the_table_is_within_its_bounds_or_says_why_it_is_not_de
         round(2 * ranking.auc(logits, labels) * positives * (997 - positives)),
         calibration.logloss(logits, labels) * 997,
     )
-    values = metrics.figures(METRICS, Scored(totals, labels, logits, groups))
+    values = metrics.figures(METRICS, Scored(totals, labels, logits, groups, row_weights=np.ones(997)))
     assert list(values) == list(METRICS)
     for name, value in values.items():
         assert METRICS[name].name == name and METRICS[name].possible(value) and math.isfinite(value)
         assert METRICS[name].shown(value) == f'{value:.4f}'
-    ones = metrics.figures(METRICS, Scored(Totals(0, 2, 0, 1.0), np.ones(2), np.array([0.1, 0.2]), np.array([1, 1])))
+    two = Scored(Totals(0, 2, 0, 1.0), np.ones(2), np.array([0.1, 0.2]), np.array([1, 1]))
+    ones = metrics.figures(METRICS, two)
     assert values['auc_minus_logloss'] == pytest.approx(
         ranking.auc(logits, labels) - calibration.logloss(logits, labels)
     )
@@ -177,6 +178,8 @@ def test_every_metric_of_the_table_is_within_its_bounds_or_says_why_it_is_not_de
         'auc_minus_logloss': 'not defined (one class only)',
         'group_auc': 'not defined (no group has both classes)',
         'group_auc_mean': 'not defined (no group has both classes)',
+        'weighted_auc': 'not defined (no weights of both classes)',
+        'weighted_logloss': 'not defined (no weights)',
     }
     assert not METRICS['auc'].possible(NAN) and not METRICS['auc'].possible(1.1) and METRICS['logloss'].possible(9.0)
 

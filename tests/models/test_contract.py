@@ -17,7 +17,6 @@ from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.models.registry import MODELS, build, model_class
-from autoint_jax.schema import Batch
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -115,7 +114,7 @@ def test_gradients_are_finite_and_padded_rows_have_no_effect(name):
     specs = model.table_specs(model.config, SCHEMA)
     padded = batch(ROWS + 4)
     padded = padded._replace(weights=np.where(np.arange(ROWS + 4) < ROWS, 1, 0).astype(np.float32))
-    rows = Batch(*(x[:ROWS] for x in padded))
+    rows = jax.tree.map(lambda x: x[:ROWS], padded)
     keys = row_keys(3, jnp.asarray(5), jnp.arange(ROWS + 4))
 
     loss = jax.jit(

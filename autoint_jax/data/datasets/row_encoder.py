@@ -28,8 +28,8 @@ class EncodedBlock(NamedTuple):
     """Successive raw rows, encoded, bad ones among them.
 
     Attributes:
-      columns: the rows, in file order; labels are NaN where there is none, or none that is allowed. A bad row has id 0
-        in every slot, and no number.
+      columns: the rows, in file order, without weights; labels are NaN where there is none, or none that is allowed. A
+        bad row has id 0 in every slot, and no number.
       bad: the rows that could not be parsed, bool [n].
       kept: the columns that were asked for, [n]; null in bad rows.
       found: the bad rows.
@@ -95,7 +95,8 @@ class RowEncoder:
             for raw, size in file.source.rows(threads, None, lambda number, raw: raw):
                 ids, numeric = encoder(raw.frame, threads)
                 self.unknown = {name: before[name] + count for name, count in encoder.unknown.items()}
-                columns = Columns(ids, numeric, self._labels(raw.frame, file.labelled))
+                labels = self._labels(raw.frame, file.labelled)
+                columns = Columns(ids, numeric, labels, soft_labels=self._soft_labels(raw.frame, labels))
                 yield _with_bad_rows(columns, raw, raw.frame.select(keep), size)
 
     def _labels(self, frame: pl.DataFrame, labelled: bool) -> np.ndarray:
@@ -108,6 +109,17 @@ class RowEncoder:
         return labels_of(frame, label)
 
 
+    def _soft_labels(self, frame: pl.DataFrame, labels: np.ndarray) -> np.ndarray | None:
+        """Returns the soft labels of rows, float32 [n], NaN where `labels` are; None if labels are not soft."""
+        label = self.plan.table.label
+        if not label.soft:
+            return None
+        if np.isnan(labels).all():
+            return labels
+        numbers = frame[label.column].cast(pl.Float32, strict=False).fill_null(np.nan).to_numpy()
+        return np.where(np.isnan(labels), labels, numbers)
+
+
 def _with_bad_rows(columns: Columns, raw: Raw, kept: pl.DataFrame, size: int) -> EncodedBlock:
     """Returns a block in which bad rows have their places among the others."""
     rows = len(columns) + len(raw.bad)
@@ -118,8 +130,13 @@ def _with_bad_rows(columns: Columns, raw: Raw, kept: pl.DataFrame, size: int) ->
     ids = np.zeros((rows, columns.ids.shape[1]), np.int32)
     numeric, labels = np.full((rows, columns.numeric.shape[1]), np.nan, np.float32), np.full(rows, np.nan, np.float32)
     ids[raw.places], numeric[raw.places], labels[raw.places] = columns.ids, columns.numeric, columns.labels
+    soft_labels = None
+    if columns.soft_labels is not None:
+        soft_labels = np.full(rows, np.nan, np.float32)
+        soft_labels[raw.places] = columns.soft_labels
     place = np.cumsum(~bad) - 1
-    return EncodedBlock(Columns(ids, numeric, labels), bad, _spread(kept, bad, place), raw.bad, size)
+    spread = Columns(ids, numeric, labels, soft_labels=soft_labels)
+    return EncodedBlock(spread, bad, _spread(kept, bad, place), raw.bad, size)
 
 
 def _spread(kept: pl.DataFrame, bad: np.ndarray, place: np.ndarray) -> pl.DataFrame:

@@ -114,11 +114,11 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, **_UNREGISTERED):
         """The features by the prepared data, or by the recipe; None for a user's table, whose files tell them."""
         if self._prepared_dir is not None:
             schema = self._opened.schema
-            widths = schema.num_slots, len(schema.numeric_fields)
+            widths, row_columns = (schema.num_slots, len(schema.numeric_fields)), schema.row_columns
         elif self.dataset == OWN_TABLE:
             return None
         else:
-            widths = _widths(registry.named(self.dataset).recipes[self.builder_config.name])
+            widths, row_columns = _widths(registry.named(self.dataset).recipes[self.builder_config.name]), ()
         columns = {'ids': np.int32, 'numeric': np.float32}
         # An array without columns cannot be read from bytes, so it is left out.
         features = {
@@ -126,7 +126,8 @@ class PublishedBuilder(tfds.core.ShardBasedBuilder, **_UNREGISTERED):
             for (name, dtype), width in zip(columns.items(), widths, strict=True)
             if width
         }
-        return tfds.features.FeaturesDict({**features, 'labels': _column((None,), np.float32)})
+        alone = dict.fromkeys(('labels', *row_columns), _column((None,), np.float32))
+        return tfds.features.FeaturesDict({**features, **alone})
 
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig | None = None

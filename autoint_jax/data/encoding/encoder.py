@@ -39,7 +39,7 @@ class Encoder:
         self.unseen = unseen
         own = schema_of(plan, fitted)
         self._crosses = CrossEncoder(plan.crosses, own, fitted.vocabularies, fitted.cuts)
-        self.schema = Schema((*own.fields, *self._crosses.fields))
+        self.schema = Schema((*own.fields, *self._crosses.fields), plan.label.row_columns)
         self._fields = [FieldEncoder(field, fitted, types[field.column]) for field in plan.fields]
         places = {**self.schema.slots, **self.schema.numeric_columns}
         self._places = {field.name: places[field.name] for field in plan.fields}

@@ -119,9 +119,11 @@ class TablePlan:
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as JSON."""
         value = dataclasses.asdict(self)
-        if not self.label.negative:  # left out, so that data prepared before there was such a list keeps its hash
-            del value['label']['negative']
-        if not self.crosses:  # for the same reason
+        # What is not declared is left out, so that data prepared before it could be declared keeps its hash.
+        value['label'] = {
+            key: own for key, own in value['label'].items() if own or key not in ('negative', 'soft', 'weight')
+        }
+        if not self.crosses:
             del value['crosses']
         return value
 

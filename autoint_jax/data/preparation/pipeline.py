@@ -23,10 +23,11 @@ from autoint_jax.data.preparation.crosses import with_crosses
 from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.origin import RawFiles
 from autoint_jax.data.preparation.progress import PreparationProgress
+from autoint_jax.data.preparation.split_weights import SplitWeights
 from autoint_jax.data.preparation.splits import TRAIN
 from autoint_jax.data.preparation.staleness import EXTENDS
 from autoint_jax.data.raw.bad_rows import BadRows
-from autoint_jax.data.raw.labels import labels_of
+from autoint_jax.data.raw.labels import LabelPlan, labels_of, row_columns_of
 from autoint_jax.data.raw.rows import Raw
 from autoint_jax.data.raw.source import THREADS, Source
 from autoint_jax.data.store.columns import SPLITS
@@ -116,7 +117,7 @@ def prepare_table(
             fitted = with_crosses(plan, fitted, source.types, spool, splitting.result() == TRAIN, threads)
             progress.end(len(labels))
         encoder = Encoder(plan, fitted, source.types)
-        records = _encode(scratch, spool, encoder, labels, splitting.result(), threads, progress)
+        records = _encode(scratch, spool, encoder, plan.label, labels, splitting.result(), threads, progress)
         _remove(scratch / 'spool')
         bad.close()
         write_plan(
@@ -194,14 +195,15 @@ def _encode(
     scratch: pathlib.Path,
     spool: Spool,
     encoder: Encoder,
+    label: LabelPlan,
     labels: np.ndarray,
     split_of: np.ndarray,
     threads: ThreadPoolExecutor,
     progress: PreparationProgress,
 ) -> dict[str, dict[str, Any]]:
     """Encodes and writes all rows. Returns {split: record of its writer}."""
-    slots, numeric_fields = encoder.schema.num_slots, len(encoder.schema.numeric_fields)
-    writers = {name: SplitWriter(scratch / name, slots, numeric_fields) for name in SPLITS}
+    writers = {name: SplitWriter(scratch / name, encoder.schema) for name in SPLITS}
+    weights = SplitWeights(label)
     progress.begin('encoding', spool.rows)
     start = 0
     with (
@@ -217,21 +219,23 @@ def _encode(
             ids, numeric = encoder(frame, threads, split_of[rows])
             if pending is not None:
                 pending.result()
-            pending = writing.submit(_append, writers, ids, numeric, labels[rows], split_of[rows])
+            weights.add(frame, split_of[rows])
+            columns = [ids, numeric, labels[rows], *row_columns_of(frame, label)]
+            pending = writing.submit(_append, writers, columns, split_of[rows])
             progress.advance(len(ids), start)
         if pending is not None:
             pending.result()
     progress.end(start)
+    for sentence in weights.sentences():
+        progress.say(sentence)
     return {name: writer.record for name, writer in writers.items()}
 
 
-def _append(
-    writers: dict[str, SplitWriter], ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray, split_of: np.ndarray
-) -> None:
+def _append(writers: dict[str, SplitWriter], columns: list[np.ndarray], split_of: np.ndarray) -> None:
     """Appends the rows of a block to their splits."""
-    for start in range(0, len(labels), ROWS_AT_ONCE):
+    for start in range(0, len(split_of), ROWS_AT_ONCE):
         piece = slice(start, start + ROWS_AT_ONCE)
-        of_rows = [np.ascontiguousarray(column[piece]) for column in (ids, numeric, labels)]
+        of_rows = [np.ascontiguousarray(column[piece]) for column in columns]
         for number, name in enumerate(SPLITS):
             rows = np.flatnonzero(split_of[piece] == number)
             writers[name].append(*(column[rows] for column in of_rows))

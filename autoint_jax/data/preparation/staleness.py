@@ -24,7 +24,7 @@ from autoint_jax.data.preparation.origin import (
 from autoint_jax.data.raw.bad_rows import allowed
 from autoint_jax.data.store.listener import Say
 from autoint_jax.data.store.prepared import LARGE, PreparedData
-from autoint_jax.data.store.verification import AGAIN
+from autoint_jax.data.store.value_checks import AGAIN
 from autoint_jax.data.text.packed import PACKED, unpacked_name
 from autoint_jax.errors import UsageError
 from autoint_jax.units import counted

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import polars as pl
 
-from autoint_jax.data.raw.labels import LabelPlan, labels_of, refusal
+from autoint_jax.data.raw.labels import LabelPlan, labels_of, refusal, weight_refusal, wrong_weights
 from autoint_jax.data.text.layout import TYPES, Layout
 
 # Takes typed columns, and returns {row: why it is bad}. It finds rows from which columns cannot be derived.
@@ -78,6 +78,9 @@ def checked(
     if label is not None:
         for row, cell in _cells(frame[label.column], pl.Series(np.isnan(labels_of(typed, label)))):
             reasons.setdefault(row, refusal(label, cell))
+        if label.weight is not None:
+            for row, cell in _cells(frame[label.weight], wrong_weights(typed, label.weight)):
+                reasons.setdefault(row, weight_refusal(label.weight, cell))
     for row, reason in (check(typed) if check is not None else {}).items():
         reasons.setdefault(row, reason)
     return typed, reasons

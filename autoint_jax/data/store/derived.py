@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autoint_jax.data.store.columns import DTYPES, SPLITS
+from autoint_jax.data.store.columns import SPLITS, dtypes
 from autoint_jax.data.store.manifest import PREPARATION, identity_of
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.split_writer import SplitWriter
@@ -18,8 +18,8 @@ from autoint_jax.data.store.verification import sample_of
 
 
 def columns_of(data: PreparedData, split: str) -> list[np.ndarray]:
-    """Returns the memory-mapped columns of a split in the order of DTYPES. They are not checked."""
-    return [np.load(data.folder / split / f'{name}.npy', mmap_mode='r') for name in DTYPES]
+    """Returns the memory-mapped columns of a split in the order of `dtypes`. They are not checked."""
+    return [np.load(data.folder / split / f'{name}.npy', mmap_mode='r') for name in dtypes(data.schema)]
 
 
 def write_derived(
@@ -29,7 +29,7 @@ def write_derived(
 
     Args:
       data: where the rows come from.
-      columns: split -> its columns, in the order of DTYPES.
+      columns: split -> its columns, in the order of `dtypes`.
       folder: of the new data; it must not exist.
       about: entries of the new manifest that replace those of `data` or stand beside them.
     """
@@ -37,15 +37,15 @@ def write_derived(
     with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:
         made = pathlib.Path(scratch, 'data')
         made.mkdir()
-        records = {}
+        records, names = {}, list(dtypes(data.schema))
         for split in SPLITS:
-            with SplitWriter(made / split, data.schema.num_slots, len(data.schema.numeric_fields)) as writer:
+            with SplitWriter(made / split, data.schema) as writer:
                 writer.append(*columns(split))
             records[split] = writer.record
         for path in data.folder.iterdir():
             if path.is_file() and path.name != 'manifest.json':
                 shutil.copyfile(path, made / path.name)
-        samples = {split: {name: sample_of(made / split / f'{name}.npy') for name in DTYPES} for split in SPLITS}
+        samples = {split: {name: sample_of(made / split / f'{name}.npy') for name in names} for split in SPLITS}
         manifest = data.manifest | {'splits': records} | about
         if PREPARATION in manifest:
             manifest[PREPARATION] = data.preparation | {'samples': samples}

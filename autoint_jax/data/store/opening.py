@@ -6,7 +6,7 @@ from typing import Any
 from autoint_jax import stored
 from autoint_jax.data.store.manifest import FORMAT, PREPARATION, PREPARATION_FORM, identity_of
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.data.store.verification import AGAIN
+from autoint_jax.data.store.value_checks import AGAIN
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.names import checked_name
 from autoint_jax.schema import Schema

@@ -1,7 +1,7 @@
 """Prepared data on disk: memory-mapped columns for each split, in the order of the rows, a schema and a manifest.
 
     <folder>/schema.json  manifest.json  vocabularies.json
-    <folder>/{train,valid,test}/{ids,numeric,labels}.npy
+    <folder>/{train,valid,test}/{ids,numeric,labels}.npy, and row_weights.npy and soft_labels.npy if rows have these
     <folder>/plan.json      how raw rows are encoded (tables only)
     <folder>/counts/        counts of the values without an id (tables with rare values only)
     <folder>/bad_rows.tsv   rows that could not be parsed (if there are any)
@@ -22,7 +22,7 @@ from autoint_jax.data.store import verification
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.listener import Say
 from autoint_jax.data.store.manifest import PREPARATION
-from autoint_jax.data.store.verification import AGAIN
+from autoint_jax.data.store.value_checks import AGAIN
 from autoint_jax.data.store.vocabulary import Vocabulary
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.schema import Schema
@@ -75,7 +75,7 @@ class PreparedData:
         """
         arrays = self._arrays(name)
         verification.check_split(arrays, self.schema)
-        return Columns(*(np.load(array.path, mmap_mode='r') for array in arrays.values()))
+        return Columns(**{column: np.load(array.path, mmap_mode='r') for column, array in arrays.items()})
 
     def check_whole(self, say: Say) -> None:
         """Compares every file with its checksum, byte by byte.

@@ -9,22 +9,24 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autoint_jax.data.store.columns import DTYPES
+from autoint_jax.data.store.columns import dtypes
+from autoint_jax.schema import Schema
 
 
 class SplitWriter:
-    """A writer of `ids.npy`, `numeric.npy` and `labels.npy` in a new folder, block by block. It is a context manager.
+    """A writer of the columns of a split, such as `ids.npy`, in a new folder, block by block. It is a context manager.
 
     Attributes:
       record: the entry for the manifest, {rows, positives, NAME_sha256}; it is complete when the context has ended.
     """
 
-    def __init__(self, folder: pathlib.Path, slots: int, numeric: int):
-        """Makes `folder`, for rows of so many id slots and numeric fields."""
+    def __init__(self, folder: pathlib.Path, schema: Schema):
+        """Makes `folder`, for rows of a schema."""
         folder.mkdir()
-        self._paths = {name: folder / f'{name}.npy' for name in DTYPES}
-        self._widths = {'ids': (slots,), 'numeric': (numeric,), 'labels': ()}
-        self._sums = {name: hashlib.sha256() for name in DTYPES}
+        self._dtypes = dtypes(schema)
+        self._paths = {name: folder / f'{name}.npy' for name in self._dtypes}
+        self._widths = {'ids': (schema.num_slots,), 'numeric': (len(schema.numeric_fields),)}
+        self._sums = {name: hashlib.sha256() for name in self._dtypes}
         self._rows = self._positives = 0
         self.record: dict[str, Any] = {}
 
@@ -47,9 +49,12 @@ class SplitWriter:
                 with _writing(self._paths[name]):
                     file.close()
 
-    def append(self, ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray) -> None:
-        """Adds rows: ids [n, slots], numeric [n, numeric], labels [n]. Raises OSError that names the file."""
-        for (name, dtype), values in zip(DTYPES.items(), (ids, numeric, labels), strict=True):
+    def append(self, ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray, *others: np.ndarray) -> None:
+        """Adds rows: ids [n, slots], numeric [n, numeric], labels [n], and the columns of `Schema.row_columns`, [n] each.
+
+        Raises OSError that names the file.
+        """
+        for (name, dtype), values in zip(self._dtypes.items(), (ids, numeric, labels, *others), strict=True):
             data = np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8).data
             self._sums[name].update(data)
             with _writing(self._paths[name]):
@@ -62,7 +67,7 @@ class SplitWriter:
 
         Its length stays when rows are added, as NumPy reserves space for any number of rows.
         """
-        for name, dtype in DTYPES.items():
+        for name, dtype in self._dtypes.items():
             with _writing(self._paths[name]):
                 self._files[name].seek(0)
                 np.lib.format.write_array_header_1_0(
@@ -70,7 +75,7 @@ class SplitWriter:
                     {
                         'descr': np.lib.format.dtype_to_descr(np.dtype(dtype)),
                         'fortran_order': False,
-                        'shape': (self._rows, *self._widths[name]),
+                        'shape': (self._rows, *self._widths.get(name, ())),
                     },
                 )
 

@@ -4,7 +4,8 @@ There are three checks, from the fastest to the slowest:
   - When data is opened (`opening.py`): the schema and the manifest give the hash that names the data.
   - When a split is opened (`check_split`): the size and the header of each array; the SHA-256 of a small array, or of
     64 blocks spread over a large one; and all values: ids are within their fields, numbers are not infinite, labels are
-    0 or 1. This reads the split once. A process checks a file once, as long as the file's times stay the same.
+    0 or 1, weights are not negative. This reads the split once. A process checks a file once, as long as the file's
+    times stay the same.
   - When the user asks for it (`check_whole`): the SHA-256 of every array.
 """
 
@@ -17,14 +18,14 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from autoint_jax.data.store.columns import DTYPES
+from autoint_jax.data.store.columns import dtypes
+from autoint_jax.data.store.value_checks import AGAIN, CHECKS
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.schema import Schema
 
 WHOLE_BYTES = 64 << 20  # of a file up to this size, the whole checksum is compared when its split is opened
 SAMPLED_BLOCKS, SAMPLED_BYTES = 64, 64 << 10
 BLOCK_BYTES = 4 << 20
-AGAIN = 'prepare the data again with --overwrite'
 
 
 class Array(NamedTuple):
@@ -62,16 +63,16 @@ def arrays_of(
       record: the manifest's entry for the split.
       samples: {name of an array: checksum of its sample}.
     """
-    widths = {'ids': (schema.num_slots,), 'numeric': (len(schema.numeric_fields),), 'labels': ()}
+    widths = {'ids': (schema.num_slots,), 'numeric': (len(schema.numeric_fields),)}
     return {
         name: Array(
             folder / split / f'{name}.npy',
             np.dtype(dtype),
-            (record['rows'], *widths[name]),
+            (record['rows'], *widths.get(name, ())),
             record[f'{name}_sha256'],
             samples.get(name),
         )
-        for name, dtype in DTYPES.items()
+        for name, dtype in dtypes(schema).items()
     }
 
 
@@ -109,7 +110,7 @@ def sample_of(path: pathlib.Path) -> str:
 def _check_once(name: str, array: Array, schema: Schema, status: tuple[int, ...]) -> None:
     """Checks the values and the checksum of an array. `status` makes a changed file another key of the cache."""
     whole = hashlib.sha256() if array.size <= WHOLE_BYTES else None
-    check = {'ids': _check_ids, 'numeric': _check_numbers, 'labels': _check_labels}[name]
+    check = CHECKS[name]
     for row, values in _blocks(array):
         check(array.path, row, values, schema)
         if whole is not None:
@@ -184,50 +185,3 @@ def _blocks(array: Array) -> Iterator[tuple[int, np.ndarray]]:
                     raise UsageError(f'{array.path} cannot be read (it ends within row {row + at_once}): {AGAIN}')
                 left = left[read:]
             yield row, values
-
-
-def _check_ids(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
-    """Raises UsageError if an id is not within its field."""
-    most = np.array([field.cardinality for field in schema.id_fields for _ in range(field.max_values)], np.uint32)
-    # A negative id, read as an unsigned number, is larger than all cardinalities.
-    if (_highest(values.view(np.uint32)) < most).all():
-        return
-    at, slot = np.argwhere(values.view(np.uint32) >= most)[0].tolist()
-    owner = next(field for field in schema.id_fields if slot < schema.slots[field.name].stop)
-    raise UsageError(
-        f'{path} row {row + at}: field {owner.name!r} has the id {values[at, slot]}, but its ids are 0 to '
-        f'{owner.cardinality - 1}: the file or the schema was changed or damaged; {AGAIN}'
-    )
-
-
-def _highest(values: np.ndarray) -> np.ndarray:
-    """Values [n, columns] -> the largest value of each column, [columns].
-
-    NumPy reduces short rows slowly, so 64 are taken as one.
-    """
-    at_once, columns = 64, values.shape[1]
-    whole = len(values) // at_once * at_once
-    highest = values[whole:].max(axis=0, initial=0)
-    if whole:
-        of_places = values[:whole].reshape(-1, at_once * columns).max(axis=0)
-        highest = np.maximum(highest, of_places.reshape(at_once, columns).max(axis=0))
-    return highest
-
-
-def _check_numbers(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
-    """Raises UsageError if a number is infinite."""
-    infinite = np.isinf(values)
-    if infinite.any():
-        at, column = np.argwhere(infinite)[0].tolist()
-        raise UsageError(
-            f'{path} row {row + at}: numeric field {schema.numeric_fields[column].name!r} has the value '
-            f'{values[at, column]}: no number may be infinite; fix the raw file, then {AGAIN}'
-        )
-
-
-def _check_labels(path: pathlib.Path, row: int, values: np.ndarray, schema: Schema) -> None:
-    """Raises UsageError if a label is neither 0 nor 1."""
-    wrong = (values != 0) & (values != 1)
-    if wrong.any():
-        at = int(np.flatnonzero(wrong)[0])
-        raise UsageError(f'{path} row {row + at} has the label {values[at]}: labels are 0 or 1; {AGAIN}')

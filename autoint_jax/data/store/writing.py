@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autoint_jax.data.store.columns import DTYPES, SPLITS, Columns
+from autoint_jax.data.store.columns import SPLITS, Columns, dtypes
 from autoint_jax.data.store.listener import Say, silent
 from autoint_jax.data.store.manifest import FORMAT, PREPARATION, identity_of
 from autoint_jax.data.store.prepared import PreparedData
@@ -51,8 +51,8 @@ def write_prepared(
     with unfinished(folder, say) as scratch:
         records = {}
         for name, columns in splits.items():
-            with SplitWriter(scratch / name, columns.ids.shape[1], columns.numeric.shape[1]) as writer:
-                writer.append(columns.ids, columns.numeric, columns.labels)
+            with SplitWriter(scratch / name, schema) as writer:
+                writer.append(*(getattr(columns, column) for column in dtypes(schema)))
             records[name] = writer.record
         if plan is not None:
             write_plan(scratch, plan)
@@ -109,7 +109,9 @@ def finish(
     manifest['versions'] = {'python': platform.python_version(), 'numpy': np.__version__}
     manifest[PREPARATION] = {
         **(preparation or {}),
-        'samples': {split: {name: sample_of(scratch / split / f'{name}.npy') for name in DTYPES} for split in SPLITS},
+        'samples': {
+            split: {name: sample_of(scratch / split / f'{name}.npy') for name in dtypes(schema)} for split in SPLITS
+        },
         'files_sha256': {name: sha256_of(scratch / name) for name in SIDE_FILES if (scratch / name).exists()},
     }
     (scratch / 'manifest.json').write_text(json.dumps(manifest, indent=2) + '\n')

@@ -67,7 +67,7 @@ def quality_of(
         counts = _counts(schema, source.training)
         times = np.concatenate([_rarest(schema, counts, block) for block in _blocks(source.columns, numbers)])
         found.extend(segments.by_rarity(times, scores, labels))
-    names = [name for name, metric in METRICS.items() if metric.needs != GROUPS]
+    names = [name for name, metric in METRICS.items() if metric.needs != GROUPS and not metric.weighted]
     return Quality(
         intervals.with_intervals(names, scores, labels, choice.seed),
         curves.roc(scores, labels),

@@ -138,7 +138,7 @@ def make_evaluator(
         rows = scored_rows(cut, mesh, count)
         score = device_logits(setup, found, cut.slice_rows, device_rows(cut, mesh))
         logits = score(variables, tables, columns, rows)[:count]
-        return Scores(sums.sums(logits, columns.labels), logits if keep_logits else None)
+        return Scores(sums.sums(logits, columns.labels, columns.soft_labels), logits if keep_logits else None)
 
     program = _over_copies(one_copy, mesh, together=together, shared=1)
     return jax.jit(program, compiler_options=setup.compiler_options)

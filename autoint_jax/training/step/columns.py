@@ -1,7 +1,7 @@
 """The columns of a split on the devices of a mesh, which divide the rows between them.
 
-`Columns` is one pytree from the disk to the step: ids, numeric values and labels of rows. Each process reads the rows
-of its own devices.
+`Columns` is one pytree from the disk to the step: ids, numeric values, labels and what else rows have. Each process
+reads the rows of its own devices.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.schema import Batch, Schema
+from autoint_jax.schema import ROW_COLUMNS, Batch, Schema
 from autoint_jax.training.step import aligned
 from autoint_jax.training.step.placement import BY_ROW, batch_devices, replicate
 
@@ -25,19 +25,20 @@ class ResidentColumns(Columns):
       count: the number of rows. The arrays may have more, on the last devices, which stand for no row.
     """
 
-    count: int
+    count: int = dataclasses.field(kw_only=True)
 
     def __len__(self) -> int:
         return self.count
 
 
-jax.tree_util.register_dataclass(Columns, ['ids', 'numeric', 'labels'], [])
-jax.tree_util.register_dataclass(ResidentColumns, ['ids', 'numeric', 'labels'], ['count'])
+_ARRAYS = ['ids', 'numeric', 'labels', *ROW_COLUMNS]  # those that rows do not have are no leaves
+jax.tree_util.register_dataclass(Columns, _ARRAYS, [])
+jax.tree_util.register_dataclass(ResidentColumns, _ARRAYS, ['count'])
 
 
 def bytes_per_row(schema: Schema) -> int:
-    """Returns the bytes of a row: its ids, numeric values and label."""
-    return 4 * (schema.num_slots + len(schema.numeric_fields) + 1)
+    """Returns the bytes of a row: its ids, numeric values, label and what else rows have."""
+    return 4 * (schema.num_slots + len(schema.numeric_fields) + 1 + len(schema.row_columns))
 
 
 def held_rows(count: int, devices: int, multiple: int = 1) -> int:
@@ -63,8 +64,7 @@ def resident_columns(columns: Columns, mesh: Mesh, multiple: int = 1) -> Residen
 
         return jax.make_array_from_callback((held * devices, *column.shape[1:]), sharding, of_device)
 
-    ids, numeric, labels = (on_devices(column) for column in (columns.ids, columns.numeric, columns.labels))
-    return ResidentColumns(ids, numeric, labels, len(columns))
+    return ResidentColumns(**vars(jax.tree.map(on_devices, columns)), count=len(columns))
 
 
 def whole_columns(columns: Columns, mesh: Mesh) -> Columns:
@@ -116,8 +116,16 @@ class SharedRows:
 
 
 def gathered(columns: Columns, rows: jax.Array) -> Batch:
-    """Returns rows [b] of columns on this device as a batch; row -1 stands for padding and has weight 0."""
+    """Returns rows [b] of columns on this device as a batch; row -1 stands for padding and has weight 0.
+
+    Its labels are soft labels where there are any.
+    """
     present = jnp.maximum(rows, 0)
+    labels = columns.labels if columns.soft_labels is None else columns.soft_labels
     return Batch(
-        columns.ids[present], columns.numeric[present], columns.labels[present], (rows >= 0).astype(jnp.float32)
+        columns.ids[present],
+        columns.numeric[present],
+        labels[present],
+        (rows >= 0).astype(jnp.float32),
+        None if columns.row_weights is None else columns.row_weights[present],
     )

@@ -23,7 +23,7 @@ from autoint_jax.models import registry
 from autoint_jax.models.contract import ADD_WORSE
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.dropout import Training, row_keys
-from autoint_jax.schema import Batch
+from autoint_jax.schema import ROW_WEIGHTS, SOFT_LABELS, Batch, Schema
 from autoint_jax.training.step.slices import Cut
 from autoint_jax.training.step.state import Setup
 from autoint_jax.training.step.turns import cut_into, group_gradients, in_turn, joined
@@ -34,8 +34,8 @@ def summed_logloss(logits: jax.Array, *, labels: jax.Array, weights: jax.Array) 
 
     Args:
       logits: float32 [b].
-      labels: float32 [b], 0 or 1.
-      weights: float32 [b], 0 for padding, else 1.
+      labels: float32 [b], from 0 to 1.
+      weights: float32 [b], 0 for padding.
     """
     return jnp.sum(weights * optax.sigmoid_binary_cross_entropy(logits, labels))
 
@@ -45,6 +45,7 @@ class LossRules(NamedTuple):
 
     Attributes:
       positive_weight: how often a row of label 1 counts.
+        Beside it, the weight of each row in the data counts, `Batch.row_weights`.
       negatives_kept: q, the fraction of rows of label 0 that sampling has left in the training split. The odds of label
         1 among sampled rows are those among all rows over q, so the loss takes logits minus log(q), and the logits of
         the model are those of all rows (He et al., ADKDD 2014, section 6.3).
@@ -55,18 +56,23 @@ class LossRules(NamedTuple):
 
     def weighted(self, batch: Batch) -> Batch:
         """Returns a batch with the weights of its rows in the loss."""
-        if self.positive_weight == 1:
-            return batch
-        return batch._replace(weights=batch.weights * (1 + (self.positive_weight - 1) * batch.labels))
+        weights = batch.weights if batch.row_weights is None else batch.weights * batch.row_weights
+        if self.positive_weight != 1:
+            weights = weights * (1 + (self.positive_weight - 1) * batch.labels)
+        return batch._replace(weights=weights)
 
     def of_sampled(self, logits: jax.Array) -> jax.Array:
         """Returns the logits of label 1 among sampled rows."""
         return logits if self.negatives_kept == 1 else logits - math.log(self.negatives_kept)
 
 
-def sentence(config: TrainingConfig) -> str:
-    """Returns a sentence about a training loss that is not the mean log loss; '' if it is."""
+def sentence(config: TrainingConfig, schema: Schema) -> str:
+    """Returns a sentence about a training loss that is not the mean log loss of labels 0 and 1; '' if it is."""
     found = []
+    if ROW_WEIGHTS in schema.row_columns:
+        found.append('the loss of each row counts by its weight in the data, and the sum is divided by the rows')
+    if SOFT_LABELS in schema.row_columns:
+        found.append('labels are soft, and metrics of the order of rows take them by the threshold of their declaration')
     if config.positive_weight != 1:
         found.append(f'a row of label 1 counts {config.positive_weight:g} times (training.positive_weight)')
     if config.negatives_kept != 1:

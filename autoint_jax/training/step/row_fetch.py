@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.data.store.columns import Columns
+from autoint_jax.schema import ROW_COLUMNS
 
 # Steps whose rows are fetched at once: many enough that waiting for other devices costs little. They are fewer where
 # their rows have more bytes than this; a device holds these rows of all devices while it fetches.
@@ -25,15 +26,22 @@ def fetched(columns: Columns, rows: jax.Array, axes: tuple[str, ...]) -> Columns
       rows: int32 [n], numbers among the rows of all devices.
       axes: the axes of the mesh over which the rows are divided.
     """
-    held, slots = columns.ids.shape
+    (held, slots), numeric = columns.ids.shape, columns.numeric.shape[1]
     local = jax.lax.all_gather(rows, axes, tiled=True) - jax.lax.axis_index(axes) * held  # [n * devices]
     found = jax.tree.map(lambda column: column[jnp.clip(local, 0, held - 1)], columns)
-    values = jnp.concatenate([found.numeric, found.labels[:, None]], axis=1)
+    names = ['labels', *_others(columns)]
+    values = jnp.concatenate([found.numeric, *(getattr(found, name)[:, None] for name in names)], axis=1)
     words = jnp.concatenate([found.ids, jax.lax.bitcast_convert_type(values, jnp.int32)], axis=1)
     words = jnp.where(((local >= 0) & (local < held))[:, None], words, 0)
     words = jax.lax.psum_scatter(words, axes, scatter_dimension=0, tiled=True)
     values = jax.lax.bitcast_convert_type(words[:, slots:], jnp.float32)
-    return Columns(words[:, :slots], values[:, :-1], values[:, -1])
+    alone = {name: values[:, numeric + place] for place, name in enumerate(names)}
+    return Columns(words[:, :slots], values[:, :numeric], **alone)
+
+
+def _others(columns: Columns) -> list[str]:
+    """Returns the names of the columns that rows have beside ids, numbers and labels."""
+    return [name for name in ROW_COLUMNS if getattr(columns, name) is not None]
 
 
 def in_groups(in_turn: Callable[[int], Callable], max_steps: int, axes: tuple[str, ...], loss: Any) -> Callable:
@@ -48,7 +56,7 @@ def in_groups(in_turn: Callable[[int], Callable], max_steps: int, axes: tuple[st
 
     def chunk(state, columns, order, first, count):
         places = order.shape[1]  # of a batch, on this device
-        row_bytes = 4 * (columns.ids.shape[1] + columns.numeric.shape[1] + 1)
+        row_bytes = 4 * (columns.ids.shape[1] + columns.numeric.shape[1] + 1 + len(_others(columns)))
         fitting = FETCH_BYTES // (places * jax.lax.axis_size(axes) * row_bytes)
         size = max(1, min(FETCH_STEPS, max_steps, fitting))
         group_steps, numbers = in_turn(size), jnp.arange(size)

@@ -51,10 +51,10 @@ def make_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> Callable[[
 
     @functools.partial(jax.jit, compiler_options=setup.compiler_options)
     def evaluate(variables, tables, columns):
-        scored = _logits(setup, mesh, variables, tables, columns), columns.labels
+        scored = _logits(setup, mesh, variables, tables, columns), columns.labels, columns.soft_labels
         scored = jax.lax.with_sharding_constraint(scored, NamedSharding(mesh, EVERYWHERE))
-        logits, labels = (array[: len(columns)] for array in scored)
-        return Scores(sums.sums(logits, labels), logits if keep_logits else None)
+        logits, labels, soft_labels = jax.tree.map(lambda array: array[: len(columns)], scored)
+        return Scores(sums.sums(logits, labels, soft_labels), logits if keep_logits else None)
 
     return evaluate
 
@@ -69,7 +69,8 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
     joined = jax.jit(jnp.concatenate, out_shardings=NamedSharding(mesh, EVERYWHERE))
 
     def evaluate(variables, tables, columns):
-        count, logits, labels, shared = len(columns), [], [], SharedRows(columns, mesh)
+        count, logits, shared = len(columns), [], SharedRows(columns, mesh)
+        labels: list[tuple[jax.Array, ...]] = []  # of each block, and soft labels where there are any
         batch = scored_batch(setup, mesh, count).padded_batch
         block = batch * max(1, BLOCK_ROWS // batch)
         for first in range(0, count, block):
@@ -77,10 +78,11 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
             rows = np.minimum(np.arange(first, first + block), count - 1)
             scored = shared.on_devices(shared.read(rows))
             logits.append(score(variables, tables, scored))
-            labels.append(scored.labels)
+            labels.append((scored.labels,) if scored.soft_labels is None else (scored.labels, scored.soft_labels))
             moved()
         whole = joined(logits)[:count]
-        return Scores(summed(whole, joined(labels)[:count]), whole if keep_logits else None)
+        known = (joined(list(blocks))[:count] for blocks in zip(*labels, strict=True))
+        return Scores(summed(whole, *known), whole if keep_logits else None)
 
     return evaluate
 

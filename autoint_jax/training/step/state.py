@@ -14,13 +14,14 @@ import optax
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.rates import Rates, rates_of
 from autoint_jax.config.training_config import SKIP
+from autoint_jax.errors import UsageError
 from autoint_jax.models import registry
 from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.forms import GPUS
 from autoint_jax.models.layers.batch_norm import STATISTICS
 from autoint_jax.models.layers.randomness import pinned, seed_key
 from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables
-from autoint_jax.schema import Batch, Schema
+from autoint_jax.schema import SOFT_LABELS, Batch, Schema
 from autoint_jax.training.tables.choice import adam, chosen_table_form, table_optimizer
 from autoint_jax.training.tables.learning_rate import LearningRate, schedule_factors
 from autoint_jax.training.tables.optimizer import TableOptimizer
@@ -149,8 +150,14 @@ def make_setup(config: Config, schema: Schema, platform: str | None = None) -> S
       schema: the fields of its data.
       platform: of the devices that train it; by default that of JAX's default device.
 
-    Raises UsageError if the model is unknown, does not read an option that is set, or cannot have the form asked for.
+    Raises UsageError if the model is unknown, does not read an option that is set, or cannot have the form asked for, and
+    if an option counts rows by their label and labels are soft.
     """
+    for name in ('positive_weight', 'negatives_kept') if SOFT_LABELS in schema.row_columns else ():
+        if getattr(config.training, name) != 1:
+            raise UsageError(
+                f'training.{name} counts rows by labels 0 and 1, and the labels of this data are soft: leave it at 1'
+            )
     platform = platform or jax.default_backend()
     model, table_specs = registry.build(config.model, schema, config.execution.form, platform)
     table_form = chosen_table_form(config.optimizer, config.execution.tables_form, platform)

@@ -119,7 +119,8 @@ def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
     with pytest.raises(OSError) as error:
         Spool(tmp_path / 'spool').write(0, pl.DataFrame({'a': range(1000)}))
     assert error.value.errno == errno.ENOSPC and error.value.filename == '/dev/full'
-    writer = SplitWriter(tmp_path / 'train', 3, 2)
+    fields = [FieldSpec(name, CATEGORICAL, 2) for name in 'abc'] + [FieldSpec(name, NUMERIC) for name in 'xy']
+    writer = SplitWriter(tmp_path / 'train', Schema(tuple(fields)))
     writer._paths['numeric'] = full
     with pytest.raises(OSError) as error, writer:
         for _ in range(100):

@@ -19,7 +19,10 @@ from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import make_setup
 
 ROWS, BATCH = 501, 61
-SCHEMA = Schema((FieldSpec('a', CATEGORICAL, 131), FieldSpec('b', CATEGORICAL, 7), FieldSpec('x', NUMERIC)))
+SCHEMA = Schema(
+    (FieldSpec('a', CATEGORICAL, 131), FieldSpec('b', CATEGORICAL, 7), FieldSpec('x', NUMERIC)),
+    ('row_weights', 'soft_labels'),
+)
 CONFIG = replace(
     Config(),
     {
@@ -41,7 +44,8 @@ def rows_of_every_kind():
     special = np.array([0x7FC00000, 0xFFC12345, 0x7F800000, 0xFF800000, 0x80000000, 1], np.uint32)
     numeric[1::5, 0] = np.resize(special, len(numeric[1::5])).view(np.float32)
     ids = np.stack([rng.integers(0, size, ROWS) for size in (131, 7)], 1).astype(np.int32)
-    return Columns(ids, numeric, (rng.random(ROWS) < 0.3).astype(np.float32))
+    labels = (rng.random(ROWS) < 0.3).astype(np.float32)
+    return Columns(ids, numeric, labels, *rng.random((2, ROWS)).astype(np.float32))
 
 
 def mesh_of(data, table):
@@ -53,7 +57,8 @@ def same(one, other):
 
 
 def leaves(columns, rows=slice(None)):
-    return [np.asarray(column)[rows] for column in (columns.ids, columns.numeric, columns.labels)]
+    found = columns.ids, columns.numeric, columns.labels, columns.row_weights, columns.soft_labels
+    return [np.asarray(column)[rows] for column in found]
 
 
 def fetched_on(mesh, columns, rows):
@@ -72,7 +77,7 @@ def divided_and_fetched():
         held = [sum(array.addressable_shards[number].data.nbytes for array in jax.tree.leaves(resident))
                 for number in range(8)]  # fmt: skip
         lie, fetched = leaves(resident, slice(ROWS)), leaves(fetched_on(mesh, resident, rows))
-        found.append([set(held) == {64 * 16}, same(lie, leaves(columns)), same(fetched, leaves(columns, rows))])
+        found.append([set(held) == {64 * 24}, same(lie, leaves(columns)), same(fetched, leaves(columns, rows))])
     return found
 
 

@@ -53,11 +53,18 @@ def read_fields(declared: Declared) -> tuple[FieldPlan, ...]:
     return tuple(fields)
 
 
-def read_label(declared: Declared) -> LabelPlan:
-    """Reads the label: the name of its column, or a mapping. Raises UsageError that names the key and the value."""
+def read_label(declared: Declared, weight: Declared | None) -> LabelPlan:
+    """Reads the label: the name of its column, or a mapping. Raises UsageError that names the key and the value.
+
+    Args:
+      declared: the label.
+      weight: the column of the weights of rows; None if there is none.
+    """
+    weights = None if weight is None else weight.text('the name of the column that says how much each row counts')
     if not isinstance(declared.node, Mapping):
-        return LabelPlan(declared.text('the name of a column, or a mapping as in {column: clicked}'))
-    content = declared.mapping(('column', 'above', 'positive', 'negative'))
+        column = declared.text('the name of a column, or a mapping as in {column: clicked}')
+        return LabelPlan(column, weight=weights)
+    content = declared.mapping(('column', 'above', 'positive', 'negative', 'soft'))
     if 'column' not in content:
         raise declared.error("has no 'column': write label: {column: NAME}")
     column = content['column'].text('the name of a column')
@@ -78,7 +85,12 @@ def read_label(declared: Declared) -> LabelPlan:
     for value in values['positive']:
         if value in values['negative']:
             raise content['negative'].error(f'lists {value!r}, which is also listed under positive: keep it in one')
-    return LabelPlan(column, above, **values)
+    soft = 'soft' in content and content['soft'].boolean()
+    if soft and any(values.values()):
+        raise content['soft'].error('stands beside positive or negative, which list texts: soft labels are numbers')
+    if soft and above is not None and not 0 <= above < 1:
+        content['above'].wrong('a number from 0 on and below 1, as labels are soft')
+    return LabelPlan(column, above, **values, soft=soft, weight=weights)
 
 
 def _field(declared: Declared) -> tuple[FieldPlan, Declared]:

@@ -12,6 +12,8 @@
     infinite: bad                    # an infinite number makes its row bad; with `missing`, it counts as missing
     label: {column: clicked}         # 0 or 1; or {column: stars, above: 3};
                                      # or {column: income, positive: [">50K"], negative: ["<=50K"]}
+                                     # or {column: share, soft: true}, numbers from 0 to 1
+    weight: times                    # the column that says how much each row counts in training, if any
     split:                           # one of
       random: {valid: 0.1, test: 0.1, seed: 0}                 # of each class (the default)
       column: {name: part, train: [a], valid: [b], test: [c]}
@@ -55,7 +57,7 @@ from autoint_jax.data.text.layout import Layout
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import MULTIVALUED, NUMERIC
 
-_KEYS = ('files', 'form', *TEXT_KEYS, 'missing', 'infinite', 'label', 'split', 'fields', CROSSES)
+_KEYS = ('files', 'form', *TEXT_KEYS, 'missing', 'infinite', 'label', 'weight', 'split', 'fields', CROSSES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +102,8 @@ class TableSchema:
             for field in self.plan.fields
         ]
         wanted.append((self.plan.label.column, 'text' if self.plan.label.positive else 'real'))
+        if self.plan.label.weight is not None:
+            wanted.append((self.plan.label.weight, 'real'))
         if self.split.kind == 'column':
             wanted.append((self.split.parameters['name'], 'text'))
         types: dict[str, str] = {}
@@ -128,7 +132,7 @@ def load(path: pathlib.Path) -> TableSchema:
     layout, columns = read_layout(content, form, whole)
     fields = read_fields(content['fields'])
     crosses = read_crosses(content[CROSSES], [field.name for field in fields]) if CROSSES in content else ()
-    plan = TablePlan(fields, read_label(content['label']), crosses=crosses)
+    plan = TablePlan(fields, read_label(content['label'], content.get('weight')), crosses=crosses)
     _check_label(content['label'], plan, layout, form)
     if split.kind == 'column':
         for value in filter(None, layout.missing):
@@ -165,6 +169,8 @@ def _check_separators(declared: Declared, plan: TablePlan, layout: Layout, form:
 def _check_label(declared: Declared, plan: TablePlan, layout: Layout, form: str) -> None:
     """Raises UsageError if the label does not fit the form, or if one of its values cannot occur."""
     label = plan.label
+    if label.weight == label.column:
+        raise declared.error(f'and key \'weight\' both name column {label.column!r}: weights are another column')
     if form == 'libsvm' and label.column != LABEL:
         raise declared.error(f'names column {label.column!r}: the label of a libsvm file is the column {LABEL!r}')
     for value in (*label.positive, *label.negative):
