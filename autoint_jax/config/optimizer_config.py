@@ -5,7 +5,16 @@ import dataclasses
 from autoint_jax.config.options import MOST_PLACES, check, option
 
 TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'lazy_adam', 'rowwise_adagrad')
-PENALTIES = ('clip_norm', 'row_clip', 'row_clip_floor', 'weight_decay', 'l2_params', 'l2_rows', 'l2_tables')
+PENALTIES = (
+    'clip_norm',
+    'row_clip',
+    'row_clip_floor',
+    'weight_decay',
+    'tables_weight_decay',
+    'l2_params',
+    'l2_rows',
+    'l2_tables',
+)
 CONSTANT, COSINE, LINEAR, STEP, INVERSE_ROOT = SCHEDULES = ('constant', 'cosine', 'linear', 'step', 'inverse_root')
 MOST_SCHEDULE_STEPS = 10_000_000  # the factors of all these steps lie in memory
 
@@ -64,6 +73,11 @@ class OptimizerConfig:
     weight_decay: float = option(
         0.0, "factor of AdamW's weight decay; it is that of parameters and of the table rows of a batch"
     )
+    tables_weight_decay: float = option(
+        0.0,
+        "factor of AdamW's weight decay of all rows of tables at each step, in place of that of the rows of a batch "
+        "(needs tables 'adam')",
+    )
     l2_params: float = option(0.0, 'factor of the L2 penalty on parameters, which are all but tables')
     l2_rows: float = option(0.0, 'factor of the L2 penalty on the table rows of a batch, each of which counts once')
     l2_tables: float = option(0.0, "factor of the L2 penalty on all rows of tables at each step (needs tables 'adam')")
@@ -87,6 +101,13 @@ class OptimizerConfig:
             self.l2_tables,
             f'0 with optimizer.tables {self.tables!r}: it would give rows that are not in the batch a gradient, '
             "and they are skipped; use optimizer.l2_rows, or optimizer.tables 'adam'",
+        )
+        check(
+            self.tables == 'adam' or not self.tables_weight_decay,
+            'optimizer.tables_weight_decay',
+            self.tables_weight_decay,
+            f'0 with optimizer.tables {self.tables!r}, which skips the rows that are not in the batch and so cannot '
+            "decay them; use optimizer.weight_decay, or optimizer.tables 'adam'",
         )
         self._check_schedule()
         self._check_plateau()

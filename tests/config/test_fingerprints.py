@@ -118,6 +118,7 @@ DEFAULTS = {
     'optimizer.row_clip': 0.0,
     'optimizer.row_clip_floor': 1e-5,
     'optimizer.weight_decay': 0.0,
+    'optimizer.tables_weight_decay': 0.0,
     'optimizer.l2_params': 0.0,
     'optimizer.l2_rows': 0.0,
     'optimizer.l2_tables': 0.0,

@@ -24,7 +24,8 @@ def adam(
 ) -> optax.GradientTransformation:
     """Returns dense Adam (Kingma & Ba, 2015), for parameters and, with optimizer.tables 'adam', for whole tables.
 
-    With a weight decay it is AdamW (Loshchilov & Hutter, 2019), whose decay is multiplied by the learning rate.
+    With a weight decay it is AdamW (Loshchilov & Hutter, 2019), whose decay is multiplied by the learning rate. That of
+    whole tables is `optimizer.tables_weight_decay`.
     """
     plain = _plain_adam(config, learning_rate)
     if not is_on(decay):
@@ -50,7 +51,8 @@ def table_optimizer(config: OptimizerConfig, form: str, rates: Rates) -> TableOp
       rates: learning rates, weight decay and L2 weights, in place of those of `config`.
     """
     learning_rate = LearningRate(rates.tables_learning_rate, schedule_factors(config))
-    rules = RowRules(rates.l2_rows, rates.weight_decay, config.row_clip, config.row_clip_floor)
+    decay = 0.0 if config.tables_weight_decay else rates.weight_decay  # of the rows of a batch
+    rules = RowRules(rates.l2_rows, decay, config.row_clip, config.row_clip_floor)
     compiled = form == 'cpu_kernel'
     if config.tables == 'deferred_adam':
         return (deferred_adam_kernel if compiled else deferred_adam)(
@@ -64,7 +66,12 @@ def table_optimizer(config: OptimizerConfig, form: str, rates: Rates) -> TableOp
         return (rowwise_adagrad_kernel if compiled else rowwise_adagrad)(
             learning_rate, epsilon=config.epsilon, rules=rules
         )
-    return dense(functools.partial(adam, config), learning_rate, rules=rules, l2_tables=rates.l2_tables)
+    return dense(
+        functools.partial(adam, config, decay=config.tables_weight_decay),
+        learning_rate,
+        rules=rules,
+        l2_tables=rates.l2_tables,
+    )
 
 
 def chosen_table_form(config: OptimizerConfig, asked: str = AUTOMATIC, platform: str | None = None) -> str:

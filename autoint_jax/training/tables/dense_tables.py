@@ -18,10 +18,11 @@ def advice(config: Config, specs: Mapping[str, TableSpec]) -> str | None:
 
     Args:
       config: configuration of the run. There is no suggestion if its table optimizer is not 'adam', or if it uses
-        `optimizer.l2_tables`, which needs 'adam'.
+        `optimizer.l2_tables` or `optimizer.tables_weight_decay`, which need 'adam'.
       specs: the tables of its model, by name.
     """
-    if config.optimizer.tables != 'adam' or config.optimizer.l2_tables or not specs:
+    of_all_rows = config.optimizer.l2_tables or config.optimizer.tables_weight_decay
+    if config.optimizer.tables != 'adam' or of_all_rows or not specs:
         return None
     table = max(specs.values(), key=lambda spec: spec.rows * spec.width)
     named = config.training.batch_size * len(table.columns)

@@ -5,6 +5,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from test_table_optimizers import D, V, batches, first_table
 
@@ -92,6 +93,23 @@ def test_rules_for_rows_are_their_definitions(tables, form):
     assert np.abs(expected - first_table()).max() > 0.03
 
 
+def test_the_decay_of_whole_tables_is_that_of_optax():
+    numbers, gradients = batches(5, scale=0.02)
+    config = OptimizerConfig(learning_rate=RATE, weight_decay=7.0, tables_weight_decay=3.0)
+    optimizer = table_optimizer(config, 'xla', rates_of(Config(optimizer=config)))
+    whole = optax.adamw(RATE, weight_decay=3.0)
+    table, expected = first_table(), first_table()
+    slots, state = optimizer.init(table), whole.init(expected)
+    for count, (of_batch, of_places) in enumerate(zip(numbers, gradients, strict=True)):
+        table, slots = optimizer.update(table, slots, jnp.asarray(of_batch), of_places, jnp.int32(count))
+        dense = jnp.zeros_like(expected).at[of_batch].add(of_places, mode='drop')
+        updates, state = whole.update(dense, state, expected)
+        expected = optax.apply_updates(expected, updates)
+    np.testing.assert_allclose(table, expected, rtol=0, atol=1e-7)
+    untouched = np.setdiff1d(np.arange(V), np.concatenate(numbers))
+    assert len(untouched) and np.abs(table[untouched]).max() < 0.9 * np.abs(first_table()[untouched]).max()
+
+
 def test_cowclip_clips_some_rows_and_leaves_tables_of_one_value():
     numbers, gradients = batches(1, scale=0.02)
     plain, clipped = (ruled_gradients(first_table(), numbers[0], gradients[0], row_clip=r) for r in (0.0, 1.0))
@@ -154,6 +172,10 @@ def test_one_norm_counts_parameters_and_tables_and_rules_reach_parameters():
     'options, named',
     [
         ({'optimizer.clip_norm': -1.0}, 'optimizer.clip_norm.*at least 0'),
+        (
+            {'optimizer.tables_weight_decay': 0.1, 'optimizer.tables': 'deferred_adam'},
+            "optimizer.tables_weight_decay.*0 with optimizer.tables 'deferred_adam', which skips the rows",
+        ),
         ({'optimizer.row_clip': 1.0, 'mesh.table': 2}, "mesh.exchange.*'gathered' with optimizer.row_clip"),
         (
             {'optimizer.clip_norm': 1.0, 'mesh.table': 2, 'mesh.ordered_sums': True, 'execution.slice_rows': 4},
