@@ -2,7 +2,7 @@
 
 Claim: the settings of BARS, with FuxiCTR's training rules, give the figures that BARS publishes (one seed).
 
-    python scripts/prepare_data.py --dataset=csv --schema=experiments/declarations/frappe_x1.yaml --raw_dir=RAW_DIR
+    python scripts/prepare_data.py --dataset=frappe_x1 --raw_dir=RAW_DIR
     python experiments/bars.py --dataset=frappe_x1 --models=autoint,autoint_plus --seeds=3
 
 `criteo_x4` and `avazu_x4` are the data sets `criteo` and `avazu` prepared by the recipe `bars`. A run with a record

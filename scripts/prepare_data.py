@@ -4,6 +4,7 @@
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=ml-1m        (the authors' recipe)
     python scripts/prepare_data.py --dataset=criteo --raw_dir=dac --recipe=bars
     python scripts/prepare_data.py --dataset=criteo --raw_dir=dac --crosses=best.yaml       (crossed fields, too)
+    python scripts/prepare_data.py --dataset=frappe_x1 --raw_dir=frappe          (a table of BARS with its split)
     python scripts/prepare_data.py --infer=mine.csv > mine.yaml                  (a draft to correct)
     python scripts/prepare_data.py --dataset=csv --schema=mine.yaml              (trained as --config.data.recipe=mine)
     python scripts/prepare_data.py --dataset=csv --schema=day2.yaml --extend_from=day1     (ids of day 1 stay)
@@ -27,25 +28,19 @@ interruptions.handle()
 from absl import flags
 from next_steps import shell_line
 
-from autoint_jax import command, stored
-from autoint_jax.data.datasets import download, own_table, registry
-from autoint_jax.data.datasets.click_logs import features_as_the_paper_counts
+from autoint_jax import command
+from autoint_jax.data.datasets import download, own_table, preparation_report, registry
 from autoint_jax.data.datasets.declaration.crosses import NO_CROSSES, Crosses, load_crosses
 from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting.draft import draft
-from autoint_jax.data.encoding import unknown_report, unknown_values
 from autoint_jax.data.preparation import staleness
 from autoint_jax.data.preparation.origin import Origin
 from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
 from autoint_jax.data.preparation.progress import PreparationBar
-from autoint_jax.data.raw.bad_rows import SIDE_FILE
 from autoint_jax.data.store import scratch
-from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.opening import OWN_TABLE, folder_of, open_extended, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.data.store.value_checks import AGAIN
 from autoint_jax.errors import UsageError, nearest
-from autoint_jax.schema import Schema
 from autoint_jax.terminal import Harmless, shown
 
 _NAMES = [*registry.DATASETS, OWN_TABLE]
@@ -114,14 +109,8 @@ def main(argv: list[str]) -> None:
         )
     _check_flags_are_read(_DATASET.value)
     data = _own_table() if _DATASET.value == OWN_TABLE else _named(_DATASET.value)
-    _print_figures(data, _DATASET.value)
-    _print_splits(data)
-    with stored.of_form(data.folder / 'manifest.json', mend=AGAIN):
-        for line in [
-            *unknown_report.lines(data.preparation.get(unknown_values.VALUES_KEY, {})),
-            *(f'WARNING: {note}' for note in data.preparation.get('notes', ())),
-        ]:
-            _say(line)
+    for line in preparation_report.lines(data, _DATASET.value):
+        _say(line)
     if _DATASET.value == OWN_TABLE:
         where = [f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value != _DATA_DIR.default else []
         print(
@@ -147,36 +136,6 @@ def _check_flags_are_read(dataset: str) -> None:
                     else f': --dataset={OWN_TABLE} is a table that a declaration describes'
                 )
             )
-
-
-def _print_figures(data: PreparedData, dataset: str) -> None:
-    """Prints rows, fields and features, beside the paper's Table 1 if the data set and the recipe are in it."""
-    published: dict[str, int] = {}
-    features: Callable[[Schema], int] = features_as_the_paper_counts
-    if dataset != OWN_TABLE:
-        known = registry.named(dataset)
-        published = known.published if known.published_recipe == data.manifest['recipe'] else {}
-        features = known.features
-    for figure, value in registry.figures(data, features).items():
-        print(
-            f'{figure:>10}: {value:>11,}'
-            + (f'   paper, Table 1: {published[figure]:>11,}' if figure in published else '')
-        )
-
-
-def _print_splits(data: PreparedData) -> None:
-    """Prints the rows of each split, and the first rows that could not be parsed."""
-    for split in SPLITS:
-        counts = data.manifest['splits'][split]
-        print(f'{split:>10}: {counts["rows"]:>11,} rows, {counts["positives"] / max(counts["rows"], 1):.2%} positive')
-    if data.manifest.get('bad_rows'):
-        bad = data.manifest['bad_rows']
-        print(
-            f'{bad:,} {"row" if bad == 1 else "rows"} could not be parsed and {"is" if bad == 1 else "are"} left out, '
-            f'see {data.folder / SIDE_FILE}; the first:'
-        )
-        for row in data.manifest['first_bad_rows']:
-            print(f'  {row["file"]} line {row["line"]}: {row["reason"]}')
 
 
 def _named(dataset: str) -> PreparedData:

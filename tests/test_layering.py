@@ -33,7 +33,7 @@ ARROWS = {
     'command': 'errors exits interruptions config',
     'kernels': 'cache_folder config',
     'data.text': 'errors',
-    'data.raw': 'errors data.text',
+    'data.raw': 'errors schema data.text',
     'data.store': 'errors names schema stored',
     'data.encoding': 'errors schema data.raw data.store',
     'data.preparation': 'errors console heartbeat stored data.text data.raw data.store data.encoding',

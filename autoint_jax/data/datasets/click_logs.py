@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax.data.datasets.declaration.crosses import NO_CROSSES, Crosses
@@ -102,16 +103,22 @@ class ClickLog(NamedTuple):
         )
 
     def file_of(self, raw_dir: pathlib.Path) -> pathlib.Path:
-        """Returns the file of rows in a folder. Raises UsageError if there is none, or if several match a pattern."""
-        for pattern in (pattern + suffix for suffix in ('', *PACKED) for pattern in self.patterns):
-            found = sorted(path for path in raw_dir.glob(pattern) if path.is_file())
-            if len(found) > 1:
-                raise UsageError(
-                    f'{raw_dir} has {len(found)} files {pattern}: leave one, or name it {self.patterns[0]}'
-                )
-            if found:
-                return found[0]
-        raise UsageError(f'{raw_dir / self.patterns[0]} does not exist: --raw_dir must name the folder with it')
+        """Returns the file of rows in a folder. Raises UsageError as `named_file` does."""
+        return named_file(self.patterns, raw_dir)
+
+
+def named_file(patterns: Sequence[str], raw_dir: pathlib.Path) -> pathlib.Path:
+    """Returns the file in a folder that the first matching pattern names; it may be packed.
+
+    Raises UsageError if there is none, or if several match a pattern.
+    """
+    for pattern in (pattern + suffix for suffix in ('', *PACKED) for pattern in patterns):
+        found = sorted(path for path in raw_dir.glob(pattern) if path.is_file())
+        if len(found) > 1:
+            raise UsageError(f'{raw_dir} has {len(found)} files {pattern}: leave one, or name it {patterns[0]}')
+        if found:
+            return found[0]
+    raise UsageError(f'{raw_dir / patterns[0]} does not exist: --raw_dir must name the folder with it')
 
 
 def _parameters(plan: TablePlan) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import json
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autoint_jax.data.datasets.declaration.table import TableSchema, load
@@ -57,7 +57,50 @@ def prepare_own(
     """
     schema = load(schema_path)
     raw_dir = raw_dir or schema_path.parent
-    files = _files_of(schema, raw_dir)
+    return prepare_declared(
+        schema,
+        _files_of(schema, raw_dir),
+        raw_dir,
+        folder,
+        origin=origin_of(schema),
+        dataset=dataset,
+        recipe=recipe,
+        max_bad_share=max_bad_share,
+        progress=progress,
+        extends=extends,
+    )
+
+
+def prepare_declared(
+    schema: TableSchema,
+    files: Mapping[str, Sequence[pathlib.Path]],
+    raw_dir: pathlib.Path,
+    folder: pathlib.Path,
+    *,
+    origin: Origin,
+    dataset: str,
+    recipe: str,
+    max_bad_share: float,
+    progress: PreparationProgress,
+    extends: Extension | None = None,
+) -> PreparedData:
+    """Prepares a declared table from its files.
+
+    Args:
+      schema: the declaration.
+      files: {split: files}, or {'': files} if they do not belong to splits.
+      raw_dir: folder of the raw files.
+      folder: where the prepared data will be.
+      origin: of the data, for the manifest.
+      dataset: name of the data set.
+      recipe: name of the table or recipe.
+      max_bad_share: share of the rows that may be unreadable.
+      progress: is told of the passes over the data.
+      extends: prepared data that the new data extends.
+
+    Raises:
+      UsageError: the raw files cannot be used.
+    """
     layout = layout_of(schema, next(path for paths in files.values() for path in paths))
     columns = list(schema.types() if schema.split_column is None else {**schema.types(), schema.split_column: ''})
     sources = {
@@ -78,10 +121,10 @@ def prepare_own(
         schema.split,
         split_column=schema.split.spooled_column,
         split_names={split: split for split in SPLITS} | names,
-        description={'dataset': dataset, 'recipe': recipe, 'parameters': _parameters(schema)},
+        description={'dataset': dataset, 'recipe': recipe, 'parameters': parameters_of(schema)},
         stored={'form': schema.form, 'layout': dataclasses.replace(layout, required=()).to_json()},
         max_bad_share=max_bad_share,
-        raw_files=RawFiles(origin_of(schema), raw_dir),
+        raw_files=RawFiles(origin, raw_dir),
         extends=extends,
         progress=progress,
     )
@@ -93,14 +136,14 @@ def origin_of(schema: TableSchema) -> Origin:
     return Origin(
         written(read_tree(schema.path)),
         meaning,
-        _parameters(schema),
+        parameters_of(schema),
         schema.path,
         lambda folder: [path for paths in _files_of(schema, folder).values() for path in paths],
     )
 
 
 def _parameters(schema: TableSchema) -> dict[str, Any]:
-    """The table's parameters in the manifest."""
+    """Returns the table's parameters in the manifest."""
     return {'split': {schema.split.kind: schema.split.parameters}, 'plan': schema.plan.to_json()}
 
 

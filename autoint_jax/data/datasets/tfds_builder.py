@@ -1,8 +1,8 @@
 """Prepared data as TensorFlow Datasets, for other JAX code: ArrayRecord files, no TensorFlow.
 
 Importing this module registers the builders `autoint_movielens_100k`, `autoint_movielens_1m`, `autoint_criteo`,
-`autoint_avazu`, `autoint_kdd12` and, for tables of your own, `autoint_csv`. Their configs are the recipes; their splits
-are train, valid and test. They are built from prepared data, or from raw files in `manual_dir`, which are prepared
+`autoint_avazu`, `autoint_kdd12`, `autoint_frappe_x1`, `autoint_criteo_x1`, `autoint_avazu_x1` and, for tables of your
+own, `autoint_csv`. Their configs are the recipes; their splits are train, valid and test. They are built from prepared data, or from raw files in `manual_dir`, which are prepared
 first:
 
     import tensorflow_datasets as tfds
@@ -20,6 +20,7 @@ An example is a block of 8,192 rows; the last one of a split may be shorter. Blo
     numeric  float32 [rows, numeric]  transformed values; NaN = missing
     labels   float32 [rows]           0 or 1
 
+A table of your own may also have `row_weights` and `soft_labels`, float32 [rows].
 `ids` or `numeric` is absent if there are no such fields, and a split if it has no rows. `builder.info` counts blocks,
 not rows. Its `metadata` has `schema`, which `autoint_jax.schema.Schema.from_json` reads (names, kinds, cardinalities),
 and `manifest` (rows and positives of each split, recipe, checksums, hash). Beside the records lie `vocabularies.json`

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from autoint_jax.data.datasets import click_logs, download, movielens, registry
+from autoint_jax.data.datasets.split_tables import SplitRecipe
 from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.opening import OWN_TABLE, open_prepared
@@ -212,7 +213,7 @@ def _widths(recipe: registry.Recipe) -> tuple[int, int]:
     """The numbers of id slots and numeric columns, by a recipe alone. Fields of click logs have one slot each."""
     if isinstance(recipe, movielens.MovieLensRecipe):
         return 2 * recipe.ids + 5 + movielens.MAX_GENRES, 1
-    if isinstance(recipe, click_logs.TableRecipe):
+    if isinstance(recipe, (click_logs.TableRecipe, SplitRecipe)):
         numeric = sum(field.kind == NUMERIC for field in recipe.plan.fields)
         return len(recipe.plan.fields) - numeric, numeric
-    raise TypeError(f'{recipe!r} is not a recipe of MovieLens or of a click log')
+    raise TypeError(f'{recipe!r} is not a recipe of MovieLens, of a click log or of a table with a given split')

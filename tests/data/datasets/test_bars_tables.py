@@ -1,55 +1,63 @@
-"""Declarations of the tables of BARS with given splits, on generated files of their columns, and a run on one."""
+"""The tables of BARS with given splits, on generated files of their columns in both forms, and a run on one."""
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from run_cases import Told
 
 from autoint_jax.config.configuration import load, replace
 from autoint_jax.config.folder import CONFIGS
-from autoint_jax.data.datasets.options import Options
-from autoint_jax.data.datasets.registry import prepare_own
+from autoint_jax.data.datasets.bars_tables import COLUMNS, TABLES
+from autoint_jax.data.datasets.registry import prepare
+from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, NUMERIC
 from autoint_jax.training.loop import fit
 
-DECLARATIONS = ROOT / 'experiments' / 'declarations'
-# {declaration: (numeric columns, categorical columns)}
-TABLES = {
-    'frappe_x1': ([], 'user item daytime weekday isweekend homework cost weather country city'.split()),
-    'criteo_x1': ([f'I{number}' for number in range(1, 14)], [f'C{number}' for number in range(1, 27)]),
-    'avazu_x1': ([], [f'feat_{number}' for number in range(1, 23)]),
-}
-
-
-def write(folder, numeric, categorical, rows):
-    """Writes train.csv, valid.csv and test.csv with a header, a label and so many rows."""
+def write(folder, name, rows):
+    """Writes so many rows of each split as files with a header, and the same rows as files of libfm."""
+    numeric, categorical = COLUMNS[name]
     folder.mkdir()
     rng = np.random.default_rng(0)
     for split, count in zip(('train', 'valid', 'test'), rows, strict=True):
-        lines = [','.join(['label', *numeric, *categorical])]
+        lines, pairs = [','.join(['label', *numeric, *categorical])], []
         for _ in range(count):
-            ids, x = rng.integers(0, 5, len(categorical)), rng.random(len(numeric))
+            ids, x = rng.integers(0, 5, len(categorical)), [f'{value:.6f}' for value in rng.random(len(numeric))]
             label = int(rng.random() < 0.2 + 0.1 * ids[1])
-            lines.append(','.join([str(label), *(f'{value:.6f}' for value in x), *map(str, ids)]))
+            lines.append(','.join([str(label), *x, *map(str, ids)]))
+            numbers = [f'{place}:{value}' for place, value in enumerate(x, start=1)]
+            pairs.append(' '.join(['1' if label else '-1', *numbers, *(f'{1000 + own}:1' for own in ids)]))
         (folder / f'{split}.csv').write_text('\n'.join(lines) + '\n')
+        called = {'train': 'frappe.train.libfm', 'valid': 'frappe.validation.libfm'}.get(split, f'{split}.libsvm')
+        (folder / called).write_text('\n'.join(pairs) + '\n')
     return folder
 
 
-def prepared(name, tmp_path, rows):
-    raw = write(tmp_path / 'raw', *TABLES[name], rows)
-    return prepare_own(DECLARATIONS / f'{name}.yaml', raw, tmp_path / 'data', Options())
+def prepared(name, tmp_path, rows, recipe='bars'):
+    raw = tmp_path / 'raw'
+    return prepare(name, recipe, raw if raw.exists() else write(raw, name, rows), tmp_path / 'data')
 
 
 @pytest.mark.parametrize('name', TABLES)
 def test_the_given_split_and_all_columns_are_taken_and_configurations_name_them(name, tmp_path):
     data = prepared(name, tmp_path, (60, 20, 10))
-    numeric, categorical = TABLES[name]
+    numeric, categorical = COLUMNS[name]
     kinds = {field.name: field.kind for field in data.schema.fields}
     assert kinds == dict.fromkeys(numeric, NUMERIC) | dict.fromkeys(categorical, CATEGORICAL)
     assert [len(data.split(split)) for split in ('train', 'valid', 'test')] == [60, 20, 10]
     assert all(field.cardinality == 6 for field in data.schema.fields if field.kind == CATEGORICAL)  # and unknown
     configs = [load(path) for path in CONFIGS.glob(f'{name}_*_bars.toml')]
-    assert len(configs) == 2 and {(config.data.dataset, config.data.recipe) for config in configs} == {('csv', name)}
+    assert len(configs) == 2 and {(config.data.dataset, config.data.recipe) for config in configs} == {(name, 'bars')}
+    same = prepared(name, tmp_path, (), 'libfm')
+    for split in ('train', 'valid', 'test'):
+        one, other = data.split(split), same.split(split)
+        for column in ('ids', 'numeric', 'labels'):
+            np.testing.assert_array_equal(getattr(one, column), getattr(other, column))
+
+
+def test_a_missing_file_of_a_split_is_named(tmp_path):
+    write(tmp_path / 'raw', 'frappe_x1', (9, 9, 9))
+    (tmp_path / 'raw' / 'valid.csv').unlink()
+    with pytest.raises(UsageError, match=r'raw/valid.csv does not exist: --raw_dir must name the folder with it'):
+        prepare('frappe_x1', 'bars', tmp_path / 'raw', tmp_path / 'data')
 
 
 @pytest.mark.slow
