@@ -25,21 +25,31 @@ FIGURES = {
     'criteo_x4': {'autoint': Figures(0.811918, 0.439914), 'autoint_plus': Figures(0.813240, 0.439023)},
     'avazu_x4': {'autoint': Figures(0.789103, 0.374519)},
 }
-# {data set: rows of its three splits together}. Other rows are not judged.
+# {data set: (rows, positive rows) of its splits, as the logs of BARS count them}. Other data is not judged.
 ROWS = {
-    'frappe_x1': 288_609,
-    'criteo_x1': 45_840_617,
-    'avazu_x1': 40_428_967,
-    'criteo_x4': 45_840_617,
-    'avazu_x4': 40_428_967,
+    'frappe_x1': {'train': (202_027, 67_604), 'valid': (57_722, 19_063), 'test': (28_860, 9_536)},
+    'criteo_x1': {'train': (33_003_326, 8_456_369), 'valid': (8_250_124, 2_114_300), 'test': (4_587_167, 1_174_769)},
+    'avazu_x1': {'train': (28_300_276, 4_953_382), 'valid': (4_042_897, 678_699), 'test': (8_085_794, 1_232_985)},
+    'criteo_x4': {'train': (36_672_493, 9_396_350), 'valid': (4_584_062, 1_174_544), 'test': (4_584_062, 1_174_544)},
+    'avazu_x4': {'train': (32_343_172, 5_492_052), 'valid': (4_042_897, 686_507), 'test': (4_042_898, 686_507)},
 }
 
 
-def other_rows(dataset: str, rows: int) -> str:
-    """Returns a sentence that says why so many prepared rows are not judged; '' if they are the rows of BARS."""
-    if rows == ROWS[dataset]:
-        return ''
-    return f'{dataset} has {ROWS[dataset]:,} rows, and here are {rows:,}: nothing is judged'
+def other_rows(dataset: str, splits: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns a sentence that says why prepared rows are not judged; '' if they are the rows of BARS.
+
+    Args:
+      dataset: a data set of FIGURES.
+      splits: the entry of the manifest, {split: {'rows', 'positives', ...}}.
+    """
+    for name, (rows, positives) in ROWS[dataset].items():
+        ours = splits[name]
+        if (ours['rows'], ours['positives']) != (rows, positives):
+            return (
+                f'the {name} split of {dataset} has {rows:,} rows, {positives:,} of them positive, and here are '
+                f'{ours["rows"]:,} and {ours["positives"]:,}: nothing is judged'
+            )
+    return ''
 
 
 def row(dataset: str, model: str, ours: Mapping[str, Measured]) -> dict[str, Any]:

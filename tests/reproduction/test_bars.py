@@ -40,5 +40,10 @@ def test_each_configuration_of_bars_has_its_figures_and_names_them():
 
 
 def test_other_rows_are_not_judged():
-    assert bars.other_rows('frappe_x1', 288_609) == ''
-    assert bars.other_rows('frappe_x1', 90) == 'frappe_x1 has 288,609 rows, and here are 90: nothing is judged'
+    theirs = {name: {'rows': rows, 'positives': own} for name, (rows, own) in bars.ROWS['frappe_x1'].items()}
+    assert bars.other_rows('frappe_x1', theirs) == ''
+    theirs['valid']['positives'] = 7
+    assert bars.other_rows('frappe_x1', theirs) == (
+        'the valid split of frappe_x1 has 57,722 rows, 19,063 of them positive, and here are 57,722 and 7: nothing is '
+        'judged'
+    )
