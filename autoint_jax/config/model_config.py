@@ -94,7 +94,7 @@ class ModelConfig:
     kernel_init: str = option(
         'model',
         "how initial matrices of interacting layers are drawn: 'model' (Glorot uniform) or 'xavier_normal'; the latter "
-        "draws vectors of 'scaled' numeric fields so, too, as FuxiCTR does",
+        "draws vectors of 'scaled' numeric fields so, too, and first-order weights like embeddings, as FuxiCTR does",
     )
     residual_projection: str = option(
         'always',

@@ -135,7 +135,8 @@ class AutoInt(Model):
 
     @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
-        return embedding_tables(config, schema) | (linear_tables(schema) if config.wide else {})
+        stddev = config.embedding_stddev if config.kernel_init == 'xavier_normal' else 0.0  # as in FuxiCTR, or zeros
+        return embedding_tables(config, schema) | (linear_tables(schema, stddev) if config.wide else {})
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
@@ -159,7 +160,8 @@ class AutoInt(Model):
         if deep is not None and summed:
             logits = logits + deep
         if config.wide:
-            logits = logits + FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)
+            xavier = config.kernel_init == 'xavier_normal'
+            logits = logits + FirstOrder(config, self.schema, drawn=xavier, name='linear_embedding')(rows, batch)
         return logits  # [b]
 
     def _interact(self, embedded: jax.Array, training: Training | None) -> jax.Array:

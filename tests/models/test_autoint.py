@@ -222,12 +222,13 @@ def test_parameter_counts_equal_those_of_bars(config, published):
 
 
 def test_xavier_normal_has_the_variance_of_glorot_uniform_and_no_bound():
-    config = ModelConfig(embedding_dim=24, num_layers=1, num_heads=2, head_dim=20)
+    config = ModelConfig(embedding_dim=24, num_layers=1, num_heads=2, head_dim=20, wide=True)
     setups = {
         kind: make_setup(Config(model=dataclasses.replace(config, kernel_init=kind)), SCHEMA)
         for kind in ('model', 'xavier_normal')
     }
-    drawn = {kind: initial_state(setup).params for kind, setup in setups.items()}
+    states = {kind: initial_state(setup) for kind, setup in setups.items()}
+    drawn = {kind: state.params for kind, state in states.items()}
     stddev = (2 / (24 + 40)) ** 0.5
     for kind, params in drawn.items():
         kernel = np.asarray(params['interacting_0']['kernel'])
@@ -235,6 +236,10 @@ def test_xavier_normal_has_the_variance_of_glorot_uniform_and_no_bound():
         assert (np.abs(kernel).max() > 2.5 * stddev) == (kind == 'xavier_normal')  # a uniform one ends at sqrt(3)
     vectors = [np.asarray(params['embedding']['numeric']['vectors']) for params in drawn.values()]
     assert np.abs(vectors[0]).max() < 0.05 < (2 / 25) ** 0.5 / 2 < np.abs(vectors[1]).max()
+    first_order = [np.asarray(state.tables['linear']) for state in states.values()]
+    assert not first_order[0].any() and first_order[1].std() == pytest.approx(config.embedding_stddev, rel=0.3)
+    numbers = [np.asarray(params['linear_embedding']['numeric']) for params in drawn.values()]
+    assert not numbers[0].any() and np.abs(numbers[1]).max() > 0.1
 
 
 def test_concatenation_needs_a_deep_network():

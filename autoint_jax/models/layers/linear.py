@@ -13,9 +13,9 @@ from autoint_jax.schema import Batch, Schema
 LINEAR_TABLE = 'linear'
 
 
-def linear_tables(schema: Schema) -> dict[str, TableSpec]:
-    """Returns the table of first-order weights: one value for each id, which starts at zero."""
-    return {LINEAR_TABLE: table_of(schema, 1, 0.0)}
+def linear_tables(schema: Schema, stddev: float = 0.0) -> dict[str, TableSpec]:
+    """Returns the table of first-order weights: one value for each id, drawn from N(0, stddev^2)."""
+    return {LINEAR_TABLE: table_of(schema, 1, stddev)}
 
 
 class FirstOrder(nn.Module):
@@ -24,10 +24,17 @@ class FirstOrder(nn.Module):
     A categorical field adds the weight of its value, a multivalued field the mean or sum of its values' weights, and a
     numeric field w_m * x_m. The module's name must end in `_embedding`, so that its numeric weights are counted as
     embeddings.
+
+    Attributes:
+      config: the options of the model.
+      schema: the fields.
+      drawn: whether numeric weights are drawn from N(0, 1), as FuxiCTR draws them by its Xavier rule; else they start at
+        zero.
     """
 
     config: ModelConfig
     schema: Schema
+    drawn: bool = False
 
     @nn.compact
     def __call__(self, rows: Rows, batch: Batch) -> jax.Array:
@@ -37,6 +44,7 @@ class FirstOrder(nn.Module):
         ):
             total = total + piece.sum((1, 2))
         if self.schema.numeric_fields:
-            weights = self.param('numeric', nn.initializers.zeros, (len(self.schema.numeric_fields),))
+            first = nn.initializers.normal(1.0) if self.drawn else nn.initializers.zeros
+            weights = self.param('numeric', first, (len(self.schema.numeric_fields),))
             total = total + present_values(batch.numeric) @ weights
         return total
