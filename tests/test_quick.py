@@ -15,6 +15,7 @@ OTHERS = [
     'heads',
     'table_precision',
     'table5_joint',
+    'training_rules',
     'tuning',
 ]
 

@@ -1,0 +1,92 @@
+"""Runs on rows with weights and soft labels: every way of training and of going on gives the same bits."""
+
+import json
+
+import numpy as np
+import pytest
+from own_table_cases import prepare
+from run_cases import TINY, Told, outcome
+
+from autoint_jax.config.configuration import replace
+from autoint_jax.evaluation.weighted import weighted_auc, weighted_logloss
+from autoint_jax.training.copies.fitting import fit_copies
+from autoint_jax.training.loop import fit
+from autoint_jax.training.step import placement, scoring
+from autoint_jax.training.step.columns import resident_columns
+from autoint_jax.training.trained import open_run
+
+pytestmark = pytest.mark.usefixtures('quick_compilation')
+CONFIG = replace(
+    TINY,
+    {
+        'data.dataset': 'csv',
+        'data.recipe': 'mine',
+        'training.batch_size': 16,
+        'execution.slice_rows': 16,
+        'training.epochs': 4,
+        'training.monitor': 'weighted_logloss',
+        'optimizer.tables': 'deferred_adam',
+    },
+)
+DECLARATION = """
+files: t.csv
+label: {column: p, soft: true, above: 0.4}
+weight: w
+split: {column: {name: part, train: [a], valid: [b], test: [c]}}
+fields: [{name: city}, {name: x, kind: numeric}]
+"""
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp('weighted'), np.random.default_rng(0)
+    lines = ['p,w,part,city,x']
+    for number in range(120):
+        city = rng.integers(0, 5)
+        soft = np.clip(0.15 * city + 0.2 * rng.random(), 0, 1)
+        lines.append(f'{soft:.3f},{rng.exponential():.3f},{"aabac"[number % 5]},c{city},{rng.random():.3f}')
+    (folder / 't.csv').write_text('\n'.join(lines) + '\n')
+    (folder / 'mine.yaml').write_text(DECLARATION)
+    return prepare(folder / 'mine.yaml')
+
+
+@pytest.fixture(scope='module')
+def alone(data, tmp_path_factory):
+    """The folder of a run that was left alone, and what it said."""
+    folder, told = tmp_path_factory.mktemp('alone'), Told()
+    fit(CONFIG, data, folder, told)
+    return folder, told
+
+
+def test_the_log_and_the_record_say_what_counts(data, alone):
+    folder, told = alone
+    said = next(sentence for sentence in told.said if sentence.startswith('the training loss is not the mean log loss'))
+    assert 'by its weight in the data' in said and 'labels are soft' in said
+    test = json.loads((folder / 'result.json').read_text())['test']
+    assert list(test) == ['auc', 'logloss', 'weighted_auc', 'weighted_logloss']
+    run, columns = open_run(folder, str(data.folder.parents[1]), None), data.split('test')
+    scorer = scoring.make_scorer(run.setup, placement.data_mesh())
+    logits = scorer(run.state.variables, run.state.tables, resident_columns(columns, placement.data_mesh()))
+    ones = np.ones(len(columns))
+    for name, weights in (('logloss', ones), ('weighted_logloss', columns.row_weights)):
+        assert test[name] == pytest.approx(weighted_logloss(logits, columns.soft_labels, weights), rel=1e-6)
+    for name, weights in (('auc', ones), ('weighted_auc', columns.row_weights)):
+        assert test[name] == pytest.approx(weighted_auc(logits, columns.labels, weights), rel=1e-6)
+
+
+@pytest.mark.slow
+def test_streamed_interrupted_and_in_copies_the_bits_are_the_same(data, alone, tmp_path):
+    folder, _ = alone
+    whole = outcome(folder, data, CONFIG)
+    fit(replace(CONFIG, {'execution.streaming': True}), data, tmp_path / 'streamed', Told())
+    for moment in (1, 3):
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, data, tmp_path / 'resumed', Told(stop_after=moment))
+    fit(CONFIG, data, tmp_path / 'resumed', Told())
+    fit_copies(
+        [CONFIG, replace(CONFIG, {'seed': 1})], data, [tmp_path / 'copy', tmp_path / 'other'], Told()
+    )
+    assert outcome(tmp_path / 'streamed', data, CONFIG) == whole
+    assert outcome(tmp_path / 'resumed', data, CONFIG) == whole
+    lines = [(one / 'metrics.jsonl').read_text() for one in (folder, tmp_path / 'copy', tmp_path / 'other')]
+    assert lines[0] == lines[1] != lines[2]
