@@ -6,10 +6,11 @@ from dense Adam than a constant rate. The norm of a step and its rate take littl
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
     python experiments/training_rules.py --dataset=movielens_1m
 
-Time: about ten minutes on two CPU cores. Steps are timed in turn, on made-up data, so nothing else should run. PASS: after
-2,000 steps, tables of deferred Adam differ from those of dense Adam, as a share of their movement, at most twice as much
-under each rule as under a constant rate; a step with clipping and a schedule takes at most 1.05 times as long as without,
-in the median over windows. Writes results/training_rules_DATASET.{json,csv} and results/training_rules_time.{json,csv}.
+Time: about ten minutes on two CPU cores. Steps are timed in turn, on made-up data, so nothing else should run. PASS:
+after 2,000 steps, tables of deferred Adam differ from those of dense Adam, as a share of their movement, at most twice
+as much under each rule as under a constant rate; a step with clipping and a schedule takes at most 1.05 times as long
+as without, in the median over windows. Writes results/training_rules_DATASET.{json,csv} and
+results/training_rules_time.{json,csv}.
 """
 
 from autoint_jax import interruptions

@@ -107,14 +107,7 @@ CALIBRATION = (
     ),
     Metric('auc_minus_logloss', 'AUC - logloss', HIGHER, TOTALS, of_totals(auc_minus_logloss), (-math.inf, 1.0)),
     Metric(
-        'calibration',
-        'calibration',
-        None,
-        LOGITS,
-        of_logits(calibration),
-        POSITIVE,
-        'no positive row',
-        of_shares=True,
+        'calibration', 'calibration', None, LOGITS, of_logits(calibration), POSITIVE, 'no positive row', of_shares=True
     ),
     Metric(
         'calibration_error',

@@ -91,7 +91,9 @@ def say_what_is_special(setup: Setup, reporter: Reporter) -> None:
         reporter.say(f'the compiled kernels are not used: {missed}')
     elif 'cpu_kernel' in (setup.form, setup.table_form) and (sentence := library.not_kept()):
         reporter.say(sentence)
-    for sentence in filter(None, (learning_rate.sentence(config.optimizer), loss.sentence(config.training, setup.schema))):
+    for sentence in filter(
+        None, (learning_rate.sentence(config.optimizer), loss.sentence(config.training, setup.schema))
+    ):
         reporter.say(sentence)
     if (advice := dense_tables.advice(setup.config, setup.table_specs)) is not None:
         reporter.say(advice)

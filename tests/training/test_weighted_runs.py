@@ -83,9 +83,7 @@ def test_streamed_interrupted_and_in_copies_the_bits_are_the_same(data, alone, t
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, data, tmp_path / 'resumed', Told(stop_after=moment))
     fit(CONFIG, data, tmp_path / 'resumed', Told())
-    fit_copies(
-        [CONFIG, replace(CONFIG, {'seed': 1})], data, [tmp_path / 'copy', tmp_path / 'other'], Told()
-    )
+    fit_copies([CONFIG, replace(CONFIG, {'seed': 1})], data, [tmp_path / 'copy', tmp_path / 'other'], Told())
     assert outcome(tmp_path / 'streamed', data, CONFIG) == whole
     assert outcome(tmp_path / 'resumed', data, CONFIG) == whole
     lines = [(one / 'metrics.jsonl').read_text() for one in (folder, tmp_path / 'copy', tmp_path / 'other')]

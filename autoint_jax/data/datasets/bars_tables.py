@@ -17,9 +17,7 @@ from autoint_jax.data.raw.libsvm_files import LABEL
 from autoint_jax.schema import CATEGORICAL, NUMERIC
 
 CSV_FILES = {'train': ('train.csv',), 'valid': ('valid.csv',), 'test': ('test.csv',)}
-LIBFM_FILES = {
-    name: (f'{name}.libfm', f'{name}.libsvm', f'*{name}*.lib*') for name in ('train', 'valid', 'test')
-}
+LIBFM_FILES = {name: (f'{name}.libfm', f'{name}.libsvm', f'*{name}*.lib*') for name in ('train', 'valid', 'test')}
 
 
 def _table(name: str, numeric: Sequence[str], categorical: Sequence[str]) -> SplitTable:

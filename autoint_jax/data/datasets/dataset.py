@@ -115,4 +115,6 @@ def of_table(name: str, table: ClickLog | SplitTable, reference: Reference, publ
             crosses=options.crosses,
         )
 
-    return Dataset(prepare, table.origin_of, table.recipes, click_logs.features_as_the_paper_counts, reference, published)
+    return Dataset(
+        prepare, table.origin_of, table.recipes, click_logs.features_as_the_paper_counts, reference, published
+    )

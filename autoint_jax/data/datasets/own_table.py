@@ -142,7 +142,7 @@ def origin_of(schema: TableSchema) -> Origin:
     )
 
 
-def _parameters(schema: TableSchema) -> dict[str, Any]:
+def parameters_of(schema: TableSchema) -> dict[str, Any]:
     """Returns the table's parameters in the manifest."""
     return {'split': {schema.split.kind: schema.split.parameters}, 'plan': schema.plan.to_json()}
 

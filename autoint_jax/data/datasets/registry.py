@@ -34,9 +34,7 @@ DATASETS = {
     'criteo': of_table(
         'criteo', criteo.CRITEO, criteo.REFERENCE, {'rows': 45_840_617, 'fields': 39, 'features': 998_960}
     ),
-    'avazu': of_table(
-        'avazu', avazu.AVAZU, avazu.REFERENCE, {'rows': 40_428_967, 'fields': 23, 'features': 1_544_488}
-    ),
+    'avazu': of_table('avazu', avazu.AVAZU, avazu.REFERENCE, {'rows': 40_428_967, 'fields': 23, 'features': 1_544_488}),
     'kdd12': of_table(
         'kdd12', kdd12.KDD12, kdd12.REFERENCE, {'rows': 149_639_105, 'fields': 13, 'features': 6_019_086}
     ),

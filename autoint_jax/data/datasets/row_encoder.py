@@ -108,7 +108,6 @@ class RowEncoder:
             frame = frame.with_columns(pl.col(label.column).cast(pl.Float64, strict=False))
         return labels_of(frame, label)
 
-
     def _soft_labels(self, frame: pl.DataFrame, labels: np.ndarray) -> np.ndarray | None:
         """Returns the soft labels of rows, float32 [n], NaN where `labels` are; None if labels are not soft."""
         label = self.plan.table.label

@@ -2,8 +2,8 @@
 
 Importing this module registers the builders `autoint_movielens_100k`, `autoint_movielens_1m`, `autoint_criteo`,
 `autoint_avazu`, `autoint_kdd12`, `autoint_frappe_x1`, `autoint_criteo_x1`, `autoint_avazu_x1` and, for tables of your
-own, `autoint_csv`. Their configs are the recipes; their splits are train, valid and test. They are built from prepared data, or from raw files in `manual_dir`, which are prepared
-first:
+own, `autoint_csv`. Their configs are the recipes; their splits are train, valid and test. They are built from prepared
+data, or from raw files in `manual_dir`, which are prepared first:
 
     import tensorflow_datasets as tfds
     import autoint_jax.data.datasets.tfds_builder

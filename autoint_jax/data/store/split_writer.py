@@ -50,7 +50,7 @@ class SplitWriter:
                     file.close()
 
     def append(self, ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray, *others: np.ndarray) -> None:
-        """Adds rows: ids [n, slots], numeric [n, numeric], labels [n], and the columns of `Schema.row_columns`, [n] each.
+        """Adds rows: ids [n, slots], numeric [n, numeric], labels [n], and those of `Schema.row_columns`, [n] each.
 
         Raises OSError that names the file.
         """

@@ -28,8 +28,8 @@ class FirstOrder(nn.Module):
     Attributes:
       config: the options of the model.
       schema: the fields.
-      drawn: whether numeric weights are drawn from N(0, 1), as FuxiCTR draws them by its Xavier rule; else they start at
-        zero.
+      drawn: whether numeric weights are drawn from N(0, 1), as FuxiCTR draws them by its Xavier rule; else they start
+        at zero.
     """
 
     config: ModelConfig

@@ -72,7 +72,9 @@ def sentence(config: TrainingConfig, schema: Schema) -> str:
     if ROW_WEIGHTS in schema.row_columns:
         found.append('the loss of each row counts by its weight in the data, and the sum is divided by the rows')
     if SOFT_LABELS in schema.row_columns:
-        found.append('labels are soft, and metrics of the order of rows take them by the threshold of their declaration')
+        found.append(
+            'labels are soft, and metrics of the order of rows take them by the threshold of their declaration'
+        )
     if config.positive_weight != 1:
         found.append(f'a row of label 1 counts {config.positive_weight:g} times (training.positive_weight)')
     if config.negatives_kept != 1:

@@ -150,8 +150,8 @@ def make_setup(config: Config, schema: Schema, platform: str | None = None) -> S
       schema: the fields of its data.
       platform: of the devices that train it; by default that of JAX's default device.
 
-    Raises UsageError if the model is unknown, does not read an option that is set, or cannot have the form asked for, and
-    if an option counts rows by their label and labels are soft.
+    Raises UsageError if the model is unknown, does not read an option that is set, or cannot have the form asked for,
+    and if an option counts rows by their label and labels are soft.
     """
     for name in ('positive_weight', 'negatives_kept') if SOFT_LABELS in schema.row_columns else ():
         if getattr(config.training, name) != 1:

@@ -12,6 +12,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, NUMERIC
 from autoint_jax.training.loop import fit
 
+
 def write(folder, name, rows):
     """Writes so many rows of each split as files with a header, and the same rows as files of libfm."""
     numeric, categorical = COLUMNS[name]

@@ -47,7 +47,8 @@ def test_a_soft_label_above_one_half_is_positive_unless_said_otherwise(tmp_path)
 
 
 @pytest.mark.parametrize(
-    'cell, said', [('-1', "is '-1'"), ('', 'is missing'), ('nan', "is 'nan'"), ('inf', "holds 'inf', which is infinite")]
+    'cell, said',
+    [('-1', "is '-1'"), ('', 'is missing'), ('nan', "is 'nan'"), ('inf', "holds 'inf', which is infinite")],
 )
 def test_a_wrong_weight_names_its_row(tmp_path, cell, said):
     path = declared(tmp_path, [*ROWS, f'0.5,{cell},a,x'])

@@ -23,6 +23,7 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.scratch_owner import OWNER
 from autoint_jax.data.store.split_writer import SplitWriter
 from autoint_jax.data.store.spool import Spool
+from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
 
 LOGS = {'criteo': CRITEO, 'avazu': AVAZU}
 CODE = (

@@ -170,7 +170,7 @@ def _check_label(declared: Declared, plan: TablePlan, layout: Layout, form: str)
     """Raises UsageError if the label does not fit the form, or if one of its values cannot occur."""
     label = plan.label
     if label.weight == label.column:
-        raise declared.error(f'and key \'weight\' both name column {label.column!r}: weights are another column')
+        raise declared.error(f"and key 'weight' both name column {label.column!r}: weights are another column")
     if form == 'libsvm' and label.column != LABEL:
         raise declared.error(f'names column {label.column!r}: the label of a libsvm file is the column {LABEL!r}')
     for value in (*label.positive, *label.negative):
