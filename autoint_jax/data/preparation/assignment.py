@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from autoint_jax.data.encoding.plan import TablePlan
-from autoint_jax.data.raw.labels import LabelPlan
+from autoint_jax.data.raw.labels import HALF, LabelPlan
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.spool import Spool
 from autoint_jax.errors import UsageError
@@ -129,6 +129,8 @@ def _check_classes(label: LabelPlan, labels: np.ndarray, split_of: np.ndarray, n
     rule = (
         f'above {label.above:g}'
         if label.above is not None
+        else f'above {HALF:g}'
+        if label.soft
         else f'one of {_list(label.positive)}'
         if label.positive
         else '1'

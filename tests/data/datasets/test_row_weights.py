@@ -60,7 +60,7 @@ def test_a_wrong_weight_names_its_row(tmp_path, cell, said):
     'keys, rows, said',
     [
         (WEIGHTED, ['1.5,1,a,x'], "its label, column 'p', is '1.5', and a soft label is a number from 0 to 1"),
-        (WEIGHTED.replace('w', 'p', 1).replace('weight: w', 'weight: p'), [], "both name column 'p'"),
+        ('label: {column: p, above: 0.3}\nweight: p', [], "both name column 'p'"),
         ('label: {column: p, soft: true, positive: ["1"]}', [], 'soft labels are numbers'),
         ('label: {column: p, soft: true, above: 1}', [], 'from 0 on and below 1'),
         ('label: {column: p, above: 0.3}\nweight: v', [], "uses column 'v', which"),
@@ -81,7 +81,8 @@ def test_changed_weights_and_soft_labels_name_their_row(tmp_path):
     data = prepare(declared(tmp_path))
     for name, value in (('row_weights', -1), ('soft_labels', 2)):
         path = data.folder / 'train' / f'{name}.npy'
+        before = np.load(path)[2]
         np.load(path, mmap_mode='r+')[2] = value
         with pytest.raises(UsageError, match=rf'{name}.npy row 2 has the .* {value}.0'):
             data.split('train')
-        np.load(path, mmap_mode='r+')[2] = 0.5
+        np.load(path, mmap_mode='r+')[2] = before
