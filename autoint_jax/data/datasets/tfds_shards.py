@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from autoint_jax.data.datasets import click_logs, download, movielens, registry
+from autoint_jax.data.datasets.dataset import Recipe
 from autoint_jax.data.datasets.split_tables import SplitRecipe
 from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
 from autoint_jax.data.store.columns import SPLITS, Columns
@@ -209,7 +210,7 @@ def _column(shape: tuple[int | None, ...], dtype: type) -> tfds.features.Tensor:
     return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=tfds.features.Encoding.BYTES)
 
 
-def _widths(recipe: registry.Recipe) -> tuple[int, int]:
+def _widths(recipe: Recipe) -> tuple[int, int]:
     """The numbers of id slots and numeric columns, by a recipe alone. Fields of click logs have one slot each."""
     if isinstance(recipe, movielens.MovieLensRecipe):
         return 2 * recipe.ids + 5 + movielens.MAX_GENRES, 1

@@ -60,7 +60,7 @@ def labels_of(frame: pl.DataFrame, plan: LabelPlan) -> np.ndarray:
 
 def row_columns_of(frame: pl.DataFrame, plan: LabelPlan) -> list[np.ndarray]:
     """Returns the columns of `LabelPlan.row_columns` of rows that are not bad, float32 [n] each."""
-    columns = {ROW_WEIGHTS: plan.weight, SOFT_LABELS: plan.column}
+    columns = {ROW_WEIGHTS: plan.weight or '', SOFT_LABELS: plan.column}
     return [frame[columns[name]].cast(pl.Float32).to_numpy() for name in plan.row_columns]
 
 
