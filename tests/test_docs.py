@@ -110,6 +110,7 @@ def test_all_keys_of_declarations_are_explained():
         'above',
         'positive',
         'negative',
+        'soft',
         'column',
         *(key for keys in splits.KEYS.values() for key in keys),
     }
