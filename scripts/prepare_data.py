@@ -25,11 +25,12 @@ from autoint_jax import interruptions
 
 interruptions.handle()
 
+import preparation_report
 from absl import flags
 from next_steps import shell_line
 
 from autoint_jax import command
-from autoint_jax.data.datasets import download, own_table, preparation_report, registry
+from autoint_jax.data.datasets import download, own_table, registry
 from autoint_jax.data.datasets.declaration.crosses import NO_CROSSES, Crosses, load_crosses
 from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.drafting.draft import draft

@@ -7,7 +7,7 @@ import pytest
 from run_cases import TINY, Told, outcome
 
 from autoint_jax.config.configuration import replace
-from autoint_jax.data.datasets.options import Options
+from autoint_jax.data.datasets.dataset import Options
 from autoint_jax.data.datasets.registry import prepare_own
 from autoint_jax.evaluation.weighted import weighted_auc, weighted_logloss
 from autoint_jax.training.copies.fitting import fit_copies

@@ -5,18 +5,41 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from autoint_jax.data.datasets import click_logs, movielens, movielens_rows
+from autoint_jax.data.datasets.bars_tables import SplitTable
 from autoint_jax.data.datasets.click_logs import ClickLog
-from autoint_jax.data.datasets.declaration.crosses import Crosses
+from autoint_jax.data.datasets.declaration.crosses import NO_CROSSES, Crosses
 from autoint_jax.data.datasets.movielens_files import MovieLens
-from autoint_jax.data.datasets.options import Options
 from autoint_jax.data.datasets.references import Reference
-from autoint_jax.data.datasets.split_tables import SplitTable
 from autoint_jax.data.encoding.unknown_values import VALUES_KEY, of_columns
+from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.origin import ORIGIN_KEY, Origin, RawFiles
+from autoint_jax.data.preparation.pipeline import MAX_BAD_SHARE
+from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import sha256_of, write_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import Schema
+
+
+class Options(NamedTuple):
+    """Options of a preparation.
+
+    Attributes:
+      max_bad_share: share of the rows that may be unreadable.
+      progress: is told of the passes over the data.
+      extends: prepared data that the new data extends; None if there is none.
+      crosses: crossed fields that are added to a recipe; a table of the user declares its own.
+    """
+
+    max_bad_share: float = MAX_BAD_SHARE
+    progress: PreparationProgress = SilentPreparation()
+    extends: PreparedData | None = None
+    crosses: Crosses = NO_CROSSES
+
+    @property
+    def extension(self) -> Extension | None:
+        """What is taken over from the data that is extended. Raises UsageError as `Extension` does."""
+        return None if self.extends is None else Extension(self.extends)
 
 
 class Recipe(Protocol):

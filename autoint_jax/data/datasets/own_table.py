@@ -9,8 +9,7 @@ from typing import Any
 
 from autoint_jax.data.datasets.declaration.table import TableSchema, load
 from autoint_jax.data.datasets.declaration.text import read_tree, written
-from autoint_jax.data.datasets.file_splits import SplitFiles
-from autoint_jax.data.datasets.table_files import files_of
+from autoint_jax.data.datasets.file_splits import SplitFiles, files_of
 from autoint_jax.data.encoding.plan import TablePlan
 from autoint_jax.data.preparation.extension import Extension
 from autoint_jax.data.preparation.origin import Origin, RawFiles

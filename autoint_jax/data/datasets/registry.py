@@ -4,9 +4,8 @@ import pathlib
 from collections.abc import Callable
 
 from autoint_jax.data.datasets import avazu, bars_tables, criteo, kdd12, movielens, movielens_files, own_table
-from autoint_jax.data.datasets.dataset import Dataset, of_movielens, of_table
+from autoint_jax.data.datasets.dataset import Dataset, Options, of_movielens, of_table
 from autoint_jax.data.datasets.movielens_files import files_1m, files_100k, read_1m, read_100k
-from autoint_jax.data.datasets.options import Options
 from autoint_jax.data.datasets.references import OWN_TABLE_REFERENCE, Reference
 from autoint_jax.data.store.opening import OWN_TABLE, folder_of
 from autoint_jax.data.store.prepared import PreparedData

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from autoint_jax.data.datasets import click_logs, download, movielens, registry
+from autoint_jax.data.datasets.bars_tables import SplitRecipe
 from autoint_jax.data.datasets.dataset import Recipe
-from autoint_jax.data.datasets.split_tables import SplitRecipe
 from autoint_jax.data.preparation.progress import PreparationProgress, SilentPreparation
 from autoint_jax.data.store.columns import SPLITS, Columns
 from autoint_jax.data.store.opening import OWN_TABLE, open_prepared
