@@ -87,6 +87,9 @@ def main(argv: list[str]) -> None:
         data_flags.verified(run.data)
         print(f'wrote {crosses.export_crosses(run_dir, run, _EXPORT_CROSSES.value, path or None)}')
         return
+    output = pathlib.Path(_OUTPUT_DIR.value or run_dir / 'explanation')
+    if output.exists() and not output.is_dir():
+        raise UsageError(f'{output} is a file, where the folder of the report would be: name another --output_dir')
     surveyed = Surveyed(run_dir, run, scorer_of(run))
     check_others(surveyed, _OTHER_RUNS.value)
     source = _source(surveyed)
@@ -106,7 +109,7 @@ def main(argv: list[str]) -> None:
 
         findings = findings_of(surveyed, source, choice, others, doing)
         doing('writing the report')
-        written = files.write(findings, pathlib.Path(_OUTPUT_DIR.value or run_dir / 'explanation'))
+        written = files.write(findings, output)
     for sentence in findings.belief.sentences:
         _say(f'- {sentence}')
     _say(f'wrote {counted(len(written), "file")} beside {written[0]}, which opens in a browser')

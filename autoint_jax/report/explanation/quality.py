@@ -130,7 +130,7 @@ def _learning(quality: Quality) -> Chart:
 
     specs = [
         curves.lines(
-            made, curves.Axis('epoch', form='~g', whole=True), curves.Axis(title), points=True, width=215, height=200
+            made, curves.Axis('epoch', form='~f', whole=True), curves.Axis(title), points=True, width=215, height=200
         )
         for name, title in (
             ('train_logloss', 'logloss in training'),
