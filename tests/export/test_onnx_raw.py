@@ -206,13 +206,7 @@ def test_hashed_fields_have_the_buckets_of_the_encoder(tmp_path):
     texts = ['', 'none', ' a  b ', *drawn, 'x' * 65, 'é', ' ' * 70 + '7', '007']
     wrong = np.array([len(text.strip()) > 64 or not text.isascii() for text in texts])
     words = ['', 'none|a', ' a  b |c', '||', *('|'.join(rng.choices(drawn, k=rng.randrange(4))) for _ in texts[4:])]
-    table = pl.DataFrame(
-        {
-            'text': texts,
-            'words': words,
-            'y': rng.choices('01', k=len(texts)),
-        }
-    )
+    table = pl.DataFrame({'text': texts, 'words': words, 'y': rng.choices('01', k=len(texts))})
     table.write_csv(tmp_path / 'hashed.csv')
     (tmp_path / 'hashed.yaml').write_text(HASHED)
     data = prepared_own(tmp_path, tmp_path / 'hashed.yaml')
