@@ -14,6 +14,7 @@ from autoint_jax.evaluation.paired import holm
 from autoint_jax.leaderboard import course, spaces, tables
 from autoint_jax.leaderboard.answer import answer
 from autoint_jax.leaderboard.board import Budget, make_board
+from autoint_jax.leaderboard.pace import Pace
 from autoint_jax.leaderboard.page import leaderboard_page
 from autoint_jax.leaderboard.standings import chosen_trial, standings, trial_rows
 from autoint_jax.report.blocks import Chart, Table
@@ -115,12 +116,14 @@ def made(tmp_path_factory, data_dir):
 
 @pytest.fixture
 def played(monkeypatch, data_dir):
-    """Trains a leaderboard by stand-ins and returns what was said."""
+    """Trains a leaderboard by stand-ins and returns what was said; only if `timed` is the speed measured."""
     monkeypatch.setattr('autoint_jax.sweeps.worker_task.runs.record', lambda *_: None)
     monkeypatch.setattr('autoint_jax.leaderboard.course.check_data', lambda task: None)
 
-    def play(board, standins):
+    def play(board, standins, *, timed=False):
         said = []
+        if not timed:
+            monkeypatch.setattr('autoint_jax.leaderboard.course.make_pace', lambda board, models: Pace({}, ''))
         course.run(
             board,
             data_dir=str(data_dir),
@@ -136,7 +139,7 @@ def played(monkeypatch, data_dir):
 
 def test_the_table_says_what_the_runs_say_and_test_figures_choose_nothing(tmp_path, made, played):
     board = made(tmp_path)
-    said = played(board, Standins())
+    said = played(board, Standins(), timed=True)
     assert said[0].startswith('3 models with 6 trials and 4 seeds each are 30 runs of at most 2 epochs: about ')
     assert said[1].startswith('lr is done: the best of 6 trials') and '2 models are left' in said[1]
     found, searched = standings(board), trial_rows(board)
@@ -236,3 +239,14 @@ def test_parameters_are_bounded_and_rows_are_checked(tmp_path, made, monkeypatch
     monkeypatch.setattr('autoint_jax.leaderboard.board.LEAST_ROWS', 10_000)
     with pytest.raises(UsageError, match=r'the train split of .* rows, and a leaderboard needs at least 10000'):
         made(tmp_path, models=['dnn'])
+
+
+def test_the_time_that_is_left_is_corrected_by_models_that_are_done(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr('autoint_jax.leaderboard.pace.time.perf_counter', lambda: now[0])
+    pace = Pace({'lr': 10.0, 'fm': 20.0, 'dnn': 30.0}, 'fm', began=now[0])
+    assert pace.left() == 60.0
+    for model, took in (('lr', 20.0), ('complete before', 1.0), ('fm', 70.0)):
+        now[0] += took
+        pace.finished(model)
+    assert pace.left() == 30.0 * (20.0 + 70.0) / (10.0 + 20.0)
