@@ -13,6 +13,8 @@ OTHERS = [
     'figure7_attention',
     'figure7_evidence',
     'heads',
+    'own_figure',
+    'splits',
     'table_precision',
     'table5_joint',
     'training_rules',
