@@ -20,8 +20,24 @@ from autoint_jax.reproduction.paper.published import Figures
 from autoint_jax.reproduction.paper.significance import FIGURES
 
 LEVEL = 0.05
-CRITERION = f"The paper's AUC and logloss could be those of one more random split: p is at least {LEVEL:g} for both"
-COLUMNS = ('model', 'figure', 'one split', 'other splits', 'lowest', 'highest', 'number', 'paper', 'p', '')
+CRITERION = (
+    f"The paper's figures could be those of another random split: p over other splits is at least {LEVEL:g} for AUC "
+    'and logloss, and so is p by rows for AUC'
+)
+COLUMNS = (
+    'model',
+    'figure',
+    'one split',
+    'by rows',
+    'other splits',
+    'lowest',
+    'highest',
+    'number',
+    'paper',
+    'p',
+    'p by rows',
+    '',
+)
 
 
 def prediction_p(values: Sequence[float], other: float) -> float | None:
@@ -36,38 +52,64 @@ def prediction_p(values: Sequence[float], other: float) -> float | None:
     return float(2 * stats.t.sf(abs(t), len(values) - 1))
 
 
-def row_of(model: str, given: Sequence[RunRecord], others: Sequence[RunRecord], paper: Figures) -> dict[str, Any]:
+def deviation_by_rows(auc: float, positives: int, negatives: int) -> float:
+    """Returns the standard deviation of an AUC over random test rows (Hanley and McNeil, Radiology 1982).
+
+    Args:
+      auc: the AUC.
+      positives, negatives: the numbers of test rows of each label.
+    """
+    first, second = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    summed = auc * (1 - auc) + (positives - 1) * (first - auc**2) + (negatives - 1) * (second - auc**2)
+    return math.sqrt(summed / (positives * negatives))
+
+
+def row_of(
+    model: str,
+    given: Sequence[RunRecord],
+    others: Sequence[RunRecord],
+    paper: Figures,
+    *,
+    positives: int,
+    negatives: int,
+) -> dict[str, Any]:
     """Returns the row of a model.
+
+    The p by rows is the chance that the AUCs of two random test splits, with the same model, are at least as far from
+    each other as the paper's is from that of the split of the recipe.
 
     Args:
       model: its name.
       given: records of runs with several seeds on the split of the recipe; may be empty.
-      others: records of runs on other splits, one on each.
+      others: records of runs on other splits, one on each; may be empty.
       paper: the published figures.
+      positives, negatives: the numbers of test rows of each label.
     """
     row: dict[str, Any] = {'model': model, 'splits': len(others), 'given_seeds': len(given)}
     passed = []
     for figure in FIGURES:
-        values = [record.test[figure] for record in others]
-        found, published = comparison.measured(values), getattr(paper, figure)
-        here = comparison.measured([record.test[figure] for record in given]) if given else None
+        values, here = ([record.test[figure] for record in records] for records in (others, given))
+        found, at_home = (comparison.measured(of) if of else None for of in (values, here))
+        published = getattr(paper, figure)
         p = prediction_p(values, published)
         passed.append(p is None or p >= LEVEL)
         row |= {
-            figure: found.mean,
-            f'{figure}_deviation': found.deviation,
-            f'{figure}_low': min(values),
-            f'{figure}_high': max(values),
-            f'{figure}_given': here and here.mean,
-            f'{figure}_given_deviation': here and here.deviation,
+            figure: found and found.mean,
+            f'{figure}_deviation': found and found.deviation,
+            f'{figure}_low': min(values, default=None),
+            f'{figure}_high': max(values, default=None),
+            f'{figure}_given': at_home and at_home.mean,
+            f'{figure}_given_deviation': at_home and at_home.deviation,
             f'paper_{figure}': published,
             f'{figure}_p': p,
         }
-    judged = any(row[f'{figure}_p'] is not None for figure in FIGURES)
-    return row | {
-        'verdict': comparison.verdict(all(passed)) if judged else '',
-        'runs': [record.run for record in others],
-    }
+    row['auc_by_rows'] = row['auc_p_by_rows'] = None
+    if given:
+        row['auc_by_rows'] = deviation_by_rows(row['auc_given'], positives, negatives)
+        apart = (row['paper_auc'] - row['auc_given']) / (math.sqrt(2) * row['auc_by_rows'])
+        row['auc_p_by_rows'] = float(2 * stats.norm.sf(abs(apart)))
+        passed.append(row['auc_p_by_rows'] >= LEVEL)
+    return row | {'verdict': comparison.verdict(all(passed)), 'runs': [record.run for record in others]}
 
 
 def cells(row: dict[str, Any]) -> list[list[str]]:
@@ -77,20 +119,26 @@ def cells(row: dict[str, Any]) -> list[list[str]]:
         mean = row[f'{figure}{name}']
         return '' if mean is None else str(comparison.Measured(mean, row[f'{figure}{name}_deviation'], count))
 
+    def number(name: str, form: str) -> str:
+        return '' if row.get(name) is None else format(row[name], form)
+
     return [
         [
             row['model'],
             title,
             spread('_given', figure, row['given_seeds']),
+            number(f'{figure}_by_rows', '.4f'),
             spread('', figure, row['splits']),
-            f'{row[f"{figure}_low"]:.4f}',
-            f'{row[f"{figure}_high"]:.4f}',
-            str(row['splits']),
-            f'{row[f"paper_{figure}"]:.4f}',
-            '' if row[f'{figure}_p'] is None else f'{row[f"{figure}_p"]:.2f}',
+            number(f'{figure}_low', '.4f'),
+            number(f'{figure}_high', '.4f'),
+            str(row['splits'] or ''),
+            number(f'paper_{figure}', '.4f'),
+            number(f'{figure}_p', '.2f'),
+            number(f'{figure}_p_by_rows', '.2f'),
             row['verdict'] if figure == 'auc' else '',
         ]
         for figure, title in FIGURES.items()
+        if figure == 'auc' or row['splits']
     ]
 
 

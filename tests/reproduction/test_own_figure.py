@@ -58,14 +58,31 @@ def test_the_largest_epsilon_is_that_of_the_first_step_in_tensorflow():
     assert LARGEST_EPSILON == pytest.approx(1e-8 / math.sqrt(1 - 0.999), rel=0.02)
 
 
+def test_the_deviation_by_rows_is_that_of_random_rows():
+    # Scores of exponential distributions are the case for which the formula is exact.
+    drawn, auc, positives, negatives = np.random.default_rng(1), 0.8, 40, 30
+    areas = []
+    for _ in range(2000):
+        high, low = drawn.exponential(auc / (1 - auc), positives), drawn.exponential(1, negatives)
+        areas.append((high[:, None] > low).mean())
+    assert np.mean(areas) == pytest.approx(auc, abs=0.005)
+    assert np.std(areas) == pytest.approx(other_splits.deviation_by_rows(auc, positives, negatives), rel=0.05)
+
+
 def test_a_published_figure_is_compared_with_one_more_split():
     values = [0.80, 0.81, 0.83, 0.82]
     t = (0.84 - np.mean(values)) / (np.std(values, ddof=1) * math.sqrt(1 + 1 / 4))
     assert other_splits.prediction_p(values, 0.84) == pytest.approx(2 * (1 - stats.t.cdf(t, 3)))
     assert other_splits.prediction_p([0.8], 0.84) is None is other_splits.prediction_p([0.8, 0.8], 0.84)
     given, others = records([(0, 0.80), (1, 0.81)]), records([(0, value) for value in values])
-    near, far = (other_splits.row_of('fm', given, others, Figures(auc, 1 - auc)) for auc in (0.84, 0.9))
+    near, far = (
+        other_splits.row_of('fm', given, others, Figures(auc, 1 - auc), positives=60, negatives=40)
+        for auc in (0.84, 0.9)
+    )
     assert [near['verdict'], far['verdict']] == [comparison.verdict(True), comparison.verdict(False)]
     auc, logloss = other_splits.cells(near)
-    assert auc[:8] == ['fm', 'AUC', '0.8050 ± 0.0071', '0.8150 ± 0.0129', '0.8000', '0.8300', '4', '0.8400']
+    assert auc[:3] == ['fm', 'AUC', '0.8050 ± 0.0071'] and auc[3] == f'{near["auc_by_rows"]:.4f}'
+    assert auc[4:9] == ['0.8150 ± 0.0129', '0.8000', '0.8300', '4', '0.8400']
+    expected = 2 * (1 - stats.norm.cdf((0.84 - 0.805) / (math.sqrt(2) * near['auc_by_rows'])))
+    assert near['auc_p_by_rows'] == pytest.approx(expected)
     assert logloss[1] == 'logloss' and logloss[-1] == ''
