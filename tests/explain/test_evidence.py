@@ -1,6 +1,7 @@
 """Rollout and gradient times attention equal loops and finite differences."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from model_cases import SCHEMA as KINDS_OF_FIELDS
@@ -10,6 +11,7 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention, evidence
+from autoint_jax.kernels import library
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.training.step.state import initial_state, make_setup
 
@@ -31,10 +33,10 @@ def test_rollout_equals_loops():
             np.testing.assert_allclose(found[row], total, rtol=1e-5)
 
 
-def run_of(name):
+def run_of(name, form='einsum'):
     """A setup with drawn parameters, a state, and rows of every kind of field."""
-    form = {'execution.form': 'einsum'} if name == 'autoint' else {}
-    setup = make_setup(replace(Config(model=SMALL[name]), form), KINDS_OF_FIELDS)
+    options = {'execution.form': form} if name == 'autoint' else {}
+    setup = make_setup(replace(Config(model=SMALL[name]), options), KINDS_OF_FIELDS)
     rng = np.random.default_rng(1)
     ids = np.stack([rng.integers(0, most, B) for most in (5, 7, 7, 7, 11)], 1).astype(np.int32)
     rows = Columns(ids, rng.normal(size=(B, 2)).astype(np.float32), np.zeros(B, np.float32))
@@ -70,6 +72,26 @@ def test_gradient_times_attention_equals_finite_differences(name):
         slope = (np.asarray(logits(ones + step)) - np.asarray(logits(ones - step))) / 0.1
         np.testing.assert_allclose(found[(slice(None), *place)], slope, atol=1e-4)
     assert np.abs(found).max() > 1e-4
+
+
+@pytest.mark.skipif(bool(library.unavailable()), reason=f'no compiled kernel: {library.unavailable()}')
+def test_the_attention_that_is_drawn_gives_the_logits_of_the_kernel():
+    """A run that was trained by the kernel shows the weights of the einsum form."""
+    setup, state, rows = run_of('autoint', 'cpu_kernel')
+
+    @jax.jit
+    def logits():
+        kernel = attention.explained_batch(setup, state.variables, state.tables, rows.batch())
+        looked_up = lookup(state.tables, setup.table_specs, rows.batch())
+        drawn = []
+        for factor in (1.0, 0.5):
+            given = {**state.variables, 'factors': {'attention': jnp.full_like(kernel.attention, factor)}}
+            drawn.append(setup.model.apply(given, looked_up, rows.batch(), training=None))
+        return kernel.logits, *drawn
+
+    kernel, drawn, halved = logits()
+    assert setup.form == 'cpu_kernel' and np.abs(kernel - halved).max() > 1e-4
+    np.testing.assert_allclose(drawn, kernel, atol=1e-5)
 
 
 def test_maps_are_those_of_the_weights(monkeypatch):
