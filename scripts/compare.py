@@ -46,6 +46,9 @@ def main(argv: list[str]) -> None:
     folders, chosen = argv[1:], _METRIC.value or 'auc'
     if (_SWEEP.value is None) == (not folders):
         raise UsageError('name the folders of at least two runs, or --sweep=FILE, and not both')
+    output = pathlib.Path(_OUTPUT.value)
+    if output.is_dir():
+        raise UsageError(f'--output={output} is a folder: name a file, such as {output / "comparison.html"}')
     if _SWEEP.value is None:
         runs, name = runs_of_folders([pathlib.Path(folder) for folder in folders]), f'{len(folders)} runs'
     else:
@@ -56,7 +59,6 @@ def main(argv: list[str]) -> None:
     if metrics.metric(chosen).better is None or chosen not in shared_metrics(settings):
         able = [one for one in shared_metrics(settings) if metrics.METRICS[one].better is not None]
         raise UsageError(f'--metric={chosen} cannot choose among these runs: all of them have {", ".join(able)}')
-    output = pathlib.Path(_OUTPUT.value)
     page = comparison_page(settings, chosen, name)
     output.parent.mkdir(parents=True, exist_ok=True)
     stored.write_text(output, assembly.document(page))
