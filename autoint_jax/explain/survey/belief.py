@@ -75,12 +75,15 @@ def _agreed(strengths: np.ndarray) -> float:
 def _permuted(
     surveyed: Surveyed, columns: Columns, numbers: np.ndarray, interactions: Interactions, choice: Choice
 ) -> list[Permuted]:
-    """Returns the loss of AUC for the strongest pairs of each kind of evidence; [] if labels of a class are missing."""
+    """Returns the loss of AUC for the strongest pairs of each kind of evidence; [] if labels of a class are missing.
+
+    Pairs are ranked by the lower end of the interval of their strength, so that none is chosen for its noise.
+    """
     labels, names = np.asarray(columns.labels)[numbers], surveyed.run.setup.schema.names
     known = numbers[~np.isnan(labels)]
     chosen: dict[tuple[int, ...], None] = {}
     for effects in interactions.pairs.values():
-        for place in np.argsort(-effects.strength, kind='stable')[:PAIRS_OF_EACH]:
+        for place in np.argsort(-effects.low, kind='stable')[:PAIRS_OF_EACH]:
             chosen[tuple(names.index(name) for name in effects.groups[place])] = None
     if not chosen or len({*(labels[~np.isnan(labels)] > 0.5)}) < 2:
         return []

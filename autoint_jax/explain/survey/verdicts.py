@@ -142,8 +142,8 @@ def of_seeds(seeds: Mapping[str, float] | None, runs: int) -> list[str]:
 
 
 def strongest(effects: Effects) -> tuple[str, ...]:
-    """Returns the strongest group."""
-    return effects.groups[int(np.argmax(effects.strength))]
+    """Returns the strongest group by the lower end of its interval, so that it is not chosen for its noise."""
+    return effects.groups[int(np.argmax(effects.low))]
 
 
 def _low(kind: str) -> str:

@@ -25,7 +25,7 @@ report.kinds.pairs = function (figure, data) {
       title: null,
       axis: number ? { labels: false, grid: true, ticks: false, domain: false } : { grid: true, labelLimit: 250 },
     };
-    const x = (field) => ({ field, type: 'quantitative', title: kind.unit, scale: { zero: kind.zero }, axis: { tickCount: 3, titleLimit: width + 10, titleFontSize: 10.5 } });
+    const x = (field) => ({ field, type: 'quantitative', title: kind.unit, scale: { zero: kind.zero }, axis: { tickCount: 3, labelOverlap: 'greedy', labelSeparation: 4, titleLimit: width + 10, titleFontSize: 10.5 } });
     const tips = [['pair', 'pair'], ['strength', 'strength'], ['low', 'low'], ['high', 'high'], ['effect', 'mean effect'], ['rank', 'rank']];
     return {
       title: { text: kind.title, frame: 'group' },

@@ -62,8 +62,9 @@ def test_orders_of_fields_are_judged_by_their_gain():
 def test_the_strongest_pairs_are_compared_by_what_the_auc_loses():
     groups = [('a', 'b'), ('a', 'c'), ('b', 'c')]
 
-    def effects(*strength):
-        return Effects(groups, np.array(strength), *[np.zeros(3)] * 3, 9)
+    def effects(*low):
+        """The pair (a, c) has the largest strength always, by noise."""
+        return Effects(groups, np.array(low) + [0, 5, 0], np.array(low), *[np.zeros(3)] * 2, 9)
 
     pairs = {
         'attention': effects(1, 0, 0),
