@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "parallel.h"
+#include "vector.h"
 
 namespace autoint {
 
 constexpr long kTasks = 16;
-constexpr long kAhead = 8;  // places between one that is worked on and one whose memory is asked for
+constexpr long kAhead = 32;  // places between one that is worked on and one whose memory is asked for
 
 struct Place {
   uint32_t row, place;
@@ -46,21 +47,28 @@ struct Sorted {
   }
 };
 
-// Returns the sorted places of a batch. The last ones are kept: a model may look up several tables by the same numbers.
+// Returns the sorted places of a batch. Those of the last batches are kept: a step needs them several times, and a model may look up
+// several tables by the same numbers.
 inline std::shared_ptr<const Sorted> sorted_places(const int32_t* numbers, long count, long table_rows) {
+  constexpr size_t kKept = 8;
   static std::mutex mutex;
-  static std::shared_ptr<Sorted> last, spare;
+  static std::vector<std::shared_ptr<Sorted>> kept;  // the newest last
   std::shared_ptr<Sorted> mine;
   {
     const std::lock_guard<std::mutex> lock(mutex);
-    if (last && last->is_of(numbers, count, table_rows)) return last;
-    mine = std::move(spare);
+    for (const auto& known : kept)
+      if (known->is_of(numbers, count, table_rows)) return known;
+    if (kept.size() == kKept) {
+      if (kept.front().use_count() == 1) mine = std::move(kept.front());  // its memory serves this batch
+      kept.erase(kept.begin());
+    }
   }
   if (!mine) mine = std::make_shared<Sorted>();
   mine->sort(numbers, count, table_rows);
   const std::lock_guard<std::mutex> lock(mutex);
-  if (last.use_count() == 1) spare = std::move(last);  // its memory serves the next batch
-  return last = mine;
+  if (kept.size() == kKept) kept.erase(kept.begin());
+  kept.push_back(mine);
+  return mine;
 }
 
 // Asks for the memory of a row before it is needed: rows of large tables are in no cache.
@@ -68,8 +76,15 @@ inline void prefetch(const float* row, long width) {
   for (long j = 0; j < width; j += 16) __builtin_prefetch(row + j, 1);
 }
 
-// Calls work(row, its places, their number) for every distinct row, ranges of rows in parallel; and ahead(place) for a place some
-// rows before its row's turn.
+// Copies a row. A call of the library for so few values would take longer than the copy.
+inline void copy_row(const float* from, float* to, long width) {
+  long j = 0;
+  for (; j + kLanes <= width; j += kLanes) store(to + j, hold<Vector>(from + j));
+  for (; j < width; ++j) to[j] = from[j];
+}
+
+// Calls work(row, its places, their number) for every distinct row, ranges of rows in parallel; and some places earlier
+// ahead(place, whether it is the first of its row) for each place.
 template <typename Work, typename Ahead>
 void each_row(const Threads& threads, const std::vector<Place>& sorted, const Work& work, const Ahead& ahead) {
   const long size = sorted.size();
@@ -80,10 +95,12 @@ void each_row(const Threads& threads, const std::vector<Place>& sorted, const Wo
   };
   parallel_for(threads, kTasks, [&](long task) {
     const long end = start(task + 1);
-    for (long at = start(task); at < end;) {
+    long asked = start(task);
+    for (long at = asked; at < end;) {
       long next = at + 1;
       while (next < end && sorted[next].row == sorted[at].row) ++next;
-      if (next + kAhead < end) ahead(sorted[next + kAhead]);
+      for (const long last = std::min(end, next + kAhead); asked < last; ++asked)
+        ahead(sorted[asked], asked == 0 || sorted[asked].row != sorted[asked - 1].row);
       work(static_cast<long>(sorted[at].row), &sorted[at], next - at);
       at = next;
     }

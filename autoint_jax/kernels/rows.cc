@@ -17,8 +17,7 @@
 
 namespace autoint {
 static void sum_gradients(const float* gradients, const Place* places, long count, long width, float* __restrict sum) {
-  const float* first = gradients + places[0].place * width;
-  std::copy(first, first + width, sum);
+  copy_row(gradients + places[0].place * width, sum, width);
   for (long i = 1; i < count; ++i) {
     const float* more = gradients + places[i].place * width;
     for (long j = 0; j < width; ++j) sum[j] += more[j];
@@ -39,16 +38,20 @@ static void deferred_adam_read(Call& call) {
   const Adam adam = adam_of(sizes, epsilons, b1, b2, epsilon);
   const long table_rows = table.shape[0], width = table.shape[1], count = numbers.shape[0];
   const int32_t now = step.data[0];
-  parallel_for(call.threads, kTasks, [&](long task) {
+  // One task sorts the places, which the update needs, while the others read.
+  parallel_for(call.threads, kTasks + 1, [&](long turn) {
+    if (turn == 0) return void(sorted_places(numbers.data, count, table_rows));
+    const long task = turn - 1;
     for (long i = count * task / kTasks; i < count * (task + 1) / kTasks; ++i) {
       const long row = std::clamp<long>(numbers.data[i], 0, table_rows - 1);
-      const long later = std::clamp<long>(numbers.data[std::min(i + kAhead, count - 1)], 0, table_rows - 1) * width;
+      const long ahead = std::clamp<long>(numbers.data[std::min(i + kAhead, count - 1)], 0, table_rows - 1), later = ahead * width;
+      __builtin_prefetch(last.data + ahead);
       prefetch(table.data + later, width), prefetch(m.data + later, width), prefetch(nu.data + later, width);
       const float* __restrict values = table.data + row * width;
       float* __restrict out = rows.data + i * width;
       const int32_t before = last.data[row];
       if (before == now) {
-        std::copy(values, values + width, out);
+        copy_row(values, out, width);
         continue;
       }
       const Adam::Missed missed = adam.missed(before, now);
@@ -100,9 +103,11 @@ static void deferred_adam_update(Call& call) {
       values[j] = value * rules.kept - rules.rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
     }
     before = now + 1;
-  }, [&](Place place) {
+  }, [&](Place place, bool first_of_row) {
     const long row = place.row * width;
-    prefetch(gradients.data + place.place * width, width), __builtin_prefetch(last.data + place.row, 1);
+    prefetch(gradients.data + place.place * width, width);
+    if (!first_of_row) return;
+    __builtin_prefetch(last.data + place.row, 1);
     prefetch(table.data + row, width), prefetch(m.data + row, width), prefetch(nu.data + row, width);
   });
 }
@@ -161,9 +166,10 @@ static void lazy_adam_update(Call& call) {
       second[j] = b2 * second[j] + (1 - b2) * g * g;
       values[j] = values[j] * rules.kept - rules.rate * (first[j] * correction) / (std::sqrt(second[j] * correction2) + epsilon);
     }
-  }, [&](Place place) {
+  }, [&](Place place, bool first_of_row) {
     const long row = place.row * width;
     prefetch(gradients.data + place.place * width, width);
+    if (!first_of_row) return;
     prefetch(table.data + row, width), prefetch(m.data + row, width), prefetch(nu.data + row, width);
   });
 }
@@ -192,8 +198,9 @@ static void rowwise_adagrad_update(Call& call) {
     if (rules.kept != 1)  // apart, so that the compiler fuses the next line as it does without decay
       for (long j = 0; j < width; ++j) values[j] *= rules.kept;
     for (long j = 0; j < width; ++j) values[j] -= scale * gradient[j];
-  }, [&](Place place) {
-    prefetch(gradients.data + place.place * width, width), prefetch(table.data + place.row * width, width);
+  }, [&](Place place, bool first_of_row) {
+    prefetch(gradients.data + place.place * width, width);
+    if (first_of_row) prefetch(table.data + place.row * width, width);
   });
 }
 
@@ -218,7 +225,7 @@ static void squared_gradients(Call& call) {
       for (long j = 0; j < width; ++j) gradient[j] += weight * values[j];
     }
     squares[places - sorted->places.data()] = squared(gradient, width);
-  }, [&](Place place) { prefetch(gradients.data + place.place * width, width); });
+  }, [&](Place place, bool) { prefetch(gradients.data + place.place * width, width); });
   double total = 0;
   for (const float square : squares) total += square;
   sum.data[0] = static_cast<float>(total);
