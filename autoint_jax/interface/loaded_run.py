@@ -59,7 +59,8 @@ class LoadedRun:
 
         Returns:
           A frame with the columns row, those of `keep`, label, logit and probability. The last two are null in a row
-          that could not be parsed, and there is a warning about such rows.
+          that could not be parsed. There is a warning about such rows, and one about fields of which the run does not
+          know most values.
         """
         if isinstance(keep, str):
             raise UsageError(f'keep={keep!r} is a text: pass a list of names, such as keep=[{keep!r}]')
@@ -73,6 +74,9 @@ class LoadedRun:
                 f'score; the first is line {first.line}: {first.reason}',
                 stacklevel=2,
             )
+        unseen = predictor.encoder.unseen.warning(predictor.rows - predictor.bad.count, predictor.encoder.usual)
+        if unseen:
+            warnings.warn(unseen, stacklevel=2)
         return scores
 
     def evaluate(self, split: str) -> dict[str, float]:

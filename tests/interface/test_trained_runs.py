@@ -63,6 +63,8 @@ def test_rows_that_cannot_be_scored_are_told(run, raw_dir):
     ):
         scores = run.predict(floats.with_columns(Age=pl.Series([1.0, 18.0, 2.5, 25.0, 1.0])))
     assert scores['logit'].is_null().to_list() == [False, False, True, False, False]
+    with pytest.warns(UserWarning, match=r'that the run does not know than training rows had, in Zipcode \(100'):
+        run.predict(pl.concat([rows] * 4).with_columns(Zipcode=pl.lit('new')))
     with pytest.raises(UsageError, match="^the table of rows has no column 'Age', which the run needs"):
         run.predict(rows.drop('Age'))
     with pytest.raises(UsageError, match=r"keep='Age' is a text: pass a list of names, such as keep=\['Age'\]"):

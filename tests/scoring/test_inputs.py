@@ -117,15 +117,15 @@ def test_labels_that_are_not_allowed_are_no_labels(run, tmp_path):
 
 
 def test_unknown_values_are_counted_and_the_most_frequent_are_named(run, tmp_path):
-    rows = ['new,1,r', 'new,1,x+y+r', '00,1,y+y', '1,1,', '01,1,r']
+    rows = 4 * ['new,1,r', 'new,1,x+y+r', '00,1,y+y', '1,1,', '01,1,r']
     encoder = scored(run, wrote(tmp_path, '\n'.join(['user,size,tags', *rows]))).predictor.encoder
-    report = list(encoder.unseen.lines(5, encoder.usual))
+    report = list(encoder.unseen.lines(20, encoder.usual))
     assert report[1:3] == [
-        "  user: 3 rows (60.0%); most often 'new' (2), '1' (1)",
-        "  tags: 2 rows (40.0%); most often 'y' (3), 'x' (1)",
+        "  user: 12 rows (60.0%); most often 'new' (8), '1' (4)",
+        "  tags: 8 rows (40.0%); most often 'y' (12), 'x' (4)",
     ]
     assert len(report) == 4 and 'than training rows had, in user (60.0%): are they written' in report[3]
-    assert len(list(encoder.unseen.lines(5, {'user': 0.55}))) == 3  # as in training
+    assert len(list(encoder.unseen.lines(20, {'user': 0.55}))) == 3  # as in training
 
 
 def test_a_folder_is_read_in_the_order_of_names(run, tmp_path):

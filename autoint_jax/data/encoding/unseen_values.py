@@ -13,8 +13,8 @@ MOST_KEPT = 10_000  # values of a field that are counted; the rarer half is drop
 SHOWN_VALUES, SHOWN_FIELDS = 3, 20
 VALUE, COUNT = 'value', 'count'
 # There is a warning about a field if unseen values are in more than the share MANY of the rows, and in MORE of them
-# than in training.
-MANY, MORE = 0.5, 0.1
+# than in training. A share of fewer than LEAST_ROWS rows says little.
+MANY, MORE, LEAST_ROWS = 0.5, 0.1, 20
 _WARNED = 8  # most fields that the warning names
 _WIDEST = 40  # most characters of a value in the report
 
@@ -79,14 +79,28 @@ class UnseenValues:
             yield f'  {shown(name)}: {counted(unseen.rows, "row")} ({_percent(unseen.rows / rows)}); most often {most}'
         if len(affected) > SHOWN_FIELDS:
             yield f'  and {counted(len(affected) - SHOWN_FIELDS, "field")} more'
-        many = [name for name in affected if self._rows[name] / rows > max(MANY, usual.get(name, 0.0) + MORE)]
-        if many:
-            named = ', '.join(f'{shown(name)} ({_percent(self._rows[name] / rows)})' for name in many[:_WARNED])
-            more = f' and {counted(len(many) - _WARNED, "field")} more' if len(many) > _WARNED else ''
-            yield (
-                'WARNING: far more rows have values that the run does not know than training rows had, in '
-                f'{named}{more}: are they written as in the training files?'
-            )
+        if warning := self.warning(rows, usual):
+            yield f'WARNING: {warning}'
+
+    def warning(self, rows: int, usual: Mapping[str, float]) -> str:
+        """Returns a sentence about fields with far more unseen values than in training; '' if there is none.
+
+        Args:
+          rows: number of rows.
+          usual: as for `lines`.
+        """
+        if rows < LEAST_ROWS:
+            return ''
+        many = [name for name, count in self._rows.items() if count / rows > max(MANY, usual.get(name, 0.0) + MORE)]
+        if not many:
+            return ''
+        many.sort(key=lambda name: -self._rows[name])
+        named = ', '.join(f'{shown(name)} ({_percent(self._rows[name] / rows)})' for name in many[:_WARNED])
+        more = f' and {counted(len(many) - _WARNED, "field")} more' if len(many) > _WARNED else ''
+        return (
+            'far more rows have values that the run does not know than training rows had, in '
+            f'{named}{more}: are they written as in the training files?'
+        )
 
 
 def _percent(share: float) -> str:
