@@ -35,7 +35,9 @@ RULES = replace(
         'optimizer.row_clip': 0.5,
         'optimizer.weight_decay': 0.1,
         'optimizer.l2_rows': 0.01,
+        'optimizer.l2_params': 0.01,
         'training.positive_weight': 2.0,
+        'training.negatives_kept': 0.8,
     },
 )
 
