@@ -3,18 +3,21 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from run_cases import TINY, Told, outcome
 
 from autoint_jax.config.configuration import replace
 from autoint_jax.data.datasets.dataset import Options
 from autoint_jax.data.datasets.registry import prepare_own
+from autoint_jax.data.preparation.progress import SilentPreparation
 from autoint_jax.evaluation.weighted import weighted_auc, weighted_logloss
+from autoint_jax.scoring.predictor import Predictor
 from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.step import placement, scoring
 from autoint_jax.training.step.columns import resident_columns
-from autoint_jax.training.trained import open_run
+from autoint_jax.training.trained import open_run, open_scorer
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 CONFIG = replace(
@@ -73,6 +76,18 @@ def test_the_log_and_the_record_say_what_counts(data, alone):
         assert test[name] == pytest.approx(weighted_logloss(logits, columns.soft_labels, weights), rel=1e-6)
     for name, weights in (('auc', ones), ('weighted_auc', columns.row_weights)):
         assert test[name] == pytest.approx(weighted_auc(logits, columns.labels, weights), rel=1e-6)
+
+
+@pytest.mark.slow
+def test_new_rows_are_judged_by_their_soft_labels(data, alone):
+    run = open_scorer(alone[0], str(data.folder.parents[1]), None)
+    predictor = Predictor(run, ('p',), 0.0)
+    path = data.folder.parents[2] / 't.csv'
+    scored = pl.concat(predictor.scores([path], SilentPreparation()))
+    soft = scored['p'].cast(pl.Float64).to_numpy()
+    assert scored['label'].to_list() == (soft > 0.4).astype(int).tolist()
+    expected = weighted_logloss(scored['logit'].to_numpy(), soft, np.ones(len(soft)))
+    assert predictor.figures.figures()['logloss'] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.slow
