@@ -90,11 +90,16 @@ class FieldAttentionLayer(nn.Module):
         weights = None
         if self.is_mutable_collection('intermediates'):
             weights = jnp.stack([attention_weights(query, key, scale=self.scale) for query, key, _ in heads], 1)
-        masks, rate = given, dropout_rate('attention_dropout', config, training)
+        masks, rate = None, dropout_rate('attention_dropout', config, training)
         if training is not None and is_on(rate):
             masks = scaled_mask(training.keys, site=layer_site(self.number), rate=rate, shape=(n, asking, t))
         mixed = jnp.concatenate(
-            [attend(*head, None if masks is None else masks[:, place], self.scale) for place, head in enumerate(heads)],
+            [
+                attend(query, key, value, None if masks is None else masks[:, place], self.scale)
+                if given is None
+                else _attend_with_factors(query, key, value, given[:, place], self.scale)
+                for place, (query, key, value) in enumerate(heads)
+            ],
             2,
         )  # [b, q, n m]
         if not rungs.output:
@@ -112,6 +117,13 @@ class FieldAttentionLayer(nn.Module):
 
     def _dropped(self, x: jax.Array, place: int, training: Training | None) -> jax.Array:
         return dropped(x, training, site=layer_site(self.number, place), rate=self.config.residual_dropout)
+
+
+def _attend_with_factors(
+    query: jax.Array, key: jax.Array, value: jax.Array, given: jax.Array, scale: float
+) -> jax.Array:
+    """Returns what `attend` does, [b, q, m], with a derivative by the factors [b, q, u] of the weights, too."""
+    return jnp.einsum('bqu,bum->bqm', attention_weights(query, key, scale=scale) * given, value)
 
 
 def value_dim(config: ModelConfig) -> int:

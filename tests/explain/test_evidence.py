@@ -49,7 +49,7 @@ def gradients(setup, state, batch):
     return compiled()
 
 
-@pytest.mark.parametrize('name', ['autoint', 'destine'])
+@pytest.mark.parametrize('name', ['autoint', 'destine', 'field_attention'])
 def test_gradient_times_attention_equals_finite_differences(name):
     setup, state, rows = run_of(name)
     batch = rows.batch()
