@@ -38,9 +38,10 @@ def answer(board: Board, found: Standings) -> list[str]:
             "(paired t-tests over seeds, p below 0.05 after Holm's correction)"
         )
     if equal:
+        which = 'among these' if len(equal) > 1 else 'between the two'
         sentences.append(
-            f'Its difference from {_listed([names[place] for place in equal])} may be chance: choose among '
-            f'{"these" if len(equal) > 1 else "the two"} by cost or ease{_cheapest(found.models, of, [0, *equal])}'
+            f'Its difference from {_listed([names[place] for place in equal])} may be chance: choose '
+            f'{which} by cost or ease{_cheapest(found.models, of, [0, *equal])}'
         )
     if better:
         sentences.append(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from autoint_jax.leaderboard.board import OBJECTIVE, Board
 from autoint_jax.leaderboard.pace import Pace, make_pace
-from autoint_jax.leaderboard.standings import chosen_trial, failure, is_complete
+from autoint_jax.leaderboard.standings import chosen_trial, is_complete
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trial_training import Train, TrainTogether, train_together, train_trial
@@ -81,10 +81,10 @@ def _done_sentence(board: Board, model: str, pace: Pace) -> str:
     """Returns a line about a model that is done: its choice, its failures, and the time that is left."""
     search = board.search_of(model)
     failed = [trial for trial in search.trials() if trials.final_state(search.of(trial)) == trials.FAILED]
-    said = f'; {len(failed)} of them failed, the first: {failure(search, failed[0])}' if failed else ''
+    said = f'; {len(failed)} of them failed' if failed else ''
     chosen = chosen_trial(search)
     if chosen is None:
-        parts = [f'{model} is left out: none of {board.budget.trials} trials has a validation logloss{said}']
+        parts = [f'{model} is left out: none of {board.budget.trials} trials has a validation logloss']
     else:
         loss = trials.result(search.of(chosen)).valid[OBJECTIVE.removeprefix('valid_')]
         parts = [f'{model} is done: the best of {board.budget.trials} trials has validation logloss {loss:.4f}{said}']

@@ -16,6 +16,7 @@ from autoint_jax.leaderboard.board import Board
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trials import Trial
+from autoint_jax.training.run_folder.provenance import without_paths
 
 METRICS = ('logloss', 'auc')
 FEWEST_MODELS = 2  # that a leaderboard can compare
@@ -109,8 +110,8 @@ def is_complete(folder: SweepFolder) -> bool:
 
 
 def failure(folder: SweepFolder, trial: Trial) -> str:
-    """Returns the error of a run that failed, '' if it is done."""
-    return str(trials.written(folder.of(trial) / 'failure.json').get('error', ''))
+    """Returns the error of a run that failed, without this machine's paths; '' if it is done."""
+    return without_paths(str(trials.written(folder.of(trial) / 'failure.json').get('error', '')))
 
 
 def trial_rows(board: Board) -> list[dict[str, Any]]:
