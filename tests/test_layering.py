@@ -43,7 +43,7 @@ ARROWS = {
         'errors schema stored data.text data.raw data.store data.encoding data.preparation data.datasets.declaration'
     ),
     'data.generated': '',
-    'models.layers': 'errors schema config',
+    'models.layers': 'errors schema config kernels',
     'models.interacting': 'errors config kernels models.layers',
     'models': 'errors schema config models.layers models.interacting',
     'training.tables': 'errors config kernels models.layers',
@@ -61,9 +61,9 @@ ARROWS = {
     ),
     'training.inheritance': 'errors schema stored data.store models.layers training.step',
     'training': (
-        'errors exits cache_folder console heartbeat schema config kernels data.store models.interacting models '
-        'evaluation training.tables training.processes training.step training.checkpoints training.run_folder '
-        'training.inheritance training.memory'
+        'errors exits cache_folder console heartbeat schema config kernels data.store models.layers '
+        'models.interacting models evaluation training.tables training.processes training.step training.checkpoints '
+        'training.run_folder training.inheritance training.memory'
     ),
     'training.copies': (
         'errors config data.store evaluation training.tables training.processes training.step training.run_folder '

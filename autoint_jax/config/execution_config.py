@@ -5,7 +5,7 @@ import dataclasses
 from autoint_jax.config.options import MOST_PLACES, check, option
 
 AUTOMATIC = 'automatic'
-TABLE_FORMS = (AUTOMATIC, 'xla', 'cpu_kernel')
+COMPILED_FORMS = (AUTOMATIC, 'xla', 'cpu_kernel')
 STOP, GO_ON = 'stop', 'go_on'
 
 
@@ -15,6 +15,7 @@ class ExecutionConfig:
 
     Attributes:
       form: form of the interacting layers. A model without such layers accepts only 'automatic'.
+      dense_form: form of dense layers in training.
       tables_form: form of the sparse optimizers of tables.
       slice_rows: rows of a slice; 0 if the size is chosen automatically.
       streaming: whether rows are read from disk even if they fit in memory.
@@ -27,6 +28,11 @@ class ExecutionConfig:
         AUTOMATIC,
         "how the interacting layers are computed: 'automatic' (the fastest for the device), or a name in "
         'autoint_jax/models/interacting/forms.py; all forms give the same values',
+    )
+    dense_form: str = option(
+        AUTOMATIC,
+        "how dense layers, such as those of deep networks, are computed in training: 'automatic' (the fastest for the "
+        "device), 'xla' or 'cpu_kernel' (compiled C++); both give the same values",
     )
     tables_form: str = option(
         AUTOMATIC,
@@ -58,12 +64,9 @@ class ExecutionConfig:
     )
 
     def __post_init__(self):
-        check(
-            self.tables_form in TABLE_FORMS,
-            'execution.tables_form',
-            self.tables_form,
-            "'automatic', 'xla' or 'cpu_kernel'",
-        )
+        for name in ('dense_form', 'tables_form'):
+            asked = getattr(self, name)
+            check(asked in COMPILED_FORMS, f'execution.{name}', asked, "'automatic', 'xla' or 'cpu_kernel'")
         check(self.slice_rows <= MOST_PLACES, 'execution.slice_rows', self.slice_rows, f'at most {MOST_PLACES:,}')
         check(self.checkpoint_seconds >= 0, 'execution.checkpoint_seconds', self.checkpoint_seconds, 'at least 0')
         check(self.full_disk in (STOP, GO_ON), 'execution.full_disk', self.full_disk, "'stop' or 'go_on'")

@@ -28,6 +28,8 @@ HEADERS = pathlib.Path(jaxlib.__file__).parent / 'include'  # the headers of XLA
 HANDLERS = (
     'interacting_forward',
     'interacting_backward',
+    'dense_forward',
+    'dense_backward',
     'deferred_adam_read',
     'deferred_adam_update',
     'deferred_adam_flush',

@@ -173,31 +173,34 @@ inline void add_row_sums(const float* a, long rows, long columns, float* to) {
   }
 }
 
+// to [8][8] = the transpose of from [8][8], with steps from row to row.
+inline void transpose_block(const float* from, long from_step, float* to, long to_step) {
+  Vector r[8], s[8];
+#pragma GCC unroll 8
+  for (int k = 0; k < 8; ++k) r[k] = load(from + k * from_step);
+#pragma GCC unroll 8
+  for (int k = 0; k < 8; k += 2) {
+    s[k] = by_quarters<0, 4, 2, 6>(r[k], r[k + 1]);
+    s[k + 1] = by_quarters<1, 5, 3, 7>(r[k], r[k + 1]);
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < 8; k += 4)
+#pragma GCC unroll 8
+    for (int h = 0; h < 2; ++h) {
+      r[k + h] = by_quarters<0, 1, 4, 5>(s[k + h], s[k + h + 2]);
+      r[k + h + 2] = by_quarters<2, 3, 6, 7>(s[k + h], s[k + h + 2]);
+    }
+#pragma GCC unroll 8
+  for (int k = 0; k < 4; ++k) {
+    store(to + k * to_step, shuffled<0, 1, 2, 3, 8, 9, 10, 11>(r[k], r[k + 4]));
+    store(to + (k + 4) * to_step, shuffled<4, 5, 6, 7, 12, 13, 14, 15>(r[k], r[k + 4]));
+  }
+}
+
 // to [size][size] = the transpose of from [size][size]; size is a multiple of eight.
 inline void transpose(const float* from, float* to, long size) {
   for (long i = 0; i < size; i += kLanes)
-    for (long j = 0; j < size; j += kLanes) {
-      Vector r[8], s[8];
-#pragma GCC unroll 8
-      for (int k = 0; k < 8; ++k) r[k] = load(from + (i + k) * size + j);
-#pragma GCC unroll 8
-      for (int k = 0; k < 8; k += 2) {
-        s[k] = by_quarters<0, 4, 2, 6>(r[k], r[k + 1]);
-        s[k + 1] = by_quarters<1, 5, 3, 7>(r[k], r[k + 1]);
-      }
-#pragma GCC unroll 8
-      for (int k = 0; k < 8; k += 4)
-#pragma GCC unroll 8
-        for (int h = 0; h < 2; ++h) {
-          r[k + h] = by_quarters<0, 1, 4, 5>(s[k + h], s[k + h + 2]);
-          r[k + h + 2] = by_quarters<2, 3, 6, 7>(s[k + h], s[k + h + 2]);
-        }
-#pragma GCC unroll 8
-      for (int k = 0; k < 4; ++k) {
-        store(to + (j + k) * size + i, shuffled<0, 1, 2, 3, 8, 9, 10, 11>(r[k], r[k + 4]));
-        store(to + (j + k + 4) * size + i, shuffled<4, 5, 6, 7, 12, 13, 14, 15>(r[k], r[k + 4]));
-      }
-    }
+    for (long j = 0; j < size; j += kLanes) transpose_block(from + i * size + j, size, to + j * size + i, size);
 }
 
 }  // namespace autoint

@@ -130,6 +130,10 @@ class AutoInt(Model):
             )
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return bool(config.deep_hidden or config.head_hidden)
+
+    @staticmethod
     def deep_apart(config: ModelConfig) -> bool:
         return bool(config.deep_hidden) and config.deep_output == 'sum' and not config.deep_batch_norm
 

@@ -67,6 +67,11 @@ class Model(nn.Module):
         return ''
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        """Returns whether the model has layers that are computed in the form `execution.dense_form`."""
+        return bool(config.deep_hidden)
+
+    @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
         """Returns the tables that the model looks up, by name. By default they are embeddings of all fields."""
         return embedding_tables(config, schema)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
+from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
 from autoint_jax.models.layers.mlp import deep_network
@@ -40,13 +41,12 @@ class MatrixCrossLayer(nn.Module):
     gated: bool = False
 
     @nn.compact
-    def __call__(self, first: jax.Array, x: jax.Array) -> jax.Array:
+    def __call__(self, first: jax.Array, x: jax.Array, *, training: Training | None) -> jax.Array:
         width, rank, experts = x.shape[1], self.rank, self.experts
 
         def product(x: jax.Array, outputs: int, fans: int, name: str) -> jax.Array:
-            return nn.Dense(outputs, use_bias=False, kernel_init=nn.initializers.normal((2 / fans) ** 0.5), name=name)(
-                x
-            )
+            normal = nn.initializers.normal((2 / fans) ** 0.5)
+            return Dense(outputs, normal, bias=False, name=name)(x, training=training)
 
         if not rank:
             crossed = product(x, width, 2 * width, 'matrix')
@@ -87,6 +87,10 @@ class DCNV2(Model):
     )
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return True
+
+    @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
         return max(stacked_width(config, schema), config.cross_experts * config.cross_rank, *config.deep_hidden)
 
@@ -95,9 +99,8 @@ class DCNV2(Model):
         config = self.config
         x = first = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         for layer in range(config.num_layers):
-            x = MatrixCrossLayer(config.cross_rank, config.cross_experts, config.cross_gate, name=f'cross_{layer}')(
-                first, x
-            )
+            cross = MatrixCrossLayer(config.cross_rank, config.cross_experts, config.cross_gate, name=f'cross_{layer}')
+            x = cross(first, x, training=training)
         deep = deep_network(config, training)
         if config.cross_stacked or not config.deep_hidden:
             return deep(x, training=training)

@@ -43,4 +43,5 @@ def check_devices(mesh: Mesh) -> None:
 def check_forms(setup: Setup) -> None:
     """Raises UsageError in every process if one has another form than the first, as a host without a compiler has."""
     agreed('form of the interacting layers', setup.form)
+    agreed('form of dense layers', setup.dense_form)
     agreed('form of the optimizer of tables', setup.table_form)

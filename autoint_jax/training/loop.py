@@ -16,6 +16,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import missed_kernel
+from autoint_jax.models.layers.dense import missed_dense_kernel
 from autoint_jax.models.registry import table_values
 from autoint_jax.training.agreement import check_alike, check_forms
 from autoint_jax.training.ancestor import Ancestor, check_origin
@@ -86,10 +87,12 @@ def say_what_is_special(setup: Setup, reporter: Reporter) -> None:
     if sentence := events.not_written():
         reporter.say(sentence)
     missed = missed_kernel(config.execution.form, config.model, setup.platform) if setup.form else ''
+    if setup.model.dense_layers(config.model):
+        missed = missed or missed_dense_kernel(config.execution.dense_form, setup.platform)
     missed = missed or missed_table_kernel(config.optimizer, config.execution.tables_form, setup.platform)
     if missed:
         reporter.say(f'the compiled kernels are not used: {missed}')
-    elif 'cpu_kernel' in (setup.form, setup.table_form) and (sentence := library.not_kept()):
+    elif 'cpu_kernel' in (setup.form, setup.dense_form, setup.table_form) and (sentence := library.not_kept()):
         reporter.say(sentence)
     for sentence in filter(
         None, (learning_rate.sentence(config.optimizer), loss.sentence(config.training, setup.schema))

@@ -78,7 +78,8 @@ class Run:
 
     def _started(self, folder: pathlib.Path, copies: int) -> Result | None:
         """Opens the record of the run and writes this start; returns the result if the run is complete by now."""
-        setup, forms = self.setup, {'interacting': self.setup.form, 'tables': self.setup.table_form}
+        setup = self.setup
+        forms = {'interacting': setup.form, 'dense': setup.dense_form, 'tables': setup.table_form}
         ancestry = None if self._ancestor is None else self._ancestor.ancestry
         self._open_record = records.RunRecords(folder)
         try:

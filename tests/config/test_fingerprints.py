@@ -16,6 +16,7 @@ from autoint_jax.records import runs
 RECORDS = sorted((ROOT / 'results' / 'runs').glob('*.json'))
 EXECUTION = {
     'execution.form': 'heads',
+    'execution.dense_form': 'xla',
     'execution.tables_form': 'xla',
     'execution.slice_rows': 64,
     'execution.streaming': True,
@@ -145,6 +146,7 @@ DEFAULTS = {
     'replicas.attention_dropout': (),
     'replicas.deep_dropout': (),
     'execution.form': 'automatic',
+    'execution.dense_form': 'automatic',
     'execution.tables_form': 'automatic',
     'execution.slice_rows': 0,
     'execution.streaming': False,

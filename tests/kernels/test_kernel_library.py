@@ -116,6 +116,8 @@ def test_nothing_is_begun_that_could_not_be_kept_or_compiled(cache, compiler, no
         ({'execution.form': 'heads'}, False),
         ({'model.compute_dtype': 'bfloat16'}, False),
         ({'model.name': 'lr'}, False),
+        ({'model.name': 'dnn', 'model.deep_hidden': (4,)}, True),
+        ({'model.name': 'dnn', 'model.deep_hidden': (4,), 'execution.dense_form': 'xla'}, False),
         ({'model.name': 'lr', 'optimizer.tables': 'lazy_adam'}, True),
         ({'model.name': 'lr', 'optimizer.tables': 'lazy_adam', 'execution.tables_form': 'xla'}, False),
     ],
@@ -126,6 +128,8 @@ def test_the_kernels_are_begun_for_runs_that_use_them(options, expected):
 
 def test_models_with_compiled_layers_are_those_of_the_registry():
     assert set(background.MODELS) == {name for name, model in MODELS.items() if model.HAS_FORMS}
+    plain = Config().model
+    assert set(background.DENSE_MODELS) == {name for name, model in MODELS.items() if model.dense_layers(plain)}
 
 
 def test_a_folder_of_an_earlier_version_becomes_private(cache, compiler):

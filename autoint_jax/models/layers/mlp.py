@@ -3,11 +3,14 @@
 `deep_network` is the one that a model's options `deep_...` describe.
 """
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.layers.batch_norm import BatchNorm
+from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate, dropped, hidden_site
 
 
@@ -38,17 +41,22 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
         for number, width in enumerate(self.hidden):
-            x = self._dense(x, width, last=False, bias=not self.batch_norm, name=f'hidden_{number}')
+            site, normal = hidden_site(self.site, number), self._normal(x.shape[1], width)
+            drawn = normal if self.random_bias else nn.initializers.zeros
             if self.batch_norm:
+                x = Dense(width, normal, bias=False, name=f'hidden_{number}')(x, training=training)
                 x = BatchNorm(name=f'batch_norm_{number}')(x, training=training)
-            x = dropped(jax.nn.relu(x), training, site=hidden_site(self.site, number), rate=self.dropout)
-        return self._dense(x, 1, last=True, bias=True, name='output')[:, 0] if self.output else x
+                x = dropped(jax.nn.relu(x), training, site=site, rate=self.dropout)
+            else:
+                layer = Dense(width, normal, drawn, relu=True, site=site, dropout=self.dropout, name=f'hidden_{number}')
+                x = layer(x, training=training)
+        if not self.output:
+            return x
+        drawn = nn.initializers.normal(1.0) if self.random_bias else nn.initializers.zeros
+        return Dense(1, self._normal(x.shape[1], 1), drawn, name='output')(x, training=training)[:, 0]
 
-    def _dense(self, x: jax.Array, width: int, *, last: bool, bias: bool, name: str) -> jax.Array:
-        stddev = (2 / (x.shape[-1] + width)) ** 0.5
-        kernel = nn.initializers.normal(stddev)
-        drawn = nn.initializers.normal(1.0 if last else stddev) if self.random_bias else nn.initializers.zeros
-        return nn.Dense(width, use_bias=bias, kernel_init=kernel, bias_init=drawn, name=name)(x)
+    def _normal(self, inputs: int, outputs: int) -> Callable:
+        return nn.initializers.normal((2 / (inputs + outputs)) ** 0.5)
 
 
 def deep_network(

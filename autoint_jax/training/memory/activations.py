@@ -76,7 +76,8 @@ def gradient_shapes(setup: Setup, rows: int) -> tuple[Any, Any, Any, Batch]:
 
 def _loss_of(setup: Setup, rows: int) -> Callable[..., jax.Array]:
     def loss(params, looked_up, statistics, batch):
-        training = Training(row_keys(0, jnp.zeros((), jnp.int32), jnp.arange(rows)), batch.weights, None)
+        keys = row_keys(0, jnp.zeros((), jnp.int32), jnp.arange(rows))
+        training = Training(keys, batch.weights, None, dense_form=setup.dense_form)
         logits, _ = setup.model.apply(
             {'params': params, STATISTICS: statistics}, looked_up, batch, training=training, mutable=[STATISTICS]
         )

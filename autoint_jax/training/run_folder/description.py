@@ -12,7 +12,7 @@ class Start(Provenance):
 
     Attributes:
       time: time of the start, UTC.
-      forms: the forms of the interacting layers and of the optimizer of tables.
+      forms: the forms of interacting layers, dense layers and the optimizer of tables.
       execution: the options of 'execution'; None if the configuration still includes them (version 1).
       mesh: the options of 'mesh'.
       compilation_cache: the folder that keeps compiled programs; None if none are kept.

@@ -75,7 +75,7 @@ class RunRecords:
         Args:
           config: the configuration of the run.
           data: the data that it is trained on.
-          forms: the forms of the interacting layers and of the optimizer of tables.
+          forms: the forms of interacting layers, dense layers and the optimizer of tables.
           copies: the number of runs in its program.
           boundaries: quantile boundaries of numeric fields, which a new run.json keeps, so that they are computed once.
           ancestry: the run from whose state it goes on, which a new run.json records.

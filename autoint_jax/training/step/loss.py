@@ -173,7 +173,7 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
 
         def apart(params, part, which):
             looked_up, batch, keys = part
-            training = Training(keys, batch.weights, axes or None, rates)
+            training = Training(keys, batch.weights, axes or None, rates, setup.dense_form)
             return setup.model.apply({'params': params}, looked_up, batch, training=training, part=which)
 
         def mean_loss(logits, batch):
@@ -186,7 +186,7 @@ def device_gradients(setup: Setup, axes: tuple[str, ...], cut: Cut, rates: Rates
                 looked_up,
                 batch,
                 mutable=[STATISTICS, 'intermediates'] if rule else [STATISTICS],
-                training=Training(keys, batch.weights, axes or None, rates),
+                training=Training(keys, batch.weights, axes or None, rates, setup.dense_form),
             )
 
         def branch_losses(_, part):

@@ -19,6 +19,7 @@ from autoint_jax.models import registry
 from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.forms import GPUS
 from autoint_jax.models.layers.batch_norm import STATISTICS
+from autoint_jax.models.layers.dense import chosen_dense_form
 from autoint_jax.models.layers.randomness import pinned, seed_key
 from autoint_jax.models.layers.tables import Tables, TableSpec, initial_tables
 from autoint_jax.schema import SOFT_LABELS, Batch, Schema
@@ -92,6 +93,7 @@ class Setup(NamedTuple):
       model: the model, with the form of its interacting layers.
       table_specs: {name: the table's rows, width and columns}.
       table_form: the form of the table optimizer, 'xla' or 'cpu_kernel'.
+      dense_form: the form of dense layers in training, 'xla' or 'cpu_kernel'.
     """
 
     config: Config
@@ -100,6 +102,7 @@ class Setup(NamedTuple):
     model: Model
     table_specs: dict[str, TableSpec]
     table_form: str
+    dense_form: str
 
     @property
     def form(self) -> str | None:
@@ -143,7 +146,7 @@ class Setup(NamedTuple):
 
 
 def make_setup(config: Config, schema: Schema, platform: str | None = None) -> Setup:
-    """Returns the setup of a run. It alone decides the forms of the interacting layers and of the table optimizer.
+    """Returns the setup of a run. It alone decides the forms of its parts.
 
     Args:
       config: the configuration of the run.
@@ -161,7 +164,8 @@ def make_setup(config: Config, schema: Schema, platform: str | None = None) -> S
     platform = platform or jax.default_backend()
     model, table_specs = registry.build(config.model, schema, config.execution.form, platform)
     table_form = chosen_table_form(config.optimizer, config.execution.tables_form, platform)
-    return Setup(config, schema, platform, model, table_specs, table_form)
+    dense_form = chosen_dense_form(config.execution.dense_form, platform) if model.dense_layers(config.model) else 'xla'
+    return Setup(config, schema, platform, model, table_specs, table_form, dense_form)
 
 
 def initial_state(setup: Setup) -> TrainState:
@@ -212,7 +216,9 @@ def drawn_variables(setup: Setup, key: jax.Array) -> Any:
 def state_shapes(setup: Setup) -> TrainState:
     """Returns the state at step 0 as shapes and types; it allocates nothing."""
     specs = tuple(setup.table_specs.items())
-    return _state_shapes(setup.config, setup.schema, setup.platform, setup.model, specs, setup.table_form)
+    return _state_shapes(
+        setup.config, setup.schema, setup.platform, setup.model, specs, setup.table_form, setup.dense_form
+    )
 
 
 @functools.lru_cache(maxsize=16)
@@ -223,7 +229,8 @@ def _state_shapes(
     model: Model,
     table_specs: tuple[tuple[str, TableSpec], ...],
     table_form: str,
+    dense_form: str,
 ) -> TrainState:
     """Returns the shapes of a state. A start asks for them several times, and each time the model would be traced."""
-    setup = Setup(config, schema, platform, model, dict(table_specs), table_form)
+    setup = Setup(config, schema, platform, model, dict(table_specs), table_form, dense_form)
     return jax.eval_shape(lambda: initial_state(setup))
