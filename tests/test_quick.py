@@ -17,7 +17,6 @@ OTHERS = [
     'splits',
     'table_precision',
     'table5_joint',
-    'training_rules',
     'tuning',
 ]
 
@@ -41,6 +40,14 @@ def test_daily_training_is_tried_out(command, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'day 3: AUC ' in done.stdout and done.stdout.endswith('quick: no verdict\n')
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_training_rules_are_tried_out(command, tmp_path):
+    done = command('experiments/training_rules.py', '--quick', '--parts=tables', timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'inverse_root' in done.stdout and done.stdout.endswith('quick: no verdict\n')
+    assert {path.name for path in tmp_path.iterdir()} == {'runs'}
 
 
 @pytest.mark.slow
