@@ -9,9 +9,9 @@ from dense Adam than a constant rate. The norm of a step and its rate take littl
 
 Parts: `tables` updates a table by made-up gradients, the same for both optimizers, in seconds. `training` trains
 AutoInt, where differences of rounding grow; about ten minutes on two CPU cores. `time` times steps in turn on made-up
-data, so nothing else should run. PASS: after 2,000 steps, tables of deferred Adam differ from those of dense Adam, as a share of
-their movement, at most twice as much under each rule as under a constant rate; a step with clipping and a schedule
-takes at most 1.05 times as long as without, in the median over windows. Each part writes
+data, so nothing else should run. PASS: after 2,000 steps, tables of deferred Adam differ from those of dense Adam, as a
+share of their movement, at most twice as much under each rule as under a constant rate; a step with clipping and a
+schedule takes at most 1.05 times as long as without, in the median over windows. Each part writes
 results/training_rules_PART.{json,csv}.
 """
 
