@@ -11,7 +11,8 @@ SCRIPTS = sorted(
     for folder in ('scripts', 'experiments')
     for path in (ROOT / folder).glob('*.py')
     if not path.stem.endswith('_flags')
-    and path.stem not in ('config_help', 'copies_table', 'local_processes', 'next_steps', 'torch_baselines')
+    and path.stem
+    not in ('config_help', 'copies_table', 'local_processes', 'next_steps', 'preparation_report', 'torch_baselines')
 )
 GIVEN = {
     '--help': 0,
@@ -62,6 +63,7 @@ WITHOUT_SEEDS = {
     for name in (
         *('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost'),
         *('daily_training', 'killed_runs', 'meshes', 'predict_rate', 'same_scores', 'serving_gain', 'serving_load'),
+        'training_rules',
     )
 }
 # One script that takes arguments, one that takes none and one experiment; the others have the same door.
