@@ -7,6 +7,7 @@ import pytest
 from made_findings import EVIL, made_findings
 from test_page import data_of
 
+from autoint_jax import units
 from autoint_jax.evaluation.quality import Interval
 from autoint_jax.report import assembly, curves, names
 from autoint_jax.report.blocks import CAUTION, VERDICT, Chart, Panel, Table, Text
@@ -175,8 +176,8 @@ def test_numbers_in_words():
     ]
     assert words.interval(Interval(0.5, 0.4, 0.6), 2) == '0.50 (0.40 to 0.60)'
     assert words.interval(Interval(*[float('nan')] * 3)) == 'unknown'
+    assert units.counted(1, 'row') == '1 row' and units.counted(5000, 'row') == '5,000 rows'
     assert words.listed(['a']) == 'a' and words.listed(['a', 'b', 'c']) == 'a, b and c'
-    assert words.counted(1, 'row') == '1 row' and words.counted(5000, 'row') == '5,000 rows'
 
 
 def test_labels_are_short_and_different():
