@@ -82,7 +82,7 @@ def of_meshes(meshes, all_options):
         {'optimizer.tables': 'adam', 'model.variant': 'authors', 'model.attention_dropout': 0.2},
         {'optimizer.tables': 'deferred_adam', 'execution.tables_form': 'xla', 'execution.form': 'heads'},
         {'optimizer.tables': 'lazy_adam', 'execution.tables_form': 'xla'},
-        {'optimizer.tables': 'lazy_adam', 'model.deep_hidden': (7, 5), 'model.deep_dropout': 0.1},
+        {'optimizer.tables': 'lazy_adam', 'model.deep_hidden': (19, 12), 'model.deep_dropout': 0.1},
         {'optimizer.tables': 'rowwise_adagrad', 'execution.tables_form': 'xla'},
         {'optimizer.tables': 'rowwise_adagrad', 'execution.form': 'heads'},
         {'optimizer.tables': 'deferred_adam', 'execution.form': 'einsum'},
