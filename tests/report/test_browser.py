@@ -84,7 +84,7 @@ def pictures(tab):
 
 def test_hostile_names_show_as_text_and_the_page_asks_for_nothing(opened):
     tab = opened(made_findings(5, 3, layers=1, evil=True))
-    assert tab.locator('img').count() == 0 and tab.locator('main svg').count() == 17
+    assert tab.locator('img').count() == 0 and tab.locator('main svg').count() == 18
     assert EVIL in tab.locator('main').inner_text() and EVIL in tab.locator('.facts').inner_text()
     assert EVIL in tab.locator('#row_panel .reading').inner_text()
     # Nothing is empty: every chart has marks.
