@@ -143,7 +143,7 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
     if last['gain_over_autoint'] is not None:
         lines += [
             '',
-            f'The last row is {last["gain_over_autoint"]:+.4f} AUC over AutoInt ({last["gain_over_autoint_low"]:+.4f} '
-            f'to {last["gain_over_autoint_high"]:+.4f}).',
+            f'The AUC of the last row differs from that of AutoInt by {last["gain_over_autoint"]:+.4f} '
+            f'({last["gain_over_autoint_low"]:+.4f} to {last["gain_over_autoint_high"]:+.4f}).',
         ]
     return lines

@@ -69,4 +69,4 @@ def test_the_page_says_what_the_record_says(tmp_path):
     assert '40,000 rows, 3 seeds, 4 trials for each rung.**' in text and 'Not complete: joint, hiformer.' in text
     assert '| AutoInt | 0.7100 ± 0.0100 | | | | | 0.2900 | 1,234 |' in text.replace('|  ', '| ')
     assert '| + projections of each field | 0.7223 ± 0.0125 | +0.0123 |' in text and ' pays |' in text
-    assert lines[-1].startswith('The last row is +0.0100 AUC over AutoInt (')
+    assert lines[-1].startswith('The AUC of the last row differs from that of AutoInt by +0.0100 (')
