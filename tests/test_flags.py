@@ -63,7 +63,7 @@ WITHOUT_SEEDS = {
     for name in (
         *('table1_statistics', 'table3_model_size', 'figure4_run_time', 'tuning', 'replica_cost'),
         *('daily_training', 'killed_runs', 'meshes', 'predict_rate', 'same_scores', 'serving_gain', 'serving_load'),
-        'training_rules',
+        *('splits', 'training_rules'),
     )
 }
 # One script that takes arguments, one that takes none and one experiment; the others have the same door.

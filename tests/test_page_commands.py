@@ -39,7 +39,7 @@ if given.get('dataset') in registry.DATASETS:
     registry.recipe_name(given['dataset'], given.get('recipe'))
 elif 'bars' in names:
     assert given['dataset'] in names['bars'].FIGURES, given['dataset']
-elif given.get('dataset') is not None:
+elif given.get('dataset') is not None and given['dataset'] not in names.get('SETTINGS', ()):
     assert given['dataset'] == 'csv' and 'schema' in given, given['dataset']
 for part in given.get('parts') or []:
     assert part in names['PARTS'], part

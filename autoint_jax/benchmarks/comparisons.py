@@ -117,7 +117,7 @@ def shapes(
         rows[name] = {
             **sizes._asdict(),
             'slice_rows': steps['automatic'].cut.slice_rows,
-            **_compared(steps, [filled(peer, sizes._asdict()) for peer in peers], work, peak, timing),
+            **_compared(steps, [filled(peer, sizes._asdict()) for peer in peers], work, peak, timing, quick=quick),
         }
         print(report.table(HEADER, [_line(name, rows[name])])[1], flush=True)
     return _outcome(rows, peak)
@@ -140,7 +140,7 @@ def models(
         work = 3 * forward_operations(own, made_up(SHAPES[shape], 8, seed=1)[0])
         rows[name] = {
             'slice_rows': step.cut.slice_rows,
-            **_compared({'automatic': step}, [filled(peer, values) for peer in peers], work, peak, timing),
+            **_compared({'automatic': step}, [filled(peer, values) for peer in peers], work, peak, timing, quick=quick),
         }
         print(report.table(HEADER, [_line(name, rows[name])])[1], flush=True)
     return _outcome(rows, peak, {'shape': shape, 'batch': config.training.batch_size})
@@ -184,10 +184,10 @@ def forward_operations(config: Config, schema: Schema) -> float:
 
 
 def _compared(
-    steps: dict[str, StepBenchmark], peers: Sequence[str], operations: float, peak: Peak, timing: Timing
+    steps: dict[str, StepBenchmark], peers: Sequence[str], operations: float, peak: Peak, timing: Timing, *, quick: bool
 ) -> dict[str, Any]:
     """Measures steps and peers in turn, and returns the figures of a record."""
-    rates, slow_windows = beside_peers({form: step.window for form, step in steps.items()}, peers, timing)
+    rates, slow_windows = beside_peers({form: step.window for form, step in steps.items()}, peers, timing, quick=quick)
     middle = medians(rates)
     ours, fastest = middle['automatic'], max((middle[peer] for peer in peers), default=None)
     return {

@@ -55,9 +55,9 @@ class FullRate:
         return rate
 
     def peer(self, command: str, seconds: float) -> float:
-        """Returns the rate of a peer that starts at the full rate. It decides itself how long it measures."""
+        """Returns the rate of a peer that starts at the full rate."""
         self.settle()
-        return peer_rate(command)
+        return _peer(command, seconds)
 
     def _is_full(self) -> bool:
         rate = self._probe()
@@ -74,7 +74,7 @@ class FullRate:
 
 
 def beside_peers(
-    ours: Mapping[str, Callable[[float], float]], peers: Sequence[str], timing: Timing
+    ours: Mapping[str, Callable[[float], float]], peers: Sequence[str], timing: Timing, *, quick: bool
 ) -> tuple[dict[str, list[float]], int]:
     """Measures candidates and the commands of peers in turn, at the full rate of the processor if there are peers.
 
@@ -82,6 +82,7 @@ def beside_peers(
       ours: {name: function of the seconds of a window that returns a rate}.
       peers: commands whose last line is JSON with `examples_per_second`.
       timing: number and length of the windows.
+      quick: whether nothing waits for the full rate, to try a benchmark out.
 
     Returns:
       ({name or command: rate of each window}, number of windows that the processor was slow around).
@@ -89,9 +90,13 @@ def beside_peers(
     Raises:
       UsageError: a peer fails.
     """
-    if not peers:
-        return in_turn(ours, timing), 0
+    if quick or not peers:
+        return in_turn({**ours, **{peer: functools.partial(_peer, peer) for peer in peers}}, timing), 0
     machine = FullRate()
     candidates = {name: functools.partial(machine.window, measure) for name, measure in ours.items()}
     rates = in_turn(candidates | {peer: functools.partial(machine.peer, peer) for peer in peers}, timing)
     return rates, machine.slow_windows
+
+
+def _peer(command: str, seconds: float) -> float:
+    return peer_rate(command)  # a peer decides itself how long it measures

@@ -49,7 +49,7 @@ def headline(config: Config, shape: str) -> str:
 def _beside_peers(
     ours: StepBenchmark | ScoringBenchmark, config: Config, shape: str, peers: list[str], timing: Timing, quick: bool
 ) -> Outcome:
-    measured, slow_windows = beside_peers({OURS: ours.window}, peers, timing)
+    measured, slow_windows = beside_peers({OURS: ours.window}, peers, timing, quick=quick)
     rates = {without_paths(name): windows for name, windows in measured.items()}
     middle = medians(rates)
     ratios = {name: middle[OURS] / rate for name, rate in middle.items() if name != OURS}

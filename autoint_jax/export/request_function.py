@@ -24,6 +24,7 @@ from autoint_jax.models import registry
 from autoint_jax.models.autoint import AutoInt, resolved
 from autoint_jax.models.interacting.heads import heads_stack
 from autoint_jax.models.interacting.request import request_layer
+from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.embedding import FieldEmbedding, field_widths, in_order
 from autoint_jax.models.layers.linear import FirstOrder
 from autoint_jax.models.layers.numeric import present_values
@@ -116,8 +117,8 @@ class _Interceptor:
             return self._stacked(usual, args, kwargs)
         if isinstance(module, AutoInt) and name == '_interact':
             return self._attention(module, usual, args, kwargs)
-        if isinstance(module, nn.Dense):
-            return self._product(module, usual, args)
+        if isinstance(module, nn.Dense | Dense):
+            return self._product(module, usual, args, kwargs)
         return usual(*args, **kwargs)
 
     def _of_parts(self, module: Any) -> list[jax.Array]:
@@ -195,18 +196,18 @@ class _Interceptor:
         self._order = _widened(np.array(places), x.shape[2])
         return x
 
-    def _product(self, module: nn.Dense, usual: Callable[..., Any], args: Any) -> jax.Array:
-        """Returns what a linear layer makes of its input; that of the context is computed once."""
-        path = module.path
+    def _product(self, module: nn.Dense | Dense, usual: Callable[..., Any], args: Any, kwargs: Any) -> jax.Array:
+        """Returns what a dense layer makes of its input; what it makes of the context is computed once."""
+        params, path = module.variables['params'], module.path
         if path in self._readers:
-            kernel = module.variables['params']['kernel']
-            summed = sum(values @ kernel[columns] for values, columns in self._flat if len(columns))
-            return summed + module.variables['params']['bias'] if module.use_bias else summed
-        if self._order is not None and path[0] == 'head':
-            kernel, order, self._order = module.variables['params']['kernel'], self._order, None
-            kernel = kernel[np.concatenate([order, np.arange(len(order), kernel.shape[0])])]
-            return args[0] @ kernel + module.variables['params']['bias']
-        return usual(*args)
+            made = sum(values @ params['kernel'][columns] for values, columns in self._flat if len(columns))
+        elif self._order is not None and path[0] == 'head':
+            order, self._order = self._order, None
+            made = args[0] @ params['kernel'][np.concatenate([order, np.arange(len(order), len(params['kernel']))])]
+        else:
+            return usual(*args, **kwargs)
+        made = made + params['bias'] if 'bias' in params else made
+        return jax.nn.relu(made) if isinstance(module, Dense) and module.relu else made
 
 
 def _widened(places: np.ndarray, width: int) -> np.ndarray:

@@ -27,7 +27,11 @@ def _options(path: pathlib.Path) -> tuple[str, ...] | None:
     """Returns the value of the first class attribute OPTIONS in a file; None if there is none."""
     for node in ast.parse(path.read_text(encoding='utf-8')).body:
         for statement in node.body if isinstance(node, ast.ClassDef) else ():
-            if isinstance(statement, ast.Assign) and _names(statement) == ['OPTIONS']:
+            if (
+                isinstance(statement, ast.Assign | ast.AnnAssign)
+                and _names(statement) == ['OPTIONS']
+                and statement.value
+            ):
                 return _items(statement.value)
     return None
 
@@ -53,5 +57,6 @@ def _constant(name: str) -> tuple[str, ...]:
     raise LookupError(name)
 
 
-def _names(statement: ast.Assign) -> list[str]:
-    return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+def _names(statement: ast.Assign | ast.AnnAssign) -> list[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return [target.id for target in targets if isinstance(target, ast.Name)]

@@ -24,7 +24,8 @@ from autoint_jax.models.finalmlp import FinalMLP
 from autoint_jax.models.finalnet import FinalNet
 from autoint_jax.models.fm import FM
 from autoint_jax.models.ft_transformer import FTTransformer
-from autoint_jax.models.hiformer import HeteroAtt, Hiformer
+from autoint_jax.models.heteroatt import HeteroAtt
+from autoint_jax.models.hiformer import Hiformer
 from autoint_jax.models.hofm import HOFM
 from autoint_jax.models.interacting.forms import chosen_form
 from autoint_jax.models.layers.tables import TableSpec
