@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models import registry
@@ -35,6 +36,12 @@ CRITEO = Schema(
         *(FieldSpec(f'n{number}', NUMERIC) for number in range(13)),
         *(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(26)),
     )
+)
+
+# The fast tests differentiate one model of each kind of layers and every new model; the slow ones these, too.
+DIFFERENTIATED_SLOWLY = (
+    *('afm', 'nfm', 'hofm', 'deep_crossing', 'wide_deep', 'deep_cross', 'crossnet', 'cin', 'xdeepfm', 'masknet'),
+    *('finalmlp', 'finalnet', 'rankmixer', 'heteroatt', 'hiformer'),
 )
 
 # A small configuration of every model in the registry, sizes prime and distinct where they can be.
@@ -219,3 +226,8 @@ def reference_mlp(x, layers, statistics=None, output: bool = True):
             x = x * np.float64(norm['scale']) + np.float64(norm['bias'])
         x = np.maximum(x, 0)
     return reference_dense(x, layers['output'])[0] if output else x
+
+
+def every_model_but_fewer_fast():
+    """Returns the names of all models; those of DIFFERENTIATED_SLOWLY are marked as slow."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in DIFFERENTIATED_SLOWLY else name for name in SMALL]

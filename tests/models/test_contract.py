@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, made
+from model_cases import ROWS, SCHEMA, SMALL, batch, criteo_parameters, every_model_but_fewer_fast, made
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.config.model_limits import SHARES
@@ -21,6 +21,7 @@ from autoint_jax.models.registry import MODELS, build, model_class
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
 EVERY_MODEL = pytest.mark.parametrize('name', list(MODELS))
+EVERY_MODEL_BUT_FEWER_FAST = pytest.mark.parametrize('name', every_model_but_fewer_fast())
 KEYS = row_keys(3, jnp.asarray(5), jnp.arange(ROWS))
 
 
@@ -107,7 +108,7 @@ def with_everything(name):
     )
 
 
-@EVERY_MODEL
+@EVERY_MODEL_BUT_FEWER_FAST
 def test_gradients_are_finite_and_padded_rows_have_no_effect(name):
     """Loss and gradients of a batch, dropout and batch normalisation on, equal those with rows of weight 0 added."""
     model, tables, variables = made(with_everything(name))
@@ -141,7 +142,7 @@ def test_gradients_are_finite_and_padded_rows_have_no_effect(name):
         np.testing.assert_array_equal(of_rows_padded[table][ROWS:], 0)
 
 
-@EVERY_MODEL
+@EVERY_MODEL_BUT_FEWER_FAST
 def test_dropout_acts_in_training_only(name):
     config = with_everything(name)
     model, tables, variables = made(config)
@@ -159,7 +160,7 @@ def test_dropout_acts_in_training_only(name):
         assert not np.allclose(logits(model, training), logits(plain, training))
 
 
-@EVERY_MODEL
+@EVERY_MODEL_BUT_FEWER_FAST
 def test_gradients_equal_finite_differences_in_float64(name):
     """Along a random direction of all parameters and rows together."""
     config = SMALL[name]

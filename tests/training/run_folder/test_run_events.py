@@ -55,7 +55,9 @@ def test_events_have_rates_test_figures_and_hyper_parameters(data, folder, compl
     }
 
 
-@pytest.mark.parametrize('lost', ['all', 'last', 'none', 'repeated', 'cut'])
+@pytest.mark.parametrize(
+    'lost', ['last', 'cut', *(pytest.param(lost, marks=pytest.mark.slow) for lost in ('all', 'none', 'repeated'))]
+)
 def test_events_are_those_of_the_metrics_whatever_a_killed_process_left(data, folder, complete, lost):
     """Nothing written yet, the last evaluation missing or one too many, a file again, a record half written."""
     (path,) = (folder / 'tensorboard').glob('*')

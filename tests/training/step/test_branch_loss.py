@@ -49,7 +49,9 @@ def imitate(labels, logits, branches):
 CASES = {'FCN': (FCN, add_worse), 'FinalNet': (FINALNET, imitate)}
 
 
-@pytest.mark.parametrize('options, rule', CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    'options, rule', [pytest.param(*CASES['FCN'], marks=pytest.mark.slow), CASES['FinalNet']], ids=CASES
+)
 def test_gradients_are_those_of_the_rule_and_the_loss_is_the_log_loss(options, rule):
     setup, state, batch = drawn(options)
     looked_up = lookup(state.tables, setup.table_specs, batch)

@@ -32,7 +32,10 @@ def gradients_of(options, cut):
     return gradients(state.params, state.statistics, looked_up, batch, jnp.int32(3))[:3]
 
 
-@pytest.mark.parametrize('options', [{}, {'model.wide': True, 'model.head_hidden': (5,), 'model.variant': 'authors'}])
+WITH_ALL_PARTS = {'model.wide': True, 'model.head_hidden': (5,), 'model.variant': 'authors'}
+
+
+@pytest.mark.parametrize('options', [pytest.param({}, marks=pytest.mark.slow), WITH_ALL_PARTS])
 def test_groups_have_the_gradients_of_the_whole_batch(options):
     whole = gradients_of(options, Cut(24, 24))
     for cut in (Cut(4, 24, 12), Cut(3, 24, 24), Cut(6, 24, 6)):

@@ -21,6 +21,7 @@ ROWS, BATCH = 40, 8
 SCHEMA = Schema((FieldSpec('a', CATEGORICAL, 11), FieldSpec('n', NUMERIC)))
 SPARSE = 'deferred_adam', 'lazy_adam', 'rowwise_adagrad'
 WAYS = [('adam', 'xla'), *((name, form) for name in SPARSE for form in ('xla', 'cpu_kernel'))]
+FAST = ('adam', 'xla'), ('deferred_adam', 'cpu_kernel')
 
 
 def columns(bad):
@@ -49,7 +50,9 @@ def trained(setup, mesh, data, *chosen):
         yield jax.device_get(flush(state)), np.asarray(losses)[: len(batches)]
 
 
-@pytest.mark.parametrize('tables, form', WAYS)
+@pytest.mark.parametrize(
+    'tables, form', [way if way in FAST else pytest.param(*way, marks=pytest.mark.slow) for way in WAYS]
+)
 def test_a_skipped_step_changes_nothing_but_the_counts(tables, form):
     config = replace(
         Config(),
