@@ -143,3 +143,12 @@ def test_the_rate_of_scoring_is_judged(tmp_path):
             f'1,000 rows take 100 MiB of memory, and 5,000 rows take {memory} MiB' in said and f': {judged} (' in said
         )
         assert row == '| predict | 21,000 | 30.2 |'
+
+
+def test_records_name_no_folder_of_a_machine():
+    found = [
+        (path.name, match[0])
+        for path in sorted((ROOT / 'results').rglob('*.json'))
+        for match in re.finditer(r'(?<![\w.~\]}])/\w[\w.~-]*/[^"\s]*', path.read_text())
+    ]
+    assert found == []
