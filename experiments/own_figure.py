@@ -52,7 +52,7 @@ if __name__ == '__main__':
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.opening import folder_of, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.data.store.shuffled import ROWS_OF, write_other_order
+from autoint_jax.data.store.shuffled import opened_with_other_rows
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.runs import RunRecord
@@ -62,18 +62,6 @@ from autoint_jax.reproduction.paper import significance
 from autoint_jax.training.progress import Bar
 
 MOST_SEEDS = 10  # of the default that are shown if they have records
-
-
-def in_other_order(data: PreparedData, seed: int) -> PreparedData:
-    """Returns the data with its training rows in another order, which is written if it is not there."""
-    dataset, recipe = common.DATASET.value, f'{data.manifest["recipe"]}_order{seed}'
-    folder = folder_of(common.DATA_DIR.value, dataset, recipe)
-    if not folder.exists():
-        write_other_order(data, seed, folder)
-    found = open_prepared(common.DATA_DIR.value, dataset, recipe)
-    if found.manifest.get(ROWS_OF) != data.hash:
-        raise UsageError(f'{folder} has other rows than {data.folder}: remove it, or name another --data_dir')
-    return found
 
 
 def records_of(condition: Condition, base: Config, data: PreparedData, seeds: int, *, train: bool) -> list[RunRecord]:
@@ -86,7 +74,7 @@ def records_of(condition: Condition, base: Config, data: PreparedData, seeds: in
         config = configuration.replace(config, {'data.recipe': recipe})
         if not train and not folder_of(common.DATA_DIR.value, common.DATASET.value, recipe).exists():
             return []
-        data = in_other_order(data, condition.order)
+        data = opened_with_other_rows(data, 'order', condition.order, common.DATA_DIR.value)
     name = f'{common.DATASET.value}_autoint' + (f'_{condition.name}' if condition.name else '')
     if not train:
         return runs.recorded_seeds(name, config, seeds, data, common.results_dir())

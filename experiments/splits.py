@@ -48,9 +48,9 @@ if __name__ == '__main__':
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.fingerprint import fingerprint
-from autoint_jax.data.store.opening import folder_of, open_prepared
+from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.data.store.shuffled import ROWS_OF, write_other_split
+from autoint_jax.data.store.shuffled import opened_with_other_rows
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed
 from autoint_jax.records.runs import RunRecord
@@ -62,18 +62,6 @@ from autoint_jax.training.progress import Bar
 GIVEN_SEEDS = 10  # of the recipe's own split, at most; only those with records are shown
 
 
-def split_anew(data: PreparedData, number: int) -> PreparedData:
-    """Returns the data of another split, which is written if it is not there."""
-    dataset, recipe = common.DATASET.value, f'{data.manifest["recipe"]}_split{number}'
-    folder = folder_of(common.DATA_DIR.value, dataset, recipe)
-    if not folder.exists():
-        write_other_split(data, number, folder)
-    found = open_prepared(common.DATA_DIR.value, dataset, recipe)
-    if found.manifest.get(ROWS_OF) != data.hash:
-        raise UsageError(f'{folder} is no split of {data.folder}: remove it, or name another --data_dir')
-    return found
-
-
 def runs_of(model: str, config: Config, data: PreparedData, splits: range) -> list[RunRecord]:
     """Returns the records of a model on other splits. Missing runs are trained if the model is among --models."""
     found = []
@@ -81,10 +69,17 @@ def runs_of(model: str, config: Config, data: PreparedData, splits: range) -> li
         name = f'{common.DATASET.value}_{model}'
         other = configuration.replace(config, {'data.recipe': f'{config.data.recipe}_split{number}'})
         folders = {'runs_dir': pathlib.Path(common.RUNS_DIR.value), 'results_dir': common.results_dir()}
-        if model in _MODELS.value:
-            found.append(completed(name, other, split_anew(data, number), **folders, reporter=Bar()))
-        elif runs.found_path(f'{name}-{fingerprint(other)}', other, common.results_dir()):
-            found += runs.recorded_seeds(name, other, 1, split_anew(data, number), common.results_dir())
+        train, path = (
+            model in _MODELS.value,
+            runs.found_path(f'{name}-{fingerprint(other)}', other, common.results_dir()),
+        )
+        if not train and not path:
+            continue
+        rows = opened_with_other_rows(data, 'split', number, common.DATA_DIR.value)
+        if train:
+            found.append(completed(name, other, rows, **folders, reporter=Bar()))
+        else:
+            found += runs.recorded_seeds(name, other, 1, rows, common.results_dir())
     return found
 
 

@@ -3,7 +3,6 @@
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.field_attention import Rungs
 from autoint_jax.models.heteroatt import HeteroAtt
-from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
 
 
 class Hiformer(HeteroAtt):
@@ -12,21 +11,7 @@ class Hiformer(HeteroAtt):
     The matrices are L R with L [t d, rank] and R [rank, t n a], shared by heads; rank 0 means a full matrix.
     """
 
-    OPTIONS = (
-        *EMBEDDING_OPTIONS,
-        'num_layers',
-        'num_heads',
-        'head_dim',
-        'value_dim',
-        'score_scale',
-        'feedforward_ratio',
-        'embedding_dropout',
-        'attention_dropout',
-        'feedforward_dropout',
-        'residual_dropout',
-        'joint_rank',
-        'joint_value_rank',
-    )
+    OPTIONS = (*HeteroAtt.OPTIONS, 'joint_rank', 'joint_value_rank')
 
     @staticmethod
     def rungs(config: ModelConfig) -> Rungs:

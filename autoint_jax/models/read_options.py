@@ -32,21 +32,31 @@ def _options(path: pathlib.Path) -> tuple[str, ...] | None:
                 and _names(statement) == ['OPTIONS']
                 and statement.value
             ):
-                return _items(statement.value)
+                return _items(statement.value, path)
     return None
 
 
-def _items(value: ast.expr) -> tuple[str, ...]:
-    """Returns the strings of a tuple, in which *EMBEDDING_OPTIONS may stand."""
+def _items(value: ast.expr, path: pathlib.Path) -> tuple[str, ...]:
+    """Returns the strings of a tuple in a file; *EMBEDDING_OPTIONS and *OPTIONS of another model may stand in it."""
     assert isinstance(value, ast.Tuple)
     found: list[str] = []
     for item in value.elts:
-        if isinstance(item, ast.Starred):
+        if not isinstance(item, ast.Starred):
+            found.append(ast.literal_eval(item))
+        elif isinstance(item.value, ast.Attribute) and isinstance(item.value.value, ast.Name):
+            found += _options(_file_of(item.value.value.id, path)) or ()
+        else:
             assert isinstance(item.value, ast.Name)
             found += _constant(item.value.id)
-        else:
-            found.append(ast.literal_eval(item))
     return tuple(found)
+
+
+def _file_of(name: str, path: pathlib.Path) -> pathlib.Path:
+    """Returns the file of the model whose class a file imports by this name."""
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.ImportFrom) and node.module and name in [alias.name for alias in node.names]:
+            return FOLDER / f'{node.module.rpartition(".")[2]}.py'
+    raise LookupError(name)
 
 
 def _constant(name: str) -> tuple[str, ...]:

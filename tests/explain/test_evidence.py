@@ -11,7 +11,6 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.errors import UsageError
 from autoint_jax.explain import attention, evidence
-from autoint_jax.kernels import library
 from autoint_jax.models.layers.tables import lookup
 from autoint_jax.training.step.state import initial_state, make_setup
 
@@ -74,7 +73,6 @@ def test_gradient_times_attention_equals_finite_differences(name):
     assert np.abs(found).max() > 1e-4
 
 
-@pytest.mark.skipif(bool(library.unavailable()), reason=f'no compiled kernel: {library.unavailable()}')
 def test_the_attention_that_is_drawn_gives_the_logits_of_the_kernel():
     """A run that was trained by the kernel shows the weights of the einsum form."""
     setup, state, rows = run_of('autoint', 'cpu_kernel')

@@ -6,10 +6,34 @@ import numpy as np
 
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.derived import columns_of, write_derived
+from autoint_jax.data.store.opening import folder_of, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.errors import UsageError
 
 ROWS_OF = 'shuffled_rows_of'  # the manifest's key for the hash of the data whose rows these are
 SHUFFLED = 'shuffled'  # the key among the recipe's parameters: what was drawn, and the seed
+
+
+def opened_with_other_rows(data: PreparedData, what: str, seed: int, data_dir: str) -> PreparedData:
+    """Returns `data` in another order or split, which is written below `data_dir` if it is not there.
+
+    Args:
+      data: whose rows are taken.
+      what: 'order' or 'split'.
+      seed: of the draw.
+      data_dir: folder of prepared data.
+
+    Raises:
+      UsageError: the folder holds something else.
+    """
+    dataset, recipe = data.manifest['dataset'], f'{data.manifest["recipe"]}_{what}{seed}'
+    folder = folder_of(data_dir, dataset, recipe)
+    if not folder.exists():
+        {'order': write_other_order, 'split': write_other_split}[what](data, seed, folder)
+    found = open_prepared(data_dir, dataset, recipe)
+    if found.manifest.get(ROWS_OF) != data.hash:
+        raise UsageError(f'{folder} has other rows than {data.folder}: remove it, or name another --data_dir')
+    return found
 
 
 def write_other_split(data: PreparedData, seed: int, folder: pathlib.Path) -> None:

@@ -1,10 +1,18 @@
 """Prepared data whose rows are split anew, or have another order."""
 
 import numpy as np
+import pytest
 
 from autoint_jax.data.store.columns import SPLITS
-from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.data.store.shuffled import ROWS_OF, SHUFFLED, write_other_order, write_other_split
+from autoint_jax.data.store.opening import open_folder, open_prepared
+from autoint_jax.data.store.shuffled import (
+    ROWS_OF,
+    SHUFFLED,
+    opened_with_other_rows,
+    write_other_order,
+    write_other_split,
+)
+from autoint_jax.errors import UsageError
 
 
 def rows_of(data, split):
@@ -43,3 +51,18 @@ def test_only_training_rows_get_another_order(data_dir, tmp_path):
         assert (before == after) == (split != 'train') and sorted(before) == sorted(after)
     order = np.random.default_rng(1).permutation(len(whole.split('train')))
     np.testing.assert_array_equal(other.split('train').ids, whole.split('train').ids[order])
+
+
+@pytest.mark.parametrize('what, write', [('order', write_other_order), ('split', write_other_split)])
+def test_other_rows_are_written_once_and_other_data_in_their_folder_is_refused(data_dir, tmp_path, what, write):
+    whole = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
+    write(whole, 2, tmp_path / 'alone')
+    first = opened_with_other_rows(whole, what, 2, tmp_path)
+    assert first.folder == tmp_path / 'movielens_1m' / f'autoint_all_rows_{what}2'
+    assert rows_of(first, 'train') == rows_of(open_folder(tmp_path / 'alone'), 'train')
+    written = (first.folder / 'manifest.json').stat().st_mtime_ns
+    assert opened_with_other_rows(whole, what, 2, tmp_path).hash == first.hash
+    assert (first.folder / 'manifest.json').stat().st_mtime_ns == written
+    write(first, 3, first.folder.with_name(f'autoint_all_rows_{what}3'))
+    with pytest.raises(UsageError, match=f'autoint_all_rows_{what}3 has other rows than .*name another --data_dir'):
+        opened_with_other_rows(whole, what, 3, tmp_path)
