@@ -9,14 +9,15 @@ Every model gets the same number of trials, drawn from its space in experiments/
 is trained; they try the same learning rates, dropouts, L2 penalties and embedding sizes. Trials of one shape train in
 one program. The trial with the least validation logloss is the setting of its model, which is then trained with
 --seeds new seeds; their test figures are read once, for the table. The expected time is printed first. The command can
-be killed at any time and goes on where it was; several processes may run it at once. A trial that diverges counts as
-failed.
+be killed at any time and goes on where it was; several processes may run it at once. On another machine it goes on from
+the records in RESULTS_DIR. A trial that diverges counts as failed.
 
-Writes results/leaderboard_DATASET_RECIPE.{json,csv}, results/trials_of_leaderboard_DATASET_RECIPE.{json,csv}, a record
-of every run with a new seed in results/runs, and the page RUNS_DIR/leaderboard_DATASET_RECIPE/leaderboard.html.
-docs/leaderboard.md explains them. The exit status is 3 if a model has no place because all of its trials failed.
+Writes results/trials_of_leaderboard_DATASET_RECIPE.{json,csv} after each group of trials, a record of every run with a
+new seed in results/runs, and after each model results/leaderboard_DATASET_RECIPE.{json,csv} and the page
+RUNS_DIR/leaderboard_DATASET_RECIPE/leaderboard.html. docs/leaderboard.md explains them. The exit status is 3 if a model has no place because all of its trials failed.
 """
 
+import functools
 import pathlib
 
 from autoint_jax import interruptions
@@ -35,7 +36,9 @@ QUICK_TRIALS = 2  # with --quick
 
 _RECIPE = flags.DEFINE_string('recipe', None, "Recipe of the prepared data; by default the data set's first one.")
 _SCHEMA = flags.DEFINE_string('schema', None, '--dataset=csv: the declaration of your table, which must be prepared.')
-_MODELS = flags.DEFINE_list('models', None, 'Models to compare, of the file of spaces; by default all.')
+_MODELS = flags.DEFINE_list(
+    'models', None, 'Models to train, of the file of spaces; by default all. Every model that has records is shown.'
+)
 _TRIALS = flags.DEFINE_integer('trials', 16, 'Trials of each model.', lower_bound=1, upper_bound=1000)
 _SEEDS = flags.DEFINE_integer(
     'seeds',
@@ -64,44 +67,36 @@ flags.adopt_module_key_flags(common)
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
-from autoint_jax import stored
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.store.opening import OWN_TABLE, open_prepared
-from autoint_jax.leaderboard import course, spaces, tables
-from autoint_jax.leaderboard.answer import answer
+from autoint_jax.leaderboard import course, publication, record, spaces, tables
 from autoint_jax.leaderboard.board import Board, Budget, make_board
 from autoint_jax.leaderboard.draws import OF_A_SHAPE
-from autoint_jax.leaderboard.page import leaderboard_page
-from autoint_jax.leaderboard.standings import FEWEST_MODELS, standings, trial_rows
-from autoint_jax.report import assembly, figures
+from autoint_jax.leaderboard.standings import FEWEST_MODELS
 
 
 @common.experiment
 def main(argv: list[str]) -> int:
     common.start(max(OF_A_SHAPE, _SEEDS.value))
     board = _board(common.DATASET.value, _recipe(common.DATASET.value))
+    results_dir = common.results_dir().absolute()
     course.run(
         board,
         data_dir=str(pathlib.Path(common.DATA_DIR.value).absolute()),
-        results_dir=common.results_dir().absolute(),
+        results_dir=results_dir,
         say=lambda line: print(line, flush=True),
+        publish=functools.partial(publication.publish_if_able, board, results_dir),
     )
-    found, searched = standings(board), trial_rows(board)
-    sentences = answer(board, found)
-    rows = tables.table_rows(found, searched)
+    done = publication.publish(board, results_dir)
     title = f'{board.name}: {board.budget.trials} trials and {board.budget.seeds} seeds of each model'
-    tables.show(title, found, rows)
-    print('. '.join(sentences) + '.')
-    for model, reason in found.left_out.items():
+    tables.show(title, done.found, done.rows)
+    print('. '.join(done.sentences) + '.')
+    for model, reason in done.found.left_out.items():
         print(f'{model} has no place: {reason}')
-    for path in tables.write(common.results_dir() / board.name, board, found, rows, searched, sentences):
-        print(f'wrote {path}.json and .csv')
-    page = leaderboard_page(board, found, searched, sentences)
-    output = board.folder / 'leaderboard.html'
-    stored.write_text(output, assembly.document(page))
-    written = figures.write(page, output.with_suffix(''))
-    print(f'wrote {output}, and {len(written)} figures in {output.with_suffix("")}')
-    return 3 if found.left_out else 0
+    for name in (board.name, record.path_of(board.name, results_dir).stem):
+        print(f'wrote {common.results_dir() / name}.json and .csv')
+    print(f'wrote {done.page}, and {done.figures} figures in {done.page.with_suffix("")}')
+    return 3 if set(done.found.left_out) & set(board.asked) else 0
 
 
 def _board(dataset: str, recipe: str) -> Board:
@@ -116,14 +111,24 @@ def _board(dataset: str, recipe: str) -> Board:
         raise UsageError(
             '--models names no model: name some with commas between, such as --models=lr,fm, or leave it out'
         )
-    of_models = spaces.load(pathlib.Path(_SPACES.value or SPACES), fixed, _MODELS.value)
+    path, name = pathlib.Path(_SPACES.value or SPACES), f'leaderboard_{dataset}_{recipe}'
+    of_models = spaces.load(path, fixed, _MODELS.value)
+    asked = list(of_models)
+    if others := [one for one in record.recorded_models(name, common.results_dir()) if one not in of_models]:
+        known = spaces.load(path, fixed, None)
+        if unknown := [one for one in others if one not in known]:
+            raise UsageError(
+                f'{record.path_of(name, common.results_dir())} holds trials of {", ".join(unknown)}, of which {path} '
+                f'has no space: {record.ELSEWHERE}'
+            )
+        of_models |= {one: known[one] for one in others}
     if len(of_models) < FEWEST_MODELS:
         raise UsageError(
             f'--models={",".join(of_models)} names one model, and a leaderboard compares at least 2: name more'
         )
     trials = min(_TRIALS.value, QUICK_TRIALS) if common.QUICK.value else _TRIALS.value
     budget = Budget(trials, _SEEDS.value, _MOST_PARAMETERS.value, _DRAW_SEED.value)
-    return make_board(f'leaderboard_{dataset}_{recipe}', of_models, data, budget, pathlib.Path(common.RUNS_DIR.value))
+    return make_board(name, of_models, data, budget, pathlib.Path(common.RUNS_DIR.value), asked)
 
 
 def _recipe(dataset: str) -> str:

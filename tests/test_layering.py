@@ -101,8 +101,8 @@ ARROWS = {
     ),
     'comparison': 'errors config data.store evaluation training.run_folder sweeps report',
     'leaderboard': (
-        'errors names stored schema config data.store models evaluation training.step training.run_folder '
-        'training.memory training records sweeps report comparison'
+        'errors names stored stored_records schema config data.store models evaluation training.step '
+        'training.run_folder training.memory training records sweeps report comparison'
     ),
     'sweeps.engines': 'interruptions errors exits sweeps',
     'reproduction.paper': (

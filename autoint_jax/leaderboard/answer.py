@@ -21,6 +21,11 @@ def answer(board: Board, found: Standings) -> list[str]:
         f'logloss is {shown(of.test[0])} over {counted(seeds, "seed")}'
     ]
     tested = [test for test in of.others if not math.isnan(test.t)]
+    if found.incomplete:
+        sentences.append(
+            f'{_listed(found.incomplete)} {"is" if len(found.incomplete) == 1 else "are"} not complete yet, so this '
+            'answer may change'
+        )
     if not tested:
         return [*sentences, 'whether its lead is real cannot be said, because that takes at least two seeds']
     worse = [test.setting for test in tested if _sure(test.t) and test.tests.difference.value < 0]

@@ -5,11 +5,16 @@ RUNS_DIR/NAME/
     models/MODEL/search/trials/  a run folder for each trial of the search
     models/MODEL/final/trials/   a run folder for each seed of the chosen setting
     searched/runs/               the records of the trials of all searches
+    leaderboard.html             the page
+
+The files in RESULTS_DIR are kept beside those of other experiments: see `record.py`.
 """
 
 import dataclasses
 import functools
+import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -68,6 +73,7 @@ class Board:
       spaces: {model: its space}, in the order in which models are trained.
       trials: {model: its trials}.
       sizes: {id of a trial: its size}.
+      asked: the models that are trained; the others are only shown, as far as they are complete.
     """
 
     name: str
@@ -77,6 +83,7 @@ class Board:
     spaces: dict[str, ModelSpace]
     trials: dict[str, tuple[Trial, ...]]
     sizes: dict[str, Size]
+    asked: tuple[str, ...]
 
     def search_of(self, model: str) -> SweepFolder:
         """Returns the search of a model."""
@@ -98,34 +105,51 @@ class Board:
         Raises:
           UsageError: the folder holds a leaderboard with other data, another budget or another space of a model.
         """
-        path, ours = self.folder / IDENTITY, self._identity()
+        path, ours = self.folder / IDENTITY, self.identity()
         theirs = stored.read_json_if_there(path, FORM, mend=MEND)
         if theirs is not None:
-            other = [name.replace('_', ' ') for name in ours if name != 'models' and theirs[name] != ours[name]]
-            of = [model for model, tree in ours['models'].items() if theirs['models'].get(model, tree) != tree]
-            other += [f'space of {", ".join(of)}'] * bool(of)
-            if other:
-                raise UsageError(
-                    f'{self.folder} holds a leaderboard with another {" and ".join(other)}, whose figures cannot stand '
-                    'beside these: name another --runs_dir, or move the folder away'
-                )
+            self.check_same(theirs, str(self.folder), 'name another --runs_dir, or move the folder away')
             ours['models'] = theirs['models'] | ours['models']
         if ours != theirs:
             self.folder.mkdir(parents=True, exist_ok=True)
             stored.write_json(path, ours)
 
-    def _identity(self) -> dict[str, Any]:
+    def check_same(self, theirs: dict[str, Any], where: str, mend: str) -> None:
+        """Raises UsageError if `where` holds a leaderboard with another identity, in what both have.
+
+        Args:
+          theirs: its identity, as `identity` returns it; it may have other models.
+          where: what holds it.
+          mend: what the user can do, as the end of the sentence.
+        """
+        ours = self.identity()
+        other = [name.replace('_', ' ') for name in ours if name != 'models' and theirs[name] != ours[name]]
+        of = [model for model, tree in ours['models'].items() if theirs['models'].get(model, tree) != tree]
+        other += [f'space of {", ".join(of)}'] * bool(of)
+        if other:
+            raise UsageError(
+                f'{where} holds a leaderboard with another {" and ".join(other)}, whose figures cannot stand beside '
+                f'these: {mend}'
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what must stay the same: {'data', 'number_of_trials', 'most_parameters', 'draw_seed', 'models'}."""
         return {
             'data': self.data.hash,
             'number_of_trials': self.budget.trials,
             'most_parameters': self.budget.most_parameters,
             'draw_seed': self.budget.draw_seed,
-            'models': {model: space.tree() for model, space in self.spaces.items()},
+            'models': json.loads(json.dumps({model: space.tree() for model, space in self.spaces.items()})),
         }
 
 
 def make_board(
-    name: str, spaces: dict[str, ModelSpace], data: PreparedData, budget: Budget, runs_dir: pathlib.Path
+    name: str,
+    spaces: dict[str, ModelSpace],
+    data: PreparedData,
+    budget: Budget,
+    runs_dir: pathlib.Path,
+    asked: Sequence[str],
 ) -> Board:
     """Draws the trials of all models.
 
@@ -135,6 +159,7 @@ def make_board(
       data: the prepared data.
       budget: the budget of each model.
       runs_dir: the folder of run folders.
+      asked: the models that are trained.
 
     Raises:
       UsageError: the data has too few rows, or a model has no trial within the budget.
@@ -160,7 +185,7 @@ def make_board(
         for model, space in spaces.items()
     }
     of_trials = {trial.id: size(trial.config) for listed in trials.values() for trial in listed}
-    return Board(name, (runs_dir / name).absolute(), data, budget, spaces, trials, of_trials)
+    return Board(name, (runs_dir / name).absolute(), data, budget, spaces, trials, of_trials, tuple(asked))
 
 
 def check_rows(data: PreparedData) -> None:

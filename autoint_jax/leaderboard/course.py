@@ -1,13 +1,14 @@
 """The course of a leaderboard: model after model, its search, the choice of its setting, and the final runs.
 
 All runs are trials of sweeps, so a process can be killed at any time, and several processes may do the same leaderboard
-at once. What is complete is not trained again.
+at once. What is complete is not trained again, also if only the records in RESULTS_DIR are left of it.
 """
 
 import math
 import pathlib
 from collections.abc import Callable
 
+from autoint_jax.leaderboard import record
 from autoint_jax.leaderboard.board import OBJECTIVE, Board
 from autoint_jax.leaderboard.pace import Pace, make_pace
 from autoint_jax.leaderboard.standings import chosen_trial, is_complete
@@ -27,6 +28,7 @@ def run(
     data_dir: str,
     results_dir: pathlib.Path,
     say: Callable[[str], None],
+    publish: Callable[[], object],
     train: Train = train_trial,
     together: TrainTogether = train_together,
 ) -> None:
@@ -36,12 +38,13 @@ def run(
       board: the leaderboard.
       data_dir: the folder of prepared data.
       results_dir: the folder of records of the final runs.
-      say: is told the expected time, each run that ends, and each model that is done.
+      say: is told what is taken from records, the expected time, and each model that is done.
+      publish: is called after each model that is done, to write the table and the page.
       train: trains one trial.
       together: trains several trials in one program.
 
     Raises:
-      UsageError: the folder holds another leaderboard, or a record is of other data.
+      UsageError: the folder or the record holds another leaderboard, or a record is of other data.
       KeyboardInterrupt: the process is interrupted.
       OSError: the disk is full.
     """
@@ -51,14 +54,19 @@ def run(
         task = WorkerTask(folder, data_dir, records, wait=True, compilation_cache='', together=True, workers=1)
         check_data(task)
         if not is_complete(folder):
-            work(task, folder.sweep.name, train, together)
+            work(task, folder.sweep.name, train, together, lambda: record.write(board, results_dir))
         record_missing(task)
 
-    board.keep()
-    left = [model for model in board.spaces if not _is_done(board, model)]
+    with record.locked(board, results_dir):
+        record.checked(board, results_dir)
+        board.keep()
+        for line in record.take(board, results_dir):
+            say(line)
+    record.write(board, results_dir)
+    left = [model for model in board.asked if not _is_done(board, model)]
     pace = make_pace(board, left)
     say(pace.sentence(board))
-    for model in board.spaces:
+    for model in board.asked:
         search = board.search_of(model)
         complete(search, board.folder / SEARCHED)
         chosen = chosen_trial(search)
@@ -67,6 +75,7 @@ def run(
         pace.finished(model)
         if model in left:
             say(_done_sentence(board, model, pace))
+            publish()
 
 
 def _is_done(board: Board, model: str) -> bool:
@@ -86,7 +95,7 @@ def _done_sentence(board: Board, model: str, pace: Pace) -> str:
     if chosen is None:
         parts = [f'{model} is left out: none of {board.budget.trials} trials has a validation logloss']
     else:
-        loss = trials.result(search.of(chosen)).valid[OBJECTIVE.removeprefix('valid_')]
+        loss = trials.result(search.of(chosen), ['valid']).valid[OBJECTIVE.removeprefix('valid_')]
         parts = [f'{model} is done: the best of {board.budget.trials} trials has validation logloss {loss:.4f}{said}']
     count = len(pace.expected) - len(pace.done)
     if count and math.isfinite(pace.left()):

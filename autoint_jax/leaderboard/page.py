@@ -117,7 +117,9 @@ def _budgets(board: Board, found: Standings, searched: Sequence[dict[str, Any]])
             frozenset(range(1, 5)),
         ),
     ]
-    return blocks + [Text(f'{model} has no place: {reason}.', CAUTION) for model, reason in found.left_out.items()]
+    missing = [f'{model} is not complete yet.' for model in found.incomplete]
+    missing += [f'{model} has no place: {reason}.' for model, reason in found.left_out.items()]
+    return blocks + [Text(sentence, CAUTION) for sentence in missing]
 
 
 def _spaces(board: Board) -> list[Block]:

@@ -5,6 +5,7 @@ the final runs are read once, when the table is made.
 """
 
 import math
+import pathlib
 from typing import Any, NamedTuple
 
 from autoint_jax.comparison.figures import Compared, compared
@@ -20,6 +21,8 @@ from autoint_jax.training.run_folder.provenance import without_paths
 
 METRICS = ('logloss', 'auc')
 FEWEST_MODELS = 2  # that a leaderboard can compare
+COURSE = ('best_step', 'best_epoch', 'steps', 'epochs', 'train_seconds', 'train_rows_per_second')  # of a trial's result
+PROVENANCE = ('commit', 'versions', 'device', 'time')  # of a trial
 
 
 class Standing(NamedTuple):
@@ -43,17 +46,19 @@ class Standings(NamedTuple):
       models: the standings of models, the least mean validation logloss of the final runs first.
       tests: {metric: figures, paired tests and ranks}, of settings in the order of `models`.
       left_out: {model: why it has no place}.
+      incomplete: the models that are not searched and trained to their end.
     """
 
     models: list[Standing]
     tests: dict[str, Compared]
     left_out: dict[str, str]
+    incomplete: list[str]
 
 
 def chosen_trial(search: SweepFolder) -> Trial | None:
     """Returns the trial with the least validation logloss, the first of equal ones; None if no trial has one."""
     found = [
-        (trials.result(search.of(trial)).valid['logloss'], place, trial)
+        (trials.result(search.of(trial), ['valid']).valid['logloss'], place, trial)
         for place, trial in enumerate(search.trials())
         if trials.final_state(search.of(trial)) == trials.DONE
     ]
@@ -70,20 +75,24 @@ def standings(board: Board) -> Standings:
     chosen: dict[str, Trial] = {}
     runs: dict[str, list[ComparedRun]] = {}
     left_out: dict[str, str] = {}
+    incomplete: list[str] = []
     for model in board.spaces:
         search = board.search_of(model)
         if not is_complete(search):
-            left_out[model] = 'its search is not complete'
+            incomplete.append(model)
         elif (trial := chosen_trial(search)) is None:
             left_out[model] = f'all of its {board.budget.trials} trials failed: {failure(search, search.trials()[0])}'
         elif not is_complete(final := board.final_of(model, trial.config)):
-            left_out[model] = 'the runs of its chosen setting are not complete'
+            incomplete.append(model)
         elif not (done := _done(final)):
             left_out[model] = f'all runs of its chosen setting failed: {failure(final, final.trials()[0])}'
         else:
             chosen[model], runs[model] = trial, done
     if len(runs) < FEWEST_MODELS:
-        reasons = '; '.join(f'{model}: {reason}' for model, reason in left_out.items())
+        reasons = '; '.join(
+            [f'{model}: {reason}' for model, reason in left_out.items()]
+            + [f'{model} is not complete' for model in incomplete]
+        )
         raise UsageError(
             f'a leaderboard needs {FEWEST_MODELS} models, and {len(runs)} of {len(board.spaces)} can be compared '
             f'({reasons or "name more --models"})'
@@ -101,7 +110,22 @@ def standings(board: Board) -> Standings:
         [Standing(setting.name, chosen[setting.name], setting) for setting in ordered],
         {metric: compared(ordered, metric) for metric in METRICS},
         left_out,
+        incomplete,
     )
+
+
+def comparable_models(board: Board) -> list[str]:
+    """Returns the models whose search and final runs are complete, and that have a final run that is done."""
+    able = []
+    for model in board.spaces:
+        search = board.search_of(model)
+        if is_complete(search) and (chosen := chosen_trial(search)) is not None:
+            final = board.final_of(model, chosen.config)
+            if is_complete(final) and any(
+                trials.final_state(final.of(trial)) == trials.DONE for trial in final.trials()
+            ):
+                able.append(model)
+    return able
 
 
 def is_complete(folder: SweepFolder) -> bool:
@@ -115,7 +139,7 @@ def failure(folder: SweepFolder, trial: Trial) -> str:
 
 
 def trial_rows(board: Board) -> list[dict[str, Any]]:
-    """Returns a row for each trial that has ended, with its settings and validation figures."""
+    """Returns a row for each trial that has ended, with its settings, its validation figures and its provenance."""
     rows = []
     for model, space in board.spaces.items():
         search = board.search_of(model)
@@ -123,7 +147,7 @@ def trial_rows(board: Board) -> list[dict[str, Any]]:
             state = trials.final_state(search.of(trial))
             if state is None:
                 continue
-            result = trials.result(search.of(trial)) if state == trials.DONE else None
+            result = trials.result(search.of(trial), ['valid']) if state == trials.DONE else None
             size = board.sizes[trial.id]
             rows.append(
                 {
@@ -136,9 +160,8 @@ def trial_rows(board: Board) -> list[dict[str, Any]]:
                     'parameters': size.parameters,
                     'embedding_parameters': size.embedding_parameters,
                     **{f'valid_{name}': None if result is None else result.valid[name] for name in METRICS},
-                    'best_epoch': None if result is None else result.best_epoch,
-                    'epochs': None if result is None else result.epochs,
-                    'train_seconds': None if result is None else result.train_seconds,
+                    **{name: None if result is None else getattr(result, name) for name in COURSE},
+                    **_provenance(search.of(trial)),
                 }
             )
     return rows
@@ -147,10 +170,30 @@ def trial_rows(board: Board) -> list[dict[str, Any]]:
 def _done(final: SweepFolder) -> list[ComparedRun]:
     """Returns the final runs that are done."""
     return [
-        complete_run(final.of(trial), trial.config, trials.result(final.of(trial)))
+        # Runs that are taken from records have no checksums of rows, so all are known by the hash of their data.
+        complete_run(final.of(trial), trial.config, result)._replace(rows=(result.data_hash,))
         for trial in final.trials()
         if trials.final_state(final.of(trial)) == trials.DONE
+        for result in [trials.result(final.of(trial))]
     ]
+
+
+def _provenance(folder: pathlib.Path) -> dict[str, str | None]:
+    """Returns what trained a trial, {name of PROVENANCE: text}; texts are None if that is unknown."""
+    for name in ('record.json', 'failure.json'):
+        if (kept := trials.written(folder / name).get('provenance')) is not None:
+            return {name: kept.get(name) for name in PROVENANCE}
+    run = trials.written(folder / 'record.json') or trials.written(folder / 'run.json')
+    if not run.get('starts'):
+        return dict.fromkeys(PROVENANCE)
+    start = run['starts'][-1]
+    device = start['device']
+    return {
+        'commit': start['commit'],
+        'versions': ', '.join(f'{library} {version}' for library, version in start['versions'].items()),
+        'device': f'{device["devices"]} {device["kind"]}, {device.get("processor", "")}',
+        'time': start['time'],
+    }
 
 
 def _plain(value: Any) -> Any:

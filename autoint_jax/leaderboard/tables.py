@@ -96,53 +96,47 @@ def show(title: str, found: Standings, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def write(
-    path: pathlib.Path,
-    board: Board,
-    found: Standings,
-    rows: Sequence[dict[str, Any]],
-    searched: Sequence[dict[str, Any]],
-    sentences: Sequence[str],
-) -> list[pathlib.Path]:
-    """Writes PATH (models) and trials_of_PATH beside it, each as .json and .csv. Returns the paths without suffix.
+    path: pathlib.Path, board: Board, found: Standings, rows: Sequence[dict[str, Any]], sentences: Sequence[str]
+) -> None:
+    """Writes PATH.json and PATH.csv.
 
     Args:
       path: the path of the table of models, without suffix.
       board: the leaderboard.
       found: its standings.
       rows: the rows of its models.
-      searched: the rows of all trials.
       sentences: the answer.
     """
-    config = next(iter(board.spaces.values())).config
     ranks = found.tests[METRICS[0]].ranks
-    about = {
+    standing = {
+        'seeds_of_a_model': board.budget.seeds,
+        'spaces': {model: space.tree() for model, space in board.spaces.items()},
+        'answer': list(sentences),
+        'left_out': found.left_out,
+        'incomplete': found.incomplete,
+        'friedman_p': None if ranks is None else _known(ranks.p),
+        'critical_difference': None if ranks is None else ranks.critical_difference,
+        'critical_difference_level': 1 - LEVEL,
+    }
+    write_table(path, rows, about_of(board) | standing)
+
+
+def about_of(board: Board) -> dict[str, Any]:
+    """Returns what records say about a leaderboard: its data, and the budget of each model."""
+    config = next(iter(board.spaces.values())).config
+    return {
         'experiment': 'leaderboard',
         'dataset': config.data.dataset,
         'recipe': config.data.recipe,
         'data_hash': board.data.hash,
         'data_rows': {split: part['rows'] for split, part in board.data.manifest['splits'].items()},
-    }
-    budget = {
         'trials_of_a_model': board.budget.trials,
         'trials_of_a_shape': OF_A_SHAPE,
-        'seeds_of_a_model': board.budget.seeds,
         'epochs_of_a_run': config.training.epochs,
         'most_parameters': board.budget.most_parameters,
         'draw_seed': board.budget.draw_seed,
         'objective': 'lowest validation logloss',
-        'spaces': {model: space.tree() for model, space in board.spaces.items()},
     }
-    standing = {
-        'answer': list(sentences),
-        'left_out': found.left_out,
-        'friedman_p': None if ranks is None else _known(ranks.p),
-        'critical_difference': None if ranks is None else ranks.critical_difference,
-        'critical_difference_level': 1 - LEVEL,
-    }
-    trials_path = path.with_name(f'trials_of_{path.name}')
-    write_table(path, rows, about | budget | standing)
-    write_table(trials_path, searched, about)
-    return [path, trials_path]
 
 
 def _known(value: float) -> float | None:

@@ -13,6 +13,7 @@ from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.evaluation.metrics import ALWAYS, METRICS
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.run_folder.description import Start
+from autoint_jax.training.run_folder.prolongation import read_evaluations
 from autoint_jax.training.run_folder.provenance import without_paths
 from autoint_jax.training.run_folder.result import Result
 
@@ -37,12 +38,14 @@ class RunRecord(Result):
       data: the name of the data that it was trained on.
       config: the configuration, as in `Description`.
       starts: the starts, as in `Description`.
+      evaluations: its evaluations, as the lines of metrics.jsonl; older records have none.
     """
 
     run: str
     data: DataName
     config: dict[str, Any]
     starts: tuple[Start, ...]
+    evaluations: tuple[dict[str, Any], ...] = ()
 
 
 def recorded_seeds(
@@ -136,6 +139,7 @@ def record(run_id: str, folder: pathlib.Path, results_dir: pathlib.Path) -> RunR
             'data': DataName(config.data.dataset, config.data.recipe),
             'config': identity_tree(config),
             'starts': tuple(map(_without_paths, run.starts)),
+            'evaluations': tuple(one.line() for one in read_evaluations(folder)),
             'version': RunRecord.VERSION,
         }
     )

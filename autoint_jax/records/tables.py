@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,9 +30,10 @@ def write_table(
     made = dataclasses.asdict(provenance(libraries=libraries))
     made['command'] = [without_paths(part) for part in made['command']]
     stored.write_json(path.with_name(f'{path.name}.json'), {**about, **made, 'rows': list(rows)})
-    with open(path.with_name(f'{path.name}.csv'), 'w', newline='') as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(
-            {key: ' '.join(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows
-        )
+    text = io.StringIO(newline='')
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(
+        {key: ' '.join(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows
+    )
+    stored.write_text(path.with_name(f'{path.name}.csv'), text.getvalue())

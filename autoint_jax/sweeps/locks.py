@@ -20,9 +20,14 @@ class FolderLock:
     the lock.
     """
 
-    def __init__(self, path: pathlib.Path):
-        """Makes a lock on the file `path`. The file is made with the first `acquire` and stays."""
-        self._path = path
+    def __init__(self, path: pathlib.Path, flag: str = '--sweeps_dir'):
+        """Makes a lock on the file `path`. The file is made with the first `acquire` and stays.
+
+        Args:
+          path: the path of the file.
+          flag: the flag that names its folder.
+        """
+        self._path, self._flag = path, flag
         self._file: TextIO | None = None
 
     def acquire(self) -> bool:
@@ -49,8 +54,8 @@ class FolderLock:
                 time.sleep(POLL_SECONDS)
         except OSError as error:
             raise UsageError(
-                f'the lock of a search cannot be taken: {system_sentence(error)}; a search needs a --sweeps_dir on a '
-                'file system that has locks'
+                f'the lock {self._path} cannot be taken: {system_sentence(error)}; name a {self._flag} on a file '
+                'system that has locks'
             ) from None
 
     def release(self) -> None:

@@ -5,6 +5,7 @@ The folders of the trials then say how they ended.
 
 import dataclasses
 import os
+import pathlib
 import platform
 import threading
 import traceback
@@ -17,6 +18,7 @@ from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError, disk_is_full
 from autoint_jax.exits import described
 from autoint_jax.records import runs
+from autoint_jax.records.runs import RunRecord
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.trial_reporter import Pruned, TrialReporter, output_to, printed_to
 from autoint_jax.sweeps.trials import Trial
@@ -41,12 +43,18 @@ def train_trial(task: WorkerTask, trial: Trial, reporter: Reporter) -> None:
     folder = task.folder.of(trial)
     if (record := runs.recorded(trial.id, trial.config, data, task.results_dir)) is not None:
         reporter.say(f'{task.results_dir} has a record of this run: nothing is trained')
-        # A record by an earlier version may have another name for the same run.
-        named = dataclasses.replace(record, run=trial.id, fingerprint=fingerprint(trial.config))
-        stored.write_json(folder / 'record.json', stored_records.to_json(named))
+        take_record(trial, folder, record)
         return
     fit(trial.config, data, folder, reporter)
     runs.record(trial.id, folder, task.results_dir)
+
+
+def take_record(trial: Trial, folder: pathlib.Path, record: RunRecord) -> None:
+    """Writes the record of a trial into its folder, so that the trial is done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # A record by an earlier version may have another name for the same run.
+    named = dataclasses.replace(record, run=trial.id, fingerprint=fingerprint(trial.config))
+    stored.write_json(folder / 'record.json', stored_records.to_json(named))
 
 
 def train_together(task: WorkerTask, group: Sequence[Trial], reporters: Sequence[Reporter]) -> list[UsageError | None]:

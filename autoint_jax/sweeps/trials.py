@@ -3,7 +3,7 @@
 The files in the folder decide its state, which is stored nowhere.
 
 TRIALS/ID/        a run folder, as scripts/train.py makes it: run.json, metrics.jsonl, checkpoints/, result.json
-    record.json   the record of the run, if results/ already had one; then nothing is trained
+    record.json   the record of the run, if the folder of records already had one; then nothing is trained
     pruned.json   when and why the search ended the trial early
     failure.json  the error that the trial raised
     claims/       which process trains the trial
@@ -13,6 +13,7 @@ TRIALS/ID/        a run folder, as scripts/train.py makes it: run.json, metrics.
 
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax import stored, stored_records
@@ -69,10 +70,12 @@ def state(folder: pathlib.Path, stale_seconds: float) -> tuple[str, claims.Holde
 
 
 def evaluations(folder: pathlib.Path) -> list[Evaluation]:
-    """Returns the evaluations of a trial so far. Raises UsageError if their file is damaged."""
+    """Returns the evaluations of a trial so far, or those of its record. Raises UsageError if they are damaged."""
     path = folder / 'metrics.jsonl'
     if not path.exists():
-        return []
+        record = folder / 'record.json'
+        lines = written(record).get('evaluations', [])
+        return [of_line(line) for line in stored.checked(lines, [EVALUATION], f'{record}: evaluations', mend=MEND)]
     return [
         of_line(
             stored.checked(
@@ -91,15 +94,20 @@ def data_hash(folder: pathlib.Path) -> str | None:
     return (written(folder / 'record.json') or written(folder / 'run.json')).get('data_hash')
 
 
-def result(folder: pathlib.Path) -> Result:
+def result(folder: pathlib.Path, splits: Sequence[str] = ('valid', 'test')) -> Result:
     """Returns the result of a trial that is done, as `fit` returns it.
+
+    Args:
+      folder: the folder of the trial.
+      splits: the splits whose figures it must have.
 
     Raises:
       UsageError: the result is damaged, lacks a figure, or belongs to another run than the name of the folder says.
     """
     path = folder / ('record.json' if (folder / 'record.json').exists() else 'result.json')
     found = stored_records.read_record(path, Result, mend=MEND)
-    stored.checked({'valid': found.valid, 'test': found.test}, RESULT, str(path), mend=MEND)
+    figures = {split: getattr(found, split) for split in splits}
+    stored.checked(figures, {split: RESULT[split] for split in splits}, str(path), mend=MEND)
     fingerprint = folder.name.rpartition('-')[2]
     if found.fingerprint != fingerprint:
         raise UsageError(f'{path} is the result of another run, {found.fingerprint}: {MEND}')

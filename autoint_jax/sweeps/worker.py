@@ -5,7 +5,7 @@ import faulthandler
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from autoint_jax.evaluation.metrics import line
@@ -28,7 +28,13 @@ from autoint_jax.training.step import placement
 POLL_SECONDS = 2.0
 
 
-def work(task: WorkerTask, name: str, train: Train = train_trial, together: TrainTogether = train_together) -> None:
+def work(
+    task: WorkerTask,
+    name: str,
+    train: Train = train_trial,
+    together: TrainTogether = train_together,
+    ended: Callable[[], None] | None = None,
+) -> None:
     """Trains trials until no trial is left to claim. Call it in the main thread of a process.
 
     If a trial raises an error, the error is recorded and the next trial is claimed. If a group raises an error, its
@@ -40,6 +46,7 @@ def work(task: WorkerTask, name: str, train: Train = train_trial, together: Trai
       name: the name of this worker in its output.
       train: trains one trial.
       together: trains several trials in one program.
+      ended: is called when a trial or a group has ended.
 
     Raises:
       KeyboardInterrupt: the worker was interrupted.
@@ -89,6 +96,8 @@ def work(task: WorkerTask, name: str, train: Train = train_trial, together: Trai
                     study.catch_up()
                 for trial in group:
                     print(f'{name}: {_ending(task.folder, trial)}', flush=True)
+                if ended is not None:
+                    ended()
             elif study is not None and study.ask():
                 pass
             elif task.wait and task.folder.ended() < len(task.folder.trials()):

@@ -1,22 +1,25 @@
 """A leaderboard from its first trial to its answer, whose runs are trained by stand-ins."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from autoint_jax import stored
-from autoint_jax.config.fingerprint import fingerprint
+from autoint_jax import stored, stored_records
+from autoint_jax.config.fingerprint import fingerprint, identity_tree
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.paired import holm
-from autoint_jax.leaderboard import course, spaces, tables
+from autoint_jax.leaderboard import course, record, spaces, tables
 from autoint_jax.leaderboard.answer import answer
 from autoint_jax.leaderboard.board import Budget, make_board
 from autoint_jax.leaderboard.pace import Pace
 from autoint_jax.leaderboard.page import leaderboard_page
+from autoint_jax.leaderboard.publication import publish, publish_if_able
 from autoint_jax.leaderboard.standings import chosen_trial, standings, trial_rows
+from autoint_jax.records import runs
 from autoint_jax.report.blocks import Chart, Table
 from autoint_jax.sweeps import trials
 
@@ -33,6 +36,12 @@ space.model.deep_hidden = {choices = [[4], [5, 3]]}
 """
 BEST = {'lr': 0.6, 'fm': 0.5, 'dnn': 0.498}  # test logloss of each model
 SEEDS = (1, 2, 3, 4)
+NAMES = ('board.json', 'trials_of_board.json')  # of the files of the leaderboard in its folder of records
+
+
+def results_of(board):
+    """The folder of records of a leaderboard, beside its folder of runs."""
+    return board.folder.parents[1] / 'results'
 
 
 def noise(model, seed):
@@ -53,7 +62,7 @@ def left_behind(task, trial):
     valid = loss_of(trial) + 0.001 * config.seed
     result = {
         'fingerprint': fingerprint(config),
-        'data_hash': 'of made-up rows',
+        'data_hash': open_prepared(task.data_dir, config.data.dataset, config.data.recipe).hash,
         'seed': config.seed,
         'valid': {'auc': 0.9 - valid / 10, 'logloss': valid},
         'test': {'auc': 0.9 - test / 10, 'logloss': test},
@@ -67,8 +76,14 @@ def left_behind(task, trial):
         'train_seconds': 3.0,
         'train_rows_per_second': 1000.0,
     }
+    evaluation = {'step': 40, 'epoch': 2.0, 'train_logloss': valid, 'valid_auc': 0.9, 'valid_logloss': valid}
+    (folder / 'metrics.jsonl').write_text(json.dumps(evaluation) + '\n')
     stored.write_json(folder / 'result.json', result)
-    return None
+    kept = runs.record_path(trial.id, task.results_dir)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    name, tree = runs.DataName(config.data.dataset, config.data.recipe), identity_tree(config)
+    record = runs.RunRecord(**result, run=trial.id, data=name, config=tree, starts=(), evaluations=(evaluation,))
+    stored.write_json(kept, stored_records.to_json(record))
 
 
 class Standins:
@@ -103,13 +118,14 @@ def made(tmp_path_factory, data_dir):
     path.write_text(SPACES)
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
 
-    def make(folder, *, models=None, count=6, most=1000, text=None):
+    def make(folder, *, models=None, asked=None, count=6, most=1000, text=None):
         if text is not None:
             path.write_text(text)
         fixed = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows'}
         of_models = spaces.load(path, fixed, models)
         path.write_text(SPACES)
-        return make_board('board', of_models, data, Budget(count, len(SEEDS), most, 0), folder)
+        budget = Budget(count, len(SEEDS), most, 0)
+        return make_board('board', of_models, data, budget, folder / 'runs', asked or list(of_models))
 
     return make
 
@@ -117,8 +133,8 @@ def made(tmp_path_factory, data_dir):
 @pytest.fixture
 def played(monkeypatch, data_dir):
     """Trains a leaderboard by stand-ins and returns what was said; only if `timed` is the speed measured."""
-    monkeypatch.setattr('autoint_jax.sweeps.worker_task.runs.record', lambda *_: None)
     monkeypatch.setattr('autoint_jax.leaderboard.course.check_data', lambda task: None)
+    monkeypatch.setattr('autoint_jax.leaderboard.publication.figures.write', lambda page, folder: [])
 
     def play(board, standins, *, timed=False):
         said = []
@@ -127,8 +143,9 @@ def played(monkeypatch, data_dir):
         course.run(
             board,
             data_dir=str(data_dir),
-            results_dir=board.folder / 'results',
+            results_dir=results_of(board),
             say=said.append,
+            publish=lambda: publish_if_able(board, results_of(board)),
             train=standins.alone,
             together=standins.together,
         )
@@ -164,13 +181,14 @@ def test_the_table_says_what_the_runs_say_and_test_figures_choose_nothing(tmp_pa
     assert 'fm has the fewest parameters of them, 9,' in sentences and 'only' in sentences  # few test rows
     page = leaderboard_page(board, found, searched, answer(board, found))
     charts = {block.name for block in page.blocks if isinstance(block, Chart)}
-    assert {'critical_difference', 'search_curves', 'trials', 'learning_curves'} - charts <= {'learning_curves'}
+    assert {'critical_difference', 'search_curves', 'trials', 'learning_curves'} <= charts
     spent = next(block for block in page.blocks if isinstance(block, Table) and block.name == 'table_of_budgets')
     assert [row[:4] for row in spent.rows] == [[model, 6, 0, '12'] for model in ('lr', 'fm', 'dnn')]
-    paths = tables.write(tmp_path / 'results' / board.name, board, found, rows, searched, ['x'])
-    record, listed = (json.loads(path.with_name(path.name + '.json').read_text()) for path in paths)
-    assert record['trials_of_a_model'] == 6 and record['epochs_of_a_run'] == 2 and len(listed['rows']) == 18
-    assert record['spaces']['fm']['space']['model.embedding_dim'] == {'choices': [2, 3]}
+    published = publish(board, tmp_path / 'results')
+    assert published.rows == rows and published.page.exists()
+    table, listed = (json.loads((tmp_path / 'results' / name).read_text()) for name in NAMES)
+    assert table['trials_of_a_model'] == 6 and table['epochs_of_a_run'] == 2 and len(listed['rows']) == 18
+    assert table['spaces']['fm']['space']['model.embedding_dim'] == {'choices': [2, 3]}
     assert not any('test' in key for row in listed['rows'] for key in row)
 
 
@@ -189,6 +207,86 @@ def test_a_stopped_leaderboard_goes_on_to_the_same_table(tmp_path, made, played)
     again = Standins()
     assert played(board, again)[0] == 'all runs of this leaderboard are complete: nothing is trained'
     assert again.trained == []
+
+
+def test_a_leaderboard_goes_on_from_its_records_after_its_folder_is_lost(tmp_path, made, played):
+    whole, stopped = Standins(), Standins(stop_after=15)
+    played(made(tmp_path / 'whole'), whole)
+    board = made(tmp_path / 'lost')
+    with pytest.raises(KeyboardInterrupt):  # lr is done, fm is searched in part
+        played(board, stopped)
+    recorded = {row['trial'] for row in json.loads((results_of(board) / NAMES[1]).read_text())['rows']}
+    of_fm = [trial for trial in board.trials['fm'] if trial.id in recorded]
+    assert 0 < len(of_fm) < len(board.trials['fm']) and recorded >= {trial.id for trial in board.trials['lr']}
+    shutil.rmtree(tmp_path / 'lost' / 'runs')
+    on = Standins()
+    said = played(made(tmp_path / 'lost'), on)
+    assert said[0] == 'lr: 6 trials and 4 runs are taken from results, trained by commit unknown'
+    assert said[1].startswith(f'fm: {len(of_fm)} trials are taken from results')
+    assert not recorded & set(on.trained) and sorted(whole.trained) == sorted(
+        {*on.trained, *recorded, *(trial for trial in stopped.trained if '_lr-' in trial)}
+    )
+    tables_of = [[json.loads((results_of(one) / name).read_text()) for name in NAMES]
+                 for one in (made(tmp_path / 'whole'), board)]  # fmt: skip
+    for theirs, ours in zip(*tables_of, strict=True):
+        assert {**theirs, 'command': None, 'commit': None} == {**ours, 'command': None, 'commit': None}
+    shutil.rmtree(tmp_path / 'lost' / 'runs')
+    again = Standins()
+    assert played(made(tmp_path / 'lost'), again)[-1].startswith('all runs of this leaderboard are complete')
+    assert again.trained == []
+    published = publish(made(tmp_path / 'lost'), results_of(board))
+    assert published.rows == tables_of[1][0]['rows'] and 'learning_curves' in published.page.read_text()
+
+
+def test_failures_are_recorded_and_taken(tmp_path, made, played):
+    first = made(tmp_path)
+    fails = [lambda trial: trial.config.model.name == 'fm', lambda trial: trial.config.seed == 2]
+    played(first, Standins(fails=fails))
+    rows = publish(first, results_of(first)).rows
+    shutil.rmtree(tmp_path / 'runs')
+    again = Standins()
+    said = played(made(tmp_path), again)
+    assert again.trained == [] and any(line.startswith('fm: 6 trials are taken') for line in said)
+    published = publish(made(tmp_path), results_of(first))
+    assert published.rows == rows and rows[0]['seeds'] == ['1', '3', '4'] and list(published.found.left_out) == ['fm']
+
+
+def test_models_of_other_commands_stay_in_the_record(tmp_path, made, played):
+    played(made(tmp_path / 'one', asked=['lr']), Standins())
+    shutil.copytree(tmp_path / 'one' / 'results', tmp_path / 'two' / 'results')
+    board = made(tmp_path / 'two', asked=['dnn'])
+    standins = Standins()
+    said = played(board, standins)
+    assert {trial.rpartition('_')[2].partition('-')[0] for trial in standins.trained} == {'dnn'}
+    assert said[0].startswith('lr: 6 trials and 4 runs are taken')
+    assert record.recorded_models('board', results_of(board)) == ['lr', 'dnn']
+    table = json.loads((results_of(board) / NAMES[0]).read_text())
+    assert [row['model'] for row in table['rows']] == ['dnn', 'lr'] and table['incomplete'] == ['fm']
+    assert 'fm is not complete yet, so this answer may change' in table['answer']
+
+
+def test_a_record_of_another_leaderboard_is_refused(tmp_path, made, played):
+    board = made(tmp_path)
+    played(board, Standins())
+    shutil.rmtree(tmp_path / 'runs')
+    kept = {path: path.read_bytes() for path in results_of(board).glob('*.*')}
+    for other, part in (
+        (made(tmp_path, count=7), r'board\.json holds a leaderboard with another number of trials, whose figures'),
+        (made(tmp_path, text=SPACES.replace('[2, 3]', '[2]')), 'another space of fm, .*name another --results_dir'),
+    ):
+        with pytest.raises(UsageError, match=part):
+            played(other, Standins())
+        assert not (other.folder / 'board.json').exists()
+    assert kept == {path: path.read_bytes() for path in results_of(board).glob('*.*')}
+    listed = json.loads((results_of(board) / NAMES[1]).read_text())
+    listed['rows'][0]['trial'] = 'leaderboard_movielens_1m_lr-000000000000'
+    (results_of(board) / NAMES[1]).write_text(json.dumps(listed))
+    with pytest.raises(UsageError, match='holds the trial .*-000000000000 of lr, which is not among the trials'):
+        played(made(tmp_path), Standins())
+    del listed['rows'][0]['valid_logloss']
+    (results_of(board) / NAMES[1]).write_text(json.dumps(listed))
+    with pytest.raises(UsageError, match="has no key 'valid_logloss'.*restore it, or move it away"):
+        played(made(tmp_path), Standins())
 
 
 def test_trials_that_fail_count_and_a_model_without_any_has_no_place(tmp_path, made, played):
@@ -223,7 +321,7 @@ def test_a_folder_takes_more_models_but_no_other_space(tmp_path, made, played):
     ):
         with pytest.raises(UsageError, match=part):
             board.keep()
-    assert list(json.loads((tmp_path / 'board' / 'board.json').read_text())['models']) == ['lr', 'fm']
+    assert list(json.loads((tmp_path / 'runs' / 'board' / 'board.json').read_text())['models']) == ['lr', 'fm']
 
 
 def test_parameters_are_bounded_and_rows_are_checked(tmp_path, made, monkeypatch):

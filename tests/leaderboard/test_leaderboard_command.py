@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from conftest import ROOT, fails
@@ -35,12 +36,36 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 
 
 def rows_of(folder):
-    """Returns what does not depend on time of both tables of a leaderboard."""
-    timed = {'rows_per_second', 'searched_seconds', 'train_seconds'}
+    """Returns what does not depend on time and devices of both tables of a leaderboard."""
+    timed = {'rows_per_second', 'searched_seconds', 'train_seconds', 'train_rows_per_second', 'time', 'device'}
     return [
         [{key: value for key, value in row.items() if key not in timed} for row in json.loads(path.read_text())['rows']]
         for path in sorted((folder / 'results').glob('*leaderboard_*.json'))
     ]
+
+
+@pytest.mark.slow
+def test_a_leaderboard_killed_after_a_model_goes_on_from_its_records_alone(forks, data_dir, tmp_path):
+    for name in ('alone', 'killed'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'tiny.toml').write_text(TINY)
+    arguments = ['--trials=4', '--seeds=2', '--spaces=tiny.toml', f'--data_dir={data_dir}']
+    script = str(ROOT / 'experiments' / 'leaderboard.py')
+    done = forks.run([script, *arguments], tmp_path / 'alone', timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for chunk in range(1, 20):  # killed at later and later chunks, each time with its folder lost
+        killed = forks.run([str(chunk), script, *arguments], tmp_path / 'killed', code=KILLED, timeout=600)
+        assert killed.returncode == 9, killed.stdout + killed.stderr
+        shutil.rmtree(tmp_path / 'killed' / 'runs')
+        if 'lr is done' in killed.stdout:
+            break
+    records = list((tmp_path / 'killed' / 'results' / 'runs').glob('*_lr-*.json'))
+    assert len(records) == 2 and all(json.loads(path.read_text())['evaluations'] for path in records)
+    on = forks.run([script, *arguments], tmp_path / 'killed', timeout=600)
+    assert on.returncode == 0, on.stderr
+    assert 'lr: 4 trials and 2 runs are taken from results, trained by commit' in on.stdout
+    assert '1 model with 4 trials and 2 seeds each are 6 runs' in on.stdout and 'lr_search' not in on.stdout
+    assert rows_of(tmp_path / 'killed') == rows_of(tmp_path / 'alone') and len(rows_of(tmp_path / 'alone')) == 2
 
 
 @pytest.mark.slow
@@ -63,6 +88,11 @@ def test_a_killed_leaderboard_is_the_leaderboard_left_alone(forks, data_dir, tmp
     done = forks.run([script, *arguments], tmp_path / 'killed', timeout=600)
     assert done.returncode == 0, done.stderr
     assert rows_of(tmp_path / 'killed') == rows_of(tmp_path / 'alone') and len(rows_of(tmp_path / 'alone')) == 2
+    shutil.rmtree(tmp_path / 'killed' / 'runs')  # as on another machine, which has the records only
+    again = forks.run([script, *arguments], tmp_path / 'killed')
+    for model in ('lr', 'dnn'):
+        assert f'{model}: 4 trials and 2 runs are taken from results, trained by commit' in again.stdout
+    assert rows_of(tmp_path / 'killed') == rows_of(tmp_path / 'alone')
     again = forks.run([script, *arguments], tmp_path / 'killed')
     assert 'all runs of this leaderboard are complete: nothing is trained' in again.stdout and again.returncode == 0
     fails(forks.run([script, *arguments, '--trials=6'], tmp_path / 'killed'), 'another number of trials')

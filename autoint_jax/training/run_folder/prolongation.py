@@ -35,7 +35,7 @@ def ended_before(folder: pathlib.Path, ours: TrainingConfig) -> float | None:
 
     Raises UsageError if metrics.jsonl of the folder cannot be read.
     """
-    evaluations = _evaluations(folder / 'metrics.jsonl')
+    evaluations = read_evaluations(folder)
     for count, evaluation in enumerate(evaluations[:-1], start=1):
         values = [one.valid[ours.monitor] for one in evaluations[:count]]
         stops = should_stop(values, ours.monitor, ours.stop_after_increases, ours.stop_patience)
@@ -44,8 +44,9 @@ def ended_before(folder: pathlib.Path, ours: TrainingConfig) -> float | None:
     return None
 
 
-def _evaluations(path: pathlib.Path) -> list[Evaluation]:
-    """Returns the evaluations in metrics.jsonl; [] if the file does not exist. Raises UsageError."""
+def read_evaluations(folder: pathlib.Path) -> list[Evaluation]:
+    """Returns the evaluations in metrics.jsonl of a run folder; [] if there is no such file. Raises UsageError."""
+    path = folder / 'metrics.jsonl'
     try:
         return [of_line(json.loads(line)) for line in path.read_text().splitlines()]
     except FileNotFoundError:
