@@ -32,10 +32,7 @@ flags.adopt_module_key_flags(common)
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
-from autoint_jax.config.configuration import Config
-from autoint_jax.data.store.first_rows import write_first_rows
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.records import comparison
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.tables import write_table
@@ -44,15 +41,9 @@ from autoint_jax.training.progress import Bar
 from autoint_jax.units import counted
 
 
-def _opened(config: Config) -> PreparedData:
-    """Returns the prepared data of a configuration; its first rows with --quick."""
-    data = open_prepared(common.DATA_DIR.value, config.data.dataset, config.data.recipe)
-    if not common.QUICK.value:
-        return data
-    folder = pathlib.Path(common.RUNS_DIR.value).with_name('data')
-    if not (folder / config.data.dataset / config.data.recipe).exists():
-        write_first_rows(data, common.QUICK_ROWS, folder / config.data.dataset / config.data.recipe)
-    return open_prepared(folder, config.data.dataset, config.data.recipe)
+def _name(model: str) -> str:
+    """Returns the name of the configuration of a model on the chosen data set, which is that of its runs."""
+    return f'{common.DATASET.value}_{model}_bars'
 
 
 @common.experiment
@@ -65,15 +56,17 @@ def main(argv: list[str]) -> int:
                 f'BARS has no model {model!r} on {dataset}{nearest(model, list(published))}; it has: '
                 f'{", ".join(published)}'
             )
+    configs = {model: configuration.load(CONFIGS / f'{_name(model)}.toml') for model in _MODELS.value or published}
+    if common.QUICK.value:
+        configs = {model: configuration.replace(of, {'training.epochs': 1}) for model, of in configs.items()}
+        for other in {config.data.dataset for config in configs.values()} - {dataset}:
+            common.shorten_data(other)
     rows, shown, runs, remark = [], [], {}, ''
-    for model in _MODELS.value or published:
-        name = f'{dataset}_{model}_bars'
-        config = configuration.load(CONFIGS / f'{name}.toml')
-        config = configuration.replace(config, {'training.epochs': 1}) if common.QUICK.value else config
-        data = _opened(config)
+    for model, config in configs.items():
+        data = open_prepared(common.DATA_DIR.value, config.data.dataset, config.data.recipe)
         remark = bars.other_rows(dataset, data.manifest['splits'])
         found = completed_seeds(
-            name,
+            _name(model),
             config,
             _SEEDS.value,
             data,

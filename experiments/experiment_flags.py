@@ -4,7 +4,6 @@ Functions import modules that take long to import, so that --help does not wait 
 """
 
 import functools
-import json
 import os
 import pathlib
 import shutil
@@ -68,11 +67,19 @@ def experiment(main: Callable[[list[str]], int | None]) -> Callable[[list[str]],
     def tried_out(argv: list[str]) -> int | None:
         if not QUICK.value:
             return main(argv)
+        from autoint_jax.data.store.opening import NotPrepared, open_prepared
         from autoint_jax.records import comparison
 
+        whole = DATA_DIR.value
         _shorten()
-        with comparison.without_verdicts():
-            main(argv)
+        try:
+            with comparison.without_verdicts():
+                main(argv)
+        except NotPrepared as missing:
+            open_prepared(
+                whole, missing.dataset, missing.recipe
+            )  # names the folder of the user, not that of first rows
+            raise
         print('quick: no verdict')
         return 0
 
@@ -83,25 +90,33 @@ def _shorten() -> None:
     """Sets the flags of an experiment that is only tried out: few rows and seeds, and other folders in RUNS_DIR."""
     import jax
 
-    from autoint_jax.data.store.first_rows import ROWS_OF, write_first_rows
-    from autoint_jax.data.store.opening import open_prepared
-
     # Programs compile faster than they could be made fast; commands that the experiment starts do the same.
     os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
     jax.config.update('jax_disable_most_optimizations', True)
     folder = pathlib.Path(RUNS_DIR.value, 'quick')
-    for path in sorted(pathlib.Path(DATA_DIR.value, DATASET.value).glob('*/manifest.json')):
-        data = open_prepared(DATA_DIR.value, DATASET.value, path.parent.name)
-        short = folder / 'data' / DATASET.value / path.parent.name
-        if short.exists() and json.loads((short / 'manifest.json').read_text())[ROWS_OF] != data.hash:
-            shutil.rmtree(folder)  # runs of other rows are in the way
-        if not short.exists():
-            write_first_rows(data, QUICK_ROWS, short)
-        flags.FLAGS['data_dir'].value = str(folder / 'data')
     flags.FLAGS['runs_dir'].value = str(folder / 'runs')
     flags.FLAGS['results_dir'].value = str(folder / 'results')
+    shorten_data(DATASET.value)
     if 'seeds' in flags.FLAGS:
         flags.FLAGS['seeds'].value = min(flags.FLAGS.seeds, QUICK_SEEDS)
+
+
+def shorten_data(dataset: str) -> None:
+    """Sets --data_dir of an experiment that is only tried out to a folder of first rows, if a recipe is prepared.
+
+    Raises UsageError if a recipe of the data set is damaged.
+    """
+    from autoint_jax.data.store import first_rows
+
+    folder = pathlib.Path(RUNS_DIR.value).parent
+    short, recipes = folder / 'data', first_rows.whole_recipes(DATA_DIR.value, dataset)
+    if any(first_rows.holds_other_rows(data, short) for data in recipes):
+        shutil.rmtree(folder)  # runs of other rows are in the way
+    for data in recipes:
+        if not (made := first_rows.first_rows_folder(data, short)).exists():
+            first_rows.write_first_rows(data, QUICK_ROWS, made)
+    if recipes:
+        flags.FLAGS['data_dir'].value = str(short)
 
 
 def define_seeds() -> flags.FlagHolder:

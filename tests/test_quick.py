@@ -1,8 +1,15 @@
 """--quick of experiments: a trial that ends soon and judges nothing."""
 
+import json
 import re
+import shutil
 
 import pytest
+from conftest import fails
+
+from autoint_jax.data.store import shuffled
+from autoint_jax.data.store.first_rows import ROWS_OF, write_first_rows
+from autoint_jax.data.store.opening import open_prepared
 
 QUICKEST = ['table1_statistics', 'table3_model_size']
 OTHERS = [
@@ -21,8 +28,8 @@ OTHERS = [
 ]
 
 
-def tried_out(command, data_dir, script):
-    done = command(f'experiments/{script}.py', '--quick', f'--data_dir={data_dir}', timeout=600)
+def tried_out(command, data_dir, script, *arguments):
+    done = command(f'experiments/{script}.py', '--quick', f'--data_dir={data_dir}', *arguments, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith('quick: no verdict\n')
     assert not re.search(r'\b(PASS|FAIL)\b', done.stdout)
@@ -32,6 +39,30 @@ def tried_out(command, data_dir, script):
 def test_the_quickest_experiments_judge_nothing(command, data_dir, tmp_path, script):
     tried_out(command, data_dir, script)
     assert list((tmp_path / 'runs' / 'quick' / 'results').glob('table*.json')) and not (tmp_path / 'results').exists()
+
+
+def test_first_rows_are_taken_of_every_recipe(command, data_dir, tmp_path):
+    """Also beside a recipe whose rows an experiment has put in another order, and after one is prepared again."""
+    whole, short = tmp_path / 'prepared', tmp_path / 'runs' / 'quick' / 'data' / 'movielens_1m'
+    recipe = shutil.copytree(data_dir, whole) / 'movielens_1m' / 'autoint_all_rows'
+    data = open_prepared(whole, 'movielens_1m', 'autoint_all_rows')
+    shuffled.write_other_order(data, 1, recipe.with_name('autoint_all_rows_order1'))
+    shutil.copytree(recipe, recipe.with_name('with_ids'))
+    tried_out(command, whole, 'table1_statistics', '--dataset=movielens_1m')
+    assert {path.name for path in short.iterdir()} == {'autoint_all_rows', 'with_ids'}
+    write_first_rows(data, 200, tmp_path / 'other')
+    shutil.rmtree(recipe)
+    (tmp_path / 'other').rename(recipe)
+    tried_out(command, whole, 'table1_statistics', '--dataset=movielens_1m')
+    rows_of = {path.name: json.loads((path / 'manifest.json').read_text())[ROWS_OF] for path in short.iterdir()}
+    again = open_prepared(whole, 'movielens_1m', 'autoint_all_rows')
+    assert rows_of == {'autoint_all_rows': again.hash, 'with_ids': data.hash} and again.hash != data.hash
+
+
+def test_a_missing_recipe_is_asked_for_in_the_folder_of_whole_data(command, data_dir, tmp_path):
+    done = command('experiments/leaderboard.py', '--quick', '--recipe=with_ids', f'--data_dir={data_dir}')
+    fails(done, f'no prepared data at {data_dir}/movielens_1m/with_ids', f'--data_dir={data_dir}\n')
+    assert list((tmp_path / 'runs' / 'quick' / 'data' / 'movielens_1m').iterdir())
 
 
 @pytest.mark.slow

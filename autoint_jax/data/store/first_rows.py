@@ -2,7 +2,10 @@
 
 import pathlib
 
+from autoint_jax import stored
+from autoint_jax.data.store import shuffled
 from autoint_jax.data.store.derived import columns_of, write_derived
+from autoint_jax.data.store.opening import folder_of, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
 
 ROWS_OF = 'first_rows_of'  # the manifest's key for the hash of the data whose first rows these are
@@ -19,3 +22,25 @@ def write_first_rows(data: PreparedData, rows: int, folder: pathlib.Path) -> Non
     write_derived(
         data, lambda split: [column[:rows] for column in columns_of(data, split)], folder, {ROWS_OF: data.hash}
     )
+
+
+def whole_recipes(data_dir: str | pathlib.Path, dataset: str) -> list[PreparedData]:
+    """Opens all recipes of a data set, by name, without those that hold the rows of another recipe in other splits.
+
+    An experiment makes the latter from the data that it has, also from first rows. Raises UsageError if a recipe is
+    damaged.
+    """
+    names = sorted(path.parent.name for path in pathlib.Path(data_dir, dataset).glob('*/manifest.json'))
+    found = [open_prepared(data_dir, dataset, name) for name in names]
+    return [data for data in found if shuffled.ROWS_OF not in data.manifest]
+
+
+def first_rows_folder(data: PreparedData, data_dir: pathlib.Path) -> pathlib.Path:
+    """Returns the folder of the first rows of a recipe below another folder of prepared data."""
+    return folder_of(data_dir, data.folder.parent.name, data.folder.name)
+
+
+def holds_other_rows(data: PreparedData, data_dir: pathlib.Path) -> bool:
+    """Returns whether the folder of first rows of a recipe holds those of other data. Raises UsageError."""
+    manifest = stored.read_json_if_there(first_rows_folder(data, data_dir) / 'manifest.json')
+    return manifest is not None and manifest.get(ROWS_OF) != data.hash

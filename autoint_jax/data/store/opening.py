@@ -15,6 +15,19 @@ OWN_TABLE = 'csv'  # the data set under which users' own tables are prepared
 DOWNLOADED = 'movielens_100k'  # the only data set that preparation downloads
 
 
+class NotPrepared(UsageError):
+    """The error that data is not prepared.
+
+    Attributes:
+      dataset: the name of the data set.
+      recipe: the name of the recipe.
+    """
+
+    def __init__(self, sentence: str, dataset: str, recipe: str):
+        super().__init__(sentence)
+        self.dataset, self.recipe = dataset, recipe
+
+
 def folder_of(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> pathlib.Path:
     """Returns the folder DATA_DIR/DATASET/RECIPE. Raises UsageError if one of the two names cannot be a folder's."""
     return pathlib.Path(data_dir) / checked_name(dataset, 'a data set') / checked_name(recipe, 'a recipe')
@@ -29,7 +42,8 @@ def open_prepared(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> Pr
       recipe: name of the recipe; for OWN_TABLE, name of the declaration.
 
     Raises:
-      UsageError: there is no such data, and the sentence names the command that prepares it; or the data is damaged.
+      NotPrepared: there is no such data; the sentence names the command that prepares it.
+      UsageError: the data is damaged.
     """
     there = sorted(path.parent.name for path in pathlib.Path(data_dir, dataset).glob('*/manifest.json'))
     if dataset == OWN_TABLE and not recipe:
@@ -125,7 +139,9 @@ def _missing(
     meant = nearest(recipe, there) if there else nearest(dataset, prepared)
     if there and not meant:
         meant = f'; {dataset} is prepared with {", ".join(there)}'
-    return UsageError(
+    return NotPrepared(
         f'no prepared data at {folder} (manifest.json is missing){meant}: run '
-        f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}'
+        f'scripts/prepare_data.py --dataset={dataset} {how} --data_dir={data_dir}',
+        dataset,
+        recipe,
     )
