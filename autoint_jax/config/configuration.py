@@ -21,6 +21,9 @@ from autoint_jax.config.replicas_config import ReplicasConfig
 from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.errors import UsageError, nearest
 
+# In single precision, the smallest number above 0 that is not rounded to 0, and the largest one.
+SMALLEST, LARGEST = 2.0**-126, (2 - 2.0**-23) * 2.0**127
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -194,6 +197,14 @@ def _typed(leaf: Leaf, value: Any) -> Any:
         value = tuple(float(item) for item in value) if valid else value
     else:
         valid = type(value) is leaf.type
+    if valid and leaf.type in (float, tuple[float, ...]):
+        for number in value if isinstance(value, tuple) else (value,):
+            check(
+                number == 0 or SMALLEST <= abs(number) <= LARGEST,
+                leaf.path,
+                number,
+                f'0, or from {SMALLEST:.2g} to {LARGEST:.2g} in size, because runs compute in single precision',
+            )
     if not valid:
         raise UsageError(
             f'option {leaf.path!r} cannot be {value!r}: it takes '

@@ -16,6 +16,7 @@ PENALTIES = (
     'l2_tables',
 )
 CONSTANT, COSINE, LINEAR, STEP, INVERSE_ROOT = SCHEDULES = ('constant', 'cosine', 'linear', 'step', 'inverse_root')
+MOST_DECAY = 1 - 2.0**-23  # of moments; single precision rounds larger ones to 1, with which a moment would stay 0
 MOST_SCHEDULE_STEPS = 10_000_000  # the factors of all these steps lie in memory
 
 
@@ -89,11 +90,18 @@ class OptimizerConfig:
         for name in ('tables_learning_rate', *PENALTIES):
             check(getattr(self, name) >= 0, f'optimizer.{name}', getattr(self, name), 'at least 0')
         check(self.tables in TABLE_OPTIMIZERS, 'optimizer.tables', self.tables, f'one of {", ".join(TABLE_OPTIMIZERS)}')
+        for name in ('b1', 'b2'):
+            check(
+                0 <= getattr(self, name) <= MOST_DECAY,
+                f'optimizer.{name}',
+                getattr(self, name),
+                f'at least 0 and at most {MOST_DECAY:.7g}',
+            )
         check(
-            self.tables != 'deferred_adam' or 0 < self.b1 < self.b2 < 1,
+            self.tables != 'deferred_adam' or 0 < self.b1 < self.b2,
             'optimizer.b1',
             self.b1,
-            f"above 0 and below optimizer.b2 ({self.b2}), itself below 1, for optimizer.tables 'deferred_adam'",
+            f"above 0 and below optimizer.b2 ({self.b2}) for optimizer.tables 'deferred_adam'",
         )
         check(
             self.tables == 'adam' or not self.l2_tables,
@@ -111,6 +119,7 @@ class OptimizerConfig:
         )
         self._check_schedule()
         self._check_plateau()
+        self._check_unread()
 
     def _check_plateau(self):
         check(0 <= self.plateau_factor < 1, 'optimizer.plateau_factor', self.plateau_factor, 'at least 0 and below 1')
@@ -121,12 +130,22 @@ class OptimizerConfig:
             f'at least 1 and at most {MOST_PLACES:,}',
         )
         check(0 <= self.plateau_least <= 1, 'optimizer.plateau_least', self.plateau_least, 'from 0 to 1')
-        for name, off in (('plateau_patience', 1), ('plateau_least', 0.0)):
+
+    def _check_unread(self):
+        """Raises UsageError if an option was changed whose rule is off, because nothing would read it."""
+        stepped = self.schedule == STEP
+        for name, is_read, rule in (
+            ('decay_factor', stepped, f'schedule {STEP!r}'),
+            ('plateau_patience', self.plateau_factor > 0, 'plateau_factor'),
+            ('plateau_least', self.plateau_factor > 0, 'plateau_factor'),
+            ('row_clip_floor', self.row_clip > 0, 'row_clip'),
+        ):
+            default = getattr(OptimizerConfig, name)
             check(
-                self.plateau_factor > 0 or getattr(self, name) == off,
+                is_read or getattr(self, name) == default,
                 f'optimizer.{name}',
                 getattr(self, name),
-                f'{off:g} without optimizer.plateau_factor',
+                f'{default:g} without optimizer.{rule}',
             )
 
     def _check_schedule(self):

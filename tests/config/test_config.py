@@ -20,11 +20,39 @@ def test_an_unknown_option_is_named_with_the_nearest():
         ('optimizer.learning_rate', 'fast'),
         ('training.batch_size', 0),
         ('seed', -1),
+        ('optimizer.b1', 1.0),
+        ('optimizer.b1', -0.1),
+        ('optimizer.b2', 1.0),
+        ('optimizer.b2', 1 - 1e-9),
+        ('optimizer.epsilon', 1e-60),
+        ('optimizer.learning_rate', 1e39),
+        ('replicas.learning_rate', [1e-3, 1e39]),
+        ('optimizer.decay_factor', 0.5),
+        ('optimizer.plateau_patience', 2),
+        ('optimizer.plateau_least', 0.1),
+        ('optimizer.row_clip_floor', 1e-3),
     ],
 )
 def test_wrong_values_are_refused(path, value):
     with pytest.raises(UsageError, match=path.replace('.', r'\.')):
         replace(Config(), {path: value})
+
+
+def test_options_of_a_rule_are_taken_with_the_rule():
+    options = {
+        'optimizer.schedule': 'step',
+        'optimizer.schedule_steps': 100,
+        'optimizer.decay_every': 10,
+        'optimizer.decay_factor': 0.5,
+        'optimizer.plateau_factor': 0.1,
+        'optimizer.plateau_patience': 2,
+        'optimizer.plateau_least': 0.1,
+        'optimizer.row_clip': 1.0,
+        'optimizer.row_clip_floor': 1e-3,
+        'optimizer.epsilon': 2.0**-126,
+    }
+    config = replace(Config(), options)
+    assert {path: configuration.value(config, path) for path in options} == options
 
 
 def test_the_whole_configuration_survives_its_record_and_names_itself():
