@@ -142,7 +142,14 @@ def _recipe(dataset: str) -> str:
             f'--dataset={OWN_TABLE} needs --schema=FILE, the declaration of your table, or --recipe=NAME, its name, '
             'and not both'
         )
-    return _RECIPE.value or pathlib.Path(_SCHEMA.value or '').stem
+    if _RECIPE.value is not None:
+        return _RECIPE.value
+    schema = pathlib.Path(_SCHEMA.value or '')
+    if not schema.is_file():
+        raise UsageError(
+            f'--schema={schema} does not exist: name the declaration of your table, which was prepared by it'
+        )
+    return schema.stem
 
 
 if __name__ == '__main__':

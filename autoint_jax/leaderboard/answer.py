@@ -27,7 +27,7 @@ def answer(board: Board, found: Standings) -> list[str]:
             'answer may change'
         )
     if not tested:
-        return [*sentences, 'whether its lead is real cannot be said, because that takes at least two seeds']
+        return [*sentences, 'Whether its lead is real cannot be said, because that takes at least two seeds']
     worse = [test.setting for test in tested if _sure(test.t) and test.tests.difference.value < 0]
     better = [test.setting for test in tested if _sure(test.t) and test.tests.difference.value > 0]
     equal = [place for place in range(1, len(found.models)) if place not in (*worse, *better)]

@@ -29,6 +29,7 @@ from autoint_jax.sweeps.option_tables import Values, checked_table, option_value
 from autoint_jax.sweeps.search_space import Choices, Range, parsed_space
 
 PARTS, OF_MODEL = ('fixed', 'shared', 'models'), ('options', 'space')
+DECIDED = ('data.', 'replicas.')  # the beginnings of options that the leaderboard decides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _parsed(tree: dict[str, Any], fixed: Values, names: list[str] | None) -> dic
     models = checked_table(tree.get('models', {}), 'models')
     if names is not None and (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
         raise UsageError(f'model {twice!r} is named twice: name it once')
-    base = configuration.replace(Config(), option_values(tree.get('fixed', {}), 'fixed') | fixed)
+    base = configuration.replace(Config(), _fixed_values(tree.get('fixed', {}), 'fixed') | fixed)
     shared = parsed_space(option_values(tree.get('shared', {}), 'shared'), 'shared')
     found = {}
     for name in list(models) if names is None else names:
@@ -98,12 +99,21 @@ def _parsed(tree: dict[str, Any], fixed: Values, names: list[str] | None) -> dic
     return found
 
 
+def _fixed_values(tree: Any, part: str) -> Values:
+    """Returns the options of a table of fixed options. Raises UsageError for those that the leaderboard decides."""
+    values = option_values(tree, part)
+    for option in values:
+        if option == 'init_state' or option.startswith(DECIDED):
+            raise UsageError(f'[{part}] has the option {option!r}, which the leaderboard decides: leave it out')
+    return values
+
+
 def _model_space(name: str, table: Any, base: Config, shared: dict[str, Range | Choices]) -> ModelSpace:
     part = f'models.{name}'
     for key in checked_table(table, part):
         if key not in OF_MODEL:
             raise UsageError(f'[{part}] has the unknown key {key!r}{nearest(key, list(OF_MODEL))}')
-    values = option_values(table.get('options', {}), f'{part}.options')
+    values = _fixed_values(table.get('options', {}), f'{part}.options')
     config = configuration.replace(base, {'model.name': name} | values)
     if config.model.name not in MODELS:
         raise UsageError(
@@ -119,7 +129,7 @@ def _model_space(name: str, table: Any, base: Config, shared: dict[str, Range | 
             )
     options = {option: of for option, of in shared.items() if _reads(config, option) and option not in own} | own
     for option, of in options.items():
-        if option in values or option in ('seed', 'model.name') or option.startswith(('data.', 'replicas.', 'mesh.')):
+        if option in values or option in ('seed', 'model.name', 'init_state') or option.startswith((*DECIDED, 'mesh.')):
             raise UsageError(f'[{part}] {option!r} cannot be searched: leave it out of the space')
         for value in of.ends():
             configuration.replace(config, {option: value})  # raises an error if the value is wrong by itself

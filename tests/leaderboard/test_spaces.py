@@ -117,6 +117,8 @@ def test_a_model_is_searched_by_what_it_reads_and_own_ranges_replace_shared_ones
             None,
             ['[models.fm.space]', 'low must be below'],
         ),
+        ('[fixed]\nreplicas.seeds = 2\n[models.fm]\n', None, ["[fixed] has the option 'replicas.seeds'", 'decides']),
+        ('[models.fm]\noptions.data.recipe = "x"\n', None, ["[models.fm.options] has the option 'data.recipe'"]),
         ('[share]\n[models.fm]\n', None, ["unknown part 'share' (did you mean 'shared'?)"]),
     ],
 )
