@@ -14,7 +14,8 @@ the records in RESULTS_DIR. A trial that diverges counts as failed.
 
 Writes results/trials_of_leaderboard_DATASET_RECIPE.{json,csv} after each group of trials, a record of every run with a
 new seed in results/runs, and after each model results/leaderboard_DATASET_RECIPE.{json,csv} and the page
-RUNS_DIR/leaderboard_DATASET_RECIPE/leaderboard.html. docs/leaderboard.md explains them. The exit status is 3 if a model has no place because all of its trials failed.
+RUNS_DIR/leaderboard_DATASET_RECIPE/leaderboard.html. docs/leaderboard.md explains them. The exit status is 3 if a model
+has no place because all of its trials failed.
 """
 
 import functools

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from autoint_jax.leaderboard import record
 from autoint_jax.leaderboard.board import OBJECTIVE, Board
 from autoint_jax.leaderboard.pace import Pace, make_pace
-from autoint_jax.leaderboard.standings import chosen_trial, is_complete
+from autoint_jax.leaderboard.standings import chosen_trial, is_complete, runs_left
 from autoint_jax.sweeps import trials
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trial_training import Train, TrainTogether, train_together, train_trial
@@ -63,7 +63,7 @@ def run(
         for line in record.take(board, results_dir):
             say(line)
     record.write(board, results_dir)
-    left = [model for model in board.asked if not _is_done(board, model)]
+    left = [model for model in board.asked if runs_left(board, model)]
     pace = make_pace(board, left)
     say(pace.sentence(board))
     for model in board.asked:
@@ -76,14 +76,6 @@ def run(
         if model in left:
             say(_done_sentence(board, model, pace))
             publish()
-
-
-def _is_done(board: Board, model: str) -> bool:
-    search = board.search_of(model)
-    if not is_complete(search):
-        return False
-    chosen = chosen_trial(search)
-    return chosen is None or is_complete(board.final_of(model, chosen.config))
 
 
 def _done_sentence(board: Board, model: str, pace: Pace) -> str:

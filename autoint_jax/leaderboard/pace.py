@@ -8,6 +8,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.leaderboard.board import Board
 from autoint_jax.leaderboard.draws import OF_A_SHAPE
 from autoint_jax.leaderboard.sizes import Measured, measured, row_operations
+from autoint_jax.leaderboard.standings import runs_left
 from autoint_jax.schema import Schema
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.units import counted, shown_seconds
@@ -20,12 +21,14 @@ class Pace:
     Attributes:
       expected: {model: seconds if no run stops early}, of the models that were not complete at the beginning.
       measured_on: the model whose speed was measured.
+      runs: the number of runs of these models that have not ended.
       began: when the last model began.
       done: models that are done, as (expected seconds, seconds that it took).
     """
 
     expected: dict[str, float]
     measured_on: str
+    runs: int
     began: float = dataclasses.field(default_factory=time.perf_counter)
     done: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
@@ -50,9 +53,11 @@ class Pace:
         budget, models = board.budget, len(self.expected)
         training = next(iter(board.spaces.values())).config.training
         each = f'{counted(budget.trials, "trial")} and {counted(budget.seeds, "seed")} each'
-        runs = f'{models * (budget.trials + budget.seeds):,} runs of at most {counted(training.epochs, "epoch")}'
+        total = models * (budget.trials + budget.seeds)
+        left = f', of which {self.runs:,} are left' if self.runs < total else ''
         return (
-            f'{counted(models, "model")} with {each} are {runs}: about '
+            f'{counted(models, "model")} with {each} are {total:,} runs of at most '
+            f'{counted(training.epochs, "epoch")}{left}: about '
             f'{shown_seconds(self.left())}, less if runs stop early (from counted operations, at the measured speed '
             f'of {self.measured_on})'
         )
@@ -66,27 +71,31 @@ def make_pace(board: Board, models: list[str]) -> Pace:
       models: the models that are not complete.
     """
     if not models:
-        return Pace({}, '')
+        return Pace({}, '', 0)
     operations = {model: row_operations(_middle(board, model), _schema(board, model)) for model in models}
     in_the_middle = statistics.median_low(operations.values())
     of = next(model for model in models if operations[model] == in_the_middle)
     speed = measured(_middle(board, of), _schema(board, of))
-    return Pace({model: _seconds(board, model, operations[model] / in_the_middle, speed) for model in models}, of)
+    runs = {model: runs_left(board, model) for model in models}
+    expected = {
+        model: _seconds(board, model, runs[model], operations[model] / in_the_middle, speed) for model in models
+    }
+    return Pace(expected, of, sum(runs.values()))
 
 
-def _seconds(board: Board, model: str, relative: float, speed: Measured) -> float:
-    """Returns the seconds of all runs of a model if none stops early.
+def _seconds(board: Board, model: str, runs: int, relative: float, speed: Measured) -> float:
+    """Returns the seconds of some runs of a model if none stops early.
 
     Args:
       board: the leaderboard.
       model: the model.
+      runs: the number of runs.
       relative: its operations for a row, divided by those of the measured model.
       speed: of the measured model.
     """
-    trials, seeds = board.budget.trials, board.budget.seeds
     rows = len(board.data.split('train')) * board.spaces[model].config.training.epochs
-    programs = -(-trials // OF_A_SHAPE) + 1
-    return (trials + seeds) * rows * relative * speed.row_seconds + programs * speed.compile_seconds
+    programs = -(-runs // OF_A_SHAPE)
+    return runs * rows * relative * speed.row_seconds + programs * speed.compile_seconds
 
 
 def _middle(board: Board, model: str) -> Config:

@@ -128,9 +128,16 @@ def write(board: Board, results_dir: pathlib.Path) -> None:
 def _read(name: str, results_dir: pathlib.Path) -> dict[str, Any] | None:
     path = path_of(name, results_dir)
     found = stored.read_json_if_there(path, FORM, mend=MEND)
-    for row in [] if found is None else found['rows']:
+    if found is None:
+        return None
+    for row in found['rows']:
         done = row['state'] == trials.DONE
-        stored.checked(row, (DONE_ROW if done else {}) | dict.fromkeys(PROVENANCE, (str, None)), str(path), mend=MEND)
+        where = f'{path}, trial {row["trial"]}'
+        stored.checked(row, (DONE_ROW if done else {}) | dict.fromkeys(PROVENANCE, (str, None)), where, mend=MEND)
+        if row['state'] not in (trials.DONE, trials.FAILED):
+            raise UsageError(f'{where} is {row["state"]!r}, neither {trials.DONE} nor {trials.FAILED}: {MEND}')
+        if row['model'] not in found['spaces']:
+            raise UsageError(f'{where} is of {row["model"]!r}, of which the file has no space: {MEND}')
     return found
 
 

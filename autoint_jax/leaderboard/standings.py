@@ -128,9 +128,18 @@ def comparable_models(board: Board) -> list[str]:
     return able
 
 
+def runs_left(board: Board, model: str) -> int:
+    """Returns the number of trials and final runs of a model that have not ended."""
+    search = board.search_of(model)
+    if not is_complete(search):
+        return _unended(search) + board.budget.seeds
+    chosen = chosen_trial(search)
+    return 0 if chosen is None else _unended(board.final_of(model, chosen.config))
+
+
 def is_complete(folder: SweepFolder) -> bool:
     """Returns whether all runs of a sweep are done or have failed."""
-    return all(trials.final_state(folder.of(trial)) is not None for trial in folder.trials())
+    return not _unended(folder)
 
 
 def failure(folder: SweepFolder, trial: Trial) -> str:
@@ -165,6 +174,10 @@ def trial_rows(board: Board) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _unended(folder: SweepFolder) -> int:
+    return sum(trials.final_state(folder.of(trial)) is None for trial in folder.trials())
 
 
 def _done(final: SweepFolder) -> list[ComparedRun]:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from autoint_jax.leaderboard.board import Budget, make_board
 from autoint_jax.leaderboard.pace import Pace
 from autoint_jax.leaderboard.page import leaderboard_page
 from autoint_jax.leaderboard.publication import publish, publish_if_able
-from autoint_jax.leaderboard.standings import chosen_trial, standings, trial_rows
+from autoint_jax.leaderboard.standings import chosen_trial, runs_left, standings, trial_rows
 from autoint_jax.records import runs
 from autoint_jax.report.blocks import Chart, Table
 from autoint_jax.sweeps import trials
@@ -130,6 +132,11 @@ def made(tmp_path_factory, data_dir):
     return make
 
 
+def untimed(board, models):
+    """The pace of models whose runs take a second in all, whatever they are."""
+    return Pace(dict.fromkeys(models, 1.0), 'lr', sum(runs_left(board, model) for model in models))
+
+
 @pytest.fixture
 def played(monkeypatch, data_dir):
     """Trains a leaderboard by stand-ins and returns what was said; only if `timed` is the speed measured."""
@@ -139,7 +146,7 @@ def played(monkeypatch, data_dir):
     def play(board, standins, *, timed=False):
         said = []
         if not timed:
-            monkeypatch.setattr('autoint_jax.leaderboard.course.make_pace', lambda board, models: Pace({}, ''))
+            monkeypatch.setattr('autoint_jax.leaderboard.course.make_pace', untimed)
         course.run(
             board,
             data_dir=str(data_dir),
@@ -221,6 +228,10 @@ def test_a_leaderboard_goes_on_from_its_records_after_its_folder_is_lost(tmp_pat
     shutil.rmtree(tmp_path / 'lost' / 'runs')
     on = Standins()
     said = played(made(tmp_path / 'lost'), on)
+    left = 2 * (6 + len(SEEDS)) - len(of_fm)
+    assert (
+        f'2 models with 6 trials and 4 seeds each are 20 runs of at most 2 epochs, of which {left} are left' in said[2]
+    )
     assert said[0] == 'lr: 6 trials and 4 runs are taken from results, trained by commit unknown'
     assert said[1].startswith(f'fm: {len(of_fm)} trials are taken from results')
     assert not recorded & set(on.trained) and sorted(whole.trained) == sorted(
@@ -265,6 +276,23 @@ def test_models_of_other_commands_stay_in_the_record(tmp_path, made, played):
     assert 'fm is not complete yet, so this answer may change' in table['answer']
 
 
+def test_processes_that_record_at_once_lose_no_rows(tmp_path, made, played, monkeypatch):
+    boards = [made(tmp_path / model, models=['lr', 'fm'], asked=[model]) for model in ('lr', 'fm')]
+    for board in boards:
+        played(board, Standins())
+    write = record.write_table
+
+    def slowly(*arguments):  # both would have read the record before one writes it
+        time.sleep(0.2)
+        write(*arguments)
+
+    monkeypatch.setattr('autoint_jax.leaderboard.record.write_table', slowly)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda board: record.write(board, tmp_path / 'results'), boards))
+    listed = json.loads((tmp_path / 'results' / NAMES[1]).read_text())
+    assert len(listed['rows']) == 12 and sorted(listed['spaces']) == ['fm', 'lr']
+
+
 def test_a_record_of_another_leaderboard_is_refused(tmp_path, made, played):
     board = made(tmp_path)
     played(board, Standins())
@@ -283,10 +311,16 @@ def test_a_record_of_another_leaderboard_is_refused(tmp_path, made, played):
     (results_of(board) / NAMES[1]).write_text(json.dumps(listed))
     with pytest.raises(UsageError, match='holds the trial .*-000000000000 of lr, which is not among the trials'):
         played(made(tmp_path), Standins())
-    del listed['rows'][0]['valid_logloss']
-    (results_of(board) / NAMES[1]).write_text(json.dumps(listed))
-    with pytest.raises(UsageError, match="has no key 'valid_logloss'.*restore it, or move it away"):
-        played(made(tmp_path), Standins())
+    row = listed['rows'][0]
+    for damaged, part in (
+        ({**row, 'valid_logloss': None}, 'valid_logloss is None, not a finite number'),
+        ({**row, 'state': 'running'}, "is 'running', neither done nor failed"),
+        ({**row, 'model': 'afm'}, "is of 'afm', of which the file has no space"),
+        ({key: value for key, value in row.items() if key != 'steps'}, "has no key 'steps'"),
+    ):
+        (results_of(board) / NAMES[1]).write_text(json.dumps(listed | {'rows': [damaged]}))
+        with pytest.raises(UsageError, match=f'trial leaderboard_.*-000000000000.*{part}.*: restore it, or move it'):
+            record.recorded_models('board', results_of(board))
 
 
 def test_trials_that_fail_count_and_a_model_without_any_has_no_place(tmp_path, made, played):
@@ -342,7 +376,7 @@ def test_parameters_are_bounded_and_rows_are_checked(tmp_path, made, monkeypatch
 def test_the_time_that_is_left_is_corrected_by_models_that_are_done(monkeypatch):
     now = [100.0]
     monkeypatch.setattr('autoint_jax.leaderboard.pace.time.perf_counter', lambda: now[0])
-    pace = Pace({'lr': 10.0, 'fm': 20.0, 'dnn': 30.0}, 'fm', began=now[0])
+    pace = Pace({'lr': 10.0, 'fm': 20.0, 'dnn': 30.0}, 'fm', 84, began=now[0])
     assert pace.left() == 60.0
     for model, took in (('lr', 20.0), ('complete before', 1.0), ('fm', 70.0)):
         now[0] += took
