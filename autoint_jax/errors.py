@@ -31,6 +31,7 @@ _REASONS = {
     errno.EINVAL: 'the system does not support that here: name an ordinary path on an ordinary file system',
 }
 _FULL = {errno.ENOSPC: 'the disk is full', errno.EDQUOT: 'your disk quota is used up'}
+FULL = (*_FULL, errno.EFBIG)  # numbers of all errors of the system about space for a file
 
 
 class UsageError(Exception):

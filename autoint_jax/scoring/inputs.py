@@ -1,6 +1,7 @@
 """The files that an input names: a file, a folder, or standard input."""
 
 import contextlib
+import os
 import pathlib
 import shutil
 import sys
@@ -11,12 +12,18 @@ from typing import NamedTuple
 from autoint_jax.data.datasets.row_plan import RowPlan, is_movielens
 from autoint_jax.data.raw.derived import PROFILE
 from autoint_jax.data.text.packed import unpacked_name
-from autoint_jax.errors import UsageError, disk_is_full
+from autoint_jax.errors import FULL, UsageError
 
 STANDARD = '-'  # standard input
 SUFFIXES = ('.csv', '.tsv', '.txt', '.parquet', '.libsvm', '.libfm', '.svm', '.ffm', '.libffm')
 # The first bytes of files that are told by them, and the suffix by which they are read.
 _BEGINNINGS = ((b'PAR1', '.parquet'), (b'\x1f\x8b', '.gz'), (b'\x28\xb5\x2f\xfd', '.zst'), (b'PK\x03\x04', '.zip'))
+
+
+class NoRoom(UsageError):
+    """There is no room for the copy of standard input."""
+
+    status = 1
 
 
 class Input(NamedTuple):
@@ -42,6 +49,7 @@ def input_files(name: str, plan: RowPlan) -> Iterator[Input]:
 
     Raises:
       UsageError: there is no such file, or none in the folder.
+      NoRoom: the disk or a limit has no room for the copy of standard input.
     """
     if name == STANDARD:
         with tempfile.TemporaryDirectory(prefix='autoint_jax-') as folder:
@@ -69,15 +77,18 @@ def _is_table(path: pathlib.Path, plan: RowPlan) -> bool:
 
 
 def _copied(folder: pathlib.Path) -> pathlib.Path:
-    """Copies standard input to a file in a folder, and returns its path."""
+    """Copies standard input to a file in a folder, and returns its path. Raises NoRoom if it cannot be written."""
     path = folder / 'input'
     try:
         with open(path, 'wb') as file:
             shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
     except OSError as error:
-        if disk_is_full(error):
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        raise
+        if error.errno in FULL:
+            raise NoRoom(
+                f'there is no room for a copy of standard input in {folder} ({os.strerror(error.errno)}): free some '
+                'space, let the variable TMPDIR name a folder with more, or give the rows as a file'
+            ) from None
+        raise OSError(error.errno, error.strerror, 'standard input') from None
     with open(path, 'rb') as file:
         begin = file.read(4)
     suffix = next((suffix for mark, suffix in _BEGINNINGS if begin.startswith(mark)), '.txt')

@@ -1,7 +1,6 @@
 """Files of scores, which have their names only when they are whole."""
 
 import contextlib
-import errno
 import os
 import pathlib
 import shutil
@@ -11,14 +10,13 @@ from typing import BinaryIO
 
 import polars as pl
 
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import FULL, UsageError
 
 STANDARD = '-'  # standard output
 SUFFIXES = ('.parquet', '.csv')
 # Columns of scores, beside those that are kept. Scores of a split have the first three.
 ROW, LABEL, LOGIT, PROBABILITY = 'row', 'label', 'logit', 'probability'
 PART_ROWS = 1 << 20  # of a part of a Parquet file that is being made
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors of the system about space
 
 Write = Callable[[pl.DataFrame], None]
 
@@ -119,11 +117,11 @@ def _full_disk_told(scratch: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None and error.errno in _FULL:
+        if error.filename is None and error.errno in FULL:
             raise OSError(error.errno, error.strerror, str(scratch)) from None
         raise
     except pl.exceptions.PolarsError as error:
-        for number in _FULL:
+        for number in FULL:
             if f'os error {number})' in str(error):
                 raise OSError(number, os.strerror(number), str(scratch)) from None
         raise

@@ -1,15 +1,18 @@
 """Nothing is scored wrongly in silence: what is wrong with an input is said, and rows keep their places."""
 
+import contextlib
 import errno
 import io
 import resource
 import signal
 import sys
+import tempfile
 
 import polars as pl
 import pytest
 from scoring_cases import prepared_own, scored, trained
 
+from autoint_jax import exits
 from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.errors import UsageError
 from autoint_jax.scoring import inputs, output
@@ -197,18 +200,50 @@ def test_standard_input_may_be_packed(monkeypatch, tmp_path):
         assert not path.exists()
 
 
-@pytest.mark.parametrize('name', ['s.csv', 's.parquet'])
-def test_a_full_disk_leaves_no_file_and_names_it(tmp_path, name):
-    rows = pl.DataFrame({'row': [number * 0.1 for number in range(10_000)]})
+@contextlib.contextmanager
+def file_limit(size):
+    """Lets this process write no file of more than `size` bytes."""
     handler, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
-        with pytest.raises(OSError) as raised, output.scores_file(str(tmp_path / name), rows.clear()) as write:
-            write(rows)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize('name', ['s.csv', 's.parquet'])
+def test_a_full_disk_leaves_no_file_and_names_it(tmp_path, name):
+    rows = pl.DataFrame({'row': [number * 0.1 for number in range(10_000)]})
+    with file_limit(4096), pytest.raises(OSError) as raised:
+        with output.scores_file(str(tmp_path / name), rows.clear()) as write:
+            write(rows)
     assert raised.value.errno == errno.EFBIG and name in raised.value.filename and list(tmp_path.iterdir()) == []
+
+
+def test_standard_input_without_room_is_one_sentence_and_leaves_no_copy(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(b'a,b\n' * 5000)))
+    with file_limit(4096), pytest.raises(UsageError) as raised, inputs.input_files('-', None):
+        pass
+    sentence, status = exits.described(raised.value)
+    assert status == exits.SYSTEM and list(tmp_path.iterdir()) == []
+    assert sentence.startswith(f'there is no room for a copy of standard input in {tmp_path}')
+    assert 'let the variable TMPDIR name a folder with more' in sentence
+
+
+def test_standard_input_that_cannot_be_read_is_named(monkeypatch):
+    class Refusing(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            raise OSError(errno.EIO, 'Input/output error')
+
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BufferedReader(Refusing())))
+    with pytest.raises(OSError) as raised, inputs.input_files('-', None):
+        pass
+    assert exits.described(raised.value)[0].startswith('standard input: the disk failed to read')
 
 
 @pytest.mark.parametrize('name', ['s.csv', 's.parquet'])
