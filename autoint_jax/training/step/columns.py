@@ -84,7 +84,11 @@ def part_from_disk(column: np.ndarray, first: int, held: int) -> np.ndarray:
 
 
 def rows_from_disk(columns: Columns, rows: np.ndarray) -> Columns:
-    """Returns rows [n] of memory-mapped columns, read into memory."""
+    """Returns rows [n] of columns, which may be memory-mapped, in memory."""
+    if len(rows) and (np.diff(rows) == 1).all():
+        # np.take first copies a column whole if its rows do not lie one after the other, as those of an encoder.
+        successive = slice(rows[0], rows[-1] + 1)
+        return jax.tree.map(lambda column: np.array(column[successive], order='C'), columns)
     return jax.tree.map(lambda column: np.take(column, rows, axis=0, mode='clip'), columns)
 
 
