@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from autoint_jax.data.encoding.value_texts import as_text
@@ -44,14 +45,9 @@ class UnseenValues:
         self._rows = dict.fromkeys(self._counts, 0)
 
     def add(self, name: str, values: pl.Series, rows: int) -> None:
-        """Adds unseen values [n] of a field, which stand in so many rows."""
-        counted = values.to_frame(VALUE).group_by(VALUE, maintain_order=True).agg(pl.len().cast(pl.Int64).alias(COUNT))
-        before = self._counts[name]
-        if before is not None:
-            counted = pl.concat([before, counted]).group_by(VALUE, maintain_order=True).agg(pl.col(COUNT).sum())
-        if counted.height > MOST_KEPT:
-            counted = counted.sort(COUNT, descending=True, maintain_order=True).head(MOST_KEPT // 2)
-        self._counts[name] = counted
+        """Adds unseen values [n] of a field, n > 0, none of which is null, which stand in so many rows."""
+        counted = (_integers if values.dtype.is_integer() else _others)(values, self._counts[name])
+        self._counts[name] = _most_frequent(counted, MOST_KEPT // 2) if counted.height > MOST_KEPT else counted
         self._rows[name] += rows
 
     def of(self, name: str) -> Unseen:
@@ -101,6 +97,43 @@ class UnseenValues:
             'far more rows have values that the run does not know than training rows had, in '
             f'{named}{more}: are they written as in the training files?'
         )
+
+
+def _integers(values: pl.Series, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Adds integers [n] to the counts before, in ascending order. Sorting takes a tenth of the time of hashing."""
+    ordered = np.sort(values.to_numpy())
+    firsts = _firsts(ordered)
+    counts = np.diff(np.append(firsts, len(ordered)))
+    found = ordered[firsts]
+    if before is not None:
+        found = np.concatenate([before[VALUE].to_numpy(), found])
+        order = np.argsort(found, kind='stable')  # which merges two ascending parts
+        found, counts = found[order], np.concatenate([before[COUNT].to_numpy(), counts])[order]
+        firsts = _firsts(found)
+        found, counts = found[firsts], np.add.reduceat(counts, firsts)
+    return pl.DataFrame([pl.Series(VALUE, found, values.dtype), pl.Series(COUNT, counts, pl.Int64)])
+
+
+def _firsts(ordered: np.ndarray) -> np.ndarray:
+    """Ascending values [n], n > 0 -> the places of those that differ from the one before, and 0."""
+    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+
+
+def _others(values: pl.Series, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Adds values of any type [n] to the counts before, in the order of their first places."""
+    counted = values.to_frame(VALUE).group_by(VALUE, maintain_order=True).agg(pl.len().cast(pl.Int64).alias(COUNT))
+    if before is None:
+        return counted
+    return pl.concat([before, counted]).group_by(VALUE, maintain_order=True).agg(pl.col(COUNT).sum())
+
+
+def _most_frequent(counted: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Returns the `most` values with the largest counts, in their order; of those with the least one, the first."""
+    counts = counted[COUNT].to_numpy()
+    least = np.partition(counts, -most)[-most]
+    above = np.flatnonzero(counts > least)
+    equal = np.flatnonzero(counts == least)[: most - len(above)]
+    return counted[np.sort(np.append(above, equal))]
 
 
 def _percent(share: float) -> str:
