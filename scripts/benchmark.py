@@ -13,7 +13,8 @@ everything about a GPU, in less than eight minutes; also as `make gpu`).
 A peer is a command that prints a JSON line with `examples_per_second`; for the suites shapes and models, names such as
 {batch} or {model} in it are replaced. Candidates are measured in turn, so nothing else should run on the machine, and
 figures are medians of windows. Shapes: ml1m (8 fields, 3,500 features) and criteo (39 fields,
-1,000,000 features). The model is AutoInt as in the paper: d = 16, 3 layers, 2 heads of 32.
+1,000,000 features). The model is AutoInt as in the paper: d = 16, 3 layers, 2 heads of 32. For the suite replicas a
+shape can also be a case of the suite shapes, such as small, which has sizes and a batch of its own.
 """
 
 import pathlib
@@ -32,7 +33,7 @@ from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError, nearest
 
 _SUITE = flags.DEFINE_string('suite', 'step', 'Suite to measure, one of those above.')
-_SHAPE = flags.DEFINE_string('shape', 'ml1m', 'Shape of the data: ml1m or criteo.')
+_SHAPE = flags.DEFINE_string('shape', 'ml1m', 'Shape of the data: ml1m or criteo; for replicas also a case of shapes.')
 _BATCH = flags.DEFINE_integer(
     'batch', None, 'Rows of a step (by default 1024), or rows scored at a time (8192).', lower_bound=1
 )
@@ -75,6 +76,7 @@ if __name__ == '__main__':
 import jax
 
 from autoint_jax.benchmarks import comparisons, epoch, feeding, gpu, growth, replicas, report, speed
+from autoint_jax.benchmarks.autoint_sizes import AUTOINTS, sized
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.shapes import SHAPES
 from autoint_jax.benchmarks.windows import Timing
@@ -109,11 +111,10 @@ def _config(batch: int) -> Config:
     )
 
 
-def _shape() -> str:
-    if _SHAPE.value not in SHAPES:
-        raise UsageError(
-            f'unknown shape {_SHAPE.value!r}{nearest(_SHAPE.value, list(SHAPES))}; known: {", ".join(SHAPES)}'
-        )
+def _shape(*others: str) -> str:
+    known = list(dict.fromkeys([*SHAPES, *others]))
+    if _SHAPE.value not in known:
+        raise UsageError(f'unknown shape {_SHAPE.value!r}{nearest(_SHAPE.value, known)}; known: {", ".join(known)}')
     return _SHAPE.value
 
 
@@ -149,6 +150,15 @@ def _gpu() -> Outcome:
     if bad := [name for name, part in figures.items() if part.get('bad')]:
         raise UsageError(f'checks of this device are bad, see the lines above: {", ".join(bad)}')
     return Outcome([], figures)
+
+
+def _replicas() -> Outcome:
+    name, config = _shape(*AUTOINTS), _config(1024)
+    if name not in SHAPES:
+        config = sized(config, AUTOINTS[name]._replace(batch=_BATCH.value or AUTOINTS[name].batch))
+    return replicas.replicas(
+        config, name, _numbers(_COPIES, _powers(0, 5 if _on_gpu() else 3)), _timing(), quick=_QUICK.value
+    )
 
 
 MODEL = {'form', 'dtype', 'tables', 'variant', 'batch', 'quick', 'deterministic'}
@@ -196,13 +206,7 @@ SUITES = {
         ),
         MODEL - {'batch'} | {'shape', 'batches'},
     ),
-    'replicas': Suite(
-        'replicas',
-        lambda: replicas.replicas(
-            _config(1024), _shape(), _numbers(_COPIES, _powers(0, 5 if _on_gpu() else 3)), _timing(), quick=_QUICK.value
-        ),
-        MODEL | {'shape', 'copies'},
-    ),
+    'replicas': Suite('replicas', _replicas, MODEL | {'shape', 'copies'}),
     'data': Suite(
         'data',
         lambda: feeding.data(

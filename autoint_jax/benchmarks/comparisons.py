@@ -2,16 +2,17 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.autoint_sizes import AUTOINTS, sized
 from autoint_jax.benchmarks.full_rate import beside_peers
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import Peak, measured_peak
-from autoint_jax.benchmarks.shapes import SHAPES, Shape, log_spaced, made_up
+from autoint_jax.benchmarks.shapes import SHAPES, made_up
 from autoint_jax.benchmarks.stepping import StepBenchmark
 from autoint_jax.benchmarks.windows import Timing, medians
 from autoint_jax.config.configuration import Config, replace
@@ -24,40 +25,6 @@ from autoint_jax.training.run_folder.provenance import without_paths
 OURS = 'autoint_jax'
 
 
-class Sizes(NamedTuple):
-    """The sizes of an AutoInt and of the data that it trains on.
-
-    Attributes:
-      fields: number of fields.
-      features: number of ids of all fields.
-      embedding_dim: width of the embeddings, d.
-      layers: number of interacting layers.
-      heads: number of heads.
-      head_dim: values of a head.
-      batch: rows of a batch.
-    """
-
-    fields: int
-    features: int
-    embedding_dim: int
-    layers: int
-    heads: int
-    head_dim: int
-    batch: int
-
-
-# Those of the other suites, of BARS' configurations for three data sets, and sizes at the edges.
-AUTOINTS = {
-    'criteo': Sizes(39, 1_000_000, 16, 3, 2, 32, 1024),
-    'frappe_bars': Sizes(10, 5_382, 10, 6, 4, 32, 4096),
-    'avazu_bars': Sizes(24, 100_000, 16, 7, 2, 64, 8192),
-    'criteo_bars': Sizes(39, 1_000_000, 16, 5, 1, 64, 8192),
-    'wide': Sizes(22, 200_000, 64, 3, 4, 64, 2048),
-    'many_fields': Sizes(100, 200_000, 16, 3, 2, 32, 1024),
-    'most_fields': Sizes(400, 400_000, 16, 2, 2, 16, 256),
-    'adult': Sizes(13, 120, 16, 3, 2, 32, 256),
-    'small': Sizes(7, 3_500, 8, 1, 1, 16, 1024),
-}
 DEEP = {'model.deep_hidden': (400, 400, 400)}
 # The options of each model, as peers are configured.
 MODELS: dict[str, dict[str, Any]] = {
@@ -106,12 +73,7 @@ def shapes(
     peak, rows = measured_peak(config.model.compute_dtype, quick=quick), {}
     for name in names:
         sizes = AUTOINTS[name]
-        shape = Shape(log_spaced(sizes.fields, 2, sizes.features))
-        own = replace(
-            config,
-            {f'model.{option}': getattr(sizes, option) for option in ('embedding_dim', 'head_dim')}
-            | {'model.num_layers': sizes.layers, 'model.num_heads': sizes.heads, 'training.batch_size': sizes.batch},
-        )
+        own, shape = sized(config, sizes), sizes.shape()
         steps = {form: StepBenchmark(replace(own, {'execution.form': form}), shape) for form in ('automatic', *forms)}
         work = steps['automatic'].work.operations
         rows[name] = {

@@ -8,9 +8,10 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.autoint_sizes import named_shape
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline, sentence
-from autoint_jax.benchmarks.shapes import SHAPES, Shape
+from autoint_jax.benchmarks.shapes import Shape
 from autoint_jax.benchmarks.speed import described, headline
 from autoint_jax.benchmarks.stepping import CHUNK_STEPS, Rounds, ready
 from autoint_jax.benchmarks.windows import Timing, in_turn, medians
@@ -92,13 +93,14 @@ def replicas(config: Config, shape: str, copies: list[int], timing: Timing, *, q
 
     Args:
       config: the configuration of every copy except its seed.
-      shape: the name of a shape in SHAPES.
+      shape: a name that `named_shape` knows.
       copies: the numbers of copies.
       timing: the windows of each number.
       quick: whether the peak of the machine is measured from small arrays.
     """
-    built = {'1': AloneBenchmark(config, SHAPES[shape])} | {
-        str(count): ReplicaBenchmark(config, SHAPES[shape], count) for count in sorted({*copies} - {1})
+    made = named_shape(shape)
+    built = {'1': AloneBenchmark(config, made)} | {
+        str(count): ReplicaBenchmark(config, made, count) for count in sorted({*copies} - {1})
     }
     rates = in_turn({count: benchmark.window for count, benchmark in built.items()}, timing)
     middle = medians(rates)

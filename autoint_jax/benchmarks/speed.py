@@ -3,6 +3,7 @@
 import jax
 
 from autoint_jax.benchmarks import report
+from autoint_jax.benchmarks.autoint_sizes import named_shape
 from autoint_jax.benchmarks.full_rate import beside_peers
 from autoint_jax.benchmarks.report import Outcome
 from autoint_jax.benchmarks.roofline import measured_peak, roofline, sentence
@@ -32,7 +33,7 @@ def described(config: Config, shape: str) -> dict[str, str | int | bool]:
         'shape': shape,
         'batch': config.training.batch_size,
         'tables': config.optimizer.tables,
-        'form': chosen_form(config.execution.form, config.model, fields=len(SHAPES[shape].cardinalities)),
+        'form': chosen_form(config.execution.form, config.model, fields=len(named_shape(shape).cardinalities)),
         'dtype': config.model.compute_dtype,
         'variant': config.model.variant,
     }

@@ -232,6 +232,8 @@ def test_operations_of_a_model_are_those_of_its_products():
     'arguments, parts',
     [
         (['--suite=stepp'], ["unknown suite 'stepp'", "did you mean 'step'"]),
+        (['--shape=small'], ["unknown shape 'small'"]),
+        (['--suite=replicas', '--shape=smal'], ["unknown shape 'smal'", "did you mean 'small'"]),
         (['--shape=criteo2'], ["unknown shape 'criteo2'", "did you mean 'criteo'"]),
         (['--suite=data', '--peer=x'], ['--suite=data does not read --peer']),
         (['--suite=table_growth', '--table_rows=60000,many'], ['--table_rows=60000,many', 'numbers of at least 1000']),
