@@ -10,6 +10,7 @@ import numpy as np
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
+from autoint_jax.schema import ROW_WEIGHTS
 from autoint_jax.training.step import order
 from autoint_jax.training.step.schedule import Schedule
 
@@ -18,7 +19,7 @@ from autoint_jax.training.step.schedule import Schedule
 # loss, but a model that has not learned yet has a logloss of 0.69.
 ABSURD_TIMES, ABSURD_LEAST = 100, 10.0
 # The sentence names a numeric field as the likely cause if a value is at least this large. Prepared values are usually
-# below 10.
+# below 10. So it names weights of rows, whose mean should be near 1.
 LARGE = 1e3
 BLOCK_ROWS = 1 << 18
 
@@ -91,7 +92,7 @@ def absurd_logloss(data: PreparedData) -> float:
 
 def divergence(
     data: PreparedData,
-    learning_rate: float,
+    config: Config,
     *,
     step: int,
     train_logloss: float,
@@ -102,17 +103,19 @@ def divergence(
 
     Args:
       data: the data that the run trains on.
-      learning_rate: the learning rate of the run.
+      config: the configuration of the run.
       step: steps taken.
-      train_logloss: mean training logloss since the last evaluation, in nats.
+      train_logloss: mean training loss since the last evaluation, in nats. With weights of rows it is as large as
+        these, so only the validation logloss can be absurd.
       valid_logloss: validation logloss of this evaluation, in nats.
       not_finite: names of arrays of the state that hold NaN or an infinity.
     """
-    limit = absurd_logloss(data)
+    limit, learning_rate = absurd_logloss(data), config.optimizer.learning_rate
+    weighted = ROW_WEIGHTS in data.schema.row_columns or config.training.positive_weight != 1
     losses = f'logloss is {train_logloss:.6g} on train, {valid_logloss:.6g} on valid'
     if not math.isfinite(train_logloss + valid_logloss):
         found = losses
-    elif max(train_logloss, valid_logloss) > limit:
+    elif valid_logloss > limit or (train_logloss > limit and not weighted):
         found = f'{losses}, where {limit:.4g} is already absurd (a constant prediction is far below)'
     elif not_finite:
         others = f' and {len(not_finite) - 1} other arrays of the state hold' if len(not_finite) > 1 else ' holds'
@@ -127,6 +130,12 @@ def divergence(
 def _cause(data: PreparedData) -> str:
     """Returns the part of the sentence that names the likely cause; it ends with the word 'lower'."""
     names = [field.name for field in data.schema.numeric_fields]
+    heaviest = data.split('train').row_weights.max() if ROW_WEIGHTS in data.schema.row_columns else 0
+    if heaviest >= LARGE:
+        return (
+            f'look at the weights of rows first, which reach {heaviest:.3g} in training rows (divide them by '
+            'their mean); then lower'
+        )
     if not names:
         return 'no numeric field can be the cause, so lower'
     largest = largest_values(data)

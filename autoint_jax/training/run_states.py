@@ -95,7 +95,7 @@ class RunStates:
         sums = state_sums(state._asdict())
         diverged = divergence(
             self._data,
-            self._setup.config.optimizer.learning_rate,
+            self._setup.config,
             step=self._progress.step,
             train_logloss=train_logloss,
             valid_logloss=valid_logloss,

@@ -13,10 +13,10 @@ import pytest
 from run_cases import TINY, Told
 from trained_cases import data  # noqa: F401
 
-from autoint_jax.config.configuration import replace
+from autoint_jax.config.configuration import Config, replace
 from autoint_jax.data.store.columns import Columns
 from autoint_jax.data.store.writing import write_prepared
-from autoint_jax.schema import CATEGORICAL, NUMERIC, FieldSpec, Schema
+from autoint_jax.schema import CATEGORICAL, NUMERIC, ROW_WEIGHTS, FieldSpec, Schema
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
 from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.divergence import Diverged, absurd_logloss, divergence, largest_values
@@ -25,21 +25,27 @@ from autoint_jax.training.run import Run
 from autoint_jax.training.step import order, placement
 from autoint_jax.training.step.state import make_setup
 
+CONFIG = replace(Config(), {'optimizer.learning_rate': 0.01})
+
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
 
-def written(folder, *, positives=30, numeric=1.0):
+def written(folder, *, positives=30, numeric=1.0, weight=None):
     """Prepared data of 97 training rows with one categorical and two numeric fields; 'huge' reaches `numeric` in one
-    row.
+    row. If a weight is given, each row has it.
     """
-    schema = Schema((FieldSpec('a', CATEGORICAL, 5), FieldSpec('small', NUMERIC), FieldSpec('huge', NUMERIC)))
+    fields = FieldSpec('a', CATEGORICAL, 5), FieldSpec('small', NUMERIC), FieldSpec('huge', NUMERIC)
+    schema = Schema(fields, row_columns=() if weight is None else (ROW_WEIGHTS,))
     rng = np.random.default_rng(0)
 
     def columns(rows, positives):
         values = rng.normal(size=(rows, 2)).clip(-3, 3).astype(np.float32)
         values[0, 1], values[1, 0] = numeric, np.nan
         return Columns(
-            rng.integers(0, 5, (rows, 1)).astype(np.int32), values, (np.arange(rows) < positives).astype(np.float32)
+            rng.integers(0, 5, (rows, 1)).astype(np.int32),
+            values,
+            (np.arange(rows) < positives).astype(np.float32),
+            None if weight is None else np.full(rows, weight, np.float32),
         )
 
     return write_prepared(
@@ -65,13 +71,13 @@ def test_the_data_is_named_first_and_then_the_rate(tmp_path, data):
     def said(data, **figures):
         return str(
             divergence(
-                data, 0.01, **({'step': 7, 'train_logloss': 0.5, 'valid_logloss': 0.6, 'not_finite': []} | figures)
+                data, CONFIG, **({'step': 7, 'train_logloss': 0.5, 'valid_logloss': 0.6, 'not_finite': []} | figures)
             )
         )
 
     good, large = written(tmp_path / 'good', numeric=-3.5), written(tmp_path / 'large', numeric=-3e30)
     then = 'so lower optimizer.learning_rate (now 0.01)'
-    assert divergence(good, 0.01, step=7, train_logloss=61.8, valid_logloss=61.8, not_finite=[]) is None
+    assert divergence(good, CONFIG, step=7, train_logloss=61.8, valid_logloss=61.8, not_finite=[]) is None
     assert said(good, valid_logloss=61.9).startswith(
         'training diverged before step 7: logloss is 0.5 on train, 61.9 on valid, where 61.'
     )
@@ -84,6 +90,25 @@ def test_the_data_is_named_first_and_then_the_rate(tmp_path, data):
     assert 'x and 2 other arrays of the state hold values that are not finite' in sentence
     assert "look at the data first, where the numeric field 'huge' reaches 3e+30 in training rows" in sentence
     assert 'before step 7: x holds values that are not finite; ' in said(good, not_finite=['x'])
+
+
+def test_the_loss_of_weighted_rows_is_as_large_as_their_weights_and_so_never_absurd(tmp_path, data):
+    def said(data, config=CONFIG, **losses):
+        return str(
+            divergence(data, config, step=7, not_finite=[], **({'train_logloss': 0.5, 'valid_logloss': 0.6} | losses))
+        )
+
+    light, heavy = written(tmp_path / 'light', weight=300.0), written(tmp_path / 'heavy', weight=1e30)
+    positive = replace(CONFIG, {'training.positive_weight': 500.0})
+    for case in ((light, CONFIG), (data, positive)):
+        assert said(*case, train_logloss=200.0) == 'None'
+        assert 'is already absurd' in said(*case, valid_logloss=200.0)
+    assert said(light, train_logloss=float('inf')).endswith(
+        'in training rows, so lower optimizer.learning_rate (now 0.01)'
+    )
+    assert 'look at the weights of rows first, which reach 1e+30 in training rows' in said(
+        heavy, train_logloss=float('inf')
+    )
 
 
 def places(state):
