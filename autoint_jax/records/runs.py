@@ -1,6 +1,7 @@
 """Records of runs under results/runs. A record is written when a run is complete, and is checked when it is read."""
 
 import dataclasses
+import math
 import pathlib
 from typing import Any
 
@@ -113,7 +114,9 @@ def read_record(path: pathlib.Path) -> RunRecord:
                 f'{expected!r}; it was edited or renamed: {MEND}'
             )
     for split, figures in (('valid', found.valid), ('test', found.test)):
-        if not all(METRICS[name].possible(value) for name, value in figures.items() if name in METRICS):
+        # Those of ALWAYS are finite here; others are NaN if they are not defined on the data.
+        given = {name: value for name, value in figures.items() if name in METRICS and not math.isnan(value)}
+        if not all(METRICS[name].possible(value) for name, value in given.items()):
             raise UsageError(f'{path} has impossible figures of the {split} split ({figures}): {MEND}')
     return found
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shutil
 import types
 
@@ -135,6 +136,13 @@ def test_a_record_of_anything_else_is_named_and_not_used(tmp_path, case):
     with pytest.raises(UsageError):  # and nothing is trained over it
         completed('mine', CONFIG, DATA, runs_dir=tmp_path / 'never', results_dir=tmp_path, reporter=Silent())
     assert not (tmp_path / 'never').exists() and (before is None or path.read_bytes() == before)
+
+
+def test_a_metric_that_is_not_defined_on_the_data_is_recorded(tmp_path):
+    """As weighted AUC is if all rows of a class have weight 0, and AUC by groups if no group has both classes."""
+    path = write_record(tmp_path, 'mine', CONFIG, DATA.hash, 0.8)
+    edited(lambda record: record['valid'].update(weighted_auc=float('nan')))(path)
+    assert math.isnan(believed(tmp_path).valid['weighted_auc'])
 
 
 def test_a_record_names_no_folder_of_this_machine(tmp_path, monkeypatch):
