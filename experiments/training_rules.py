@@ -196,6 +196,8 @@ def shown_times(rows: list[dict[str, Any]]) -> None:
 
 @common.experiment
 def main(argv: list[str]) -> int:
+    if not _PARTS.value:
+        raise UsageError(f'--parts is empty: give some of {", ".join(PARTS)}')
     for part in _PARTS.value:
         if part not in PARTS:
             raise UsageError(f'--parts={part} is unknown{nearest(part, list(PARTS))}; known: {", ".join(PARTS)}')

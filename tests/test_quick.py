@@ -65,6 +65,10 @@ def test_a_missing_recipe_is_asked_for_in_the_folder_of_whole_data(command, data
     assert list((tmp_path / 'runs' / 'quick' / 'data' / 'movielens_1m').iterdir())
 
 
+def test_training_rules_need_a_part(command):
+    fails(command('experiments/training_rules.py', '--parts='), '--parts is empty: give some of tables, training, time')
+
+
 @pytest.mark.slow
 def test_daily_training_is_tried_out(command, tmp_path):
     done = command('experiments/daily_training.py', '--quick', timeout=600)

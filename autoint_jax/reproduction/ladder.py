@@ -79,7 +79,10 @@ def table(found: Mapping[str, Sequence[RunRecord]], chosen: Mapping[str, Mapping
             gain = paired_tests(*([one.test['auc'] for one in of] for of in (records, found[other])))
             known = rung != names[0]
             row |= {f'gain{words}': gain.difference.value if known else None}
-            row |= {f'gain{words}_{end}': getattr(gain.difference, end) if known else None for end in ('low', 'high')}
+            row |= {
+                f'gain{words}_{end}': _known(getattr(gain.difference, end) if known else math.nan)
+                for end in ('low', 'high')
+            }
             if not words:
                 row |= {'p': gain.t if known else math.nan, 'finding': _finding(row) if known else ''}
         row |= {'parameters': records[0].parameters, 'embedding_parameters': records[0].embedding_parameters}
@@ -90,6 +93,8 @@ def table(found: Mapping[str, Sequence[RunRecord]], chosen: Mapping[str, Mapping
 
 
 def _finding(row: Mapping[str, Any]) -> str:
+    if row['gain_low'] is None:  # one seed has no interval
+        return UNDECIDED
     if row['gain_low'] > 0:
         return PAYS
     return COSTS if row['gain_high'] < 0 else UNDECIDED
@@ -109,7 +114,7 @@ def cells(row: Mapping[str, Any]) -> list[str]:
         row['adds'] if gain is None else f'+ {row["adds"]}',
         f'{row["auc"]:.4f}' + ('' if deviation is None else f' ± {deviation:.4f}'),
         '' if gain is None else f'{gain:+.4f}',
-        '' if gain is None else f'{row["gain_low"]:+.4f} to {row["gain_high"]:+.4f}',
+        '' if row['gain_low'] is None else f'{row["gain_low"]:+.4f} to {row["gain_high"]:+.4f}',
         '' if p is None else f'{p:.2g}',
         row['finding'],
         f'{row["logloss"]:.4f}',
@@ -140,7 +145,7 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         '',
         *markdown.table(COLUMNS, map(cells, record['rows'])),
     ]
-    if last['gain_over_autoint'] is not None:
+    if last['gain_over_autoint_low'] is not None:
         lines += [
             '',
             f'The AUC of the last row differs from that of AutoInt by {last["gain_over_autoint"]:+.4f} '

@@ -44,6 +44,16 @@ def test_gains_are_paired_by_seed():
     assert output['finding'] == ladder.UNDECIDED and output['optimizer.learning_rate'] == 1e-3
 
 
+def test_one_seed_has_no_interval(tmp_path):
+    _, own, _ = made = ladder.table({rung: records(areas[:1]) for rung, areas in AREAS.items()}, CHOSEN)
+    assert own['gain'] == pytest.approx(0.01) and own['finding'] == ladder.UNDECIDED
+    assert [own[name] for name in ('gain_low', 'gain_high', 'gain_over_autoint_low', 'p')] == 4 * [None]
+    about = {'dataset': 'planted_sparse', 'data_rows': 40000, 'seeds': 1, 'trials': 4, 'criterion': ladder.CRITERION}
+    record = about | {'not_complete': [], 'rows': made}
+    (tmp_path / 'ladder_planted_sparse.json').write_text(json.dumps(record, allow_nan=False))
+    assert 'nan' not in '\n'.join(ladder.ladder_lines(tmp_path))
+
+
 def test_the_best_trial_has_the_lowest_validation_logloss():
     losses = [types.SimpleNamespace(valid={'logloss': loss}) for loss in (0.5, 0.4, 0.45)]
     assert ladder.best_trial('output', [UsageError('diverged'), *losses]) == 2
