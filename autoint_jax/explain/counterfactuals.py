@@ -13,7 +13,7 @@ from autoint_jax.data.store.columns import Columns
 from autoint_jax.schema import NUMERIC, Schema
 
 # The most counterfactual rows that are made and scored at once, and the most values in them. Rows are scored in blocks
-# of 16,384 (`BlockScorer`) of which the last one is filled up, so few large pieces waste less than many small ones.
+# of 16,384 (`BlockScorer`), whose slices are filled up, so few large pieces waste less than many small ones.
 MOST_ROWS, MOST_VALUES = 1 << 20, 1 << 25
 
 Score = Callable[[Columns], np.ndarray]  # columns [n] -> logits float32 [n], in their order

@@ -90,7 +90,8 @@ def make_streamed_evaluator(setup: Setup, mesh: Mesh, *, keep_logits: bool) -> C
 class BlockScorer:
     """Scores rows by one program for blocks of one size.
 
-    So the logit of a row has the same bits wherever the row stands: in a split, in a file, or alone.
+    So the logit of a row has the same bits wherever the row stands: in a split, in a file, or alone. Slices of a block
+    that hold no row are not computed, so that few rows take little time.
 
     Attributes:
       rows: the number of rows of a block.
@@ -102,7 +103,9 @@ class BlockScorer:
         batch = scoring_cut(-(-setup.config.training.batch_size // whole) * whole, setup, mesh)
         self.rows = batch.padded_batch * max(1, SCORED_ROWS // batch.padded_batch)
         self._score = jax.jit(
-            lambda variables, tables, columns: _logits(setup, mesh, variables, tables, columns, batch),
+            lambda variables, tables, columns, present: _logits(
+                setup, mesh, variables, tables, columns, batch, present
+            ),
             out_shardings=NamedSharding(mesh, EVERYWHERE),
             compiler_options=setup.compiler_options,
         )
@@ -116,7 +119,8 @@ class BlockScorer:
         for first in range(0, count, self.rows):
             # The last block repeats the last row, so that all blocks have one shape.
             rows = np.minimum(np.arange(first, first + self.rows), count - 1)
-            logits = self._score(variables, tables, shared.on_devices(shared.read(rows)))
+            present = np.int32(min(self.rows, count - first))
+            logits = self._score(variables, tables, shared.on_devices(shared.read(rows)), present)
             moved()
             yield logits[: count - first]
 
@@ -136,24 +140,32 @@ def _compiled_logits(setup: Setup, mesh: Mesh) -> Callable[[Any, Tables, Columns
 
 
 def _logits(
-    setup: Setup, mesh: Mesh, variables: Any, tables: Tables, columns: Columns, batch: Cut | None = None
+    setup: Setup,
+    mesh: Mesh,
+    variables: Any,
+    tables: Tables,
+    columns: Columns,
+    batch: Cut | None = None,
+    present: jax.Array | None = None,
 ) -> jax.Array:
     """Returns the logits of the rows on the devices, float32 [rows], those included that stand for no row.
 
     Each device takes its rows as parts of batches. These are cut as `batch` says, by default like batches of the size
-    of training.
+    of training. If only the first `present` rows are wanted, int32 [], others may get 0.
     """
     lookup, cut = device_lookup(setup.table_specs, mesh), batch or scored_batch(setup, mesh, len(columns))
 
-    def of_device(variables, tables, held):
+    def of_device(variables, tables, held, present):
         count = held.labels.shape[0]
         rows = scored_rows(cut, mesh, count)
         logits = device_logits(setup, lookup, cut.slice_rows, device_rows(cut, mesh))
-        return logits(variables, held_tables(tables), held, rows)[:count]
+        # All devices look up rows together, so all take as many turns as the first one, which holds the most rows.
+        most = None if present is None else jnp.minimum(present, count)
+        return logits(variables, held_tables(tables), held, rows, most)[:count]
 
-    specs = (EVERYWHERE, tables_specs(tables), BY_ROW)
+    specs = (EVERYWHERE, tables_specs(tables), BY_ROW, EVERYWHERE)
     on_devices = jax.shard_map(of_device, mesh=mesh, check_vma=False, in_specs=specs, out_specs=BY_ROW)
-    return on_devices(variables, tables, columns)
+    return on_devices(variables, tables, columns, present)
 
 
 def scored_batch(setup: Setup, mesh: Mesh, count: int) -> Cut:
@@ -173,6 +185,8 @@ def scored_rows(cut: Cut, mesh: Mesh, held: int) -> jax.Array:
 
 def device_logits(setup: Setup, lookup: Callable[[Tables, Batch], Rows], slice_rows: int, part_rows: int) -> Callable:
     """Returns a function of one device: (variables, tables, columns, its rows [n], -1 for padding) -> logits [n].
+
+    As a fifth argument it takes the number of the first rows that are wanted, int32 []; others may get 0.
 
     It takes its rows slice by slice, and looks up the rows of tables that each slice needs. With ordered sums it looks
     them up for a whole part of a batch instead, as a training step does: in one loop with the look-up, XLA compiles the
@@ -200,7 +214,14 @@ def device_logits(setup: Setup, lookup: Callable[[Tables, Batch], Rows], slice_r
     ordered = setup.config.mesh.ordered_sums
     logits, size = (part_logits, part_rows) if ordered else (slice_logits, slice_rows)
 
-    def logits_of_device(variables, tables, columns, rows):
-        return jax.lax.map(lambda rows: logits(variables, tables, columns, rows), in_slices(rows, size)).reshape(-1)
+    def logits_of_device(variables, tables, columns, rows, most=None):
+        parts = in_slices(rows, size)
+        if most is None:
+            return jax.lax.map(lambda rows: logits(variables, tables, columns, rows), parts).reshape(-1)
+
+        def turn(number, found):
+            return found.at[number].set(logits(variables, tables, columns, parts[number]))
+
+        return jax.lax.fori_loop(0, -(-most // size), turn, jnp.zeros(parts.shape, jnp.float32)).reshape(-1)
 
     return logits_of_device
