@@ -75,20 +75,15 @@ static void dense_forward(Call& call) {
 }
 
 // to [panels][count][kPanel] = the gradients of a layer's sums of products, from those of its values; `kept` is the factor of values
-// that dropout keeps. A value that is 0 was dropped, or its sum was not above 0.
+// that dropout keeps. A value that is 0 was dropped, or its sum was not above 0. Whole vectors beyond the last output are left as
+// they are, because no product reads them.
 static void through_output(const float* of_y, const float* y, bool relu, float kept, long count, long outputs, float* to) {
-  for (long column = 0; column < outputs; column += kPanel)
-    for (long i = 0; i < count; ++i, to += kPanel) {
-      const float *own = of_y + i * outputs + column, *value = y + i * outputs + column;
-      if (column + kPanel <= outputs) {
-        for (long j = 0; j < kPanel; j += kWideLanes) {
-          const Wide g = load<Wide>(own + j);
-          store(to + j, relu ? (load<Wide>(value + j) > Wide{} ? g * kept : Wide{}) : g);
-        }
-      } else {
-        for (long j = 0; j < kPanel; ++j) to[j] = column + j < outputs && (!relu || value[j] > 0) ? own[j] * kept : 0.0f;
+  for (long first = 0; first < outputs; first += kPanel)
+    for (long i = 0; i < count; ++i, to += kPanel)
+      for (long column = first; column < std::min(first + kPanel, outputs); column += kWideLanes) {
+        const Wide g = row_vector(of_y + i * outputs, column, outputs);
+        store(to + column - first, relu ? (row_vector(y + i * outputs, column, outputs) > Wide{} ? g * kept : Wide{}) : g);
       }
-    }
 }
 
 // `packed` is memory for the panels of the transpose of W, `of_sums` for those of the gradients of sums of products.

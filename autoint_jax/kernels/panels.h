@@ -136,6 +136,14 @@ inline void pack_tiles(const float* from, long step, long inner, long count, flo
   }
 }
 
+// The vector of a row of `columns` floats that begins at `column`, filled up with zeros.
+inline Wide row_vector(const float* row, long column, long columns) {
+  if (column + kWideLanes <= columns) return load<Wide>(row + column);
+  Wide v{};
+  std::memcpy(&v, row + column, (columns - column) * sizeof(float));
+  return v;
+}
+
 // A matrix in memory with `columns` columns; vectors may reach past the end of a row.
 struct Rectangle {
   float* values;
@@ -146,13 +154,7 @@ struct Rectangle {
     if (column + kWideLanes <= columns) store(to, v);
     else std::memcpy(to, &v, (columns - column) * sizeof(float));
   }
-  Wide get(long row, long column) const {
-    const float* from = values + row * columns + column;
-    if (column + kWideLanes <= columns) return load<Wide>(from);
-    Wide v{};
-    std::memcpy(&v, from, (columns - column) * sizeof(float));
-    return v;
-  }
+  Wide get(long row, long column) const { return row_vector(values + row * columns, column, columns); }
 };
 
 // An output that begins at zero, or is added to.
