@@ -5,7 +5,7 @@ import jax
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.cin import CompressedInteractions
-from autoint_jax.models.contract import Model
+from autoint_jax.models.contract import DEEP, REST, WHOLE, Model
 from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
@@ -32,6 +32,10 @@ class XDeepFM(Model):
     NEEDS = ('cin_widths', 'deep_hidden')
 
     @staticmethod
+    def deep_apart(config: ModelConfig) -> bool:
+        return not config.deep_batch_norm
+
+    @staticmethod
     def table_specs(config: ModelConfig, schema: Schema) -> dict[str, TableSpec]:
         return embedding_tables(config, schema) | linear_tables(schema)
 
@@ -43,13 +47,14 @@ class XDeepFM(Model):
         return max(pairs, *config.deep_hidden)
 
     @nn.compact
-    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
-        config = self.config
+    def __call__(self, rows: Rows, batch: Batch, *, training: Training | None, part: str = WHOLE) -> jax.Array:
+        config, deep = self.config, None
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped_embeddings(embedded, config, training)
-        deep = deep_network(config, training)
-        return (
-            FirstOrder(self.config, self.schema, name='linear_embedding')(rows, batch)
-            + CompressedInteractions(config.cin_widths, config.cin_split, name='cin')(embedded)
-            + deep(embedded.reshape(embedded.shape[0], -1), training=training)
-        )
+        if part != REST:
+            deep = deep_network(config, training)(embedded.reshape(embedded.shape[0], -1), training=training)
+            if part == DEEP:
+                return deep
+        logits = FirstOrder(config, self.schema, name='linear_embedding')(rows, batch)
+        logits = logits + CompressedInteractions(config.cin_widths, config.cin_split, name='cin')(embedded)
+        return logits if deep is None else logits + deep

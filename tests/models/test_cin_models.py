@@ -17,6 +17,7 @@ from model_cases import (
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
+from autoint_jax.models.contract import DEEP, REST
 from autoint_jax.models.layers.dropout import Training, row_keys
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
@@ -103,6 +104,13 @@ def test_dropout_acts_in_training(name, dropout):
     assert not np.allclose(
         forward(model, tables, variables, batch(), training), forward(model, tables, variables, batch())
     )
+
+
+def test_the_logits_of_xdeepfm_are_those_of_its_deep_network_plus_the_rest():
+    made_model = made(options('xdeepfm'))
+    deep, rest = (forward(*made_model, batch(), part=part) for part in (DEEP, REST))
+    np.testing.assert_allclose(deep + rest, forward(*made_model, batch()), rtol=1e-6, atol=1e-6)
+    assert np.abs(deep).min() > 0 and np.abs(rest).min() > 0
 
 
 @pytest.mark.parametrize('name', ['cin', 'xdeepfm'])

@@ -30,18 +30,22 @@ def activations(setup: Setup, cut: Cut, *, compiling: bool) -> tuple[int, str]:
       cut: how a batch is cut.
       compiling: for a model without a formula, compile a step, which takes seconds; otherwise count roughly.
     """
-    slice_rows = cut.slice_rows
+    found, counted = _of_slice(setup, cut.slice_rows, compiling=compiling)
+    if not cut.group_rows:
+        return found, counted
+    deep = sum(deep_bytes(setup.config, len(setup.schema.fields)))
+    return found + cut.group_rows * 2 * deep, f'{counted} + {cut.group_rows} rows x 2 x the deep network'
+
+
+def _of_slice(setup: Setup, rows: int, *, compiling: bool) -> tuple[int, str]:
+    """Returns what `activations` returns if no deep network takes several slices at once."""
     if setup.form is not None:
         row_bytes = activation_bytes(setup.config, len(setup.schema.fields))
-        found, counted = slice_rows * row_bytes, f'{slice_rows} rows x (all layers + 2 x the largest layer)'
-        if not cut.group_rows:
-            return found, counted
-        deep = sum(deep_bytes(setup.config, len(setup.schema.fields)))
-        return found + cut.group_rows * 2 * deep, f'{counted} + {cut.group_rows} rows x 2 x the deep network'
+        return rows * row_bytes, f'{rows} rows x (all layers + 2 x the largest layer)'
     if not compiling:
         row_bytes = 4 * ROUGH_ARRAYS * model_class(setup.config.model).row_floats(setup.config.model, setup.schema)
-        return slice_rows * row_bytes, f'{slice_rows} rows x {ROUGH_ARRAYS} x the largest array'
-    return _counted_by_xla(setup, slice_rows), f'of {slice_rows} rows, counted by XLA'
+        return rows * row_bytes, f'{rows} rows x {ROUGH_ARRAYS} x the largest array'
+    return _counted_by_xla(setup, rows), f'of {rows} rows, counted by XLA'
 
 
 def _counted_by_xla(setup: Setup, rows: int) -> int:

@@ -24,7 +24,7 @@ PLUS = {'model.embedding_dim': 4, 'model.head_dim': 4, 'model.deep_hidden': (8, 
 def gradients_of(options, cut):
     """The loss and the gradients of the first batch of 22 rows, of which two are padding."""
     schema, columns = made_up(SHAPE, 22, seed=1)
-    setup = make_setup(replace(Config(), {'execution.form': 'heads', **PLUS, **options}), schema)
+    setup = make_setup(replace(Config(), options), schema)
     state, batch = initial_state(setup), columns.batch(slice(22))
     batch = jax.tree.map(lambda x: jnp.concatenate([x, jnp.zeros((2, *x.shape[1:]), x.dtype)]), batch)
     gradients = jax.jit(device_gradients(setup, (), cut, rates_of(setup.config)))
@@ -32,10 +32,22 @@ def gradients_of(options, cut):
     return gradients(state.params, state.statistics, looked_up, batch, jnp.int32(3))[:3]
 
 
-WITH_ALL_PARTS = {'model.wide': True, 'model.head_hidden': (5,), 'model.variant': 'authors'}
+IN_HEADS = {**PLUS, 'execution.form': 'heads'}
+WITH_ALL_PARTS = {**IN_HEADS, 'model.wide': True, 'model.head_hidden': (5,), 'model.variant': 'authors'}
+NORM = {'model.deep_batch_norm': True}
+XDEEPFM = {
+    'model.name': 'xdeepfm',
+    'model.embedding_dim': 4,
+    'model.cin_widths': (5, 3),
+    'model.deep_hidden': (8, 6),
+    'model.embedding_dropout': 0.2,
+    'model.deep_dropout': 0.3,
+}
 
 
-@pytest.mark.parametrize('options', [pytest.param({}, marks=pytest.mark.slow), WITH_ALL_PARTS])
+@pytest.mark.parametrize(
+    'options', [*(pytest.param(one, marks=pytest.mark.slow) for one in (IN_HEADS, XDEEPFM)), WITH_ALL_PARTS]
+)
 def test_groups_have_the_gradients_of_the_whole_batch(options):
     whole = gradients_of(options, Cut(24, 24))
     for cut in (Cut(4, 24, 12), Cut(3, 24, 24), Cut(6, 24, 6)):
@@ -65,6 +77,14 @@ def test_no_group_is_made_where_the_deep_network_is_not_apart(options):
     schema, _ = made_up(SHAPE, 8, seed=0)
     setup = make_setup(replace(Config(), {**PLUS, **options}), schema)
     assert slices.cut(1024, setup, placement.data_mesh(jax.devices()[:1])).group_rows == 0
+
+
+def test_the_deep_network_of_xdeepfm_takes_many_slices_of_its_pairs():
+    schema, mesh = made_up(Shape((5,) * 39), 8, seed=0)[0], placement.data_mesh(jax.devices()[:1])
+    options = {'model.name': 'xdeepfm', 'model.deep_hidden': (400, 400)}
+    found = [slices.cut(1024, make_setup(replace(Config(), {**options, **more}), schema), mesh) for more in ({}, NORM)]
+    assert found[0].slice_rows < 64 and found[0].group_rows == 1024
+    assert found[1] == Cut(1024, 1024)  # batch normalisation sees the whole batch at once
 
 
 def test_groups_are_equal_and_their_slices_are_those_of_attention_alone(monkeypatch):
