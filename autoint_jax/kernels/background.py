@@ -5,7 +5,7 @@ from autoint_jax.kernels import library
 
 # The models with interacting layers, and those that always have dense layers; a test compares them with the registry.
 MODELS = ('autoint',)
-DENSE_MODELS = ('dcn_v2',)
+DENSE_MODELS = ('deep_crossing', 'dcn_v2', 'masknet', 'fcn', 'wukong')
 FORMS = ('automatic', 'cpu_kernel')
 
 

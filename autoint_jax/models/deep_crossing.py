@@ -5,6 +5,7 @@ import jax
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
+from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import HEAD_SITE, Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
 from autoint_jax.models.layers.mlp import MLP
@@ -22,14 +23,14 @@ class ResidualUnit(nn.Module):
     width: int
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
         kernel_init = nn.initializers.variance_scaling(1.0, 'fan_avg', 'normal')
 
-        def linear(x, name):
-            return nn.Dense(self.width, kernel_init=kernel_init, name=name)(x)
+        def dense(x: jax.Array, name: str, *, relu: bool = False) -> jax.Array:
+            return Dense(self.width, kernel_init, relu=relu, name=name)(x, training=training)
 
-        shortcut = x if x.shape[-1] == self.width else linear(x, 'shortcut')
-        return jax.nn.relu(linear(jax.nn.relu(linear(x, 'inner')), 'outer') + shortcut)
+        shortcut = x if x.shape[1] == self.width else dense(x, 'shortcut')
+        return jax.nn.relu(dense(dense(x, 'inner', relu=True), 'outer') + shortcut)
 
 
 class DeepCrossing(Model):
@@ -44,6 +45,10 @@ class DeepCrossing(Model):
     OPTIONS = (*EMBEDDING_OPTIONS, 'embedding_dropout', 'unit_widths')
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return bool(config.unit_widths)
+
+    @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
         return max(stacked_width(config, schema), *config.unit_widths, 0)
 
@@ -51,5 +56,5 @@ class DeepCrossing(Model):
     def __call__(self, rows: Rows, batch: Batch, *, training: Training | None) -> jax.Array:
         x = StackedInput(self.config, self.schema, name='input_embedding')(rows, batch, training=training)
         for number, width in enumerate(self.config.unit_widths):
-            x = ResidualUnit(width, name=f'unit_{number}')(x)
+            x = ResidualUnit(width, name=f'unit_{number}')(x, training=training)
         return MLP((), 0.0, random_bias=False, site=HEAD_SITE, name='head')(x, training=training)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import ADD_WORSE, Model
+from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import (
     DEEP_SITE,
     SECOND_SITE,
@@ -52,7 +53,7 @@ class CrossBranch(nn.Module):
 
         def product(x: jax.Array, width: int, *, bias: bool, name: str) -> jax.Array:
             normal = nn.initializers.normal((2 / (h + width)) ** 0.5)
-            return nn.Dense(width, use_bias=bias, kernel_init=normal, name=name)(x)
+            return Dense(width, normal, bias=bias, name=name)(x, training=training)
 
         for layer in range(self.layers):
             crossed = product(x, h // 2, bias=False, name=f'matrix_{layer}')
@@ -96,6 +97,10 @@ class FCN(Model):
             raise UsageError(
                 f"option 'model.num_layers' is {config.num_layers}, but model 'fcn' needs at least 1 layer"
             )
+
+    @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return True
 
     @staticmethod
     def branch_loss(config: ModelConfig) -> str:

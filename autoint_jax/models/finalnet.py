@@ -10,6 +10,7 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import IMITATE, Model
 from autoint_jax.models.layers.batch_norm import BatchNorm
+from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import (
     DEEP_SITE,
     SECOND_SITE,
@@ -66,7 +67,8 @@ class FactorizedBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
         for number, width in enumerate(self.widths):
-            mapped = self._dense(x, width if self.factors == 'concatenated' else 2 * width, f'linear_{number}')
+            inner = width if self.factors == 'concatenated' else 2 * width
+            mapped = self._dense(x, inner, f'linear_{number}', training)
             kept, factor = jnp.split(mapped, 2, 1)
             product = kept * factor
             x = jnp.concatenate([kept, product], 1) if self.factors == 'concatenated' else kept + product
@@ -74,11 +76,11 @@ class FactorizedBlock(nn.Module):
                 x = BatchNorm(name=f'batch_norm_{number}')(x, training=training)
             x = jax.nn.relu(x) if self.relu else x
             x = dropped(x, training, site=hidden_site(self.site, number), rate=self.dropout)
-        return self._dense(x, 1, 'output')[:, 0]
+        return self._dense(x, 1, 'output', training)[:, 0]
 
-    def _dense(self, x: jax.Array, width: int, name: str) -> jax.Array:
+    def _dense(self, x: jax.Array, width: int, name: str, training: Training | None) -> jax.Array:
         normal = nn.initializers.normal((2 / (x.shape[1] + width)) ** 0.5)
-        return nn.Dense(width, kernel_init=normal, name=name)(x)
+        return Dense(width, normal, name=name)(x, training=training)
 
 
 class FinalNet(Model):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
+from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.mlp import deep_network
@@ -36,15 +37,15 @@ class MaskBlock(nn.Module):
     ratio: float
 
     @nn.compact
-    def __call__(self, embedded: jax.Array, x: jax.Array) -> jax.Array:
+    def __call__(self, embedded: jax.Array, x: jax.Array, *, training: Training | None) -> jax.Array:
 
-        def dense(x: jax.Array, width: int, *, bias: bool, name: str) -> jax.Array:
-            normal = nn.initializers.normal((2 / (x.shape[-1] + width)) ** 0.5)
-            return nn.Dense(width, use_bias=bias, kernel_init=normal, name=name)(x)
+        def dense(x: jax.Array, width: int, name: str, *, bias: bool = True, relu: bool = False) -> jax.Array:
+            normal = nn.initializers.normal((2 / (x.shape[1] + width)) ** 0.5)
+            return Dense(width, normal, bias=bias, relu=relu, name=name)(x, training=training)
 
-        hidden = jax.nn.relu(dense(embedded, mask_hidden(x.shape[1], self.ratio), bias=True, name='mask_hidden'))
-        mask = dense(hidden, x.shape[1], bias=True, name='mask')
-        x = dense(mask * x, self.width, bias=False, name='hidden')
+        hidden = dense(embedded, mask_hidden(x.shape[1], self.ratio), 'mask_hidden', relu=True)
+        mask = dense(hidden, x.shape[1], 'mask')
+        x = dense(mask * x, self.width, 'hidden', bias=False)
         return jax.nn.relu(nn.LayerNorm(EPSILON, use_fast_variance=False, name='norm')(x))
 
 
@@ -77,6 +78,10 @@ class MaskNet(Model):
             )
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return True
+
+    @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
         embedded = len(schema.fields) * config.embedding_dim
         return max(
@@ -97,7 +102,8 @@ class MaskNet(Model):
         x, embedded = x.reshape(b, -1), embedded.reshape(b, -1)
         outputs = []
         for number in range(config.num_layers):
-            out = MaskBlock(config.mask_width, config.mask_ratio, name=f'block_{number}')(embedded, x)
+            block = MaskBlock(config.mask_width, config.mask_ratio, name=f'block_{number}')
+            out = block(embedded, x, training=training)
             out = dropped(out, training, site=layer_site(number), rate=dropout_rate('deep_dropout', config, training))
             outputs.append(out)
             x = x if config.mask_parallel else out

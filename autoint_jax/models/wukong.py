@@ -4,6 +4,8 @@ tokens, so that each layer doubles the order of interactions.
 Letters of shapes: b batch, t token (at first a field), r column of the compressed products, d embedding.
 """
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ import jax.numpy as jnp
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
+from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.layer_norm import layer_norm
@@ -19,10 +22,8 @@ from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 
-def _dense(x: jax.Array, width: int, name: str, *, bias: bool = True) -> jax.Array:
-    """Returns a linear map of the last axis of x [b, h]."""
-    normal = nn.initializers.normal((2 / (x.shape[-1] + width)) ** 0.5)
-    return nn.Dense(width, use_bias=bias, kernel_init=normal, name=name)(x)
+def _normal(inputs: int, outputs: int) -> Callable:
+    return nn.initializers.normal((2 / (inputs + outputs)) ** 0.5)
 
 
 class WukongLayer(nn.Module):
@@ -46,19 +47,25 @@ class WukongLayer(nn.Module):
     hidden: tuple[int, ...]
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
         (b, t, d), tokens = x.shape, self.products + self.linear
+
+        def dense(x: jax.Array, width: int, name: str, *, relu: bool = False) -> jax.Array:
+            return Dense(width, _normal(x.shape[1], width), relu=relu, name=name)(x, training=training)
+
         # Maps over tokens take the rows of [b d, t]: gradients of weights are slow on CPUs if several axes are summed.
         by_value = x.swapaxes(1, 2).reshape(-1, t)
 
         def over_tokens(count: int, name: str, *, bias: bool = False) -> jax.Array:
-            return _dense(by_value, count, name, bias=bias).reshape(b, d, count)
+            # By XLA, which is faster for so many rows of few values.
+            layer = nn.Dense(count, use_bias=bias, kernel_init=_normal(t, count), name=name)
+            return layer(by_value).reshape(b, d, count)
 
         compressed = over_tokens(self.rank, 'compression') if self.rank else x.swapaxes(1, 2)  # X^T Y, [b, d, r]
         h = layer_norm('products_norm')((x @ compressed).reshape(b, -1))
         for number, width in enumerate(self.hidden):
-            h = jax.nn.relu(_dense(h, width, f'hidden_{number}'))
-        made = _dense(h, self.products * d, 'products').reshape(b, self.products, d)
+            h = dense(h, width, f'hidden_{number}', relu=True)
+        made = dense(h, self.products * d, 'products').reshape(b, self.products, d)
         mapped = over_tokens(self.linear, 'linear').swapaxes(1, 2)
         residual = x if t == tokens else over_tokens(tokens, 'residual', bias=True).swapaxes(1, 2)
         return layer_norm('norm')(jnp.concatenate([made, mapped], 1) + residual)
@@ -94,6 +101,10 @@ class Wukong(Model):
             )
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return True
+
+    @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
         made = config.product_tokens + config.linear_tokens
         tokens = max(len(schema.fields), made if config.num_layers > 1 else 0)
@@ -106,11 +117,12 @@ class Wukong(Model):
         x = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         x = dropped_embeddings(x, config, training)
         for number in range(config.num_layers):
-            x = WukongLayer(
+            layer = WukongLayer(
                 config.product_tokens,
                 config.linear_tokens,
                 config.product_rank,
                 config.product_hidden,
                 name=f'layer_{number}',
-            )(x)
+            )
+            x = layer(x, training=training)
         return deep_network(config, training)(x.reshape(x.shape[0], -1), training=training)
