@@ -55,7 +55,8 @@ def run(
         check_data(task)
         if not is_complete(folder):
             work(task, folder.sweep.name, train, together, lambda: record.write(board, results_dir))
-        record_missing(task)
+        with record.locked(board, results_dir):  # processes that write one file at once disturb each other
+            record_missing(task)
 
     with record.locked(board, results_dir):
         record.checked(board, results_dir)

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from conftest import ROOT, fails
@@ -107,3 +109,22 @@ def test_careless_flags_are_sentences(command, data_dir, tmp_path):
         (['--schema=x.yaml'], '--schema is for --dataset=csv'),
     ):
         fails(command('experiments/leaderboard.py', given, *arguments), part)
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_leaderboard_and_train_nothing_twice(data_dir, tmp_path):
+    (tmp_path / 'tiny.toml').write_text(TINY)
+    command = [sys.executable, str(ROOT / 'experiments' / 'leaderboard.py'), '--trials=4', '--seeds=2']
+    command += ['--spaces=tiny.toml', f'--data_dir={data_dir}']
+    started = [
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    ended = [process.communicate(timeout=600) for process in started]
+    assert [process.returncode for process in started] == [0, 0], ended
+    done = re.findall(r'(?:search|final): (\S+) done', ''.join(out for out, _ in ended))
+    assert len(done) == len(set(done)) == 12
+    table, listed = rows_of(tmp_path)
+    assert [row['seeds'] for row in table] == [['1', '2']] * 2 and len(listed) == 8
+    assert len(list((tmp_path / 'results' / 'runs').glob('*.json'))) == 4
+    assert not list((tmp_path / 'results').rglob('*.unfinished'))
