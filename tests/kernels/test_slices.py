@@ -1,5 +1,7 @@
 """The slices in which the compiled kernel takes a batch."""
 
+import types
+
 import jax
 import pytest
 
@@ -73,3 +75,13 @@ def test_a_batch_is_cut_into_equal_slices(monkeypatch):
     cut = slices.cut(1024, setup_of(39), placement.data_mesh(jax.devices()[:1]))
     assert cut.slice_rows == best_slice_rows(1024, kernel_stack(setup_of(39)), 2, CACHE)
     assert 1024 <= cut.padded_batch < 1024 + cut.slice_rows and cut.padded_batch % cut.slice_rows == 0
+
+
+def test_devices_of_a_host_share_its_cores_and_its_cache(monkeypatch):
+    monkeypatch.setattr(slices, 'usable_cores', lambda: 2)
+    monkeypatch.setattr(slice_costs, 'last_level_cache', lambda: CACHE)
+    setup, rows = setup_of(10, **{'model.num_heads': 4, 'model.num_layers': 6}), 4096
+    two = types.SimpleNamespace(local_devices=['one', 'other'], shape={'replica': 2, 'data': 1, 'table': 1})
+    cut = slices.cut(rows, setup, two)
+    assert cut.slice_rows == best_slice_rows(rows, kernel_stack(setup), 1, CACHE // 2)
+    assert cut.slice_rows < best_slice_rows(rows, kernel_stack(setup), 1, CACHE)

@@ -81,7 +81,7 @@ def step_seconds(rows: int, slices: int, stack: Stack, cores: int, cache: int) -
       slices: number of slices into which it cuts them.
       stack: the interacting layers.
       cores: cores that work for the device.
-      cache: bytes of the last-level cache.
+      cache: bytes of the last-level cache that the device has.
     """
     slice_rows = -(-rows // slices)
     blocks = -(-slice_rows // stack.block_rows)

@@ -108,9 +108,9 @@ def _automatic_slice_rows(rows: int, setup: Setup, mesh: Mesh) -> int:
     if setup.platform != 'cpu':
         return 0
     if setup.form == 'cpu_kernel' and config.model.num_layers:
-        cores = max(1, usable_cores() // len(mesh.local_devices))
-        rows = -(-rows // batch_devices(mesh))
-        return slice_costs.best_slice_rows(rows, kernel_stack(setup), cores, slice_costs.last_level_cache())
+        devices = len(mesh.local_devices)  # they share the cores and the last-level cache of the host
+        cores, cache = max(1, usable_cores() // devices), slice_costs.last_level_cache() // devices
+        return slice_costs.best_slice_rows(-(-rows // batch_devices(mesh)), kernel_stack(setup), cores, cache)
     row_bytes = 4 * registry.model_class(config.model).row_floats(config.model, schema)
     return _fitting_power_of_two(HEADS_SLICE_BYTES, row_bytes)
 
