@@ -28,11 +28,12 @@ def state_sums(state: Any) -> StateSums:
       state: a tree of arrays, on the devices or the host.
     """
     named = named_arrays(state)
-    sums, finite = jax.device_get(_sums(list(named.values())))
-    return StateSums(
-        {name: int(value) for name, value in zip(named, sums, strict=True)},
-        [name for name, value in zip(named, finite, strict=True) if not value],
+    # By name, so that one program serves states in memory and those that are read, whose arrays are in another order.
+    names = sorted(named)
+    sums, finite = (
+        dict(zip(names, values, strict=True)) for values in jax.device_get(_sums([named[n] for n in names]))
     )
+    return StateSums({name: int(sums[name]) for name in named}, [name for name in named if not finite[name]])
 
 
 def named_arrays(tree: Any) -> dict[str, Any]:

@@ -171,9 +171,11 @@ def test_equal_evaluations_end_with_the_first_of_them(data, tmp_path, train, sto
 
 def test_states_of_every_kind_have_sums(data):
     """Integers, scalars and empty arrays among them; a sum tells of any word that changes or moves."""
+    import collections
+
     import numpy as np
 
-    from autoint_jax.training.checkpoints.state_sums import state_sums
+    from autoint_jax.training.checkpoints.state_sums import _sums, state_sums
 
     tree = {
         'a': np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -185,6 +187,10 @@ def test_states_of_every_kind_have_sums(data):
     before = state_sums(tree)
     assert before.not_finite == [] and set(before.sums) == set(tree)
     assert state_sums(jax.tree.map(jax.numpy.asarray, tree)) == before
+    programs = _sums._cache_size()
+    turned = collections.OrderedDict(reversed(tree.items()))
+    assert list(state_sums(turned).sums) == list(turned) and state_sums(turned).sums == before.sums
+    assert _sums._cache_size() == programs, 'arrays in another order are compiled again'
     changed = tree | {'a': tree['a'][:, ::-1], 'b': np.int32(4), 'd': ~tree['d'], 'e': tree['e'] * np.float16(-1)}
     assert {name for name, value in state_sums(changed).sums.items() if value != before.sums[name]} == {
         'a',
