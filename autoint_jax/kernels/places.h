@@ -36,7 +36,7 @@ struct Sorted {
     for (long i = 0; i < count; ++i)
       if (given[i] >= 0 && given[i] < rows) places.push_back({static_cast<uint32_t>(given[i]), static_cast<uint32_t>(i)});
     other.resize(places.size());
-    constexpr int kBits = 11;
+    constexpr int kBits = 12;
     for (int shift = 0; shift < 32 && (rows - 1) >> shift; shift += kBits) {
       uint32_t starts[(1 << kBits) + 1] = {};
       for (const Place& p : places) ++starts[((p.row >> shift) & ((1 << kBits) - 1)) + 1];

@@ -16,11 +16,24 @@
 #include "row_rules.h"
 
 namespace autoint {
-static void sum_gradients(const float* gradients, const Place* places, long count, long width, float* __restrict sum) {
-  copy_row(gradients + places[0].place * width, sum, width);
-  for (long i = 1; i < count; ++i) {
-    const float* more = gradients + places[i].place * width;
-    for (long j = 0; j < width; ++j) sum[j] += more[j];
+
+// Sums `Vectors` vectors of columns of the gradients of a row's places, in their order; the sums stay in registers.
+template <int Vectors>
+static void sum_columns(const float* gradients, const Place* places, long count, long width, float* sum) {
+  Vector total[Vectors];
+  for (int v = 0; v < Vectors; ++v) total[v] = load(gradients + places[0].place * width + v * kLanes);
+  for (long i = 1; i < count; ++i)
+    for (int v = 0; v < Vectors; ++v) total[v] += load(gradients + places[i].place * width + v * kLanes);
+  for (int v = 0; v < Vectors; ++v) store(sum + v * kLanes, total[v]);
+}
+
+static void sum_gradients(const float* gradients, const Place* places, long count, long width, float* sum) {
+  long j = 0;
+  for (; j + 2 * kLanes <= width; j += 2 * kLanes) sum_columns<2>(gradients + j, places, count, width, sum + j);
+  for (; j + kLanes <= width; j += kLanes) sum_columns<1>(gradients + j, places, count, width, sum + j);
+  for (; j < width; ++j) {
+    sum[j] = gradients[places[0].place * width + j];
+    for (long i = 1; i < count; ++i) sum[j] += gradients[places[i].place * width + j];
   }
 }
 

@@ -185,6 +185,26 @@ def test_rowwise_adagrad_is_the_equations(form, l2_rows):
     np.testing.assert_allclose(slots, accumulator, rtol=1e-5)
 
 
+def test_rows_of_a_large_table_get_the_sums_of_their_gradients_in_the_kernel():
+    """More rows than one pass of its sort tells apart, and a width of two, one and no whole vectors."""
+    (rows, width, count), rng = (9_001, 27, 300), np.random.default_rng(4)
+    table, gradients = (rng.normal(size=(size, width)).astype(np.float32) for size in (rows, count))
+    numbers = np.where(rng.random(count) < 0.5, 4_097, rng.integers(0, rows, count)).astype(np.int32)
+    config = OptimizerConfig(tables='rowwise_adagrad', learning_rate=0.1)
+    optimizer = table_optimizer(config, 'cpu_kernel', rates_of(Config(optimizer=config)))
+    sums, expected = np.zeros((rows, width)), np.float64(table)
+    np.add.at(sums, numbers, gradients)
+    read = np.unique(numbers)
+
+    named = optimizer.named(jnp.asarray(numbers), rows)
+    slots = optimizer.init(jnp.asarray(table))
+    found, _ = optimizer.update(jnp.asarray(table), slots, named, jnp.asarray(gradients), jnp.int32(0))
+
+    scale = 0.1 / (np.sqrt((sums[read] ** 2).mean(1, keepdims=True)) + config.epsilon)
+    expected[read] -= scale * sums[read]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize('l2_rows', [0.0, 0.02])
 def test_lazy_adam_is_the_equations_and_not_dense_adam(form, l2_rows):
     """A row steps only where it is in the batch; the corrections are of the run's step."""
