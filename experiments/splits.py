@@ -108,6 +108,10 @@ def main(argv: list[str]) -> int:
             test = data.manifest['splits']['test']
             counts = {'positives': test['positives'], 'negatives': test['rows'] - test['positives']}
             rows.append(other_splits.row_of(model, given, others, common.published(of_datasets), **counts))
+    if not rows:
+        raise UsageError(
+            f'no model has a record on {common.DATASET.value!r} under {common.results_dir()}: name some in --models'
+        )
     comparison.show(
         f'Other random splits of the same rows, {common.DATASET.value}',
         other_splits.COLUMNS,

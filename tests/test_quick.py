@@ -65,6 +65,13 @@ def test_a_missing_recipe_is_asked_for_in_the_folder_of_whole_data(command, data
     assert list((tmp_path / 'runs' / 'quick' / 'data' / 'movielens_1m').iterdir())
 
 
+def test_other_splits_need_a_model(command, data_dir):
+    fails(
+        command('experiments/splits.py', '--models=', f'--data_dir={data_dir}'),
+        "no model has a record on 'movielens_1m'",
+    )
+
+
 def test_training_rules_need_a_part(command):
     fails(command('experiments/training_rules.py', '--parts='), '--parts is empty: give some of tables, training, time')
 
