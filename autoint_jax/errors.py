@@ -1,8 +1,10 @@
 """Errors that a user can fix, and the sentences that tell errors of the system."""
 
+import contextlib
 import difflib
 import errno
 import os
+from collections.abc import Iterator
 
 from autoint_jax.terminal import shown
 
@@ -68,6 +70,20 @@ def system_sentence(error: OSError) -> str:
         said = error.strerror or str(error) or type(error).__name__
         reason = f'the system says {said!r}: check the path, the disk and the network, and run the same command again'
     return f'{names}: {reason}' if names else f'a file cannot be used: {reason}'
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """A context that adds the name of a file to an OSError.
+
+    Writing gives no name, and NumPy no error number where a full disk cut a write short.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno or errno.ENOSPC, error.strerror or 'no space left', str(path)) from error
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from autoint_jax.errors import UsageError, nearest, system_sentence
+from autoint_jax.errors import UsageError, nearest, system_sentence, writing
 
 MEND = 'restore it from a copy, or move it away and run what makes it again'
 # No file that is read here is larger; a larger one would take memory and time before it is refused.
@@ -174,14 +174,28 @@ def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2) + '\n')
 
 
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text to a file in UTF-8. A reader never sees a half-written file."""
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A context that yields another name for a file, which is written there and renamed at the end.
+
+    After an error the file stays as it was, and an OSError names it.
+    """
     unfinished = path.with_name(path.name + '.unfinished')
-    with open(unfinished, 'w', encoding='utf-8') as file:
+    with writing(path):
+        try:
+            yield unfinished
+            os.replace(unfinished, path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a text to a file in UTF-8. A reader never sees a half-written file. Raises OSError that names the file."""
+    with replacing(path) as unfinished, open(unfinished, 'w', encoding='utf-8') as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(unfinished, path)
     folder = os.open(path.parent, os.O_RDONLY)
     with contextlib.suppress(OSError):  # some file systems cannot do this
         os.fsync(folder)  # so that the name is on disk too

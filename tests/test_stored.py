@@ -6,7 +6,8 @@ import re
 import pytest
 
 from autoint_jax import stored
-from autoint_jax.errors import UsageError
+from autoint_jax.data.generated.raw_files import written
+from autoint_jax.errors import UsageError, system_sentence
 
 FORM = {'name': str, 'test': {'auc': stored.finite}, 'layers': [int], 'seconds': (float, None)}
 GOOD = '{"name": "a", "test": {"auc": 0.5}, "layers": [1], "seconds": null, "more": 1}'
@@ -74,3 +75,16 @@ def test_code_that_takes_a_record_apart_names_it():
             stored.of_form(pathlib.Path('results/table.json')),
         ):
             eval(code)
+
+
+@pytest.mark.parametrize(
+    'write', [lambda path: stored.write_text(path, 'new'), lambda path: written(path, iter([b'new']))]
+)
+def test_a_full_disk_is_said_with_the_file_and_leaves_it_as_it_was(tmp_path, write):
+    path, unfinished = tmp_path / 'x.json', tmp_path / 'x.json.unfinished'
+    path.write_text('old')
+    unfinished.symlink_to('/dev/full')
+    with pytest.raises(OSError) as caught:
+        write(path)
+    assert system_sentence(caught.value).startswith(f'the disk is full while writing {path}: free some space')
+    assert path.read_text() == 'old' and list(tmp_path.iterdir()) == [path]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from autoint_jax.stored import replacing
+
 BLOCK_ROWS = 100_000
 
 
@@ -23,10 +25,8 @@ def blocks(rows: int, seed: int, make: Callable[[np.random.Generator, int, int],
 def written(path: pathlib.Path, blocks: Iterator[bytes], header: str = '') -> pathlib.Path:
     """Writes a file under another name, renames it when it is complete, and returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + '.unfinished')
-    with open(unfinished, 'wb') as file:
+    with replacing(path) as unfinished, open(unfinished, 'wb') as file:
         file.write(header.encode())
         for block in blocks:
             file.write(block)
-    unfinished.replace(path)
     return path

@@ -1,15 +1,13 @@
 """Appends rows to the columns of a split, which are `.npy` files."""
 
-import contextlib
-import errno
 import hashlib
 import pathlib
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from autoint_jax.data.store.columns import dtypes
+from autoint_jax.errors import writing
 from autoint_jax.schema import Schema
 
 
@@ -46,7 +44,7 @@ class SplitWriter:
                 }
         finally:
             for name, file in self._files.items():
-                with _writing(self._paths[name]):
+                with writing(self._paths[name]):
                     file.close()
 
     def append(self, ids: np.ndarray, numeric: np.ndarray, labels: np.ndarray, *others: np.ndarray) -> None:
@@ -57,7 +55,7 @@ class SplitWriter:
         for (name, dtype), values in zip(self._dtypes.items(), (ids, numeric, labels, *others), strict=True):
             data = np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8).data
             self._sums[name].update(data)
-            with _writing(self._paths[name]):
+            with writing(self._paths[name]):
                 self._files[name].write(data)
         self._rows += len(labels)
         self._positives += int(np.count_nonzero(labels))
@@ -68,7 +66,7 @@ class SplitWriter:
         Its length stays when rows are added, as NumPy reserves space for any number of rows.
         """
         for name, dtype in self._dtypes.items():
-            with _writing(self._paths[name]):
+            with writing(self._paths[name]):
                 self._files[name].seek(0)
                 np.lib.format.write_array_header_1_0(
                     self._files[name],
@@ -78,12 +76,3 @@ class SplitWriter:
                         'shape': (self._rows, *self._widths.get(name, ())),
                     },
                 )
-
-
-@contextlib.contextmanager
-def _writing(path: pathlib.Path) -> Iterator[None]:
-    """Adds the file's name to an OSError. A short write without an error number means that the disk is full."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno or errno.ENOSPC, error.strerror or 'no space left', str(path)) from error
