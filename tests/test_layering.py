@@ -42,7 +42,7 @@ ARROWS = {
     'data.datasets': (
         'errors schema stored data.text data.raw data.store data.encoding data.preparation data.datasets.declaration'
     ),
-    'data.generated': '',
+    'data.generated': 'stored',
     'models.layers': 'errors schema config kernels',
     'models.interacting': 'errors config kernels models.layers',
     'models': 'errors schema config models.layers models.interacting',
