@@ -46,8 +46,11 @@ def rows_of(folder):
     ]
 
 
-@pytest.mark.slow
-def test_a_leaderboard_killed_after_a_model_goes_on_from_its_records_alone(forks, data_dir, tmp_path):
+def left_alone(forks, data_dir, tmp_path):
+    """Runs a tiny leaderboard in the folder `alone`; returns the script, its arguments and what the command printed.
+
+    The folder `killed` has the same file of spaces, for the same command.
+    """
     for name in ('alone', 'killed'):
         (tmp_path / name).mkdir()
         (tmp_path / name / 'tiny.toml').write_text(TINY)
@@ -55,6 +58,12 @@ def test_a_leaderboard_killed_after_a_model_goes_on_from_its_records_alone(forks
     script = str(ROOT / 'experiments' / 'leaderboard.py')
     done = forks.run([script, *arguments], tmp_path / 'alone', timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
+    return script, arguments, done
+
+
+@pytest.mark.slow
+def test_a_leaderboard_killed_after_a_model_goes_on_from_its_records_alone(forks, data_dir, tmp_path):
+    script, arguments, _ = left_alone(forks, data_dir, tmp_path)
     for chunk in range(1, 20):  # killed at later and later chunks, each time with its folder lost
         killed = forks.run([str(chunk), script, *arguments], tmp_path / 'killed', code=KILLED, timeout=600)
         assert killed.returncode == 9, killed.stdout + killed.stderr
@@ -72,13 +81,7 @@ def test_a_leaderboard_killed_after_a_model_goes_on_from_its_records_alone(forks
 
 @pytest.mark.slow
 def test_a_killed_leaderboard_is_the_leaderboard_left_alone(forks, data_dir, tmp_path):
-    for name in ('alone', 'killed'):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / 'tiny.toml').write_text(TINY)
-    arguments = ['--trials=4', '--seeds=2', '--spaces=tiny.toml', f'--data_dir={data_dir}']
-    script = str(ROOT / 'experiments' / 'leaderboard.py')
-    done = forks.run([script, *arguments], tmp_path / 'alone', timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    script, arguments, done = left_alone(forks, data_dir, tmp_path)
     assert '2 models with 4 trials and 2 seeds each are 12 runs of at most 2 epochs: about ' in done.stdout
     assert re.search(r'has the best validation logloss of 2 models with equal budgets', done.stdout)
     page = (tmp_path / 'alone' / 'runs' / 'leaderboard_movielens_1m_autoint_all_rows' / 'leaderboard.html').read_text()
