@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autoint_jax.errors import UsageError, nearest, system_sentence, writing
+from autoint_jax.unfinished import unfinished
 
 MEND = 'restore it from a copy, or move it away and run what makes it again'
 # No file that is read here is larger; a larger one would take memory and time before it is refused.
@@ -178,21 +179,17 @@ def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A context that yields another name for a file, which is written there and renamed at the end.
 
+    No other writer has that name, so of several that write the same file at once the last one replaces the others'.
     After an error the file stays as it was, and an OSError names it.
     """
-    unfinished = path.with_name(path.name + '.unfinished')
-    with writing(path):
-        try:
-            yield unfinished
-            os.replace(unfinished, path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+    with writing(path), unfinished(path) as scratch:
+        yield scratch
+        os.replace(scratch, path)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a text to a file in UTF-8. A reader never sees a half-written file. Raises OSError that names the file."""
-    with replacing(path) as unfinished, open(unfinished, 'w', encoding='utf-8') as file:
+    with replacing(path) as scratch, open(scratch, 'w', encoding='utf-8') as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

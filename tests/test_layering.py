@@ -24,7 +24,9 @@ ARROWS = {
     'heartbeat': '',
     'console': '',
     'names': 'errors',
-    'stored': 'errors',
+    'process_identity': '',
+    'unfinished': 'process_identity',
+    'stored': 'errors unfinished',
     'stored_records': 'errors stored',
     'bundle': 'errors stored stored_records',
     'schema': '',
@@ -34,7 +36,7 @@ ARROWS = {
     'kernels': 'cache_folder config',
     'data.text': 'errors',
     'data.raw': 'errors schema data.text',
-    'data.store': 'errors names schema stored',
+    'data.store': 'errors names process_identity schema stored',
     'data.encoding': 'errors schema data.raw data.store',
     'data.preparation': 'errors console heartbeat stored data.text data.raw data.store data.encoding',
     'data.datasets.declaration': 'errors schema data.text data.raw data.store data.encoding data.preparation',
@@ -54,7 +56,7 @@ ARROWS = {
     ),
     'training.checkpoints': 'errors models.layers evaluation training.processes training.step',
     'training.run_folder': (
-        'errors packages config stored stored_records data.store evaluation training.processes training.step'
+        'errors packages config unfinished stored stored_records data.store evaluation training.processes training.step'
     ),
     'training.memory': (
         'errors schema config models.layers models training.processes training.step training.checkpoints'
@@ -70,18 +72,19 @@ ARROWS = {
         'training.memory training'
     ),
     'scoring': (
-        'errors data.text data.raw data.store data.preparation data.datasets evaluation training.step '
+        'errors unfinished data.text data.raw data.store data.preparation data.datasets evaluation training.step '
         'training.processes training'
     ),
     'explain': 'errors schema evaluation data.encoding data.store models.layers training.step training.memory training',
     'explain.survey': 'errors schema config evaluation data.store models training.step training explain',
     'report': 'errors',
     'report.explanation': 'stored evaluation explain report',
-    'serving': 'errors bundle',
+    'serving': 'errors unfinished bundle',
     'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
     'export': (
-        'errors schema stored bundle config data.raw data.store data.encoding data.preparation data.datasets '
-        'models.layers models.interacting models evaluation training.run_folder training serving export.onnx'
+        'errors schema unfinished stored bundle config data.raw data.store data.encoding data.preparation '
+        'data.datasets models.layers models.interacting models evaluation training.run_folder training serving '
+        'export.onnx'
     ),
     'interface': (
         'errors names schema config data.encoding data.store data.preparation data.datasets '

@@ -80,10 +80,11 @@ def test_code_that_takes_a_record_apart_names_it():
 @pytest.mark.parametrize(
     'write', [lambda path: stored.write_text(path, 'new'), lambda path: written(path, iter([b'new']))]
 )
-def test_a_full_disk_is_said_with_the_file_and_leaves_it_as_it_was(tmp_path, write):
-    path, unfinished = tmp_path / 'x.json', tmp_path / 'x.json.unfinished'
+def test_a_full_disk_is_said_with_the_file_and_leaves_it_as_it_was(tmp_path, monkeypatch, write):
+    path, full = tmp_path / 'x.json', tmp_path / 'full'
     path.write_text('old')
-    unfinished.symlink_to('/dev/full')
+    full.symlink_to('/dev/full')
+    monkeypatch.setattr('autoint_jax.unfinished.unfinished_name', lambda path: full)
     with pytest.raises(OSError) as caught:
         write(path)
     assert system_sentence(caught.value).startswith(f'the disk is full while writing {path}: free some space')

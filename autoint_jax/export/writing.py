@@ -1,18 +1,18 @@
 """The folder of a bundle while it is written: it has its name only when it is whole.
 
-OUT.unfinished/new    the bundle that is written
-OUT.unfinished/old    the bundle that it replaces, for the moment between two renames
+OUT.unfinished-.../new    the bundle that is written
+OUT.unfinished-.../old    the bundle that it replaces, for the moment between two renames
 """
 
 import contextlib
 import os
 import pathlib
-import shutil
 from collections.abc import Iterator
 
 from autoint_jax import stored
 from autoint_jax.bundle.manifest import FORMAT, MANIFEST
 from autoint_jax.errors import UsageError
+from autoint_jax.unfinished import leftovers, remove, unfinished_name
 
 
 def check_out(out: pathlib.Path, *, overwrite: bool) -> None:
@@ -38,17 +38,19 @@ def check_out(out: pathlib.Path, *, overwrite: bool) -> None:
 def bundle_folder(out: pathlib.Path, *, overwrite: bool) -> Iterator[pathlib.Path]:
     """A context with an empty folder, which becomes `out` when the context ends without an error.
 
-    An error leaves `out` as it was. A killed process leaves only OUT.unfinished, which the next export clears.
+    An error leaves `out` as it was. A killed process leaves only OUT.unfinished-..., which the next export
+    clears.
 
     Raises:
       UsageError: as `check_out` does.
     """
-    scratch = out.with_name(f'{out.name}.unfinished')
-    new, old = scratch / 'new', scratch / 'old'
-    if old.exists() and not os.path.lexists(out):  # a process was killed between the two renames
-        os.rename(old, out)
+    for left in leftovers(out):  # a process was killed between the two renames
+        _put_back(left / 'old', out)
     check_out(out, overwrite=overwrite)
-    _remove(scratch)
+    for left in leftovers(out):
+        remove(left)
+    scratch = unfinished_name(out)
+    new, old = scratch / 'new', scratch / 'old'
     new.mkdir(parents=True)
     try:
         yield new
@@ -59,9 +61,14 @@ def bundle_folder(out: pathlib.Path, *, overwrite: bool) -> Iterator[pathlib.Pat
         os.rename(new, out)
         _sync(out.parent)
     finally:
-        if old.exists() and not os.path.lexists(out):
-            os.rename(old, out)
-        _remove(scratch)
+        _put_back(old, out)  # if that fails, the folder stays with it
+        remove(scratch)
+
+
+def _put_back(old: pathlib.Path, out: pathlib.Path) -> None:
+    """Gives a bundle that was to be replaced its name again, unless there is a new one."""
+    if old.exists() and not os.path.lexists(out):
+        os.rename(old, out)
 
 
 def _is_bundle(folder: pathlib.Path) -> bool:
@@ -87,11 +94,3 @@ def _sync(path: pathlib.Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove(scratch: pathlib.Path) -> None:
-    """Removes a folder, or a file of its name, if there is one."""
-    if scratch.is_dir() and not scratch.is_symlink():
-        shutil.rmtree(scratch)
-    else:
-        scratch.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
@@ -11,6 +10,7 @@ from typing import BinaryIO
 import polars as pl
 
 from autoint_jax.errors import FULL, UsageError
+from autoint_jax.unfinished import unfinished
 
 STANDARD = '-'  # standard output
 SUFFIXES = ('.parquet', '.csv')
@@ -38,7 +38,8 @@ def check_output(name: str, flag: str) -> None:
 def scores_file(name: str, empty: pl.DataFrame) -> Iterator[Write]:
     """A context with a function that adds rows to a file. The file appears, or is replaced, when the context ends.
 
-    If an error ends the context, no file is left. A killed process leaves NAME.unfinished.
+    If an error ends the context, no file is left. A killed process leaves a folder NAME.unfinished-..., which the next
+    one that writes the file removes.
 
     Args:
       name: of the file, ending in one of SUFFIXES; STANDARD writes CSV to standard output, without waiting for the end.
@@ -50,10 +51,8 @@ def scores_file(name: str, empty: pl.DataFrame) -> Iterator[Write]:
         sys.stdout.buffer.flush()
         return
     path = pathlib.Path(name)
-    scratch = path.with_name(f'{path.name}.unfinished')
-    _remove(scratch)
-    scratch.mkdir()
-    try:
+    with unfinished(path) as scratch:
+        scratch.mkdir()
         with _full_disk_told(scratch):
             whole = scratch / f'whole{path.suffix.lower()}'
             if path.suffix.lower() == '.csv':
@@ -66,8 +65,6 @@ def scores_file(name: str, empty: pl.DataFrame) -> Iterator[Write]:
             with open(whole, 'rb') as file:
                 os.fsync(file.fileno())
         os.replace(whole, path)
-    finally:
-        _remove(scratch)
 
 
 class _Parts:
@@ -125,11 +122,3 @@ def _full_disk_told(scratch: pathlib.Path) -> Iterator[None]:
             if f'os error {number})' in str(error):
                 raise OSError(number, os.strerror(number), str(scratch)) from None
         raise
-
-
-def _remove(scratch: pathlib.Path) -> None:
-    """Removes a folder, or a file of its name, if there is one."""
-    if scratch.is_dir() and not scratch.is_symlink():
-        shutil.rmtree(scratch)
-    else:
-        scratch.unlink(missing_ok=True)

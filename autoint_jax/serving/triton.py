@@ -19,6 +19,7 @@ from autoint_jax.bundle.manifest import FORMATS, WEIGHTS, Manifest, verified
 from autoint_jax.errors import UsageError, system_sentence
 from autoint_jax.serving.scorer import session_of
 from autoint_jax.terminal import shown
+from autoint_jax.unfinished import unfinished
 
 SUFFIXES = {'onnx_raw': 'raw', 'onnx': 'ids', 'onnx_request': 'request'}  # {name of a format: end of the model's name}
 CONFIG, VERSION, PROGRAM = 'config.pbtxt', '1', 'model.onnx'
@@ -64,21 +65,20 @@ def write_repository(bundle: pathlib.Path, folder: pathlib.Path) -> list[str]:
         raise UsageError(f'{bundle} has no ONNX program: export the run again with --formats=onnx')
     if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f'{folder} exists already and is not an empty folder: name another folder')
-    unfinished = folder.with_name(f'{folder.name}.unfinished')
-    shutil.rmtree(unfinished, ignore_errors=True)
     names: list[str] = []
-    for name in formats:
-        model = f'{manifest.model}_{SUFFIXES[name]}'
-        version = unfinished / model / VERSION
-        version.mkdir(parents=True)
-        session = session_of(bundle / FORMATS[name])
-        (unfinished / model / CONFIG).write_text(config_text(model, manifest, session), encoding='utf-8')
-        shutil.copyfile(bundle / FORMATS[name], version / PROGRAM)
-        _copy_or_link(unfinished / names[0] / VERSION / WEIGHTS if names else None, bundle, version)
-        names.append(model)
-    if folder.exists():
-        folder.rmdir()
-    os.rename(unfinished, folder)
+    with unfinished(folder) as scratch:
+        for name in formats:
+            model = f'{manifest.model}_{SUFFIXES[name]}'
+            version = scratch / model / VERSION
+            version.mkdir(parents=True)
+            session = session_of(bundle / FORMATS[name])
+            (scratch / model / CONFIG).write_text(config_text(model, manifest, session), encoding='utf-8')
+            shutil.copyfile(bundle / FORMATS[name], version / PROGRAM)
+            _copy_or_link(scratch / names[0] / VERSION / WEIGHTS if names else None, bundle, version)
+            names.append(model)
+        if folder.exists():
+            folder.rmdir()
+        os.rename(scratch, folder)
     return names
 
 

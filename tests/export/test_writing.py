@@ -7,6 +7,7 @@ import pytest
 from autoint_jax.bundle.manifest import FORMAT
 from autoint_jax.errors import UsageError
 from autoint_jax.export.writing import bundle_folder
+from autoint_jax.unfinished import unfinished_name
 
 
 def written(out, text, *, overwrite=False):
@@ -19,7 +20,8 @@ def written(out, text, *, overwrite=False):
 def test_a_bundle_appears_when_it_is_whole(tmp_path):
     with bundle_folder(tmp_path / 'bundle', overwrite=False) as folder:
         (folder / 'weights.bin').write_text('x')
-        assert os.listdir(tmp_path) == ['bundle.unfinished']
+        (scratch,) = os.listdir(tmp_path)
+        assert scratch.startswith('bundle.unfinished-')
     assert os.listdir(tmp_path) == ['bundle'] and os.listdir(tmp_path / 'bundle') == ['weights.bin']
 
 
@@ -57,8 +59,9 @@ def test_other_folders_and_files_are_never_replaced(tmp_path):
         written(tmp_path / 'none' / 'bundle', 'first')
 
 
-def test_what_killed_processes_left_is_cleared_or_put_back(tmp_path):
-    out, scratch = tmp_path / 'bundle', tmp_path / 'bundle.unfinished'
+def test_what_killed_processes_left_is_cleared_or_put_back(tmp_path, monkeypatch):
+    out, scratch = tmp_path / 'bundle', unfinished_name(tmp_path / 'bundle')
+    monkeypatch.setattr('autoint_jax.unfinished.is_alive', lambda process: False)
     (scratch / 'new').mkdir(parents=True)
     (scratch / 'new' / 'weights.bin').write_text('half')
     written(out, 'first')

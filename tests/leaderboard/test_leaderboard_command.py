@@ -130,4 +130,4 @@ def test_two_processes_share_a_leaderboard_and_train_nothing_twice(data_dir, tmp
     table, listed = rows_of(tmp_path)
     assert [row['seeds'] for row in table] == [['1', '2']] * 2 and len(listed) == 8
     assert len(list((tmp_path / 'results' / 'runs').glob('*.json'))) == 4
-    assert not list((tmp_path / 'results').rglob('*.unfinished'))
+    assert not list((tmp_path / 'results').rglob('*.unfinished*'))

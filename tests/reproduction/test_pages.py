@@ -99,12 +99,14 @@ def test_the_quick_start_is_of_its_own_configuration(tmp_path):
     assert '(MovieLens-100k with ids, 2 seeds): AUC 0.8700 ± 0.0141, logloss' in results
 
 
-def test_a_page_is_replaced_whole_or_not_at_all(tmp_path):
+def test_a_page_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path, text = tmp_path / 'README.md', f'before\n{BEGIN}\nold\n{END}\nafter\n'
     path.write_text(text)
-    (tmp_path / 'README.md.unfinished').symlink_to('/dev/full')
-    with pytest.raises(OSError, match='No space left'):
-        pages.update(path, {'part': 'new'})
+    (tmp_path / 'full').symlink_to('/dev/full')
+    with monkeypatch.context() as patched:
+        patched.setattr('autoint_jax.unfinished.unfinished_name', lambda path: tmp_path / 'full')
+        with pytest.raises(OSError, match='No space left'):
+            pages.update(path, {'part': 'new'})
     assert path.read_text() == text and list(tmp_path.iterdir()) == [path]
     pages.update(path, {'part': 'new'})
     assert path.read_text() == text.replace('old', 'new') and list(tmp_path.iterdir()) == [path]

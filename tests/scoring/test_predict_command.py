@@ -45,8 +45,8 @@ def test_pipes_and_killed_processes(forks, data_dir, raw_dir, tmp_path):
     )
     killed = subprocess.Popen([*command, '--input=large.csv', '--output=killed.parquet'], cwd=tmp_path)
     deadline = time.monotonic() + 120
-    while not (tmp_path / 'killed.parquet.unfinished').exists() and time.monotonic() < deadline:
+    while not list(tmp_path.glob('killed.parquet.unfinished-*')) and time.monotonic() < deadline:
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert not (tmp_path / 'killed.parquet').exists() and (tmp_path / 'killed.parquet.unfinished').exists()
+    assert not (tmp_path / 'killed.parquet').exists() and list(tmp_path.glob('killed.parquet.unfinished-*'))

@@ -25,7 +25,7 @@ def blocks(rows: int, seed: int, make: Callable[[np.random.Generator, int, int],
 def written(path: pathlib.Path, blocks: Iterator[bytes], header: str = '') -> pathlib.Path:
     """Writes a file under another name, renames it when it is complete, and returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished, open(unfinished, 'wb') as file:
+    with replacing(path) as scratch, open(scratch, 'wb') as file:
         file.write(header.encode())
         for block in blocks:
             file.write(block)

@@ -18,8 +18,9 @@ import threading
 from collections.abc import Iterator
 
 from autoint_jax.data.store.listener import Say, silent
-from autoint_jax.data.store.scratch_owner import HEARTBEAT_SECONDS, OWNER, beat, is_alive, named, owner_of, this_process
+from autoint_jax.data.store.scratch_owner import HEARTBEAT_SECONDS, OWNER, beat, named, owner_of
 from autoint_jax.errors import UsageError
+from autoint_jax.process_identity import is_alive, this_process
 
 SILENT_SECONDS = 24 * 3600  # a process without a sign of life for so long is dead
 DATA = 'data'  # the name, within a scratch folder, of data that is set aside

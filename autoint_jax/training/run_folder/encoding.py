@@ -15,6 +15,7 @@ from autoint_jax.data.store.opening import open_folder
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.data.store.writing import SIDE_FILES
 from autoint_jax.errors import UsageError
+from autoint_jax.unfinished import unfinished
 from autoint_jax.units import shown_bytes
 
 ENCODING = 'encoding'
@@ -35,14 +36,13 @@ def keep(folder: pathlib.Path, data: PreparedData) -> str:
     kept = folder / ENCODING
     if _hash_in(kept) == data.hash:
         return ''
-    scratch = folder / f'{ENCODING}.unfinished'
-    for path in (scratch, kept):
-        shutil.rmtree(path, ignore_errors=True)
-    scratch.mkdir()
     names = [name for name in (*SIDE_FILES, MANIFEST) if (data.folder / name).exists()]
-    linked = [_linked(data.folder / name, scratch / name) for name in names]
-    size = sum((scratch / name).stat().st_size for name in names)
-    os.replace(scratch, kept)
+    with unfinished(kept) as scratch:
+        scratch.mkdir()
+        linked = [_linked(data.folder / name, scratch / name) for name in names]
+        size = sum((scratch / name).stat().st_size for name in names)
+        shutil.rmtree(kept, ignore_errors=True)
+        os.replace(scratch, kept)
     how = 'as links to the prepared data' if all(linked) else 'as copies'
     return f'{kept} keeps what scoring needs of the data: {shown_bytes(size)}, {how}'
 

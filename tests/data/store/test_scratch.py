@@ -8,12 +8,13 @@ import threading
 
 import pytest
 
+from autoint_jax import process_identity
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.store import scratch, scratch_owner
 from autoint_jax.errors import UsageError
 
 DAY = 24 * 3600
-HERE = scratch_owner.this_process()
+HERE = process_identity.this_process()
 
 
 def left(parent, owner, *, purpose='unfinished', name='mine', age=0.0):
@@ -90,7 +91,7 @@ def test_of_processes_that_cannot_be_asked_a_silent_day_decides(tmp_path, who):
 
 def test_another_process_that_makes_the_same_is_said(tmp_path):
     process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
-    started = scratch_owner._started(process.pid)
+    started = process_identity._started(process.pid)
     for name in ('mine', 'yours'):
         left(tmp_path, other(pid=process.pid, started=started), name=name)
     (line,) = after(tmp_path)
@@ -109,8 +110,8 @@ def test_one_young_file_is_a_sign_of_life(tmp_path):
 
 
 def test_a_system_that_tells_nothing_of_processes_waits_for_the_day(tmp_path, monkeypatch):
-    monkeypatch.setattr(scratch_owner, '_text', lambda path: '')
-    young = left(tmp_path, scratch_owner.this_process() | {'pid': ended_pid()})
+    monkeypatch.setattr(process_identity, '_text', lambda path: '')
+    young = left(tmp_path, process_identity.this_process() | {'pid': ended_pid()})
     assert len(after(tmp_path)) == 1 and young.exists()
 
 
