@@ -3,6 +3,9 @@
     python scripts/generate_data.py --dataset=criteo --rows=5000000 --raw_dir=/tmp/criteo
     python scripts/prepare_data.py --dataset=criteo --raw_dir=/tmp/criteo
 
+`frappe_x1`, `criteo_x1` and `avazu_x1` are train.csv, valid.csv and test.csv, as BARS distributes them; their rows
+together are ROWS, and are shared among the files as in the originals.
+
 The files depend on the data set, the number of rows and the seed only. They are for tests and benchmarks: their values
 have the long tails of the originals, but figures measured on them do not hold for the originals.
 """
@@ -20,7 +23,7 @@ from autoint_jax.data.generated.shapes import FILES, SHAPES
 from autoint_jax.errors import UsageError, nearest
 
 _DATASET = flags.DEFINE_string('dataset', None, f'Data set whose shape the files have: {", ".join(SHAPES)}.')
-_ROWS = flags.DEFINE_integer('rows', 1_000_000, 'Number of rows, or ratings.')
+_ROWS = flags.DEFINE_integer('rows', 1_000_000, 'Number of rows, of all files together, or of ratings.')
 _RAW_DIR = flags.DEFINE_string('raw_dir', None, 'Folder of the files.')
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace files with the same names.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of the generator.', lower_bound=0)

@@ -195,32 +195,6 @@ def test_parameter_counts_equal_the_published(fields, authors, with_deep, paper)
         assert parameter_count(made(config, schema=schema, rows=rows)[2]) == count
 
 
-# The published counts of two runs of BARS on Frappe_x1 (paper.md 3.2), less 5,389 embeddings of width 10. Its hidden
-# layers have biases before their batch normalisation, which has no use for them: 1,200 parameters that the networks
-# here do without.
-BARS_LAYER = {'embedding_dim': 10, 'num_heads': 4, 'head_dim': 32, 'residual_projection': 'where_needed'}
-BARS = {
-    'AutoInt': (ModelConfig(num_layers=6, **BARS_LAYER), 306_051),
-    'AutoInt+': (
-        ModelConfig(
-            num_layers=5,
-            layer_norm='before_activation',
-            deep_hidden=(400, 400, 400),
-            deep_batch_norm=True,
-            **BARS_LAYER,
-        ),
-        622_180 - 1_200,
-    ),
-}
-
-
-@pytest.mark.parametrize('config, published', BARS.values(), ids=BARS)
-def test_parameter_counts_equal_those_of_bars(config, published):
-    schema = Schema(tuple(FieldSpec(f'c{number}', CATEGORICAL, 3) for number in range(10)))
-    rows = Batch(np.zeros((1, 10), np.int32), np.zeros((1, 0), np.float32), np.zeros(1), np.ones(1))
-    assert parameter_count(made(config, schema=schema, rows=rows)[2]) == published - 53_890
-
-
 def test_xavier_normal_has_the_variance_of_glorot_uniform_and_no_bound():
     config = ModelConfig(embedding_dim=24, num_layers=1, num_heads=2, head_dim=20, wide=True)
     setups = {

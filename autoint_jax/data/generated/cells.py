@@ -32,6 +32,12 @@ def digits(values: np.ndarray) -> np.ndarray:
     return cells
 
 
+def fractions(values: np.ndarray) -> np.ndarray:
+    """Numbers from 0 to 1 [n] -> cells with six decimal places, such as `0.250000`, uint8 [n, 8]."""
+    whole = digits(np.rint(np.asarray(values) * 1e6).astype(np.int64) + 10_000_000)  # 1, then the seven digits
+    return np.insert(whole[:, 1:], 1, ord('.'), axis=1)
+
+
 def hexadecimal(values: np.ndarray) -> np.ndarray:
     """Values uint32 [n] -> cells of eight hexadecimal digits, uint8 [n, 8]."""
     values = np.asarray(values, np.uint32)

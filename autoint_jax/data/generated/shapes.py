@@ -1,4 +1,4 @@
-"""The data sets in whose shapes raw files can be generated: Criteo, Avazu, KDD Cup 2012 track 2, MovieLens-1M, Frappe.
+"""The data sets in whose shapes raw files can be generated.
 
 Files can have any number of rows. The numbers of distinct values are those of the published files, so a generated file
 of n rows has about as long a tail of rare values as n rows of the original. A file depends on its shape, number of rows
@@ -9,8 +9,8 @@ import pathlib
 from collections.abc import Callable
 
 from autoint_jax.data.generated.avazu import avazu
+from autoint_jax.data.generated.bars_tables import BARS_TABLES
 from autoint_jax.data.generated.criteo import criteo
-from autoint_jax.data.generated.frappe import frappe_x1
 from autoint_jax.data.generated.kdd12 import kdd12
 from autoint_jax.data.generated.movielens import movielens_1m
 
@@ -20,7 +20,7 @@ SHAPES: dict[str, Callable[[pathlib.Path, int, int], list[pathlib.Path]]] = {
     'avazu': avazu,
     'kdd12': kdd12,
     'movielens_1m': movielens_1m,
-    'frappe_x1': frappe_x1,
+    **BARS_TABLES,
 }
 # {data set: names of the files that are written}.
 FILES = {
@@ -28,5 +28,5 @@ FILES = {
     'avazu': ('train.csv',),
     'kdd12': ('training.txt', 'userid_profile.txt'),
     'movielens_1m': ('users.dat', 'movies.dat', 'ratings.dat'),
-    'frappe_x1': ('train.csv', 'valid.csv', 'test.csv'),
+    **dict.fromkeys(BARS_TABLES, ('train.csv', 'valid.csv', 'test.csv')),
 }

@@ -78,3 +78,18 @@ def test_the_experiment_is_tried_out(tmp_path, command):
     done = command('experiments/bars.py', '--quick', *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert '0.9831' in done.stdout and done.stdout.endswith('quick: no verdict\n') and 'PASS' not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', sorted(path.stem for path in CONFIGS.glob('*_bars.toml')))
+def test_settings_of_bars_are_tried_on_generated_files(name, command):
+    data = load(CONFIGS / f'{name}.toml').data
+    for script, *arguments in (
+        ('generate_data', f'--dataset={data.dataset}', '--rows=600', '--raw_dir=raw'),
+        ('prepare_data', f'--dataset={data.dataset}', f'--recipe={data.recipe}', '--raw_dir=raw'),
+        ('train', f'--config={name}', '--config.training.epochs=1', '--run_dir=run'),
+        ('evaluate', '--run_dir=run'),
+    ):
+        done = command(f'scripts/{script}.py', *arguments)
+        assert done.returncode == 0, done.stderr
+    assert 'auc' in done.stdout.lower()

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from naive_tables import read
 
+from autoint_jax.data.datasets.bars_tables import COLUMNS
 from autoint_jax.data.datasets.movielens_files import read_1m
-from autoint_jax.data.generated import shapes
-from autoint_jax.data.generated.cells import blanked, digits, hexadecimal, lines, words
+from autoint_jax.data.generated import bars_tables, shapes
+from autoint_jax.data.generated.cells import blanked, digits, fractions, hexadecimal, lines, words
 from autoint_jax.data.generated.values import attribute, planted_labels, scrambled, zipf
+from autoint_jax.reproduction.bars import ROWS
 
 
 def test_cells_are_what_python_prints():
@@ -27,6 +29,8 @@ def test_cells_are_what_python_prints():
     assert lines([hexadecimal(values), words(('a', 'bcd'), np.array([0, 1, 1, 0]))], '::').decode().splitlines() == [
         f'{value:08x}::{word}' for value, word in zip(values.tolist(), ('a', 'bcd', 'bcd', 'a'), strict=True)
     ]
+    numbers = np.array([0, 1e-6, 0.1234564, 0.25, 1])
+    assert lines([fractions(numbers)], ',').decode().splitlines() == [f'{value:.6f}' for value in numbers.tolist()]
 
 
 def test_scrambling_is_one_to_one():
@@ -57,6 +61,32 @@ def test_files_have_the_shape_of_the_originals(tmp_path, name, file, separator, 
     rows = read(tmp_path / file, separator, header)
     assert {len(row) for row in rows} == {width}
     assert len(rows) == (1500 if 'profile' in file else 3001)
+
+
+@pytest.mark.parametrize(
+    'name, shape, values',
+    [
+        ('frappe_x1', bars_tables.FRAPPE, 5_382),
+        ('criteo_x1', bars_tables.CRITEO, 2_086_276),
+        ('avazu_x1', bars_tables.AVAZU, 1_298_577),
+    ],
+)
+def test_tables_of_bars_have_its_columns_splits_and_values(tmp_path, name, shape, values):
+    assert shape.rows == tuple(rows for rows, _ in ROWS[name].values()) and sum(shape.sizes.values()) == values
+    shapes.SHAPES[name](tmp_path, 3001, 3)
+    numeric, categorical = COLUMNS[name]
+    counts = []
+    for split in ('train', 'valid', 'test'):
+        header, *rows = [line.split(',') for line in (tmp_path / f'{split}.csv').read_text().splitlines()]
+        assert header == ['label', *numeric, *categorical]
+        counts.append(len(rows))
+        cells = np.array(rows, np.float64)
+        assert set(cells[:, 0]) == {0, 1} and (cells[:, 1 : 1 + len(numeric)] <= 1).all()
+        first = np.cumsum([shape.first_id, *shape.sizes.values()])
+        ids = cells[:, 1 + len(numeric) :]
+        assert (ids >= first[:-1]).all() and (ids < first[1:]).all()
+    shares = np.array(shape.rows) / sum(shape.rows)
+    assert sum(counts) == 3001 and np.allclose(np.array(counts) / 3001, shares, atol=5e-4)
 
 
 def test_movielens_files_are_read(tmp_path):
