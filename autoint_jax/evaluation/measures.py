@@ -1,6 +1,7 @@
 """The metrics that an evaluation measures, and their computation from the scores of a split."""
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.evaluation import metrics
-from autoint_jax.evaluation.metric import GROUPS, NOTHING, TOTALS, Scored
+from autoint_jax.evaluation.metric import GROUPS, NOTHING, TOTALS, Scored, Totals
 from autoint_jax.evaluation.sums import Scores, totals
 from autoint_jax.evaluation.weighted import WEIGHTED
 from autoint_jax.schema import CATEGORICAL, ROW_WEIGHTS, SOFT_LABELS, Schema
@@ -47,6 +48,26 @@ class Measures:
         """Whether the logits must be copied to the host, because a metric needs more than the sums of the devices."""
         return metrics.needed(self.names) != TOTALS
 
+    def check_defined(self, name: str, rows: Rows, asked: str) -> None:
+        """Checks that a metric has a value on some rows, whatever their scores are.
+
+        Args:
+          name: the name of the metric, which is one of `names`.
+          rows: the rows of the validation split.
+          asked: what asks for the metric, for the sentence, such as 'training.monitor=auc'.
+
+        Raises:
+          UsageError: it has none, as the AUC of rows of one class.
+        """
+        metric, positives = metrics.metric(name), int((rows.labels > 0.5).sum())
+        unscored = Totals(len(rows.labels) - positives, positives, 0, 0.0)
+        logits = np.zeros(len(rows.labels), np.float32) if metric.needs != TOTALS else None
+        if math.isnan(metric.of(self._scored(unscored, logits, rows))):
+            raise UsageError(
+                f'{asked} is not defined on the validation split ({metric.undefined}): choose another metric, or '
+                'prepare the data with another split'
+            )
+
     def figures(self, scores: Scores, rows: Rows) -> dict[str, float]:
         """Returns {name: value} of a split. It waits for the devices to compute the scores.
 
@@ -54,16 +75,17 @@ class Measures:
           scores: the scores of the split, with logits if `keep_logits`.
           rows: the rows of the split, in the order of the logits.
         """
-        return metrics.figures(
-            self.names,
-            Scored(
-                totals(scores.sums),
-                rows.labels,
-                NOTHING if scores.logits is None else np.asarray(scores.logits),
-                NOTHING if self.slot is None else np.asarray(rows.ids[:, self.slot]),
-                NOTHING if rows.row_weights is None else rows.row_weights,
-                NOTHING if rows.soft_labels is None else rows.soft_labels,
-            ),
+        return metrics.figures(self.names, self._scored(totals(scores.sums), scores.logits, rows))
+
+    def _scored(self, of_split: Totals, logits: Any, rows: Rows) -> Scored:
+        """Returns the rows of a split with their totals and their logits, if any."""
+        return Scored(
+            of_split,
+            rows.labels,
+            NOTHING if logits is None else np.asarray(logits),
+            NOTHING if self.slot is None else np.asarray(rows.ids[:, self.slot]),
+            NOTHING if rows.row_weights is None else rows.row_weights,
+            NOTHING if rows.soft_labels is None else rows.soft_labels,
         )
 
 

@@ -6,6 +6,7 @@ import pathlib
 
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
+from autoint_jax.evaluation.measures import measures
 from autoint_jax.records import runs
 from autoint_jax.sweeps import claims, trials
 from autoint_jax.sweeps.folder import SweepFolder
@@ -54,12 +55,22 @@ def check_data(task: WorkerTask) -> None:
     """Checks that the data of the sweep is prepared, and that all of its trials and records were made with this data.
 
     Raises:
-      UsageError: data is not prepared, or a trial or a record was made with other data.
+      UsageError: data is not prepared, the objective is not defined on it, or a trial or a record was made with other
+        data.
     """
     folder = task.folder
     opened = functools.cache(functools.partial(open_prepared, task.data_dir))
+    configs = [trial.config for trial in folder.trials()]
     if folder.sweep.search is not None:
-        opened(folder.sweep.config.data.dataset, folder.sweep.config.data.recipe)
+        configs.append(folder.sweep.config)
+    evaluated = {
+        (config.data.dataset, config.data.recipe, config.training.evaluated, config.training.group_by)
+        for config in configs
+    }
+    for dataset, recipe, names, group_by in evaluated:
+        data, sweep = opened(dataset, recipe), folder.sweep
+        measured = measures(names, group_by, data.schema)
+        measured.check_defined(sweep.metric.name, data.split('valid'), f'objective = {sweep.objective!r}')
     for trial in folder.trials():
         data, path = opened(trial.config.data.dataset, trial.config.data.recipe), folder.of(trial)
         theirs = trials.data_hash(path)

@@ -58,8 +58,8 @@ class Run:
           copies: number of runs that share its program, itself among them.
           ancestor: the run from whose state it goes on, if any.
 
-        Raises UsageError if the folder is in use, or holds a run or checkpoints of another configuration or other data.
-        It is not changed then.
+        Raises UsageError if the folder is in use, or holds a run or checkpoints of another configuration or other data,
+        or if `training.monitor` is not defined on the validation split. The folder is not changed then.
         """
         self.setup, self._data, self._folder = setup, data, folder
         training = setup.config.training
@@ -72,6 +72,7 @@ class Run:
         self._open_record: records.RunRecords | None = None
         self.result = decided_result(lambda: contents.matching_result(folder, setup.config, data))
         if self.result is None:
+            self.measures.check_defined(self._monitor, data.split('valid'), f'training.monitor={self._monitor}')
             self.states.check_identity()
             self.result = decided_result(lambda: self._started(folder, copies))
             check_shared(folder / 'run.json')
@@ -111,16 +112,6 @@ class Run:
         """{name in `Rates`: value} of the learning rates that plateaus have lowered so far; empty without that rule."""
         return setbacks.lowered_rates(self.setup.config, self.progress.evaluations)
 
-    @property
-    def evaluated_step(self) -> int:
-        """The step of the last evaluation; 0 before the first one."""
-        return self.progress.evaluated_step
-
-    @property
-    def step(self) -> int:
-        """The number of steps taken."""
-        return self.progress.step
-
     def latest(self, mesh: Mesh, say: Callable[[str], None]) -> TrainState:
         """Returns the state from which to resume, or the initial state, on the mesh.
 
@@ -146,7 +137,7 @@ class Run:
         """
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad) and not self.setup.skips:
-            config, step = self.setup.config, self.step + int(bad[0]) + 1
+            config, step = self.setup.config, self.progress.step + int(bad[0]) + 1
             found = bad_step(config, self.schedule, step, losses[bad[0]], self.states.newest())
             path = records.write_bad_step(self._folder, found._asdict())
             with self._divergence_recorded():

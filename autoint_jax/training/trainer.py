@@ -79,9 +79,9 @@ class RunTrainer:
         """Trains the run to its end and writes its result; `began` is the time at which training was asked for."""
         run, reporter = self._run, self._reporter
         state = run.latest(self._mesh, reporter.say)
-        if run.step:
-            reporter.say(f'going on from step {run.step}')
-        if self._compiling is not None and run.step < self.schedule.last_step:
+        if run.progress.step:
+            reporter.say(f'going on from step {run.progress.step}')
+        if self._compiling is not None and run.progress.step < self.schedule.last_step:
             reporter.doing('compiling the steps')
             self._chunk = self._compiling.result()
         checkpoint_seconds = run.setup.config.execution.checkpoint_seconds
@@ -95,10 +95,10 @@ class RunTrainer:
     def next_round(self) -> tuple[int, int] | None:
         """Begins a round. Returns the step of the last evaluation and the number of steps; None if no round is left."""
         run = self._run
-        if run.evaluated_step >= self.schedule.last_step or run.stopped:
+        if run.progress.evaluated_step >= self.schedule.last_step or run.stopped:
             return None
         self._varied = run.varied
-        return run.evaluated_step, run.step
+        return run.progress.evaluated_step, run.progress.step
 
     def chunk(self, state: TrainState, chunk: Chunk) -> tuple[TrainState, jax.Array]:
         """Takes the steps of a chunk. Returns the state after them, and their losses [max_steps]."""
@@ -127,11 +127,11 @@ class RunTrainer:
 
     def steps(self, rate: float) -> None:
         """Reports the number of steps taken, the latest at `rate` rows per second."""
-        self._reporter.steps(self._run.step, self.schedule.last_step, rate)
+        self._reporter.steps(self._run.progress.step, self.schedule.last_step, rate)
 
     def save_between(self, state: TrainState) -> None:
         """Saves the state between two evaluations."""
-        self._reporter.doing(f'saving step {self._run.step}')
+        self._reporter.doing(f'saving step {self._run.progress.step}')
         self._run.save_between(state)
 
     def evaluate(self, state: TrainState) -> None:

@@ -1,6 +1,7 @@
 """Weighted metrics and the logloss of soft labels, against loops."""
 
 import math
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation import calibration, ranking, sums, weighted
 from autoint_jax.evaluation.measures import measures
+from autoint_jax.evaluation.metric import Totals
+from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.scoring.figures import RunningFigures
 
@@ -64,3 +67,37 @@ def test_weighted_rows_always_have_weighted_metrics_and_others_never():
         measures(('weighted_auc',), '', Schema((FIELDS,)))
     with pytest.raises(UsageError, match=r"'calibration' compares .* labels of this data are soft"):
         measures(('calibration',), '', Schema((FIELDS,), ('soft_labels',)))
+
+
+class Rows(NamedTuple):
+    """The rows of a split."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    row_weights: np.ndarray | None
+    soft_labels: np.ndarray | None = None
+
+
+@pytest.mark.parametrize('name', METRICS)
+def test_a_metric_that_no_scores_can_have_is_told_by_the_rows_alone(name):
+    """Whatever is NaN for random scores is refused before there are any, and nothing else is."""
+    metric, groups = METRICS[name], np.arange(ROWS, dtype=np.int32)[:, None] % 3
+    measured = measures((name,), 'a', Schema((FIELDS,), ('row_weights',)))
+    for labels, weights in (
+        (LABELS, WEIGHTS),
+        (LABELS, 0 * WEIGHTS),
+        (LABELS, LABELS),
+        (0 * LABELS, WEIGHTS),
+        (np.ones_like(LABELS), WEIGHTS),
+        ((groups[:, 0] == 1).astype(np.float32), WEIGHTS),
+    ):
+        rows = Rows(groups, labels, weights)
+        positives = int(labels.sum())
+        value = metric.of(measured._scored(Totals(ROWS - positives, positives, 1, 30.0), LOGITS, rows))
+        if math.isnan(value):
+            with pytest.raises(
+                UsageError, match=rf'^asked=x is not defined on .*\({metric.undefined}\): choose another'
+            ):
+                measured.check_defined(name, rows, 'asked=x')
+        else:
+            measured.check_defined(name, rows, 'asked=x')

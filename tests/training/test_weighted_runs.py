@@ -6,13 +6,16 @@ import numpy as np
 import polars as pl
 import pytest
 from run_cases import TINY, Told, outcome
+from sweep_cases import BASE, opened, task
 
 from autoint_jax.config.configuration import replace
 from autoint_jax.data.datasets.dataset import Options
 from autoint_jax.data.datasets.registry import prepare_own
 from autoint_jax.data.preparation.progress import SilentPreparation
+from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.weighted import weighted_auc, weighted_logloss
 from autoint_jax.scoring.predictor import Predictor
+from autoint_jax.sweeps.worker_task import check_data
 from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.loop import fit
 from autoint_jax.training.step import placement, scoring
@@ -41,17 +44,22 @@ fields: [{name: city}, {name: x, kind: numeric}]
 """
 
 
-@pytest.fixture(scope='module')
-def data(tmp_path_factory):
-    folder, rng = tmp_path_factory.mktemp('weighted'), np.random.default_rng(0)
-    lines = ['p,w,part,city,x']
+def prepared(folder, *, one_class=''):
+    """Writes a table, prepares it, and returns the data. Positive rows of the part `one_class` weigh 0."""
+    rng, lines = np.random.default_rng(0), ['p,w,part,city,x']
     for number in range(120):
-        city = rng.integers(0, 5)
+        city, part = rng.integers(0, 5), 'aabac'[number % 5]
         soft = np.clip(0.15 * city + 0.2 * rng.random(), 0, 1)
-        lines.append(f'{soft:.3f},{rng.exponential():.3f},{"aabac"[number % 5]},c{city},{rng.random():.3f}')
+        weight = 0 if part == one_class and soft > 0.4 else rng.exponential()
+        lines.append(f'{soft:.3f},{weight:.3f},{part},c{city},{rng.random():.3f}')
     (folder / 't.csv').write_text('\n'.join(lines) + '\n')
     (folder / 'mine.yaml').write_text(DECLARATION)
     return prepare_own(folder / 'mine.yaml', None, folder / 'out', Options())
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return prepared(tmp_path_factory.mktemp('weighted'))
 
 
 @pytest.fixture(scope='module')
@@ -76,6 +84,28 @@ def test_the_log_and_the_record_say_what_counts(data, alone):
         assert test[name] == pytest.approx(weighted_logloss(logits, columns.soft_labels, weights), rel=1e-6)
     for name, weights in (('auc', ones), ('weighted_auc', columns.row_weights)):
         assert test[name] == pytest.approx(weighted_auc(logits, columns.labels, weights), rel=1e-6)
+
+
+def test_a_monitor_or_objective_that_is_not_defined_is_refused_before_anything_is_written(tmp_path):
+    data, config = prepared(tmp_path, one_class='b'), replace(CONFIG, {'training.monitor': 'weighted_auc'})
+    undefined = r'is not defined on the validation split \(no weights of both classes\): choose another metric, or'
+    with pytest.raises(UsageError, match=f'^training.monitor=weighted_auc {undefined}'):
+        fit(config, data, tmp_path / 'run', Told())
+    with pytest.raises(UsageError, match=f'^training.monitor=weighted_auc {undefined}'):
+        fit_copies([config, replace(config, {'seed': 1})], data, [tmp_path / 'run', tmp_path / 'other'], Told())
+    assert not (tmp_path / 'run').exists() and not (tmp_path / 'other').exists()
+    text = "objective = 'valid_weighted_auc'\n" + BASE + "data.dataset = 'csv'\ndata.recipe = 'mine'\n"
+    folder = opened(tmp_path, text + "training.metrics = ['weighted_auc']\n[grid]\nseed = [0, 1]\n")
+    with pytest.raises(UsageError, match=f"^objective = 'valid_weighted_auc' {undefined}"):
+        check_data(task(folder, data.folder.parents[1]))
+
+
+def test_a_sweep_by_weights_that_the_data_lacks_is_refused(tmp_path, data_dir):
+    text = "objective = 'valid_weighted_auc'\n" + BASE + "training.metrics = ['weighted_auc']\n[grid]\nseed = [0, 1]\n"
+    with pytest.raises(
+        UsageError, match="'weighted_auc' needs weights of rows, and this data has none: choose another"
+    ):
+        check_data(task(opened(tmp_path, text), data_dir))
 
 
 @pytest.mark.slow

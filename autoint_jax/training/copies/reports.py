@@ -41,7 +41,7 @@ class CopiesReports:
 
     def steps(self, training: Sequence[int], rate: float) -> None:
         """Reports steps of some copies, each of which takes `rate` rows per second."""
-        step, last = max(self._runs[copy].step for copy in training), self._runs[0].schedule.last_step
+        step, last = max(self._runs[copy].progress.step for copy in training), self._runs[0].schedule.last_step
         if self._own:
             for copy in training:
                 self._own[copy].steps(step, last, rate)

@@ -15,6 +15,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.training import rounds
 from autoint_jax.training.copies import programs
 from autoint_jax.training.copies.options import varying_rates
+from autoint_jax.training.copies.orders_feed import OrdersFeed
 from autoint_jax.training.copies.programs import BY_COPY, replica_mesh, stacked
 from autoint_jax.training.copies.reports import CopiesReports
 from autoint_jax.training.loop import split_rows
@@ -82,7 +83,7 @@ class CopiesTrainer:
         }
         self._varied: dict[str, jax.Array] = {}
         orders = order.OrderAhead(self._epoch_orders, self.schedule.epochs)
-        self.feed: Feed = _OrdersFeed(self._resident['train'], orders)
+        self.feed: Feed = OrdersFeed(self._resident['train'], orders)
         self._training: list[int] = []  # the copies that take the steps of this round
         self._errors: dict[int, UsageError] = {}
 
@@ -96,8 +97,8 @@ class CopiesTrainer:
             run.latest(self._alone, functools.partial(self._reports.say, copy)) for copy, run in enumerate(self._runs)
         ]
         for copy, run in enumerate(self._runs):
-            if run.step:
-                self._reports.say(copy, f'going on from step {run.step}')
+            if run.progress.step:
+                self._reports.say(copy, f'going on from step {run.progress.step}')
         states = stacked([*own, *[own[0]] * (len(self._filled) - len(own))], self._mesh)
         del own
         checkpoint_seconds = self._setup.config.execution.checkpoint_seconds
@@ -114,9 +115,9 @@ class CopiesTrainer:
         After an interruption copies may have been saved at different steps; those that are behind go first.
         """
         at = {
-            copy: (run.step, run.evaluated_step)
+            copy: (run.progress.step, run.progress.evaluated_step)
             for copy, run in enumerate(self._runs)
-            if run.evaluated_step < self.schedule.last_step and not run.stopped and id(run) not in self._errors
+            if id(run) not in self._errors and run.progress.evaluated_step < self.schedule.last_step and not run.stopped
         }
         self._training = [copy for copy in at if at[copy] == min(at.values())]
         if not self._training:
@@ -125,7 +126,7 @@ class CopiesTrainer:
         self._varied = self._constant | {
             name: self._by_copy([of_copy[name] for of_copy in lowered]) for name in lowered[0]
         }
-        first = self._runs[self._training[0]]
+        first = self._runs[self._training[0]].progress
         return first.evaluated_step, first.step
 
     def chunk(self, states: TrainState, chunk: Chunk) -> tuple[TrainState, jax.Array]:
@@ -168,7 +169,7 @@ class CopiesTrainer:
 
     def save_between(self, states: TrainState) -> None:
         """Saves the copies that took steps, between two evaluations."""
-        self._reports.doing(f'saving step {self._runs[self._training[0]].step}')
+        self._reports.doing(f'saving step {self._runs[self._training[0]].progress.step}')
         on_host = jax.device_get(states)
         for copy in self._sound():
             with self._kept_apart(copy):
@@ -236,18 +237,6 @@ class CopiesTrainer:
         return jax.device_put(
             values.astype(np.float32) if values.dtype == np.float64 else values, NamedSharding(self._mesh, BY_COPY)
         )
-
-
-class _OrdersFeed:
-    """The feed of columns on the devices, with an order for each copy."""
-
-    def __init__(self, columns: Columns, orders: order.OrderAhead[jax.Array]):
-        """Takes the columns, and makes orders of epochs, int32 [r, steps, padded_batch]."""
-        self._columns, self._orders = columns, orders
-
-    def chunk(self, epoch: int, first: int, stop: int, most: int) -> Chunk:
-        """Returns a chunk as `Feed.chunk` says; its order is [r, steps, padded_batch]."""
-        return Chunk(self._columns, self._orders.order(epoch), first, min(most, REPORT_STEPS, stop - first))
 
 
 def _of(tree: Any, copy: int) -> Any:
