@@ -67,7 +67,8 @@ def experiment(main: Callable[[list[str]], int | None]) -> Callable[[list[str]],
     def tried_out(argv: list[str]) -> int | None:
         if not QUICK.value:
             return main(argv)
-        from autoint_jax.data.store.opening import NotPrepared, open_prepared
+        from autoint_jax.data.store.first_rows import open_undamaged
+        from autoint_jax.data.store.opening import NotPrepared
         from autoint_jax.records import comparison
 
         whole = DATA_DIR.value
@@ -76,9 +77,8 @@ def experiment(main: Callable[[list[str]], int | None]) -> Callable[[list[str]],
             with comparison.without_verdicts():
                 main(argv)
         except NotPrepared as missing:
-            open_prepared(
-                whole, missing.dataset, missing.recipe
-            )  # names the folder of the user, not that of first rows
+            # Names the folder of the user, not that of first rows, or what is damaged there.
+            open_undamaged(whole, missing.dataset, missing.recipe)
             raise
         print('quick: no verdict')
         return 0
@@ -102,14 +102,11 @@ def _shorten() -> None:
 
 
 def shorten_data(dataset: str) -> None:
-    """Sets --data_dir of an experiment that is only tried out to a folder of first rows, if a recipe is prepared.
-
-    Raises UsageError if a recipe of the data set is damaged.
-    """
+    """Sets --data_dir of an experiment that is only tried out to a folder of first rows, if a recipe is prepared."""
     from autoint_jax.data.store import first_rows
 
     folder = pathlib.Path(RUNS_DIR.value).parent
-    short, recipes = folder / 'data', first_rows.whole_recipes(DATA_DIR.value, dataset)
+    short, recipes = folder / 'data', first_rows.whole_recipes(DATA_DIR.value, dataset, print)
     if any(first_rows.holds_other_rows(data, short) for data in recipes):
         shutil.rmtree(folder)  # runs of other rows are in the way
     for data in recipes:

@@ -59,6 +59,21 @@ def test_first_rows_are_taken_of_every_recipe(command, data_dir, tmp_path):
     assert rows_of == {'autoint_all_rows': again.hash, 'with_ids': data.hash} and again.hash != data.hash
 
 
+def test_a_damaged_recipe_stops_only_experiments_that_need_it(command, data_dir, tmp_path):
+    whole, short = tmp_path / 'prepared', tmp_path / 'runs' / 'quick' / 'data' / 'movielens_1m'
+    recipe = shutil.copytree(data_dir, whole) / 'movielens_1m' / 'autoint_all_rows'
+    for name in ('with_ids', 'of_another_version'):
+        shutil.copytree(recipe, recipe.with_name(name))
+    (recipe.with_name('of_another_version') / 'schema.json').write_text('{}')
+    with open(recipe.with_name('with_ids') / 'valid' / 'ids.npy', 'r+b') as file:
+        file.truncate(200)
+    tried_out(command, whole, 'table1_statistics', '--dataset=movielens_1m')
+    assert [path.name for path in short.iterdir()] == ['autoint_all_rows']
+    done = command('experiments/leaderboard.py', '--quick', '--recipe=with_ids', f'--data_dir={whole}')
+    fails(done, f'{whole}/movielens_1m/with_ids/valid/ids.npy', 'prepare the data again with --overwrite')
+    assert 'without the recipe of_another_version: ' in done.stdout
+
+
 def test_a_missing_recipe_is_asked_for_in_the_folder_of_whole_data(command, data_dir, tmp_path):
     done = command('experiments/leaderboard.py', '--quick', '--recipe=with_ids', f'--data_dir={data_dir}')
     fails(done, f'no prepared data at {data_dir}/movielens_1m/with_ids', f'--data_dir={data_dir}\n')

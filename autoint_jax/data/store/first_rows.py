@@ -4,9 +4,12 @@ import pathlib
 
 from autoint_jax import stored
 from autoint_jax.data.store import shuffled
+from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.derived import columns_of, write_derived
+from autoint_jax.data.store.listener import Say
 from autoint_jax.data.store.opening import folder_of, open_prepared
 from autoint_jax.data.store.prepared import PreparedData
+from autoint_jax.errors import UsageError
 
 ROWS_OF = 'first_rows_of'  # the manifest's key for the hash of the data whose first rows these are
 
@@ -24,15 +27,30 @@ def write_first_rows(data: PreparedData, rows: int, folder: pathlib.Path) -> Non
     )
 
 
-def whole_recipes(data_dir: str | pathlib.Path, dataset: str) -> list[PreparedData]:
+def whole_recipes(data_dir: str | pathlib.Path, dataset: str, say: Say) -> list[PreparedData]:
     """Opens all recipes of a data set, by name, without those that hold the rows of another recipe in other splits.
 
-    An experiment makes the latter from the data that it has, also from first rows. Raises UsageError if a recipe is
-    damaged.
+    An experiment makes the latter from the data that it has, also from first rows. Damaged recipes are left out,
+    because the experiment may not need them; `say` is told of each.
     """
-    names = sorted(path.parent.name for path in pathlib.Path(data_dir, dataset).glob('*/manifest.json'))
-    found = [open_prepared(data_dir, dataset, name) for name in names]
-    return [data for data in found if shuffled.ROWS_OF not in data.manifest]
+    found = []
+    for name in sorted(path.parent.name for path in pathlib.Path(data_dir, dataset).glob('*/manifest.json')):
+        try:
+            data = open_undamaged(data_dir, dataset, name)
+        except UsageError as error:
+            say(f'without the recipe {name}: {error}')
+            continue
+        if shuffled.ROWS_OF not in data.manifest:
+            found.append(data)
+    return found
+
+
+def open_undamaged(data_dir: str | pathlib.Path, dataset: str, recipe: str) -> PreparedData:
+    """Opens prepared data whose splits have been checked. Raises UsageError as `open_prepared` and `split` do."""
+    data = open_prepared(data_dir, dataset, recipe)
+    for split in SPLITS:
+        data.split(split)
+    return data
 
 
 def first_rows_folder(data: PreparedData, data_dir: pathlib.Path) -> pathlib.Path:
