@@ -78,7 +78,7 @@ def _main() -> None:
     measured = _measures(run)
     columns = data_flags.verified(run.data).split(_SPLIT.value)
     if not len(columns):
-        raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows')
+        raise UsageError(f'the {_SPLIT.value} split of {run.data.folder} has no rows: name another --split')
     with contextlib.closing(Heartbeat(functools.partial(print, flush=True))) as beat:
         if group.is_first():
             beat.doing(f'evaluating on {counted(len(columns), "row")}')

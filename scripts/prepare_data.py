@@ -165,7 +165,11 @@ def _own_table() -> PreparedData:
         raise UsageError(f'--dataset={OWN_TABLE} needs --schema=FILE; --infer=TABLE prints a draft of it')
     schema = pathlib.Path(_SCHEMA.value)
     if not schema.is_file():
-        raise UsageError(f'--schema={schema} does not exist')
+        known = sorted(str(path) for ending in ('yaml', 'yml', 'json') for path in schema.parent.glob(f'*.{ending}'))
+        raise UsageError(
+            f'--schema={schema} {"is a folder" if schema.is_dir() else "does not exist"}{nearest(str(schema), known)}: '
+            'name the YAML or JSON file that declares your table; --infer=TABLE prints a draft of it'
+        )
     raw_dir = None if _RAW_DIR.value is None else _raw_dir(OWN_TABLE)
     extends, origin = _extended(OWN_TABLE, schema.stem), lambda: own_table.origin_of(load(schema))
     return _already(OWN_TABLE, schema.stem, origin, raw_dir, schema.parent, extends) or _prepared(
@@ -223,7 +227,7 @@ def _raw_dir(dataset: str) -> pathlib.Path:
     if _RAW_DIR.value is not None:
         folder = pathlib.Path(_RAW_DIR.value)
         if not folder.is_dir():
-            raise UsageError(f'--raw_dir={folder} is not a folder')
+            raise UsageError(f'--raw_dir={folder} is not a folder: name the folder that holds the raw files')
         return folder
     if dataset != 'movielens_100k':
         reference = registry.reference_of(dataset)

@@ -205,7 +205,7 @@ def test_evaluation_of_what_is_not_there(command, data_dir, run_dir, option, par
     [
         (['--dataset=movielens_2m'], ["unknown data set 'movielens_2m'", 'movielens_1m']),
         (['--dataset=movielens_1m'], ['--raw_dir']),
-        (['--dataset=movielens_1m', '--raw_dir=nowhere'], ['nowhere is not a folder']),
+        (['--dataset=movielens_1m', '--raw_dir=nowhere'], ['nowhere is not a folder: name the folder that holds']),
         (['--dataset=movielens_1m', '--raw_dir=.'], ['users.dat does not exist']),
         (['--dataset=movielens_1m', '--recipe=x'], ["no recipe 'x'", 'autoint_all_rows']),
     ],

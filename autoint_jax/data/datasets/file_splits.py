@@ -123,7 +123,9 @@ def _matches(pattern: str, folder: pathlib.Path, declaration: pathlib.Path) -> l
     names = sorted(folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True))
     for name in names:
         if not os.path.exists(name):
-            raise UsageError(f'{name}, named in {declaration}, is a link to a file that does not exist')
+            raise UsageError(
+                f'{name}, named in {declaration}, is a link to a file that does not exist: mend or remove it'
+            )
     files = [name for name in names if not name.is_dir()]
     if names and not files:
         raise UsageError(
@@ -131,7 +133,9 @@ def _matches(pattern: str, folder: pathlib.Path, declaration: pathlib.Path) -> l
         )
     if not files:
         near = nearest(pattern, sorted(other.name for other in folder.iterdir())) if folder.is_dir() else ''
-        raise UsageError(f'{path}, named in {declaration}, does not exist{near}')
+        raise UsageError(
+            f'{path}, named in {declaration}, does not exist{near}: correct the name, or put the file there'
+        )
     return files
 
 

@@ -60,7 +60,7 @@ def open_file(plan: RowPlan, path: pathlib.Path, keep: Sequence[str] = ()) -> Ne
         wanted = list(dict.fromkeys([*plan.needed, plan.table.label.column, *keep]))
         return NewFile(RatingsSource(path, wanted), True, [])
     if not path.is_file():
-        raise UsageError(f'{path} is a folder' if path.is_dir() else f'{path} does not exist')
+        raise UsageError(f'{path} {"is a folder" if path.is_dir() else "does not exist"}: name a file of rows')
     if path.suffix.lower() == PARQUET:
         return _parquet(plan, path, keep)
     if plan.form == 'libsvm':

@@ -59,7 +59,7 @@ def row_plan(data: PreparedData) -> RowPlan:
     elif str(data.manifest.get('dataset', '')).startswith('movielens_'):  # prepared by an earlier version
         stored_plan = movielens_rows.row_plan(data.schema)
     else:
-        raise UsageError(f'{path} does not exist: raw rows cannot be encoded for {data.folder}')
+        raise UsageError(f'{path} does not exist, so raw rows cannot be encoded for {data.folder}: {mend}')
     with stored.of_form(path, mend=mend):
         fitted = Fitted(
             data.vocabularies(),

@@ -84,7 +84,7 @@ def kdd12_profile(folder: pathlib.Path) -> Derivation:
     """
     path = folder / PROFILE
     if not path.is_file():
-        raise UsageError(f'{path} does not exist: it has the gender and age of every user')
+        raise UsageError(f'{path} does not exist: put that file there, which has the gender and age of every user')
     names = ('UserID', 'Gender', 'Age')
     layout, tally = Layout(tuple((name, 'integer') for name in names)), Tally(path)
     frames: list[pl.DataFrame] = []
@@ -174,7 +174,7 @@ def joined_files(derivation: str, folder: pathlib.Path) -> list[pathlib.Path]:
     paths = [folder / PROFILE] if derivation == 'kdd12_profile' else []
     for path in paths:
         if not path.is_file():
-            raise UsageError(f'{path} does not exist: it has the gender and age of every user')
+            raise UsageError(f'{path} does not exist: put that file there, which has the gender and age of every user')
     return paths
 
 

@@ -44,9 +44,10 @@ class TextSource:
         self.unseen_missing = set(layout.missing) - {''}
         for path in paths:
             if not path.is_file():
-                raise UsageError(f'{path} is a folder' if path.is_dir() else f'{path} does not exist')
+                what = 'is a folder' if path.is_dir() else 'does not exist'
+                raise UsageError(f'{path} {what}: put the raw file there, or name another one')
             if not path.stat().st_size:
-                raise UsageError(f'{path} is empty')
+                raise UsageError(f'{path} is empty: put a file with rows there, or name another one')
             if layout.own_names:
                 check_headers_alike(path, paths[0], layout)
             elif layout.header:

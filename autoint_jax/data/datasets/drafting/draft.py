@@ -96,8 +96,8 @@ def _sample(path: pathlib.Path) -> Sample:
             'as in "part-*.csv"'
         )
     if not path.exists():
-        several = ': name one file' if re.search(r'[*?\[]', path.name) else ''
-        raise UsageError(f'{path} does not exist{several}')
+        one = 'one file' if re.search(r'[*?\[]', path.name) else 'a file'
+        raise UsageError(f'{path} does not exist: name {one} of your table')
     if not path.is_file():
         raise UsageError(f'{path} is not a regular file: write the table to a file first, which can be read again')
     suffix = pathlib.Path(unpacked_name(path)).suffix.lower()
