@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import errno
 import os
+import re
 from collections.abc import Iterator
 
 from autoint_jax.terminal import shown
@@ -73,13 +74,30 @@ def system_sentence(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """A context that adds the name of a file to an OSError.
+def full_disk_named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """A context that turns errors about space into an OSError with the name of the file.
 
-    Writing gives no name, and NumPy no error number where a full disk cut a write short.
+    Writing gives no name, and Polars gives the number of the error only in its text, as in '(os error 28)'.
     """
     try:
         yield
+    except Exception as error:
+        told = re.search(r'\(os error (\d+)\)', str(error))
+        number = getattr(error, 'errno', None) or (int(told[1]) if told else None)
+        if number not in FULL or getattr(error, 'filename', None) is not None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """A context in which only one file is written. It adds the name of the file to an OSError.
+
+    NumPy gives no error number where a full disk cut a write short.
+    """
+    try:
+        with full_disk_named(path):
+            yield
     except OSError as error:
         if error.filename is not None:
             raise

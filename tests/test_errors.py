@@ -6,9 +6,10 @@ import os
 import pathlib
 import re
 
+import polars as pl
 import pytest
 
-from autoint_jax.errors import system_sentence
+from autoint_jax.errors import full_disk_named, system_sentence, writing
 from autoint_jax.exits import described
 
 SAID = {
@@ -37,6 +38,38 @@ def test_every_error_of_the_system_names_the_file_and_why(number):
     assert '/data/a.csv to /data/b.csv' in both
     assert SAID[number] in system_sentence(OSError(number, os.strerror(number)))
     assert described(OSError(number, 'x')) == (system_sentence(OSError(number, 'x')), 1)
+
+
+@pytest.mark.parametrize('context', [full_disk_named, writing])
+def test_an_error_of_polars_about_space_names_the_file(context):
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        with pytest.raises(OSError) as raised, context('/data/a.parquet'):
+            raise pl.exceptions.ComputeError(f'parquet: underlying IO error: x (os error {number})')
+        assert (raised.value.errno, raised.value.filename) == (number, '/data/a.parquet')
+    with pytest.raises(pl.exceptions.ComputeError), context('/data/a.parquet'):
+        raise pl.exceptions.ComputeError('x (os error 2)')
+
+
+def test_polars_writes_nothing_without_a_context_that_names_the_file():
+    """Polars raises its own errors if the disk is full, which would end a command with a traceback."""
+    contexts, found = {'writing', 'replacing', 'room_for'}, 0
+    written = {'write_parquet', 'write_ipc', 'write_csv', 'sink_parquet', 'sink_csv', 'sink_ipc'}
+    for path in (pathlib.Path(__file__).parents[1] / 'autoint_jax').rglob('*.py'):
+        if 'import polars' not in path.read_text():
+            continue
+        tree, named = ast.parse(path.read_text()), set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.With) and contexts & {
+                getattr(item.context_expr.func, 'id', getattr(item.context_expr.func, 'attr', ''))
+                for item in node.items
+                if isinstance(item.context_expr, ast.Call)
+            }:
+                named |= set(ast.walk(node))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, 'attr', '') in written and node.args:
+                found += 1
+                assert node in named, f'{path}:{node.lineno} writes outside of {contexts}'
+    assert found >= 6
 
 
 def sentences(node):

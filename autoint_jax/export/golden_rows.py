@@ -12,7 +12,7 @@ from autoint_jax.bundle.golden import Golden
 from autoint_jax.data.datasets.row_encoder import RowEncoder
 from autoint_jax.data.datasets.row_files import open_file
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, writing
 from autoint_jax.export.made_rows import ROWS, made_rows
 from autoint_jax.export.raw_inputs import raw_inputs
 from autoint_jax.export.scored_function import ScoringFunction, Weights, exported_logits
@@ -44,7 +44,8 @@ def golden_rows(run: TrainedRun, function: ScoringFunction, weights: Weights, pa
         types = {name: _TYPES.get(kinds.get(name, 'integer'), pl.String()) for name in rows[0]}
         with tempfile.TemporaryDirectory(prefix='autoint_jax-') as folder:
             path = pathlib.Path(folder) / 'made_rows.parquet'
-            pl.DataFrame(rows, types).write_parquet(path)
+            with writing(path):
+                pl.DataFrame(rows, types).write_parquet(path)
             raw, columns = _encoded(encoder, path)
     else:
         raw, columns = _encoded(encoder, path)

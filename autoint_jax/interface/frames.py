@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import pathlib
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +10,9 @@ import polars as pl
 from autoint_jax.data.datasets.row_plan import RowPlan
 from autoint_jax.errors import UsageError
 from autoint_jax.scoring.inputs import Input, input_files
+from autoint_jax.scoring.temporary_copies import copy_folder, room_for
+
+INSTEAD = ', or pass fewer rows at once'
 
 
 @contextlib.contextmanager
@@ -24,15 +25,17 @@ def files_of(rows: Any, plan: RowPlan) -> Iterator[Input]:
 
     Raises:
       UsageError: there is no such file, or the rows are of another kind.
+      NoRoom: the disk or a limit has no room for a copy of the rows.
     """
     if isinstance(rows, str | os.PathLike):
         with input_files(os.fspath(rows), plan) as files:
             yield files
         return
     frame = frame_of(rows)
-    with tempfile.TemporaryDirectory(prefix='autoint_jax-') as folder:
-        path = pathlib.Path(folder) / 'rows.parquet'
-        frame.write_parquet(path)
+    with copy_folder('the rows', INSTEAD) as folder:
+        path = folder / 'rows.parquet'
+        with room_for('the rows', folder, INSTEAD):
+            frame.write_parquet(path)
         try:
             yield Input([path], [])
         except UsageError as error:

@@ -1,29 +1,23 @@
 """The files that an input names: a file, a folder, or standard input."""
 
 import contextlib
-import os
 import pathlib
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from autoint_jax.data.datasets.row_plan import RowPlan, is_movielens
 from autoint_jax.data.raw.derived import PROFILE
 from autoint_jax.data.text.packed import unpacked_name
-from autoint_jax.errors import FULL, UsageError
+from autoint_jax.errors import UsageError
+from autoint_jax.scoring.temporary_copies import copy_folder, room_for
 
 STANDARD = '-'  # standard input
+INSTEAD = ', or give the rows as a file'
 SUFFIXES = ('.csv', '.tsv', '.txt', '.parquet', '.libsvm', '.libfm', '.svm', '.ffm', '.libffm')
 # The first bytes of files that are told by them, and the suffix by which they are read.
 _BEGINNINGS = ((b'PAR1', '.parquet'), (b'\x1f\x8b', '.gz'), (b'\x28\xb5\x2f\xfd', '.zst'), (b'PK\x03\x04', '.zip'))
-
-
-class NoRoom(UsageError):
-    """There is no room for the copy of standard input."""
-
-    status = 1
 
 
 class Input(NamedTuple):
@@ -52,8 +46,8 @@ def input_files(name: str, plan: RowPlan) -> Iterator[Input]:
       NoRoom: the disk or a limit has no room for the copy of standard input.
     """
     if name == STANDARD:
-        with tempfile.TemporaryDirectory(prefix='autoint_jax-') as folder:
-            yield Input([_copied(pathlib.Path(folder))], [])
+        with copy_folder('standard input', INSTEAD) as folder:
+            yield Input([_copied(folder)], [])
         return
     path = pathlib.Path(name)
     if not path.exists():
@@ -80,14 +74,9 @@ def _copied(folder: pathlib.Path) -> pathlib.Path:
     """Copies standard input to a file in a folder, and returns its path. Raises NoRoom if it cannot be written."""
     path = folder / 'input'
     try:
-        with open(path, 'wb') as file:
+        with room_for('standard input', folder, INSTEAD), open(path, 'wb') as file:
             shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
     except OSError as error:
-        if error.errno in FULL:
-            raise NoRoom(
-                f'there is no room for a copy of standard input in {folder} ({os.strerror(error.errno)}): free some '
-                'space, let the variable TMPDIR name a folder with more, or give the rows as a file'
-            ) from None
         raise OSError(error.errno, error.strerror, 'standard input') from None
     with open(path, 'rb') as file:
         begin = file.read(4)

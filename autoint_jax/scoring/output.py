@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from autoint_jax.errors import FULL, UsageError
+from autoint_jax.errors import UsageError, full_disk_named, writing
 from autoint_jax.unfinished import unfinished
 
 STANDARD = '-'  # standard output
@@ -53,13 +53,13 @@ def scores_file(name: str, empty: pl.DataFrame) -> Iterator[Write]:
     path = pathlib.Path(name)
     with unfinished(path) as scratch:
         scratch.mkdir()
-        with _full_disk_told(scratch):
+        with full_disk_named(path):
             whole = scratch / f'whole{path.suffix.lower()}'
             if path.suffix.lower() == '.csv':
                 with open(whole, 'wb') as file:
                     yield _csv_writer(file, empty)
             else:
-                parts = _Parts(scratch, empty)
+                parts = _Parts(scratch, empty, path)
                 yield parts.add
                 parts.join(whole)
             with open(whole, 'rb') as file:
@@ -70,8 +70,9 @@ def scores_file(name: str, empty: pl.DataFrame) -> Iterator[Write]:
 class _Parts:
     """Rows that become one Parquet file. They are written in parts, so that memory stays bounded."""
 
-    def __init__(self, folder: pathlib.Path, empty: pl.DataFrame):
-        self._folder, self._waiting, self._rows, self._count = folder, [empty], 0, 0
+    def __init__(self, folder: pathlib.Path, empty: pl.DataFrame, named: pathlib.Path):
+        """Takes the folder of parts, no rows, and the file that errors name."""
+        self._folder, self._waiting, self._rows, self._count, self._named = folder, [empty], 0, 0, named
 
     def add(self, frame: pl.DataFrame) -> None:
         """Adds rows."""
@@ -88,10 +89,12 @@ class _Parts:
             os.replace(self._path(0), whole)
         else:
             parts = [self._path(number) for number in range(self._count)]
-            pl.scan_parquet(parts, glob=False, hive_partitioning=False).sink_parquet(whole, maintain_order=True)
+            with writing(self._named):
+                pl.scan_parquet(parts, glob=False, hive_partitioning=False).sink_parquet(whole, maintain_order=True)
 
     def _write(self) -> None:
-        pl.concat(self._waiting, how='vertical').write_parquet(self._path(self._count))
+        with writing(self._named):
+            pl.concat(self._waiting, how='vertical').write_parquet(self._path(self._count))
         self._waiting, self._rows, self._count = self._waiting[:1], 0, self._count + 1
 
     def _path(self, number: int) -> pathlib.Path:
@@ -106,19 +109,3 @@ def _csv_writer(file: BinaryIO, empty: pl.DataFrame) -> Write:
 
 def _written(file: BinaryIO, content: bytes) -> None:
     file.write(content)
-
-
-@contextlib.contextmanager
-def _full_disk_told(scratch: pathlib.Path) -> Iterator[None]:
-    """Turns errors of Polars that mean a full disk into errors of the system, and names the file in all of these."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno in FULL:
-            raise OSError(error.errno, error.strerror, str(scratch)) from None
-        raise
-    except pl.exceptions.PolarsError as error:
-        for number in FULL:
-            if f'os error {number})' in str(error):
-                raise OSError(number, os.strerror(number), str(scratch)) from None
-        raise

@@ -1,11 +1,15 @@
 """Rows of Python programs become the same columns whatever holds them, or are refused by name."""
 
+import tempfile
+
 import pandas
 import polars as pl
 import pytest
+from full_disks import file_limit
 
+from autoint_jax import exits
 from autoint_jax.errors import UsageError
-from autoint_jax.interface.frames import frame_of
+from autoint_jax.interface.frames import files_of, frame_of
 
 
 class PandasStandIn:
@@ -79,3 +83,22 @@ def test_frames_of_pandas_itself():
     assert frame_of(whole)['n'].to_list() == [1, None] and frame_of(whole)['n'].dtype == pl.Int64
     with pytest.raises(UsageError, match="the column 'n' of the frame must have a name of its own"):
         frame_of(pandas.concat([whole, whole], axis=1))
+
+
+def test_rows_without_room_for_their_copy_are_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    rows = pl.DataFrame({'n': range(100_000)})
+    with file_limit(4096), pytest.raises(UsageError) as raised, files_of(rows, None):
+        pass
+    sentence, status = exits.described(raised.value)
+    assert status == exits.SYSTEM and list(tmp_path.iterdir()) == []
+    assert sentence.startswith(f'there is no room for a copy of the rows in {tmp_path}')
+    assert 'let the variable TMPDIR name a folder with more, or pass fewer rows at once' in sentence
+
+
+def test_no_folder_for_temporary_files_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', None)
+    monkeypatch.setattr(tempfile, '_candidate_tempdir_list', lambda: ['/dev/full'])
+    with pytest.raises(UsageError, match='no room for a copy of the rows in any folder .*No usable temporary.*TMPDIR'):
+        with files_of(WANTED, None):
+            pass

@@ -1,15 +1,13 @@
 """Nothing is scored wrongly in silence: what is wrong with an input is said, and rows keep their places."""
 
-import contextlib
 import errno
 import io
-import resource
-import signal
 import sys
 import tempfile
 
 import polars as pl
 import pytest
+from full_disks import file_limit
 from scoring_cases import prepared_own, scored, trained
 
 from autoint_jax import exits
@@ -198,18 +196,6 @@ def test_standard_input_may_be_packed(monkeypatch, tmp_path):
             (path,) = files.paths
             assert path.suffix == suffix and path.read_bytes() == content
         assert not path.exists()
-
-
-@contextlib.contextmanager
-def file_limit(size):
-    """Lets this process write no file of more than `size` bytes."""
-    handler, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize('name', ['s.csv', 's.parquet'])

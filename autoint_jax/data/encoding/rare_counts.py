@@ -1,6 +1,5 @@
 """Counts of the values that have no id of their own, kept so that data of later days can go on counting."""
 
-import errno
 import hashlib
 import pathlib
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from autoint_jax.data.encoding.plan import FieldPlan
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, writing
 
 # The form of their record in the manifest's preparation.
 RECORD = {'files': dict, 'missing': dict}
@@ -44,12 +43,8 @@ class RareCounts:
         name = f'{hashlib.sha256(field.name.encode()).hexdigest()[:16]}-{len(own)}.parquet'
         path = self._folder / name
         self._folder.mkdir(exist_ok=True)
-        try:
+        with writing(path):
             table.select('value', 'count').write_parquet(path)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            if 'os error 28' in str(error):  # Polars gives the cause in the text only, and no file
-                raise OSError(errno.ENOSPC, 'no space left', str(path)) from error
-            raise
         own[name] = _sha256(path)
 
     def tables(self, field: FieldPlan) -> Iterator[pl.DataFrame]:

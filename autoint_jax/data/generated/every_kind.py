@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import polars as pl
 
+from autoint_jax import stored
 from autoint_jax.data.generated.values import planted_labels, zipf
 
 NAME = 'every_kind'
@@ -53,9 +54,10 @@ def every_kind(folder: pathlib.Path, rows: int, seed: int) -> pathlib.Path:
         'bought': np.where(bought, 'yes', 'no').tolist(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(columns).write_csv(folder / f'{NAME}.csv')
+    with stored.replacing(folder / f'{NAME}.csv') as scratch:
+        pl.DataFrame(columns).write_csv(scratch)
     path = folder / f'{NAME}.yaml'
-    path.write_text(DECLARATION)
+    stored.write_text(path, DECLARATION)
     return path
 
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from autoint_jax import stored
+
 PART, LABEL, TEST = 'part', 'clicked', 'c'
 PARTS = 'aaaaaaaabc'  # of ten rows eight are for training, one for validation, one for the test
 
@@ -78,12 +80,13 @@ def write(found: Planted, folder: pathlib.Path, name: str) -> pathlib.Path:
     folder.mkdir(parents=True, exist_ok=True)
     columns = {LABEL: found.label.astype(int), PART: found.part}
     columns |= {field: found.values[:, number] for number, field in enumerate(found.names)}
-    pl.DataFrame(columns).write_csv(folder / f'{name}.csv')
+    with stored.replacing(folder / f'{name}.csv') as scratch:
+        pl.DataFrame(columns).write_csv(scratch)
     lines = [f'files: {name}.csv', f'label: {LABEL}']
     lines += [f'split: {{column: {{name: {PART}, train: [a], valid: [b], test: [c]}}}}']
     lines += [f'fields: [{", ".join(f"{{name: {field}}}" for field in found.names)}]']
     path = folder / f'{name}.yaml'
-    path.write_text('\n'.join(lines) + '\n')
+    stored.write_text(path, '\n'.join(lines) + '\n')
     return path
 
 

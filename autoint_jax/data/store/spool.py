@@ -1,10 +1,11 @@
 """Parsed rows on disk during preparation, so that text is parsed once and columns can be read one at a time."""
 
-import errno
 import pathlib
 from collections.abc import Iterator
 
 import polars as pl
+
+from autoint_jax.errors import writing
 
 
 class Spool:
@@ -32,12 +33,8 @@ class Spool:
         Raises OSError that names the file if the disk is full.
         """
         path = self.path(number)
-        try:
+        with writing(path):
             frame.write_ipc(path, compression='uncompressed')
-        except (OSError, pl.exceptions.PolarsError) as error:
-            if 'os error 28' in str(error):  # Polars gives the cause in the text only, and no file
-                raise OSError(errno.ENOSPC, 'no space left', str(path)) from error
-            raise
 
     @property
     def rows(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from autoint_jax import stored
 from autoint_jax.evaluation.quality import Quality
 from autoint_jax.explain.findings import Belief, Findings, Row
 
@@ -22,11 +23,12 @@ def write(findings: Findings, folder: pathlib.Path) -> list[pathlib.Path]:
     """
     (folder / 'numbers').mkdir(parents=True, exist_ok=True)
     written = [folder / JSON]
-    written[0].write_text(json.dumps(_plain(summary(findings)), indent=1, allow_nan=False) + '\n', 'utf-8')
+    stored.write_text(written[0], json.dumps(_plain(summary(findings)), indent=1, allow_nan=False) + '\n')
     for name, frame in tables(findings):
         if frame.height:
             written.append(folder / 'numbers' / f'{name}.parquet')
-            frame.write_parquet(written[-1])
+            with stored.replacing(written[-1]) as scratch:
+                frame.write_parquet(scratch)
     return written
 
 
