@@ -132,14 +132,14 @@ def figures(model: torch.nn.Module, split: list[torch.Tensor]) -> dict[str, floa
 
 
 def commit() -> str:
-    """Returns the commit of this checkout, with '+changes' if files differ from it."""
-    return subprocess.run(
-        ['git', 'describe', '--always', '--abbrev=40', '--dirty=+changes'],
-        cwd=pathlib.Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
+    """Returns the commit of this checkout, with '+changes' if files other than records in `results` differ from it."""
+
+    def git(*arguments: str) -> str:
+        root = pathlib.Path(__file__).parents[1]
+        return subprocess.run(['git', *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
+    changed = git('status', '--porcelain', '--untracked-files=no', '--', ':(top)', ':(exclude)results')
+    return git('rev-parse', 'HEAD') + ('+changes' if changed else '')
 
 
 def stop(sentence: str) -> NoReturn:

@@ -21,6 +21,7 @@ from autoint_jax.training.step.placement import devices_of_a_run
 ROOT = pathlib.Path(__file__).parents[3]
 THIS_FILE = pathlib.Path(__file__).relative_to(ROOT).as_posix()
 GIT_SECONDS = 60
+RECORDS = 'results'  # the folder of records, in ROOT
 # An absolute path at the start of a word or of the value of an option. The double slash of a URL does not start a path.
 ABSOLUTE_PATH = re.compile(r'(?:(?<=[\s=\'":,])|^)/(?!/)[^\s=\'":,]*')
 
@@ -112,7 +113,10 @@ def processor() -> str:
 
 
 def commit() -> str | None:
-    """Returns the commit of this code, with '+changes' if the working tree differs from it.
+    """Returns the commit of this code, with '+changes' if files of the working tree differ from it.
+
+    Records in `results` are left out: they are no code, and a command that writes several records would mark all but
+    the first. Files that the commit lacks are left out, too.
 
     Returns None outside a git checkout, if git is missing or fails, and if the checkout does not track this file: this
     code may be installed inside a repository of its user, whose commit says nothing about it.
@@ -138,6 +142,7 @@ def commit() -> str | None:
 
     try:
         git('ls-files', '--error-unmatch', '--', THIS_FILE)
-        return git('rev-parse', 'HEAD') + ('+changes' if git('status', '--porcelain', '--untracked-files=no') else '')
+        changed = git('status', '--porcelain', '--untracked-files=no', '--', ':(top)', f':(exclude){RECORDS}')
+        return git('rev-parse', 'HEAD') + ('+changes' if changed else '')
     except (OSError, subprocess.SubprocessError):
         return None

@@ -48,6 +48,27 @@ def test_the_commit_of_a_repository_that_tracks_this_code_is_reported(installed)
     assert provenance.commit() == head + '+changes'
 
 
+def test_records_are_no_changes_of_the_code_that_writes_them(installed):
+    """Everything else that is tracked is: code, configurations, spaces of leaderboards, files around this code."""
+    files = ('results/table.json', 'results/runs/run.json', 'experiments/leaderboards/spaces.toml', 'results.py')
+    written = [provenance.ROOT / name for name in files] + [installed / 'results' / 'mine.txt']
+    for path in written:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('old')
+    git(installed, 'add', '-f', '.')
+    git(installed, 'commit', '-q', '-m', 'vendored')
+    head = git(installed, 'rev-parse', 'HEAD')
+    for path in written:
+        path.write_text('new')
+        is_record = path.is_relative_to(provenance.ROOT / 'results')
+        assert provenance.commit() == (head if is_record else f'{head}+changes'), path
+        path.write_text('old')
+    written[0].unlink()
+    (provenance.ROOT / 'results' / 'new.json').touch()
+    git(installed, 'add', '-f', str(provenance.ROOT / 'results'))
+    assert provenance.commit() == head
+
+
 def test_variables_that_a_hook_of_git_sets_name_no_other_repository(installed, tmp_path_factory, monkeypatch):
     other = tmp_path_factory.mktemp('other')
     git(other, 'init', '-q')
