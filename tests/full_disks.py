@@ -4,6 +4,11 @@ import contextlib
 import resource
 import signal
 
+import pytest
+
+from autoint_jax import exits
+from autoint_jax.errors import UsageError
+
 
 @contextlib.contextmanager
 def file_limit(size):
@@ -15,3 +20,12 @@ def file_limit(size):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+def sentence_without_room(folder, context):
+    """Returns the sentence with which a context refuses to write a copy to an empty folder; it leaves none there."""
+    with file_limit(4096), pytest.raises(UsageError) as raised, context:
+        pass
+    sentence, status = exits.described(raised.value)
+    assert status == exits.SYSTEM and list(folder.iterdir()) == []
+    return sentence

@@ -5,9 +5,8 @@ import tempfile
 import pandas
 import polars as pl
 import pytest
-from full_disks import file_limit
+from full_disks import sentence_without_room
 
-from autoint_jax import exits
 from autoint_jax.errors import UsageError
 from autoint_jax.interface.frames import files_of, frame_of
 
@@ -87,11 +86,7 @@ def test_frames_of_pandas_itself():
 
 def test_rows_without_room_for_their_copy_are_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
-    rows = pl.DataFrame({'n': range(100_000)})
-    with file_limit(4096), pytest.raises(UsageError) as raised, files_of(rows, None):
-        pass
-    sentence, status = exits.described(raised.value)
-    assert status == exits.SYSTEM and list(tmp_path.iterdir()) == []
+    sentence = sentence_without_room(tmp_path, files_of(pl.DataFrame({'n': range(100_000)}), None))
     assert sentence.startswith(f'there is no room for a copy of the rows in {tmp_path}')
     assert 'let the variable TMPDIR name a folder with more, or pass fewer rows at once' in sentence
 
