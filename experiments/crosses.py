@@ -43,6 +43,7 @@ if __name__ == '__main__':
 
 import numpy as np
 
+from autoint_jax import stored
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.datasets.declaration.crosses import Crosses, crosses_text, load_crosses
@@ -92,7 +93,7 @@ def ranked_pairs(config: Config, data: PreparedData) -> list[CrossPlan]:
             ['All pairs of fields, the strongest by intervention first.'],
             [f'strength {pair.strength:.4g} ({pair.low:.4g} to {pair.high:.4g})' for pair in pairs],
         )
-        path.write_text(text, encoding='utf-8')
+        stored.write_text(path, text)
     return list(load_crosses(path).plans)
 
 

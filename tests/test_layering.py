@@ -77,7 +77,7 @@ ARROWS = {
     ),
     'explain': 'errors schema evaluation data.encoding data.store models.layers training.step training.memory training',
     'explain.survey': 'errors schema config evaluation data.store models training.step training explain',
-    'report': 'errors',
+    'report': 'errors stored',
     'report.explanation': 'stored evaluation explain report',
     'serving': 'errors unfinished bundle',
     'export.onnx': 'errors schema bundle data.text data.raw data.encoding data.datasets',
@@ -87,7 +87,7 @@ ARROWS = {
         'export.onnx'
     ),
     'interface': (
-        'errors names schema config data.encoding data.store data.preparation data.datasets '
+        'errors names schema stored config data.encoding data.store data.preparation data.datasets '
         'data.datasets.declaration training.processes training.run_folder training scoring explain explain.survey'
     ),
     'diagnosis': (

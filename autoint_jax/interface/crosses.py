@@ -7,6 +7,7 @@ features. Here they are detected by intervention, on validation rows, so that te
 import pathlib
 from typing import NamedTuple
 
+from autoint_jax import stored
 from autoint_jax.data.datasets.declaration.crosses import crosses_text
 from autoint_jax.data.datasets.row_plan import row_plan
 from autoint_jax.data.encoding.crosses import BUCKETS, MOST_CROSSED_SLOTS
@@ -89,7 +90,7 @@ def export_crosses(run_dir: pathlib.Path, run: TrainedRun, count: int, path: pat
     remarks = [f'strength {pair.strength:.4g} ({pair.low:.4g} to {pair.high:.4g})' for pair in pairs]
     path = path or run_dir / f'crosses_{count}.yaml'
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(crosses_text([pair.cross for pair in pairs], comments, remarks), encoding='utf-8')
+    stored.write_text(path, crosses_text([pair.cross for pair in pairs], comments, remarks))
     return path
 
 

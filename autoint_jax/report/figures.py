@@ -5,6 +5,7 @@ import pathlib
 
 import vl_convert
 
+from autoint_jax import stored
 from autoint_jax.report import theme
 from autoint_jax.report.blocks import Page
 
@@ -21,6 +22,7 @@ def write(page: Page, folder: pathlib.Path) -> list[pathlib.Path]:
         # No address may be asked for data.
         svg = vl_convert.vegalite_to_svg(spec, config=theme.LIGHT, allowed_base_urls=[])
         written += [folder / f'{chart.name}.svg', folder / f'{chart.name}.png']
-        written[-2].write_text(svg, 'utf-8')
-        written[-1].write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
+        stored.write_text(written[-2], svg)
+        with stored.replacing(written[-1]) as scratch:
+            scratch.write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
     return written

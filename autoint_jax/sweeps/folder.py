@@ -5,6 +5,7 @@ It holds a copy of the sweep file and a folder for each trial.
 
 import pathlib
 
+from autoint_jax import stored
 from autoint_jax.sweeps import claims, suggestions, trials
 from autoint_jax.sweeps.sweep_file import Sweep
 from autoint_jax.sweeps.trials import Trial
@@ -56,4 +57,4 @@ class SweepFolder:
         Trials that were added since are new; removed ones are unlisted.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / 'sweep.toml').write_text(self.sweep.text)
+        stored.write_text(self.path / 'sweep.toml', self.sweep.text)

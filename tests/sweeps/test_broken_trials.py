@@ -1,13 +1,16 @@
 """Broken files of trials, and folders that cannot be written, are named."""
 
+import dataclasses
 import json
 import os
 
 import pytest
+from full_disks import file_limit
 from sweep_cases import OF_TRAINING, STALE, opened, task
 
 from autoint_jax.errors import UsageError
 from autoint_jax.sweeps import claims, report, trials, workers
+from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.status import status
 
 NOT_A_NUMBER = {
@@ -100,3 +103,14 @@ def test_a_worker_that_may_not_write_ends_with_a_sentence(tmp_path):
         UsageError, match=f'{folder.trials()[0].id}.*is a file, and a folder is needed'
     ):  # raised by the worker's process
         workers.run(task(folder), [workers.Resources(None, None)])
+
+
+def test_the_copy_of_a_sweep_file_is_replaced_whole_or_not_at_all(tmp_path):
+    folder = opened(tmp_path)
+    folder.keep_file()
+    longer = dataclasses.replace(folder.sweep, text=folder.sweep.text + '# long\n' * 1000)
+    with file_limit(4096), pytest.raises(OSError) as raised:
+        SweepFolder(longer, folder.path, STALE).keep_file()
+    assert raised.value.filename == str(folder.path / 'sweep.toml')
+    assert [path.name for path in folder.path.iterdir()] == ['sweep.toml']
+    assert (folder.path / 'sweep.toml').read_text() == folder.sweep.text
