@@ -26,19 +26,22 @@ from autoint_jax.config.folder import CONFIGS
 from autoint_jax.errors import UsageError, nearest
 
 _SEEDS = common.define_seeds()
-_MODELS = flags.DEFINE_list('models', None, 'Models to run, autoint or autoint_plus; by default all of the data set.')
+_MODELS = flags.DEFINE_list(
+    'models',
+    None,
+    'Models to run, autoint or autoint_plus; by default all of the data set. Every model that has records is shown.',
+)
 flags.adopt_module_key_flags(common)
 
 if __name__ == '__main__':
     command.parse()  # --help and wrong flags are answered before the imports that take seconds
 
 from autoint_jax.data.store.opening import open_prepared
-from autoint_jax.records import comparison
+from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction import bars
 from autoint_jax.training.progress import Bar
-from autoint_jax.units import counted
 
 
 def _name(model: str) -> str:
@@ -50,39 +53,48 @@ def _name(model: str) -> str:
 def main(argv: list[str]) -> int:
     common.start(_SEEDS.value)
     dataset, published = common.DATASET.value, common.published(bars.FIGURES)
-    for model in _MODELS.value or ():
+    chosen = list(published) if _MODELS.value is None else _MODELS.value
+    for model in chosen:
         if model not in published:
             raise UsageError(
                 f'BARS has no model {model!r} on {dataset}{nearest(model, list(published))}; it has: '
                 f'{", ".join(published)}'
             )
-    configs = {model: configuration.load(CONFIGS / f'{_name(model)}.toml') for model in _MODELS.value or published}
+    configs = {model: configuration.load(CONFIGS / f'{_name(model)}.toml') for model in published}
     if common.QUICK.value:
         configs = {model: configuration.replace(of, {'training.epochs': 1}) for model, of in configs.items()}
         for other in {config.data.dataset for config in configs.values()} - {dataset}:
             common.shorten_data(other)
-    rows, shown, runs, remark = [], [], {}, ''
+    rows, shown, of_models, remark = [], [], {}, ''
     for model, config in configs.items():
         data = open_prepared(common.DATA_DIR.value, config.data.dataset, config.data.recipe)
         remark = bars.other_rows(dataset, data.manifest['splits'])
-        found = completed_seeds(
-            _name(model),
-            config,
-            _SEEDS.value,
-            data,
-            runs_dir=pathlib.Path(common.RUNS_DIR.value),
-            results_dir=common.results_dir(),
-            reporter=Bar(),
-        )
+        if model in chosen:
+            found = completed_seeds(
+                _name(model),
+                config,
+                _SEEDS.value,
+                data,
+                runs_dir=pathlib.Path(common.RUNS_DIR.value),
+                results_dir=common.results_dir(),
+                reporter=Bar(),
+            )
+        elif not (found := runs.recorded_seeds(_name(model), config, _SEEDS.value, data, common.results_dir())):
+            continue
         ours = comparison.test_figures(found)
         with comparison.without_verdicts() if remark else contextlib.nullcontext():
             rows.append(bars.row(dataset, model, ours))
         shown.append(bars.cells(rows[-1], ours))
-        runs[model] = [record.run for record in found]
-    comparison.show(f'AutoInt as tuned by BARS, {dataset}, {counted(_SEEDS.value, "seed")}', bars.COLUMNS, shown)
+        of_models[model] = [record.run for record in found]
+    if not rows:
+        raise UsageError(
+            f'no model of BARS has a record on {dataset!r} under {common.results_dir()}: name some in --models'
+        )
+    comparison.show(f'AutoInt as tuned by BARS, {dataset}', bars.COLUMNS, shown)
     print(remark or bars.CRITERION)
     path = common.results_dir() / f'bars_{dataset}'
-    write_table(path, rows, {'table': 'BARS', 'dataset': dataset, 'criterion': remark or bars.CRITERION, 'runs': runs})
+    about = {'table': 'BARS', 'dataset': dataset, 'criterion': remark or bars.CRITERION, 'runs': of_models}
+    write_table(path, rows, about)
     print(f'wrote {path}.json and .csv')
     return 3 if any(row['verdict'] == 'FAIL' for row in rows) else 0
 

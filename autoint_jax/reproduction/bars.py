@@ -75,7 +75,7 @@ def cells(row: Mapping[str, Any], ours: Mapping[str, Measured]) -> list[str]:
         for name in Figures._fields
         for cell in (str(ours[name]), f'{row[f"{name}_of_bars"]:.4f}', f'{row[f"{name}_difference"]:+.4f}')
     ]
-    return [row['model'], *figures, row['verdict']]
+    return [row['model'], *figures, str(row['seeds']), row['verdict']]
 
 
-COLUMNS = ['model', 'AUC', 'BARS', 'difference', 'logloss', 'BARS', 'difference', 'verdict']
+COLUMNS = ['model', 'AUC', 'BARS', 'difference', 'logloss', 'BARS', 'difference', 'seeds', 'verdict']

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import fails
 from run_cases import Told
 
 from autoint_jax.config.configuration import load, replace
@@ -74,10 +75,13 @@ def test_a_run_of_bars_is_clipped_and_its_log_says_where_the_rate_fell(tmp_path)
 @pytest.mark.slow
 def test_the_experiment_is_tried_out(tmp_path, command):
     prepared('frappe_x1', tmp_path, (60, 20, 10))
-    arguments = '--dataset=frappe_x1', '--models=autoint', '--seeds=1', f'--data_dir={tmp_path / "data"}'
-    done = command('experiments/bars.py', '--quick', *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '0.9831' in done.stdout and done.stdout.endswith('quick: no verdict\n') and 'PASS' not in done.stdout
+    arguments = '--quick', '--dataset=frappe_x1', '--seeds=1', f'--data_dir={tmp_path / "data"}'
+    fails(command('experiments/bars.py', '--models=', *arguments), "no model of BARS has a record on 'frappe_x1'")
+    for models in ('autoint', ''):  # the second shows the record of the first
+        done = command('experiments/bars.py', f'--models={models}', *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count('run frappe_x1_autoint_bars') == bool(models)
+        assert '0.9831' in done.stdout and done.stdout.endswith('quick: no verdict\n') and 'PASS' not in done.stdout
 
 
 @pytest.mark.slow
