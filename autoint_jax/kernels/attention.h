@@ -16,22 +16,22 @@
 
 namespace autoint {
 
-// Softmax over the rows of `Vectors` vectors of columns of scores [g][f] (Eq. 5), in place. A NaN in a column reaches all of the column by
-// its sum, whatever the largest score is.
+// Softmax over the rows of `Vectors` vectors of columns of scores [g][f] (Eq. 5), in place, with `step` floats from row to row. Powers
+// of two take fewer operations than those of e. A NaN in a column reaches all of the column by its sum, whatever the largest score is.
 template <typename V, int Vectors>
-void softmax_columns(const Stack& s, float* scores) {
-  const long padded = s.padded();
+void softmax_columns(const Stack& s, float* scores, long step) {
   constexpr long lanes = lanes_of<V>;
   V most[Vectors], total[Vectors] = {};
   for (int j = 0; j < Vectors; ++j) most[j] = load<V>(scores + j * lanes);
   for (long g = 1; g < s.fields; ++g)
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) most[j] = larger_or_second(most[j], load<V>(scores + g * padded + j * lanes));
+    for (int j = 0; j < Vectors; ++j) most[j] = larger_or_second(most[j], load<V>(scores + g * step + j * lanes));
+  const float scale = s.scale * 1.44269504f;  // of an exponent of two
   for (long g = 0; g < s.fields; ++g)
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
-      float* entry = scores + g * padded + j * lanes;
-      const V e = exponential((load<V>(entry) - most[j]) * s.scale);
+      float* entry = scores + g * step + j * lanes;
+      const V e = power_of_two((load<V>(entry) - most[j]) * scale);
       store(entry, e);
       total[j] += e;
     }
@@ -39,7 +39,7 @@ void softmax_columns(const Stack& s, float* scores) {
   for (long g = 0; g < s.fields; ++g)
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
-      float* entry = scores + g * padded + j * lanes;
+      float* entry = scores + g * step + j * lanes;
       store(entry, load<V>(entry) * total[j]);
     }
 }
@@ -47,10 +47,10 @@ void softmax_columns(const Stack& s, float* scores) {
 inline void softmax(const Stack& s, float* scores, long queries) {
   for (long f = 0; f < queries;) {
     const long left = (queries - f) / kLanes;
-    if (left >= 5 * kWideLanes / kLanes) softmax_columns<Wide, 5>(s, scores + f), f += 5 * kWideLanes;
-    else if (left >= 5) softmax_columns<Vector, 5>(s, scores + f), f += 5 * kLanes;
-    else if (left >= 2) softmax_columns<Vector, 2>(s, scores + f), f += 2 * kLanes;
-    else softmax_columns<Vector, 1>(s, scores + f), f += kLanes;
+    if (left >= 5 * kWideLanes / kLanes) softmax_columns<Wide, 5>(s, scores + f, queries), f += 5 * kWideLanes;
+    else if (left >= 5) softmax_columns<Vector, 5>(s, scores + f, queries), f += 5 * kLanes;
+    else if (left >= 2) softmax_columns<Vector, 2>(s, scores + f, queries), f += 2 * kLanes;
+    else softmax_columns<Vector, 1>(s, scores + f, queries), f += kLanes;
   }
 }
 
@@ -64,7 +64,7 @@ inline void masked(const Stack& s, const Dropout& dropout, long example, long he
     for (long f = 0; f < queries; f += kLanes) {
       const Vector factors = dropout.factors(own, s.fields, first_query + f, g);
       const long at = g * queries + f;
-      store(to + at, load(from + g * s.padded() + f) * factors);
+      store(to + at, load(from + at) * factors);
       if (also) store(also + at, load(also + at) * factors);
     }
 }
@@ -74,10 +74,10 @@ template <typename V>
 long through_softmax(const Stack& s, const float* attention, float* gradient, long step, long f, long end) {
   for (; f + lanes_of<V> <= end; f += lanes_of<V>) {
     V along{};
-    for (long g = 0; g < s.fields; ++g) along += load<V>(attention + g * s.padded() + f) * load<V>(gradient + g * step + f);
+    for (long g = 0; g < s.fields; ++g) along += load<V>(attention + g * step + f) * load<V>(gradient + g * step + f);
     for (long g = 0; g < s.fields; ++g) {
       float* entry = gradient + g * step + f;
-      store(entry, load<V>(attention + g * s.padded() + f) * (load<V>(entry) - along) * s.scale);
+      store(entry, load<V>(attention + g * step + f) * (load<V>(entry) - along) * s.scale);
     }
   }
   return f;
@@ -100,13 +100,13 @@ inline void forward_attention(const Stack& s, const Dropout& dropout, long examp
   const float *key = query + s.width() * columns, *value = key + s.width() * columns;
   for (long f = 0; f < padded; f += s.part()) {
     const long queries = std::min(s.part(), padded - f);
-    float* own = attention + f;
-    product(key, 1, columns, query + f, columns, own, padded, s.whole_keys(), a, queries);
+    float* own = attention + f * padded;
+    product(key, 1, columns, query + f, columns, own, queries, s.whole_keys(), a, queries);
     softmax(s, own, queries);
     if (s.dropout) masked(s, dropout, example, head, f, queries, own, spare);
-    product(value, columns, 1, s.dropout ? spare : own, s.dropout ? queries : padded, out + f, columns, a, s.fields, queries);
+    product(value, columns, 1, s.dropout ? spare : own, queries, out + f, columns, a, s.fields, queries);
   }
-  std::fill(attention + s.fields * padded, attention + padded * padded, 0.0f);
+  if (s.part() == padded) std::fill(attention + s.fields * padded, attention + padded * padded, 0.0f);
 }
 
 // `of_mixed` is the gradient of the mixed values, `of_query` gets those of queries, keys and values, before their ReLU, where
@@ -129,18 +129,19 @@ inline void backward_attention(const Stack& s, const Dropout& dropout, long exam
   }
   for (long f = 0; f < padded; f += s.part()) {
     const long queries = std::min(s.part(), padded - f);
+    const float* weights = attention + f * padded;
     product(value, 1, columns, of_mixed + f, columns, of_scores, queries, s.whole_keys(), a, queries);
     std::fill(of_scores + s.fields * queries, of_scores + s.whole_keys() * queries, 0.0f);
-    if (s.dropout) masked(s, dropout, example, head, f, queries, attention + f, mixing, of_scores);
-    const float* mixed = s.dropout ? mixing : attention + f;
+    if (s.dropout) masked(s, dropout, example, head, f, queries, weights, mixing, of_scores);
+    const float* mixed = s.dropout ? mixing : weights;
     if (parts) {
-      add_inner_product(of_mixed + f, columns, mixed, s.dropout ? queries : padded, queries, of_value, columns, a, s.fields);
+      add_inner_product(of_mixed + f, columns, mixed, queries, queries, of_value, columns, a, s.fields);
     } else {
       transpose(mixed, transposed, padded);
       product(of_mixed, columns, 1, transposed, padded, of_value, columns, a, s.fields, padded, through(value));
     }
-    const long wide = through_softmax<Wide>(s, attention + f, of_scores, queries, 0, queries);
-    through_softmax<Vector>(s, attention + f, of_scores, queries, wide, queries);
+    const long wide = through_softmax<Wide>(s, weights, of_scores, queries, 0, queries);
+    through_softmax<Vector>(s, weights, of_scores, queries, wide, queries);
     product(key, columns, 1, of_scores, queries, of_query + f, columns, a, s.fields, queries, through(query + f));
     if (parts) {
       add_inner_product(query + f, columns, of_scores, queries, queries, of_key, columns, a, s.fields);

@@ -14,7 +14,7 @@ namespace autoint {
 
 // Reads the options of a stack with the input `x` [b][f][d].
 static Stack stack_of(Call& call, const Floats& x) {
-  Stack s(call.wrong ? 1 : x.shape[1]);
+  Stack s(call.wrong ? 1 : x.shape[1], call.wrong ? 1 : x.shape[0]);
   s.layers = call.whole("layers");
   s.heads = call.whole("heads");
   s.head_width = call.whole("head_width");
@@ -79,12 +79,13 @@ static void interacting_backward(Call& call) {
   const Floats of_x = call.floats_out(), sums = call.floats_out();
   if (!call.complete()) return void(call.wrong = true);
   const long rows = x.shape[0], blocks = s.blocks(rows), tasks = sums.shape[0] - 1, size = s.gradients_size();
+  const auto first_of = [&](long task) { return blocks / tasks * task + std::min(task, blocks % tasks); };  // larger tasks first
   parallel_for(call.threads, tasks, [&](long task) {
     const long of_z_size = s.most_projected() * s.columns(), spare_size = 4 * s.attention_size() + 2 * s.columns();
     float *of_weights = sums.data + task * size, *spare = scratch(spare_size + 2 * s.input_size() + of_z_size);
     float *of_z = spare + spare_size, *one = of_z + of_z_size, *other = one + s.input_size();
     std::fill(of_weights, of_weights + size, 0.0f);
-    for (long block = blocks * task / tasks; block < blocks * (task + 1) / tasks; ++block) {
+    for (long block = first_of(task); block < first_of(task + 1); ++block) {
       const long first = block * s.examples(), count = std::min(s.examples(), rows - first);
       float* at = saved.data + block * s.block_size();
       enter(s, of_y.data, first, count, s.width(), one);
@@ -109,11 +110,14 @@ AUTOINT_KERNEL(interacting_forward)
 AUTOINT_KERNEL(interacting_backward)
 
 // The sizes by which the caller allocates memory: the floats that a block keeps, and its number of examples.
-extern "C" int64_t interacting_block_floats(int64_t fields, int64_t input, int64_t layers, int64_t heads, int64_t head_width,
+extern "C" int64_t interacting_block_floats(int64_t fields, int64_t rows, int64_t input, int64_t layers, int64_t heads, int64_t head_width,
                                             bool residual, bool identity_residual, bool norm) {
-  autoint::Stack s(fields);
+  autoint::Stack s(fields, rows);
   s.input = input, s.layers = layers, s.heads = heads, s.head_width = head_width;
   s.residual = residual, s.identity_residual = identity_residual, s.norm = norm;
   return s.block_size();
 }
-extern "C" int64_t interacting_block_examples(int64_t fields) { return autoint::Division(fields).examples; }
+extern "C" int64_t interacting_block_examples(int64_t fields, int64_t rows) {
+  return autoint::Division(fields, rows).examples;
+}
+extern "C" int64_t interacting_block_columns(int64_t fields, int64_t rows) { return autoint::Division(fields, rows).columns; }

@@ -36,12 +36,17 @@ struct Division {
   long fields, padded, pitch;  // pitch: columns from one example to the next
   long columns = 0, examples = 0;
 
-  // A block has about 160 columns, so that the values of a layer fit in half of the L2 cache: the number of which the examples
-  // fill the largest part. It has one example if that has more columns.
-  explicit Division(long fields) : fields(fields), padded(whole(fields, fields > kMostWhole ? kWideLanes : kLanes)) {
+  // Divides `rows` examples into blocks of at most 208 columns, so that the values of a layer fit in half of the L2 cache, or of one
+  // example if that has more columns. All columns of a block are computed, so the number is taken for which they are the fewest in
+  // all blocks together. An even number of blocks is the aim, because cores share them.
+  Division(long fields, long rows) : fields(fields), padded(whole(fields, fields > kMostWhole ? kWideLanes : kLanes)) {
+    constexpr long kMost = 208, kOfWeights = 8;  // what reading the weights costs a block, in columns
     pitch = fields * 16 >= padded * 15 ? padded : fields;
-    for (long tried : {160, 128, 144, 176, 192, 208})
-      if (tried >= padded && (!columns || fitting(tried) * columns > examples * tried)) columns = tried, examples = fitting(tried);
+    long least = 0;
+    for (long tried = whole(padded, 16); tried <= kMost; tried += 16) {
+      const long blocks = whole(rows, fitting(tried)) / fitting(tried), cost = whole(blocks, 2) * (tried + kOfWeights);
+      if (!columns || cost < least) columns = tried, examples = fitting(tried), least = cost;
+    }
     if (!columns) columns = whole(padded, kWideLanes), examples = 1;
   }
   long fitting(long columns) const { return (columns - padded) / pitch + 1; }
@@ -55,7 +60,7 @@ struct Stack {
   bool bias = false, projection_relu = false, norm = false, norm_first = false;  // norm_first: LayerNorm before the activation
   bool dropout = false;
 
-  explicit Stack(long fields) : block(fields), fields(fields) {}
+  Stack(long fields, long rows) : block(fields, rows), fields(fields) {}
   long width() const { return heads * head_width; }
   long in(long layer) const { return layer ? width() : input; }
   bool adds_input(long layer) const { return residual && identity_residual && in(layer) == width(); }

@@ -74,10 +74,9 @@ inline V by_quarters(V a, V b) {
   return by_quarters<Entries...>(a, b, std::make_index_sequence<lanes_of<V>>());
 }
 
-// The value at `p`, which the compiler must not read from memory again at each use: that would fill the load ports.
+// A value of which the compiler knows nothing.
 template <typename V>
-inline V hold(const float* p) {
-  V v = load<V>(p);
+inline V opaque(V v) {
 #if defined(__AVX512VL__)
   asm("" : "+v"(v));
 #elif defined(__AVX2__)
@@ -86,23 +85,28 @@ inline V hold(const float* p) {
   return v;
 }
 
-// exp(x) for x <= 0, relative error below 2e-7: x = n ln 2 + r, a polynomial in r, times 2^n. NaN stays NaN: a product keeps it,
-// where n added to the exponent's bits would turn it into a number.
+// The value at `p`, which the compiler must not read from memory again at each use: that would fill the load ports.
 template <typename V>
-inline V exponential(V x) {
+inline V hold(const float* p) {
+  return opaque(load<V>(p));
+}
+
+// 2^x for x <= 0, relative error below 1e-7: x = n + r, a polynomial in r, times 2^n. NaN stays NaN: a product keeps it, where n added
+// to the exponent's bits would turn it into a number.
+template <typename V>
+inline V power_of_two(V x) {
   typedef int32_t Whole __attribute__((vector_size(sizeof(V))));
   constexpr float kShift = 12582912.0f + 127.0f;  // a sum with it has n + 127, the exponent of 2^n, in its low bits
-  x = larger_or_second(all<V>(-87.0f), x);
-  const V shifted = x * 1.44269504f + kShift;
-  const V n = shifted - kShift;
-  const V r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  V p = all<V>(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
+  x = larger_or_second(opaque(all<V>(-126.0f)), x);  // GCC would not take one instruction to compare with a constant
+  const V shifted = x + kShift;
+  const V r = x - (shifted - kShift);
+  V p = all<V>(1.535336188e-4f);
+  p = p * r + 1.339887440e-3f;
+  p = p * r + 9.618437358e-3f;
+  p = p * r + 5.550332471e-2f;
+  p = p * r + 2.402264791e-1f;
+  p = p * r + 6.931472028e-1f;
+  p = p * r + 1.0f;
   return p * (V)((Whole)shifted << 23);
 }
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,17 +55,34 @@ _stack.defvjp(_forward, _backward)
 def backward_tasks(blocks: int) -> int:
     """Returns the number of tasks into which the backward pass divides its blocks.
 
-    Each task sums gradients of the weights. The number of threads does not matter, so that rounding does not depend on
-    it.
+    Each task sums gradients of the weights. Their number is even, where there are enough blocks, and does not depend on
+    the number of threads, so that rounding does not either. The first tasks have a block more than the others if the
+    blocks cannot be divided equally.
     """
-    return max(1, min(MAX_TASKS, -(-blocks // MIN_BLOCKS)))
+    even = blocks // (2 * MIN_BLOCKS) * 2
+    return max(1, min(MAX_TASKS, even or -(-blocks // MIN_BLOCKS)))
 
 
-def block_floats(spec: StackSpec, fields: int, inputs: int, layers: int, *, norm: bool) -> int:
-    """Returns the number of floats that the kernel keeps of a block for the backward pass.
+class Block(NamedTuple):
+    """A block, which a core takes through all layers at a time.
+
+    Attributes:
+      rows: rows of the batch in a block; the last one may have fewer.
+      columns: columns that are computed, at least rows times fields.
+      floats: floats that are kept of a block for the backward pass.
+    """
+
+    rows: int
+    columns: int
+    floats: int
+
+
+def block_of(spec: StackSpec, rows: int, fields: int, inputs: int, layers: int, *, norm: bool) -> Block:
+    """Returns the blocks into which the kernel divides its rows.
 
     Args:
       spec: options of the stack.
+      rows: number of rows that the kernel takes at a time.
       fields: number of fields.
       inputs: width of the embeddings, d.
       layers: number of layers.
@@ -73,8 +91,11 @@ def block_floats(spec: StackSpec, fields: int, inputs: int, layers: int, *, norm
     Raises:
       kernels.library.Unavailable: the kernels are unavailable.
     """
-    return library().interacting_block_floats(
-        fields, inputs, layers, spec.num_heads, spec.head_dim, spec.residual, spec.identity_residual, norm
+    kernels, sizes = library(), (inputs, layers, spec.num_heads, spec.head_dim)
+    return Block(
+        kernels.interacting_block_examples(fields, rows),
+        kernels.interacting_block_columns(fields, rows),
+        kernels.interacting_block_floats(fields, rows, *sizes, spec.residual, spec.identity_residual, norm),
     )
 
 
@@ -89,8 +110,8 @@ def _forward_call(spec, x, layers, masks, *, keep):
     b, f, d = x.shape
     results = [jax.ShapeDtypeStruct((b, f, spec.num_heads * spec.head_dim), jnp.float32)]
     if keep:
-        floats = block_floats(spec, f, d, len(layers), norm=layers[0].norm_scale is not None)
-        results.append(jax.ShapeDtypeStruct((-(-b // library().interacting_block_examples(f)), floats), jnp.float32))
+        block = block_of(spec, b, f, d, len(layers), norm=layers[0].norm_scale is not None)
+        results.append(jax.ShapeDtypeStruct((-(-b // block.rows), block.floats), jnp.float32))
     call = jax.ffi.ffi_call('autoint_interacting_forward', results, vmap_method='sequential')
     return call(x, *_arguments(layers, masks), **_attributes(spec, layers, masks))
 

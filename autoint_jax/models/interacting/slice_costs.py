@@ -4,11 +4,12 @@ Small slices stay in caches. Large ones have blocks for all cores, and read weig
 constants were measured on processors with AVX-512 and 1 to 2 MiB of second-level cache; only their ratios matter.
 """
 
+import functools
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
-from autoint_jax.kernels.library import library
-from autoint_jax.models.interacting.cpu import backward_tasks, block_floats
+from autoint_jax.models.interacting.cpu import Block, backward_tasks, block_of
 from autoint_jax.models.interacting.stack import StackSpec
 
 CORE_OPERATIONS = 1e11  # floating-point operations of a core in a second
@@ -27,16 +28,14 @@ class Stack(NamedTuple):
     """A stack of interacting layers as the kernel takes it.
 
     Attributes:
-      block_rows: rows of a block, which one core takes at a time.
-      operations: floating-point operations of a row in a training step.
-      kept_bytes: bytes that a row keeps for the backward pass.
+      block: the function from the rows of a slice to the blocks into which the kernel divides them.
+      operations: floating-point operations of a column, which is a field of a row, in a training step.
       weight_bytes: bytes of the weights of the stack, of which each task sums gradients.
       dense_bytes: bytes of all parameters of the model but its tables.
     """
 
-    block_rows: int
+    block: Callable[[int], Block]
     operations: float
-    kept_bytes: float
     weight_bytes: int
     dense_bytes: int
 
@@ -58,18 +57,17 @@ def kernel_stack(spec: StackSpec, fields: int, inputs: int, layers: int, *, norm
     operations, weights, width, own = 0, 0, spec.num_heads * spec.head_dim, inputs
     for _ in range(layers):
         projected = own * spec.projections(own) * width
-        operations += 2 * fields * projected + 4 * fields * fields * width
+        operations += 2 * projected + 4 * fields * width
         weights, own = weights + projected, width
-    block_rows = library().interacting_block_examples(fields)
-    floats = block_floats(spec, fields, inputs, layers, norm=norm)
-    return Stack(block_rows, 3 * operations, 4 * floats / block_rows, 4 * weights, dense_bytes)
+    block = functools.lru_cache(lambda rows: block_of(spec, rows, fields, inputs, layers, norm=norm))
+    return Stack(block, 3 * operations, 4 * weights, dense_bytes)
 
 
 def busiest(blocks: int, tasks: int, cores: int) -> int:
     """Returns the blocks of the busiest core if cores take tasks in order, each when it is free."""
     loads = [0] * min(cores, tasks)
     for task in range(tasks):
-        loads[loads.index(min(loads))] += blocks * (task + 1) // tasks - blocks * task // tasks
+        loads[loads.index(min(loads))] += blocks // tasks + (task < blocks % tasks)
     return max(loads)
 
 
@@ -84,11 +82,12 @@ def step_seconds(rows: int, slices: int, stack: Stack, cores: int, cache: int) -
       cache: bytes of the last-level cache that the device has.
     """
     slice_rows = -(-rows // slices)
-    blocks = -(-slice_rows // stack.block_rows)
+    block = stack.block(slice_rows)
+    blocks = -(-slice_rows // block.rows)
     tasks = backward_tasks(blocks)
-    block_seconds = stack.block_rows * stack.operations / CORE_OPERATIONS
+    block_seconds = block.columns * stack.operations / CORE_OPERATIONS
     turns = FORWARD_SHARE * -(-blocks // cores) + (1 - FORWARD_SHARE) * busiest(blocks, tasks, cores)
-    kept = slice_rows * stack.kept_bytes
+    kept = blocks * 4 * block.floats
     missed = 2 * kept * min(1.0, kept / (KEPT_FRACTION * cache)) / min(cores, blocks)
     weights = 3 * (tasks + 1) * stack.weight_bytes + 4 * stack.dense_bytes
     others = 6 * (stack.dense_bytes - stack.weight_bytes) / 4 if cores > 1 else 0  # operations of a row in other layers
@@ -103,8 +102,9 @@ def best_slice_rows(rows: int, stack: Stack, cores: int, cache: int) -> int:
     A slice keeps at most what the cache holds, unless one block keeps more. Larger memory may be given back to the
     system after use, and then costs a page fault for every page each time.
     """
-    most = max(stack.block_rows, int(cache / stack.kept_bytes))
-    numbers = range(-(-rows // most), -(-rows // stack.block_rows) + 1)
+    whole = stack.block(rows)
+    most = max(1, int(cache / (4 * whole.floats))) * whole.rows
+    numbers = range(-(-rows // most), -(-rows // whole.rows) + 1)
     return -(-rows // min(numbers, key=lambda slices: step_seconds(rows, slices, stack, cores, cache)))
 
 
