@@ -181,10 +181,13 @@ class OptimizerConfig:
             f"0 with optimizer.schedule {self.schedule!r}: only 'cosine' and 'linear' have such an end",
         )
         stepped = self.schedule == STEP
+        most = self.schedule_steps - self.warmup_steps
         check(
-            0 < self.decay_every <= MOST_PLACES if stepped else self.decay_every == 0,
+            0 < self.decay_every <= most if stepped else self.decay_every == 0,
             'optimizer.decay_every',
             self.decay_every,
-            f'{"above" if stepped else ""} 0 with optimizer.schedule {self.schedule!r}'.strip(),
+            f"above 0 and at most {most:,} with optimizer.schedule 'step', which ends so many steps after the warm-up"
+            if stepped
+            else f'0 with optimizer.schedule {self.schedule!r}',
         )
         check(0 < self.decay_factor <= 1, 'optimizer.decay_factor', self.decay_factor, 'above 0 and at most 1')

@@ -28,6 +28,7 @@ from autoint_jax.training.run import Run
 from autoint_jax.training.run_folder import events
 from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import loss, placement
+from autoint_jax.training.step.schedule import make_schedule
 from autoint_jax.training.step.state import Setup, make_setup
 from autoint_jax.training.tables import dense_tables, learning_rate
 from autoint_jax.training.tables.choice import missed_table_kernel
@@ -70,7 +71,7 @@ def fit(
         arrangement = None if complete else _arranged(setup, splits, mesh)  # before anything is written
         with contextlib.closing(Run(setup, data, run_dir, ancestor=ancestor)) as run:
             if run.result is None:
-                say_what_is_special(run.setup, reporter)
+                say_what_is_special(run.setup, len(splits['train']), reporter)
                 fits = arrangement or _arranged(setup, splits, mesh)
                 RunTrainer(run, splits, fits, mesh, reporter).train(began)
             return run.finished_result()
@@ -81,8 +82,14 @@ def _arranged(setup: Setup, splits: dict[str, Columns], mesh: Mesh) -> Arrangeme
     return Arrangement(*decided(lambda: arranged(setup, split_rows(splits), mesh)))
 
 
-def say_what_is_special(setup: Setup, reporter: Reporter) -> None:
-    """Reports what this machine lacks (kernels, packages), a slow table optimizer, and fields of different widths."""
+def say_what_is_special(setup: Setup, rows: int, reporter: Reporter) -> None:
+    """Reports what this machine lacks (kernels, packages), rules of training, and fields of different widths.
+
+    Args:
+      setup: of the run.
+      rows: number of training rows.
+      reporter: told of it.
+    """
     config = setup.config
     if sentence := events.not_written():
         reporter.say(sentence)
@@ -94,8 +101,15 @@ def say_what_is_special(setup: Setup, reporter: Reporter) -> None:
         reporter.say(f'the compiled kernels are not used: {missed}')
     elif 'cpu_kernel' in (setup.form, setup.dense_form, setup.table_form) and (sentence := library.not_kept()):
         reporter.say(sentence)
+    # A run that goes on from another one counts the steps of that one, too.
+    steps = None if config.init_state else make_schedule(config, rows).last_step
     for sentence in filter(
-        None, (learning_rate.sentence(config.optimizer), loss.sentence(config.training, setup.schema))
+        None,
+        (
+            learning_rate.sentence(config.optimizer),
+            learning_rate.unfinished(config.optimizer, steps) if steps else '',
+            loss.sentence(config.training, setup.schema),
+        ),
     ):
         reporter.say(sentence)
     if (advice := dense_tables.advice(setup.config, setup.table_specs)) is not None:

@@ -279,7 +279,7 @@ def test_what_is_slower_for_want_of_kernels_is_said(monkeypatch):
             monkeypatch.setattr(library, 'unavailable', lambda missing=missing: missing)
             monkeypatch.setattr(library, 'not_kept', lambda kept=kept: kept)
             reporter = Said()
-            loop.say_what_is_special(state.make_setup(config, schema), reporter)
+            loop.say_what_is_special(state.make_setup(config, schema), 99, reporter)
             said.append(reporter.said)
     missed = ['the compiled kernels are not used: no compiler']
     assert said == [missed, ['not kept'], missed, ['not kept'], [], []]

@@ -120,7 +120,7 @@ def test_the_suggestion_is_said_before_training(monkeypatch):
     monkeypatch.setattr(dense_tables, 'MANY_ROWS', 20)
     for tables in ('adam', 'deferred_adam'):
         config = configuration.replace(OWN, {'training.batch_size': 1, 'optimizer.tables': tables})
-        loop.say_what_is_special(make_setup(config, model_cases.SCHEMA), types.SimpleNamespace(say=said.append))
+        loop.say_what_is_special(make_setup(config, model_cases.SCHEMA), 99, types.SimpleNamespace(say=said.append))
     assert [('deferred_adam' in line, '23 rows' in line) for line in said] == [(True, True)]
 
 

@@ -88,7 +88,7 @@ def fit_copies(
         left = [number for number, run in enumerate(runs) if run.result is None]
         errors: dict[int, UsageError] = {}
         if left:
-            say_what_is_special(runs[left[0]].setup, reporter)
+            say_what_is_special(runs[left[0]].setup, len(splits['train']), reporter)
             own_left = [own[number] for number in left] if own else []
             errors = CopiesTrainer([runs[number] for number in left], varying, splits, reporter, own_left).train(began)
         return [errors.get(id(run)) or run.finished_result() for run in runs]

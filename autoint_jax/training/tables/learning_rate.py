@@ -77,3 +77,14 @@ def sentence(config: OptimizerConfig) -> str:
     falls = '' if config.schedule == CONSTANT else f'goes to {last:.3g} by step {config.schedule_steps:,}'
     how = '' if config.schedule == CONSTANT else f' (optimizer.schedule={config.schedule})'
     return f'the learning rate {config.learning_rate:g} {" and then ".join(filter(None, (risen, falls)))}{how}'
+
+
+def unfinished(config: OptimizerConfig, steps: int) -> str:
+    """Returns a sentence if a run of at most so many steps ends before its warm-up or its schedule; '' otherwise."""
+    for name, end in (('warm-up', 'warmup_steps'), ('schedule', 'schedule_steps')):
+        if steps < getattr(config, end):
+            return (
+                f'training.epochs allows {counted(steps, "step")}, so the run ends before its {name} does '
+                f'(optimizer.{end}={getattr(config, end)})'
+            )
+    return ''

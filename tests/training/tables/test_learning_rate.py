@@ -13,6 +13,7 @@ from autoint_jax.config.rates import rates_of
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 from autoint_jax.training.step.state import make_setup
+from autoint_jax.training.tables import learning_rate
 from autoint_jax.training.tables.deferred_adam import step_sums
 from autoint_jax.training.tables.learning_rate import LearningRate, schedule_factors, sentence
 
@@ -71,6 +72,15 @@ def test_the_sentence_says_how_the_rate_changes():
         '(optimizer.schedule=cosine)'
     )
     assert sentence(OptimizerConfig(warmup_steps=7)) == 'the learning rate 0.001 rises from 0 in 7 steps'
+
+
+def test_a_run_that_ends_before_its_schedule_says_so():
+    config = OptimizerConfig(**options_of('cosine after a warm-up'))  # 11 steps of 90
+    assert learning_rate.unfinished(config, 90) == learning_rate.unfinished(OptimizerConfig(), 1) == ''
+    assert learning_rate.unfinished(config, 89) == (
+        'training.epochs allows 89 steps, so the run ends before its schedule does (optimizer.schedule_steps=90)'
+    )
+    assert 'before its warm-up does (optimizer.warmup_steps=11)' in learning_rate.unfinished(config, 10)
 
 
 def by_optax(numbers, gradients, schedule):
@@ -147,8 +157,12 @@ def test_parameters_have_the_rate_of_their_step_and_tables_their_own():
         ({'schedule': 'cosine'}, 'optimizer.schedule_steps.*above optimizer.warmup_steps'),
         ({'schedule': 'linear', 'warmup_steps': 9, 'schedule_steps': 9}, 'optimizer.schedule_steps'),
         ({'schedule_steps': 9}, "optimizer.schedule_steps.*0 with optimizer.schedule 'constant'"),
-        ({'schedule': 'step', 'schedule_steps': 9}, 'optimizer.decay_every.*above 0 with'),
+        ({'schedule': 'step', 'schedule_steps': 9}, 'optimizer.decay_every.*above 0 and at most 9 with'),
         ({'decay_every': 4}, 'optimizer.decay_every.*must be 0 with'),
+        (
+            {'schedule': 'step', 'decay_every': 5, 'schedule_steps': 7, 'warmup_steps': 3},
+            'optimizer.decay_every.*above 0 and at most 4 with',
+        ),
         ({'final_fraction': 0.5}, "optimizer.final_fraction.*only 'cosine' and 'linear'"),
         ({'warmup_steps': -1}, 'optimizer.warmup_steps'),
         ({'schedule': 'cosine', 'schedule_steps': 10**8}, 'optimizer.schedule_steps.*at most 10,000,000'),
