@@ -62,6 +62,9 @@ _SPACES = flags.DEFINE_string(
 _MOST_PARAMETERS = flags.DEFINE_integer(
     'most_parameters', 1_000_000, 'Most parameters of a model outside its embeddings.', lower_bound=1
 )
+_BESIDE = flags.DEFINE_string(
+    'beside', '', 'Model beside which the others are tested, too, such as autoint; the best model is always one.'
+)
 _DRAW_SEED = flags.DEFINE_integer('draw_seed', 0, 'Seed of the draws of trials.', lower_bound=0, upper_bound=2**31 - 1)
 flags.adopt_module_key_flags(common)
 
@@ -129,7 +132,7 @@ def _board(dataset: str, recipe: str) -> Board:
         )
     trials = min(_TRIALS.value, QUICK_TRIALS) if common.QUICK.value else _TRIALS.value
     budget = Budget(trials, _SEEDS.value, _MOST_PARAMETERS.value, _DRAW_SEED.value)
-    return make_board(name, of_models, data, budget, pathlib.Path(common.RUNS_DIR.value), asked)
+    return make_board(name, of_models, data, budget, pathlib.Path(common.RUNS_DIR.value), asked, _BESIDE.value)
 
 
 def _recipe(dataset: str) -> str:

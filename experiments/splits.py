@@ -91,13 +91,9 @@ def main(argv: list[str]) -> int:
                 f'this experiment has no model {model!r}{nearest(model, list(published.EFFECTIVENESS))}; '
                 f'it has: {", ".join(published.EFFECTIVENESS)}'
             )
-        common.published(published.EFFECTIVENESS[model])
-    common.published({dataset: None for of_datasets in published.EFFECTIVENESS.values() for dataset in of_datasets})
     common.start_cache()
     rows, hashes = [], set()
     for model, of_datasets in published.EFFECTIVENESS.items():
-        if common.DATASET.value not in of_datasets:
-            continue
         config = common.base_config(model)
         data = open_prepared(common.DATA_DIR.value, config.data.dataset, config.data.recipe)
         if not data.manifest['parameters'].get('fit_on_all_rows'):

@@ -87,11 +87,6 @@ def test_other_splits_need_a_model(command, data_dir):
     )
 
 
-def test_other_splits_need_figures_of_the_paper_before_anything_is_trained(command, data_dir):
-    refused = command('experiments/splits.py', '--dataset=movielens_100k', '--models=lr', f'--data_dir={data_dir}')
-    fails(refused, "no data set 'movielens_100k' (did you mean 'movielens_1m'?)")
-
-
 def test_training_rules_need_a_part(command):
     fails(command('experiments/training_rules.py', '--parts='), '--parts is empty: give some of tables, training, time')
 

@@ -26,11 +26,11 @@ class Spread(NamedTuple):
 
 
 class Test(NamedTuple):
-    """The test figures of a setting beside those of the best setting, paired by seed.
+    """The test figures of a setting beside those of the best setting, or another one, paired by seed.
 
     Attributes:
       setting: place of the setting.
-      tests: the best setting minus this one.
+      tests: the best setting, or the other one, minus this one.
       t, wilcoxon: p values after Holm's adjustment for all settings; NaN if there is no test.
     """
 
@@ -68,12 +68,6 @@ def compared(settings: Sequence[Setting], metric: str) -> Compared:
     )
     best = min(range(len(settings)), key=lambda place: METRICS[metric].rank(valid[place].mean))
     figures = [setting.figures('test', metric) for setting in settings]
-    others = [place for place in range(len(settings)) if place != best]
-    tests = []
-    for place in others:
-        both = sorted(figures[best].keys() & figures[place].keys())
-        tests.append(paired_tests(*([figures[one][seed] for seed in both] for one in (best, place))))
-    adjusted = [holm([test.t for test in tests]), holm([test.wilcoxon for test in tests])]
     blocks = sorted(set.intersection(*(set(own) for own in figures)))
     matrix = np.array([[own[seed] for own in figures] for seed in blocks]).reshape(len(blocks), len(figures))
     return Compared(
@@ -81,10 +75,31 @@ def compared(settings: Sequence[Setting], metric: str) -> Compared:
         valid,
         test,
         best,
-        [Test(*found) for found in zip(others, tests, *adjusted, strict=True)],
+        tested_beside(settings, metric, best),
         mean_ranks(matrix, higher_is_better=METRICS[metric].higher_is_better),
         blocks,
     )
+
+
+def tested_beside(settings: Sequence[Setting], metric: str, beside: int) -> list[Test]:
+    """Tests the test figures of a setting beside those of each other one.
+
+    Args:
+      settings: the settings.
+      metric: a metric that all of their runs have.
+      beside: place of the setting beside which the others are tested.
+
+    Returns:
+      The tests of all other settings, in their order; p values are adjusted for all of them.
+    """
+    figures = [setting.figures('test', metric) for setting in settings]
+    others = [place for place in range(len(settings)) if place != beside]
+    tests = []
+    for place in others:
+        both = sorted(figures[beside].keys() & figures[place].keys())
+        tests.append(paired_tests(*([figures[one][seed] for seed in both] for one in (beside, place))))
+    adjusted = [holm([test.t for test in tests]), holm([test.wilcoxon for test in tests])]
+    return [Test(*found) for found in zip(others, tests, *adjusted, strict=True)]
 
 
 def _spread(values: Sequence[float]) -> Spread:

@@ -117,22 +117,9 @@ class OptimizerConfig:
             f'0 with optimizer.tables {self.tables!r}, which skips the rows that are not in the batch and so cannot '
             "decay them; use optimizer.weight_decay, or optimizer.tables 'adam'",
         )
-        self._check_decay()
         self._check_schedule()
         self._check_plateau()
         self._check_unread()
-
-    def _check_decay(self):
-        """Raises UsageError if weight decay takes more from a value in a step than the value itself."""
-        of_tables = self.tables_learning_rate or self.learning_rate
-        for name, rate in (('weight_decay', max(self.learning_rate, of_tables)), ('tables_weight_decay', of_tables)):
-            check(
-                getattr(self, name) * rate <= 1,
-                f'optimizer.{name}',
-                getattr(self, name),
-                f'at most {1 / rate:g}, which is 1 / the learning rate ({rate:g}): a step takes away their product '
-                'times the value',
-            )
 
     def _check_plateau(self):
         check(0 <= self.plateau_factor < 1, 'optimizer.plateau_factor', self.plateau_factor, 'at least 0 and below 1')

@@ -53,6 +53,7 @@ def answer(board: Board, found: Standings) -> list[str]:
             f'{_listed([names[place] for place in better])} {"has" if len(better) == 1 else "have"} a better test '
             'logloss by more than chance, though validation rows say otherwise: a few rows more may change this order'
         )
+    sentences += _beside(board.beside, found)
     rows = len(board.data.split('test'))
     if rows < FEW_ROWS:
         sentences.append(
@@ -60,6 +61,25 @@ def answer(board: Board, found: Standings) -> list[str]:
             'show'
         )
     return sentences
+
+
+def _beside(model: str, found: Standings) -> list[str]:
+    """Returns the sentence about the models that are tested beside a model; [] if there are no such tests."""
+    names = [standing.model for standing in found.models]
+    sure = [test for test in found.beside if _sure(test.t)]
+    better = [names[test.setting] for test in sure if test.tests.difference.value > 0]
+    worse = [names[test.setting] for test in sure if test.tests.difference.value < 0]
+    level = [names[test.setting] for test in found.beside if names[test.setting] not in (*better, *worse)]
+    parts = [
+        f'{_listed(ones)} {"is" if len(ones) == 1 else "are"} {what}'
+        for ones, what in (
+            (better, 'better by more than chance'),
+            (level, 'not different by more than chance'),
+            (worse, 'worse by more than chance'),
+        )
+        if ones
+    ]
+    return [f'Beside {model}, {"; ".join(parts)}'] if parts else []
 
 
 def shown(spread: Spread) -> str:

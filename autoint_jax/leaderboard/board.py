@@ -24,7 +24,7 @@ from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.data.store.columns import SPLITS
 from autoint_jax.data.store.prepared import PreparedData
-from autoint_jax.errors import UsageError
+from autoint_jax.errors import UsageError, nearest
 from autoint_jax.leaderboard.draws import drawn
 from autoint_jax.leaderboard.sizes import Size, size_of
 from autoint_jax.leaderboard.spaces import ModelSpace
@@ -74,6 +74,7 @@ class Board:
       trials: {model: its trials}.
       sizes: {id of a trial: its size}.
       asked: the models that are trained; the others are only shown, as far as they are complete.
+      beside: the model beside which the others are tested, too, not only beside the best; '' for none.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Board:
     trials: dict[str, tuple[Trial, ...]]
     sizes: dict[str, Size]
     asked: tuple[str, ...]
+    beside: str
 
     def search_of(self, model: str) -> SweepFolder:
         """Returns the search of a model."""
@@ -150,6 +152,7 @@ def make_board(
     budget: Budget,
     runs_dir: pathlib.Path,
     asked: Sequence[str],
+    beside: str = '',
 ) -> Board:
     """Draws the trials of all models.
 
@@ -160,10 +163,17 @@ def make_board(
       budget: the budget of each model.
       runs_dir: the folder of run folders.
       asked: the models that are trained.
+      beside: the model beside which the others are tested, too; '' for none.
 
     Raises:
-      UsageError: the data has too few rows, or a model has no trial within the budget.
+      UsageError: `beside` is no model of the spaces, the data has too few rows, or a model has no trial within the
+        budget.
     """
+    if beside and beside not in spaces:
+        raise UsageError(
+            f'the models are to be tested beside {beside!r}, which takes no part'
+            f'{nearest(beside, list(spaces))}: name it among the models, too'
+        )
     check_rows(data)
 
     @functools.cache
@@ -185,7 +195,7 @@ def make_board(
         for model, space in spaces.items()
     }
     of_trials = {trial.id: size(trial.config) for listed in trials.values() for trial in listed}
-    return Board(name, (runs_dir / name).absolute(), data, budget, spaces, trials, of_trials, tuple(asked))
+    return Board(name, (runs_dir / name).absolute(), data, budget, spaces, trials, of_trials, tuple(asked), beside)
 
 
 def check_rows(data: PreparedData) -> None:

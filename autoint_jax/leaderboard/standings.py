@@ -8,7 +8,7 @@ import math
 import pathlib
 from typing import Any, NamedTuple
 
-from autoint_jax.comparison.figures import Compared, compared
+from autoint_jax.comparison.figures import Compared, Test, compared, tested_beside
 from autoint_jax.comparison.runs import ComparedRun, check, complete_run
 from autoint_jax.comparison.settings import Setting, settings_of
 from autoint_jax.config import configuration
@@ -45,12 +45,14 @@ class Standings(NamedTuple):
     Attributes:
       models: the standings of models, the least mean validation logloss of the final runs first.
       tests: {metric: figures, paired tests and ranks}, of settings in the order of `models`.
+      beside: tests of logloss beside the model `Board.beside`; [] if that is not complete, or none.
       left_out: {model: why it has no place}.
       incomplete: the models that are not searched and trained to their end.
     """
 
     models: list[Standing]
     tests: dict[str, Compared]
+    beside: list[Test]
     left_out: dict[str, str]
     incomplete: list[str]
 
@@ -106,9 +108,11 @@ def standings(board: Board) -> Standings:
     valid = compared(settings, METRICS[0]).valid
     order = sorted(range(len(settings)), key=lambda place: valid[place].mean)
     ordered = [settings[place] for place in order]
+    names = [setting.name for setting in ordered]
     return Standings(
         [Standing(setting.name, chosen[setting.name], setting) for setting in ordered],
         {metric: compared(ordered, metric) for metric in METRICS},
+        tested_beside(ordered, METRICS[0], names.index(board.beside)) if board.beside in names else [],
         left_out,
         incomplete,
     )

@@ -38,6 +38,7 @@ def table_rows(found: Standings, searched: Sequence[dict[str, Any]]) -> list[dic
     """
     of = found.tests[METRICS[0]]
     tests = {test.setting: test for test in of.others}
+    beside = {test.setting: test for test in found.beside}
     rows = []
     for place, standing in enumerate(found.models):
         own = [row for row in searched if row['model'] == standing.model]
@@ -49,12 +50,15 @@ def table_rows(found: Standings, searched: Sequence[dict[str, Any]]) -> list[dic
                 spread = getattr(found.tests[metric], split)[place]
                 row |= {f'{split}_{metric}': spread.mean, f'{split}_{metric}_deviation': spread.deviation}
         interval = None if test is None else test.tests.difference
+        other = beside.get(place)
         row |= {
             'difference': None if interval is None else _known(interval.value),
             'difference_low': None if interval is None else _known(interval.low),
             'difference_high': None if interval is None else _known(interval.high),
             'p_t': None if test is None else _known(test.t),
             'p_wilcoxon': None if test is None else _known(test.wilcoxon),
+            'minus_beside': None if other is None else _known(-other.tests.difference.value),
+            'p_t_beside': None if other is None else _known(other.t),
             'mean_rank': None if of.ranks is None else float(of.ranks.ranks[place]),
             'parameters': runs[0].result.parameters,
             'embedding_parameters': runs[0].result.embedding_parameters,
@@ -114,6 +118,7 @@ def write(
         'answer': list(sentences),
         'left_out': found.left_out,
         'incomplete': found.incomplete,
+        'beside': board.beside if found.beside else '',
         'friedman_p': None if ranks is None else _known(ranks.p),
         'critical_difference': None if ranks is None else ranks.critical_difference,
         'critical_difference_level': 1 - LEVEL,

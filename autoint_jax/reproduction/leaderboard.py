@@ -23,14 +23,17 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         f'{record["most_parameters"]:,} parameters outside the embeddings.',
         '',
     ]
+    beside = record.get('beside', '')  # records of earlier versions have none
+    header = ['model', 'test logloss', 'behind the best', 'p', *([f'minus `{beside}`', 'p'] if beside else [])]
     lines += markdown.table(
-        ['model', 'test logloss', 'behind the best', 'p', 'test AUC', 'parameters', 'failed trials', 'epochs searched'],
+        [*header, 'test AUC', 'parameters', 'failed trials', 'epochs searched'],
         [
             [
                 f'`{row["model"]}`',
                 f'{row["test_logloss"]:.4f}{_behind(row["test_logloss_deviation"])}',
-                '' if row['difference'] is None else f'{-row["difference"]:+.4f}',
-                '' if row['p_t'] is None else '< 0.0001' if row['p_t'] < 1e-4 else f'{row["p_t"]:.2g}',
+                _signed(None if row['difference'] is None else -row['difference']),
+                _p(row['p_t']),
+                *([_signed(row['minus_beside']), _p(row['p_t_beside'])] if beside else []),
                 f'{row["test_auc"]:.4f}{_behind(row["test_auc_deviation"])}',
                 f'{row["parameters"] + row["embedding_parameters"]:,}',
                 row['failed_trials'],
@@ -41,6 +44,14 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
     )
     left_out = [f'{model} has no place: {reason}.' for model, reason in record['left_out'].items()]
     return [*lines, '', '. '.join(record['answer']) + '.', *left_out]
+
+
+def _signed(difference: float | None) -> str:
+    return '' if difference is None else f'{difference:+.4f}'
+
+
+def _p(p: float | None) -> str:
+    return '' if p is None else '< 0.0001' if p < 1e-4 else f'{p:.2g}'
 
 
 def _behind(deviation: float | None) -> str:

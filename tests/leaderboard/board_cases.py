@@ -39,7 +39,7 @@ def results_of(board):
 
 def noise(model, seed):
     """Draws what a seed adds to a test figure; fm and dnn differ by less than that."""
-    return float(np.random.default_rng((seed, len(model))).normal(0, 0.01))
+    return float(np.random.default_rng((seed, *model.encode())).normal(0, 0.01))
 
 
 def loss_of(trial):
@@ -111,14 +111,14 @@ def made(tmp_path_factory, data_dir):
     path.write_text(SPACES)
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
 
-    def make(folder, *, models=None, asked=None, count=6, most=1000, text=None):
+    def make(folder, *, models=None, asked=None, count=6, most=1000, text=None, beside=''):
         if text is not None:
             path.write_text(text)
         fixed = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows'}
         of_models = spaces.load(path, fixed, models)
         path.write_text(SPACES)
         budget = Budget(count, len(SEEDS), most, 0)
-        return make_board('board', of_models, data, budget, folder / 'runs', asked or list(of_models))
+        return make_board('board', of_models, data, budget, folder / 'runs', asked or list(of_models), beside)
 
     return make
 

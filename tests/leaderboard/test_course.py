@@ -16,6 +16,7 @@ from autoint_jax.leaderboard.page import leaderboard_page
 from autoint_jax.leaderboard.publication import publish
 from autoint_jax.leaderboard.standings import chosen_trial, standings, trial_rows
 from autoint_jax.report.blocks import Chart, Table
+from autoint_jax.reproduction.leaderboard import leaderboard_lines
 from autoint_jax.sweeps import trials
 
 
@@ -55,6 +56,29 @@ def test_the_table_says_what_the_runs_say_and_test_figures_choose_nothing(tmp_pa
     assert table['trials_of_a_model'] == 6 and table['epochs_of_a_run'] == 2 and len(listed['rows']) == 18
     assert table['spaces']['fm']['space']['model.embedding_dim'] == {'choices': [2, 3]}
     assert not any('test' in key for row in listed['rows'] for key in row)
+
+
+def test_models_are_tested_beside_the_one_that_is_named(tmp_path, made, played):
+    with pytest.raises(UsageError, match="tested beside 'fmm', which takes no part .did you mean 'fm'"):
+        made(tmp_path, beside='fmm')
+    played(board := made(tmp_path, beside='fm'), Standins())
+    assert not {'beside'} & board.identity().keys()  # another one may be named later
+    found = standings(board)
+    rows = {row['model']: row for row in tables.table_rows(found, trial_rows(board))}
+    test = {model: np.array([BEST[model] + noise(model, seed) for seed in SEEDS]) for model in BEST}
+    expected = holm([stats.ttest_rel(test['fm'], test[other]).pvalue for other in ('dnn', 'lr')])
+    np.testing.assert_allclose([rows[other]['p_t_beside'] for other in ('dnn', 'lr')], expected)
+    for other in ('dnn', 'lr'):
+        np.testing.assert_allclose(rows[other]['minus_beside'], test[other].mean() - test['fm'].mean())
+    assert rows['fm']['minus_beside'] is None and rows['fm']['p_t_beside'] is None
+    said = 'Beside fm, dnn is not different by more than chance; lr is worse by more than chance'
+    assert said in answer(board, found)
+    publish(board, tmp_path / 'results')
+    (tmp_path / 'results' / 'board.json').rename(tmp_path / 'results' / 'leaderboard_board.json')
+    lines = leaderboard_lines(tmp_path / 'results')
+    header = next(line for line in lines if line.startswith('| model'))
+    of_lr = next(line for line in lines if line.startswith('| `lr`')).split(' | ')
+    assert '| minus `fm` | p |' in header and of_lr[4] == f'{rows["lr"]["minus_beside"]:+.4f}'
 
 
 def test_a_stopped_leaderboard_goes_on_to_the_same_table(tmp_path, made, played):

@@ -172,11 +172,6 @@ def test_one_norm_counts_parameters_and_tables_and_rules_reach_parameters():
     'options, named',
     [
         ({'optimizer.clip_norm': -1.0}, 'optimizer.clip_norm.*at least 0'),
-        ({'optimizer.weight_decay': 1001.0}, 'optimizer.weight_decay.*at most 1000, which is 1 / the learning rate'),
-        (
-            {'optimizer.tables_weight_decay': 3.0, 'optimizer.tables_learning_rate': 0.5},
-            'optimizer.tables_weight_decay.*at most 2, .*0.5',
-        ),
         (
             {'optimizer.tables_weight_decay': 0.1, 'optimizer.tables': 'deferred_adam'},
             "optimizer.tables_weight_decay.*0 with optimizer.tables 'deferred_adam', which skips the rows",
