@@ -38,14 +38,15 @@ struct Division {
 
   // Divides `rows` examples into blocks of at most 208 columns, so that the values of a layer fit in half of the L2 cache, or of one
   // example if that has more columns. All columns of a block are computed, so the number is taken for which they are the fewest in
-  // all blocks together. An even number of blocks is the aim, because cores share them.
+  // all blocks together. An even number of blocks is the aim, because cores share them. With 128 columns the rows of a panel would
+  // fall on few places of the first-level cache.
   Division(long fields, long rows) : fields(fields), padded(whole(fields, fields > kMostWhole ? kWideLanes : kLanes)) {
-    constexpr long kMost = 208, kOfWeights = 8;  // what reading the weights costs a block, in columns
+    constexpr long kMost = 208, kSlow = 128, kOfBlock = 24;  // what a block costs beside its columns, in columns
     pitch = fields * 16 >= padded * 15 ? padded : fields;
     long least = 0;
     for (long tried = whole(padded, 16); tried <= kMost; tried += 16) {
-      const long blocks = whole(rows, fitting(tried)) / fitting(tried), cost = whole(blocks, 2) * (tried + kOfWeights);
-      if (!columns || cost < least) columns = tried, examples = fitting(tried), least = cost;
+      const long blocks = whole(rows, fitting(tried)) / fitting(tried), cost = whole(blocks, 2) * (tried + kOfBlock);
+      if (tried != kSlow && (!columns || cost < least)) columns = tried, examples = fitting(tried), least = cost;
     }
     if (!columns) columns = whole(padded, kWideLanes), examples = 1;
   }
