@@ -107,7 +107,7 @@ def say_what_is_special(setup: Setup, rows: int, reporter: Reporter) -> None:
         None,
         (
             learning_rate.sentence(config.optimizer),
-            learning_rate.unfinished(config.optimizer, steps) if steps else '',
+            learning_rate.cut_short(config.optimizer, steps) if steps else '',
             loss.sentence(config.training, setup.schema),
         ),
     ):

@@ -79,7 +79,7 @@ def sentence(config: OptimizerConfig) -> str:
     return f'the learning rate {config.learning_rate:g} {" and then ".join(filter(None, (risen, falls)))}{how}'
 
 
-def unfinished(config: OptimizerConfig, steps: int) -> str:
+def cut_short(config: OptimizerConfig, steps: int) -> str:
     """Returns a sentence if a run of at most so many steps ends before its warm-up or its schedule; '' otherwise."""
     for name, end in (('warm-up', 'warmup_steps'), ('schedule', 'schedule_steps')):
         if steps < getattr(config, end):

@@ -76,11 +76,11 @@ def test_the_sentence_says_how_the_rate_changes():
 
 def test_a_run_that_ends_before_its_schedule_says_so():
     config = OptimizerConfig(**options_of('cosine after a warm-up'))  # 11 steps of 90
-    assert learning_rate.unfinished(config, 90) == learning_rate.unfinished(OptimizerConfig(), 1) == ''
-    assert learning_rate.unfinished(config, 89) == (
+    assert learning_rate.cut_short(config, 90) == learning_rate.cut_short(OptimizerConfig(), 1) == ''
+    assert learning_rate.cut_short(config, 89) == (
         'training.epochs allows 89 steps, so the run ends before its schedule does (optimizer.schedule_steps=90)'
     )
-    assert 'before its warm-up does (optimizer.warmup_steps=11)' in learning_rate.unfinished(config, 10)
+    assert 'before its warm-up does (optimizer.warmup_steps=11)' in learning_rate.cut_short(config, 10)
 
 
 def by_optax(numbers, gradients, schedule):
