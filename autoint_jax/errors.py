@@ -81,7 +81,7 @@ def full_disk_named(path: str | os.PathLike[str]) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # Polars has classes of its own; what is not about space is raised as it came
         told = re.search(r'\(os error (\d+)\)', str(error))
         number = getattr(error, 'errno', None) or (int(told[1]) if told else None)
         if number not in FULL or getattr(error, 'filename', None) is not None:

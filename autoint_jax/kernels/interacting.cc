@@ -109,9 +109,10 @@ static void interacting_backward(Call& call) {
 AUTOINT_KERNEL(interacting_forward)
 AUTOINT_KERNEL(interacting_backward)
 
-// The sizes by which the caller allocates memory: the floats that a block keeps, and its number of examples.
-extern "C" int64_t interacting_block_floats(int64_t fields, int64_t rows, int64_t input, int64_t layers, int64_t heads, int64_t head_width,
-                                            bool residual, bool identity_residual, bool norm) {
+// The blocks into which `rows` examples are divided, by which the caller allocates memory and chooses slices: the floats that a block
+// keeps, its number of examples, and that of its columns.
+extern "C" int64_t interacting_block_floats(int64_t fields, int64_t rows, int64_t input, int64_t layers, int64_t heads,
+                                            int64_t head_width, bool residual, bool identity_residual, bool norm) {
   autoint::Stack s(fields, rows);
   s.input = input, s.layers = layers, s.heads = heads, s.head_width = head_width;
   s.residual = residual, s.identity_residual = identity_residual, s.norm = norm;
