@@ -80,8 +80,9 @@ def _costs(results_dir: pathlib.Path) -> list[str]:
 
 def _cost_of_copies(record: Record, path: pathlib.Path) -> list[str]:
     return [
-        f'- {record["copies"]} seeds of AutoInt train in one program for {record["ratios"]["epoch"]:.1f} times the '
-        f'price of one, on {record["machine"]["cores"]} CPU cores.'
+        f'- {record["copies"]} seeds of AutoInt train in one program, each for '
+        f'{record["ratios"]["epoch"] / record["copies"]:.2f} of the price of a run alone, on '
+        f'{record["machine"]["cores"]} CPU cores.'
     ]
 
 
