@@ -105,6 +105,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """Returns ' (did you mean X?)' if a name in `known` is similar, else ''."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f' (did you mean {close[0]!r}?)' if close else ''
+    """Returns ' (did you mean X?)' if a name in `known` is similar, capitals or not, else ''."""
+    folded = {other.casefold(): other for other in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1)
+    return f' (did you mean {folded[close[0]]!r}?)' if close else ''

@@ -37,7 +37,7 @@ def published(figures: dict[str, Any]) -> Any:
     if DATASET.value not in figures:
         raise UsageError(
             f'this experiment has no data set {DATASET.value!r}{nearest(DATASET.value, list(figures))}; '
-            f'it has: {", ".join(figures)}'
+            f'it has: {", ".join(figures)}. Choose one by --dataset'
         )
     return figures[DATASET.value]
 

@@ -13,7 +13,7 @@ from autoint_jax.config.model_limits import (
     SHARES,
     WIDTHS,
 )
-from autoint_jax.config.options import check, option
+from autoint_jax.config.options import check, check_choice, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +201,7 @@ class ModelConfig:
 
     def __post_init__(self):
         for name, values in CHOICES.items():
-            check(getattr(self, name) in values, f'model.{name}', getattr(self, name), f'one of {", ".join(values)}')
+            check_choice(f'model.{name}', getattr(self, name), values)
         for name in AT_LEAST_ONE:
             check(getattr(self, name) >= 1, f'model.{name}', getattr(self, name), 'at least 1')
         for name in AT_LEAST_ZERO:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autoint_jax.config.options import MOST_PLACES, check, option
+from autoint_jax.config.options import MOST_PLACES, check, check_choice, option
 
 TABLE_OPTIMIZERS = ('adam', 'deferred_adam', 'lazy_adam', 'rowwise_adagrad')
 PENALTIES = (
@@ -89,7 +89,7 @@ class OptimizerConfig:
             check(getattr(self, name) > 0, f'optimizer.{name}', getattr(self, name), 'above 0')
         for name in ('tables_learning_rate', *PENALTIES):
             check(getattr(self, name) >= 0, f'optimizer.{name}', getattr(self, name), 'at least 0')
-        check(self.tables in TABLE_OPTIMIZERS, 'optimizer.tables', self.tables, f'one of {", ".join(TABLE_OPTIMIZERS)}')
+        check_choice('optimizer.tables', self.tables, TABLE_OPTIMIZERS)
         for name in ('b1', 'b2'):
             check(
                 0 <= getattr(self, name) <= MOST_DECAY,
@@ -149,9 +149,7 @@ class OptimizerConfig:
             )
 
     def _check_schedule(self):
-        check(
-            self.schedule in SCHEDULES, 'optimizer.schedule', self.schedule, f'one of {", ".join(map(repr, SCHEDULES))}'
-        )
+        check_choice('optimizer.schedule', self.schedule, SCHEDULES)
         check(
             0 <= self.warmup_steps <= MOST_SCHEDULE_STEPS,
             'optimizer.warmup_steps',

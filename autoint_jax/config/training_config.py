@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autoint_jax.config.options import MOST_PLACES, check, option
+from autoint_jax.config.options import MOST_PLACES, check, check_choice, option
 from autoint_jax.evaluation.metric import GROUPS
 from autoint_jax.evaluation.metrics import ALWAYS, METRICS, chosen, needed
 
@@ -55,7 +55,7 @@ class TrainingConfig:
             check(value <= MOST_PLACES, path, value, f'at most {MOST_PLACES:,}')
             least = 0 if name.startswith('stop_') else 1
             check(value >= least, path, value, f'at least {least}')
-        check(self.not_finite in (STOP, SKIP), 'training.not_finite', self.not_finite, "'stop' or 'skip'")
+        check_choice('training.not_finite', self.not_finite, (STOP, SKIP))
         check(
             0 < self.positive_weight <= 1e6, 'training.positive_weight', self.positive_weight, 'above 0 and at most 1e6'
         )
@@ -65,7 +65,7 @@ class TrainingConfig:
     def _check_metrics(self):
         for path, names in (('training.metrics', self.metrics), ('training.monitor', (self.monitor,))):
             for name in names:
-                check(name in METRICS, path, name, f'one of {", ".join(METRICS)}')
+                check_choice(path, name, METRICS)
         check(
             METRICS[self.monitor].better is not None,
             'training.monitor',

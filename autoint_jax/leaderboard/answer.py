@@ -34,8 +34,9 @@ def answer(board: Board, found: Standings) -> list[str]:
     names = [standing.model for standing in found.models]
     if not equal and not better:
         sentences.append(
-            'Use it: on the test split it is better than every other model by more than chance (paired t-tests over '
-            "seeds, p below 0.05 after Holm's correction)"
+            f'{"Of the models that are complete" if found.incomplete else "Use it"}: on the test split it is better '
+            'than every other model by more than chance (paired t-tests over seeds, p below 0.05 after '
+            "Holm's correction)"
         )
     else:
         sentences.append(

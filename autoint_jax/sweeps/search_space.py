@@ -122,7 +122,8 @@ def parsed_search(tree: dict[str, Any], space: dict[str, Any]) -> Search:
             raise UsageError(f'[search] {key} = {tree[key]} must be at most {MOST_NUMBERS[key]:,}')
     for key, values in (('sampler', SAMPLERS), ('pruner', PRUNERS)):
         if key in tree and tree[key] not in values:
-            raise UsageError(f'[search] {key} = {tree[key]!r} must be one of {", ".join(values)}')
+            near = nearest(str(tree[key]), list(values))
+            raise UsageError(f'[search] {key} = {tree[key]!r} must be one of {", ".join(values)}{near}')
     if 'warmup_evaluations' in tree and tree.get('pruner', 'none') == 'none':
         raise UsageError(
             '[search] warmup_evaluations is for a pruner, but the search has none: leave it out or give a pruner, '

@@ -124,8 +124,10 @@ def _parsed(tree: dict[str, Any], path: pathlib.Path, text: str, configs: pathli
     base, objective = tree.get('base'), tree.get('objective', 'valid_logloss')
     if not isinstance(base, str):
         raise UsageError(f"base = {shortened(base)} must name a configuration, such as base = 'movielens_1m_autoint'")
-    if objective not in objectives():
-        raise UsageError(f'objective = {shortened(objective)} must be one of {", ".join(objectives())}')
+    if objective not in (known := objectives()):
+        raise UsageError(
+            f'objective = {shortened(objective)} must be one of {", ".join(known)}{nearest(str(objective), known)}'
+        )
     if not base.endswith('.toml'):
         checked_name(base, 'a configuration, which base names,')
     checked_name(pathlib.Path(base).stem, 'a configuration')

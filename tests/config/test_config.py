@@ -12,6 +12,22 @@ def test_an_unknown_option_is_named_with_the_nearest():
 
 
 @pytest.mark.parametrize(
+    'path, value, meant',
+    [
+        ('training.monitor', 'AUC', 'auc'),
+        ('training.metrics', ('Logloss',), 'logloss'),
+        ('training.not_finite', 'skipp', 'skip'),
+        ('optimizer.tables', 'Lazy-Adam', 'lazy_adam'),
+        ('optimizer.schedule', 'cos', 'cosine'),
+        ('model.kernel_init', 'XAVIER_NORMAL', 'xavier_normal'),
+    ],
+)
+def test_an_unknown_choice_is_named_with_the_nearest_whatever_its_capitals(path, value, meant):
+    with pytest.raises(UsageError, match=rf"{path}.* must be one of .*'{meant}'.* \(did you mean '{meant}'\?\)"):
+        replace(Config(), {path: value})
+
+
+@pytest.mark.parametrize(
     'path, value',
     [
         ('model.num_layers', '3'),

@@ -71,6 +71,8 @@ def test_models_of_other_commands_stay_in_the_record(tmp_path, made, played):
     table = json.loads((results_of(board) / NAMES[0]).read_text())
     assert [row['model'] for row in table['rows']] == ['dnn', 'lr'] and table['incomplete'] == ['fm']
     assert 'fm is not complete yet, so this answer may change' in table['answer']
+    said = ' '.join(table['answer'])
+    assert 'Of the models that are complete: on the test split it is better' in said and 'Use it' not in said
 
 
 def test_processes_that_record_at_once_lose_no_rows(tmp_path, made, played, monkeypatch):
