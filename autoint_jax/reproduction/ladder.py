@@ -8,7 +8,7 @@ from typing import Any
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.metrics import ALWAYS
-from autoint_jax.evaluation.paired import holm, paired_tests
+from autoint_jax.evaluation.paired import LEVEL, holm, paired_tests
 from autoint_jax.records import comparison
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.records.runs import RunRecord
@@ -29,8 +29,8 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 RANKED = ('joint', 'hiformer')  # the rungs with ranks
 CRITERION = (
-    'A rung pays if the 95 % interval of its difference of AUC to the rung below, paired by seed, is above 0, and it '
-    'costs if that is below 0'
+    'A rung pays if its AUC is above that of the rung below, and costs if it is below, by more than chance: paired '
+    "t-tests over seeds, p below 0.05 after Holm's correction"
 )
 PAYS, COSTS, UNDECIDED = 'pays', 'costs', 'undecided'
 SHAPES = {
@@ -84,20 +84,24 @@ def table(found: Mapping[str, Sequence[RunRecord]], chosen: Mapping[str, Mapping
                 for end in ('low', 'high')
             }
             if not words:
-                row |= {'p': gain.t if known else math.nan, 'finding': _finding(row) if known else ''}
+                row |= {'p': gain.t if known else math.nan}
         row |= {'parameters': records[0].parameters, 'embedding_parameters': records[0].embedding_parameters}
         row |= {'seeds': len(records), 'runs': [record.run for record in records], **chosen[rung]}
         rows.append(row)
     adjusted = holm([row['p'] for row in rows])
-    return [row | {'p': _known(row['p']), 'p_holm': _known(p)} for row, p in zip(rows, adjusted, strict=True)]
+    return [
+        row | {'p': _known(row['p']), 'p_holm': _known(p), 'finding': _finding(row['gain'], p)}
+        for row, p in zip(rows, adjusted, strict=True)
+    ]
 
 
-def _finding(row: Mapping[str, Any]) -> str:
-    if row['gain_low'] is None:  # one seed has no interval
+def _finding(gain: float | None, p: float) -> str:
+    """Returns what a rung does. p is its corrected one, NaN for one seed."""
+    if gain is None:
+        return ''
+    if not p < 1 - LEVEL:
         return UNDECIDED
-    if row['gain_low'] > 0:
-        return PAYS
-    return COSTS if row['gain_high'] < 0 else UNDECIDED
+    return PAYS if gain > 0 else COSTS
 
 
 def _known(p: float) -> float | None:
@@ -140,8 +144,7 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
     lines = [
         '',
         f'**From AutoInt to Hiformer, {SHAPES[record["dataset"]]}, {record["data_rows"]:,} rows, {record["seeds"]} '
-        f'seeds, {record["trials"]} trials for each rung.** {record["criterion"]}; p by the paired t-test with '
-        f"Holm's correction.{' ' if missing else ''}{missing}",
+        f'seeds, {record["trials"]} trials for each rung.** {record["criterion"]}.{" " if missing else ""}{missing}',
         '',
         *markdown.table(COLUMNS, map(cells, record['rows'])),
     ]

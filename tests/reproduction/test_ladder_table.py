@@ -44,6 +44,16 @@ def test_gains_are_paired_by_seed():
     assert output['finding'] == ladder.UNDECIDED and output['optimizer.learning_rate'] == 1e-3
 
 
+def test_a_gain_that_the_correction_takes_away_is_undecided():
+    areas = AREAS | {'projections': (0.71, 0.74, 0.722)}
+    _, own, _ = ladder.table({rung: records(of) for rung, of in areas.items()}, CHOSEN)
+    assert own['gain_low'] > 0 and own['p'] < 0.05 < own['p_holm'] and own['finding'] == ladder.UNDECIDED
+    fewer = {rung: records(areas[rung]) for rung in ('autoint', 'projections')}
+    assert ladder.table(fewer, CHOSEN)[1]['finding'] == ladder.PAYS
+    worse = {'autoint': fewer['projections'], 'projections': fewer['autoint']}
+    assert ladder.table(worse, CHOSEN)[1]['finding'] == ladder.COSTS
+
+
 def test_one_seed_has_no_interval(tmp_path):
     _, own, _ = made = ladder.table({rung: records(areas[:1]) for rung, areas in AREAS.items()}, CHOSEN)
     assert own['gain'] == pytest.approx(0.01) and own['finding'] == ladder.UNDECIDED
