@@ -83,13 +83,14 @@ def model_class(config: ModelConfig, form: str = AUTOMATIC) -> type[Model]:
             f'unknown model {config.name!r}{nearest(config.name, list(MODELS))}; known: {", ".join(MODELS)}'
         )
     model = MODELS[config.name]
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if value != field.default and field.name != 'name' and field.name not in model.OPTIONS:
-            raise UsageError(
-                f"option 'model.{field.name}' is {value!r}, but model {config.name!r} does not read it; "
-                f'it reads: {", ".join(model.OPTIONS)}'
-            )
+    given = [field.name for field in dataclasses.fields(config) if getattr(config, field.name) != field.default]
+    if unread := [name for name in given if name not in ('name', *model.OPTIONS)]:
+        others = f' (nor {", ".join(unread[1:])})' if unread[1:] else ''
+        raise UsageError(
+            f"option 'model.{unread[0]}' is {getattr(config, unread[0])!r}, but model {config.name!r} does not read "
+            f'it{others}; it reads: {", ".join(model.OPTIONS)}. Leave out what it does not read, or begin with a '
+            'configuration of this model'
+        )
     if form != AUTOMATIC and not model.HAS_FORMS:
         raise UsageError(
             f"option 'execution.form' is {form!r}, but model {config.name!r} does not read it: "

@@ -211,6 +211,10 @@ def test_an_option_that_a_model_does_not_read_is_refused():
         UsageError, match="option 'model.num_heads' is 4, but model 'fm' does not read it; it reads: .*embedding_dim"
     ):
         model_class(ModelConfig(name='fm', num_heads=4))
+    with pytest.raises(
+        UsageError, match=r"'model.variant' is 'authors'.* it \(nor num_heads\); .*a configuration of this"
+    ):
+        model_class(ModelConfig(name='fm', num_heads=4, variant='authors'))
     with pytest.raises(UsageError, match="option 'execution.form' is 'heads', but model 'fm' does not read it"):
         model_class(ModelConfig(name='fm'), 'heads')
 
