@@ -1,13 +1,12 @@
-"""How long a leaderboard takes: from counted operations and a measured speed, then from the models that are done."""
+"""How long a leaderboard takes: from the measured speed of each model, then from those that are done."""
 
 import dataclasses
-import statistics
 import time
 
 from autoint_jax.config.configuration import Config
 from autoint_jax.leaderboard.board import Board
 from autoint_jax.leaderboard.draws import OF_A_SHAPE
-from autoint_jax.leaderboard.sizes import Measured, measured, row_operations
+from autoint_jax.leaderboard.sizes import measured
 from autoint_jax.leaderboard.standings import runs_left
 from autoint_jax.schema import Schema
 from autoint_jax.training.fields import fitted_schema
@@ -20,14 +19,12 @@ class Pace:
 
     Attributes:
       expected: {model: seconds if no run stops early}, of the models that were not complete at the beginning.
-      measured_on: the model whose speed was measured.
       runs: the number of runs of these models that have not ended.
       began: when the last model began.
       done: models that are done, as (expected seconds, seconds that it took).
     """
 
     expected: dict[str, float]
-    measured_on: str
     runs: int
     began: float = dataclasses.field(default_factory=time.perf_counter)
     done: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
@@ -58,44 +55,26 @@ class Pace:
         return (
             f'{counted(models, "model")} with {each} are {total:,} runs of at most '
             f'{counted(training.epochs, "epoch")}{left}: about '
-            f'{shown_seconds(self.left())}, less if runs stop early (from counted operations, at the measured speed '
-            f'of {self.measured_on})'
+            f'{shown_seconds(self.left())}, less if runs stop early (from the measured speed of each model)'
         )
 
 
 def make_pace(board: Board, models: list[str]) -> Pace:
-    """Counts the operations of models, and measures the speed of the one in the middle.
+    """Measures the speed of the middle trial of each model, which takes some seconds for each.
 
     Args:
       board: the leaderboard.
       models: the models that are not complete.
     """
-    if not models:
-        return Pace({}, '', 0)
-    operations = {model: row_operations(_middle(board, model), _schema(board, model)) for model in models}
-    in_the_middle = statistics.median_low(operations.values())
-    of = next(model for model in models if operations[model] == in_the_middle)
-    speed = measured(_middle(board, of), _schema(board, of))
     runs = {model: runs_left(board, model) for model in models}
-    expected = {
-        model: _seconds(board, model, runs[model], operations[model] / in_the_middle, speed) for model in models
-    }
-    return Pace(expected, of, sum(runs.values()))
+    return Pace({model: _seconds(board, model, count) for model, count in runs.items()}, sum(runs.values()))
 
 
-def _seconds(board: Board, model: str, runs: int, relative: float, speed: Measured) -> float:
-    """Returns the seconds of some runs of a model if none stops early.
-
-    Args:
-      board: the leaderboard.
-      model: the model.
-      runs: the number of runs.
-      relative: its operations for a row, divided by those of the measured model.
-      speed: of the measured model.
-    """
-    rows = len(board.data.split('train')) * board.spaces[model].config.training.epochs
-    programs = -(-runs // OF_A_SHAPE)
-    return runs * rows * relative * speed.row_seconds + programs * speed.compile_seconds
+def _seconds(board: Board, model: str, runs: int) -> float:
+    """Returns the seconds of some runs of a model if none stops early."""
+    config = _middle(board, model)
+    rows, speed = len(board.data.split('train')) * config.training.epochs, measured(config, _schema(config, board))
+    return runs * rows * speed.row_seconds + -(-runs // OF_A_SHAPE) * speed.compile_seconds
 
 
 def _middle(board: Board, model: str) -> Config:
@@ -104,5 +83,5 @@ def _middle(board: Board, model: str) -> Config:
     return by_size[len(by_size) // 2].config
 
 
-def _schema(board: Board, model: str) -> Schema:
-    return fitted_schema(_middle(board, model), board.data)
+def _schema(config: Config, board: Board) -> Schema:
+    return fitted_schema(config, board.data)

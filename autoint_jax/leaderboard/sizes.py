@@ -1,6 +1,5 @@
-"""The size of a configuration: its parameters, and the operations that training takes for each row."""
+"""The size of a configuration: its parameters, and the time that training takes for each row."""
 
-import dataclasses
 import time
 from typing import NamedTuple
 
@@ -8,12 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.config.configuration import Config
-from autoint_jax.models.registry import embedding_parameter_count, model_class, parameter_count
+from autoint_jax.leaderboard.draws import OF_A_SHAPE
+from autoint_jax.models.registry import embedding_parameter_count, parameter_count
 from autoint_jax.schema import Schema
 from autoint_jax.training.memory.activations import gradient_shapes, lowered_gradient
-from autoint_jax.training.step.state import Setup, make_setup, state_shapes
+from autoint_jax.training.step.placement import usable_cores
+from autoint_jax.training.step.state import make_setup, state_shapes
 
-COUNTED_ROWS = 256  # rows of the gradient whose operations are counted
 REPEATS = 5
 # A step also looks rows up and updates parameters, and every epoch is evaluated and saved.
 STEP_PER_GRADIENT = 1.5
@@ -52,30 +52,26 @@ def size_of(config: Config, schema: Schema) -> Size:
     return Size(parameter_count(params), embedding_parameter_count(params, setup.table_specs))
 
 
-def row_operations(config: Config, schema: Schema) -> float:
-    """Returns the operations of the gradient of one row, as XLA counts them before it compiles.
-
-    Operations of the form 'einsum' are counted in place of compiled kernels, into which XLA does not see.
-    """
-    lowered = lowered_gradient(_counted(config, schema), COUNTED_ROWS)
-    return float((lowered.cost_analysis() or {}).get('flops', 0.0)) / COUNTED_ROWS
-
-
 def measured(config: Config, schema: Schema) -> Measured:
-    """Compiles the gradient of a configuration and measures it."""
-    setup, began = _counted(config, schema), time.perf_counter()
-    program = lowered_gradient(setup, COUNTED_ROWS).compile()
+    """Compiles the gradient of a batch and measures it.
+
+    On CPUs its seconds are CPU time divided by cores: copies of a run keep all cores busy, and other work on the
+    machine is not counted. Elsewhere as many copies train at once as there are devices.
+    """
+    setup, rows, began = make_setup(config, schema), config.training.batch_size, time.perf_counter()
+    program = lowered_gradient(setup, rows).compile()
     compile_seconds = time.perf_counter() - began
-    arguments = jax.tree.map(lambda of: jnp.zeros(of.shape, of.dtype), gradient_shapes(setup, COUNTED_ROWS))
+    arguments = jax.tree.map(lambda of: jnp.zeros(of.shape, of.dtype), gradient_shapes(setup, rows))
+    on_cpu = jax.default_backend() == 'cpu'
+    clock, share = (
+        (time.process_time, usable_cores())
+        if on_cpu
+        else (time.perf_counter, min(OF_A_SHAPE, jax.local_device_count()))
+    )
     jax.block_until_ready(program(*arguments))
     times = []
     for _ in range(REPEATS):
-        began = time.perf_counter()
+        began = clock()
         jax.block_until_ready(program(*arguments))
-        times.append(time.perf_counter() - began)
-    return Measured(STEP_PER_GRADIENT * min(times) / COUNTED_ROWS, PROGRAMS_PER_GRADIENT * compile_seconds)
-
-
-def _counted(config: Config, schema: Schema) -> Setup:
-    form = 'einsum' if model_class(config.model).HAS_FORMS else 'automatic'
-    return make_setup(dataclasses.replace(config, execution=dataclasses.replace(config.execution, form=form)), schema)
+        times.append(clock() - began)
+    return Measured(STEP_PER_GRADIENT * min(times) / share / rows, PROGRAMS_PER_GRADIENT * compile_seconds)

@@ -125,7 +125,7 @@ def made(tmp_path_factory, data_dir):
 
 def untimed(board, models):
     """The pace of models whose runs take a second in all, whatever they are."""
-    return Pace(dict.fromkeys(models, 1.0), 'lr', sum(runs_left(board, model) for model in models))
+    return Pace(dict.fromkeys(models, 1.0), sum(runs_left(board, model) for model in models))
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_parameters_are_bounded_and_rows_are_checked(tmp_path, made, monkeypatch
 def test_the_time_that_is_left_is_corrected_by_models_that_are_done(monkeypatch):
     now = [100.0]
     monkeypatch.setattr('autoint_jax.leaderboard.pace.time.perf_counter', lambda: now[0])
-    pace = Pace({'lr': 10.0, 'fm': 20.0, 'dnn': 30.0}, 'fm', 84, began=now[0])
+    pace = Pace({'lr': 10.0, 'fm': 20.0, 'dnn': 30.0}, 84, began=now[0])
     assert pace.left() == 60.0
     for model, took in (('lr', 20.0), ('complete before', 1.0), ('fm', 70.0)):
         now[0] += took
