@@ -118,7 +118,9 @@ def config_of(rule: str) -> Config:
 
 
 def train(data_dir: str, rule: str, folder: str, *runs: str) -> None:
-    """Trains some runs one after the other: `alone`, `killed`, `copies` (two seeds), `longer` (complete first).
+    """Trains some runs one after the other: `alone`, `killed`, `copies` (two seeds).
+
+    Those with `longer` in their name are complete at first, by fewer epochs and a stricter early stop.
 
     A run with the ending KILLED ends at a step, and this process with it.
     """
@@ -131,14 +133,14 @@ def train(data_dir: str, rule: str, folder: str, *runs: str) -> None:
         if kills:
             chosen = replace(config, OFTEN)
             reporter = Ending(KILLED_AT, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        if path.name == 'longer':
-            stops = {option: 1 for option in RULES[rule] if option.startswith('training.stop_')}
-            fit(replace(config, {'training.epochs': 2} | stops), data, path, Told())
-        if path.name == 'copies':
-            configs = [replace(chosen, {'seed': seed}) for seed in (0, 1)]
-            fit_copies(configs, data, [path / '0', path / '1'], reporter)
-        else:
-            fit(chosen, data, path, reporter)
+        stops = {option: 1 for option in RULES[rule] if option.startswith('training.stop_')}
+        of_run = [replace(config, {'training.epochs': 2} | stops)] if 'longer' in path.name else []
+        for of in [*of_run, chosen]:
+            if 'copies' in path.name:
+                configs = [replace(of, {'seed': seed}) for seed in (0, 1)]
+                fit_copies(configs, data, [path / '0', path / '1'], reporter)
+            else:
+                fit(of, data, path, reporter)
 
 
 @pytest.mark.parametrize('rule', RULES)
@@ -155,3 +157,15 @@ def test_runs_end_as_those_left_alone(rule, forks, data_dir, weighted, tmp_path)
     if config.optimizer.plateau_factor:
         before = [one for one in read_evaluations(tmp_path / 'alone') if one.step < KILLED_AT]
         assert lowered_rates(config, before)['learning_rate'] < 0.5 * config.optimizer.learning_rate
+
+
+@pytest.mark.parametrize('rule', ['rules of BARS', 'all of sparse tables'])
+def test_longer_copies_end_as_copies_left_alone(rule, forks, data_dir, tmp_path):
+    done = forks.run([str(data_dir), rule, str(tmp_path), 'copies', 'longer_copies'], ROOT, code=TRAIN)
+    assert done.returncode == 0, done.stderr
+    config = config_of(rule)
+    data = open_prepared(data_dir, config.data.dataset, config.data.recipe)
+    for seed in (0, 1):
+        of_seed = replace(config, {'seed': seed})
+        found, whole = (outcome(tmp_path / run / str(seed), data, of_seed) for run in ('longer_copies', 'copies'))
+        assert found == whole
