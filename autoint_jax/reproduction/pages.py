@@ -16,7 +16,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import runs
 from autoint_jax.records.comparison import test_figures
 from autoint_jax.records.record_lines import Record, lines_of
-from autoint_jax.reproduction.crosses import crosses_lines
+from autoint_jax.reproduction.crosses import SHAPES, crosses_lines
 from autoint_jax.reproduction.daily import daily_lines
 from autoint_jax.reproduction.faithfulness import faithfulness_lines
 from autoint_jax.reproduction.headline import headline_lines
@@ -153,7 +153,7 @@ def _residual_lines(record: Record, path: pathlib.Path) -> list[str]:
 def _width_lines(record: Record, path: pathlib.Path) -> list[str]:
     lines = [
         '',
-        f'**Fields of different widths, {DATASETS[record["dataset"]]}, {record["data_rows"]:,} rows.** '
+        f'**Fields of different widths, {SHAPES[record["dataset"]]}, {record["data_rows"]:,} rows.** '
         f'{record["criterion"]}: {record["verdict"]}.',
         '',
     ]

@@ -47,7 +47,8 @@ def _predict(record: Record, path: pathlib.Path) -> list[str]:
     good = record['share'] >= LEAST_SHARE and most <= MOST_MEMORY * least
     memory = f'{_taken(few, least)}, and {_taken(many, most)}'
     lines = [
-        f'Rows of the shape of Criteo score at {record["share"]:.2f} of the rate of the slower one. {memory}. '
+        f"Rows of Criteo's shape are scored at {record['share']:.2f} of the rate of the slower of two parts, "
+        f'which are the model alone and reading alone. {memory}. '
         f'Goal: at least {LEAST_SHARE} of the rate, and at most {MOST_MEMORY:g} times the memory: {verdict(good)} '
         f'([record]({path})).',
         '',

@@ -61,9 +61,7 @@ def test_the_front_page_has_the_figures_of_the_records(written):
     ratios = [[f'{ratio:.1f}' for ratio in sorted(_ratios(shape))] for shape in ('ml1m', 'criteo')]
     assert f'| training step | {" | ".join(" to ".join(dict.fromkeys(of_shape)) for of_shape in ratios)} |' in lines
     copies = json.loads((ROOT / 'results/replica_cost_movielens_1m.json').read_text())['ratios']['epoch'] / 10
-    assert any(
-        f'10 seeds of AutoInt train in one program, each for {copies:.2f} of the price' in line for line in lines
-    )
+    assert any(f'10 seeds of AutoInt train in one program, each at {copies:.2f} of the cost' in line for line in lines)
 
 
 def test_links_of_a_section_are_relative_to_its_page(written):
