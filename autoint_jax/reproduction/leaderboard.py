@@ -20,7 +20,8 @@ def _lines(record: Record, path: pathlib.Path) -> list[str]:
         '',
         f'**`{record["dataset"]}`, recipe `{record["recipe"]}`** (rows: {rows}): {record["trials_of_a_model"]} trials '
         f'and {record["seeds_of_a_model"]} seeds of each model, at most {record["epochs_of_a_run"]} epochs and '
-        f'{record["most_parameters"]:,} parameters outside the embeddings.',
+        f'{record["most_parameters"]:,} parameters outside the embeddings. The order is that of the validation '
+        'logloss. Each p belongs to the difference before it, and is adjusted by Holm. Parameters include embeddings.',
         '',
     ]
     beside = record.get('beside', '')  # records of earlier versions have none
