@@ -92,6 +92,11 @@ def check(found: Sequence[ComparedRun]) -> None:
             raise UsageError(
                 f'{other.folder} and {run.folder} hold the same run, with the same configuration and seed: name it once'
             )
+    check_rows(found)
+
+
+def check_rows(found: Sequence[ComparedRun]) -> None:
+    """Raises UsageError if runs were not all trained and tested on the same rows."""
     for run in found:
         if run.rows != found[0].rows:
             raise UsageError(

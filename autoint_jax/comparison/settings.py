@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from autoint_jax.comparison.runs import ComparedRun
 from autoint_jax.config import configuration
+from autoint_jax.config.configuration import Config
 from autoint_jax.evaluation.metrics import METRICS
 
 LONGEST, LABEL = 60, 26  # characters of a name, and of a name in a chart
@@ -44,14 +45,19 @@ def settings_of(runs: Sequence[ComparedRun]) -> list[Setting]:
     """Groups runs by settings, in the order in which they are given."""
     grouped: dict[Any, list[ComparedRun]] = {}
     for run in runs:
-        grouped.setdefault(dataclasses.replace(run.config, seed=0), []).append(run)
-    first = next(iter(grouped))
-    options = list(dict.fromkeys(option for config in grouped for option in configuration.differing(first, config)))
+        grouped.setdefault(_without_seed(run), []).append(run)
+    return settings_of_groups(list(grouped.values()))
+
+
+def settings_of_groups(groups: Sequence[Sequence[ComparedRun]]) -> list[Setting]:
+    """Returns a setting for each group of runs, which differ in their seeds alone; groups may be of equal settings."""
+    configs = [_without_seed(group[0]) for group in groups]
+    options = {option for config in configs for option in configuration.differing(configs[0], config)}
     known = [leaf.path for leaf in configuration.leaves() if leaf.path in options]  # in the order of the configuration
-    values = [{option: _plain(configuration.value(config, option)) for option in known} for config in grouped]
+    values = [{option: _plain(configuration.value(config, option)) for option in known} for config in configs]
     return [
-        Setting(name, own, tuple(sorted(of_setting, key=lambda run: run.config.seed)))
-        for name, own, of_setting in zip(_names(values), values, grouped.values(), strict=True)
+        Setting(name, own, tuple(sorted(group, key=lambda run: run.config.seed)))
+        for name, own, group in zip(_names(values), values, groups, strict=True)
     ]
 
 
@@ -66,6 +72,10 @@ def shared_metrics(settings: Sequence[Setting]) -> list[str]:
     """Returns the metrics that all runs have on both splits, in the order of the table of metrics."""
     results = [run.result for setting in settings for run in setting.runs]
     return [name for name in METRICS if all(name in result.test and name in result.valid for result in results)]
+
+
+def _without_seed(run: ComparedRun) -> Config:
+    return dataclasses.replace(run.config, seed=0)
 
 
 def _plain(value: Any) -> Any:

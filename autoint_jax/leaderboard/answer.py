@@ -1,6 +1,5 @@
 """The answer of a leaderboard in sentences: which model to use, and whether its lead is real."""
 
-import math
 from collections.abc import Sequence
 
 from autoint_jax.comparison.figures import Compared, Spread
@@ -20,12 +19,18 @@ def answer(board: Board, found: Standings) -> list[str]:
         f'{best.model} has the best validation logloss of {len(found.models)} models with equal budgets; its test '
         f'logloss is {shown(of.test[0])} over {counted(seeds, "seed")}'
     ]
-    tested = [test for test in of.others if not math.isnan(test.t)]
+    tested = [test for test in of.others if test.tests.blocks > 1]
     if found.incomplete:
         sentences.append(
             f'{_listed(found.incomplete)} {"is" if len(found.incomplete) == 1 else "are"} not complete yet, so this '
             'answer may change'
         )
+    sentences += [
+        f'{one.model} has figures of {len(one.setting.runs)} of {counted(board.budget.seeds, "seed")}, because its '
+        'other runs failed'
+        for one in found.models
+        if len(one.setting.runs) < board.budget.seeds
+    ]
     if not tested:
         return [*sentences, 'Whether its lead is real cannot be said, because that takes at least two seeds']
     worse = [test.setting for test in tested if _sure(test.t) and test.tests.difference.value < 0]

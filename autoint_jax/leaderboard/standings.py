@@ -4,13 +4,12 @@ The setting of a model is the trial with the least validation logloss. Test figu
 the final runs are read once, when the table is made.
 """
 
-import math
 import pathlib
 from typing import Any, NamedTuple
 
 from autoint_jax.comparison.figures import Compared, Test, compared, tested_beside
-from autoint_jax.comparison.runs import ComparedRun, check, complete_run
-from autoint_jax.comparison.settings import Setting, settings_of
+from autoint_jax.comparison.runs import ComparedRun, check_rows, complete_run
+from autoint_jax.comparison.settings import Setting, settings_of_groups
 from autoint_jax.config import configuration
 from autoint_jax.errors import UsageError
 from autoint_jax.leaderboard.board import Board
@@ -58,14 +57,13 @@ class Standings(NamedTuple):
 
 
 def chosen_trial(search: SweepFolder) -> Trial | None:
-    """Returns the trial with the least validation logloss, the first of equal ones; None if no trial has one."""
+    """Returns the trial with the least validation logloss, the first of equal ones; None if all trials failed."""
     found = [
         (trials.result(search.of(trial), ['valid']).valid['logloss'], place, trial)
         for place, trial in enumerate(search.trials())
         if trials.final_state(search.of(trial)) == trials.DONE
     ]
-    able = [one for one in found if math.isfinite(one[0])]
-    return min(able)[2] if able else None
+    return min(found)[2] if found else None
 
 
 def standings(board: Board) -> Standings:
@@ -99,11 +97,10 @@ def standings(board: Board) -> Standings:
             f'a leaderboard needs {FEWEST_MODELS} models, and {len(runs)} of {len(board.spaces)} can be compared '
             f'({reasons or "name more --models"})'
         )
-    check([run for done in runs.values() for run in done])
-    of_run = {run.folder: model for model, done in runs.items() for run in done}
-    settings = [
-        setting._replace(name=of_run[setting.runs[0].folder])
-        for setting in settings_of([run for done in runs.values() for run in done])
+    check_rows([run for done in runs.values() for run in done])
+    settings = [  # one of each model, also if two have chosen the same options
+        setting._replace(name=model)
+        for model, setting in zip(runs, settings_of_groups(list(runs.values())), strict=True)
     ]
     valid = compared(settings, METRICS[0]).valid
     order = sorted(range(len(settings)), key=lambda place: valid[place].mean)

@@ -113,6 +113,38 @@ def test_trials_that_fail_count_and_a_model_without_any_has_no_place(tmp_path, m
     assert chosen_trial(board.search_of('fm')) is None
 
 
+TWINS = """
+[shared]
+optimizer.learning_rate = {low = 1e-3, high = 1e-1, log = true}
+[models.one]
+options.model.name = 'fm'
+[models.two]
+options.model.name = 'fm'
+"""
+
+
+def test_entries_that_choose_the_same_setting_are_equal_and_not_an_error(tmp_path, made, played, monkeypatch):
+    monkeypatch.setattr('autoint_jax.comparison.runs.MOST_RUNS', 2 * len(SEEDS) - 1)  # which is for named folders
+    board = made(tmp_path, text=TWINS)
+    played(board, Standins())
+    found = standings(board)
+    assert [(one.model, one.setting.name, one.setting.seeds) for one in found.models] == [
+        ('one', 'one', list(SEEDS)),
+        ('two', 'two', list(SEEDS)),
+    ]
+    said = ' '.join(answer(board, found))
+    assert 'better than 0 of 1 other models' in said and 'Its difference from two may be chance' in said
+    assert 'two seeds' not in said
+
+
+def test_a_model_with_fewer_seeds_than_the_others_is_named(tmp_path, made, played):
+    board = made(tmp_path)
+    played(board, Standins(fails=[lambda t: t.config.model.name == 'dnn' and t.config.seed in (2, 3)]))
+    said = answer(board, standings(board))
+    assert 'dnn has figures of 2 of 4 seeds, because its other runs failed' in said
+    assert sum('runs failed' in sentence for sentence in said) == 1
+
+
 def test_a_folder_takes_more_models_but_no_other_space(tmp_path, made, played):
     played(made(tmp_path, models=['lr']), Standins())
     with pytest.raises(
