@@ -30,6 +30,8 @@ from autoint_jax.sweeps.search_space import Choices, Range, parsed_space
 
 PARTS, OF_MODEL = ('fixed', 'shared', 'models'), ('options', 'space')
 DECIDED = ('data.', 'replicas.')  # the beginnings of options that the leaderboard decides
+OF_ALL = 'training.epochs'  # the option that is the same for all models, as budgets are equal
+NOT_SEARCHED = ('seed', 'model.name', 'init_state', OF_ALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +116,11 @@ def _model_space(name: str, table: Any, base: Config, shared: dict[str, Range | 
         if key not in OF_MODEL:
             raise UsageError(f'[{part}] has the unknown key {key!r}{nearest(key, list(OF_MODEL))}')
     values = _fixed_values(table.get('options', {}), f'{part}.options')
+    if OF_ALL in values:
+        raise UsageError(
+            f'[{part}.options] has the option {OF_ALL!r}, which all models share, because their budgets are equal: '
+            'give it in [fixed]'
+        )
     config = configuration.replace(base, {'model.name': name} | values)
     if config.model.name not in MODELS:
         raise UsageError(
@@ -129,7 +136,7 @@ def _model_space(name: str, table: Any, base: Config, shared: dict[str, Range | 
             )
     options = {option: of for option, of in shared.items() if _reads(config, option) and option not in own} | own
     for option, of in options.items():
-        if option in values or option in ('seed', 'model.name', 'init_state') or option.startswith((*DECIDED, 'mesh.')):
+        if option in values or option in NOT_SEARCHED or option.startswith((*DECIDED, 'mesh.')):
             raise UsageError(f'[{part}] {option!r} cannot be searched: leave it out of the space')
         for value in of.ends():
             configuration.replace(config, {option: value})  # raises an error if the value is wrong by itself

@@ -119,6 +119,8 @@ def test_a_model_is_searched_by_what_it_reads_and_own_ranges_replace_shared_ones
         ),
         ('[fixed]\nreplicas.seeds = 2\n[models.fm]\n', None, ["[fixed] has the option 'replicas.seeds'", 'decides']),
         ('[models.fm]\noptions.data.recipe = "x"\n', None, ["[models.fm.options] has the option 'data.recipe'"]),
+        ('[models.fm]\noptions.training.epochs = 9\n', None, ['[models.fm.options]', "'training.epochs'", '[fixed]']),
+        ('[models.fm]\nspace.training.epochs = {low = 1, high = 9}\n', None, ["'training.epochs' cannot be searched"]),
         ('[share]\n[models.fm]\n', None, ["unknown part 'share' (did you mean 'shared'?)"]),
     ],
 )
