@@ -171,8 +171,10 @@ def _ranks(settings: Sequence[Setting], found: Sequence[Compared]) -> list[Block
     p = 'all figures are the same' if math.isnan(of.ranks.p) else f"Friedman's test has p {_p(of.ranks.p)}"
     caption = (
         f'Mean ranks of test {title} over {counted(len(of.blocks), "seed")}; {p}. Settings under one bar do not differ '
-        f'significantly: their ranks are nearer than the critical difference of Nemenyi at 0.05, '
-        f'{of.ranks.critical_difference:.2f} (Demšar, JMLR 2006).'
+        f'significantly by this test: their ranks are nearer than the critical difference of Nemenyi at 0.05, '
+        f'{of.ranks.critical_difference:.2f} (Demšar, JMLR 2006). It compares all pairs, by ranks alone, so with few '
+        'seeds it finds less than the paired tests above. Seeds stand for the data sets of that paper, so it says '
+        'nothing about other data.'
     )
     spec = critical_difference(names, ranks, of.ranks.critical_difference, of.ranks.groups)
     listed = ', '.join(f'{names[place]} {ranks[place]:.2f}' for place in np.argsort(ranks, kind='stable'))

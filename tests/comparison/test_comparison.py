@@ -84,6 +84,8 @@ def test_the_page_says_what_the_figures_are(settings):
     )
     ranks = next(chart for chart in page.charts if chart.name == 'critical_difference')
     assert ranks.described == 'Mean ranks, the best first: dnn 1.00, autoint 2.00, fm 3.00, lr 4.00.'
+    for part in ('Seeds stand for', 'less than the paired tests above', 'nothing about other data'):
+        assert part in ranks.caption  # a bar joins dnn and autoint, which the paired tests tell apart
     bars = ranks.spec['layer'][3]['data']['values']
     assert [bar['names'] for bar in bars] == ['dnn, autoint', 'autoint, fm', 'fm, lr']
     lines = next(chart for chart in page.charts if chart.name == 'parallel_coordinates').spec['layer'][1]
