@@ -3,7 +3,8 @@
 Four trials share a shape: they differ only in rates, such as the learning rate, so they can train in one program. The
 values of each option form a Latin hypercube (McKay, Beckman and Conover, 1979): its range is cut into as many equal
 parts as there are trials, or shapes, and one value is drawn from each part. The parts follow each other in a random
-order that depends on the option and the seed alone. So all models try the same values of the options that they share.
+order that depends on the option and the seed alone. So all models try the same values of the options that they share,
+but for shapes that are refused, such as those with too many parameters: all options of such a shape are drawn again.
 """
 
 import zlib
@@ -27,7 +28,7 @@ RATES = frozenset(OF_COPIES.values())  # options that change no shape
 def drawn(space: ModelSpace, trials: int, seed: int, refused: Callable[[Config], str]) -> list[Config]:
     """Draws the trials of a model.
 
-    A shape that is refused is drawn again, evenly from the space.
+    A shape that is refused is drawn again, evenly from the space; it may equal another shape.
 
     Args:
       space: the space of the model.

@@ -13,8 +13,9 @@ class HeteroAtt(FieldAttention):
 
     In the last layer only the task token asks. LayerNorm stands before attention and feed-forward network; the paper
     does not say where. Scores are scaled by 1 / sqrt(a) unless `score_scale` says 'one'. The paper's networks are four
-    times as wide as the embedding (`feedforward_ratio`). Numeric fields are tokens of their own, where the paper makes
-    tokens from all of them together. The attention weights are not shown, because one of the tokens is no field.
+    times as wide as the embedding and its values four times as wide as its keys; the default of `feedforward_ratio` is
+    4/3, that of `value_dim` the width of keys. Numeric fields are tokens of their own, where the paper makes tokens
+    from all of them together. The attention weights are not shown, because one of the tokens is no field.
     """
 
     OPTIONS: ClassVar[tuple[str, ...]] = (

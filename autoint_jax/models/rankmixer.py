@@ -35,7 +35,8 @@ class RankMixer(Model):
     A layer computes s = LN(mixed(x) + x), then LN(W_2 GELU(W_1 s + b_1) + b_2 + s), where each token has its own W and
     b. A linear layer reads the mean over tokens. The embeddings, side by side and padded with zeros, are cut into equal
     parts, and each token has its own linear map of one part; the paper groups fields by meaning instead. The paper's
-    mixture of experts is left out. Its hidden layer is four times as wide as a token (`feedforward_ratio`).
+    mixture of experts is left out. Its hidden layer is four times as wide as a token; the default of
+    `feedforward_ratio` is 4/3.
     """
 
     OPTIONS = (
