@@ -88,10 +88,11 @@ def table(found: Mapping[str, Sequence[RunRecord]], chosen: Mapping[str, Mapping
         row |= {'parameters': records[0].parameters, 'embedding_parameters': records[0].embedding_parameters}
         row |= {'seeds': len(records), 'runs': [record.run for record in records], **chosen[rung]}
         rows.append(row)
-    adjusted = holm([row['p'] for row in rows])
+    # Rungs that are still to come count as tests, too, so that no finding is taken back when they are complete.
+    adjusted = holm([row['p'] for row in rows] + [1.0] * (len(RUNGS) - len(rows)))
     return [
         row | {'p': _known(row['p']), 'p_holm': _known(p), 'finding': _finding(row['gain'], p)}
-        for row, p in zip(rows, adjusted, strict=True)
+        for row, p in zip(rows, adjusted, strict=False)
     ]
 
 

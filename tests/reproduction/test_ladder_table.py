@@ -13,7 +13,7 @@ from autoint_jax.models.registry import build
 from autoint_jax.reproduction import ladder
 from autoint_jax.schema import CATEGORICAL, FieldSpec, Schema
 
-AREAS = {'autoint': (0.70, 0.72, 0.71), 'projections': (0.71, 0.735, 0.722), 'output': (0.70, 0.74, 0.72)}
+AREAS = {'autoint': (0.70, 0.72, 0.71), 'projections': (0.71, 0.731, 0.7205), 'output': (0.70, 0.74, 0.72)}
 CHOSEN = {rung: {'optimizer.learning_rate': 1e-3} for rung in AREAS}
 
 
@@ -38,17 +38,19 @@ def test_gains_are_paired_by_seed():
     assert own['gain'] == pytest.approx(differences.mean()) and own['p'] == pytest.approx(test.pvalue)
     low, high = test.confidence_interval(0.95)
     assert (own['gain_low'], own['gain_high']) == pytest.approx((low, high)) and own['finding'] == ladder.PAYS
-    assert own['p_holm'] == pytest.approx(2 * own['p']) and output['p_holm'] == pytest.approx(output['p'])
+    assert own['p_holm'] == pytest.approx(5 * own['p']) and output['p_holm'] == pytest.approx(min(1, 4 * output['p']))
     assert output['gain'] == pytest.approx(np.subtract(AREAS['output'], AREAS['projections']).mean())
     assert output['gain_over_autoint'] == pytest.approx(np.subtract(AREAS['output'], AREAS['autoint']).mean())
     assert output['finding'] == ladder.UNDECIDED and output['optimizer.learning_rate'] == 1e-3
 
 
-def test_a_gain_that_the_correction_takes_away_is_undecided():
-    areas = AREAS | {'projections': (0.71, 0.74, 0.722)}
+def test_a_gain_that_the_correction_takes_away_is_undecided_however_many_rungs_are_complete():
+    areas = AREAS | {'projections': (0.71, 0.735, 0.722)}
     _, own, _ = ladder.table({rung: records(of) for rung, of in areas.items()}, CHOSEN)
     assert own['gain_low'] > 0 and own['p'] < 0.05 < own['p_holm'] and own['finding'] == ladder.UNDECIDED
     fewer = {rung: records(areas[rung]) for rung in ('autoint', 'projections')}
+    assert ladder.table(fewer, CHOSEN)[1]['finding'] == ladder.UNDECIDED
+    fewer = {rung: records(AREAS[rung]) for rung in ('autoint', 'projections')}
     assert ladder.table(fewer, CHOSEN)[1]['finding'] == ladder.PAYS
     worse = {'autoint': fewer['projections'], 'projections': fewer['autoint']}
     assert ladder.table(worse, CHOSEN)[1]['finding'] == ladder.COSTS
@@ -88,5 +90,5 @@ def test_the_page_says_what_the_record_says(tmp_path):
     text = '\n'.join(lines)
     assert '40,000 rows, 3 seeds, 4 trials for each rung.**' in text and 'Not complete: joint, hiformer.' in text
     assert '| AutoInt | 0.7100 ± 0.0100 | | | | | 0.2900 | 1,234 |' in text.replace('|  ', '| ')
-    assert '| + projections of each field | 0.7223 ± 0.0125 | +0.0123 |' in text and ' pays |' in text
+    assert '| + projections of each field | 0.7205 ± 0.0105 | +0.0105 |' in text and ' pays |' in text
     assert lines[-1].startswith('The AUC of the last row differs from that of AutoInt by +0.0100 (')
