@@ -18,6 +18,7 @@ from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import missed_kernel
 from autoint_jax.models.layers.dense import missed_dense_kernel
 from autoint_jax.models.registry import table_values
+from autoint_jax.training import setbacks
 from autoint_jax.training.agreement import check_alike, check_forms
 from autoint_jax.training.ancestor import Ancestor, check_origin
 from autoint_jax.training.fields import boundaries, fitted_schema, recorded_boundaries
@@ -108,6 +109,7 @@ def say_what_is_special(setup: Setup, rows: int, reporter: Reporter) -> None:
         (
             learning_rate.sentence(config.optimizer),
             learning_rate.cut_short(config.optimizer, steps) if steps else '',
+            setbacks.too_late(config),
             loss.sentence(config.training, setup.schema),
         ),
     ):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.optimizer_config import CONSTANT
 from autoint_jax.config.rates import rates_of
 from autoint_jax.config.training_config import TrainingConfig
 from autoint_jax.evaluation.evaluation import Evaluation
@@ -46,8 +47,20 @@ def sentence(config: Config, evaluations: Sequence[Evaluation]) -> str:
     monitor, options = config.training.monitor, config.optimizer
     waited = since_the_best([one.valid[monitor] for one in evaluations], monitor)
     evaluated = '1 evaluation' if waited == 1 else f'{waited:,} evaluations'
+    scheduled = ' before its schedule' if options.schedule != CONSTANT or options.warmup_steps else ''
     tables = f' (tables: {options.tables_learning_rate * left:.3g})' if options.tables_learning_rate else ''
     return (
         f'{evaluated} without a better {METRICS[monitor].title}: from step {evaluations[-1].step:,} on the learning '
-        f'rate is {options.learning_rate * left:.3g}{tables} (optimizer.plateau_factor)'
+        f'rate{scheduled} is {options.learning_rate * left:.3g}{tables} (optimizer.plateau_factor)'
+    )
+
+
+def too_late(config: Config) -> str:
+    """Returns a sentence if early stopping ends a run before a plateau can lower its learning rates; else ''."""
+    patience, waited = config.training.stop_patience, config.optimizer.plateau_patience
+    if not config.optimizer.plateau_factor or not 0 < patience <= waited:
+        return ''
+    return (
+        f'training.stop_patience={patience} ends the run before a plateau can lower its learning rates '
+        f'(optimizer.plateau_patience={waited})'
     )

@@ -65,8 +65,8 @@ def test_the_log_says_where_the_rate_was_lowered_and_patience_ends_the_run(alone
     said = [sentence for sentence in told.said if 'optimizer.plateau_factor' in sentence]
     assert len(said) == len(worse) >= 2
     assert said[0] == (
-        f'1 evaluation without a better AUC - logloss: from step {4 * worse[0] + 4} on the learning rate is 0.03 '
-        '(tables: 0.02) (optimizer.plateau_factor)'
+        f'1 evaluation without a better AUC - logloss: from step {4 * worse[0] + 4} on the learning rate before its '
+        'schedule is 0.03 (tables: 0.02) (optimizer.plateau_factor)'
     )
     assert any(sentence.startswith('the learning rate 0.3 rises from 0 in 3 steps') for sentence in told.said)
     best = figures.index(max(figures))
@@ -116,6 +116,14 @@ def test_lowered_rates_follow_from_the_evaluations():
     assert 'from step 3 on the learning rate is 0.05' in setbacks.sentence(config, after(3, 4, 4))
     assert setbacks.sentence(config, after(3, 4, 4, 4)) == '' == setbacks.sentence(config, after())
     assert setbacks.lowered_rates(Config(), after(3, 4, 4)) == {}
+
+
+@pytest.mark.parametrize('patience, waited, never', [(2, 1, False), (2, 2, True), (1, 3, True), (0, 3, False)])
+def test_a_plateau_that_early_stopping_comes_before_is_named(patience, waited, never):
+    rules = {'training.stop_patience': patience, 'optimizer.plateau_factor': 0.5, 'optimizer.plateau_patience': waited}
+    said = setbacks.too_late(replace(Config(), rules))
+    assert said.startswith(f'training.stop_patience={patience} ends the run before a plateau') == never == bool(said)
+    assert setbacks.too_late(replace(Config(), {'training.stop_patience': 1})) == ''
 
 
 @pytest.mark.parametrize(
