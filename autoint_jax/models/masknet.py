@@ -10,11 +10,10 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.layer_norm import EPSILON, layer_norm
 from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
-
-EPSILON = 1e-5  # of LayerNorm, inside the root; the default of PyTorch, because the paper gives no value
 
 
 def mask_hidden(width: int, ratio: float) -> int:
@@ -46,7 +45,7 @@ class MaskBlock(nn.Module):
         hidden = dense(embedded, mask_hidden(x.shape[1], self.ratio), 'mask_hidden', relu=True)
         mask = dense(hidden, x.shape[1], 'mask')
         x = dense(mask * x, self.width, 'hidden', bias=False)
-        return jax.nn.relu(nn.LayerNorm(EPSILON, use_fast_variance=False, name='norm')(x))
+        return jax.nn.relu(layer_norm('norm')(x))
 
 
 class MaskNet(Model):
