@@ -6,11 +6,11 @@ Question: which of these models should I use on this table, and is the differenc
     python experiments/leaderboard.py --dataset=csv --schema=clicks.yaml --trials=16 --seeds=5
 
 Every model gets the same number of trials, drawn from its space in experiments/leaderboards/spaces.toml before anything
-is trained; they try the same learning rates, dropouts, L2 penalties and embedding sizes. Trials of one shape train in
-one program. The trial with the least validation logloss is the setting of its model, which is then trained with
---seeds new seeds; their test figures are read once, for the table. The expected time is printed first. The command can
-be killed at any time and goes on where it was; several processes may run it at once. On another machine it goes on from
-the records in RESULTS_DIR. A trial that diverges counts as failed.
+is trained; they try the same learning rates, dropouts, L2 penalties and embedding sizes, unless a shape with too many
+parameters is drawn again. Trials of one shape train in one program. The trial with the least validation logloss is the
+setting of its model, which is then trained with --seeds new seeds; their test figures are read once, for the table. The
+expected time is printed first. The command can be killed at any time and goes on where it was; several processes may
+run it at once. On another machine it goes on from the records in RESULTS_DIR. A trial that diverges counts as failed.
 
 Writes results/trials_of_leaderboard_DATASET_RECIPE.{json,csv} after each group of trials, a record of every run with a
 new seed in results/runs, and after each model results/leaderboard_DATASET_RECIPE.{json,csv} and the page
