@@ -8,6 +8,7 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
@@ -45,12 +46,10 @@ class CompressedInteractions(nn.Module):
         x = first = embedded.transpose(0, 2, 1)  # [b, d, f]
         logits = jnp.zeros_like(first[:, 0, 0])
         for layer, (width, onward) in enumerate(zip(self.widths, passed_on(self.widths, self.split), strict=True)):
-            fans = x.shape[2] * first.shape[2] + width
-            kernel = self.param(
-                f'layer_{layer}', nn.initializers.normal((2 / fans) ** 0.5), (width, x.shape[2], first.shape[2])
-            )  # W, [h, g, f]
+            drawn = glorot_normal(x.shape[2] * first.shape[2], width)
+            kernel = self.param(f'layer_{layer}', drawn, (width, x.shape[2], first.shape[2]))  # W, [h, g, f]
             read = width - onward if self.split else width
-            output = self.param(f'output_{layer}', nn.initializers.normal((2 / (read + 1)) ** 0.5), (read,))  # w
+            output = self.param(f'output_{layer}', glorot_normal(read, 1), (read,))  # w
             if onward < width:
                 merged = jnp.einsum('h,hgf->fg', output, kernel[onward:])
                 logits = logits + ((first @ merged) * x).sum((1, 2))

@@ -8,6 +8,7 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import HEAD_SITE, Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
 from autoint_jax.models.layers.tables import Rows
@@ -29,7 +30,7 @@ class CrossLayers(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         width = x.shape[1]
-        normal = nn.initializers.normal((2 / (width + 1)) ** 0.5)
+        normal = glorot_normal(width, 1)
         kernel = self.param('kernel', normal, (width, self.num_layers))
         bias = self.param('bias', nn.initializers.zeros, (self.num_layers, width))
         products = x @ kernel  # [b, l]

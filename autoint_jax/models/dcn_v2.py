@@ -12,6 +12,7 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.softmax import softmax
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
@@ -104,7 +105,7 @@ class DCNV2(Model):
         deep = deep_network(config, training)
         if config.cross_stacked or not config.deep_hidden:
             return deep(x, training=training)
-        normal = nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5)
+        normal = glorot_normal(x.shape[1], 1)
         return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(x)[:, 0] + deep(
             first, training=training
         )

@@ -8,6 +8,7 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.crossnet import CrossLayers
 from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.stacked_input import StackedInput, stacked_width
 from autoint_jax.models.layers.tables import Rows
@@ -34,7 +35,7 @@ class DeepCross(Model):
         x = StackedInput(config, self.schema, name='input_embedding')(rows, batch, training=training)
         crossed = CrossLayers(config.num_layers, name='cross')(x)
         deep = deep_network(config, training)
-        normal = nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5)
+        normal = glorot_normal(x.shape[1], 1)
         return nn.Dense(1, use_bias=False, kernel_init=normal, name='cross_output')(crossed)[:, 0] + deep(
             x, training=training
         )

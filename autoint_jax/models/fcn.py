@@ -20,6 +20,7 @@ from autoint_jax.models.layers.dropout import (
     hidden_site,
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch
@@ -52,7 +53,7 @@ class CrossBranch(nn.Module):
         first = x = x.reshape(-1, h)
 
         def product(x: jax.Array, width: int, *, bias: bool, name: str) -> jax.Array:
-            normal = nn.initializers.normal((2 / (h + width)) ** 0.5)
+            normal = glorot_normal(h, width)
             return Dense(width, normal, bias=bias, name=name)(x, training=training)
 
         for layer in range(self.layers):

@@ -16,6 +16,7 @@ from autoint_jax.models.layers.dropout import (
     dropped_embeddings,
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
@@ -48,7 +49,7 @@ class FeatureGate(nn.Module):
     def __call__(self) -> jax.Array:
         context = self.param('context', nn.initializers.normal(self.stddev), (1, self.context))
         x = MLP(self.hidden, 0.0, False, HEAD_SITE, output=False, name='hidden')(context, training=None)
-        normal = nn.initializers.normal((2 / (x.shape[1] + self.width)) ** 0.5)
+        normal = glorot_normal(x.shape[1], self.width)
         return 2 * jax.nn.sigmoid(nn.Dense(self.width, kernel_init=normal, name='output')(x))
 
 
@@ -64,9 +65,9 @@ class BilinearFusion(nn.Module):
     @nn.compact
     def __call__(self, one: jax.Array, two: jax.Array) -> jax.Array:
         sizes = [x.shape[1] // self.heads for x in (one, two)]
-        matrices = self.param('matrices', nn.initializers.normal((2 / sum(sizes)) ** 0.5), (self.heads, *sizes))
+        matrices = self.param('matrices', glorot_normal(*sizes), (self.heads, *sizes))
         weights = [
-            self.param(f'output_{number}', nn.initializers.normal((2 / (x.shape[1] + 1)) ** 0.5), (x.shape[1],))
+            self.param(f'output_{number}', glorot_normal(x.shape[1], 1), (x.shape[1],))
             for number, x in enumerate((one, two))
         ]
         bias = self.param('bias', nn.initializers.zeros, ())

@@ -21,6 +21,7 @@ from autoint_jax.models.layers.dropout import (
     hidden_site,
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
@@ -79,7 +80,7 @@ class FactorizedBlock(nn.Module):
         return self._dense(x, 1, 'output', training)[:, 0]
 
     def _dense(self, x: jax.Array, width: int, name: str, training: Training | None) -> jax.Array:
-        normal = nn.initializers.normal((2 / (x.shape[1] + width)) ** 0.5)
+        normal = glorot_normal(x.shape[1], width)
         return Dense(width, normal, name=name)(x, training=training)
 
 

@@ -10,6 +10,7 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.layer_norm import EPSILON, layer_norm
 from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows
@@ -39,7 +40,7 @@ class MaskBlock(nn.Module):
     def __call__(self, embedded: jax.Array, x: jax.Array, *, training: Training | None) -> jax.Array:
 
         def dense(x: jax.Array, width: int, name: str, *, bias: bool = True, relu: bool = False) -> jax.Array:
-            normal = nn.initializers.normal((2 / (x.shape[1] + width)) ** 0.5)
+            normal = glorot_normal(x.shape[1], width)
             return Dense(width, normal, bias=bias, relu=relu, name=name)(x, training=training)
 
         hidden = dense(embedded, mask_hidden(x.shape[1], self.ratio), 'mask_hidden', relu=True)

@@ -4,8 +4,6 @@ tokens, so that each layer doubles the order of interactions.
 Letters of shapes: b batch, t token (at first a field), r column of the compressed products, d embedding.
 """
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -16,14 +14,11 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import Training, dropped_embeddings
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.initial_values import glorot_normal
 from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
-
-
-def _normal(inputs: int, outputs: int) -> Callable:
-    return nn.initializers.normal((2 / (inputs + outputs)) ** 0.5)
 
 
 class WukongLayer(nn.Module):
@@ -51,14 +46,14 @@ class WukongLayer(nn.Module):
         (b, t, d), tokens = x.shape, self.products + self.linear
 
         def dense(x: jax.Array, width: int, name: str, *, relu: bool = False) -> jax.Array:
-            return Dense(width, _normal(x.shape[1], width), relu=relu, name=name)(x, training=training)
+            return Dense(width, glorot_normal(x.shape[1], width), relu=relu, name=name)(x, training=training)
 
         # Maps over tokens take the rows of [b d, t]: gradients of weights are slow on CPUs if several axes are summed.
         by_value = x.swapaxes(1, 2).reshape(-1, t)
 
         def over_tokens(count: int, name: str, *, bias: bool = False) -> jax.Array:
             # By XLA, which is faster for so many rows of few values.
-            layer = nn.Dense(count, use_bias=bias, kernel_init=_normal(t, count), name=name)
+            layer = nn.Dense(count, use_bias=bias, kernel_init=glorot_normal(t, count), name=name)
             return layer(by_value).reshape(b, d, count)
 
         compressed = over_tokens(self.rank, 'compression') if self.rank else x.swapaxes(1, 2)  # X^T Y, [b, d, r]

@@ -3,8 +3,6 @@
 `deep_network` is the one that a model's options `deep_...` describe.
 """
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax
 
@@ -12,6 +10,7 @@ from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.models.layers.batch_norm import BatchNorm
 from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import DEEP_SITE, Training, dropout_rate, dropped, hidden_site
+from autoint_jax.models.layers.initial_values import glorot_normal
 
 
 class MLP(nn.Module):
@@ -41,7 +40,7 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, training: Training | None) -> jax.Array:
         for number, width in enumerate(self.hidden):
-            site, normal = hidden_site(self.site, number), self._normal(x.shape[1], width)
+            site, normal = hidden_site(self.site, number), glorot_normal(x.shape[1], width)
             drawn = normal if self.random_bias else nn.initializers.zeros
             if self.batch_norm:
                 x = Dense(width, normal, bias=False, name=f'hidden_{number}')(x, training=training)
@@ -53,10 +52,7 @@ class MLP(nn.Module):
         if not self.output:
             return x
         drawn = nn.initializers.normal(1.0) if self.random_bias else nn.initializers.zeros
-        return Dense(1, self._normal(x.shape[1], 1), drawn, name='output')(x, training=training)[:, 0]
-
-    def _normal(self, inputs: int, outputs: int) -> Callable:
-        return nn.initializers.normal((2 / (inputs + outputs)) ** 0.5)
+        return Dense(1, glorot_normal(x.shape[1], 1), drawn, name='output')(x, training=training)[:, 0]
 
 
 def deep_network(

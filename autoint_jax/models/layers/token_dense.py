@@ -4,6 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.models.layers.initial_values import glorot_normal
+
 
 def token_products(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Returns x_t W_t of each token t, [b, t, h], from x [b, t, w] and W [t, w, h]."""
@@ -27,7 +29,7 @@ class TokenDense(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         _, t, w = x.shape
-        normal = nn.initializers.normal((2 / (w + self.width)) ** 0.5)
+        normal = glorot_normal(w, self.width)
         mapped = token_products(x, self.param('kernel', normal, (t, w, self.width)))
         if self.bias:
             mapped = mapped + self.param('bias', nn.initializers.zeros, (t, self.width))
