@@ -5,7 +5,7 @@ from jax.nn.initializers import Initializer
 
 
 def glorot_normal(inputs: int, outputs: int) -> Initializer:
-    """Returns N(0, 2 / (inputs + outputs)), for a matrix of any shape between that many values.
+    """Returns N(0, 2 / (inputs + outputs)), for weights that map `inputs` values to `outputs` values.
 
     Glorot and Bengio (AISTATS 2010); FuxiCTR and the authors' code of AutoInt draw dense layers from it.
     """
