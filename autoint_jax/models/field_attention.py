@@ -27,6 +27,7 @@ from autoint_jax.models.layers.dropout import (
     scaled_mask,
 )
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.feedforward import check_feedforward, feedforward_width
 from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.mlp import MLP
 from autoint_jax.models.layers.projections import JOINT, OWN, SHARED, Projection, Projections
@@ -129,20 +130,6 @@ def _attend_with_factors(
 def value_dim(config: ModelConfig) -> int:
     """Returns the width of the values of a head."""
     return config.value_dim or config.head_dim
-
-
-def feedforward_width(config: ModelConfig) -> int:
-    """Returns the hidden width of the feed-forward networks."""
-    return int(config.feedforward_ratio * config.embedding_dim)
-
-
-def check_feedforward(config: ModelConfig) -> None:
-    """Raises UsageError if nothing is left of the feed-forward networks."""
-    if not feedforward_width(config):
-        raise UsageError(
-            f"option 'model.feedforward_ratio' is {config.feedforward_ratio}, but must leave the feed-forward network "
-            f'a width of at least 1 of model.embedding_dim, {config.embedding_dim}'
-        )
 
 
 class FieldAttention(Model):

@@ -16,16 +16,12 @@ from autoint_jax.models.contract import Model
 from autoint_jax.models.interacting.heads import attend
 from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, layer_site, scaled_mask
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.feedforward import check_feedforward, feedforward_width
 from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
 
 QUERY, KEYS_AND_VALUES, ALL = slice(0, 1), slice(1, 3), slice(0, 3)  # of the projections
-
-
-def feedforward_width(config: ModelConfig) -> int:
-    """Returns the hidden width of the feed-forward layers."""
-    return int(config.feedforward_ratio * config.embedding_dim)
 
 
 class Tokens(nn.Module):
@@ -134,11 +130,7 @@ class FTTransformer(Model):
             raise UsageError(
                 "option 'model.num_layers' is 0, but must be at least 1: the [CLS] token would see no field"
             )
-        if not feedforward_width(config):
-            raise UsageError(
-                f"option 'model.feedforward_ratio' is {config.feedforward_ratio}, but must leave the feed-forward "
-                f'layer a width of at least 1 of model.embedding_dim, {config.embedding_dim}'
-            )
+        check_feedforward(config)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from autoint_jax.config.model_config import ModelConfig
 from autoint_jax.errors import UsageError
-from autoint_jax.models.field_attention import FieldAttention, Rungs, check_feedforward
+from autoint_jax.models.field_attention import FieldAttention, Rungs
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS
+from autoint_jax.models.layers.feedforward import check_feedforward
 
 
 class HeteroAtt(FieldAttention):

@@ -12,6 +12,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.models.contract import Model
 from autoint_jax.models.layers.dropout import Training, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
+from autoint_jax.models.layers.feedforward import check_feedforward, feedforward_width
 from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.models.layers.token_dense import TokenDense, gelu
@@ -22,11 +23,6 @@ def mixed(x: jax.Array) -> jax.Array:
     """Mixes tokens [b, t, w]: cuts each into t parts; token i of the result has part i of all tokens, side by side."""
     b, t, w = x.shape
     return x.reshape(b, t, t, w // t).swapaxes(1, 2).reshape(b, t, w)
-
-
-def feedforward_width(config: ModelConfig) -> int:
-    """Returns the hidden width of the feed-forward networks."""
-    return int(config.feedforward_ratio * config.token_width)
 
 
 class RankMixer(Model):
@@ -56,15 +52,15 @@ class RankMixer(Model):
                 f"option 'model.num_tokens' is {config.num_tokens}, but must divide model.token_width, "
                 f'{config.token_width}: mixing cuts each token into as many parts as there are tokens'
             )
-        if not feedforward_width(config):
-            raise UsageError(
-                f"option 'model.feedforward_ratio' is {config.feedforward_ratio}, but must leave the feed-forward "
-                f'network a width of at least 1 of model.token_width, {config.token_width}'
-            )
+        check_feedforward(config, 'token_width')
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
-        widest = max(config.token_width, feedforward_width(config)) if config.num_layers else config.token_width
+        widest = (
+            max(config.token_width, feedforward_width(config, 'token_width'))
+            if config.num_layers
+            else config.token_width
+        )
         return max(len(schema.fields) * config.embedding_dim, config.num_tokens * widest)
 
     @nn.compact
@@ -77,7 +73,7 @@ class RankMixer(Model):
         x = TokenDense(config.token_width, name='tokens')(embedded.reshape(b, t, -1))  # [b, t, w]
         for layer in range(config.num_layers):
             x = layer_norm(f'mixing_norm_{layer}')(mixed(x) + x)
-            hidden = TokenDense(feedforward_width(config), name=f'hidden_{layer}')(x)
+            hidden = TokenDense(feedforward_width(config, 'token_width'), name=f'hidden_{layer}')(x)
             hidden = gelu(hidden)
             hidden = dropped(hidden, training, site=layer_site(layer), rate=config.feedforward_dropout)
             x = layer_norm(f'norm_{layer}')(TokenDense(config.token_width, name=f'output_{layer}')(hidden) + x)

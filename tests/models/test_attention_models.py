@@ -169,7 +169,7 @@ def test_ft_transformer_equals_the_equations(config):
         ({'num_layers': 0}, "option 'model.num_layers' is 0, but must be at least 1"),
         (
             {'feedforward_ratio': 0.1},
-            "option 'model.feedforward_ratio' is 0.1, but must leave the feed-forward layer a width",
+            "option 'model.feedforward_ratio' is 0.1, but must leave the feed-forward network a width",
         ),
     ],
     ids=str,
