@@ -39,7 +39,7 @@ def run(
       data_dir: the folder of prepared data.
       results_dir: the folder of records of the final runs.
       say: is told what is taken from records, the expected time, and each model that is done.
-      publish: is called after each model that is done, to write the table and the page.
+      publish: writes the table and the page; is called before the training, and after each model that is done.
       train: trains one trial.
       together: trains several trials in one program.
 
@@ -65,6 +65,8 @@ def run(
             say(line)
     record.write(board, results_dir)
     left = [model for model in board.asked if runs_left(board, model)]
+    if left:  # the table may lack models that are complete, and the next one can take hours
+        publish()
     pace = make_pace(board, left)
     say(pace.sentence(board))
     for model in board.asked:

@@ -46,6 +46,20 @@ def test_a_leaderboard_goes_on_from_its_records_after_its_folder_is_lost(tmp_pat
     assert published.rows == tables_of[1][0]['rows'] and 'learning_curves' in published.page.read_text()
 
 
+def test_models_that_are_complete_are_in_the_table_before_anything_is_trained(tmp_path, made, played):
+    with pytest.raises(KeyboardInterrupt):  # lr and fm are done
+        played(made(tmp_path), Standins(stop_after=2 * (6 + len(SEEDS))))
+    table = results_of(made(tmp_path)) / NAMES[0]
+    for lost in (False, True):  # the folder of runs
+        table.unlink()
+        if lost:
+            shutil.rmtree(tmp_path / 'runs')
+        with pytest.raises(KeyboardInterrupt):
+            played(made(tmp_path), Standins(stop_after=0))
+        assert [row['model'] for row in json.loads(table.read_text())['rows']] == ['fm', 'lr']
+    assert (tmp_path / 'runs' / 'board' / 'leaderboard.html').exists()
+
+
 def test_failures_are_recorded_and_taken(tmp_path, made, played):
     first = made(tmp_path)
     fails = [lambda trial: trial.config.model.name == 'fm', lambda trial: trial.config.seed == 2]
