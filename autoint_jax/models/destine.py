@@ -7,15 +7,18 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.config.model_config import ModelConfig
+from autoint_jax.config.options import is_on
 from autoint_jax.models.contract import Model
-from autoint_jax.models.interacting.stack import (
-    InteractingWeights,
-    StackSpec,
-    attention_weights,
-    projections,
-    sums_type,
+from autoint_jax.models.interacting.heads import attend
+from autoint_jax.models.interacting.stack import InteractingWeights, StackSpec, attention_weights, projections
+from autoint_jax.models.layers.dropout import (
+    HEAD_SITE,
+    Training,
+    dropout_rate,
+    dropped_embeddings,
+    layer_site,
+    scaled_mask,
 )
-from autoint_jax.models.layers.dropout import HEAD_SITE, Training, dropout_rate, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding, embedding_tables
 from autoint_jax.models.layers.linear import FirstOrder, linear_tables
 from autoint_jax.models.layers.mlp import MLP, deep_network
@@ -25,7 +28,8 @@ from autoint_jax.schema import Batch, Schema
 
 
 class DisentangledAttention(nn.Module):
-    """An attention layer of DESTINE: x [b, f, d] -> [b, f, w] and the attention weights [b, n, f, g]; w = n * a.
+    """An attention layer of DESTINE: x [b, f, d] -> [b, f, w] and the attention weights [b, n, f, g]; w = n * a. The
+    weights are None unless 'intermediates' are asked for.
 
     For each head, weight_fg = softmax_g((q_f - mean q)^T (k_g - mean k)) + softmax_g(u^T x_g), with means over the
     fields, so the weights of a field sum to 2. The first part says how much two fields matter to each other, the second
@@ -48,23 +52,33 @@ class DisentangledAttention(nn.Module):
     @nn.compact
     def __call__(
         self, x: jax.Array, given: jax.Array | None, *, training: Training | None
-    ) -> tuple[jax.Array, jax.Array]:
-        (b, f, d), spec = x.shape, self.spec
+    ) -> tuple[jax.Array, jax.Array | None]:
+        (_, f, d), spec, n = x.shape, self.spec, self.spec.num_heads
         layer = InteractingWeights(spec, d, bias=True, layer_norm=False, name='projections')()
         glorot = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
-        unary = self.param('unary', glorot, (d, spec.num_heads))
-        projected = projections(x, layer, spec).reshape(b, f, -1, spec.num_heads, spec.head_dim)
-        query, key, value = (projected[:, :, part].swapaxes(1, 2) for part in range(3))  # [b, n, f, a]
+        unary = self.param('unary', glorot, (d, n))
+        query, key, value, *residual = jnp.split(projections(x, layer, spec), spec.projections(d), 2)  # [b, f, w]
         if self.relu:
             query, key, value = map(jax.nn.relu, (query, key, value))
-        query, key = (part - part.mean(2, keepdims=True) for part in (query, key))
+        query, key = (part - part.mean(1, keepdims=True) for part in (query, key))
+        heads = list(zip(*(jnp.split(part, n, 2) for part in (query, key, value)), strict=True))
         importance = softmax(x @ unary, axis=1)  # [b, g, n]
-        weights = attention_weights(query, key, scale=spec.scale) + importance.swapaxes(1, 2)[:, :, None]
-        mixing = dropped(weights if given is None else weights * given, training, site=self.site, rate=self.dropout)
-        mixed = jnp.einsum('bnfg,bnga->bfna', mixing, value, preferred_element_type=sums_type(x))
-        if spec.residual:
-            mixed = mixed + projected[:, :, 3]
-        return mixed.reshape(b, f, -1), weights
+        weights, masks = None, None
+        if given is not None or self.is_mutable_collection('intermediates'):
+            pairwise = [attention_weights(query, key, scale=spec.scale) for query, key, _ in heads]
+            weights = jnp.stack(pairwise, 1) + importance.swapaxes(1, 2)[:, :, None]
+        if training is not None and is_on(self.dropout):
+            masks = scaled_mask(training.keys, site=self.site, rate=self.dropout, shape=(n, f, f))
+        mixed = jnp.concatenate(
+            [
+                attend(*head, None if masks is None else masks[:, place], spec.scale, importance[:, :, place])
+                if weights is None or given is None
+                else jnp.einsum('bfg,bga->bfa', weights[:, place] * given[:, place], head[2])
+                for place, head in enumerate(heads)
+            ],
+            2,
+        )  # [b, f, w]
+        return mixed + residual[0] if residual else mixed, weights
 
 
 class DESTINE(Model):
@@ -126,7 +140,8 @@ class DESTINE(Model):
                 layer_site(layer),
                 name=f'attention_{layer}',
             )(x, given, training=training)
-            attention.append(weights)
+            if weights is not None:
+                attention.append(weights)
         if attention:
             self.sow('intermediates', 'attention', jnp.stack(attention, 1))  # [b, l, n, f, g]
         logits = MLP((), 0.0, False, HEAD_SITE, name='head')(x.reshape(b, -1), training=training)

@@ -155,19 +155,28 @@ def test_forward_equals_the_equations(config):
         np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize('important', [False, True])
 @pytest.mark.parametrize('masked', [False, True])
-def test_written_backward_pass_equals_automatic_differentiation(masked):
+def test_written_backward_pass_equals_automatic_differentiation(masked, important):
     rng = np.random.default_rng(2)
     query, key, value = (jnp.asarray(rng.normal(size=(5, 7, 3)), jnp.float32) for _ in range(3))
     mask = jnp.asarray(rng.integers(0, 2, (5, 7, 7)) * 1.5, jnp.float32) if masked else None
+    importance = [jnp.asarray(rng.normal(size=(5, 7)), jnp.float32)] * important
     out = jnp.asarray(rng.normal(size=(5, 7, 3)), jnp.float32)
 
-    def plain(query, key, value):
-        weights = attention_weights(query, key, scale=0.7)
+    def plain(query, key, value, *importance):
+        weights = attention_weights(query, key, scale=0.7) + sum(each[:, None] for each in importance)
         return jnp.einsum('bfg,bga->bfa', weights if mask is None else weights * mask, value)
 
-    ours = jax.grad(lambda *x: jnp.vdot(attend(*x, mask, 0.7), out), (0, 1, 2))(query, key, value)
-    theirs = jax.grad(lambda *x: jnp.vdot(plain(*x), out), (0, 1, 2))(query, key, value)
+    def written(query, key, value, *importance):
+        return attend(query, key, value, mask, 0.7, *importance)
+
+    arrays = (query, key, value, *importance)
+    np.testing.assert_allclose(written(*arrays), plain(*arrays), rtol=1e-5, atol=1e-5)
+    ours, theirs = (
+        jax.grad(lambda *x, form=form: jnp.vdot(form(*x), out), range(len(arrays)))(*arrays)
+        for form in (written, plain)
+    )
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
