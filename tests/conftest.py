@@ -32,6 +32,7 @@ LONGEST = (
     'test_forms.py',
     'test_table_optimizers.py',
     'test_meshes.py',
+    'test_mesh_programs.py',
     'test_ordered_sums.py',
     'test_onnx_models.py',
     'test_request_function.py',

@@ -8,9 +8,9 @@ from collections import Counter
 import jax
 import numpy as np
 import pytest
-import test_meshes
 import test_skipping
 import test_traffic
+from mesh_cases import SHAPE, program
 from run_cases import TINY, Told
 
 from autoint_jax.benchmarks.shapes import made_up
@@ -40,7 +40,7 @@ def setup_on(data, table, options):
     """The setup of a run on a mesh, the mesh, how it cuts batches, and made-up columns."""
     mesh_options = {'mesh.table': table, 'mesh.data': data, 'training.batch_size': BATCH, 'execution.slice_rows': 8}
     config = replace(Config(), options | mesh_options)
-    schema, columns = made_up(test_meshes.SHAPE, STEPS * BATCH, seed=1)
+    schema, columns = made_up(SHAPE, STEPS * BATCH, seed=1)
     setup, mesh = make_setup(config, schema), placement.run_mesh(config.mesh)
     return setup, mesh, slices.cut(BATCH, setup, mesh), columns
 
@@ -155,9 +155,9 @@ def programs(data, table, cases):
     mesh, size, found = placement.run_mesh(MeshConfig(table=table, data=data)), 3_000_000, []
     for tables, form in cases:
         options = {'mesh.table': table, 'optimizer.tables': tables, 'execution.tables_form': form}
-        gathered, _ = test_meshes.program(mesh, size, **options, **{'mesh.exchange': 'gathered'})
+        gathered, _ = program(mesh, size, **options, **{'mesh.exchange': 'gathered'})
         options |= {'mesh.exchange': 'all_to_all', 'mesh.capacity': 1.5}
-        compiled, state = test_meshes.program(mesh, size, **options)
+        compiled, state = program(mesh, size, **options)
         held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((state.tables, state.slots))) / table
         text, more = compiled.as_text(), Counter()
         more.update(test_traffic.in_program(text))
