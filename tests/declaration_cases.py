@@ -1,4 +1,4 @@
-"""What tests of declarations share: two that are right, and how one is read or refused."""
+"""What tests of declarations share: two that are right, and how one is read, refused or spoiled."""
 
 import pytest
 
@@ -49,3 +49,10 @@ def refusal(tmp_path, text, name='mine.yaml'):
     sentence = str(error.value)
     assert '\n' not in sentence and sentence.startswith(str(tmp_path))
     return sentence.removeprefix(f'{tmp_path}/')
+
+
+def check_mistake(tmp_path, old, new, sentence):
+    """Asserts that SHORT with `new` in place of `old` is refused, and that the refusal has this part."""
+    assert old in SHORT
+    said = refusal(tmp_path, SHORT.replace(old, new, 1))
+    assert sentence in said and said.startswith('mine.yaml') and len(said) < 700, said
