@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from form_cases import FUXICTR, drawn, stack_of
 from model_cases import SCHEMA, SMALL, batch, every_model_but_fewer_fast, forward, made
-from test_forms import FUXICTR, drawn, stack_of
 from test_replicas import Silent
 from test_table_optimizers import D, V, first_table
 

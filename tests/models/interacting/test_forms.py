@@ -1,21 +1,13 @@
 """All forms of the stack of interacting layers give one function's values and gradients."""
 
-import dataclasses
-import functools
-import sys
-import types
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from form_cases import FUXICTR, ON_GPU, drawn, stack_of
 
-from autoint_jax.config.model_config import ModelConfig
-from autoint_jax.errors import UsageError
-from autoint_jax.kernels import library
-from autoint_jax.models.interacting import forms, gpu
-from autoint_jax.models.interacting.stack import LayerWeights, StackSpec, einsum_stack
-from autoint_jax.models.layers.dropout import Drawn
+from autoint_jax.models.interacting import forms
+from autoint_jax.models.interacting.stack import StackSpec, einsum_stack
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -34,35 +26,7 @@ SIZES = {
 }
 
 
-def drawn(sizes, *, authors, residual, dropout, dtype=jnp.float32, norm=None, **options):
-    """x, layers, masks, spec; values N(0, 1) / sqrt(width), so that scores are of order one.
-
-    The layers have biases with `authors`, a LayerNorm with `norm`, by default as `authors`; `options` are StackSpec's.
-    """
-    b, f, d, depth, n, a = sizes
-    rng = np.random.default_rng(f)
-    normal = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)  # noqa: E731
-    spec = StackSpec(n, a, residual, projection_relu=authors, scale=a**-0.5 if authors else 1.0)._replace(**options)
-    layers, masks = [], []
-    for layer in range(depth):
-        inputs = d if layer == 0 else n * a
-        p = spec.projections(inputs)
-        kernel = (normal(inputs, p, n, a) / (inputs * a**0.5) ** 0.5).astype(dtype)
-        bias = normal(p, n, a) / 3 if authors else None
-        norms = (1 + normal(n * a) / 3, normal(n * a) / 3) if (authors if norm is None else norm) else (None, None)
-        layers.append(LayerWeights(kernel, bias, *norms))
-        words = jnp.asarray(rng.integers(0, 2**32, (b, n, 2)), jnp.uint32)
-        masks.append(Drawn(words, jnp.float32(0.2)) if dropout else None)
-    return normal(b, f, d).astype(dtype), tuple(layers), tuple(masks), spec
-
-
-ON_GPU = jax.default_backend() == 'gpu'
 OTHERS = ('heads',) if ON_GPU else ('heads', 'cpu_kernel')  # the forms that run here with every option, beside einsum
-
-
-def stack_of(form):
-    """The form's function; the GPU kernel is interpreted where there is no GPU."""
-    return functools.partial(forms.FORMS[form], interpret=not ON_GPU) if form == 'gpu_kernel' else forms.FORMS[form]
 
 
 def values_and_gradients(form, x, layers, masks, spec):
@@ -112,7 +76,6 @@ def test_forms_agree_forward_and_backward(sizes, authors, residual, dropout):
 
 # Where the layers' width is that of their input: from the second layer on, or, at 'equal', in all.
 SIZES_OF_OPTIONS = {'primes': SIZES['primes'], 'equal': (21, 5, 21, 2, 3, 7), 'movielens': SIZES['movielens']}
-FUXICTR = {'identity_residual': True, 'norm_first': True, 'norm_epsilon': 1e-5}
 OPTIONS = [
     {'authors': False, 'norm': False, 'identity_residual': True},
     {'authors': True, 'norm': False, 'projection_relu': False, 'identity_residual': True},
@@ -208,60 +171,6 @@ def test_attention_with_large_scores_stays_finite():
     assert max(differences(ours[:1], theirs[:1])) < 1e-4
 
 
-def test_automatic_form_and_what_it_falls_back_on(monkeypatch):
-    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='float32')) == 'cpu_kernel'
-    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='bfloat16')) == 'heads'
-    monkeypatch.setattr(library, 'unavailable', lambda: 'no C++ compiler was found')
-    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='float32')) == 'heads'
-    assert forms.missed_kernel('automatic', ModelConfig()) == 'no C++ compiler was found'
-    assert forms.missed_kernel('heads', ModelConfig()) == ''
-    with pytest.raises(UsageError, match="'cpu_kernel', but no C\\+\\+ compiler was found; use 'automatic'"):
-        forms.chosen_form('cpu_kernel', ModelConfig(compute_dtype='float32'))
-    with pytest.raises(UsageError, match="'gpu_kernel', but it runs on GPUs, not on cpu"):
-        forms.chosen_form('gpu_kernel', ModelConfig(compute_dtype='float32'))
-    with pytest.raises(UsageError, match='101 fields, inputs of width 4 and 1 heads of 3'):
-        forms.FORMS['gpu_kernel'](*drawn((1, 101, 4, 1, 1, 3), authors=False, residual=True, dropout=False))
-    for options, text in (
-        (FUXICTR, 'neither a LayerNorm before the activation'),
-        ({'identity_residual': True}, 'without W_Res'),
-    ):
-        with pytest.raises(UsageError, match=text):
-            case = drawn((2, 3, 4, 1, 2, 2), authors=False, norm=True, residual=True, dropout=False, **options)
-            forms.FORMS['gpu_kernel'](*case)
-    with pytest.raises(UsageError, match="did you mean 'einsum'"):
-        forms.chosen_form('einsun', ModelConfig(compute_dtype='float32'))
-
-
-def test_automatic_form_on_accelerators(monkeypatch):
-    half, full = ModelConfig(compute_dtype='bfloat16'), ModelConfig()
-    assert (
-        forms.chosen_form('automatic', half, 'gpu', 39) == forms.chosen_form('automatic', half, 'cuda') == 'gpu_kernel'
-    )
-    assert (
-        forms.chosen_form('automatic', full, 'gpu', 39) == forms.chosen_form('automatic', half, 'tpu', 39) == 'einsum'
-    )
-    assert forms.chosen_form('automatic', half, 'gpu', 65) == 'einsum'  # more fields than a block has rows
-    for options in ({'num_heads': 3}, {'layer_norm': 'before_activation'}, {'embedding_dim': 128}):
-        assert forms.chosen_form('automatic', dataclasses.replace(half, **options), 'gpu', 39) == 'einsum'
-    with pytest.raises(UsageError, match="'gpu_kernel', but its kernels do not fit 39 fields, inputs of width 128"):
-        forms.chosen_form('gpu_kernel', ModelConfig(embedding_dim=128), 'gpu', 39)
-    turing = types.SimpleNamespace(platform='gpu', device_kind='T4', compute_capability='7.5')
-    monkeypatch.setattr(gpu.jax, 'local_devices', lambda: [turing])
-    assert forms.chosen_form('automatic', half, 'gpu', 39) == 'einsum'
-    with pytest.raises(UsageError, match='it needs NVIDIA GPUs of compute capability 8.0 or more, and T4 has 7.5'):
-        forms.chosen_form('gpu_kernel', full, 'gpu', 39)
-
-
-def test_a_jax_without_the_triton_backend_lacks_the_gpu_kernel(monkeypatch):
-    for module in ('pallas', 'pallas_block'):
-        monkeypatch.delitem(sys.modules, f'autoint_jax.models.interacting.{module}', raising=False)
-        monkeypatch.delattr(f'autoint_jax.models.interacting.{module}', raising=False)
-    monkeypatch.setitem(sys.modules, 'jax.experimental.pallas', None)
-    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='bfloat16'), 'gpu', 39) == 'einsum'
-    with pytest.raises(UsageError, match="'gpu_kernel', but jax .* has no Triton backend of Pallas here"):
-        forms.chosen_form('gpu_kernel', ModelConfig(), 'gpu', 39)
-
-
 def test_copies_that_go_together_have_the_gpu_kernel_too():
     x, layers, _, spec = drawn((3, 5, 4, 1, 2, 3), authors=True, residual=True, dropout=False)
     xs = jnp.stack([x, 2 * x])
@@ -271,29 +180,3 @@ def test_copies_that_go_together_have_the_gpu_kernel_too():
 
     for ours, theirs in zip(values(stack_of('gpu_kernel')), values(einsum_stack), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * float(jnp.abs(theirs).max()))
-
-
-def test_an_option_that_a_form_lacks_is_named():
-    fuxictr = {'layer_norm': 'before_activation', 'residual_projection': 'where_needed'}
-    assert forms.chosen_form('automatic', ModelConfig(**fuxictr)) == 'cpu_kernel'
-    assert forms.chosen_form('automatic', ModelConfig(compute_dtype='bfloat16', **fuxictr)) == 'heads'
-    assert forms.missed_kernel('automatic', ModelConfig(**fuxictr)) == ''
-    for name, value in fuxictr.items():
-        with pytest.raises(
-            UsageError, match=f"'gpu_kernel', but .* option 'model.{name}' is '{value}'; use 'automatic'"
-        ):
-            forms.chosen_form('gpu_kernel', ModelConfig(**{name: value}))
-    with pytest.raises(
-        UsageError, match="'cpu_kernel', but .* option 'model.compute_dtype' is 'bfloat16'; use 'automatic'"
-    ):
-        forms.chosen_form('cpu_kernel', ModelConfig(compute_dtype='bfloat16'))
-
-
-def test_the_log_says_which_form_was_chosen_and_why():
-    config = ModelConfig()
-    assert forms.choice_of_form('automatic', 'cpu_kernel', config) == (
-        'interacting layers in the form cpu_kernel (compiled for this processor, the fastest form on CPUs)'
-    )
-    assert forms.choice_of_form('einsum', 'einsum', config).endswith('einsum (execution.form asks for it)')
-    half = dataclasses.replace(config, compute_dtype='bfloat16')
-    assert forms.choice_of_form('automatic', 'gpu_kernel', half).endswith('(faster than einsum in bfloat16)')
