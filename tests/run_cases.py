@@ -1,4 +1,4 @@
-"""A tiny run, what is left of it in its folder, and ways to damage that."""
+"""Small runs, a reporter of theirs, and what a run leaves in its folder."""
 
 import json
 import pathlib
@@ -30,13 +30,22 @@ TINY = replace(
     },
 )
 BEST, STEPS = 16, list(range(4, 33, 4))
+# Options of a run that is small enough to train several copies or seeds of it.
+SMALL = {
+    'model.name': 'fm',
+    'model.embedding_dim': 4,
+    'execution.slice_rows': 16,
+    'data.dataset': 'movielens_1m',
+    'data.recipe': 'autoint_all_rows',
+    'training.batch_size': 64,
+}
 
 
 class Told:
-    """A reporter that interrupts training when so many evaluations have been reported."""
+    """A reporter that interrupts training when so many evaluations have been reported, of any copy."""
 
     def __init__(self, stop_after=None):
-        self.said, self.seen, self._stop_after = [], [], stop_after
+        self.said, self.seen, self.copies, self._stop_after = [], [], [], stop_after
 
     def doing(self, what):
         pass
@@ -46,6 +55,7 @@ class Told:
 
     def evaluated(self, evaluation, *, best, copy):
         self.seen.append(evaluation.step)
+        self.copies.append(copy)
         if len(self.seen) == self._stop_after:
             raise KeyboardInterrupt
 

@@ -8,8 +8,8 @@ import random
 import jax
 import numpy as np
 import pytest
+from run_cases import Told
 from test_contract import with_everything
-from test_replicas import Silent
 
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.copies import copies
@@ -133,10 +133,10 @@ RESUMED = [
 def test_a_run_is_resumed_with_every_optimizer_of_tables(kind, tables, form, tmp_path):
     data = prepared(tmp_path, kind)
     config = config_of(**LOGISTIC, optimizer__tables=tables, execution__tables_form=form)
-    whole = fit(config, data, tmp_path / 'whole', Silent())
+    whole = fit(config, data, tmp_path / 'whole', Told())
     with pytest.raises(KeyboardInterrupt):
-        fit(config, data, tmp_path / 'resumed', Silent(stop_after=1))
-    resumed = fit(config, data, tmp_path / 'resumed', Silent())
+        fit(config, data, tmp_path / 'resumed', Told(stop_after=1))
+    resumed = fit(config, data, tmp_path / 'resumed', Told())
     assert resumed.test == whole.test and resumed.valid == whole.valid and whole.epochs == 2
     one, other = (open_run(tmp_path / run, str(tmp_path), None).state for run in ('whole', 'resumed'))
     assert bool(one.tables) == (kind != 'numeric')
@@ -148,11 +148,11 @@ def test_a_run_is_resumed_with_every_optimizer_of_tables(kind, tables, form, tmp
 def test_streaming_and_copies_give_what_a_run_alone_gives(kind, tmp_path):
     data = prepared(tmp_path, kind)
     base = config_of(**LOGISTIC, optimizer__tables='deferred_adam', execution__slice_rows=4)
-    alone = [fit(replace(base, {'seed': seed}), data, tmp_path / f'alone-{seed}', Silent()) for seed in (0, 1)]
-    streamed = fit(replace(base, {'execution.streaming': True}), data, tmp_path / 'streamed', Silent())
+    alone = [fit(replace(base, {'seed': seed}), data, tmp_path / f'alone-{seed}', Told()) for seed in (0, 1)]
+    streamed = fit(replace(base, {'execution.streaming': True}), data, tmp_path / 'streamed', Told())
     assert streamed.test == alone[0].test
     folders = [tmp_path / f'copy-{seed}' for seed in (0, 1)]
-    together = fit_copies(copies(replace(base, {'replicas.seeds': 2})), data, folders, Silent())
+    together = fit_copies(copies(replace(base, {'replicas.seeds': 2})), data, folders, Told())
     assert [result.test for result in together] == [result.test for result in alone]
 
 
@@ -160,7 +160,7 @@ def test_streaming_and_copies_give_what_a_run_alone_gives(kind, tmp_path):
 def test_numeric_fields_alone_train_in_every_encoding(encoding, tmp_path):
     data = prepared(tmp_path, 'numeric')
     config = config_of(**AUTOINT, model__numeric_encoding=encoding, training__epochs=1)
-    assert np.isfinite(fit(config, data, tmp_path / 'run', Silent()).test['logloss'])
+    assert np.isfinite(fit(config, data, tmp_path / 'run', Told()).test['logloss'])
     run = open_run(tmp_path / 'run', str(tmp_path), None)
     assert run.setup.schema == fitted_schema(config, data) and run.state.tables == {}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from form_cases import FUXICTR, drawn, stack_of
 from model_cases import SCHEMA, SMALL, batch, every_model_but_fewer_fast, forward, made
-from test_replicas import Silent
+from run_cases import Told
 from test_table_optimizers import D, V, first_table
 
 from autoint_jax.config.configuration import Config, replace
@@ -196,4 +196,4 @@ def test_training_on_tables_of_nan_is_said_to_have_diverged(form, data_dir, tmp_
 
     monkeypatch.setattr(ancestor, 'initial_state_on', of_nan)
     with pytest.raises(UsageError, match='diverged'):
-        loop.fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), tmp_path, Silent())
+        loop.fit(config, open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows'), tmp_path, Told())

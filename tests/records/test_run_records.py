@@ -8,8 +8,8 @@ import types
 
 import pytest
 from conftest import ROOT
+from run_cases import Told
 from sweep_cases import write_record
-from test_replicas import Silent
 
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
@@ -134,7 +134,7 @@ def test_a_record_of_anything_else_is_named_and_not_used(tmp_path, case):
     assert str(path) in said and part in said and ('--results_dir' in said or case == 'a folder'), said
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(UsageError):  # and nothing is trained over it
-        completed('mine', CONFIG, DATA, runs_dir=tmp_path / 'never', results_dir=tmp_path, reporter=Silent())
+        completed('mine', CONFIG, DATA, runs_dir=tmp_path / 'never', results_dir=tmp_path, reporter=Told())
     assert not (tmp_path / 'never').exists() and (before is None or path.read_bytes() == before)
 
 

@@ -7,8 +7,8 @@ import csv
 import json
 
 import pytest
+from run_cases import Told
 from sweep_cases import write_record
-from test_replicas import Silent
 
 from autoint_jax.config import configuration
 from autoint_jax.config.fingerprint import fingerprint
@@ -40,7 +40,7 @@ def write_records(folder, data, name, config, aucs):
 
 
 def table(data_dir, folder, title, name, published, *, models, seeds, config_of=base_config):
-    path, reporter = folder / f'{name}_{DATASET}', Silent()
+    path, reporter = folder / f'{name}_{DATASET}', Told()
     passed = effectiveness.completed_table(
         title,
         DATASET,
@@ -121,7 +121,7 @@ def ablation(data, folder, *, items, seeds, base):
         runs_dir=folder / 'never',
         results_dir=folder,
         path=folder / f'ablations_{DATASET}',
-        reporter=Silent(),
+        reporter=Told(),
     )
 
 

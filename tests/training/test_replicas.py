@@ -6,16 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from run_cases import SMALL, Told
+from trained_cases import data  # noqa: F401
 
 from autoint_jax.benchmarks.shapes import Shape, made_up
 from autoint_jax.benchmarks.stepping import batches_in_order
 from autoint_jax.config.configuration import Config, replace
 from autoint_jax.config.copies import copies
 from autoint_jax.config.fingerprint import fingerprint
-from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.errors import UsageError
-from autoint_jax.records import completion, runs
-from autoint_jax.records.completion import completed_seeds
 from autoint_jax.training.copies import programs
 from autoint_jax.training.copies.fitting import fit_copies
 from autoint_jax.training.copies.options import copy_name
@@ -26,39 +25,6 @@ from autoint_jax.training.step.layout import make_flush
 from autoint_jax.training.step.state import initial_state, make_setup
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
-
-SMALL = {
-    'model.name': 'fm',
-    'model.embedding_dim': 4,
-    'execution.slice_rows': 16,
-    'data.dataset': 'movielens_1m',
-    'data.recipe': 'autoint_all_rows',
-    'training.batch_size': 64,
-}
-
-
-class Silent:
-    """A reporter; with `stop_after`, training is interrupted at that evaluation, of any copy."""
-
-    def __init__(self, stop_after=None):
-        self.said, self.shown, self._stop_after = [], [], stop_after
-
-    def doing(self, what):
-        pass
-
-    def steps(self, done, total, rate):
-        pass
-
-    def evaluated(self, evaluation, *, best, copy):
-        self.shown.append(copy)
-        if len(self.shown) == self._stop_after:
-            raise KeyboardInterrupt
-
-    def say(self, sentence):
-        self.said.append(sentence)
-
-    def close(self):
-        pass
 
 
 @pytest.mark.parametrize(
@@ -139,11 +105,6 @@ def test_copies_are_what_they_are_alone(request, tables, form, l2, together):
 
 
 @pytest.fixture(scope='module')
-def data(data_dir):
-    return open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
-
-
-@pytest.fixture(scope='module')
 def configs():
     """The second copy learns so fast that it stops long before the others."""
     base = replace(
@@ -163,7 +124,7 @@ def configs():
 def alone(data, configs, tmp_path_factory):
     folder = tmp_path_factory.mktemp('alone')
     return [
-        outcome(fit(config, data, folder / str(number), Silent()), folder / str(number))
+        outcome(fit(config, data, folder / str(number), Told()), folder / str(number))
         for number, config in enumerate(configs)
     ]
 
@@ -175,26 +136,26 @@ def outcome(result, folder):
 
 def test_every_copy_is_a_run_of_its_own(data, configs, alone, tmp_path):
     folders = [tmp_path / str(number) for number in range(4)]
-    reporter = Silent()
+    reporter = Told()
     results = fit_copies(configs, data, folders, reporter)
     assert [outcome(result, folder) for result, folder in zip(results, folders, strict=True)] == alone
     assert len({len(metrics.splitlines()) for _, metrics in alone}) > 1  # some stop before others
-    assert {'seed=0 learning_rate=0.001', 'seed=1 learning_rate=0.3'} <= set(reporter.shown)
+    assert {'seed=0 learning_rate=0.001', 'seed=1 learning_rate=0.3'} <= set(reporter.copies)
     assert [json.loads((folder / 'result.json').read_text())['fingerprint'] for folder in folders] == list(
         map(fingerprint, configs)
     )
     assert json.loads((folders[0] / 'run.json').read_text())['starts'][0]['copies'] == 4
-    assert fit(configs[1], data, folders[1], Silent()) == results[1]  # complete, also for a run alone
+    assert fit(configs[1], data, folders[1], Told()) == results[1]  # complete, also for a run alone
 
 
 def test_copies_go_on_after_an_interruption_and_with_runs_begun_alone(data, configs, alone, tmp_path):
     folders = [tmp_path / str(number) for number in range(4)]
     with pytest.raises(KeyboardInterrupt):
-        fit(configs[2], data, folders[2], Silent(stop_after=2))
+        fit(configs[2], data, folders[2], Told(stop_after=2))
     for moment in (3, 7):
         with pytest.raises(KeyboardInterrupt):
-            fit_copies(configs, data, folders, Silent(stop_after=moment))
-    results = fit_copies(configs, data, folders, Silent())
+            fit_copies(configs, data, folders, Told(stop_after=moment))
+    results = fit_copies(configs, data, folders, Told())
     assert [outcome(result, folder) for result, folder in zip(results, folders, strict=True)] == alone
 
 
@@ -204,19 +165,19 @@ def test_copies_with_lazy_adam_go_on_after_an_interruption(data, tmp_path):
         Config(), SMALL | {'optimizer.tables': 'lazy_adam', 'training.epochs': 1, 'training.evaluations_per_epoch': 2}
     )
     configs = copies(replace(base, {'replicas.learning_rate': (1e-3, 1e-2)}))
-    folders, again = [tmp_path / str(number) for number in range(2)], Silent()
+    folders, again = [tmp_path / str(number) for number in range(2)], Told()
     with pytest.raises(KeyboardInterrupt):
-        fit_copies(configs, data, folders, Silent(stop_after=3))
+        fit_copies(configs, data, folders, Told(stop_after=3))
     results = fit_copies(configs, data, folders, again)
     assert any('going on from step' in sentence for sentence in again.said) and results[0].test != results[1].test
-    alone = fit(configs[1], data, tmp_path / 'alone', Silent())
+    alone = fit(configs[1], data, tmp_path / 'alone', Told())
     assert outcome(results[1], folders[1]) == outcome(alone, tmp_path / 'alone')
 
 
 def test_a_copy_that_diverges_leaves_the_others(data, tmp_path):
     base = replace(Config(), SMALL | {'training.epochs': 1})
     configs = copies(replace(base, {'replicas.learning_rate': (1e-3, 3e38)}))
-    good, bad = fit_copies(configs, data, [tmp_path / 'good', tmp_path / 'bad'], Silent())
+    good, bad = fit_copies(configs, data, [tmp_path / 'good', tmp_path / 'bad'], Told())
     assert 'diverged' in str(bad) and isinstance(bad, UsageError) and not (tmp_path / 'bad' / 'result.json').exists()
     assert good.test['logloss'] < 0.8
 
@@ -224,60 +185,10 @@ def test_a_copy_that_diverges_leaves_the_others(data, tmp_path):
 def test_copies_that_share_no_program_are_refused(data, tmp_path):
     one, other = (replace(Config(), SMALL | {'model.embedding_dim': size}) for size in (3, 4))
     with pytest.raises(UsageError, match='cannot differ in model.embedding_dim'):
-        fit_copies([one, other], data, [tmp_path / 'one', tmp_path / 'other'], Silent())
+        fit_copies([one, other], data, [tmp_path / 'one', tmp_path / 'other'], Told())
     streamed = [replace(one, {'execution.streaming': True, 'seed': seed}) for seed in (0, 1)]
     with pytest.raises(UsageError, match='execution.streaming asks: copies of a run cannot'):
-        fit_copies(streamed, data, [tmp_path / 'one', tmp_path / 'other'], Silent())
-
-
-def test_seeds_of_an_experiment_train_together_or_one_by_one(data, tmp_path):
-    """Streamed rows cannot be shared; the figures are the same."""
-    config, together = replace(Config(), SMALL | {'training.epochs': 1, 'execution.streaming': False}), Silent()
-    streamed, alone = replace(config, {'execution.streaming': True}), Silent()
-    found = [
-        [
-            record.test
-            for record in completed_seeds(
-                'small', one, 2, data, runs_dir=tmp_path / name, results_dir=tmp_path / name, reporter=reporter
-            )
-        ]
-        for name, one, reporter in (('together', config, together), ('alone', streamed, alone))
-    ]
-    assert found[0] == found[1] and found[0][0] != found[0][1]
-    assert sum(sentence.startswith('runs small-') for sentence in together.said) == 1
-    assert sum(sentence.startswith('run small-') for sentence in alone.said) == 2
-    assert not any(sentence.startswith('runs ') for sentence in alone.said)
-
-
-def test_seeds_that_diverge_are_named_after_the_others_are_recorded(data, tmp_path, monkeypatch):
-    kept = []
-
-    def trained(configs, *_):
-        return [UsageError('training diverged') if config.seed in (1, 2, 4) else {} for config in configs]
-
-    def trained_alone(config, *_):
-        if isinstance(result := trained([config])[0], UsageError):
-            raise result
-
-    for name, stand_in in (('copies_that_fit', lambda *_: 2), ('fit_copies', trained), ('fit', trained_alone)):
-        monkeypatch.setattr(completion, name, stand_in)
-    monkeypatch.setattr(runs, 'record', lambda run_id, *_: kept.append(run_id))
-    config = replace(Config(), SMALL)
-    ids = [f'small-{fingerprint(replace(config, {"seed": seed}))}' for seed in range(5)]
-    with pytest.raises(UsageError) as failed:
-        completed_seeds('small', config, 5, data, runs_dir=tmp_path, results_dir=tmp_path, reporter=Silent())
-    assert str(failed.value).splitlines() == [f'{tmp_path / ids[seed]}: training diverged' for seed in (1, 2, 4)]
-    assert kept == [ids[0], ids[3]]
-
-
-def test_a_record_on_other_data_stops_before_anything_is_trained(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(completion, 'fit_copies', None)
-    config = replace(Config(), SMALL)
-    path = runs.record_path(f'small-{fingerprint(replace(config, {"seed": 2}))}', tmp_path)
-    path.parent.mkdir()
-    path.write_text('{"data_hash": "of fewer rows"}')
-    with pytest.raises(UsageError, match=f'{path.name} is a record .* another --results_dir, or remove the record'):
-        completed_seeds('small', config, 3, data, runs_dir=tmp_path, results_dir=tmp_path, reporter=Silent())
+        fit_copies(streamed, data, [tmp_path / 'one', tmp_path / 'other'], Told())
 
 
 def test_copies_have_different_names():
