@@ -65,7 +65,9 @@ def test_no_other_program_copies_or_moves_a_table(on_host_devices, data, table):
 def test_dense_adam_holds_one_gradient_of_a_table_and_moves_none(on_host_devices):
     """A third of table and moments is the gradient of all rows that a device holds."""
     dense = "t.shard_fractions(2, 4, [('adam', {}), ('adam', {'execution.form': 'heads'})])"
-    for name, (temporary, moved) in on_host_devices(8, 'test_mesh_programs', dense, optimized=True).items():
+    fractions = on_host_devices(8, 'test_mesh_programs', dense, optimized=True)
+    assert len(fractions) == 2
+    for name, (temporary, moved) in fractions.items():
         assert 0.33 < temporary < 0.35 and moved < 0.001, (name, temporary, moved)
 
 
