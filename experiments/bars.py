@@ -39,7 +39,7 @@ if __name__ == '__main__':
 from autoint_jax.data.store.opening import open_prepared
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
-from autoint_jax.records.tables import write_table
+from autoint_jax.records.tables import seeds_of, write_table
 from autoint_jax.reproduction import bars
 from autoint_jax.training.progress import Bar
 
@@ -65,12 +65,14 @@ def main(argv: list[str]) -> int:
         configs = {model: configuration.replace(of, {'training.epochs': 1}) for model, of in configs.items()}
         for other in {config.data.dataset for config in configs.values()} - {dataset}:
             common.shorten_data(other)
+    path = common.results_dir() / f'bars_{dataset}'
+    seeds = max(_SEEDS.value, seeds_of(path))  # a table never shows fewer than before
     rows, shown, of_models, remark = [], [], {}, ''
     for model, config in configs.items():
         data = open_prepared(common.DATA_DIR.value, config.data.dataset, config.data.recipe)
         remark = bars.other_rows(dataset, data.manifest['splits'])
         if model in chosen:
-            found = completed_seeds(
+            completed_seeds(
                 _name(model),
                 config,
                 _SEEDS.value,
@@ -79,7 +81,7 @@ def main(argv: list[str]) -> int:
                 results_dir=common.results_dir(),
                 reporter=Bar(),
             )
-        elif not (found := runs.recorded_seeds(_name(model), config, _SEEDS.value, data, common.results_dir())):
+        if not (found := runs.recorded_seeds(_name(model), config, seeds, data, common.results_dir())):
             continue
         ours = comparison.test_figures(found)
         with comparison.without_verdicts() if remark else contextlib.nullcontext():
@@ -92,8 +94,13 @@ def main(argv: list[str]) -> int:
         )
     comparison.show(f'AutoInt as tuned by BARS, {dataset}', bars.COLUMNS, shown)
     print(remark or bars.CRITERION)
-    path = common.results_dir() / f'bars_{dataset}'
-    about = {'table': 'BARS', 'dataset': dataset, 'criterion': remark or bars.CRITERION, 'runs': of_models}
+    about = {
+        'table': 'BARS',
+        'dataset': dataset,
+        'criterion': remark or bars.CRITERION,
+        'runs': of_models,
+        'seeds': seeds,
+    }
     write_table(path, rows, about)
     print(f'wrote {path}.json and .csv')
     return 3 if any(row['verdict'] == 'FAIL' for row in rows) else 0

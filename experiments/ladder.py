@@ -15,16 +15,17 @@ with it, and rungs are compared by their test AUC, paired by seed. Planted data 
 and one triple of fields (`planted_sparse`) or on three pairs and two triples (`planted_dense`), besides an effect of
 each field. There each seed has its own rows and groups. MovieLens-1M must be prepared by the recipe `autoint_all_rows`.
 
-Time on two CPU cores: about five minutes for each planted data set, and some hours for MovieLens-1M. A run that has a
-record is not trained again, so the same command goes on where it was stopped. The table is written after each complete
-rung, and names the rungs that are not complete. Writes results/ladder_DATASET.{json,csv}.
+A table that has more seeds than SEEDS keeps as many. Time on two CPU cores: about five minutes for each planted data
+set, and some hours for MovieLens-1M. A run that has a record is not trained again, so the same command goes on where it
+was stopped. The table is written after each complete rung, and names the rungs that are not complete. Writes
+results/ladder_DATASET.{json,csv}.
 """
 
 import math
 import pathlib
 from typing import Any, NamedTuple
 
-from autoint_jax import interruptions
+from autoint_jax import interruptions, stored
 
 interruptions.handle()
 
@@ -35,6 +36,7 @@ from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.copies import copies
+from autoint_jax.errors import UsageError
 
 _SEEDS = common.define_seeds()
 _ROWS = flags.DEFINE_integer('rows', 20_000, 'Rows of a planted data set.', lower_bound=1000)
@@ -51,10 +53,11 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.records import comparison
 from autoint_jax.records.completion import completed_runs, completed_seeds
 from autoint_jax.records.runs import RunRecord
-from autoint_jax.records.tables import write_table
+from autoint_jax.records.tables import seeds_of, write_table
 from autoint_jax.reproduction import ladder
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.step import placement
+from autoint_jax.units import counted
 
 FIELDS, VALUES, STRENGTH, SINGLE = 8, 6, 0.7, 0.3  # of planted data
 
@@ -117,7 +120,7 @@ CHOSEN = ('optimizer.learning_rate', 'model.embedding_dropout')  # the options t
 
 @common.experiment
 def main(argv: list[str]) -> int:
-    dataset, setting = common.DATASET.value, _setting()
+    dataset, setting, seeds = common.DATASET.value, _setting(), _seeds_of_the_table()
     common.start_cache()
     placement.split_cpu(placement.usable_cores())
     base = configuration.replace(Config(), setting.options)
@@ -128,7 +131,7 @@ def main(argv: list[str]) -> int:
     for rung in ladder.RUNGS:
         config = _chosen(rung, ladder.config_of(rung, base, setting.ranks))
         chosen[rung] = {path: configuration.value(config, path) for path in CHOSEN}
-        found[rung] = _seeds(rung, config)
+        found[rung] = _seeds(rung, config, seeds)
         rows = ladder.table(found, chosen)
         missing = list(ladder.RUNGS)[len(found) :]
         data = _data(0)
@@ -138,7 +141,7 @@ def main(argv: list[str]) -> int:
             'data_rows': sum(split['rows'] for split in data.manifest['splits'].values()),
             'data_hash': data.hash,
             'criterion': ladder.CRITERION,
-            'seeds': _SEEDS.value,
+            'seeds': seeds,
             'trials': math.prod(map(len, setting.trials.values())),
             'trial_options': {path: list(values) for path, values in setting.trials.items()},
             'shared_options': setting.options,
@@ -148,10 +151,11 @@ def main(argv: list[str]) -> int:
         if setting.groups is not None:
             about |= {'fields': FIELDS, 'values_of_a_field': VALUES, 'strength': STRENGTH, 'single': SINGLE}
             about |= {'groups': setting.groups}
-        path = common.results_dir() / f'ladder_{dataset}'
-        write_table(path, rows, about)
+        write_table(path := _table(), rows, about)
         comparison.show(
-            f'from AutoInt to Hiformer, {dataset}, {_SEEDS.value} seeds', ladder.COLUMNS, list(map(ladder.cells, rows))
+            f'from AutoInt to Hiformer, {dataset}, {counted(seeds, "seed")}',
+            ladder.COLUMNS,
+            list(map(ladder.cells, rows)),
         )
         print(f'{ladder.missing_sentence(missing)} wrote {path}.json and .csv'.strip(), flush=True)
     print(ladder.CRITERION)
@@ -172,9 +176,9 @@ def _chosen(rung: str, config: Config) -> Config:
     return trials[ladder.best_trial(rung, found)]
 
 
-def _seeds(rung: str, config: Config) -> list[RunRecord]:
-    """Returns the records of seeds 1 to SEEDS of the chosen setting, after the missing ones are trained."""
-    name, count = f'{common.DATASET.value}_ladder_{rung}', _SEEDS.value
+def _seeds(rung: str, config: Config, count: int) -> list[RunRecord]:
+    """Returns the records of seeds 1 to `count` of the chosen setting, after the missing ones are trained."""
+    name = f'{common.DATASET.value}_ladder_{rung}'
     starts = [1] if _setting().groups is None else list(range(1, count + 1))  # planted seeds have their own data each
     return [
         record
@@ -193,7 +197,33 @@ def _seeds(rung: str, config: Config) -> list[RunRecord]:
 
 
 def _setting() -> Setting:
-    return common.published(SETTINGS)
+    setting = common.published(SETTINGS)
+    if setting.groups is None and flags.FLAGS['rows'].present:
+        raise UsageError(f'--rows is for planted data, and not for --dataset={common.DATASET.value}: leave it out')
+    return setting
+
+
+def _table() -> pathlib.Path:
+    return common.results_dir() / f'ladder_{common.DATASET.value}'
+
+
+def _seeds_of_the_table() -> int:
+    """Returns the number of seeds: --seeds, or that of the table if it has more, so that nothing is lost from it.
+
+    Raises UsageError if the table is of other data.
+    """
+    if common.QUICK.value:
+        return _SEEDS.value
+    path = _table().with_suffix('.json')
+    theirs = stored.read_json_if_there(path, {'data_hash': str}, mend='restore it, or remove it')
+    if theirs is not None and theirs['data_hash'] != (ours := _data(0)).hash:
+        raise UsageError(
+            f'{path} is the ladder of other data than {ours.folder}, such as another number of --rows: name another '
+            '--results_dir'
+        )
+    if (shown := seeds_of(_table())) > _SEEDS.value:
+        print(f'{path} shows {shown} seeds, so {shown} are completed', flush=True)
+    return max(shown, _SEEDS.value)
 
 
 def _on(config: Config, data: PreparedData) -> Config:

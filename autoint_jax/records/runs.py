@@ -50,13 +50,13 @@ class RunRecord(Result):
 
 
 def recorded_seeds(
-    name: str, config: Config, seeds: int, data: PreparedData, results_dir: pathlib.Path
+    name: str, config: Config, seeds: int, data: PreparedData, results_dir: pathlib.Path, first_seed: int = 0
 ) -> list[RunRecord]:
-    """Returns the existing records of a configuration's runs with seeds 0 to `seeds - 1`, in order. Trains nothing.
+    """Returns the existing records of runs with seeds first_seed to `first_seed + seeds - 1`, in order.
 
-    Raises UsageError as `recorded` does.
+    Trains nothing. Raises UsageError as `recorded` does.
     """
-    configs = [configuration.replace(config, {'seed': seed}) for seed in range(seeds)]
+    configs = [configuration.replace(config, {'seed': seed}) for seed in range(first_seed, first_seed + seeds)]
     found = [recorded(f'{name}-{fingerprint(one)}', one, data, results_dir) for one in configs]
     return [record for record in found if record is not None]
 

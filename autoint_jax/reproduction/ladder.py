@@ -128,8 +128,8 @@ def cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def missing_sentence(rungs: Sequence[str]) -> str:
-    """Returns a sentence that says which rungs are not complete; '' if all are."""
-    return f'Not complete: {", ".join(rungs)}.' if rungs else ''
+    """Returns a sentence that says which rungs are not complete, by what they add; '' if all are."""
+    return f'Not complete: {"; ".join(RUNGS[rung][0] for rung in rungs)}.' if rungs else ''
 
 
 def ladder_lines(results_dir: pathlib.Path) -> list[str]:

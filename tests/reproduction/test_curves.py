@@ -97,7 +97,7 @@ def test_a_curve_shows_what_has_records_and_runs_what_is_chosen(recorded, data_d
     monkeypatch.setattr(
         curves.runs,
         'recorded_seeds',
-        lambda name, config, seeds, data, results_dir: (
+        lambda name, config, seeds, data, results_dir, first_seed=0: (
             run(name, config, 1, data, runs_dir=None, results_dir=None, reporter=None)
             if config.model.num_layers == 4
             else []
@@ -106,6 +106,23 @@ def test_a_curve_shows_what_has_records_and_runs_what_is_chosen(recorded, data_d
     assert complete(data_dir, tmp_path, values=(0, 1, 3))
     rows = json.loads((tmp_path / 'results' / 'figure5_depth_movielens_1m.json').read_text())['rows']
     assert [(row['model.num_layers'], row['seeds']) for row in rows] == [(0, 2), (1, 2), (3, 2), (4, 1)]
+
+
+def test_fewer_seeds_than_a_table_has_take_none_from_it(recorded, data_dir, tmp_path, monkeypatch):
+    def recorded_seeds(name, config, seeds, data, results_dir, first_seed=0):
+        run = curves.completed_seeds
+        if config.model.num_layers not in DEPTHS:
+            return []
+        return run(name, config, first_seed + seeds, data, runs_dir=None, results_dir=None, reporter=None)[first_seed:]
+
+    def rows():
+        return json.loads((tmp_path / 'results' / 'figure5_depth_movielens_1m.json').read_text())['rows']
+
+    complete(data_dir, tmp_path)
+    both = rows()
+    monkeypatch.setattr(curves.runs, 'recorded_seeds', recorded_seeds)
+    complete(data_dir, tmp_path, values=(0, 4), seeds=1)
+    assert rows() == both and [row['seeds'] for row in both] == [2] * 4
 
 
 def test_lines_of_the_readme_have_each_record(recorded, data_dir, tmp_path):

@@ -88,7 +88,10 @@ def test_the_page_says_what_the_record_says(tmp_path):
     (tmp_path / 'ladder_planted_sparse.json').write_text(json.dumps(record))
     lines = ladder.ladder_lines(tmp_path)
     text = '\n'.join(lines)
-    assert '40,000 rows, 3 seeds, 4 trials for each rung.**' in text and 'Not complete: joint, hiformer.' in text
+    assert (
+        '40,000 rows, 3 seeds, 4 trials for each rung.**' in text
+        and 'Not complete: queries, keys and values from all fields; task token' in text
+    )
     assert '| AutoInt | 0.7100 ± 0.0100 | | | | | 0.2900 | 1,234 |' in text.replace('|  ', '| ')
     assert '| + projections of each field | 0.7205 ± 0.0105 | +0.0105 |' in text and ' pays |' in text
     assert lines[-1].startswith('The AUC of the last row differs from that of AutoInt by +0.0100 (')

@@ -16,7 +16,7 @@ from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.records.runs import RunRecord
-from autoint_jax.records.tables import write_table
+from autoint_jax.records.tables import seeds_of, write_table
 from autoint_jax.reproduction.paper import significance
 from autoint_jax.reproduction.paper.ablation_items import ITEMS
 from autoint_jax.reproduction.paper.markdown import table
@@ -54,7 +54,7 @@ def completed_table(
       base: the configuration that items change.
       data: the prepared data of the base.
       items: the items to run, of ITEMS.
-      seeds: seeds 0 to seeds - 1 are run and shown. The seeds of an item train together.
+      seeds: seeds 0 to seeds - 1 are run, those of an item together. The table shows no fewer than before.
       runs_dir: the folder of run folders.
       results_dir: the folder of records.
       path: the path of the table without suffix.
@@ -71,7 +71,7 @@ def completed_table(
             f"ablations change options of the authors' variant, but option 'model.variant' of the base is "
             f"{base.model.variant!r}: set it to 'authors' in the configuration of {dataset}"
         )
-    found: dict[str, list[RunRecord]] = {}
+    shown_seeds, found = max(seeds, seeds_of(path)), dict[str, list[RunRecord]]()
     not_run, no_change = [], []
     for item in [BASE, *ITEMS]:
         config = configuration.replace(base, ITEMS.get(item, {}))
@@ -81,13 +81,13 @@ def completed_table(
         elif item == BASE or item in items:
             found[item] = completed_seeds(
                 name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
-            )
-        elif recorded := runs.recorded_seeds(name, config, seeds, data, results_dir):
+            ) + runs.recorded_seeds(name, config, shown_seeds - seeds, data, results_dir, first_seed=seeds)
+        elif recorded := runs.recorded_seeds(name, config, shown_seeds, data, results_dir):
             found[item] = recorded
         else:
             not_run.append(item)
     rows = [_row(item, of_item, found[BASE]) for item, of_item in found.items()]
-    _show(f'AutoInt with one option changed, {dataset}, seeds 0 to {seeds - 1}', rows)
+    _show(f'AutoInt with one option changed, {dataset}, seeds 0 to {shown_seeds - 1}', rows)
     for items_said, said in ((no_change, 'the base already has these'), (not_run, 'not run')):
         if items_said:
             print(f'{said}: {", ".join(items_said)}')
@@ -105,7 +105,7 @@ def completed_table(
             'base_has': no_change,
             'significance': [_tests_said(rows)],
             'data_hash': data.hash,
-            'seeds': seeds,
+            'seeds': shown_seeds,
         },
         significance.VERSIONS,
     )

@@ -12,7 +12,7 @@ from autoint_jax.records.comparison import Measured
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.record_lines import Record, lines_of
 from autoint_jax.records.runs import RunRecord
-from autoint_jax.records.tables import write_table
+from autoint_jax.records.tables import seeds_of, write_table
 from autoint_jax.reproduction.paper import curve_criteria, curve_plot
 from autoint_jax.reproduction.paper.curve_options import CURVES, Curve
 from autoint_jax.reproduction.paper.markdown import table
@@ -89,14 +89,15 @@ def completed_curve(
         for value in sorted({*values, *curve.values})
     }
     data = open_prepared(data_dir, base.data.dataset, base.data.recipe)
-    found = {}
+    path = results_dir / f'{curve.name}_{dataset}'
+    shown_seeds, found = max(seeds, seeds_of(path)), {}
     for value, config in configs.items():
         name = _run_name(curve, dataset, base, value)
         if value in values:
             found[value] = completed_seeds(
                 name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
-            )
-        elif recorded := runs.recorded_seeds(name, config, seeds, data, results_dir):
+            ) + runs.recorded_seeds(name, config, shown_seeds - seeds, data, results_dir, first_seed=seeds)
+        elif recorded := runs.recorded_seeds(name, config, shown_seeds, data, results_dir):
             found[value] = recorded
     ours = {value: comparison.test_figures(of_value) for value, of_value in found.items()}
     means = {value: Figures(figures['auc'].mean, figures['logloss'].mean) for value, figures in ours.items()}
@@ -108,7 +109,7 @@ def completed_curve(
         for value in found
     ]
 
-    title = f'{curve.title}, {dataset}, {_seeds(seeds)}'
+    title = f'{curve.title}, {dataset}, {_seeds(shown_seeds)}'
     comparison.show(
         title,
         [curve.label, 'AUC', 'logloss', 'parameters', 'seeds'],
@@ -129,7 +130,6 @@ def completed_curve(
         )
     for criterion in criteria:
         print(f'{criterion.text}: {criterion.verdict}')
-    path = results_dir / f'{curve.name}_{dataset}'
     curve_plot.save(path.with_suffix('.png'), title, curve.label, ours, paper and (curve.published_value, paper))
     write_table(
         path,
@@ -142,7 +142,7 @@ def completed_curve(
             'criteria': [{'criterion': criterion.text, 'verdict': criterion.verdict} for criterion in criteria],
             'verdict': verdict.verdict,
             'data_hash': data.hash,
-            'seeds': seeds,
+            'seeds': shown_seeds,
         },
     )
     print(f'wrote {path}.json, .csv and .png')

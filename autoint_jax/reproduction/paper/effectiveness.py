@@ -11,7 +11,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.records import comparison, runs
 from autoint_jax.records.completion import completed_seeds
 from autoint_jax.records.runs import RunRecord
-from autoint_jax.records.tables import write_table
+from autoint_jax.records.tables import seeds_of, write_table
 from autoint_jax.reproduction.paper import base_changes, significance
 from autoint_jax.reproduction.paper.published import BASES, OWN_MODELS, Figures
 from autoint_jax.training.progress import Reporter
@@ -36,17 +36,17 @@ def completed_table(
 ) -> bool:
     """Trains runs of models without a record, prints the table, and writes it to PATH.json and PATH.csv.
 
-    The table shows every model that has records of seeds 0 to `seeds - 1`, even if it was not wanted now. So it can be
-    completed piece by piece. A model without some of these seeds is shown with those that it has. A model passes if its
-    mean AUC is at least that of the paper minus its tolerance. In a table of joint models, a row has the change over
-    the base model.
+    The table shows every model that has records of seeds 0 to `seeds - 1`, even if it was not wanted now, and never
+    fewer seeds than before. So it can be completed piece by piece. A model without some of these seeds is shown with
+    those that it has. A model passes if its mean AUC is at least that of the paper minus its tolerance. In a table of
+    joint models, a row has the change over the base model.
 
     Args:
       title: the title of the table.
       dataset: the name of the data set, as in `published`.
       published: {model: {dataset: figures}}; one of the models is the paper's own.
       models: the models to run.
-      seeds: seeds 0 to seeds - 1 are run and shown.
+      seeds: seeds 0 to seeds - 1 are run.
       base_config: returns the configuration of a model for the data set.
       tolerances: {model: tolerance of AUC}; '' stands for all other models.
       data_dir: the folder of prepared data.
@@ -66,16 +66,17 @@ def completed_table(
         model: _setting(model, base_config, data_dir, needed=model in models, reporter=reporter)
         for model in {**published, **bases}
     }
-    found: dict[str, Records] = {}
+    shown_seeds, found = max(seeds, seeds_of(path)), dict[str, Records]()
     for model, setting in settings.items():
         if setting is None:
             continue
         config, data = setting
+        name = f'{dataset}_{model}'
         if model in models:
             found[model] = completed_seeds(
-                f'{dataset}_{model}', config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
-            )
-        elif recorded := runs.recorded_seeds(f'{dataset}_{model}', config, seeds, data, results_dir):
+                name, config, seeds, data, runs_dir=runs_dir, results_dir=results_dir, reporter=reporter
+            ) + runs.recorded_seeds(name, config, shown_seeds - seeds, data, results_dir, first_seed=seeds)
+        elif recorded := runs.recorded_seeds(name, config, shown_seeds, data, results_dir):
             found[model] = recorded
     shown = {model: found[model] for model in published if model in found}
     not_run = [model for model in published if model not in found]
@@ -98,7 +99,7 @@ def completed_table(
         f'{tolerance} ({model or "others"})' for model, tolerance in tolerances.items()
     )
     tested = significance.about(tests, none=f'No t-test: it takes records of {own} and of another model.')
-    _show(f'{title}, {dataset}, seeds 0 to {seeds - 1}', rows)
+    _show(f'{title}, {dataset}, seeds 0 to {shown_seeds - 1}', rows)
     print('\n'.join([f'not run: {", ".join(not_run)}'] * bool(not_run) + [criterion, *tested['significance']]))
     print(f'runs, {results_dir}/runs/{dataset}_MODEL-ID.json:')
     print('\n'.join(f'  {row["model"]} {" ".join(run.rpartition("-")[2] for run in row["runs"])}' for row in rows))
@@ -112,7 +113,7 @@ def completed_table(
             'not_run': not_run,
             **tested,
             'data_hashes': sorted({setting[1].hash for model in shown if (setting := settings[model]) is not None}),
-            'seeds': seeds,
+            'seeds': shown_seeds,
         },
         significance.VERSIONS,
     )
