@@ -1,6 +1,6 @@
 """The file of spaces: what a leaderboard searches for each model.
 
-    [fixed]                                   # options of all runs
+    [fixed]                                   # options of all runs whose model reads them
     training.epochs = 20
 
     [shared]                                  # what every model searches that reads the option
@@ -88,8 +88,11 @@ def _parsed(tree: dict[str, Any], fixed: Values, names: list[str] | None) -> dic
     models = checked_table(tree.get('models', {}), 'models')
     if names is not None and (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
         raise UsageError(f'model {twice!r} is named twice: name it once')
-    base = configuration.replace(Config(), _fixed_values(tree.get('fixed', {}), 'fixed') | fixed)
+    fixed = _fixed_values(tree.get('fixed', {}), 'fixed') | fixed
+    configuration.replace(Config(), fixed)  # raises an error if a value is wrong by itself
     shared = parsed_space(option_values(tree.get('shared', {}), 'shared'), 'shared')
+    if both := [option for option in fixed if option in shared]:
+        raise UsageError(f'[shared] searches the option {both[0]!r}, which [fixed] has: leave it out of one of them')
     found = {}
     for name in list(models) if names is None else names:
         if name not in models:
@@ -97,7 +100,10 @@ def _parsed(tree: dict[str, Any], fixed: Values, names: list[str] | None) -> dic
                 f'there is no space of model {name!r}{nearest(name, list(models))}; there are those of: '
                 f'{", ".join(models)}'
             )
-        found[checked_name(name, 'a model')] = _model_space(name, models[name], base, shared)
+        found[checked_name(name, 'a model')] = _model_space(name, models[name], fixed, shared)
+    for option in fixed if names is None else ():  # some models alone may not read what others do
+        if not any(_reads(space.config, option) for space in found.values()):
+            raise UsageError(f'[fixed] has the option {option!r}, which none of {", ".join(found)} reads: leave it out')
     return found
 
 
@@ -110,7 +116,7 @@ def _fixed_values(tree: Any, part: str) -> Values:
     return values
 
 
-def _model_space(name: str, table: Any, base: Config, shared: dict[str, Range | Choices]) -> ModelSpace:
+def _model_space(name: str, table: Any, fixed: Values, shared: dict[str, Range | Choices]) -> ModelSpace:
     part = f'models.{name}'
     for key in checked_table(table, part):
         if key not in OF_MODEL:
@@ -121,12 +127,14 @@ def _model_space(name: str, table: Any, base: Config, shared: dict[str, Range | 
             f'[{part}.options] has the option {OF_ALL!r}, which all models share, because their budgets are equal: '
             'give it in [fixed]'
         )
-    config = configuration.replace(base, {'model.name': name} | values)
+    config = configuration.replace(Config(), {'model.name': name} | values)
     if config.model.name not in MODELS:
         raise UsageError(
             f'[{part}] is of the unknown model {config.model.name!r}{nearest(config.model.name, list(MODELS))}; known: '
             f'{", ".join(MODELS)}'
         )
+    read = {option: value for option, value in fixed.items() if _reads(config, option)}
+    config = configuration.replace(config, {option: value for option, value in read.items() if option not in values})
     own = parsed_space(option_values(table.get('space', {}), f'{part}.space'), f'{part}.space')
     for option in own:
         if not _reads(config, option):
@@ -136,7 +144,7 @@ def _model_space(name: str, table: Any, base: Config, shared: dict[str, Range | 
             )
     options = {option: of for option, of in shared.items() if _reads(config, option) and option not in own} | own
     for option, of in options.items():
-        if option in values or option in NOT_SEARCHED or option.startswith((*DECIDED, 'mesh.')):
+        if option in values or option in read or option in NOT_SEARCHED or option.startswith((*DECIDED, 'mesh.')):
             raise UsageError(f'[{part}] {option!r} cannot be searched: leave it out of the space')
         for value in of.ends():
             configuration.replace(config, {option: value})  # raises an error if the value is wrong by itself

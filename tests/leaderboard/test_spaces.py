@@ -102,6 +102,20 @@ def test_a_model_is_searched_by_what_it_reads_and_own_ranges_replace_shared_ones
     assert set(OF_COPIES.values()) >= {'optimizer.learning_rate'} and set(OF_COPIES.values()).isdisjoint({'model.name'})
 
 
+def test_fixed_options_are_those_of_the_models_that_read_them_and_own_options_replace_them(tmp_path):
+    text = (
+        '[fixed]\nmodel.num_heads = 4\nmodel.embedding_stddev = 0.5\n[shared]\n'
+        'optimizer.learning_rate = {low = 1e-3, high = 1e-1, log = true}\n'
+        '[models.lr]\n[models.fm]\n[models.autoint]\noptions.model.embedding_stddev = 0.1\n'
+    )
+    found = spaces.load(written(tmp_path, text), {}, None)
+    assert [found[name].tree()['options'] for name in ('lr', 'fm', 'autoint')] == [
+        {'model.name': 'lr'},
+        {'model.name': 'fm', 'model.embedding_stddev': 0.5},
+        {'model.num_heads': 4, 'model.embedding_stddev': 0.1},
+    ]
+
+
 @pytest.mark.parametrize(
     ('text', 'names', 'parts'),
     [
@@ -121,6 +135,13 @@ def test_a_model_is_searched_by_what_it_reads_and_own_ranges_replace_shared_ones
         ('[models.fm]\noptions.data.recipe = "x"\n', None, ["[models.fm.options] has the option 'data.recipe'"]),
         ('[models.fm]\noptions.training.epochs = 9\n', None, ['[models.fm.options]', "'training.epochs'", '[fixed]']),
         ('[models.fm]\nspace.training.epochs = {low = 1, high = 9}\n', None, ["'training.epochs' cannot be searched"]),
+        ('[fixed]\noptimizer.learning_rate = 0.1\n[models.fm]\n', None, ['[shared] searches', '[fixed] has']),
+        (
+            '[fixed]\nmodel.combiner = "sum"\n[models.fm]\nspace.model.combiner = {choices = ["sum", "mean"]}\n',
+            None,
+            ["'model.combiner' cannot be searched"],
+        ),
+        ('[fixed]\nmodel.num_heads = 2\n[models.lr]\n[models.fm]\n', None, ["'model.num_heads', which none of lr, fm"]),
         ('[share]\n[models.fm]\n', None, ["unknown part 'share' (did you mean 'shared'?)"]),
     ],
 )
