@@ -74,7 +74,7 @@ if __name__ == '__main__':
 from autoint_jax.data.datasets import registry
 from autoint_jax.data.store.opening import OWN_TABLE, open_prepared
 from autoint_jax.leaderboard import course, publication, record, spaces, tables
-from autoint_jax.leaderboard.board import Board, Budget, make_board
+from autoint_jax.leaderboard.board import ELSEWHERE, Board, Budget, make_board
 from autoint_jax.leaderboard.draws import OF_A_SHAPE
 from autoint_jax.leaderboard.standings import FEWEST_MODELS
 
@@ -106,6 +106,8 @@ def main(argv: list[str]) -> int:
 def _board(dataset: str, recipe: str) -> Board:
     """Opens the data and draws the trials of all models."""
     data = open_prepared(common.DATA_DIR.value, dataset, recipe)
+    if _SCHEMA.value is not None and not common.QUICK.value:
+        registry.check_unchanged(pathlib.Path(_SCHEMA.value), data, print)
     fixed: dict[str, object] = {'data.dataset': dataset, 'data.recipe': recipe}
     if _EPOCHS.value is not None or common.QUICK.value:
         fixed['training.epochs'] = 1 if common.QUICK.value else _EPOCHS.value
@@ -123,7 +125,7 @@ def _board(dataset: str, recipe: str) -> Board:
         if unknown := [one for one in others if one not in known]:
             raise UsageError(
                 f'{record.path_of(name, common.results_dir())} holds trials of {", ".join(unknown)}, of which {path} '
-                f'has no space: {record.ELSEWHERE}'
+                f'has no space: {ELSEWHERE}'
             )
         of_models |= {one: known[one] for one in others}
     if len(of_models) < FEWEST_MODELS:

@@ -14,7 +14,7 @@ import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,9 +39,12 @@ from autoint_jax.training.run_folder.naming import run_name
 IDENTITY = 'board.json'
 OBJECTIVE = 'valid_logloss'  # chooses the setting of each model, and orders the models
 STALE_SECONDS = 120.0
+SAID = 3  # differences that an error names
 LEAST_ROWS = 100  # of a split
 FORM = {'data': str, 'number_of_trials': int, 'most_parameters': int, 'draw_seed': int, 'models': dict}
-MEND = 'restore it, or move its folder away to begin again'
+MEND = 'restore it, or move its folder away: what is in the records is not trained again'
+ELSEWHERE = 'name another --results_dir and another --runs_dir'
+FLAGS = {'number_of_trials': '--trials', 'most_parameters': '--most_parameters', 'draw_seed': '--draw_seed'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,28 +113,33 @@ class Board:
         path, ours = self.folder / IDENTITY, self.identity()
         theirs = stored.read_json_if_there(path, FORM, mend=MEND)
         if theirs is not None:
-            self.check_same(theirs, str(self.folder), 'name another --runs_dir, or move the folder away')
+            self.check_same(theirs, str(self.folder))
             ours['models'] = theirs['models'] | ours['models']
         if ours != theirs:
             self.folder.mkdir(parents=True, exist_ok=True)
             stored.write_json(path, ours)
 
-    def check_same(self, theirs: dict[str, Any], where: str, mend: str) -> None:
+    def check_same(self, theirs: dict[str, Any], where: str) -> None:
         """Raises UsageError if `where` holds a leaderboard with another identity, in what both have.
 
         Args:
           theirs: its identity, as `identity` returns it; it may have other models.
           where: what holds it.
-          mend: what the user can do, as the end of the sentence.
         """
         ours = self.identity()
-        other = [name.replace('_', ' ') for name in ours if name != 'models' and theirs[name] != ours[name]]
-        of = [model for model, tree in ours['models'].items() if theirs['models'].get(model, tree) != tree]
-        other += [f'space of {", ".join(of)}'] * bool(of)
+        other = [
+            f'{flag}={theirs[name]}, not {ours[name]}' for name, flag in FLAGS.items() if theirs[name] != ours[name]
+        ]
+        if theirs['data'] != ours['data']:
+            other.append(f'other data (hash {theirs["data"][:12]}, not {ours["data"][:12]})')
+        for model, tree in ours['models'].items():
+            for part, option, one, another in _differences(theirs['models'].get(model, tree), tree):
+                other.append(f'for {model} in its {part} {option}={one}, not {another}')
         if other:
+            more = f' (and {len(other) - SAID:,} more)' if len(other) > SAID else ''
             raise UsageError(
-                f'{where} holds a leaderboard with another {" and ".join(other)}, whose figures cannot stand beside '
-                f'these: {mend}'
+                f'{where} holds a leaderboard with {"; ".join(other[:SAID])}{more}. Its figures cannot stand beside '
+                f'these: {ELSEWHERE}'
             )
 
     def identity(self) -> dict[str, Any]:
@@ -196,6 +204,15 @@ def make_board(
     }
     of_trials = {trial.id: size(trial.config) for listed in trials.values() for trial in listed}
     return Board(name, (runs_dir / name).absolute(), data, budget, spaces, trials, of_trials, tuple(asked), beside)
+
+
+def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
+    """Yields (part, option, their value, our value) of what differs in two spaces, as `ModelSpace.tree` has them."""
+    for part, absent in (('options', 'its default'), ('space', 'nothing')):
+        for option in sorted({*theirs[part], *ours[part]}):
+            one, another = (of[part].get(option, absent) for of in (theirs, ours))
+            if one != another:
+                yield part, option, one, another
 
 
 def check_rows(data: PreparedData) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from autoint_jax import stored, stored_records
 from autoint_jax.errors import UsageError
-from autoint_jax.leaderboard.board import Board
+from autoint_jax.leaderboard.board import ELSEWHERE, Board
 from autoint_jax.leaderboard.standings import (
     COURSE,
     METRICS,
@@ -34,7 +34,6 @@ from autoint_jax.training.run_folder.result import Result
 from autoint_jax.units import counted
 
 MEND = 'restore it, or move it away to begin again'
-ELSEWHERE = 'name another --results_dir, or move the file away'
 IDENTITY = {'data_hash': str, 'trials_of_a_model': int, 'most_parameters': int, 'draw_seed': int, 'spaces': dict}
 DONE_ROW = {
     **{f'valid_{name}': stored.finite for name in METRICS},
@@ -154,7 +153,12 @@ def checked(board: Board, results_dir: pathlib.Path) -> dict[str, Any] | None:
                 'draw_seed': found['draw_seed'],
                 'models': found['spaces'],
             }
-            board.check_same(theirs, str(where), ELSEWHERE)
+            board.check_same(theirs, str(where))
+            if (seeds := found.get('seeds_of_a_model', 0)) > board.budget.seeds:
+                raise UsageError(
+                    f'{where} shows {seeds} seeds of each model, more than --seeds={board.budget.seeds}: give '
+                    f'--seeds={seeds}, or {ELSEWHERE}'
+                )
     listed = {model: {trial.id for trial in listed} for model, listed in board.trials.items()}
     for row in [] if record is None else record['rows']:
         if row['model'] in listed and row['trial'] not in listed[row['model']]:

@@ -155,10 +155,13 @@ def test_a_folder_takes_more_models_but_no_other_space(tmp_path, made, played):
     played(made(tmp_path, models=['lr', 'fm']), more)
     assert len(more.trained) == 6 + len(SEEDS)
     for board, part in (
-        (made(tmp_path, count=7), 'another number of trials, whose figures cannot stand beside these'),
-        (made(tmp_path, most=999), 'another most parameters'),
-        (made(tmp_path, text=SPACES.replace('[2, 3]', '[2]')), 'another space of fm,'),
-        (made(tmp_path, text=SPACES.replace('epochs = 2', 'epochs = 3')), 'another space of lr, fm,'),
+        (made(tmp_path, count=7), '--trials=6, not 7. Its figures cannot stand beside these'),
+        (made(tmp_path, most=999), '--most_parameters=1000, not 999'),
+        (made(tmp_path, text=SPACES.replace('[2, 3]', '[2]')), 'for fm in its space model.embedding_dim='),
+        (
+            made(tmp_path, text=SPACES.replace('epochs = 2', 'epochs = 3')),
+            'for lr in its options training.epochs=2, not 3; for fm',
+        ),
     ):
         with pytest.raises(UsageError, match=part):
             board.keep()

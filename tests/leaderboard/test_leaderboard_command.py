@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT, fails
+from staleness_cases import edit, own_of, prepared_folder
 
 TINY = """
 [fixed]
@@ -100,7 +101,7 @@ def test_a_killed_leaderboard_is_the_leaderboard_left_alone(forks, data_dir, tmp
     assert rows_of(tmp_path / 'killed') == rows_of(tmp_path / 'alone')
     again = forks.run([script, *arguments], tmp_path / 'killed')
     assert 'all runs of this leaderboard are complete: nothing is trained' in again.stdout and again.returncode == 0
-    fails(forks.run([script, *arguments, '--trials=6'], tmp_path / 'killed'), 'another number of trials')
+    fails(forks.run([script, *arguments, '--trials=6'], tmp_path / 'killed'), '--trials=4, not 6')
 
 
 def test_careless_flags_are_sentences(command, data_dir, tmp_path):
@@ -112,6 +113,17 @@ def test_careless_flags_are_sentences(command, data_dir, tmp_path):
         (['--schema=x.yaml'], '--schema is for --dataset=csv'),
     ):
         fails(command('experiments/leaderboard.py', given, *arguments), part)
+
+
+def test_a_table_that_has_changed_since_it_was_prepared_is_refused(command, tmp_path):
+    raw = prepared_folder(tmp_path)
+    given = ['--dataset=csv', '--schema=raw/mine.yaml', f'--data_dir={own_of(raw).data_dir}', '--models=lr']
+    fails(command('experiments/leaderboard.py', *given), 'compares at least 2: name more')  # it is up to date
+    edit(raw / 'mine.yaml', '- {name: b, kind: numeric}', '')
+    part = (
+        'fields.b is gone: scripts/prepare_data.py --dataset=csv --schema=raw/mine.yaml --overwrite prepares it again'
+    )
+    fails(command('experiments/leaderboard.py', *given), part)
 
 
 @pytest.mark.slow

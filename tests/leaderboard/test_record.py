@@ -1,5 +1,6 @@
 """The record of a leaderboard, from which it goes on, and which no other leaderboard changes."""
 
+import dataclasses
 import json
 import shutil
 import time
@@ -106,14 +107,29 @@ def test_processes_that_record_at_once_lose_no_rows(tmp_path, made, played, monk
     assert len(listed['rows']) == 12 and sorted(listed['spaces']) == ['fm', 'lr']
 
 
+def test_fewer_seeds_than_the_table_has_are_refused(tmp_path, made, played):
+    board = made(tmp_path)
+    played(board, Standins())
+    kept = {path: path.read_bytes() for path in results_of(board).glob('*.*')}
+    fewer = dataclasses.replace(board, budget=dataclasses.replace(board.budget, seeds=2))
+    with pytest.raises(
+        UsageError, match=r'board.json shows 4 seeds of each model, more than --seeds=2: give --seeds=4'
+    ):
+        played(fewer, Standins())
+    assert kept == {path: path.read_bytes() for path in results_of(board).glob('*.*')}
+
+
 def test_a_record_of_another_leaderboard_is_refused(tmp_path, made, played):
     board = made(tmp_path)
     played(board, Standins())
     shutil.rmtree(tmp_path / 'runs')
     kept = {path: path.read_bytes() for path in results_of(board).glob('*.*')}
     for other, part in (
-        (made(tmp_path, count=7), r'board\.json holds a leaderboard with another number of trials, whose figures'),
-        (made(tmp_path, text=SPACES.replace('[2, 3]', '[2]')), 'another space of fm, .*name another --results_dir'),
+        (made(tmp_path, count=7), r'board\.json holds a leaderboard with --trials=6, not 7\. Its figures cannot'),
+        (
+            made(tmp_path, text=SPACES.replace('[2, 3]', '[2]')),
+            r"for fm in its space model.embedding_dim={'choices': \[2, 3\]}, not .*--results_dir and .*--runs_dir",
+        ),
     ):
         with pytest.raises(UsageError, match=part):
             played(other, Standins())

@@ -5,8 +5,11 @@ from collections.abc import Callable
 
 from autoint_jax.data.datasets import avazu, bars_tables, criteo, kdd12, movielens, movielens_files, own_table
 from autoint_jax.data.datasets.dataset import Dataset, Options, of_movielens, of_table
+from autoint_jax.data.datasets.declaration.table import load
 from autoint_jax.data.datasets.movielens_files import files_1m, files_100k, read_1m, read_100k
 from autoint_jax.data.datasets.references import OWN_TABLE_REFERENCE, Reference
+from autoint_jax.data.preparation import staleness
+from autoint_jax.data.store.listener import Say
 from autoint_jax.data.store.opening import OWN_TABLE, folder_of
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, nearest
@@ -115,6 +118,24 @@ def prepare_own(
         max_bad_share=options.max_bad_share,
         progress=options.progress,
         extends=options.extension,
+    )
+
+
+def check_unchanged(schema: pathlib.Path, data: PreparedData, say: Say) -> None:
+    """Raises UsageError that names what has changed in a declaration or its raw files since the data was prepared.
+
+    Args:
+      schema: file of the declaration.
+      data: the table as it was prepared.
+      say: is told which files are compared, and which differences cannot be found.
+    """
+    origin = own_table.origin_of(load(schema))
+    asked = staleness.Asked(origin, None, None, 1.0, False, data.manifest.get(staleness.EXTENDS))
+    staleness.check(
+        data,
+        asked,
+        say,
+        f'scripts/prepare_data.py --dataset={OWN_TABLE} --schema={schema} --overwrite prepares it again',
     )
 
 

@@ -30,6 +30,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.units import counted
 
 EXTENDS = 'extends'  # the manifest's key for the hash of the data that is extended
+KEEP_BOTH = '--overwrite prepares it again, another --data_dir keeps both'
 SHOWN = 5  # most differences in a sentence
 # So many bytes of raw files are compared by checksum without being asked, if an earlier version recorded no times.
 OLD_COMPARED = 1 << 28
@@ -55,13 +56,14 @@ class Asked(NamedTuple):
     extends: str | None = None
 
 
-def check(data: PreparedData, asked: Asked, say: Say) -> None:
+def check(data: PreparedData, asked: Asked, say: Say, mend: str = KEEP_BOTH) -> None:
     """Raises UsageError that names the differences if a preparation would make other data now.
 
     Args:
       data: as it was prepared.
       asked: the preparation now.
       say: is told which files are compared, and which differences cannot be found.
+      mend: what the user can do, as the end of the sentence.
     """
     recorded = data.preparation.get(ORIGIN_KEY)
     if recorded is not None:
@@ -74,7 +76,7 @@ def check(data: PreparedData, asked: Asked, say: Say) -> None:
         of_other = _other_declaration(recorded, asked)
         raise UsageError(
             f'{data.folder} was prepared{of_other} from other things than those that are asked for now: '
-            f'{"; ".join(found[:SHOWN])}{more}: --overwrite prepares it again, another --data_dir keeps both'
+            f'{"; ".join(found[:SHOWN])}{more}: {mend}'
         )
 
 
