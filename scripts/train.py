@@ -134,11 +134,13 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
 
 
 def _train(config: Config, data: PreparedData, run_dir: pathlib.Path, ancestor: Ancestor | None) -> None:
-    complete = run_dir.exists() and contents.read_result(run_dir) is not None
+    before = contents.read_result(run_dir)
     if not group.is_first():
         fit(config, data, run_dir, Silent(), ancestor)
         return
     result = fit(config, data, run_dir, Bar(config.training.epochs), ancestor)
+    # A complete run that was given more epochs has another fingerprint.
+    complete = before is not None and before.fingerprint == result.fingerprint
     if complete:
         print('This run is complete; nothing was trained again.')
     print(f'best epoch {result.best_epoch:g} of {result.epochs:g}: valid {line(result.valid)}')

@@ -165,3 +165,14 @@ def test_next_steps_name_the_data_folder(command, folder):
     words = shlex.split(evaluate, comments=True)
     assert pathlib.Path(words[1]).name == 'evaluate.py' and words[-1] == '--split=valid'
     assert f'--data_dir={folder / "prepared data"}' in words
+
+
+def test_only_a_run_that_is_complete_says_that_nothing_was_trained(command, folder):
+    options = f'--data_dir={folder / "prepared data"}', '--run_dir=run', '--config.model.name=lr', '--config.seed=5'
+
+    def said(epochs):
+        done = command('scripts/train.py', *SMALL, *options, f'--config.training.epochs={epochs}')
+        assert done.returncode == 0, done.stderr
+        return 'nothing was trained again' in done.stdout, 'start-up and compilation' in done.stdout
+
+    assert [said(epochs) for epochs in (1, 1, 2, 2)] == [(False, True), (True, False), (False, True), (True, False)]
