@@ -130,6 +130,13 @@ class OptimizerConfig:
             f'at least 1 and at most {MOST_PLACES:,}',
         )
         check(0 <= self.plateau_least <= 1, 'optimizer.plateau_least', self.plateau_least, 'from 0 to 1')
+        check(
+            not self.plateau_factor or self.plateau_least < 1,
+            'optimizer.plateau_least',
+            self.plateau_least,
+            f'below 1 with optimizer.plateau_factor ({self.plateau_factor:g}), which would never lower the learning '
+            'rates otherwise',
+        )
 
     def _check_unread(self):
         """Raises UsageError if an option was changed whose rule is off, because nothing would read it."""

@@ -133,6 +133,10 @@ def test_a_plateau_that_early_stopping_comes_before_is_named(patience, waited, n
         ({'plateau_factor': 0.1, 'plateau_patience': 0}, 'optimizer.plateau_patience.*at least 1'),
         ({'plateau_patience': 2}, 'optimizer.plateau_patience.*1 without optimizer.plateau_factor'),
         ({'plateau_least': 0.1}, 'optimizer.plateau_least.*0 without optimizer.plateau_factor'),
+        (
+            {'plateau_factor': 0.1, 'plateau_least': 1.0},
+            r"'optimizer.plateau_least' is 1.0, but must be below 1 with optimizer.plateau_factor \(0.1\)",
+        ),
     ],
 )
 def test_plateaus_that_mean_nothing_are_refused(options, named):
