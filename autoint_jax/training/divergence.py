@@ -1,4 +1,4 @@
-"""The test whether training has diverged, and an error with the likely cause: the data, or the learning rate."""
+"""The test whether training has diverged, and an error with the likely cause: weight decay, the data, or the rate."""
 
 import math
 import pathlib
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.config.rates import rates_of
 from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError
 from autoint_jax.schema import ROW_WEIGHTS
@@ -69,7 +70,7 @@ def bad_step(config: Config, schedule: Schedule, step: int, loss: float, checkpo
     return BadStep(step, str(loss), ordered[ordered >= 0].tolist(), checkpoint)
 
 
-def divergence_of_step(data: PreparedData, learning_rate: float, bad: BadStep, path: pathlib.Path) -> Diverged:
+def divergence_of_step(data: PreparedData, config: Config, bad: BadStep, path: pathlib.Path) -> Diverged:
     """Returns the error of a run with a bad step; `path` is the file that holds all its rows."""
     shown = ', '.join(map(str, bad.rows[:SHOWN_ROWS]))
     more = f' and {len(bad.rows) - SHOWN_ROWS} more, all of them in {path}' if len(bad.rows) > SHOWN_ROWS else ''
@@ -78,7 +79,7 @@ def divergence_of_step(data: PreparedData, learning_rate: float, bad: BadStep, p
     )
     return Diverged(
         f'training diverged in step {bad.step}: its loss is {bad.loss} (rows of the training split: {shown}{more}), '
-        f'and {last}; {_cause(data)} optimizer.learning_rate (now {learning_rate:g})'
+        f'and {last}; {_advice(data, config)}'
     )
 
 
@@ -110,7 +111,7 @@ def divergence(
       valid_logloss: validation logloss of this evaluation, in nats.
       not_finite: names of arrays of the state that hold NaN or an infinity.
     """
-    limit, learning_rate = absurd_logloss(data), config.optimizer.learning_rate
+    limit = absurd_logloss(data)
     weighted = ROW_WEIGHTS in data.schema.row_columns or config.training.positive_weight != 1
     losses = f'logloss is {train_logloss:.6g} on train, {valid_logloss:.6g} on valid'
     if not math.isfinite(train_logloss + valid_logloss):
@@ -122,9 +123,36 @@ def divergence(
         found = f'{not_finite[0]}{others} values that are not finite'
     else:
         return None
-    return Diverged(
-        f'training diverged before step {step}: {found}; {_cause(data)} optimizer.learning_rate (now {learning_rate:g})'
+    return Diverged(f'training diverged before step {step}: {found}; {_advice(data, config)}')
+
+
+def _advice(data: PreparedData, config: Config) -> str:
+    """Returns the part of the sentence that names the likely cause, and the options to lower with their values."""
+    if advice := _decay_advice(config):
+        return advice
+    options = ['learning_rate'] + ['tables_learning_rate'] * (config.optimizer.tables_learning_rate > 0)
+    return f'{_cause(data)} ' + ' or '.join(
+        f'optimizer.{name} (now {getattr(config.optimizer, name):g})' for name in options
     )
+
+
+def _decay_advice(config: Config) -> str:
+    """Returns the advice to lower the weight decay if it is so large that values grow by it alone; else ''.
+
+    Decay multiplies a value by 1 - learning rate * decay at each step, which is below -1 if the product is above 2.
+    """
+    rates, tables_decay = rates_of(config), config.optimizer.tables_weight_decay
+    rate = rates.learning_rate if tables_decay else max(rates.learning_rate, rates.tables_learning_rate)
+    for name, decay, product in (
+        ('weight_decay', rates.weight_decay, rate * rates.weight_decay),
+        ('tables_weight_decay', tables_decay, rates.tables_learning_rate * tables_decay),
+    ):
+        if product > 2:
+            return (
+                f'lower optimizer.{name} (now {decay:g}): times the learning rate it is {product:.4g}, and above 2 '
+                'each decay makes values larger'
+            )
+    return ''
 
 
 def _cause(data: PreparedData) -> str:

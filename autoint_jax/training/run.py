@@ -141,7 +141,7 @@ class Run:
             found = bad_step(config, self.schedule, step, losses[bad[0]], self.states.newest())
             path = records.write_bad_step(self._folder, found._asdict())
             with self._divergence_recorded():
-                raise divergence_of_step(self._data, config.optimizer.learning_rate, found, path)
+                raise divergence_of_step(self._data, config, found, path)
         self.progress.took(losses, overflowed)
 
     def save_between(self, state: TrainState) -> None:

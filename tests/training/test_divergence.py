@@ -19,7 +19,14 @@ from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.schema import CATEGORICAL, NUMERIC, ROW_WEIGHTS, FieldSpec, Schema
 from autoint_jax.training.checkpoints.checkpoint_reader import CheckpointReader
 from autoint_jax.training.copies.fitting import fit_copies
-from autoint_jax.training.divergence import Diverged, absurd_logloss, divergence, largest_values
+from autoint_jax.training.divergence import (
+    BadStep,
+    Diverged,
+    absurd_logloss,
+    divergence,
+    divergence_of_step,
+    largest_values,
+)
 from autoint_jax.training.loop import fit
 from autoint_jax.training.run import Run
 from autoint_jax.training.step import order, placement
@@ -109,6 +116,33 @@ def test_the_loss_of_weighted_rows_is_as_large_as_their_weights_and_so_never_abs
     assert 'look at the weights of rows first, which reach 1e+30 in training rows' in said(
         heavy, train_logloss=float('inf')
     )
+
+
+@pytest.mark.parametrize(
+    'options, advised',
+    [
+        ({'weight_decay': 200.0}, 'so lower optimizer.learning_rate (now 0.01)'),
+        ({'weight_decay': 201.0}, "optimizer.weight_decay (now 201): times the learning rate it is 2.01, and above 2 "),
+        ({'weight_decay': 30.0, 'tables_learning_rate': 0.1}, 'optimizer.weight_decay (now 30): times the '),
+        (
+            {'weight_decay': 30.0, 'tables_learning_rate': 0.1, 'tables_weight_decay': 21.0},
+            'optimizer.tables_weight_decay (now 21): times the learning rate it is 2.1, ',
+        ),
+        (
+            {'tables_learning_rate': 0.1},
+            'so lower optimizer.learning_rate (now 0.01) or optimizer.tables_learning_rate (now 0.1)',
+        ),
+    ],
+)
+def test_a_weight_decay_that_diverges_by_itself_is_named(tmp_path, options, advised):
+    config = replace(CONFIG, {f'optimizer.{name}': value for name, value in options.items()})
+    bad = BadStep(7, 'nan', [3], 0)
+    data = written(tmp_path)
+    at_a_step = divergence_of_step(data, config, bad, tmp_path / 'bad_step.json')
+    losses = {'train_logloss': math.nan, 'valid_logloss': math.nan}
+    at_an_evaluation = divergence(data, config, step=7, not_finite=[], **losses)
+    for said in (str(at_a_step), str(at_an_evaluation)):
+        assert advised in said and ('learning_rate (now' in said) == ('so lower' in advised), said
 
 
 def places(state):
