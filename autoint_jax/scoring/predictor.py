@@ -113,7 +113,7 @@ class Predictor:
                 self.bad.add(block.found)
                 read, rows = read + block.size, rows + len(block.columns)
                 if read:  # the number of all rows is estimated, so that bad rows at the beginning weigh no more
-                    self.bad.check(rows * total / read)
+                    self.bad.check(rows * total / read, estimated=read < total)
                 progress.advance(block.size, rows)
                 yield block
         self.bad.check(rows)

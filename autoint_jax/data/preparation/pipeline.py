@@ -182,7 +182,7 @@ def _parse(
         read, rows = read + size, rows + len(labels) + len(raw.bad)
         if read:
             # The number of all rows is estimated, so that bad rows at the beginning weigh no more than others.
-            bad.check(rows * total / read)
+            bad.check(rows * total / read, estimated=read < total)
         progress.advance(size, rows)
     progress.end(rows)
     bad.check(rows)

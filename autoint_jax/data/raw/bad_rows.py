@@ -59,12 +59,18 @@ class BadRows:
         self.count += len(bad)
         self._lines += sum(row.lines for row in bad)
 
-    def check(self, rows: float) -> None:
-        """Raises UsageError if too many of `rows` rows are bad."""
+    def check(self, rows: float, *, estimated: bool = False) -> None:
+        """Raises UsageError if too many of `rows` rows are bad.
+
+        Args:
+          rows: the number of all rows.
+          estimated: whether that is an estimate, because only some of the rows have been read.
+        """
         if self._lines > allowed(self._max_share, rows):  # a bad row that spans lines may stand for many rows
             share = self.count / max(rows, 1)
+            bad = f'at least {self.count:,} of about' if estimated else f'{self.count:,} of'
             raise UsageError(
-                f'{self.count:,} of {counted(round(rows), "row")} ({share:.2%}) cannot be parsed, more than '
+                f'{bad} {counted(round(rows), "row")} ({share:.2%}) cannot be parsed, more than '
                 f'--max_bad_share={self._max_share:g}; the first: ' + '; '.join(self.lines())
             )
 

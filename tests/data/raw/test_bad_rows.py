@@ -51,6 +51,15 @@ def test_a_bad_row_weighs_as_many_lines_as_it_has(tmp_path):
         bad.check(900)
 
 
+def test_a_number_of_rows_that_is_estimated_is_said_to_be(tmp_path):
+    bad = BadRows(tmp_path, 0.001)
+    bad.add(rows(904))
+    with pytest.raises(UsageError, match=r'^at least 904 of about 1,994 rows \(45.33%\) cannot be parsed'):
+        bad.check(1994.3, estimated=True)
+    with pytest.raises(UsageError, match=r'^904 of 2,000 rows \(45.20%\) cannot be parsed'):
+        bad.check(2000)
+
+
 @pytest.mark.parametrize('share', [-0.1, 1.5, float('nan'), float('inf')])
 def test_a_share_must_be_one(tmp_path, share):
     with pytest.raises(UsageError, match='is not a share: it must be from 0 to 1'):

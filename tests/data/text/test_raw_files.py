@@ -141,6 +141,15 @@ def test_infinities_are_missing_where_the_declaration_says_so(tmp_path):
         prepare(tmp_path, 't.csv', '', max_bad_share=0)
 
 
+def test_bad_rows_of_the_first_file_are_some_of_about_so_many(tmp_path):
+    for name in 'ab':
+        (tmp_path / f'{name}.csv').write_text(text().replace('.', 'x'))
+    with pytest.raises(UsageError, match='^at least 211 of about 422 rows .50.00%. cannot be parsed'):
+        prepare(tmp_path, '[ab].csv', '')
+    with pytest.raises(UsageError, match='^211 of 211 rows .100.00%. cannot be parsed'):
+        prepare(tmp_path, 'a.csv', '')
+
+
 def test_files_of_which_one_has_only_a_header(tmp_path):
     (tmp_path / 'a.csv').write_text(text())
     (tmp_path / 'b.csv').write_text(','.join(NAMES))
