@@ -35,6 +35,7 @@ _REASONS = {
 }
 _FULL = {errno.ENOSPC: 'the disk is full', errno.EDQUOT: 'your disk quota is used up'}
 FULL = (*_FULL, errno.EFBIG)  # numbers of all errors of the system about space for a file
+LEAST_LIKENESS = 0.5  # from 0 to 1; how similar the last parts of two names must be
 
 
 class UsageError(Exception):
@@ -105,7 +106,26 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """Returns ' (did you mean X?)' if a name in `known` is similar, capitals or not, else ''."""
+    """Returns ' (did you mean X?)' with a name in `known` that the user may have meant, capitals or not; else ''.
+
+    It is the first one of which `name` is an abbreviation, as optimizer.lr is of optimizer.learning_rate, or else the
+    most similar one. The last part of a name, after its dots, must be similar too: options of one group are not
+    similar just because they share the name of the group.
+    """
     folded = {other.casefold(): other for other in known}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1)
-    return f' (did you mean {folded[close[0]]!r}?)' if close else ''
+    group, _, last = name.casefold().rpartition('.')
+
+    def likeness(other: str) -> float:
+        return difflib.SequenceMatcher(None, last, other.rpartition('.')[2]).ratio()
+
+    found = [other for other in folded if len(last) > 1 and _abbreviated(other, group) == last]
+    if not found:
+        similar = difflib.get_close_matches(name.casefold(), folded, n=max(len(folded), 1))
+        found = sorted((other for other in similar if likeness(other) >= LEAST_LIKENESS), key=likeness, reverse=True)
+    return f' (did you mean {folded[found[0]]!r}?)' if found else ''
+
+
+def _abbreviated(name: str, group: str) -> str:
+    """Returns the initials of the last part of a name, as 'lr', if the parts before it contain `group`; else ''."""
+    before, _, last = name.rpartition('.')
+    return ''.join(word[:1] for word in last.split('_')) if group in before else ''

@@ -32,6 +32,8 @@ WRONG = {
     'scripts/train.py --config.optimizer.learning_rate=nan': 'learning_rate=nan must be a finite number',
     'scripts/train.py --config.seed=1e3': "'1e3' is not a whole number",
     'scripts/train.py --config.model.form=heads': 'it was renamed to --config.execution.form',
+    'scripts/train.py --config.optimizer.lr=1': "(did you mean 'config.optimizer.learning_rate'?)",
+    'scripts/train.py --lr=1': "(did you mean 'config.optimizer.learning_rate'?)",
     'scripts/train.py --config=../x': 'has no /',
     'scripts/train.py --config.seed=' + '9' * 5000: 'config.seed=999',
     'scripts/train.py --config': 'missing value',

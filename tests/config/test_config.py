@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from autoint_jax.config import configuration
@@ -9,6 +11,29 @@ from autoint_jax.errors import UsageError
 def test_an_unknown_option_is_named_with_the_nearest():
     with pytest.raises(UsageError, match="unknown option 'model.num_layer' .*'model.num_layers'"):
         configuration.from_tree({'model': {'num_layer': 3}})
+
+
+@pytest.mark.parametrize(
+    'path, meant',
+    [
+        ('optimizer.lr', 'optimizer.learning_rate'),
+        ('optimizer.wd', 'optimizer.weight_decay'),
+        ('training.bs', 'training.batch_size'),
+        ('lr', 'optimizer.learning_rate'),
+        ('training.learning_rate', 'optimizer.learning_rate'),
+        ('training.seed', None),
+        ('model.heads', 'model.num_heads'),
+        ('optimizer.eps', 'optimizer.epsilon'),
+        ('optimizer.beta_1', 'optimizer.b1'),
+        ('training.max_epochs', 'training.epochs'),
+        ('optimzer.learning_rate', 'optimizer.learning_rate'),
+        ('optimizer.zz', None),
+    ],
+)
+def test_the_nearest_option_has_a_similar_last_word_or_these_initials(path, meant):
+    with pytest.raises(UsageError) as raised:
+        replace(Config(), {path: 1})
+    assert re.findall(r"did you mean '(.*)'\?", str(raised.value)) == ([meant] if meant else [])
 
 
 @pytest.mark.parametrize(

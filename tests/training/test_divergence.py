@@ -122,7 +122,7 @@ def test_the_loss_of_weighted_rows_is_as_large_as_their_weights_and_so_never_abs
     'options, advised',
     [
         ({'weight_decay': 200.0}, 'so lower optimizer.learning_rate (now 0.01)'),
-        ({'weight_decay': 201.0}, "optimizer.weight_decay (now 201): times the learning rate it is 2.01, and above 2 "),
+        ({'weight_decay': 201.0}, 'optimizer.weight_decay (now 201): times the learning rate it is 2.01, and above 2 '),
         ({'weight_decay': 30.0, 'tables_learning_rate': 0.1}, 'optimizer.weight_decay (now 30): times the '),
         (
             {'weight_decay': 30.0, 'tables_learning_rate': 0.1, 'tables_weight_decay': 21.0},
