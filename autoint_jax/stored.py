@@ -102,7 +102,8 @@ def read_toml(path: pathlib.Path, what: str) -> dict[str, Any]:
     if not _there(path):
         known = sorted(file.stem for file in path.parent.glob('*.toml'))
         raise UsageError(
-            f'there is no {what} {str(path)!r}{nearest(path.stem, known)}; in that folder: {", ".join(known) or "none"}'
+            f'there is no {what} {str(path)!r}{nearest(path.stem, known)}: name one that exists; its folder has '
+            f'{", ".join(known) or "no TOML file"}'
         )
     return parsed_toml(read_text(path, mend=f'name a TOML file that holds a {what}'), str(path))
 

@@ -89,3 +89,11 @@ def test_a_full_disk_is_said_with_the_file_and_leaves_it_as_it_was(tmp_path, mon
         write(path)
     assert system_sentence(caught.value).startswith(f'the disk is full while writing {path}: free some space')
     assert path.read_text() == 'old' and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_toml_file_that_is_missing_is_asked_for(tmp_path):
+    with pytest.raises(UsageError, match="^there is no file of spaces '.*': name one that exists; .* no TOML file$"):
+        stored.read_toml(tmp_path / 'spaces.toml', 'file of spaces')
+    (tmp_path / 'space.toml').touch()
+    with pytest.raises(UsageError, match=r"\(did you mean 'space'\?\): name one that exists; its folder has space$"):
+        stored.read_toml(tmp_path / 'spaces.toml', 'file of spaces')
