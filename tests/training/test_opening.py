@@ -10,8 +10,9 @@ import pytest
 from run_cases import Told
 
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.data.datasets import registry
 from autoint_jax.data.store.columns import Columns
-from autoint_jax.data.store.opening import open_prepared
+from autoint_jax.data.store.opening import DATASETS, OWN_TABLE, open_prepared
 from autoint_jax.data.store.writing import write_prepared
 from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.measures import measures
@@ -166,3 +167,16 @@ def test_what_is_not_prepared_is_named_with_a_command_that_prepares_it(dataset, 
 def test_a_near_miss_of_a_data_set_that_is_prepared_is_named(data_dir):
     with pytest.raises(UsageError, match=r"\(did you mean 'movielens_1m'\?\): run scripts/prepare_data.py"):
         open_prepared(data_dir, 'movielens1m', 'autoint_all_rows')
+
+
+def test_the_name_of_a_data_set_is_never_taken_for_that_of_another(tmp_path):
+    """Also if only data of a similar name is prepared."""
+    assert set(DATASETS) == {*registry.DATASETS, OWN_TABLE}
+    (tmp_path / 'criteo_x1' / 'bars').mkdir(parents=True)
+    (tmp_path / 'criteo_x1' / 'bars' / 'manifest.json').touch()
+    with pytest.raises(UsageError, match=r'is missing\): run scripts/prepare_data.py --dataset=criteo '):
+        open_prepared(tmp_path, 'criteo', 'bars')
+    with pytest.raises(UsageError, match=r"\(did you mean 'criteo_x1'\?\)"):
+        open_prepared(tmp_path, 'criteo_1', 'bars')
+    with pytest.raises(UsageError, match=r"\(did you mean 'avazu'\?\)"):
+        open_prepared(tmp_path, 'avasu', 'bars')

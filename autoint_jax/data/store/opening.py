@@ -13,6 +13,8 @@ from autoint_jax.schema import Schema
 
 OWN_TABLE = 'csv'  # the data set under which users' own tables are prepared
 DOWNLOADED = 'movielens_100k'  # the only data set that preparation downloads
+# Names of all data sets that can be prepared.
+DATASETS = (DOWNLOADED, 'movielens_1m', 'criteo', 'avazu', 'kdd12', 'frappe_x1', 'criteo_x1', 'avazu_x1', OWN_TABLE)
 
 
 class NotPrepared(UsageError):
@@ -136,7 +138,9 @@ def _missing(
     else:
         how = f'--recipe={recipe}' if dataset == DOWNLOADED else f'--recipe={recipe} --raw_dir=FOLDER'
     prepared = sorted({path.parts[-3] for path in pathlib.Path(data_dir).glob('*/*/manifest.json')} - {dataset})
-    meant = nearest(recipe, there) if there else nearest(dataset, prepared)
+    meant = nearest(recipe, there)
+    if dataset not in DATASETS and not there:
+        meant = nearest(dataset, [*prepared, *DATASETS])
     if there and not meant:
         meant = f'; {dataset} is prepared with {", ".join(there)}'
     return NotPrepared(
