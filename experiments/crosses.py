@@ -149,6 +149,8 @@ def main(argv: list[str]) -> int:
         raise UsageError('--raw_dir=FOLDER must name the folder of raw files, from which crossed data is prepared')
     if not all(count.isdecimal() and 0 < len(count) < 6 and int(count) for count in _COUNTS.value):
         raise UsageError(f'--counts={",".join(_COUNTS.value)} is not a list of numbers of crosses such as 5,10,20')
+    path = common.results_dir() / f'crosses_{common.DATASET.value}'
+    common.keep_seeds(path)
     common.start(_SEEDS.value)
     counts = sorted({*map(int, _COUNTS.value), JUDGED})
     recipe = {'data.recipe': _RECIPE.value}
@@ -191,7 +193,6 @@ def main(argv: list[str]) -> int:
         ],
     )
     print(f'{criterion}: {comparison.verdict(passed)}')
-    path = common.results_dir() / f'crosses_{common.DATASET.value}'
     about: dict[str, object] = {
         'table': 'crosses',
         'dataset': common.DATASET.value,

@@ -62,6 +62,8 @@ QUICK_STEPS = 10  # that are followed with --quick
 
 @common.experiment
 def main(argv: list[str]) -> int:
+    path = common.results_dir() / f'exactness_{common.DATASET.value}'
+    common.keep_seeds(path)
     common.start_cache()
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
@@ -136,7 +138,6 @@ def main(argv: list[str]) -> int:
         ],
     )
     print(f'{criterion}: {comparison.verdict(passed)}')
-    path = common.results_dir() / f'exactness_{common.DATASET.value}'
     write_table(
         path,
         rows,

@@ -123,6 +123,18 @@ def define_seeds() -> flags.FlagHolder:
     )
 
 
+def keep_seeds(path: pathlib.Path) -> None:
+    """Raises --seeds to the number of seeds that the table PATH.json shows, so that it loses none if it is made again.
+
+    Runs that have records are not trained again.
+    """
+    from autoint_jax.records.tables import seeds_of
+
+    if (shown := seeds_of(path)) > flags.FLAGS.seeds:
+        print(f'{path}.json shows {shown} seeds, so {shown} are completed', flush=True)
+        flags.FLAGS['seeds'].value = shown
+
+
 def define_models(figures: dict) -> flags.FlagHolder:
     """Defines --models of a table of models."""
     return flags.DEFINE_list(

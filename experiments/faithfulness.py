@@ -64,7 +64,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.evaluation.ranking import auc
 from autoint_jax.interface.loaded_run import LoadedRun
 from autoint_jax.records import comparison
-from autoint_jax.records.tables import write_table
+from autoint_jax.records.tables import check_seeds, write_table
 from autoint_jax.reproduction.faithfulness import JUDGED, PAIRS, TRIPLES, WORDS, detection, of_triples, show, summary
 from autoint_jax.training.compilation import cache_compilations, default_folder
 from autoint_jax.training.loop import fit
@@ -102,6 +102,9 @@ def main(argv: list[str]) -> int:
         settings = settings[:1]
     seeds = min(_SEEDS.value, QUICK_SEEDS) if _QUICK.value else _SEEDS.value
     rows = QUICK_ROWS if _QUICK.value else _ROWS.value
+    path = pathlib.Path(_RESULTS_DIR.value) / 'faithfulness'
+    if not _QUICK.value:
+        check_seeds(path, seeds)
     if problem := cache_compilations(default_folder()):
         print(problem)
     with tempfile.TemporaryDirectory(prefix='faithfulness_') as name:
@@ -125,7 +128,6 @@ def main(argv: list[str]) -> int:
         f'{LEAST_SHARE:.0%} of the seeds, for every model and setting'
     )
     print(f'{criterion}: {comparison.verdict(passed)}')
-    path = pathlib.Path(_RESULTS_DIR.value) / 'faithfulness'
     about = {
         'table': 'planted interactions',
         'criterion': criterion,

@@ -57,6 +57,8 @@ AUC_TOLERANCE, SHARE_SAVED = 0.002, 0.5
 
 @common.experiment
 def main(argv: list[str]) -> int:
+    path = common.results_dir() / f'field_widths_{common.DATASET.value}'
+    common.keep_seeds(path)
     common.start(_SEEDS.value)
     base = common.base_config('autoint_widths')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
@@ -103,7 +105,6 @@ def main(argv: list[str]) -> int:
         shown,
     )
     print(f'{criterion}: {comparison.verdict(passed)}')
-    path = common.results_dir() / f'field_widths_{common.DATASET.value}'
     write_table(
         path,
         rows,

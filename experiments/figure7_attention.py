@@ -5,7 +5,7 @@ RequestTime and ReleaseTime. For a man of 18 to 24 and an action thriller it is 
 Figure 7 and its text). The paper does not say which layers and heads it shows.
 
     python scripts/prepare_data.py --dataset=movielens_1m --raw_dir=FOLDER
-    python experiments/figure7_attention.py --dataset=movielens_1m --seeds=3
+    python experiments/figure7_attention.py --dataset=movielens_1m --seeds=5
 
 The runs are those of `autoint` in Table 2. Their checkpoints are needed, so a run without a folder in RUNS_DIR is
 trained even if it has a record. Time on two CPU cores: about 10 minutes a seed for training and a minute for attention.
@@ -61,7 +61,7 @@ STRONGEST = 5  # so many of the strongest pairs are shown beside those that the 
 def main(argv: list[str]) -> int:
     if not all(row.isdecimal() and len(row) < 16 for row in _ROWS.value):
         raise UsageError(f'--rows={",".join(_ROWS.value)} is not a list of row numbers such as 0,17,42')
-    claimed, data, columns, folders, seeds = figure7_flags.completed({'movielens_1m': ATTENDED_PAIRS})
+    claimed, data, columns, folders, seeds = figure7_flags.completed({'movielens_1m': ATTENDED_PAIRS}, attention.NAME)
     names, split = data.schema.names, figure7_flags.SPLIT.value
     path = common.results_dir() / f'{attention.NAME}_{common.DATASET.value}'
     averages, drawn = [], []

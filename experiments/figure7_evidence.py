@@ -50,7 +50,7 @@ from autoint_jax.training.trained import open_run
 @common.experiment
 def main(argv: list[str]) -> int:
     claimed, data, columns, folders, seeds = figure7_flags.completed(
-        {'movielens_1m': (*ATTENDED_PAIRS, ATTENDED_TRIPLE)}
+        {'movielens_1m': (*ATTENDED_PAIRS, ATTENDED_TRIPLE)}, evidence.NAME
     )
     split = figure7_flags.SPLIT.value
     chosen = drawn(np.arange(len(columns)), _ROWS.value, 0)

@@ -32,11 +32,12 @@ class Runs(NamedTuple):
     seeds: str
 
 
-def completed(claims: dict[str, Any]) -> Runs:
+def completed(claims: dict[str, Any], name: str) -> Runs:
     """Returns the runs of all seeds. A run without a folder is trained.
 
     Args:
       claims: {data set: what the paper claims}.
+      name: the name of the table, which has --seeds of them or more.
 
     Raises:
       UsageError: the chosen data set has no claim or is not prepared, or a run cannot be completed.
@@ -46,6 +47,7 @@ def completed(claims: dict[str, Any]) -> Runs:
     from autoint_jax.training.progress import Bar
 
     claimed, dataset = common.published(claims), common.DATASET.value
+    common.keep_seeds(common.results_dir() / f'{name}_{dataset}')
     common.start(SEEDS.value)
     base = common.base_config('autoint')
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)

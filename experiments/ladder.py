@@ -53,7 +53,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.records import comparison
 from autoint_jax.records.completion import completed_runs, completed_seeds
 from autoint_jax.records.runs import RunRecord
-from autoint_jax.records.tables import seeds_of, write_table
+from autoint_jax.records.tables import write_table
 from autoint_jax.reproduction import ladder
 from autoint_jax.training.progress import Bar
 from autoint_jax.training.step import placement
@@ -115,12 +115,15 @@ SETTINGS = {
         None,
     ),
 }
+MEND = 'restore it, or remove it'
 CHOSEN = ('optimizer.learning_rate', 'model.embedding_dropout')  # the options that trials choose
 
 
 @common.experiment
 def main(argv: list[str]) -> int:
-    dataset, setting, seeds = common.DATASET.value, _setting(), _seeds_of_the_table()
+    dataset, setting = common.DATASET.value, _setting()
+    _check_data()
+    common.keep_seeds(_table())
     common.start_cache()
     placement.split_cpu(placement.usable_cores())
     base = configuration.replace(Config(), setting.options)
@@ -131,7 +134,7 @@ def main(argv: list[str]) -> int:
     for rung in ladder.RUNGS:
         config = _chosen(rung, ladder.config_of(rung, base, setting.ranks))
         chosen[rung] = {path: configuration.value(config, path) for path in CHOSEN}
-        found[rung] = _seeds(rung, config, seeds)
+        found[rung] = _seeds(rung, config)
         rows = ladder.table(found, chosen)
         missing = list(ladder.RUNGS)[len(found) :]
         data = _data(0)
@@ -141,7 +144,7 @@ def main(argv: list[str]) -> int:
             'data_rows': sum(split['rows'] for split in data.manifest['splits'].values()),
             'data_hash': data.hash,
             'criterion': ladder.CRITERION,
-            'seeds': seeds,
+            'seeds': _SEEDS.value,
             'trials': math.prod(map(len, setting.trials.values())),
             'trial_options': {path: list(values) for path, values in setting.trials.items()},
             'shared_options': setting.options,
@@ -153,7 +156,7 @@ def main(argv: list[str]) -> int:
             about |= {'groups': setting.groups}
         write_table(path := _table(), rows, about)
         comparison.show(
-            f'from AutoInt to Hiformer, {dataset}, {counted(seeds, "seed")}',
+            f'from AutoInt to Hiformer, {dataset}, {counted(_SEEDS.value, "seed")}',
             ladder.COLUMNS,
             list(map(ladder.cells, rows)),
         )
@@ -176,9 +179,9 @@ def _chosen(rung: str, config: Config) -> Config:
     return trials[ladder.best_trial(rung, found)]
 
 
-def _seeds(rung: str, config: Config, count: int) -> list[RunRecord]:
-    """Returns the records of seeds 1 to `count` of the chosen setting, after the missing ones are trained."""
-    name = f'{common.DATASET.value}_ladder_{rung}'
+def _seeds(rung: str, config: Config) -> list[RunRecord]:
+    """Returns the records of seeds 1 to SEEDS of the chosen setting, after the missing ones are trained."""
+    name, count = f'{common.DATASET.value}_ladder_{rung}', _SEEDS.value
     starts = [1] if _setting().groups is None else list(range(1, count + 1))  # planted seeds have their own data each
     return [
         record
@@ -207,23 +210,15 @@ def _table() -> pathlib.Path:
     return common.results_dir() / f'ladder_{common.DATASET.value}'
 
 
-def _seeds_of_the_table() -> int:
-    """Returns the number of seeds: --seeds, or that of the table if it has more, so that nothing is lost from it.
-
-    Raises UsageError if the table is of other data.
-    """
-    if common.QUICK.value:
-        return _SEEDS.value
+def _check_data() -> None:
+    """Raises UsageError if the table is of other data."""
     path = _table().with_suffix('.json')
-    theirs = stored.read_json_if_there(path, {'data_hash': str}, mend='restore it, or remove it')
+    theirs = None if common.QUICK.value else stored.read_json_if_there(path, {'data_hash': str}, mend=MEND)
     if theirs is not None and theirs['data_hash'] != (ours := _data(0)).hash:
         raise UsageError(
             f'{path} is the ladder of other data than {ours.folder}, such as another number of --rows: name another '
             '--results_dir'
         )
-    if (shown := seeds_of(_table())) > _SEEDS.value:
-        print(f'{path} shows {shown} seeds, so {shown} are completed', flush=True)
-    return max(shown, _SEEDS.value)
 
 
 def _on(config: Config, data: PreparedData) -> Config:

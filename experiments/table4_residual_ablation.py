@@ -44,6 +44,8 @@ SHARE_OF_LOSS = 0.5
 
 @common.experiment
 def main(argv: list[str]) -> int:
+    path = common.results_dir() / f'table4_residual_ablation_{common.DATASET.value}'
+    common.keep_seeds(path)
     common.start(_SEEDS.value)
     published = {residual: common.published(figures) for residual, figures in RESIDUAL.items()}
     base = common.base_config('autoint')
@@ -105,7 +107,6 @@ def main(argv: list[str]) -> int:
     tested = significance.about(significance.compared(('with residual', 'without'), found[True], found[False]), none='')
     print(f'AUC lost without residual: paper {published_loss:.4f}, ours {lost:.4f}')
     print('\n'.join([criteria, *tested['significance']]))
-    path = common.results_dir() / f'table4_residual_ablation_{common.DATASET.value}'
     write_table(
         path,
         rows,

@@ -49,6 +49,8 @@ AUC_TOLERANCE = 0.0002
 
 @common.experiment
 def main(argv: list[str]) -> int:
+    path = common.results_dir() / f'table_precision_{common.DATASET.value}'
+    common.keep_seeds(path)
     common.start(_SEEDS.value)
     base = configuration.replace(
         common.base_config('autoint'), {'training.epochs': 1 if common.QUICK.value else _EPOCHS.value}
@@ -98,7 +100,6 @@ def main(argv: list[str]) -> int:
         shown,
     )
     print(f'{criterion}: {comparison.verdict(passed)}')
-    path = common.results_dir() / f'table_precision_{common.DATASET.value}'
     about = {
         'table': 'precision of exported tables',
         'dataset': common.DATASET.value,

@@ -40,6 +40,11 @@ def test_table4_runs_what_is_missing_and_is_not_judged_if_quick(forks, command, 
     assert not (tmp_path / 'results').exists()
     again = forks.run([smaller, script, *arguments], tmp_path, code=SMALLER)
     assert 'run movielens_1m' not in again.stdout and again.returncode == 0
+    more = forks.run([smaller, script, '--seeds=2', *arguments[1:]], tmp_path, code=SMALLER)
+    assert more.stdout.count('run movielens_1m_autoint') == 2 and more.returncode == 0
+    fewer = forks.run([smaller, script, *arguments], tmp_path, code=SMALLER)
+    assert 'shows 2 seeds, so 2 are completed' in fewer.stdout and 'run movielens_1m' not in fewer.stdout
+    assert {row['seeds'] for row in json.loads(record.read_text())['rows']} == {2}
     fails(command('experiments/table4_residual_ablation.py', '--dataset=criteo2'), "no data set 'criteo2'")
 
 

@@ -18,6 +18,15 @@ def seeds_of(path: pathlib.Path) -> int:
     return _count({} if found is None else found)
 
 
+def check_seeds(path: pathlib.Path, seeds: int) -> None:
+    """Raises UsageError if the table at PATH.json has more seeds than one that would replace it."""
+    if (theirs := seeds_of(path)) > seeds:
+        raise UsageError(
+            f'{path}.json shows {theirs} seeds, and a table of {seeds} does not replace it: give --seeds={theirs}, or '
+            'name another --results_dir'
+        )
+
+
 def write_table(
     path: pathlib.Path,
     rows: Sequence[dict[str, Any]],
@@ -36,11 +45,8 @@ def write_table(
     Raises:
       UsageError: there is a table with more seeds at the path.
     """
-    if 'seeds' in about and (theirs := seeds_of(path)) > (ours := _count(about)):
-        raise UsageError(
-            f'{path}.json shows {theirs} seeds, and a table of {ours} does not replace it: give --seeds={theirs}, or '
-            'name another --results_dir. What was trained is kept'
-        )
+    if 'seeds' in about:
+        check_seeds(path, _count(about))
     path.parent.mkdir(parents=True, exist_ok=True)
     made = dataclasses.asdict(provenance(libraries=libraries))
     made['command'] = [without_paths(part) for part in made['command']]
