@@ -129,7 +129,8 @@ def test_faithfulness_is_tried_out(command, tmp_path):
 def test_the_ladder_is_tried_out(command, tmp_path):
     done = command('experiments/ladder.py', '--quick', '--dataset=planted_sparse', timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'Not complete: hiformer.' in done.stdout and done.stdout.endswith('quick: no verdict\n')
+    assert 'Not complete: task token, scaled scores: Hiformer.' in done.stdout
+    assert done.stdout.endswith('quick: no verdict\n')
     assert {path.name for path in tmp_path.iterdir()} == {'runs'}
 
 
