@@ -15,7 +15,7 @@ class ExecutionConfig:
 
     Attributes:
       form: form of the interacting layers. A model without such layers accepts only 'automatic'.
-      dense_form: form of dense layers in training.
+      dense_form: form of dense layers and LayerNorms in training.
       tables_form: form of the sparse optimizers of tables.
       slice_rows: rows of a slice; 0 if the size is chosen automatically.
       streaming: whether rows are read from disk even if they fit in memory.
@@ -31,8 +31,8 @@ class ExecutionConfig:
     )
     dense_form: str = option(
         AUTOMATIC,
-        "how dense layers, such as those of deep networks, are computed in training: 'automatic' (the fastest for the "
-        "device), 'xla' or 'cpu_kernel' (compiled C++); both give the same values",
+        "how dense layers, such as those of deep networks, and LayerNorms beside them are computed in training: "
+        "'automatic' (the fastest for the device), 'xla' or 'cpu_kernel' (compiled C++); both give the same values",
     )
     tables_form: str = option(
         AUTOMATIC,

@@ -30,6 +30,8 @@ HANDLERS = (
     'interacting_backward',
     'dense_forward',
     'dense_backward',
+    'norm_forward',
+    'norm_backward',
     'deferred_adam_read',
     'deferred_adam_update',
     'deferred_adam_flush',

@@ -58,7 +58,7 @@ class CrossBranch(nn.Module):
 
         for layer in range(self.layers):
             crossed = product(x, h // 2, bias=False, name=f'matrix_{layer}')
-            mask = jax.nn.relu(layer_norm(f'mask_norm_{layer}')(crossed))
+            mask = jax.nn.relu(layer_norm(f'mask_norm_{layer}', crossed, training))
             bias = self.param(f'bias_{layer}', nn.initializers.uniform(1.0), (h,))
             crossed = jnp.concatenate([crossed, crossed * mask], 1) + bias
             x = (x if self.exponential else first) * crossed + x

@@ -85,7 +85,7 @@ class FieldAttentionLayer(nn.Module):
             Projection('value', t, values, config.joint_value_rank),
         ]
         kind = JOINT if rungs.joint else OWN if rungs.projections else SHARED
-        normed = layer_norm('attention_norm')(x) if rungs.output else x
+        normed = layer_norm('attention_norm', x, training) if rungs.output else x
         projected = Projections(wanted, kind, name='projections')(normed)
         heads = list(zip(*(jnp.split(projected[name], n, 2) for name in ('query', 'key', 'value')), strict=True))
         weights = None
@@ -111,7 +111,7 @@ class FieldAttentionLayer(nn.Module):
         x = x[:, :asking] + self._dropped(TokenDense(d, bias=False, name='output')(mixed), 1, training)
         if not rungs.feedforward:
             return x, weights
-        hidden = TokenDense(feedforward_width(config), name='hidden')(layer_norm('feedforward_norm')(x))
+        hidden = TokenDense(feedforward_width(config), name='hidden')(layer_norm('feedforward_norm', x, training))
         hidden = gelu(hidden)
         hidden = dropped(hidden, training, site=layer_site(self.number, 2), rate=config.feedforward_dropout)
         return x + self._dropped(TokenDense(d, name='feedforward')(hidden), 3, training), weights
@@ -185,6 +185,10 @@ class FieldAttention(Model):
             raise UsageError("option 'model.residual' is off, but must be on with 'model.field_output'")
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return config.field_output and config.num_layers > 0
+
+    @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
         tokens, n = len(schema.fields) + 1, config.num_heads
         projections = n * (2 * config.head_dim + 2 * value_dim(config))
@@ -213,5 +217,5 @@ class FieldAttention(Model):
             attention += [] if weights is None else [weights]
         if attention and not task:
             self.sow('intermediates', 'attention', jnp.stack(attention, 1))  # [b, l, n, f, g]
-        x = layer_norm('head_norm')(x) if config.num_layers and rungs.output else x
+        x = layer_norm('head_norm', x, training) if config.num_layers and rungs.output else x
         return MLP((), 0.0, False, HEAD_SITE, name='head')(x.reshape(x.shape[0], -1), training=training)  # [b]

@@ -133,6 +133,10 @@ class FTTransformer(Model):
         check_feedforward(config)
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return True
+
+    @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
         tokens = len(schema.fields) + 1
         return tokens * max(3 * config.embedding_dim, 2 * feedforward_width(config), config.num_heads * tokens)
@@ -145,7 +149,7 @@ class FTTransformer(Model):
         )  # [b, t, d]
         for layer in range(config.num_layers):
             last = layer == config.num_layers - 1
-            normed = layer_norm(f'attention_norm_{layer}')(x) if layer else x
+            normed = layer_norm(f'attention_norm_{layer}', x, training) if layer else x
             mixed = SelfAttention(
                 config.num_heads,
                 dropout_rate('attention_dropout', config, training),
@@ -158,7 +162,7 @@ class FTTransformer(Model):
             )
             fed = FeedForward(
                 feedforward_width(config), config.feedforward_dropout, layer_site(layer, 2), name=f'feedforward_{layer}'
-            )(layer_norm(f'feedforward_norm_{layer}')(x), training=training)
+            )(layer_norm(f'feedforward_norm_{layer}', x, training), training=training)
             x = x + dropped(fed, training, site=layer_site(layer, 3), rate=config.residual_dropout)
-        cls = jax.nn.relu(layer_norm('head_norm')(x[:, 0]))
+        cls = jax.nn.relu(layer_norm('head_norm', x[:, 0], training))
         return nn.Dense(1, name='head')(cls)[:, 0]  # [b]

@@ -40,6 +40,10 @@ class HeteroAtt(FieldAttention):
         return Rungs(projections=True, output=True, feedforward=True, joint=False)
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return True
+
+    @staticmethod
     def check(config: ModelConfig) -> None:
         check_feedforward(config)
         if config.num_layers < 1:

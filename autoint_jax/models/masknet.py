@@ -11,7 +11,7 @@ from autoint_jax.models.layers.dense import Dense
 from autoint_jax.models.layers.dropout import Training, dropout_rate, dropped, dropped_embeddings, layer_site
 from autoint_jax.models.layers.embedding import EMBEDDING_OPTIONS, FieldEmbedding
 from autoint_jax.models.layers.initial_values import glorot_normal
-from autoint_jax.models.layers.layer_norm import EPSILON, layer_norm
+from autoint_jax.models.layers.layer_norm import layer_norm
 from autoint_jax.models.layers.mlp import deep_network
 from autoint_jax.models.layers.tables import Rows
 from autoint_jax.schema import Batch, Schema
@@ -46,7 +46,7 @@ class MaskBlock(nn.Module):
         hidden = dense(embedded, mask_hidden(x.shape[1], self.ratio), 'mask_hidden', relu=True)
         mask = dense(hidden, x.shape[1], 'mask')
         x = dense(mask * x, self.width, 'hidden', bias=False)
-        return jax.nn.relu(layer_norm('norm')(x))
+        return jax.nn.relu(layer_norm('norm', x, training))
 
 
 class MaskNet(Model):
@@ -96,9 +96,7 @@ class MaskNet(Model):
         config, b = self.config, batch.labels.shape[0]
         embedded = FieldEmbedding(config, self.schema, name='embedding')(rows, batch)  # [b, f, d]
         embedded = dropped_embeddings(embedded, config, training)
-        x = nn.LayerNorm(EPSILON, use_fast_variance=False, reduction_axes=-1, feature_axes=(-2, -1), name='field_norm')(
-            embedded
-        )
+        x = layer_norm('field_norm', embedded, training, own=True)
         x, embedded = x.reshape(b, -1), embedded.reshape(b, -1)
         outputs = []
         for number in range(config.num_layers):

@@ -55,6 +55,10 @@ class RankMixer(Model):
         check_feedforward(config, 'token_width')
 
     @staticmethod
+    def dense_layers(config: ModelConfig) -> bool:
+        return config.num_layers > 0
+
+    @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
         widest = (
             max(config.token_width, feedforward_width(config, 'token_width'))
@@ -72,9 +76,11 @@ class RankMixer(Model):
             embedded = jnp.concatenate([embedded, jnp.zeros((b, missing), embedded.dtype)], 1)
         x = TokenDense(config.token_width, name='tokens')(embedded.reshape(b, t, -1))  # [b, t, w]
         for layer in range(config.num_layers):
-            x = layer_norm(f'mixing_norm_{layer}')(mixed(x) + x)
+            x = layer_norm(f'mixing_norm_{layer}', mixed(x) + x, training)
             hidden = TokenDense(feedforward_width(config, 'token_width'), name=f'hidden_{layer}')(x)
             hidden = gelu(hidden)
             hidden = dropped(hidden, training, site=layer_site(layer), rate=config.feedforward_dropout)
-            x = layer_norm(f'norm_{layer}')(TokenDense(config.token_width, name=f'output_{layer}')(hidden) + x)
+            x = layer_norm(
+                f'norm_{layer}', TokenDense(config.token_width, name=f'output_{layer}')(hidden) + x, training
+            )
         return nn.Dense(1, name='head')(x.mean(1))[:, 0]

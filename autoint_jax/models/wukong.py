@@ -57,13 +57,13 @@ class WukongLayer(nn.Module):
             return layer(by_value).reshape(b, d, count)
 
         compressed = over_tokens(self.rank, 'compression') if self.rank else x.swapaxes(1, 2)  # X^T Y, [b, d, r]
-        h = layer_norm('products_norm')((x @ compressed).reshape(b, -1))
+        h = layer_norm('products_norm', (x @ compressed).reshape(b, -1), training)
         for number, width in enumerate(self.hidden):
             h = dense(h, width, f'hidden_{number}', relu=True)
         made = dense(h, self.products * d, 'products').reshape(b, self.products, d)
         mapped = over_tokens(self.linear, 'linear').swapaxes(1, 2)
         residual = x if t == tokens else over_tokens(tokens, 'residual', bias=True).swapaxes(1, 2)
-        return layer_norm('norm')(jnp.concatenate([made, mapped], 1) + residual)
+        return layer_norm('norm', jnp.concatenate([made, mapped], 1) + residual, training)
 
 
 class Wukong(Model):

@@ -63,7 +63,7 @@ class Training(NamedTuple):
       weights: float32 [b], 0 for rows that only pad the batch, else 1.
       axis: mesh axis over which the rows of a batch are spread; None if they are all on this device.
       rates: the rates of the run, which replace those of the model's configuration; None if they are the same.
-      dense_form: the form of dense layers, 'xla' or 'cpu_kernel'.
+      dense_form: the form of dense layers and LayerNorms, 'xla' or 'cpu_kernel'.
     """
 
     keys: jax.Array

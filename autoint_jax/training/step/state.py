@@ -93,7 +93,7 @@ class Setup(NamedTuple):
       model: the model, with the form of its interacting layers.
       table_specs: {name: the table's rows, width and columns}.
       table_form: the form of the table optimizer, 'xla' or 'cpu_kernel'.
-      dense_form: the form of dense layers in training, 'xla' or 'cpu_kernel'.
+      dense_form: the form of dense layers and LayerNorms in training, 'xla' or 'cpu_kernel'.
     """
 
     config: Config
