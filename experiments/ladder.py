@@ -16,7 +16,7 @@ and one triple of fields (`planted_sparse`) or on three pairs and two triples (`
 each field. There each seed has its own rows and groups. MovieLens-1M must be prepared by the recipe `autoint_all_rows`.
 
 A table that has more seeds than SEEDS keeps as many. Time on two CPU cores: about five minutes for each planted data
-set, and some hours for MovieLens-1M. A run that has a record is not trained again, so the same command goes on where it
+set, and 50 minutes for MovieLens-1M. A run that has a record is not trained again, so the same command goes on where it
 was stopped. The table is written after each complete rung, and names the rungs that are not complete. Writes
 results/ladder_DATASET.{json,csv}.
 """
