@@ -31,7 +31,7 @@ class ExecutionConfig:
     )
     dense_form: str = option(
         AUTOMATIC,
-        "how dense layers, such as those of deep networks, and LayerNorms beside them are computed in training: "
+        'how dense layers, such as those of deep networks, and LayerNorms beside them are computed in training: '
         "'automatic' (the fastest for the device), 'xla' or 'cpu_kernel' (compiled C++); both give the same values",
     )
     tables_form: str = option(
