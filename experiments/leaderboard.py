@@ -65,6 +65,9 @@ _MOST_PARAMETERS = flags.DEFINE_integer(
 _BESIDE = flags.DEFINE_string(
     'beside', '', 'Model beside which the others are tested, too, such as autoint; the best model is always one.'
 )
+_SEARCH_AGAIN = flags.DEFINE_boolean(
+    'search_again', False, 'Search models of --models again if their space has changed, in place of their records.'
+)
 _DRAW_SEED = flags.DEFINE_integer('draw_seed', 0, 'Seed of the draws of trials.', lower_bound=0, upper_bound=2**31 - 1)
 flags.adopt_module_key_flags(common)
 
@@ -134,7 +137,8 @@ def _board(dataset: str, recipe: str) -> Board:
         )
     trials = min(_TRIALS.value, QUICK_TRIALS) if common.QUICK.value else _TRIALS.value
     budget = Budget(trials, _SEEDS.value, _MOST_PARAMETERS.value, _DRAW_SEED.value)
-    return make_board(name, of_models, data, budget, pathlib.Path(common.RUNS_DIR.value), asked, _BESIDE.value)
+    runs_dir = pathlib.Path(common.RUNS_DIR.value)
+    return make_board(name, of_models, data, budget, runs_dir, asked, _BESIDE.value, _SEARCH_AGAIN.value)
 
 
 def _recipe(dataset: str) -> str:

@@ -78,6 +78,7 @@ class Board:
       sizes: {id of a trial: its size}.
       asked: the models that are trained; the others are only shown, as far as they are complete.
       beside: the model beside which the others are tested, too, not only beside the best; '' for none.
+      search_again: whether asked models whose space has changed are searched again, in place of their records.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Board:
     sizes: dict[str, Size]
     asked: tuple[str, ...]
     beside: str
+    search_again: bool
 
     def search_of(self, model: str) -> SweepFolder:
         """Returns the search of a model."""
@@ -132,15 +134,27 @@ class Board:
         ]
         if theirs['data'] != ours['data']:
             other.append(f'other data (hash {theirs["data"][:12]}, not {ours["data"][:12]})')
-        for model, tree in ours['models'].items():
-            for part, option, one, another in _differences(theirs['models'].get(model, tree), tree):
-                other.append(f'for {model} in its {part} {option}={one}, not {another}')
+        changed, replaced, again = self._changed(theirs['models']), self.replaced(theirs['models']), ''
+        if not other and changed != replaced and len(changed) < len(self.spaces):
+            again = f', or give --search_again and name {", ".join(changed)} in --models'
+        for model in changed:
+            if model not in replaced:
+                for part, option, one, another in _differences(theirs['models'][model], ours['models'][model]):
+                    other.append(f'for {model} in its {part} {option}={one}, not {another}')
         if other:
             more = f' (and {len(other) - SAID:,} more)' if len(other) > SAID else ''
             raise UsageError(
                 f'{where} holds a leaderboard with {"; ".join(other[:SAID])}{more}. Its figures cannot stand beside '
-                f'these: {ELSEWHERE}'
+                f'these: {ELSEWHERE}{again}'
             )
+
+    def replaced(self, theirs: dict[str, Any]) -> list[str]:
+        """Returns the models that are searched again because their space is not that of `theirs`, {model: its tree}."""
+        return [model for model in self._changed(theirs) if self.search_again and model in self.asked]
+
+    def _changed(self, theirs: dict[str, Any]) -> list[str]:
+        ours = self.identity()['models']
+        return [model for model, tree in ours.items() if model in theirs and any(_differences(theirs[model], tree))]
 
     def identity(self) -> dict[str, Any]:
         """Returns what must stay the same: {'data', 'number_of_trials', 'most_parameters', 'draw_seed', 'models'}."""
@@ -161,6 +175,7 @@ def make_board(
     runs_dir: pathlib.Path,
     asked: Sequence[str],
     beside: str = '',
+    search_again: bool = False,
 ) -> Board:
     """Draws the trials of all models.
 
@@ -172,6 +187,7 @@ def make_board(
       runs_dir: the folder of run folders.
       asked: the models that are trained.
       beside: the model beside which the others are tested, too; '' for none.
+      search_again: whether asked models whose space has changed are searched again, in place of their records.
 
     Raises:
       UsageError: `beside` is no model of the spaces, the data has too few rows, or a model has no trial within the
@@ -203,7 +219,8 @@ def make_board(
         for model, space in spaces.items()
     }
     of_trials = {trial.id: size(trial.config) for listed in trials.values() for trial in listed}
-    return Board(name, (runs_dir / name).absolute(), data, budget, spaces, trials, of_trials, tuple(asked), beside)
+    folder = (runs_dir / name).absolute()
+    return Board(name, folder, data, budget, spaces, trials, of_trials, tuple(asked), beside, search_again)
 
 
 def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:

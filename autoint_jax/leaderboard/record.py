@@ -71,15 +71,18 @@ def take(board: Board, results_dir: pathlib.Path) -> list[str]:
     """Takes the trials and the runs that are recorded and that the folder of a leaderboard lacks.
 
     Returns:
-      A line for each model of which something is taken.
+      A line for each model that is searched again, and for each one of which something is taken.
 
     Raises:
       UsageError: a record is damaged, or is of another leaderboard; then nothing is taken.
     """
-    record = checked(board, results_dir)
+    whole, record = _read(board.name, results_dir), checked(board, results_dir)
     rows = {} if record is None else {row['trial']: row for row in record['rows']}
     failed_runs = {} if record is None else record['failed_runs']
-    lines = []
+    lines = [
+        f'{model}: its space has changed, so it is searched again, and its trials leave {results_dir.name}'
+        for model in ([] if whole is None else board.replaced(whole['spaces']))
+    ]
     for model in board.spaces:
         search, of_trials, of_runs = board.search_of(model), 0, 0
         for trial in _pending(search):
@@ -141,7 +144,11 @@ def _read(name: str, results_dir: pathlib.Path) -> dict[str, Any] | None:
 
 
 def checked(board: Board, results_dir: pathlib.Path) -> dict[str, Any] | None:
-    """Returns the record, or None. Raises UsageError if a file in RESULTS_DIR is of another leaderboard."""
+    """Returns the record without models that are searched again, or None.
+
+    Raises:
+      UsageError: a file in RESULTS_DIR is of another leaderboard.
+    """
     table = results_dir / f'{board.name}.json'
     record, path = _read(board.name, results_dir), path_of(board.name, results_dir)
     for where, found in ((table, stored.read_json_if_there(table, IDENTITY, mend=MEND)), (path, record)):
@@ -159,8 +166,13 @@ def checked(board: Board, results_dir: pathlib.Path) -> dict[str, Any] | None:
                     f'{where} shows {seeds} seeds of each model, more than --seeds={board.budget.seeds}: give '
                     f'--seeds={seeds}, or {ELSEWHERE}'
                 )
+    if record is None:
+        return None
+    for model in board.replaced(record['spaces']):
+        record['rows'] = [row for row in record['rows'] if row['model'] != model]
+        del record['spaces'][model]
     listed = {model: {trial.id for trial in listed} for model, listed in board.trials.items()}
-    for row in [] if record is None else record['rows']:
+    for row in record['rows']:
         if row['model'] in listed and row['trial'] not in listed[row['model']]:
             raise UsageError(
                 f'{path} holds the trial {row["trial"]} of {row["model"]}, which is not among the trials that this '

@@ -111,14 +111,15 @@ def made(tmp_path_factory, data_dir):
     path.write_text(SPACES)
     data = open_prepared(data_dir, 'movielens_1m', 'autoint_all_rows')
 
-    def make(folder, *, models=None, asked=None, count=6, most=1000, text=None, beside=''):
+    def make(folder, *, models=None, asked=None, count=6, most=1000, text=None, beside='', again=False):
         if text is not None:
             path.write_text(text)
         fixed = {'data.dataset': 'movielens_1m', 'data.recipe': 'autoint_all_rows'}
         of_models = spaces.load(path, fixed, models)
         path.write_text(SPACES)
         budget = Budget(count, len(SEEDS), most, 0)
-        return make_board('board', of_models, data, budget, folder / 'runs', asked or list(of_models), beside)
+        asked = asked or list(of_models)
+        return make_board('board', of_models, data, budget, folder / 'runs', asked, beside, again)
 
     return make
 

@@ -102,6 +102,13 @@ def test_a_killed_leaderboard_is_the_leaderboard_left_alone(forks, data_dir, tmp
     again = forks.run([script, *arguments], tmp_path / 'killed')
     assert 'all runs of this leaderboard are complete: nothing is trained' in again.stdout and again.returncode == 0
     fails(forks.run([script, *arguments, '--trials=6'], tmp_path / 'killed'), '--trials=4, not 6')
+    (tmp_path / 'killed' / 'tiny.toml').write_text(TINY.replace('high = 0.5', 'high = 0.3'))
+    fails(forks.run([script, *arguments], tmp_path / 'killed'), 'or give --search_again and name dnn in --models')
+    again = forks.run([script, *arguments, '--models=dnn', '--search_again'], tmp_path / 'killed', timeout=600)
+    assert 'dnn: its space has changed, so it is searched again' in again.stdout and again.returncode == 0
+    was, now = (rows_of(tmp_path / name)[1] for name in ('alone', 'killed'))
+    assert [row for row in was if row in now] == [row for row in was if row['model'] == 'lr'] == was[:4]
+    assert [row['model'] for row in now] == [row['model'] for row in was]
 
 
 def test_careless_flags_are_sentences(command, data_dir, tmp_path):

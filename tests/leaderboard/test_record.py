@@ -90,6 +90,39 @@ def test_models_of_other_commands_stay_in_the_record(tmp_path, made, played):
     assert 'Of the models that are complete: on the test split it is better' in said and 'Use it' not in said
 
 
+def test_a_model_whose_space_has_changed_is_searched_again_where_that_is_asked_for(tmp_path, made, played):
+    played(made(tmp_path), Standins())
+    shutil.copytree(tmp_path / 'results', tmp_path / 'elsewhere' / 'results')
+    before = {path: path.read_bytes() for path in (tmp_path / 'results').glob('*.*')}
+    text = SPACES.replace('[2, 3]', '[2, 4]')
+    for options in ({}, {'again': True, 'asked': ['lr', 'dnn']}):
+        hint = r'these: name another .*, or give --search_again and name fm in --models$'
+        with pytest.raises(UsageError, match=hint):
+            played(made(tmp_path, text=text, **options), Standins())
+    with pytest.raises(UsageError, match='--trials=6, not 7') as refused:
+        played(made(tmp_path, count=7, text=text, again=True), Standins())
+    assert 'search_again' not in str(refused.value)
+    assert before == {path: path.read_bytes() for path in (tmp_path / 'results').glob('*.*')}
+    for folder in (tmp_path, tmp_path / 'elsewhere'):  # with its run folders, and from the records alone
+        stopped, standins = Standins(stop_after=5), Standins()
+        with pytest.raises(KeyboardInterrupt):
+            played(made(folder, text=text, asked=['fm'], again=True), stopped)
+        said = played(made(folder, text=text, asked=['fm'], again=True), standins)
+        assert not any('its space has changed' in line for line in said)  # the first group had been recorded
+        trained = stopped.trained + standins.trained
+        assert {trial.rpartition('_')[2].partition('-')[0] for trial in trained} == {'fm'}
+        table, listed = (json.loads((folder / 'results' / name).read_text()) for name in NAMES)
+        assert [row['model'] for row in table['rows']].count('fm') == 1 and table['incomplete'] == []
+        assert listed['spaces']['fm']['space']['model.embedding_dim'] == {'choices': [2, 4]}
+        assert {row['options']['model.embedding_dim'] for row in listed['rows'] if row['model'] == 'fm'} == {2, 4}
+        assert len(listed['rows']) == 18
+        nothing = Standins()
+        played(made(folder, text=text, again=True), nothing)
+        assert nothing.trained == []
+    said = played(made(tmp_path, text=SPACES, asked=['fm'], again=True), Standins())  # the former space, and so back
+    assert said[0] == 'fm: its space has changed, so it is searched again, and its trials leave results'
+
+
 def test_processes_that_record_at_once_lose_no_rows(tmp_path, made, played, monkeypatch):
     boards = [made(tmp_path / model, models=['lr', 'fm'], asked=[model]) for model in ('lr', 'fm')]
     for board in boards:
