@@ -80,6 +80,7 @@ from autoint_jax.training.processes import group
 from autoint_jax.training.progress import Bar, Silent
 from autoint_jax.training.run_folder import contents
 from autoint_jax.training.run_folder.naming import run_name
+from autoint_jax.training.run_folder.result import Result
 from autoint_jax.training.step import placement
 
 
@@ -124,7 +125,10 @@ def _train_copies(configs: list[Config], data: PreparedData, folders: list[pathl
     if _RUN_DIR.value:
         raise UsageError('--run_dir names the folder of one run, but config.replicas asks for copies: name --runs_dir')
     placement.split_cpu(len(configs))
+    before = [contents.read_result(folder) for folder in folders]
     results = fit_copies(configs, data, folders, Bar(configs[0].training.epochs))
+    if all(map(_is_unchanged, before, results)):
+        print('These runs are complete; nothing was trained again.')
     show_copies(configs, results, folders)
     failed = [
         f'{folder}: {result}' for folder, result in zip(folders, results, strict=True) if isinstance(result, UsageError)
@@ -139,8 +143,7 @@ def _train(config: Config, data: PreparedData, run_dir: pathlib.Path, ancestor: 
         fit(config, data, run_dir, Silent(), ancestor)
         return
     result = fit(config, data, run_dir, Bar(config.training.epochs), ancestor)
-    # A complete run that was given more epochs has another fingerprint.
-    complete = before is not None and before.fingerprint == result.fingerprint
+    complete = _is_unchanged(before, result)
     if complete:
         print('This run is complete; nothing was trained again.')
     print(f'best epoch {result.best_epoch:g} of {result.epochs:g}: valid {line(result.valid)}')
@@ -153,6 +156,11 @@ def _train(config: Config, data: PreparedData, run_dir: pathlib.Path, ancestor: 
     )
     print(f'run folder: {run_dir}')
     print('\n'.join(_next_steps(config, run_dir)))
+
+
+def _is_unchanged(before: Result | None, result: Result | UsageError) -> bool:
+    """Returns whether a run was complete and has made no step since, even with more epochs or a looser rule."""
+    return isinstance(result, Result) and before is not None and before.steps == result.steps
 
 
 def _next_steps(config: Config, run_dir: pathlib.Path) -> list[str]:

@@ -12,6 +12,8 @@ from autoint_jax.schema import Schema
 from autoint_jax.training.fields import fitted_schema
 from autoint_jax.units import counted, shown_seconds
 
+PRIOR = 0.1  # of all expected seconds
+
 
 @dataclasses.dataclass
 class Pace:
@@ -37,11 +39,16 @@ class Pace:
         self.began = now
 
     def left(self) -> float:
-        """Returns the expected seconds of the models that are left."""
+        """Returns the expected seconds of the models that are left.
+
+        They are corrected by the ratio of the seconds that the models that are done took, to those expected of them.
+        The ratio counts PRIOR of all expected seconds as taken as expected, so that a small model that is done first,
+        such as LR, hardly changes what is expected of large ones.
+        """
         rest = sum(seconds for model, seconds in self.expected.items() if model not in self.done)
-        if not self.done:
-            return rest
-        return rest * sum(took for _, took in self.done.values()) / sum(seconds for seconds, _ in self.done.values())
+        prior = PRIOR * sum(self.expected.values())
+        took = prior + sum(took for _, took in self.done.values())
+        return rest * took / (prior + sum(expected for expected, _ in self.done.values())) if rest else 0.0
 
     def sentence(self, board: Board) -> str:
         """Returns what is trained, and how long that takes, before anything is trained."""

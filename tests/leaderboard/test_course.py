@@ -191,4 +191,4 @@ def test_the_time_that_is_left_is_corrected_by_models_that_are_done(monkeypatch)
     for model, took in (('lr', 20.0), ('complete before', 1.0), ('fm', 70.0)):
         now[0] += took
         pace.finished(model)
-    assert pace.left() == 30.0 * (20.0 + 70.0) / (10.0 + 20.0)
+    assert pace.left() == 30.0 * (6.0 + 20.0 + 70.0) / (6.0 + 10.0 + 20.0)  # a tenth of 60 is taken as expected

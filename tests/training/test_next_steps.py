@@ -170,9 +170,13 @@ def test_next_steps_name_the_data_folder(command, folder):
 def test_only_a_run_that_is_complete_says_that_nothing_was_trained(command, folder):
     options = f'--data_dir={folder / "prepared data"}', '--run_dir=run', '--config.model.name=lr', '--config.seed=5'
 
-    def said(epochs):
-        done = command('scripts/train.py', *SMALL, *options, f'--config.training.epochs={epochs}')
+    def said(epochs, *looser):
+        done = command('scripts/train.py', *SMALL, *options, f'--config.training.epochs={epochs}', *looser)
         assert done.returncode == 0, done.stderr
         return 'nothing was trained again' in done.stdout, 'start-up and compilation' in done.stdout
 
     assert [said(epochs) for epochs in (1, 1, 2, 2)] == [(False, True), (True, False), (False, True), (True, False)]
+    assert said(2, '--config.training.stop_after_increases=9') == (True, False)  # it had ended by its epochs
+    copies = '--config.replicas.seeds=2', '--runs_dir=copies'
+    lines = [command('scripts/train.py', *SMALL, options[0], options[2], *copies).stdout for _ in range(2)]
+    assert ['These runs are complete; nothing was trained again.' in line for line in lines] == [False, True]
