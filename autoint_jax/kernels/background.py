@@ -30,7 +30,8 @@ def needed(config: Config) -> bool:
     """Returns whether a run of `config` uses the kernels if its default device is a CPU."""
     model, execution = config.model, config.execution
     of_layers = model.name in MODELS and model.compute_dtype == 'float32' and execution.form in FORMS
-    has_dense = model.name in DENSE_MODELS or model.deep_hidden or model.head_hidden or model.field_output
+    of_fields = model.field_output or model.field_projections
+    has_dense = model.name in DENSE_MODELS or model.deep_hidden or model.head_hidden or of_fields
     of_dense = bool(has_dense) and execution.dense_form in FORMS
     of_tables = config.optimizer.tables != 'adam' and execution.tables_form in FORMS
     return of_layers or of_dense or of_tables

@@ -144,17 +144,17 @@ inline Wide row_vector(const float* row, long column, long columns) {
   return v;
 }
 
-// A matrix in memory with `columns` columns; vectors may reach past the end of a row.
+// A matrix in memory with `columns` columns and the step `step` from row to row; vectors may reach past the end of a row.
 struct Rectangle {
   float* values;
-  long columns;
+  long columns, step;
 
   void put(Wide v, long row, long column) const {
-    float* to = values + row * columns + column;
+    float* to = values + row * step + column;
     if (column + kWideLanes <= columns) store(to, v);
     else std::memcpy(to, &v, (columns - column) * sizeof(float));
   }
-  Wide get(long row, long column) const { return row_vector(values + row * columns, column, columns); }
+  Wide get(long row, long column) const { return row_vector(values + row * step, column, columns); }
 };
 
 // An output that begins at zero, or is added to.

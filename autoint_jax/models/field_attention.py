@@ -86,7 +86,7 @@ class FieldAttentionLayer(nn.Module):
         ]
         kind = JOINT if rungs.joint else OWN if rungs.projections else SHARED
         normed = layer_norm('attention_norm', x, training) if rungs.output else x
-        projected = Projections(wanted, kind, name='projections')(normed)
+        projected = Projections(wanted, kind, name='projections')(normed, training)
         heads = list(zip(*(jnp.split(projected[name], n, 2) for name in ('query', 'key', 'value')), strict=True))
         weights = None
         if self.is_mutable_collection('intermediates'):
@@ -105,16 +105,18 @@ class FieldAttentionLayer(nn.Module):
         )  # [b, q, n m]
         if not rungs.output:
             if config.residual:
-                own = Projections([Projection('residual', t, values)], SHARED, name='residual')(x)
+                own = Projections([Projection('residual', t, values)], SHARED, name='residual')(x, training)
                 mixed = mixed + own['residual']
             return jax.nn.relu(mixed), weights
-        x = x[:, :asking] + self._dropped(TokenDense(d, bias=False, name='output')(mixed), 1, training)
+        x = x[:, :asking] + self._dropped(TokenDense(d, bias=False, name='output')(mixed, training), 1, training)
         if not rungs.feedforward:
             return x, weights
-        hidden = TokenDense(feedforward_width(config), name='hidden')(layer_norm('feedforward_norm', x, training))
+        hidden = TokenDense(feedforward_width(config), name='hidden')(
+            layer_norm('feedforward_norm', x, training), training
+        )
         hidden = gelu(hidden)
         hidden = dropped(hidden, training, site=layer_site(self.number, 2), rate=config.feedforward_dropout)
-        return x + self._dropped(TokenDense(d, name='feedforward')(hidden), 3, training), weights
+        return x + self._dropped(TokenDense(d, name='feedforward')(hidden, training), 3, training), weights
 
     def _dropped(self, x: jax.Array, place: int, training: Training | None) -> jax.Array:
         return dropped(x, training, site=layer_site(self.number, place), rate=self.config.residual_dropout)
@@ -186,7 +188,7 @@ class FieldAttention(Model):
 
     @staticmethod
     def dense_layers(config: ModelConfig) -> bool:
-        return config.field_output and config.num_layers > 0
+        return config.num_layers > 0 and (config.field_output or config.field_projections)
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:

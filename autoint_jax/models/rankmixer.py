@@ -56,7 +56,7 @@ class RankMixer(Model):
 
     @staticmethod
     def dense_layers(config: ModelConfig) -> bool:
-        return config.num_layers > 0
+        return True
 
     @staticmethod
     def row_floats(config: ModelConfig, schema: Schema) -> int:
@@ -74,13 +74,13 @@ class RankMixer(Model):
         embedded = dropped_embeddings(embedded, config, training).reshape(b, -1)
         if missing := -embedded.shape[1] % t:
             embedded = jnp.concatenate([embedded, jnp.zeros((b, missing), embedded.dtype)], 1)
-        x = TokenDense(config.token_width, name='tokens')(embedded.reshape(b, t, -1))  # [b, t, w]
+        x = TokenDense(config.token_width, name='tokens')(embedded.reshape(b, t, -1), training)  # [b, t, w]
         for layer in range(config.num_layers):
             x = layer_norm(f'mixing_norm_{layer}', mixed(x) + x, training)
-            hidden = TokenDense(feedforward_width(config, 'token_width'), name=f'hidden_{layer}')(x)
+            hidden = TokenDense(feedforward_width(config, 'token_width'), name=f'hidden_{layer}')(x, training)
             hidden = gelu(hidden)
             hidden = dropped(hidden, training, site=layer_site(layer), rate=config.feedforward_dropout)
             x = layer_norm(
-                f'norm_{layer}', TokenDense(config.token_width, name=f'output_{layer}')(hidden) + x, training
+                f'norm_{layer}', TokenDense(config.token_width, name=f'output_{layer}')(hidden, training) + x, training
             )
         return nn.Dense(1, name='head')(x.mean(1))[:, 0]

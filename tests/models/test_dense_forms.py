@@ -22,6 +22,9 @@ CASES = {
     'finalnet': ({'deep_hidden': (18, 20), 'second_hidden': (22,)}, 3),
     'wukong': ({'product_hidden': (17,), 'product_tokens': 6, 'deep_hidden': (19,)}, 5),
     'deep_crossing': ({'unit_widths': (17, 19)}, 6),
+    'rankmixer': ({'num_layers': 2}, 5),
+    'heteroatt': ({'num_layers': 2}, 9),  # in the last layer, one token asks
+    'field_attention': ({'num_layers': 2, 'field_projections': True}, 2),
 }
 FAST = ('finalnet',)
 

@@ -1,6 +1,7 @@
-"""A dense layer as compiled kernels for CPUs (`kernels/dense.cc`), forward and backward."""
+"""Dense layers as compiled kernels for CPUs (`kernels/dense.cc`), forward and backward."""
 
 import functools
+import os
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +10,14 @@ import numpy as np
 from autoint_jax.kernels.library import library
 from autoint_jax.models.layers.dropout import Drawn
 
+# Floats of gradients that stay in the second-level cache of a core between the two products that read them.
+CACHED_FLOATS = 1 << 17
+
 
 def dense_kernel(
     x: jax.Array, kernel: jax.Array, bias: jax.Array | None, drop: Drawn | None, *, relu: bool
 ) -> jax.Array:
-    """Computes dropout(ReLU(x W + b)), float32 [b, h] -> [b, o], on all cores. Raises kernels.library.Unavailable.
+    """Computes dropout(ReLU(x W + b)), float32 [b, o], on all cores. Raises kernels.library.Unavailable.
 
     Args:
       x: [b, h].
@@ -23,15 +27,27 @@ def dense_kernel(
       relu: whether there is a ReLU.
     """
     library()
-    return _layer(relu, x, kernel, bias, drop)
+    return _layer(relu, x[:, None], kernel[None], None if bias is None else bias[None], drop)[:, 0]
+
+
+def token_dense_kernel(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+    """Computes x_t W_t + b_t of each token t, float32 [b, t, o], on all cores. Raises kernels.library.Unavailable.
+
+    Args:
+      x: [b, t, h].
+      kernel: W, [t, h, o].
+      bias: b, [t, o]; None for none.
+    """
+    library()
+    return _layer(False, x, kernel, bias, None)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _layer(relu, x, kernel, bias, drop):
-    rows, (inputs, outputs) = len(x), kernel.shape
+    tokens, inputs, outputs = kernel.shape
     y, _ = jax.ffi.ffi_call(
         'autoint_dense_forward',
-        [_floats(rows, outputs), _floats((inputs + 1) * _in_panels(outputs))],
+        [_floats(len(x), tokens, outputs), _floats(tokens * (inputs + 1) * _in_panels(outputs))],
         vmap_method='sequential',
     )(x, kernel, *_given(bias), *_given(drop), **_attributes(relu, bias, drop))
     return y
@@ -39,16 +55,23 @@ def _layer(relu, x, kernel, bias, drop):
 
 def _forward(relu, x, kernel, bias, drop):
     y = _layer(relu, x, kernel, bias, drop)
-    return y, (x, kernel, bias, drop, y)
+    return y, (x, kernel, bias, drop, y if relu else None)
 
 
 def _backward(relu, saved, grad_y):
     x, kernel, bias, drop, y = saved
-    rows, (inputs, outputs) = len(x), kernel.shape
-    gradients = [_floats(*x.shape), _floats(*kernel.shape), *(_floats(outputs) for _ in _given(bias))]
-    memory = [_floats(outputs * _in_panels(inputs)), _floats(rows * _in_panels(outputs))]
+    tokens, inputs, outputs = kernel.shape
+    gradients = [_floats(*x.shape), _floats(*kernel.shape), *(_floats(tokens, outputs) for _ in _given(bias))]
+    columns = _in_panels(outputs)
+    at_once = min(len(x) * tokens, max(1, CACHED_FLOATS * (os.cpu_count() or 1) // columns))
+    memory = [_floats(tokens * outputs * _in_panels(inputs)), _floats(at_once * columns)]
     found = jax.ffi.ffi_call('autoint_dense_backward', gradients + memory, vmap_method='sequential')(
-        x, kernel, y, grad_y, *(() if drop is None else (drop.rate,)), **_attributes(relu, bias, drop)
+        x,
+        kernel,
+        grad_y if y is None else y,  # values are read only for the ReLU
+        grad_y,
+        *(() if drop is None else (drop.rate,)),
+        **_attributes(relu, bias, drop),
     )
     no_gradient = None if drop is None else Drawn(np.zeros(drop.words.shape, jax.dtypes.float0), jnp.zeros(()))
     return found[0], found[1], None if bias is None else found[2], no_gradient

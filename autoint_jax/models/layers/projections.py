@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.token_dense import token_products
 
 GLOROT = nn.initializers.variance_scaling(1.0, 'fan_avg', 'uniform')
@@ -43,16 +44,16 @@ class Projections(nn.Module):
     kind: str
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> dict[str, jax.Array]:
-        return self._joint(x) if self.kind == JOINT else self._apart(x)
+    def __call__(self, x: jax.Array, training: Training | None) -> dict[str, jax.Array]:
+        return self._joint(x) if self.kind == JOINT else self._apart(x, training)
 
-    def _apart(self, x: jax.Array) -> dict[str, jax.Array]:
+    def _apart(self, x: jax.Array, training: Training | None) -> dict[str, jax.Array]:
         d, found = x.shape[2], dict[str, jax.Array]()
         for tokens in sorted({one.tokens for one in self.wanted}):
             alike, read = [one for one in self.wanted if one.tokens == tokens], x[:, :tokens]
             if self.kind == OWN:
                 kernels = [self.param(one.name, GLOROT_OF_TOKENS, (tokens, d, one.width)) for one in alike]
-                made = token_products(read, jnp.concatenate(kernels, 2))
+                made = token_products(read, jnp.concatenate(kernels, 2), training)
             else:
                 kernels = [self.param(one.name, GLOROT, (d, one.width)) for one in alike]
                 # Gradients of weights are slow on CPUs if several axes are summed, so tokens of all rows are one axis.

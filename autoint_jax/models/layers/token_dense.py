@@ -4,13 +4,23 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from autoint_jax.models.layers.dense_kernel import token_dense_kernel
+from autoint_jax.models.layers.dropout import Training
 from autoint_jax.models.layers.initial_values import glorot_normal
 
 
-def token_products(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Returns x_t W_t of each token t, [b, t, h], from x [b, t, w] and W [t, w, h]."""
+def token_products(
+    x: jax.Array, kernel: jax.Array, training: Training | None, bias: jax.Array | None = None
+) -> jax.Array:
+    """Returns x_t W_t + b_t of each token t, [b, t, h], from x [b, t, w], W [t, w, h] and b [t, h].
+
+    In training it has the form `training.dense_form`.
+    """
+    if training is not None and training.dense_form == 'cpu_kernel':
+        return token_dense_kernel(x, kernel, bias)
     # Tokens lead, so that the products and their gradients are those of t pairs of matrices.
-    return jnp.einsum('tbw,twh->tbh', x.swapaxes(0, 1), kernel).swapaxes(0, 1)
+    mapped = jnp.einsum('tbw,twh->tbh', x.swapaxes(0, 1), kernel).swapaxes(0, 1)
+    return mapped if bias is None else mapped + bias
 
 
 class TokenDense(nn.Module):
@@ -27,13 +37,11 @@ class TokenDense(nn.Module):
     bias: bool = True
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, training: Training | None) -> jax.Array:
         _, t, w = x.shape
-        normal = glorot_normal(w, self.width)
-        mapped = token_products(x, self.param('kernel', normal, (t, w, self.width)))
-        if self.bias:
-            mapped = mapped + self.param('bias', nn.initializers.zeros, (t, self.width))
-        return mapped
+        kernel = self.param('kernel', glorot_normal(w, self.width), (t, w, self.width))
+        bias = self.param('bias', nn.initializers.zeros, (t, self.width)) if self.bias else None
+        return token_products(x, kernel, training, bias)
 
 
 def gelu(x: jax.Array) -> jax.Array:

@@ -9,6 +9,7 @@ from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.layers.dense import Dense, chosen_dense_form, missed_dense_kernel
 from autoint_jax.models.layers.dropout import Training, row_keys, scaled_mask
+from autoint_jax.models.layers.token_dense import TokenDense
 
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
@@ -43,6 +44,52 @@ def test_values_and_gradients_are_those_of_numpy(dense_form, sizes, bias, relu, 
     np.testing.assert_allclose(gradients[1], of_sums @ params['kernel'].T, rtol=1e-5, atol=2e-5)
     for name, value in expected.items():
         np.testing.assert_allclose(gradients[0][name], value, rtol=1e-5, atol=1e-4)
+
+
+# Rows, tokens, inputs and outputs.
+TOKEN_CASES = [((37, 3, 53, 91), True), ((1103, 3, 13, 91), True), ((128, 5, 96, 7), False), ((600, 7, 16, 40), True)]
+
+
+def token_gradients(sizes, dense_form, *, bias=True, cached=None, monkeypatch=None):
+    """Inputs, weights of the loss, parameters, values, and gradients by parameters and inputs of a layer of tokens."""
+    rows, tokens, inputs, outputs = sizes
+    normal = np.random.default_rng(3).normal
+    x, weights = (normal(size=(rows, tokens, width)).astype(np.float32) for width in (inputs, outputs))
+    params = {'kernel': normal(size=(tokens, inputs, outputs)).astype(np.float32) / 8}
+    params |= {'bias': normal(size=(tokens, outputs)).astype(np.float32)} if bias else {}
+    training = Training(row_keys(5, jnp.asarray(7), jnp.arange(rows)), jnp.ones(rows), None, dense_form=dense_form)
+    if cached is not None:
+        monkeypatch.setattr('autoint_jax.models.layers.dense_kernel.CACHED_FLOATS', cached)
+
+    def loss(params, x):
+        y = TokenDense(outputs, bias).apply({'params': params}, x, training)
+        return jnp.sum(y * weights), y
+
+    (of_params, of_x), y = jax.grad(loss, (0, 1), has_aux=True)(params, x)
+    return x, weights, params, y, of_params, of_x
+
+
+@pytest.mark.parametrize('dense_form', ['xla', 'cpu_kernel'])
+@pytest.mark.parametrize('sizes, bias', TOKEN_CASES)
+def test_each_token_has_weights_of_its_own(dense_form, sizes, bias):
+    x, weights, params, y, of_params, of_x = token_gradients(sizes, dense_form, bias=bias)
+    for token in range(sizes[1]):
+        one, of_y, kernel = (np.float64(a) for a in (x[:, token], weights[:, token], params['kernel'][token]))
+        offset = params['bias'][token] if bias else 0
+        np.testing.assert_allclose(y[:, token], one @ kernel + offset, rtol=1e-5, atol=2e-5)
+        np.testing.assert_allclose(of_x[:, token], of_y @ kernel.T, rtol=1e-5, atol=2e-5)
+        np.testing.assert_allclose(of_params['kernel'][token], one.T @ of_y, rtol=1e-5, atol=1e-4)
+        if bias:
+            np.testing.assert_allclose(of_params['bias'][token], of_y.sum(0), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize('cached', [1, 1 << 12, 1 << 15])  # one row, some rows of a token, and some tokens at a time
+def test_gradients_do_not_depend_on_the_rows_taken_at_a_time(monkeypatch, cached):
+    sizes = (300, 5, 23, 91)
+    whole = token_gradients(sizes, 'cpu_kernel')
+    parts = token_gradients(sizes, 'cpu_kernel', cached=cached, monkeypatch=monkeypatch)
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_same_row_has_the_same_bits_in_any_batch():
