@@ -1,4 +1,4 @@
-"""The headline results of the README, from the records: beside the paper, beside peers, and the cost of copies."""
+"""The headline results of the README, from the records: beside the paper, peers and other models, and costs."""
 
 import pathlib
 
@@ -15,7 +15,8 @@ SHAPES = {'ml1m': 'MovieLens-1M', 'criteo': 'Criteo'}
 
 
 def headline_lines(results_dir: pathlib.Path) -> list[str]:
-    """Returns Markdown: AutoInt and AutoInt+ beside the paper, speed beside peers, and the cost of copies and tables.
+    """Returns Markdown: AutoInt and AutoInt+ beside the paper, speed beside peers, the first model of each leaderboard,
+    and the cost of copies and tables.
 
     Raises UsageError if a record cannot be read or has another form than expected.
     """
@@ -24,7 +25,8 @@ def headline_lines(results_dir: pathlib.Path) -> list[str]:
         titles = ['| MovieLens-1M, test split | AUC | paper | logloss | paper | seeds |', '|---|---|---|---|---|---|']
         rows = [*titles, *rows]
     folder = results_dir / 'benchmarks'
-    return rows + _beside_peers(folder) + ['', *worst_and_best(folder)] + _costs(results_dir)
+    leaders = lines_of(results_dir, 'leaderboard_*.json', _leader)
+    return rows + _beside_peers(folder) + ['', *worst_and_best(folder)] + leaders + _costs(results_dir)
 
 
 def _paper_row(record: Record, path: pathlib.Path) -> list[str]:
@@ -68,6 +70,20 @@ def _range(values: list[float]) -> str:
     """Returns a range as text: '2.2 to 2.3', or '2.6' for one value, or '-' for none."""
     shown = [f'{value:.1f}' for value in (min(values), max(values))] if values else ['-']
     return ' to '.join(dict.fromkeys(shown))
+
+
+def _leader(record: Record, path: pathlib.Path) -> list[str]:
+    first, *others = record['rows']
+    beside = [
+        f', that of `{row["model"]}` {row["test_logloss"]:.4f}'
+        for row in others
+        if row['model'] == record.get('beside')
+    ]
+    return [
+        f'- Of {len(record["rows"])} models with equal budgets on `{record["dataset"]}`, validation rows choose '
+        f'`{first["model"]}`; its test logloss is {first["test_logloss"]:.4f}{"".join(beside)} '
+        '([docs/leaderboard.md](docs/leaderboard.md)).'
+    ]
 
 
 def _costs(results_dir: pathlib.Path) -> list[str]:

@@ -18,6 +18,7 @@ from autoint_jax.reproduction import pages, scoring_speed
 from autoint_jax.reproduction.paper import attention, stack_picture
 
 QUICK_START = configuration.load(CONFIGS / f'{pages.QUICK_START}.toml')
+LEADERS = ('masknet', 'autoint')  # the first model of the leaderboard of MovieLens-1M, and the one beside it
 BEGIN, END = pages.BEGIN.format('part'), pages.END.format('part')
 
 
@@ -61,6 +62,9 @@ def test_the_front_page_has_the_figures_of_the_records(written):
     ratios = [[f'{ratio:.1f}' for ratio in sorted(_ratios(shape))] for shape in ('ml1m', 'criteo')]
     assert f'| training step | {" | ".join(" to ".join(dict.fromkeys(of_shape)) for of_shape in ratios)} |' in lines
     copies = json.loads((ROOT / 'results/replica_cost_movielens_1m.json').read_text())['ratios']['epoch'] / 10
+    board = json.loads((ROOT / 'results/leaderboard_movielens_1m_autoint_all_rows.json').read_text())
+    losses = [f'{min(row["test_logloss"] for row in board["rows"] if row["model"] == name):.4f}' for name in LEADERS]
+    assert f'its test logloss is {losses[0]}, that of `autoint` {losses[1]} ([docs/leaderboard.md]' in str(lines)
     assert any(f'10 seeds of AutoInt train in one program, each at {copies:.2f} of the cost' in line for line in lines)
 
 
