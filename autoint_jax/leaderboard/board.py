@@ -14,7 +14,7 @@ import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.leaderboard.draws import drawn
 from autoint_jax.leaderboard.sizes import Size, size_of
-from autoint_jax.leaderboard.spaces import ModelSpace
+from autoint_jax.leaderboard.spaces import ModelSpace, differences
 from autoint_jax.models.registry import model_class
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.groups import shape_key
@@ -139,7 +139,7 @@ class Board:
             again = f', or give --search_again and name {", ".join(changed)} in --models'
         for model in changed:
             if model not in replaced:
-                for part, option, one, another in _differences(theirs['models'][model], ours['models'][model]):
+                for part, option, one, another in differences(theirs['models'][model], ours['models'][model]):
                     other.append(f'for {model} in its {part} {option}={one}, not {another}')
         if other:
             more = f' (and {len(other) - SAID:,} more)' if len(other) > SAID else ''
@@ -154,7 +154,7 @@ class Board:
 
     def _changed(self, theirs: dict[str, Any]) -> list[str]:
         ours = self.identity()['models']
-        return [model for model, tree in ours.items() if model in theirs and any(_differences(theirs[model], tree))]
+        return [model for model, tree in ours.items() if model in theirs and any(differences(theirs[model], tree))]
 
     def identity(self) -> dict[str, Any]:
         """Returns what must stay the same: {'data', 'number_of_trials', 'most_parameters', 'draw_seed', 'models'}."""
@@ -221,15 +221,6 @@ def make_board(
     of_trials = {trial.id: size(trial.config) for listed in trials.values() for trial in listed}
     folder = (runs_dir / name).absolute()
     return Board(name, folder, data, budget, spaces, trials, of_trials, tuple(asked), beside, search_again)
-
-
-def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
-    """Yields (part, option, their value, our value) of what differs in two spaces, as `ModelSpace.tree` has them."""
-    for part, absent in (('options', 'its default'), ('space', 'nothing')):
-        for option in sorted({*theirs[part], *ours[part]}):
-            one, another = (of[part].get(option, absent) for of in (theirs, ours))
-            if one != another:
-                yield part, option, one, another
 
 
 def check_rows(data: PreparedData) -> None:

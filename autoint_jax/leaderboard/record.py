@@ -80,7 +80,8 @@ def take(board: Board, results_dir: pathlib.Path) -> list[str]:
     rows = {} if record is None else {row['trial']: row for row in record['rows']}
     failed_runs = {} if record is None else record['failed_runs']
     lines = [
-        f'{model}: its space has changed, so it is searched again, and its trials leave {results_dir.name}'
+        f'{model}: its space has changed, so it is searched again, and its former trials are taken out of '
+        f'{results_dir.name}'
         for model in ([] if whole is None else board.replaced(whole['spaces']))
     ]
     for model in board.spaces:

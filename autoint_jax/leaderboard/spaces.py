@@ -17,6 +17,7 @@ A model that does not read a shared option is searched without it. Ranges and ch
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from autoint_jax import stored
@@ -58,6 +59,15 @@ class ModelSpace:
         }
         fixed = {path: ours for path, (_, ours) in configuration.differing(Config(), self.config).items()}
         return {'options': fixed, 'space': space}
+
+
+def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
+    """Yields (part, option, their value, our value) of what differs in two spaces, as `ModelSpace.tree` has them."""
+    for part, absent in (('options', 'its default'), ('space', 'nothing')):
+        for option in sorted({*theirs[part], *ours[part]}):
+            one, another = (of[part].get(option, absent) for of in (theirs, ours))
+            if one != another:
+                yield part, option, one, another
 
 
 def load(path: pathlib.Path, fixed: Values, names: list[str] | None) -> dict[str, ModelSpace]:

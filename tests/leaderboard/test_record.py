@@ -120,7 +120,8 @@ def test_a_model_whose_space_has_changed_is_searched_again_where_that_is_asked_f
         played(made(folder, text=text, again=True), nothing)
         assert nothing.trained == []
     said = played(made(tmp_path, text=SPACES, asked=['fm'], again=True), Standins())  # the former space, and so back
-    assert said[0] == 'fm: its space has changed, so it is searched again, and its trials leave results'
+    part = 'so it is searched again, and its former trials are taken out of results'
+    assert said[0] == f'fm: its space has changed, {part}'
 
 
 def test_processes_that_record_at_once_lose_no_rows(tmp_path, made, played, monkeypatch):

@@ -92,6 +92,24 @@ def test_gradients_do_not_depend_on_the_rows_taken_at_a_time(monkeypatch, cached
         np.testing.assert_array_equal(one, other)
 
 
+def test_gradients_behind_relu_and_dropout_do_not_depend_on_the_rows_taken_at_a_time(monkeypatch):
+    normal = np.random.default_rng(4).normal
+    x, kernel = (normal(size=sizes).astype(np.float32) for sizes in ((300, 23), (23, 91)))
+    training = Training(row_keys(5, jnp.asarray(7), jnp.arange(300)), jnp.ones(300), None, dense_form='cpu_kernel')
+    layer = Dense(91, jax.nn.initializers.zeros, relu=True, site=SITE, dropout=RATE)
+
+    def gradients():
+        params = {'kernel': kernel, 'bias': jnp.zeros(91)}
+        return jax.grad(lambda params, x: layer.apply({'params': params}, x, training=training).sum(), (0, 1))(
+            params, x
+        )
+
+    whole = gradients()
+    monkeypatch.setattr('autoint_jax.models.layers.dense_kernel.CACHED_FLOATS', 1 << 12)
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(gradients()), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_same_row_has_the_same_bits_in_any_batch():
     normal = np.random.default_rng(2).normal
     x, params = normal(size=(70, 40)).astype(np.float32), {'kernel': normal(size=(40, 50)).astype(np.float32)}
