@@ -36,6 +36,7 @@ from autoint_jax import command
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.config.copies import copies
+from autoint_jax.cores import usable_cores
 from autoint_jax.errors import UsageError
 
 _SEEDS = common.define_seeds()
@@ -125,7 +126,7 @@ def main(argv: list[str]) -> int:
     _check_data()
     common.keep_seeds(_table())
     common.start_cache()
-    placement.split_cpu(placement.usable_cores())
+    placement.split_cpu(usable_cores())
     base = configuration.replace(Config(), setting.options)
     if common.QUICK.value:
         base = configuration.replace(base, {'training.epochs': 1})

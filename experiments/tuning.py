@@ -37,6 +37,7 @@ from autoint_jax.config.configuration import Config
 from autoint_jax.config.copies import copies
 from autoint_jax.config.fingerprint import fingerprint
 from autoint_jax.config.replicas_config import OF_COPIES
+from autoint_jax.cores import usable_cores
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.reproduction.paper.published import EFFECTIVENESS
 
@@ -119,7 +120,7 @@ def main(argv: list[str]) -> None:
     base = configuration.replace(common.base_config(_MODEL.value), COMMON[_MODEL.value])
     quick: dict[str, object] = {'training.epochs': 1} if common.QUICK.value else {}
     data = open_prepared(common.DATA_DIR.value, base.data.dataset, base.data.recipe)
-    placement.split_cpu(placement.usable_cores())
+    placement.split_cpu(usable_cores())
     options = dict.fromkeys(
         OF_COPIES.get(path.removeprefix('replicas.'), path) for grid in GRIDS[_MODEL.value].values() for path in grid
     )

@@ -30,6 +30,7 @@ from absl import flags
 
 from autoint_jax import command
 from autoint_jax.config.configuration import Config, replace
+from autoint_jax.cores import usable_cores
 from autoint_jax.errors import UsageError, nearest
 
 _SUITE = flags.DEFINE_string('suite', 'step', 'Suite to measure, one of those above.')
@@ -229,7 +230,7 @@ def main(argv: list[str]) -> None:
         )
     suite = SUITES[_SUITE.value]
     if _SUITE.value == 'replicas':
-        placement.split_cpu(placement.usable_cores())
+        placement.split_cpu(usable_cores())
     for name in set().union(*(other.flags for other in SUITES.values())) - suite.flags:
         if flags.FLAGS[name].present:
             raise UsageError(f'--suite={_SUITE.value} does not read --{name}: leave it out')

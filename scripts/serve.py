@@ -41,15 +41,15 @@ if __name__ == '__main__':
 
 import pathlib
 
+from autoint_jax.cores import usable_cores
 from autoint_jax.serving.limits import Limits
-from autoint_jax.serving.scorer import cores
 from autoint_jax.serving.server import Address, serve
 
 
 def main(argv: list[str]) -> None:
     if _BUNDLE.value is None:
         raise UsageError('say which bundle to serve: --bundle=FOLDER')
-    threads = _THREADS.value or cores()
+    threads = _THREADS.value or usable_cores()
     limits = Limits(
         rows=_MAX_CANDIDATES.value,
         body_bytes=_MAX_BODY_BYTES.value,

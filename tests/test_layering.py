@@ -18,6 +18,7 @@ ARROWS = {
     'interruptions': 'packages',
     'terminal': '',
     'units': '',
+    'cores': '',
     'errors': '',
     'exits': 'interruptions packages errors',
     'cache_folder': '',
@@ -121,7 +122,7 @@ ARROWS = {
     ),
 }
 # These may be used everywhere below them.
-EVERYWHERE = {'terminal', 'units'}
+EVERYWHERE = {'cores', 'terminal', 'units'}
 ALLOWED = {
     room: set(named.split()) | (EVERYWHERE & set(list(ARROWS)[:number]))
     for number, (room, named) in enumerate(ARROWS.items())

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autoint_jax import stored
+from autoint_jax.cores import usable_cores
 from autoint_jax.training.run_folder.provenance import processor, provenance, without_paths
-from autoint_jax.training.step.placement import usable_cores
 
 
 class Outcome(NamedTuple):

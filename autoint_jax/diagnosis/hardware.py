@@ -7,12 +7,12 @@ import shutil
 import jax
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.cores import usable_cores
 from autoint_jax.diagnosis.checks import BAD, NOTE, OK, Check
 from autoint_jax.errors import UsageError
 from autoint_jax.kernels import library
 from autoint_jax.models.interacting.forms import chosen_form
 from autoint_jax.training.memory.available import available_ram, device_memory
-from autoint_jax.training.step.placement import usable_cores
 from autoint_jax.units import shown_bytes
 
 # Environment variables that change what XLA compiles or how much memory it takes.

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from autoint_jax.config.configuration import Config
+from autoint_jax.cores import usable_cores
 from autoint_jax.leaderboard.draws import OF_A_SHAPE
 from autoint_jax.models.registry import embedding_parameter_count, parameter_count
 from autoint_jax.schema import Schema
 from autoint_jax.training.memory.activations import gradient_shapes, lowered_gradient
-from autoint_jax.training.step.placement import usable_cores
 from autoint_jax.training.step.state import make_setup, state_shapes
 
 REPEATS = 5

@@ -7,7 +7,6 @@ scores.probabilities
 
 import concurrent.futures
 import itertools
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 import onnxruntime
 
 from autoint_jax.bundle.manifest import FORMATS, verified
+from autoint_jax.cores import usable_cores
 from autoint_jax.errors import UsageError
 from autoint_jax.serving.raw_columns import CONTEXT, columns_of
 from autoint_jax.terminal import shown
@@ -87,7 +87,7 @@ class Scorer:
         if REQUEST in self.manifest.formats and self.manifest.context:
             self.context = self.manifest.context
             self._request = _program(folder / FORMATS[REQUEST])
-        threads = threads or cores()
+        threads = threads or usable_cores()
         self._threads = concurrent.futures.ThreadPoolExecutor(threads, 'parts') if threads > 1 else None
 
     def score(self, rows: Sequence[Mapping[str, Any]]) -> Scores:
@@ -158,11 +158,6 @@ class Scorer:
             np.concatenate([part[output] for part in parts]) if parts else np.zeros(0, np.float32) for output in (0, 1)
         )
         return Scores(logits, probabilities, ignored)
-
-
-def cores() -> int:
-    """Returns the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def session_of(path: pathlib.Path) -> onnxruntime.InferenceSession:

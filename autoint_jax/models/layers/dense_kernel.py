@@ -1,12 +1,12 @@
 """Dense layers as compiled kernels for CPUs (`kernels/dense.cc`), forward and backward."""
 
 import functools
-import os
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoint_jax.cores import usable_cores
 from autoint_jax.kernels.library import library
 from autoint_jax.models.layers.dropout import Drawn
 
@@ -63,7 +63,7 @@ def _backward(relu, saved, grad_y):
     tokens, inputs, outputs = kernel.shape
     gradients = [_floats(*x.shape), _floats(*kernel.shape), *(_floats(tokens, outputs) for _ in _given(bias))]
     columns = _in_panels(outputs)
-    at_once = min(len(x) * tokens, max(1, CACHED_FLOATS * (os.cpu_count() or 1) // columns))
+    at_once = min(len(x) * tokens, max(1, CACHED_FLOATS * usable_cores() // columns))
     memory = [_floats(tokens * outputs * _in_panels(inputs)), _floats(at_once * columns)]
     found = jax.ffi.ffi_call('autoint_dense_backward', gradients + memory, vmap_method='sequential')(
         x,

@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from autoint_jax.config.mesh_config import TABLE_DEVICES, MeshConfig, shown_table_devices
+from autoint_jax.cores import usable_cores
 from autoint_jax.errors import UsageError
 
 DATA_AXIS, TABLE_AXIS = 'data', 'table'
@@ -25,11 +26,6 @@ SPLIT = PartitionSpec(None, TABLE_AXIS)  # tables [blocks, 64, ...] and what the
 Tree = TypeVar('Tree')
 
 _cpu_is_split = False  # whether `split_cpu` has made the CPU several devices
-
-
-def usable_cores() -> int:
-    """Returns the number of cores that this process may run on; all cores where the system does not tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def split_cpu(copies: int) -> None:

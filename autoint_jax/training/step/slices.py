@@ -5,11 +5,12 @@ from typing import NamedTuple
 import jax
 from jax.sharding import Mesh
 
+from autoint_jax.cores import usable_cores
 from autoint_jax.models import registry
 from autoint_jax.models.autoint import resolved
 from autoint_jax.models.interacting import slice_costs
 from autoint_jax.training.processes.decisions import decided
-from autoint_jax.training.step.placement import batch_devices, usable_cores
+from autoint_jax.training.step.placement import batch_devices
 from autoint_jax.training.step.state import Setup, state_shapes
 
 # Outside the compiled kernel: the most bytes of the largest array of a slice (`row_floats`).
