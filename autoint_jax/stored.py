@@ -3,8 +3,8 @@ writes them.
 
 A file that cannot be used raises a UsageError: one sentence with the file, the reason, and what to do. The expected
 content is given as a form: {key: type}. Instead of a type there may be another form, a tuple of alternatives (None is
-one), or a list with the form of its items. `finite` is the form of a number that is neither NaN nor infinite. A file
-may have more keys.
+one), or a list with the form of its items. {str: form} is an object of any keys whose values all have this form.
+`finite` is the form of a number that is neither NaN nor infinite. A file may have more keys.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class finite:
     """The form of a number that is neither NaN nor infinite."""
 
 
-Form = Any  # a type, finite, None, {key: Form}, (Form, ...) or [Form]
+Form = Any  # a type, finite, None, {key: Form}, {str: Form}, (Form, ...) or [Form]
 _CALLED = {
     str: 'a text',
     int: 'a whole number',
@@ -133,7 +133,7 @@ def difference(value: Any, form: Form, key: str) -> str:
     if isinstance(form, dict):
         if not isinstance(value, dict):
             return mismatch(value, dict, key)
-        for name, of in form.items():
+        for name, of in (dict.fromkeys(value, form[str]) if str in form else form).items():
             named = f'{key}.{name}' if key else name
             problem = difference(value[name], of, named) if name in value else f'it has no key {named!r}'
             if problem:

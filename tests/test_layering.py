@@ -103,7 +103,7 @@ ARROWS = {
         'errors exits names stored stored_records config data.store models evaluation training.step '
         'training.run_folder training training.copies records'
     ),
-    'comparison': 'errors config data.store evaluation training.run_folder sweeps report',
+    'comparison': 'errors config data.store models evaluation training.run_folder sweeps report',
     'leaderboard': (
         'errors names stored stored_records schema config data.store models evaluation training.step '
         'training.run_folder training.memory training records sweeps report comparison'

@@ -9,8 +9,8 @@ from autoint_jax import stored
 from autoint_jax.data.generated.raw_files import written
 from autoint_jax.errors import UsageError, system_sentence
 
-FORM = {'name': str, 'test': {'auc': stored.finite}, 'layers': [int], 'seconds': (float, None)}
-GOOD = '{"name": "a", "test": {"auc": 0.5}, "layers": [1], "seconds": null, "more": 1}'
+FORM = {'name': str, 'test': {'auc': stored.finite}, 'layers': [int], 'seconds': (float, None), 'files': {str: [int]}}
+GOOD = '{"name": "a", "test": {"auc": 0.5}, "layers": [1], "seconds": null, "files": {"b": [1], "c": []}, "more": 1}'
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,9 @@ GOOD = '{"name": "a", "test": {"auc": 0.5}, "layers": [1], "seconds": null, "mor
         (GOOD.replace('{"auc": 0.5}', '[]'), 'test is [], not an object'),
         (GOOD.replace('[1]', '[1, "x"]'), "layers[1] is 'x', not a whole number"),
         (GOOD.replace('null', '"x"'), "seconds is 'x', not a number"),
+        (GOOD.replace('"c": []', '"c": 3'), 'files.c is 3, not a list'),
+        (GOOD.replace('"c": []', '"c": [1, null]'), 'files.c[1] is None, not a whole number'),
+        (GOOD.replace('{"b": [1], "c": []}', '[]'), 'files is [], not an object'),
         (b'{"name": "\xe9"}', 'UTF-8'),
         (b'\xff\xfe{\0', 'UTF-8'),
     ],

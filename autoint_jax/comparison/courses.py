@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from autoint_jax.comparison.figures import Compared
-from autoint_jax.comparison.settings import Setting
+from autoint_jax.comparison.settings import NOT_READ, Setting
 from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.report.blocks import Block, Chart, Text
 from autoint_jax.report.curves import Axis, Curve, beside, lines
@@ -74,7 +74,8 @@ def _curve(setting: Setting, metric: str) -> Curve:
 def coordinates(settings: Sequence[Setting], of: Compared) -> list[Block]:
     """Returns parallel coordinates of all runs: the options in which they differ, and the validation figure."""
     runs = [(setting, run) for setting in settings for run in setting.runs]
-    options = list(settings[0].options)[:MOST_AXES]
+    read = [option for option in settings[0].options if all(one.options[option] != NOT_READ for one in settings)]
+    options = read[:MOST_AXES]
     short = [option.rpartition('.')[2] for option in options]
     titles = short if len(set(short)) == len(short) else options
     axes = [

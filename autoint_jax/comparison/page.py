@@ -7,7 +7,7 @@ import numpy as np
 
 from autoint_jax.comparison.courses import by_figure, coordinates, learning_curves
 from autoint_jax.comparison.figures import Compared, Spread, Test, compared
-from autoint_jax.comparison.settings import Setting, numbered, shared_metrics, shown
+from autoint_jax.comparison.settings import NOT_READ, Setting, numbered, shared_metrics, shown
 from autoint_jax.evaluation.metrics import METRICS
 from autoint_jax.evaluation.paired import LEVEL
 from autoint_jax.report.blocks import CAUTION, VERDICT, Block, Chart, Page, Section, Table, Text
@@ -193,7 +193,7 @@ def _options(settings: Sequence[Setting]) -> list[Block]:
         rows = [[setting.name, *map(shown, setting.options.values())] for setting in settings]
     return [
         Text(f'The settings differ in {len(options)} option{"s" * (len(options) > 1)}; all others are equal.', VERDICT),
-        Table('table_of_options', heads, rows, 'Values of each setting.'),
+        Table('table_of_options', heads, rows, f'Values of each setting; {NOT_READ} if its model does not read it.'),
     ]
 
 

@@ -9,7 +9,9 @@ from autoint_jax.comparison.runs import ComparedRun
 from autoint_jax.config import configuration
 from autoint_jax.config.configuration import Config
 from autoint_jax.evaluation.metrics import METRICS
+from autoint_jax.models.registry import MODELS
 
+NOT_READ = '-'  # stands for the value of an option that the model of a setting does not read
 LONGEST, LABEL = 60, 26  # characters of a name, and of a name in a chart
 
 
@@ -18,7 +20,7 @@ class Setting(NamedTuple):
 
     Attributes:
       name: a short name, of the options in which it differs from others.
-      options: {option: value} of all options in which the settings differ.
+      options: {option: value} of all options in which the settings differ; NOT_READ if its model does not read it.
       runs: its runs, by seed.
     """
 
@@ -54,7 +56,7 @@ def settings_of_groups(groups: Sequence[Sequence[ComparedRun]]) -> list[Setting]
     configs = [_without_seed(group[0]) for group in groups]
     options = {option for config in configs for option in configuration.differing(configs[0], config)}
     known = [leaf.path for leaf in configuration.leaves() if leaf.path in options]  # in the order of the configuration
-    values = [{option: _plain(configuration.value(config, option)) for option in known} for config in configs]
+    values = [{option: _value(config, option) for option in known} for config in configs]
     return [
         Setting(name, own, tuple(sorted(group, key=lambda run: run.config.seed)))
         for name, own, group in zip(_names(values), values, groups, strict=True)
@@ -78,7 +80,12 @@ def _without_seed(run: ComparedRun) -> Config:
     return dataclasses.replace(run.config, seed=0)
 
 
-def _plain(value: Any) -> Any:
+def _value(config: Config, option: str) -> Any:
+    group, _, name = option.partition('.')
+    model = MODELS.get(config.model.name)
+    if group == 'model' and name != 'name' and model is not None and name not in model.OPTIONS:
+        return NOT_READ
+    value = configuration.value(config, option)
     return ','.join(map(str, value)) if isinstance(value, tuple) else value
 
 
@@ -98,6 +105,7 @@ def _name(values: dict[str, Any]) -> str:
     parts = [
         shown(value) if option == 'model.name' else f'{option.rpartition(".")[2]} {shown(value)}'
         for option, value in values.items()
+        if value != NOT_READ
     ]
     text = ', '.join(parts) or 'the only setting'
     return text if len(text) <= LONGEST else f'{text[: LONGEST - 3]}...'

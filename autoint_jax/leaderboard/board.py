@@ -27,7 +27,7 @@ from autoint_jax.data.store.prepared import PreparedData
 from autoint_jax.errors import UsageError, nearest
 from autoint_jax.leaderboard.draws import drawn
 from autoint_jax.leaderboard.sizes import Size, size_of
-from autoint_jax.leaderboard.spaces import ModelSpace, differences
+from autoint_jax.leaderboard.spaces import TREES, ModelSpace, differences
 from autoint_jax.models.registry import model_class
 from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.groups import shape_key
@@ -41,7 +41,7 @@ OBJECTIVE = 'valid_logloss'  # chooses the setting of each model, and orders the
 STALE_SECONDS = 120.0
 SAID = 3  # differences that an error names
 LEAST_ROWS = 100  # of a split
-FORM = {'data': str, 'number_of_trials': int, 'most_parameters': int, 'draw_seed': int, 'models': dict}
+FORM = {'data': str, 'number_of_trials': int, 'most_parameters': int, 'draw_seed': int, 'models': TREES}
 MEND = 'restore it, or move its folder away: what is in the records is not trained again'
 ELSEWHERE = 'name another --results_dir and another --runs_dir'
 FLAGS = {'number_of_trials': '--trials', 'most_parameters': '--most_parameters', 'draw_seed': '--draw_seed'}
@@ -140,7 +140,7 @@ class Board:
         for model in changed:
             if model not in replaced:
                 for part, option, one, another in differences(theirs['models'][model], ours['models'][model]):
-                    other.append(f'for {model} in its {part} {option}={one}, not {another}')
+                    other.append(f'{option}={one}, not {another}, in the {part} of {model}')
         if other:
             more = f' (and {len(other) - SAID:,} more)' if len(other) > SAID else ''
             raise UsageError(

@@ -9,7 +9,7 @@ but for shapes that are refused, such as those with too many parameters: all opt
 
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,13 @@ from autoint_jax.sweeps.search_space import Choices, Range
 OF_A_SHAPE = 4  # trials that share a shape
 ATTEMPTS = 200  # draws of a shape before the space is given up
 RATES = frozenset(OF_COPIES.values())  # options that change no shape
+
+
+class Problem(NamedTuple):
+    """Why a shape is no trial, '' if it is one, and what the user can do if no shape is one."""
+
+    reason: str
+    mend: str
 
 
 def drawn(space: ModelSpace, trials: int, seed: int, refused: Callable[[Config], str]) -> list[Config]:
@@ -48,20 +55,20 @@ def drawn(space: ModelSpace, trials: int, seed: int, refused: Callable[[Config],
     even = {option: quantiles(option, shapes, seed) for option in others}
     found = []
     for number in range(shapes):
-        reason = ''
+        problem = Problem('', '')
         for attempt in range(ATTEMPTS):
             places = {
                 option: even[option][number] if not attempt else _place(option, number, attempt, seed)
                 for option in others
             }
             shape = {option: value_at(part, places[option]) for option, part in others.items()}
-            reason = _reason(space.config, shape, refused)
-            if not reason:
+            problem = _problem(space.config, shape, refused)
+            if not problem.reason:
                 break
         else:
             raise UsageError(
-                f'model {space.name!r}: {ATTEMPTS} draws of its space gave no trial, the last because {reason}: widen '
-                'its space, or raise --most_parameters'
+                f'{space.file}: [models.{space.name}] gave no trial in {ATTEMPTS} draws, the last because '
+                f'{problem.reason}: {problem.mend}'
             )
         found += [shape] * min(OF_A_SHAPE, trials - number * OF_A_SHAPE)
     at = {option: quantiles(option, trials, seed) for option in rates}
@@ -98,8 +105,8 @@ def _place(option: str, number: int, attempt: int, seed: int) -> float:
     return float(np.random.default_rng((seed, zlib.crc32(option.encode()), number, attempt)).random())
 
 
-def _reason(config: Config, shape: dict[str, Any], refused: Callable[[Config], str]) -> str:
+def _problem(config: Config, shape: dict[str, Any], refused: Callable[[Config], str]) -> Problem:
     try:
-        return refused(configuration.replace(config, shape))
-    except UsageError as error:  # these options exclude each other
-        return str(error)
+        return Problem(refused(configuration.replace(config, shape)), 'widen its space, or raise --most_parameters')
+    except UsageError as error:
+        return Problem(str(error), 'give its space values that can stand together')

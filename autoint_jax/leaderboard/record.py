@@ -13,6 +13,7 @@ from typing import Any
 from autoint_jax import stored, stored_records
 from autoint_jax.errors import UsageError
 from autoint_jax.leaderboard.board import ELSEWHERE, Board
+from autoint_jax.leaderboard.spaces import TREES
 from autoint_jax.leaderboard.standings import (
     COURSE,
     METRICS,
@@ -34,7 +35,8 @@ from autoint_jax.training.run_folder.result import Result
 from autoint_jax.units import counted
 
 MEND = 'restore it, or move it away to begin again'
-IDENTITY = {'data_hash': str, 'trials_of_a_model': int, 'most_parameters': int, 'draw_seed': int, 'spaces': dict}
+IDENTITY = {'data_hash': str, 'trials_of_a_model': int, 'most_parameters': int, 'draw_seed': int, 'spaces': TREES}
+TABLE = IDENTITY | {'seeds_of_a_model': int}
 DONE_ROW = {
     **{f'valid_{name}': stored.finite for name in METRICS},
     **dict.fromkeys(COURSE, stored.finite),
@@ -44,7 +46,7 @@ DONE_ROW = {
     'embedding_parameters': int,
 }
 ROW = {'model': str, 'number': int, 'trial': str, 'state': str, 'error': str, 'options': dict}
-FORM = IDENTITY | {'rows': [ROW], 'failed_runs': dict}
+FORM = IDENTITY | {'rows': [ROW], 'failed_runs': {str: str}}
 
 
 def path_of(name: str, results_dir: pathlib.Path) -> pathlib.Path:
@@ -80,7 +82,7 @@ def take(board: Board, results_dir: pathlib.Path) -> list[str]:
     rows = {} if record is None else {row['trial']: row for row in record['rows']}
     failed_runs = {} if record is None else record['failed_runs']
     lines = [
-        f'{model}: its space has changed, so it is searched again, and its former trials are taken out of '
+        f'{model}: its space has changed, so the trials that this space draws replace its former ones in '
         f'{results_dir.name}'
         for model in ([] if whole is None else board.replaced(whole['spaces']))
     ]
@@ -97,7 +99,7 @@ def take(board: Board, results_dir: pathlib.Path) -> list[str]:
                 if (found := runs.recorded(trial.id, trial.config, board.data, results_dir)) is not None:
                     take_record(trial, final.of(trial), found)
                 elif trial.id in failed_runs:
-                    _take_failure(final.of(trial), str(failed_runs[trial.id]), {})
+                    _take_failure(final.of(trial), failed_runs[trial.id], {})
                 else:
                     continue
                 of_runs += 1
@@ -152,7 +154,7 @@ def checked(board: Board, results_dir: pathlib.Path) -> dict[str, Any] | None:
     """
     table = results_dir / f'{board.name}.json'
     record, path = _read(board.name, results_dir), path_of(board.name, results_dir)
-    for where, found in ((table, stored.read_json_if_there(table, IDENTITY, mend=MEND)), (path, record)):
+    for where, found in ((table, stored.read_json_if_there(table, TABLE, mend=MEND)), (path, record)):
         if found is not None:
             theirs = {
                 'data': found['data_hash'],

@@ -32,6 +32,7 @@ from autoint_jax.sweeps.search_space import Choices, Range, parsed_space
 PARTS, OF_MODEL = ('fixed', 'shared', 'models'), ('options', 'space')
 DECIDED = ('data.', 'replicas.')  # the beginnings of options that the leaderboard decides
 OF_ALL = 'training.epochs'  # the option that is the same for all models, as budgets are equal
+TREES = {str: {'options': dict, 'space': dict}}  # the form of {name of a model: ModelSpace.tree()}
 NOT_SEARCHED = ('seed', 'model.name', 'init_state', OF_ALL)
 
 
@@ -41,12 +42,14 @@ class ModelSpace:
 
     Attributes:
       name: the name of the model in the leaderboard.
+      file: the file of spaces.
       config: the configuration that all of its trials start from.
       options: {path of an option: its range or choices}; the shared options that the model reads, then its own.
       own: the paths of its own options.
     """
 
     name: str
+    file: pathlib.Path
     config: Config
     options: dict[str, Range | Choices]
     own: tuple[str, ...]
@@ -86,19 +89,23 @@ def load(path: pathlib.Path, fixed: Values, names: list[str] | None) -> dict[str
     """
     tree = stored.read_toml(path, 'file of spaces')
     try:
-        return _parsed(tree, fixed, names)
+        return _parsed(tree, path, fixed, names)
     except UsageError as error:
         raise UsageError(f'{path}: {error}') from None
 
 
-def _parsed(tree: dict[str, Any], fixed: Values, names: list[str] | None) -> dict[str, ModelSpace]:
+def _parsed(tree: dict[str, Any], path: pathlib.Path, fixed: Values, names: list[str] | None) -> dict[str, ModelSpace]:
     for key in tree:
         if key not in PARTS:
             raise UsageError(f'unknown part {key!r}{nearest(key, list(PARTS))}; known: {", ".join(PARTS)}')
     models = checked_table(tree.get('models', {}), 'models')
+    if not models:
+        raise UsageError('the file has no model: give each model a table [models.NAME]')
     if names is not None and (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
         raise UsageError(f'model {twice!r} is named twice: name it once')
-    fixed = _fixed_values(tree.get('fixed', {}), 'fixed') | fixed
+    of_file = _fixed_values(tree.get('fixed', {}), 'fixed')
+    _replaced(Config(), of_file, 'fixed')
+    fixed = of_file | fixed
     configuration.replace(Config(), fixed)  # raises an error if a value is wrong by itself
     shared = parsed_space(option_values(tree.get('shared', {}), 'shared'), 'shared')
     if both := [option for option in fixed if option in shared]:
@@ -110,7 +117,7 @@ def _parsed(tree: dict[str, Any], fixed: Values, names: list[str] | None) -> dic
                 f'there is no space of model {name!r}{nearest(name, list(models))}; there are those of: '
                 f'{", ".join(models)}'
             )
-        found[checked_name(name, 'a model')] = _model_space(name, models[name], fixed, shared)
+        found[checked_name(name, 'a model')] = _model_space(name, path, models[name], fixed, shared)
     for option in fixed if names is None else ():  # some models alone may not read what others do
         if not any(_reads(space.config, option) for space in found.values()):
             raise UsageError(f'[fixed] has the option {option!r}, which none of {", ".join(found)} reads: leave it out')
@@ -126,7 +133,9 @@ def _fixed_values(tree: Any, part: str) -> Values:
     return values
 
 
-def _model_space(name: str, table: Any, fixed: Values, shared: dict[str, Range | Choices]) -> ModelSpace:
+def _model_space(
+    name: str, path: pathlib.Path, table: Any, fixed: Values, shared: dict[str, Range | Choices]
+) -> ModelSpace:
     part = f'models.{name}'
     for key in checked_table(table, part):
         if key not in OF_MODEL:
@@ -137,7 +146,7 @@ def _model_space(name: str, table: Any, fixed: Values, shared: dict[str, Range |
             f'[{part}.options] has the option {OF_ALL!r}, which all models share, because their budgets are equal: '
             'give it in [fixed]'
         )
-    config = configuration.replace(Config(), {'model.name': name} | values)
+    config = _replaced(Config(), {'model.name': name} | values, f'{part}.options')
     if config.model.name not in MODELS:
         raise UsageError(
             f'[{part}] is of the unknown model {config.model.name!r}{nearest(config.model.name, list(MODELS))}; known: '
@@ -157,10 +166,18 @@ def _model_space(name: str, table: Any, fixed: Values, shared: dict[str, Range |
         if option in values or option in read or option in NOT_SEARCHED or option.startswith((*DECIDED, 'mesh.')):
             raise UsageError(f'[{part}] {option!r} cannot be searched: leave it out of the space')
         for value in of.ends():
-            configuration.replace(config, {option: value})  # raises an error if the value is wrong by itself
+            _replaced(config, {option: value}, f'{part}.space' if option in own else 'shared')
     if not options:
         raise UsageError(f'[{part}] has nothing to search: give it a space, or give [shared] options')
-    return ModelSpace(name, config, options, tuple(own))
+    return ModelSpace(name, path, config, options, tuple(own))
+
+
+def _replaced(config: Config, values: Values, part: str) -> Config:
+    """Returns a configuration with other values. Raises UsageError that names the part if one is wrong by itself."""
+    try:
+        return configuration.replace(config, values)
+    except UsageError as error:
+        raise UsageError(f'[{part}] {error}') from None
 
 
 def _reads(config: Config, option: str) -> bool:

@@ -1,5 +1,6 @@
 """A lock between the processes of all hosts that share a folder."""
 
+import errno
 import fcntl
 import pathlib
 import time
@@ -8,6 +9,8 @@ from typing import TextIO
 from autoint_jax.errors import UsageError, system_sentence
 
 POLL_SECONDS = 0.02
+# Errors of a file system that has no locks.
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 # A process that waits for longer prints a line.
 SAID_AFTER_SECONDS = 10.0
 
@@ -53,9 +56,11 @@ class FolderLock:
                     print(f'waiting for another process that holds the lock {self._path}', flush=True)
                 time.sleep(POLL_SECONDS)
         except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise UsageError(f'{self._flag}: {system_sentence(error)}') from None
             raise UsageError(
-                f'the lock {self._path} cannot be taken: {system_sentence(error)}; name a {self._flag} on a file '
-                'system that has locks'
+                f'the lock {self._path} cannot be taken ({error.strerror}): name a {self._flag} on a file system that '
+                'has locks'
             ) from None
 
     def release(self) -> None:

@@ -118,6 +118,22 @@ def test_two_runs_of_one_seed_have_a_page_too(tmp_path):
     )
     assert [block.name for block in page.blocks if isinstance(block, Chart)] == ['test_figures']
     assert table_of(page, 'table_of_options').rows == [['model.name', 'fm', 'lr']]
+    different = [('lr', {}), ('autoint', {'model.num_layers': 2}), ('autoint', {'model.num_layers': 3})]
+    mixed = settings_of(
+        runs_of_folders(
+            [
+                write_run(tmp_path / f'm{place}', {'model.name': model, **more}, 0, figures(model, 0))
+                for place, (model, more) in enumerate(different)
+            ]
+        )
+    )
+    assert sorted(setting.name for setting in mixed) == ['autoint, num_layers 2', 'autoint, num_layers 3', 'lr']
+    page = comparison_page(mixed, 'auc', '3 runs')
+    options = {row[0]: row[1:] for row in table_of(page, 'table_of_options').rows}
+    assert sorted(options['model.num_layers']) == ['-', '2', '3']  # LR has no layers
+    chart = next(chart for chart in page.charts if chart.name == 'parallel_coordinates')
+    axes = {row['axis'] for row in chart.spec['layer'][1]['data']['values']}
+    assert axes == {'name', 'validation AUC'} and '1 further option' in chart.caption
     many = [write_run(tmp_path / f'n{n}', {'training.epochs': n}, 1, figures('lr', n)) for n in range(1, 8)]
     table = table_of(comparison_page(settings_of(runs_of_folders(many)), 'auc', '7 runs'), 'table_of_options')
     assert table.heads == ['setting', 'training.epochs'] and ['epochs 7', '7'] in table.rows

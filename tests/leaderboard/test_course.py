@@ -157,10 +157,10 @@ def test_a_folder_takes_more_models_but_no_other_space(tmp_path, made, played):
     for board, part in (
         (made(tmp_path, count=7), '--trials=6, not 7. Its figures cannot stand beside these'),
         (made(tmp_path, most=999), '--most_parameters=1000, not 999'),
-        (made(tmp_path, text=SPACES.replace('[2, 3]', '[2]')), 'for fm in its space model.embedding_dim='),
+        (made(tmp_path, text=SPACES.replace('[2, 3]', '[2]')), 'with model.embedding_dim='),
         (
             made(tmp_path, text=SPACES.replace('epochs = 2', 'epochs = 3')),
-            'for lr in its options training.epochs=2, not 3; for fm',
+            'with training.epochs=2, not 3, in the options of lr; training.epochs=2, not 3, in the options of fm',
         ),
     ):
         with pytest.raises(UsageError, match=part):
@@ -175,7 +175,8 @@ def test_parameters_are_bounded_and_rows_are_checked(tmp_path, made, monkeypatch
     smaller = made(tmp_path, models=['dnn'], most=min(sizes))
     assert {smaller.sizes[trial.id].parameters for trial in smaller.trials['dnn']} == {min(sizes)}
     with pytest.raises(
-        UsageError, match="model 'dnn': 200 draws .* parameters, more than 3: widen its space, or raise"
+        UsageError,
+        match=r'\[models.dnn\] gave no trial in 200 draws, .* parameters, more than 3: widen its space, or raise',
     ):
         made(tmp_path, models=['dnn'], most=3)
     monkeypatch.setattr('autoint_jax.leaderboard.board.LEAST_ROWS', 10_000)

@@ -105,7 +105,7 @@ def test_a_killed_leaderboard_is_the_leaderboard_left_alone(forks, data_dir, tmp
     (tmp_path / 'killed' / 'tiny.toml').write_text(TINY.replace('high = 0.5', 'high = 0.3'))
     fails(forks.run([script, *arguments], tmp_path / 'killed'), 'or give --search_again and name dnn in --models')
     again = forks.run([script, *arguments, '--models=dnn', '--search_again'], tmp_path / 'killed', timeout=600)
-    assert 'dnn: its space has changed, so it is searched again' in again.stdout and again.returncode == 0
+    assert 'dnn: its space has changed, so the trials that this space draws' in again.stdout and again.returncode == 0
     was, now = (rows_of(tmp_path / name)[1] for name in ('alone', 'killed'))
     assert [row for row in was if row in now] == [row for row in was if row['model'] == 'lr'] == was[:4]
     assert [row['model'] for row in now] == [row['model'] for row in was]
@@ -115,6 +115,7 @@ def test_careless_flags_are_sentences(command, data_dir, tmp_path):
     given = f'--data_dir={data_dir}'
     for arguments, part in (
         (['--models='], '--models names no model'),
+        (['--models=lr,'], '--models=lr, has a comma without a model beside it: leave it out'),
         (['--models=lr'], 'compares at least 2: name more'),
         (['--dataset=csv'], '--dataset=csv needs --schema=FILE'),
         (['--schema=x.yaml'], '--schema is for --dataset=csv'),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -120,8 +121,28 @@ def test_a_model_whose_space_has_changed_is_searched_again_where_that_is_asked_f
         played(made(folder, text=text, again=True), nothing)
         assert nothing.trained == []
     said = played(made(tmp_path, text=SPACES, asked=['fm'], again=True), Standins())  # the former space, and so back
-    part = 'so it is searched again, and its former trials are taken out of results'
+    part = 'so the trials that this space draws replace its former ones in results'
     assert said[0] == f'fm: its space has changed, {part}'
+
+
+@pytest.mark.parametrize(
+    ('file', 'key', 'value', 'part'),
+    [
+        (NAMES[1], 'spaces', {'lr': 'x'}, "spaces.lr is 'x', not an object"),
+        (NAMES[1], 'spaces', {'lr': {'options': {}}}, "it has no key 'spaces.lr.space'"),
+        (NAMES[1], 'failed_runs', {'a': 3}, 'failed_runs.a is 3, not a text'),
+        (NAMES[0], 'spaces', {'lr': []}, 'spaces.lr is [], not an object'),
+        (NAMES[0], 'seeds_of_a_model', 'x', "seeds_of_a_model is 'x', not a whole number"),
+        (f'runs/board/{NAMES[0]}', 'models', {'lr': []}, 'models.lr is [], not an object'),
+    ],
+)
+def test_a_record_of_another_form_is_a_sentence(tmp_path, made, played, file, key, value, part):
+    board = made(tmp_path)
+    played(board, Standins())
+    path = results_of(board) / file if '/' not in file else tmp_path / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(UsageError, match=re.escape(f'{file} has another form than expected ({part})')):
+        played(made(tmp_path), Standins())
 
 
 def test_processes_that_record_at_once_lose_no_rows(tmp_path, made, played, monkeypatch):
@@ -162,7 +183,7 @@ def test_a_record_of_another_leaderboard_is_refused(tmp_path, made, played):
         (made(tmp_path, count=7), r'board\.json holds a leaderboard with --trials=6, not 7\. Its figures cannot'),
         (
             made(tmp_path, text=SPACES.replace('[2, 3]', '[2]')),
-            r"for fm in its space model.embedding_dim={'choices': \[2, 3\]}, not .*--results_dir and .*--runs_dir",
+            r"with model.embedding_dim={'choices': \[2, 3\]}, not .*, in the space of fm\. .*--results_dir and .*--run",
         ),
     ):
         with pytest.raises(UsageError, match=part):

@@ -81,9 +81,22 @@ def test_a_shape_that_is_refused_is_drawn_again_and_one_without_end_is_an_error(
     configs = drawn(space, 9, 0, lambda config: 'it is wide' if config.model.embedding_dim > 2 else '')
     assert {config.model.embedding_dim for config in configs} == {2} and len(configs) == 9
     with pytest.raises(
-        UsageError, match="model 'fm': 200 draws of its space gave no trial, the last because it is wide"
+        UsageError,
+        match=r'/mine.toml: \[models.fm\] gave no trial in 200 draws, the last because it is wide: .*most_parameters$',
     ):
         drawn(space, 9, 0, lambda config: 'it is wide')
+
+
+def test_options_that_exclude_each_other_are_named_with_the_file(tmp_path):
+    """More parameters would not help, so the error does not offer them."""
+    path = written(tmp_path, SHARED + '[models.hofm]\nspace.model.order = {choices = [3, 4]}\n')
+    space = spaces.load(path, {}, None)['hofm']
+
+    def refused(config):
+        raise UsageError(f"option 'model.order' is {config.model.order}, but the table has two fields")
+
+    with pytest.raises(UsageError, match=r'/mine.toml: \[models.hofm\] .* two fields: give its space values that can'):
+        drawn(space, 9, 0, refused)
 
 
 def test_a_model_is_searched_by_what_it_reads_and_own_ranges_replace_shared_ones(tmp_path):
@@ -124,7 +137,23 @@ def test_fixed_options_are_those_of_the_models_that_read_them_and_own_options_re
         ('[models.dnnn]\n', None, ["[models.dnnn] is of the unknown model 'dnnn' (did you mean 'dnn'?)"]),
         ('[models.fm]\nspce = 1\n', None, ["[models.fm] has the unknown key 'spce'"]),
         ('[models.lr]\nspace.model.order = {low = 2, high = 3}\n', None, ["'model.order'", "model 'lr' does not read"]),
-        ('[models.hofm]\nspace.model.order = {low = 1, high = 3}\n', None, ["'model.order' is 1", 'at least 2']),
+        (
+            '[models.hofm]\nspace.model.order = {low = 1, high = 3}\n',
+            None,
+            ['mine.toml: [models.hofm.space]', "'model.order' is 1", 'at least 2'],
+        ),
+        (
+            '[models.fm]\noptions.model.combiner = "median"\n',
+            None,
+            ["mine.toml: [models.fm.options] option 'model.combiner' is 'median'"],
+        ),
+        (
+            '[fixed]\nmodel.combiner = "median"\n[models.fm]\n',
+            None,
+            ["mine.toml: [fixed] option 'model.combiner' is 'median'"],
+        ),
+        ('', None, ['mine.toml: the file has no model: give each model a table [models.NAME]']),
+        ('[models]\n', ['fm'], ['the file has no model']),
         ('[models.fm]\nspace.seed = {low = 1, high = 3}\n', None, ["'seed' cannot be searched"]),
         (
             '[models.fm]\nspace.model.embedding_dim = {low = 9, high = 3}\n',

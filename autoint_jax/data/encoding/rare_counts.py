@@ -11,7 +11,7 @@ from autoint_jax.data.encoding.plan import FieldPlan
 from autoint_jax.errors import UsageError, writing
 
 # The form of their record in the manifest's preparation.
-RECORD = {'files': dict, 'missing': dict}
+RECORD = {'files': {str: {str: str}}, 'missing': {str: int}}
 
 
 def is_counted(field: FieldPlan) -> bool:

@@ -17,16 +17,6 @@ from autoint_jax.errors import UsageError
 ORIGIN_KEY = 'origin'  # of the manifest's preparation
 # Version of the encoding. It must grow when the same recipe makes other columns of the same rows.
 ENCODING = 1
-# The form of the record; `declared` and `meaning` may also have other forms.
-RECORDED = {
-    'encoding': int,
-    'declaration': (str, None),
-    'declared': (dict, list, str),
-    'meaning': dict,
-    'raw_dir': str,
-    'max_bad_share': (float, None),
-    'files': dict,
-}
 
 
 class Origin(NamedTuple):
@@ -54,6 +44,18 @@ class Stamp(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+
+
+# The form of the record; `declared` and `meaning` may also have other forms.
+RECORDED = {
+    'encoding': int,
+    'declaration': (str, None),
+    'declared': (dict, list, str),
+    'meaning': dict,
+    'raw_dir': str,
+    'max_bad_share': (float, None),
+    'files': {str: {'path': str, **dict.fromkeys(Stamp._fields, int), 'sha256': str}},
+}
 
 
 def stamp(path: pathlib.Path | str) -> Stamp:

@@ -15,7 +15,7 @@ FORMAT = 1
 PREPARATION = 'preparation'  # the key for sources, counts of unknown values, checksums of samples, and notes
 UNHASHED = ('hash', 'versions', PREPARATION)
 # The form of the value of PREPARATION.
-PREPARATION_FORM = {'samples': {split: dict.fromkeys(DTYPES, str) for split in SPLITS}, 'files_sha256': dict}
+PREPARATION_FORM = {'samples': {split: dict.fromkeys(DTYPES, str) for split in SPLITS}, 'files_sha256': {str: str}}
 
 
 def identity_of(manifest: dict[str, Any], schema: Any) -> str:
