@@ -57,8 +57,8 @@ def main(argv: list[str]) -> int:
     for model in chosen:
         if model not in published:
             raise UsageError(
-                f'BARS has no model {model!r} on {dataset}{nearest(model, list(published))}; it has: '
-                f'{", ".join(published)}'
+                f'there are no settings of BARS for model {model!r} on {dataset} here'
+                f'{nearest(model, list(published))}; there are those for: {", ".join(published)}'
             )
     configs = {model: configuration.load(CONFIGS / f'{_name(model)}.toml') for model in published}
     if common.QUICK.value:

@@ -120,8 +120,8 @@ def _board(dataset: str, recipe: str) -> Board:
         raise UsageError(
             '--models names no model: name some with commas between, such as --models=lr,fm, or leave it out'
         )
-    if '' in (_MODELS.value or []):
-        raise UsageError(f'--models={",".join(_MODELS.value)} has a comma without a model beside it: leave it out')
+    if '' in (models := _MODELS.value or []):
+        raise UsageError(f'--models={",".join(models)} has a comma without a model beside it: leave it out')
     path, name = pathlib.Path(_SPACES.value or SPACES), f'leaderboard_{dataset}_{recipe}'
     of_models = spaces.load(path, fixed, _MODELS.value)
     asked = list(of_models)

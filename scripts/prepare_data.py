@@ -142,7 +142,7 @@ def _check_flags_are_read(dataset: str) -> None:
 def _named(dataset: str) -> PreparedData:
     """Prepares a published data set."""
     if dataset not in registry.DATASETS:
-        raise UsageError(f'unknown data set {dataset!r}{nearest(dataset, _NAMES)}; known: {", ".join(_NAMES)}')
+        raise registry.unknown(dataset, _NAMES)
     recipe = registry.recipe_name(dataset, _RECIPE.value)
     named = None if _RAW_DIR.value is None else _raw_dir(dataset)
     crosses = NO_CROSSES if _CROSSES.value is None else load_crosses(pathlib.Path(_CROSSES.value))

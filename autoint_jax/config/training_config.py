@@ -63,15 +63,10 @@ class TrainingConfig:
         self._check_metrics()
 
     def _check_metrics(self):
-        for path, names in (('training.metrics', self.metrics), ('training.monitor', (self.monitor,))):
-            for name in names:
-                check_choice(path, name, METRICS)
-        check(
-            METRICS[self.monitor].better is not None,
-            'training.monitor',
-            self.monitor,
-            'a metric for which higher or lower is better',
-        )
+        for name in self.metrics:
+            check_choice('training.metrics', name, METRICS)
+        judging = [name for name, metric in METRICS.items() if metric.better is not None]
+        check_choice('training.monitor', self.monitor, judging)
         grouped = needed(self.evaluated) == GROUPS
         check(
             bool(self.group_by) == grouped,

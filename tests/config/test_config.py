@@ -52,6 +52,14 @@ def test_an_unknown_choice_is_named_with_the_nearest_whatever_its_capitals(path,
         replace(Config(), {path: value})
 
 
+def test_a_monitor_is_a_metric_of_which_higher_or_lower_is_better():
+    for name in ('calibration', 'group_share', 'aucc'):
+        with pytest.raises(UsageError, match=f"training.monitor' is '{name}'") as raised:
+            replace(Config(), {'training.monitor': name})
+        offered = re.split(', ', str(raised.value).partition('must be one of ')[2])
+        assert 'pr_auc' in str(offered) and not {'calibration', 'group_share'} & set(offered)
+
+
 @pytest.mark.parametrize(
     'path, value',
     [

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT, fails
-from staleness_cases import edit, own_of, prepared_folder
+from staleness_cases import append, edit, own_of, prepared_folder
 
 TINY = """
 [fixed]
@@ -128,10 +128,20 @@ def test_a_table_that_has_changed_since_it_was_prepared_is_refused(command, tmp_
     given = ['--dataset=csv', '--schema=raw/mine.yaml', f'--data_dir={own_of(raw).data_dir}', '--models=lr']
     fails(command('experiments/leaderboard.py', *given), 'compares at least 2: name more')  # it is up to date
     edit(raw / 'mine.yaml', '- {name: b, kind: numeric}', '')
-    part = (
-        'fields.b is gone: scripts/prepare_data.py --dataset=csv --schema=raw/mine.yaml --overwrite prepares it again'
-    )
-    fails(command('experiments/leaderboard.py', *given), part)
+    again = f'scripts/prepare_data.py --dataset=csv --schema=raw/mine.yaml {given[2]} --overwrite prepares it again'
+    fails(command('experiments/leaderboard.py', *given), f'fields.b is gone: {again}')
+
+
+def test_a_declaration_elsewhere_is_compared_with_the_files_beside_it(command, tmp_path):
+    raw = prepared_folder(tmp_path)
+    shutil.copytree(raw, tmp_path / 'copy')
+    given = ['--dataset=csv', '--schema=copy/mine.yaml', f'--data_dir={own_of(raw).data_dir}', '--models=lr']
+    fails(command('experiments/leaderboard.py', *given), 'compares at least 2: name more')  # the same content
+    append(tmp_path / 'copy')
+    fails(command('experiments/leaderboard.py', *given), 'copy/part-1.csv has')
+    for path in (tmp_path / 'copy').glob('*.csv'):
+        path.unlink()
+    fails(command('experiments/leaderboard.py', *given), 'compares at least 2: name more')  # as those of then
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The data sets by name, and their preparation."""
 
+import os
 import pathlib
 from collections.abc import Callable
 
@@ -47,10 +48,18 @@ DATASETS = {
 def named(dataset: str) -> Dataset:
     """Returns the data set of that name. Raises UsageError if there is none."""
     if dataset not in DATASETS:
-        raise UsageError(
-            f'unknown data set {dataset!r}{nearest(dataset, list(DATASETS))}; known: {", ".join(DATASETS)}'
-        )
+        raise unknown(dataset, list(DATASETS))
     return DATASETS[dataset]
+
+
+def unknown(dataset: str, known: list[str]) -> UsageError:
+    """Returns the error that there is no data set of that name, which says where data that BARS calls so is."""
+    of, _, version = dataset.partition('_')
+    if version == 'x4' and of in DATASETS:
+        meant = f' (the rows that BARS calls {dataset} are --dataset={of} --recipe=bars)'
+    else:
+        meant = nearest(dataset, known)
+    return UsageError(f'unknown data set {dataset!r}{meant}; known: {", ".join(known)}')
 
 
 def reference_of(dataset: str) -> Reference:
@@ -124,19 +133,20 @@ def prepare_own(
 def check_unchanged(schema: pathlib.Path, data: PreparedData, say: Say) -> None:
     """Raises UsageError that names what has changed in a declaration or its raw files since the data was prepared.
 
+    Raw files are looked for where they were then; those of another declaration than then, beside it first.
+
     Args:
       schema: file of the declaration.
       data: the table as it was prepared.
       say: is told which files are compared, and which differences cannot be found.
     """
     origin = own_table.origin_of(load(schema))
-    asked = staleness.Asked(origin, None, None, 1.0, False, data.manifest.get(staleness.EXTENDS))
-    staleness.check(
-        data,
-        asked,
-        say,
-        f'scripts/prepare_data.py --dataset={OWN_TABLE} --schema={schema} --overwrite prepares it again',
-    )
+    moved = staleness.declaration_of(data) != os.path.abspath(schema)
+    beside = schema.absolute().parent if moved else None
+    asked = staleness.Asked(origin, None, beside, 1.0, False, data.manifest.get(staleness.EXTENDS))
+    data_dir = data.folder.parents[1]
+    command = f'scripts/prepare_data.py --dataset={OWN_TABLE} --schema={schema} --data_dir={data_dir} --overwrite'
+    staleness.check(data, asked, say, f'{command} prepares it again')
 
 
 def figures(data: PreparedData, features: Callable[[Schema], int]) -> dict[str, int]:

@@ -52,7 +52,7 @@ def lines(record: Record) -> list[str]:
         )
     warnings = [warning for name in affected for warning in _warnings(name, fields[name])]
     if len(warnings) > WARNED:
-        warnings[WARNED:] = [f'WARNING: and {len(warnings) - WARNED} warnings more of this kind']
+        warnings[WARNED:] = [f'WARNING: and {counted(len(warnings) - WARNED, "warning")} more of this kind']
     return found + warnings
 
 

@@ -80,6 +80,15 @@ def check(data: PreparedData, asked: Asked, say: Say, mend: str = KEEP_BOTH) -> 
         )
 
 
+def declaration_of(data: PreparedData) -> str | None:
+    """Returns the absolute path of the declaration that data was prepared by; None if there was none, or unknown."""
+    return _declaration(data.preparation.get(ORIGIN_KEY))
+
+
+def _declaration(recorded: dict[str, Any] | None) -> str | None:
+    return (recorded or {}).get('declaration')
+
+
 def _since_then(recorded: dict[str, Any], asked: Asked, say: Say) -> Iterator[str]:
     """Yields the differences from a recorded origin, a sentence each."""
     if recorded['encoding'] != ENCODING:
@@ -211,5 +220,5 @@ def _extended(then: str | None, now: str | None) -> Iterator[str]:
 
 def _other_declaration(recorded: dict[str, Any] | None, asked: Asked) -> str:
     """' by FILE' if the data was prepared by another declaration, else ''."""
-    path, now = (recorded or {}).get('declaration'), asked.origin.declaration
+    path, now = _declaration(recorded), asked.origin.declaration
     return f' by {path}' if path and now is not None and path != os.path.abspath(now) else ''

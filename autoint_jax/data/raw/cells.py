@@ -55,12 +55,12 @@ def checked(
     reasons: dict[int, str] = {}
     for name, kind in kinds.items():
         is_label = label is not None and name == label.column and kind == 'real'
-        more = ' (list labels that are words under positive: and negative: in the declaration)' * is_label
+        more = ' (a declaration can list labels that are words, positive: and negative:)' * is_label
         for row, cell in _cells(frame[name], typed[name].is_null() & frame[name].is_not_null()):
             reasons.setdefault(row, _wrong_type(name, cell, kind, layout) + more)
         if kind == 'real':
             infinite = infinities(typed[name])
-            if layout.infinite == 'bad':
+            if layout.infinite == 'bad' and not (label is not None and name == label.weight):
                 for row, cell in _cells(frame[name], infinite):
                     reasons.setdefault(
                         row,

@@ -81,7 +81,9 @@ def refusal(plan: LabelPlan, value: str | None) -> str:
     reason = f'its label, column {plan.column!r}, is {"missing" if value is None else repr(value[:40])}'
     if value is not None and plan.soft:
         return f'{reason}, and a soft label is a number from 0 to 1'
-    if value is None or not plan.negative:
+    if value is None:
         return reason
+    if not plan.negative:
+        return f'{reason}, and a label is 0 or 1 (a declaration can list others, positive: and negative:)'
     listed = ', '.join(repr(known[:40]) for known in (*plan.positive, *plan.negative)[:20])
     return f'{reason}, which is listed neither under positive nor under negative: {listed}'

@@ -134,9 +134,6 @@ def read_result(folder: pathlib.Path) -> Result | None:
     path = folder / 'result.json'
     if not path.exists():
         return None
-    try:
-        return read_result_file(
-            path, mend='remove this file and run the same command again, which tests the best checkpoint again'
-        )
-    except UsageError as error:
-        raise UnusableFolder(str(error)) from None
+    return read_result_file(
+        path, mend='remove this file and run the same command again, which tests the best checkpoint again'
+    )

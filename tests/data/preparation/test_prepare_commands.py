@@ -39,6 +39,10 @@ def test_from_a_table_of_ones_own_to_a_trained_model_by_a_draft_alone(command, t
         (['--dataset=criteo'], ['--raw_dir']),
         (['--dataset=criteo', '--raw_dir=.'], ['train.txt does not exist']),
         (['--dataset=avasu'], ["unknown data set 'avasu'", "did you mean 'avazu'"]),
+        (
+            ['--dataset=criteo_x4', '--raw_dir=.'],
+            ['BARS calls criteo_x4 are --dataset=criteo --recipe=bars', 'avazu_x1'],
+        ),
         (['--dataset=kdd12', '--recipe=bar', '--raw_dir=.'], ["no recipe 'bar'", "did you mean 'bars'"]),
         (['--dataset=csv'], ['--schema']),
         (

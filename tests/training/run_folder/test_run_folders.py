@@ -23,8 +23,11 @@ from autoint_jax.training.trained import open_run
 pytestmark = pytest.mark.usefixtures('quick_compilation')
 
 
-def refused(data, folder, sentence, config=TINY):
-    """Both loops refuse the folder with a sentence and leave it as it is."""
+def refused(data, folder, sentence, config=TINY, kind=UnusableFolder):
+    """Both loops refuse the folder with a sentence and leave it as it is.
+
+    Commands add the flag that names another folder to an UnusableFolder, and to no other error.
+    """
     before = tree(folder)
     for train in (
         fit,
@@ -32,8 +35,9 @@ def refused(data, folder, sentence, config=TINY):
             [config, replace(config, {'seed': 9})], data, [folder, folder.with_name('other')], told
         ),
     ):
-        with pytest.raises(UnusableFolder, match=sentence) as error:
+        with pytest.raises(UsageError, match=sentence) as error:
             train(config, data, folder, Told())
+        assert type(error.value) is kind
         assert str(folder) in str(error.value) and '\n' not in str(error.value)
         assert tree(folder) == before
 
@@ -122,8 +126,11 @@ def test_a_folder_of_prepared_data_is_no_run_folder(data):
 @pytest.mark.parametrize('name', ['run.json', 'result.json'])
 def test_a_damaged_record_is_named(data, folder, name, text):
     (folder / name).write_bytes(text.encode(errors='surrogateescape'))
-    advice = {'run.json': 'choose another run folder', 'result.json': 'remove this file and run the same command again'}
-    refused(data, folder, f'{folder}/{name} .*: {advice[name]}')
+    advice, kind = {
+        'run.json': ('choose another run folder', UnusableFolder),
+        'result.json': ('remove this file and run the same command again', UsageError),
+    }[name]
+    refused(data, folder, f'{folder}/{name} .*: {advice}', kind=kind)
 
 
 def test_removing_a_damaged_result_mends_the_run_as_the_sentence_says(data, complete, tmp_path):
