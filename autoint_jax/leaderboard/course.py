@@ -17,7 +17,7 @@ from autoint_jax.sweeps.folder import SweepFolder
 from autoint_jax.sweeps.trial_training import Train, TrainTogether, train_together, train_trial
 from autoint_jax.sweeps.worker import work
 from autoint_jax.sweeps.worker_task import WorkerTask, check_data, record_missing
-from autoint_jax.units import shown_seconds
+from autoint_jax.units import counted, shown_seconds
 
 SEARCHED = 'searched'  # the folder of records of all trials, in that of the leaderboard
 
@@ -67,6 +67,7 @@ def run(
     left = [model for model in board.asked if runs_left(board, model)]
     if left:  # the table may lack models that are complete, and the next one can take hours
         publish()
+        say(f'measuring the speed of {counted(len(left), "model")}, some seconds for each')
     pace = make_pace(board, left)
     say(pace.sentence(board))
     for model in board.asked:

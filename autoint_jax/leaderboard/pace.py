@@ -80,8 +80,9 @@ def make_pace(board: Board, models: list[str]) -> Pace:
 def _seconds(board: Board, model: str, runs: int) -> float:
     """Returns the seconds of some runs of a model if none stops early."""
     config = _middle(board, model)
-    rows, speed = len(board.data.split('train')) * config.training.epochs, measured(config, _schema(config, board))
-    return runs * rows * speed.row_seconds + -(-runs // OF_A_SHAPE) * speed.compile_seconds
+    rows = len(board.data.split('train'))
+    speed = measured(config, _schema(config, board), rows)
+    return runs * rows * config.training.epochs * speed.row_seconds + -(-runs // OF_A_SHAPE) * speed.compile_seconds
 
 
 def _middle(board: Board, model: str) -> Config:

@@ -52,13 +52,15 @@ def size_of(config: Config, schema: Schema) -> Size:
     return Size(parameter_count(params), embedding_parameter_count(params, setup.table_specs))
 
 
-def measured(config: Config, schema: Schema) -> Measured:
+def measured(config: Config, schema: Schema, train_rows: int) -> Measured:
     """Compiles the gradient of a batch and measures it.
 
-    On CPUs its seconds are CPU time divided by cores: copies of a run keep all cores busy, and other work on the
-    machine is not counted. Elsewhere as many copies train at once as there are devices.
+    A batch has at most all rows of the training split, as in training. On CPUs its seconds are CPU time divided by
+    cores: copies of a run keep all cores busy, and other work on the machine is not counted. Elsewhere as many copies
+    train at once as there are devices.
     """
-    setup, rows, began = make_setup(config, schema), config.training.batch_size, time.perf_counter()
+    setup, rows = make_setup(config, schema), min(config.training.batch_size, train_rows)
+    began = time.perf_counter()
     program = lowered_gradient(setup, rows).compile()
     compile_seconds = time.perf_counter() - began
     arguments = jax.tree.map(lambda of: jnp.zeros(of.shape, of.dtype), gradient_shapes(setup, rows))

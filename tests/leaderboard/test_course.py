@@ -23,8 +23,9 @@ from autoint_jax.sweeps import trials
 def test_the_table_says_what_the_runs_say_and_test_figures_choose_nothing(tmp_path, made, played):
     board = made(tmp_path)
     said = played(board, Standins(), timed=True)
-    assert said[0].startswith('3 models with 6 trials and 4 seeds each are 30 runs of at most 2 epochs: about ')
-    assert said[1].startswith('lr is done: the best of 6 trials') and '2 models are left' in said[1]
+    assert said[0] == 'measuring the speed of 3 models, some seconds for each'
+    assert said[1].startswith('3 models with 6 trials and 4 seeds each are 30 runs of at most 2 epochs: about ')
+    assert said[2].startswith('lr is done: the best of 6 trials') and '2 models are left' in said[2]
     found, searched = standings(board), trial_rows(board)
     assert [one.model for one in found.models] == ['dnn', 'fm', 'lr'] and found.left_out == {}
     for one in found.models:

@@ -29,7 +29,7 @@ def test_a_leaderboard_goes_on_from_its_records_after_its_folder_is_lost(tmp_pat
     said = played(made(tmp_path / 'lost'), on)
     left = 2 * (6 + len(SEEDS)) - len(of_fm)
     assert (
-        f'2 models with 6 trials and 4 seeds each are 20 runs of at most 2 epochs, of which {left} are left' in said[2]
+        f'2 models with 6 trials and 4 seeds each are 20 runs of at most 2 epochs, of which {left} are left' in said[3]
     )
     assert said[0] == 'lr: 6 trials and 4 runs are taken from results, trained by commit unknown'
     assert said[1].startswith(f'fm: {len(of_fm)} trials are taken from results')
