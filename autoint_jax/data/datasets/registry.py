@@ -54,9 +54,8 @@ def named(dataset: str) -> Dataset:
 
 def unknown(dataset: str, known: list[str]) -> UsageError:
     """Returns the error that there is no data set of that name, which says where data that BARS calls so is."""
-    of, _, version = dataset.partition('_')
-    if version == 'x4' and of in DATASETS:
-        meant = f' (the rows that BARS calls {dataset} are --dataset={of} --recipe=bars)'
+    if dataset in ('criteo_x4', 'avazu_x4'):
+        meant = f' (the rows that BARS calls {dataset} are --dataset={dataset.removesuffix("_x4")} --recipe=bars)'
     else:
         meant = nearest(dataset, known)
     return UsageError(f'unknown data set {dataset!r}{meant}; known: {", ".join(known)}')

@@ -55,7 +55,7 @@ def checked(
     reasons: dict[int, str] = {}
     for name, kind in kinds.items():
         is_label = label is not None and name == label.column and kind == 'real'
-        more = ' (a declaration can list labels that are words, positive: and negative:)' * is_label
+        more = ' (a declaration can list labels that are words under positive: and negative:)' * is_label
         for row, cell in _cells(frame[name], typed[name].is_null() & frame[name].is_not_null()):
             reasons.setdefault(row, _wrong_type(name, cell, kind, layout) + more)
         if kind == 'real':

@@ -84,6 +84,6 @@ def refusal(plan: LabelPlan, value: str | None) -> str:
     if value is None:
         return reason
     if not plan.negative:
-        return f'{reason}, and a label is 0 or 1 (a declaration can list others, positive: and negative:)'
+        return f'{reason}, and a label is 0 or 1 (a declaration can list others under positive: and negative:)'
     listed = ', '.join(repr(known[:40]) for known in (*plan.positive, *plan.negative)[:20])
     return f'{reason}, which is listed neither under positive nor under negative: {listed}'

@@ -133,7 +133,7 @@ def test_an_empty_file_has_no_rows(tmp_path):
 def test_labels_that_are_not_allowed_are_bad_rows(tmp_path):
     text = b'1\t\tx\n2\t\tx\n\t\tx\n0\t\tx\n'
     rows, bad = read(tmp_path, text, label=LabelPlan('a'))
-    others = '(a declaration can list others, positive: and negative:)'
+    others = '(a declaration can list others under positive: and negative:)'
     assert [row[0] for row in rows] == [1, 0]
     assert [(line, reason) for line, reason, _ in bad] == [
         (2, f"its label, column 'a', is '2', and a label is 0 or 1 {others}"),
